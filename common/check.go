@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package common
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// check reports numbers that no engine could honour.
+func (o *Options) check() error {
+	const most = 4096 // threads or sessions: more is a mistake
+	switch {
+	case o.Threads < 0 || o.Threads > most:
+		return optionError("Threads is %d; it can be 0 (all cores) to %d", o.Threads, most)
+	case o.Sessions < 0 || o.Sessions > most:
+		return optionError("Sessions is %d; it can be 0 (one) to %d", o.Sessions, most)
+	case o.Precision != 0 && o.Precision != Float32 && o.Precision != Float16 && o.Precision != BFloat16:
+		return optionError("Precision is %v; it can be 0 (the model's own), float32, float16 or bfloat16", o.Precision)
+	}
+	for name, r := range o.Shapes {
+		if err := r.check(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkInputs reports what keeps in from being the inputs of Model.Run.
+func (m *model) checkInputs(in Tensors) error {
+	infos := m.signatures[0].Inputs
+	name := func(i TensorInfo) string { return i.Name }
+	for n := range in {
+		if !slices.ContainsFunc(infos, func(i TensorInfo) bool { return i.Name == n }) {
+			return inputError(ErrName, "there is no input %q; there are %s", n, quoted(infos, name))
+		}
+	}
+	if len(in) != len(infos) {
+		missing := slices.DeleteFunc(slices.Clone(infos), func(i TensorInfo) bool { _, ok := in[i.Name]; return ok })
+		return inputError(ErrCount, "%d of %d inputs given; %s missing", len(in), len(infos), quoted(missing, name))
+	}
+	for _, info := range infos {
+		if err := checkInput(info, m.options.Shapes, in[info.Name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkInput reports what keeps t from being the input that info describes.
+func checkInput(info TensorInfo, shapes map[string]ShapeRange, t *Tensor) error {
+	switch {
+	case t == nil:
+		return inputError(ErrInput, "the tensor for input %q is nil", info.Name)
+	case t.dtype != info.DType:
+		return inputError(ErrDType, "input %q takes %v, not %v", info.Name, info.DType, t.dtype)
+	case !info.Shape.Accepts(t.shape):
+		return inputError(ErrShape, "input %q takes the shape %v, not %v", info.Name, info.Shape, t.shape)
+	case t.Len() == 0:
+		return inputError(ErrShape, "the tensor for input %q is empty: its shape is %v", info.Name, t.shape)
+	}
+	if r, ok := shapes[info.Name]; ok && !r.Contains(t.shape) {
+		return inputError(ErrShape, "input %q was loaded for shapes %v, not %v", info.Name, r, t.shape)
+	}
+	return nil
+}
+
+// quoted lists names for an error text.
+func quoted[T any](items []T, name func(T) string) string {
+	var names []string
+	for _, i := range items {
+		names = append(names, strconv.Quote(name(i)))
+	}
+	if names == nil {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package common is the one API over all engines: Tensor, Engine, Model,
+// Session and their errors. It is the front desk; engines are thin drivers
+// behind it, chosen by name at run time:
+//
+//	import (
+//		"github.com/anyinfer/anyinfer/common"
+//		_ "github.com/anyinfer/anyinfer/openvino"
+//		_ "github.com/anyinfer/anyinfer/tflite"
+//	)
+//
+//	model, err := common.Load(ctx, common.File("digits.onnx"), nil)
+//	if err != nil {
+//		return err
+//	}
+//	defer model.Close()
+//	image, err := common.FromSlice(pixels, 1, 1, 8, 8)
+//	if err != nil {
+//		return err
+//	}
+//	out, err := model.Run(ctx, common.Tensors{"image": image})
+//	if err != nil {
+//		return err
+//	}
+//	scores, err := common.Data[float32](out["scores"])
+//
+// # Two ways to run
+//
+// Model.Run is for servers: any number of goroutines call it, tensors come and
+// go by name, and the results belong to the caller. A Session is for hot
+// loops: its tensors are bound once, Run copies and allocates nothing, and one
+// goroutine at a time uses it.
+//
+// # Lifetime
+//
+// Close an Engine, Model or Session when done. Close cascades: an Engine's
+// closes its Models, a Model's its Sessions. It interrupts what runs, waits
+// for it, and may be called twice and from anywhere. Later calls return
+// ErrClosed. What was forgotten is closed some time after the garbage
+// collector finds it; results stay valid, for every Tensor is Go memory.
+//
+// # Cancellation
+//
+// Where the engine can be interrupted (see its package), a Run whose context
+// ends returns soon with the context's error, and its outputs are undefined.
+// Elsewhere Run returns when the engine has finished. No Run returns while
+// native code may still write.
+//
+// # Errors
+//
+// Errors are *Error, or the context's own. Test their kind with errors.Is:
+// all of ErrShape, ErrDType, ErrName and ErrCount also are ErrInput, which a
+// server answers with "bad request".
+package common

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package common
+
+import (
+	"context"
+	"runtime"
+)
+
+// Engine is an open engine. Any number of goroutines may use it.
+type Engine struct{ *engine }
+
+// engine is the resource behind an Engine.
+type engine struct {
+	lifetime
+	name   string
+	driver Driver
+	info   EngineInfo
+	ctx    context.Context // ends when the engine closes, and Load with it
+}
+
+func newEngine(name string, d Driver) *Engine {
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &engine{name: name, driver: d, info: d.Info(), ctx: ctx}
+	r.interrupt, r.free = cancel, d.Close
+	e := &Engine{r}
+	runtime.AddCleanup(e, func(r *engine) { r.close() }, r)
+	return e
+}
+
+// Info says what the engine really is.
+func (e *Engine) Info() EngineInfo { return e.info }
+
+// Property reads a setting of the engine by the engine's own name for it.
+func (e *Engine) Property(key string) (string, error) {
+	if err := e.enter(); err != nil {
+		return "", wrap(err, e.name, "property", "")
+	}
+	defer runtime.KeepAlive(e)
+	defer e.exit()
+	return property(e.driver, e.name, key)
+}
+
+func property(of any, engine, key string) (string, error) {
+	p, ok := of.(Propertier)
+	if !ok {
+		return "", &Error{Engine: engine, Op: "property", Err: ErrOption, Text: "this engine has no properties to read"}
+	}
+	v, err := p.Property(key)
+	return v, wrap(err, engine, "property", "")
+}
+
+// Close closes the engine and every model loaded with it.
+func (e *Engine) Close() error {
+	defer runtime.KeepAlive(e)
+	return wrap(e.close(), e.name, "close", "")
+}
+
+// Load loads a model. The error Is ErrModel, ErrDevice, ErrOption, ErrInput
+// for Options.Shapes that do not fit, or the context's.
+func (e *Engine) Load(ctx context.Context, src Source, o *Options) (*Model, error) {
+	if err := src.check(); err != nil {
+		return nil, wrap(err, e.name, "load", "")
+	}
+	return e.load(ctx, src, o, false)
+}
+
+// load is Load after src.check. A model that owns its engine closes it.
+func (e *Engine) load(ctx context.Context, src Source, o *Options, owns bool) (*Model, error) {
+	var opts Options
+	if o != nil {
+		opts = *o
+	}
+	if err := opts.check(); err != nil {
+		return nil, wrap(err, e.name, "load", src.Name())
+	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := e.enter(); err != nil {
+		return nil, wrap(err, e.name, "load", src.Name())
+	}
+	defer runtime.KeepAlive(e)
+	defer e.exit()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(e.ctx, cancel)()
+	d, err := e.driver.Load(ctx, src, opts)
+	if err != nil {
+		return nil, wrap(err, e.name, "load", src.Name())
+	}
+	return newModel(e, d, opts, owns), nil
+}

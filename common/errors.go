@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package common
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// What can go wrong. Test with errors.Is; *Error has the details.
+var (
+	ErrNotAvailable = errors.New("engine not available")           // no library found, or not for this system
+	ErrVersion      = errors.New("library version not usable")     // too old, or lacks a symbol
+	ErrClosed       = errors.New("already closed")                 // Engine, Model or Session
+	ErrInUse        = errors.New("session in use")                 // by another goroutine
+	ErrModel        = errors.New("model not usable")               // missing, damaged, or not for this engine
+	ErrDevice       = errors.New("device not usable")              // unknown, absent, or failing
+	ErrOption       = errors.New("option not usable")              // unknown to this engine, or out of range
+	ErrRun          = errors.New("run failed")                     // the engine reports a failure on valid input
+	ErrInput        = errors.New("input not usable")               // the four below, nil and empty tensors: HTTP 400
+	ErrShape        = error(&inputKind{"shape does not fit"})      // Is(ErrInput)
+	ErrDType        = error(&inputKind{"dtype does not fit"})      // Is(ErrInput)
+	ErrName         = error(&inputKind{"no such name"})            // Is(ErrInput)
+	ErrCount        = error(&inputKind{"wrong number of tensors"}) // Is(ErrInput)
+)
+
+type inputKind struct{ text string }
+
+func (k *inputKind) Error() string        { return k.text }
+func (k *inputKind) Is(target error) bool { return target == ErrInput }
+
+// Error is every error of this module but a context's. Only Err is always set.
+type Error struct {
+	Engine   string   // "openvino"
+	Op       string   // "open", "load", "bind", "run", ...
+	Path     string   // the file concerned
+	Code     int      // the engine's status code; 0: none
+	Text     string   // what happened, in the engine's words where it has some
+	Fix      string   // what to do next
+	Searched []string // each place looked at and what was there
+	Err      error    // one of the Err variables
+	Cause    error    // the error below, such as fs.ErrNotExist; or nil
+}
+
+// Error is one line, or several where places were searched.
+func (e *Error) Error() string {
+	var b strings.Builder
+	for _, s := range []string{e.Engine, strings.TrimSpace(e.Op + " " + e.Path)} {
+		if s != "" {
+			b.WriteString(s + ": ")
+		}
+	}
+	b.WriteString(e.Err.Error())
+	if e.Text != "" {
+		b.WriteString(": " + strings.TrimSpace(e.Text))
+	}
+	if e.Cause != nil && !strings.Contains(e.Text, e.Cause.Error()) {
+		b.WriteString(": " + e.Cause.Error())
+	}
+	if e.Code != 0 {
+		fmt.Fprintf(&b, " (code %d)", e.Code)
+	}
+	for _, s := range e.Searched {
+		b.WriteString("\n  tried " + s)
+	}
+	switch {
+	case e.Fix == "":
+	case e.Searched != nil:
+		b.WriteString("\n  fix: " + e.Fix)
+	default:
+		b.WriteString("; " + e.Fix)
+	}
+	return b.String()
+}
+
+// Unwrap makes errors.Is and errors.As see Err and Cause.
+func (e *Error) Unwrap() []error {
+	if e.Cause == nil {
+		return []error{e.Err}
+	}
+	return []error{e.Err, e.Cause}
+}
+
+// inputError is an *Error for input that never reached an engine.
+func inputError(kind error, format string, args ...any) error {
+	return &Error{Err: kind, Text: fmt.Sprintf(format, args...)}
+}
+
+// optionError is an *Error for Options that no engine could honour.
+func optionError(format string, args ...any) error {
+	return &Error{Op: "load", Err: ErrOption, Text: fmt.Sprintf(format, args...)}
+}
+
+// wrap fills in the engine and the operation where err does not say them.
+func wrap(err error, engine, op, path string) error {
+	e, ok := err.(*Error)
+	if !ok {
+		return err
+	}
+	c := *e
+	for _, f := range []struct {
+		field *string
+		value string
+	}{{&c.Engine, engine}, {&c.Op, op}, {&c.Path, path}} {
+		if *f.field == "" {
+			*f.field = f.value
+		}
+	}
+	return &c
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package common
+
+// Quantization maps stored integers to real numbers:
+// real = Scale * (stored - ZeroPoint). There is one pair for the whole tensor,
+// or one for each index along dimension Axis.
+type Quantization struct {
+	Scale     []float32
+	ZeroPoint []int64
+	Axis      int
+}
+
+// TensorInfo describes an input or output of a model.
+type TensorInfo struct {
+	Name  string
+	DType DType
+	Shape Shape         // -1: a dynamic dimension; nil: a dynamic rank
+	Quant *Quantization // nil: the numbers are the values
+}
+
+// Signature is one function of a model. Most models have one, named "".
+type Signature struct {
+	Name            string
+	Inputs, Outputs []TensorInfo
+}
+
+// EngineInfo says what an open engine really is.
+type EngineInfo struct {
+	Name    string   // "openvino"
+	Version string   // the library's own version text
+	Library string   // the file that was opened, or "linked"
+	Devices []Device // what Options.Device can name; the default first
+}
+
+// Device is a processor an engine can run on.
+type Device struct {
+	Name        string // as in Options.Device: "CPU", "GPU.0"
+	Description string // for people: "AMD EPYC 9R14"
+}
+
+// ModelInfo says what was really used for a loaded model.
+type ModelInfo struct {
+	Format    string // "onnx", "openvino", "tflite"
+	Device    string
+	Precision DType  // of the arithmetic, where the engine tells; 0: not told
+	Threads   int    // of one Run; 0: the engine decides
+	Sessions  int    // Runs that can go on at once in Model.Run
+	Notes     string // what else a reader should know: delegates, streams
+}
+
+// LayerTime is one line of a profile of the last Run.
+type LayerTime struct {
+	Name, Type string // the layer's name and its operator
+	Kernel     string // the implementation that ran
+	Micros     int64  // wall-clock time in microseconds; 0: fused away
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package common
+
+import "log/slog"
+
+// Config says how to open an engine. The zero Config finds the library by
+// itself; nil means the same.
+type Config struct {
+	// Library is the SDK's library file, or the folder that holds it. Empty:
+	// look in ANYINFER_<ENGINE>_LIBRARY, in the folder that `anyinfer sdk`
+	// fills, then where the system loader looks.
+	Library string
+	// Logger receives what the engine has to say; nil: slog.Default().
+	Logger *slog.Logger
+	// Native holds the engine's own options, of the type its package documents.
+	Native any
+}
+
+// Options say how to load a model. The zero Options are good; nil means the
+// same. An option that an engine cannot honour is refused with ErrOption,
+// never ignored.
+type Options struct {
+	// Device is one of EngineInfo.Devices; empty: the engine's default.
+	Device string
+	// Precision of the arithmetic: Float32, Float16 or BFloat16. 0 keeps the
+	// model's own; lower precision is used only when asked for.
+	Precision DType
+	// CacheDir is a folder where the engine may keep what is slow to make.
+	CacheDir string
+	// Threads of one Run. 0: all cores, shared out evenly among Sessions.
+	Threads int
+	// Sessions is how many Model.Run calls go on at once; others wait.
+	// 0: one, on all cores.
+	Sessions int
+	// Shapes fixes or bounds inputs by name, in place of the model's own
+	// shapes. An input without an entry keeps what the model says.
+	Shapes map[string]ShapeRange
+	// Profile collects times for Session.Profile, at some cost in speed.
+	Profile bool
+	// Native holds the engine's own options, of the type its package documents.
+	Native any
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package common
+
+import (
+	"runtime"
+	"slices"
+	"unsafe"
+)
+
+// TensorAlign is the alignment in bytes of memory that NewTensor makes, and
+// the number of spare bytes behind it. Native kernels read whole vectors, also
+// past the last element; memory with both can be handed to them as it is.
+const TensorAlign = 64
+
+// A Tensor is an n-dimensional array in row-major order in Go memory. Its type
+// and shape never change; its elements do, and have no lock: do not write them
+// while a Run reads them.
+//
+// The methods of a nil *Tensor answer as for a tensor that holds nothing.
+type Tensor struct {
+	dtype DType
+	shape Shape
+	bytes []byte   // nil for String; len is exact, cap shows the spare bytes
+	strs  []string // only for String
+}
+
+// NewTensor makes a zeroed tensor, TensorAlign aligned and padded. The error
+// Is ErrDType or ErrShape.
+func NewTensor(dt DType, shape ...int) (*Tensor, error) {
+	n, err := checkNew(dt, shape)
+	if err != nil {
+		return nil, err
+	}
+	t := &Tensor{dtype: dt, shape: append(Shape{}, shape...)}
+	if dt == String {
+		t.strs = make([]string, n)
+		return t, nil
+	}
+	t.bytes = alignedBytes(n * dt.Size())
+	return t, nil
+}
+
+// FromSlice makes a tensor that shares data, whose length must be the product
+// of the shape; without a shape it is a vector. For a scalar say Shape{}... .
+// The error Is ErrDType or ErrShape.
+func FromSlice[T Elem](data []T, shape ...int) (*Tensor, error) {
+	if shape == nil {
+		shape = []int{len(data)}
+	}
+	dt := DTypeOf[T]()
+	n, err := checkNew(dt, shape)
+	if err != nil {
+		return nil, err
+	}
+	if n != len(data) {
+		return nil, inputError(ErrShape, "shape %v has %d elements, the slice %d", Shape(shape), n, len(data))
+	}
+	t := &Tensor{dtype: dt, shape: append(Shape{}, shape...)}
+	if s, ok := any(data).([]string); ok {
+		t.strs = s
+		return t, nil
+	}
+	size := n * dt.Size()
+	t.bytes = unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(data))), size)[:size:size]
+	return t, nil
+}
+
+// Data is t's elements as a slice that shares its memory. A T that is not t's
+// type is an error that Is ErrDType.
+func Data[T Elem](t *Tensor) ([]T, error) {
+	if t == nil {
+		return nil, inputError(ErrInput, "the tensor is nil")
+	}
+	if dt := DTypeOf[T](); dt != t.dtype {
+		return nil, inputError(ErrDType, "the tensor holds %v, not %v", t.dtype, dt)
+	}
+	if t.dtype == String {
+		return any(t.strs).([]T), nil
+	}
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(t.bytes))), len(t.bytes)/t.dtype.Size()), nil
+}
+
+// DType is the type of the elements.
+func (t *Tensor) DType() DType {
+	if t == nil {
+		return 0
+	}
+	return t.dtype
+}
+
+// Shape is a copy of t's shape.
+func (t *Tensor) Shape() Shape {
+	if t == nil {
+		return nil
+	}
+	return append(Shape{}, t.shape...)
+}
+
+// Len is the number of elements.
+func (t *Tensor) Len() int {
+	if t == nil {
+		return 0
+	}
+	return t.shape.Elems()
+}
+
+// Bytes is t's memory, shared, in the machine's byte order; nil for String.
+// Where cap exceeds len by TensorAlign, those spare bytes are t's own.
+func (t *Tensor) Bytes() []byte {
+	if t == nil {
+		return nil
+	}
+	return t.bytes
+}
+
+// Is reports whether t has this type and shape.
+func (t *Tensor) Is(dt DType, shape Shape) bool {
+	return t != nil && t.dtype == dt && slices.Equal(t.shape, shape)
+}
+
+// Padded reports whether t's memory has TensorAlign's alignment and padding,
+// as that of NewTensor has.
+func (t *Tensor) Padded() bool {
+	if t == nil || t.bytes == nil {
+		return false
+	}
+	return uintptr(unsafe.Pointer(unsafe.SliceData(t.bytes)))%TensorAlign == 0 && cap(t.bytes)-len(t.bytes) >= TensorAlign
+}
+
+// Clone is a copy of t in memory of its own.
+func (t *Tensor) Clone() *Tensor {
+	if t == nil {
+		return nil
+	}
+	c, err := NewTensor(t.dtype, t.shape...)
+	if err != nil { // t exists, so its type and shape are good
+		return nil
+	}
+	c.copyFrom(t)
+	return c
+}
+
+// copyFrom copies the elements of src, which has t's type and shape.
+func (t *Tensor) copyFrom(src *Tensor) {
+	copy(t.bytes, src.bytes)
+	copy(t.strs, src.strs)
+	runtime.KeepAlive(src)
+}
+
+// alignedBytes is zeroed memory of n bytes, aligned and padded. Elements of
+// Go's types may be written through it: it is never moved and holds no pointers.
+func alignedBytes(n int) []byte {
+	b := make([]byte, n+2*TensorAlign)
+	off := -int(uintptr(unsafe.Pointer(unsafe.SliceData(b)))) & (TensorAlign - 1)
+	return b[off : off+n : off+n+TensorAlign]
+}
+
+// maxTensorBytes keeps sizes far from an int's overflow, also with padding.
+const maxTensorBytes = int(^uint(0)>>1) / 2
+
+// checkNew is the number of elements of a new tensor.
+func checkNew(dt DType, shape Shape) (int, error) {
+	if !dt.Valid() {
+		return 0, inputError(ErrDType, "a tensor needs one of the DType constants, not %d", uint8(dt))
+	}
+	if shape == nil {
+		return 1, nil
+	}
+	n := shape.Elems()
+	if n < 0 || n > maxTensorBytes/max(dt.Size(), 16) {
+		return 0, inputError(ErrShape, "shape %v is not one that a tensor of %v can have", shape, dt)
+	}
+	return n, nil
+}

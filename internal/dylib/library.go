@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dylib
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/sdkdir"
+)
+
+// Library is an open library with its table of functions. It is never closed:
+// an SDK may leave threads and exit handlers behind.
+type Library struct {
+	Path  string // the file, or the name that the system loader knew
+	addrs []uintptr
+}
+
+// Spec says which library an engine needs.
+type Spec struct {
+	Engine  string   // as in `anyinfer sdk install`
+	Stem    string   // libSTEM.so, libSTEM.dylib, STEM.dll
+	Sonames []string // further names to ask the system loader for
+}
+
+// Env is the environment variable that names the library or its folder.
+func (s Spec) Env() string { return "ANYINFER_" + strings.ToUpper(s.Engine) + "_LIBRARY" }
+
+// patterns are the file names to look for in a folder, the best first.
+func (s Spec) patterns() []string {
+	switch runtime.GOOS {
+	case "windows":
+		return []string{s.Stem + ".dll", "lib" + s.Stem + ".dll"}
+	case "darwin", "ios":
+		return []string{"lib" + s.Stem + ".dylib", "lib" + s.Stem + ".*.dylib"}
+	}
+	return []string{"lib" + s.Stem + ".so", "lib" + s.Stem + ".so.*"}
+}
+
+// Open finds the library, opens it and resolves table. It looks at explicit
+// (Config.Library), at the environment variable, in the folder that `anyinfer
+// sdk` fills, and asks the system loader, in this order. Where one of the
+// first two is set, it counts alone: falling back to another library than the
+// one asked for helps nobody. The error lists every place tried.
+func Open(spec Spec, table []Decl, explicit string) (*Library, error) {
+	f := finder{spec: spec}
+	switch env := os.Getenv(spec.Env()); {
+	case explicit != "":
+		f.try(explicit, "Config.Library")
+	case env != "":
+		f.try(env, spec.Env())
+	default:
+		f.tried("$"+spec.Env(), "not set")
+		f.sdkFolder()
+		f.systemLoader()
+	}
+	if f.handle == 0 {
+		return nil, &common.Error{
+			Engine: spec.Engine, Op: "open", Path: f.broken, Err: common.ErrNotAvailable,
+			Text:     fmt.Sprintf("no usable %s for %s/%s", spec.patterns()[0], runtime.GOOS, runtime.GOARCH),
+			Fix:      fmt.Sprintf("anyinfer sdk install %s, or point %s at the library", spec.Engine, spec.Env()),
+			Searched: f.searched,
+		}
+	}
+	addrs, err := bind(spec.Engine, f.path, f.handle, table)
+	if err != nil {
+		return nil, err
+	}
+	return &Library{Path: f.path, addrs: addrs}, nil
+}
+
+// Has reports whether the library has function sym, declared with Since.
+func (l *Library) Has(sym int) bool { return l.addrs[sym] != 0 }
+
+// finder goes from place to place until handle is set.
+type finder struct {
+	spec     Spec
+	handle   uintptr
+	path     string   // of the open library
+	broken   string   // the first file that is there but does not open
+	searched []string // every place and what was found there
+}
+
+func (f *finder) tried(place, result string) {
+	f.searched = append(f.searched, place+": "+result)
+}
+
+// try opens path, a library or the folder that holds it.
+func (f *finder) try(path, why string) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		f.tried(path+" ("+why+")", "no such file or folder")
+	case info.IsDir():
+		f.folder(path, why)
+	default:
+		f.file(path, why)
+	}
+}
+
+func (f *finder) file(path, why string) {
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs // or the loader would look elsewhere for a bare name
+	}
+	handle, err := open(path)
+	if err != nil {
+		f.tried(path+" ("+why+")", err.Error())
+		if f.broken == "" {
+			f.broken = path
+		}
+		return
+	}
+	f.handle, f.path = handle, path
+}
+
+func (f *finder) folder(dir, why string) {
+	for _, pattern := range f.spec.patterns() {
+		matches, _ := filepath.Glob(filepath.Join(escape(dir), pattern))
+		for _, m := range slices.Backward(matches) { // the highest version first
+			if f.file(m, why); f.handle != 0 {
+				return
+			}
+		}
+	}
+	if f.broken == "" {
+		f.tried(dir+" ("+why+")", "has no "+strings.Join(f.spec.patterns(), " or "))
+	}
+}
+
+// escape quotes what Glob would take for a pattern.
+func escape(dir string) string {
+	if runtime.GOOS == "windows" { // has no escapes, and no * or ? in names
+		return dir
+	}
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
+}
+
+func (f *finder) sdkFolder() {
+	installed := sdkdir.Installed(f.spec.Engine)
+	for _, sdk := range installed {
+		if f.file(sdk.LibraryPath(), "SDK folder"); f.handle != 0 {
+			return
+		}
+	}
+	if len(installed) == 0 {
+		root, err := sdkdir.Root()
+		if err != nil {
+			f.tried("SDK folder", err.Error())
+			return
+		}
+		f.tried(filepath.Join(root, f.spec.Engine)+" (SDK folder)", "nothing installed for "+runtime.GOOS+"/"+runtime.GOARCH)
+	}
+}
+
+func (f *finder) systemLoader() {
+	names := append(f.spec.patterns()[:1:1], f.spec.Sonames...)
+	for _, name := range names {
+		if handle, err := open(name); err == nil {
+			f.handle, f.path = handle, name
+			return
+		}
+	}
+	f.tried("system loader", "knows no "+strings.Join(names, ", "))
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dylib
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/anyinfer/anyinfer/common"
+)
+
+// Decl declares one C function. An engine's table of them is the one list of
+// the symbols that it uses; constants index it.
+type Decl struct {
+	C     string // the prototype, from which the name is taken
+	Since string // the release that brought it, where not all have it; then check Has
+}
+
+var declared = regexp.MustCompile(`(\w+)\s*\(`)
+
+// Name is the symbol's name.
+func (d Decl) Name() string {
+	if m := declared.FindStringSubmatch(d.C); m != nil {
+		return m[1]
+	}
+	return d.C
+}
+
+// bind resolves table in the library behind handle.
+func bind(engine, path string, handle uintptr, table []Decl) ([]uintptr, error) {
+	addrs := make([]uintptr, len(table))
+	var missing []string
+	for i, d := range table {
+		addr, err := symbol(handle, d.Name())
+		if err != nil && d.Since == "" {
+			missing = append(missing, d.Name())
+		}
+		addrs[i] = addr
+	}
+	if missing != nil {
+		return nil, &common.Error{
+			Engine: engine, Op: "open", Path: path, Err: common.ErrVersion,
+			Text: "the library lacks " + strings.Join(missing, ", "),
+			Fix:  "install a version that works: anyinfer sdk install " + engine,
+		}
+	}
+	return addrs, nil
+}
