@@ -2,6 +2,8 @@
 
 package common
 
+import "slices"
+
 // Quantization maps stored integers to real numbers:
 // real = Scale * (stored - ZeroPoint). There is one pair for the whole tensor,
 // or one for each index along dimension Axis.
@@ -23,6 +25,12 @@ type TensorInfo struct {
 type Signature struct {
 	Name            string
 	Inputs, Outputs []TensorInfo
+}
+
+// Dynamic reports whether any input's or output's shape is.
+func (s Signature) Dynamic() bool {
+	dynamic := func(t TensorInfo) bool { return t.Shape.Dynamic() }
+	return slices.ContainsFunc(s.Inputs, dynamic) || slices.ContainsFunc(s.Outputs, dynamic)
 }
 
 // EngineInfo says what an open engine really is.

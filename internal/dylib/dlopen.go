@@ -7,6 +7,11 @@ package dylib
 import "github.com/ebitengine/purego"
 
 // RTLD_LOCAL keeps one SDK's symbols out of another's way.
-func open(path string) (uintptr, error) { return purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_LOCAL) }
+func open(path string) (uintptr, error) {
+	return purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_LOCAL)
+}
 
 func symbol(handle uintptr, name string) (uintptr, error) { return purego.Dlsym(handle, name) }
+
+// processSymbol looks in the libraries that the process started with.
+func processSymbol(name string) (uintptr, error) { return purego.Dlsym(purego.RTLD_DEFAULT, name) }

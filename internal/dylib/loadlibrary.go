@@ -32,3 +32,13 @@ func open(path string) (uintptr, error) {
 func symbol(handle uintptr, name string) (uintptr, error) {
 	return syscall.GetProcAddress(syscall.Handle(handle), name)
 }
+
+// processSymbol looks in the C runtime that Windows comes with, where the
+// names of functions newer than C89 begin with an underscore.
+func processSymbol(name string) (uintptr, error) {
+	crt, err := open("msvcrt.dll")
+	if err != nil {
+		return 0, err
+	}
+	return symbol(crt, "_"+name)
+}

@@ -8,8 +8,9 @@ import "errors"
 
 var errNoLoader = errors.New("native libraries cannot be opened on this system")
 
-func open(string) (uintptr, error)           { return 0, errNoLoader }
+func open(string) (uintptr, error)            { return 0, errNoLoader }
 func symbol(uintptr, string) (uintptr, error) { return 0, errNoLoader }
+func processSymbol(string) (uintptr, error)   { return 0, errNoLoader }
 
 // No library can be open here, so nothing below is reached.
 

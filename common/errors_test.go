@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package common_test
+
+import (
+	"errors"
+	"io/fs"
+	"testing"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/stretchr/testify/require"
+)
+
+var kinds = []error{
+	common.ErrNotAvailable, common.ErrVersion, common.ErrClosed, common.ErrInUse, common.ErrModel, common.ErrDevice,
+	common.ErrOption, common.ErrRun, common.ErrInput, common.ErrShape, common.ErrDType, common.ErrName, common.ErrCount,
+}
+
+func TestErrorKinds(t *testing.T) {
+	input := []error{common.ErrInput, common.ErrShape, common.ErrDType, common.ErrName, common.ErrCount}
+	texts := map[string]bool{}
+	for _, k := range kinds {
+		texts[k.Error()] = true
+		err := error(&common.Error{Err: k})
+		require.Equal(t, k.Error(), err.Error())
+		for _, other := range kinds {
+			want := k == other
+			if other == common.ErrInput {
+				for _, i := range input {
+					want = want || k == i
+				}
+			}
+			require.Equal(t, want, errors.Is(err, other), "%v Is %v", k, other)
+		}
+	}
+	require.Len(t, texts, len(kinds), "each has a text of its own")
+}
+
+func TestErrorText(t *testing.T) {
+	cause := &fs.PathError{Op: "open", Path: "m.onnx", Err: fs.ErrNotExist}
+	for want, e := range map[string]*common.Error{
+		"session in use": {Err: common.ErrInUse},
+		"openvino: load m.onnx: model not usable: it is odd (code -3); convert it again": {
+			Engine: "openvino", Op: "load", Path: "m.onnx", Err: common.ErrModel, Text: " it is odd\n", Code: -3, Fix: "convert it again"},
+		"load m.onnx: model not usable: open m.onnx: " + fs.ErrNotExist.Error(): {
+			Op: "load", Path: "m.onnx", Err: common.ErrModel, Cause: cause},
+		"model not usable: said open m.onnx: " + fs.ErrNotExist.Error(): {
+			Err: common.ErrModel, Text: "said " + cause.Error(), Cause: cause},
+		"tflite: open: engine not available: no library\n  tried /a: no such file\n  tried /b: not ELF\n  fix: install it": {
+			Engine: "tflite", Op: "open", Err: common.ErrNotAvailable, Text: "no library", Fix: "install it",
+			Searched: []string{"/a: no such file", "/b: not ELF"}},
+	} {
+		require.Equal(t, want, e.Error())
+	}
+}
+
+func TestErrorUnwrap(t *testing.T) {
+	cause := &fs.PathError{Op: "open", Path: "m.onnx", Err: fs.ErrNotExist}
+	err := error(&common.Error{Err: common.ErrModel, Cause: cause})
+	require.ErrorIs(t, err, common.ErrModel)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	var path *fs.PathError
+	require.ErrorAs(t, err, &path)
+	require.Same(t, cause, path)
+	joined := errors.Join(errors.New("other"), err)
+	require.ErrorIs(t, joined, common.ErrModel)
+	var typed *common.Error
+	require.ErrorAs(t, joined, &typed)
+}

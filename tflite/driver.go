@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tflite
+
+import (
+	"context"
+	"log/slog"
+	"runtime"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/dylib"
+)
+
+func init() {
+	common.Register(common.Registration{Name: spec.Engine, Formats: []string{"tflite"}, Open: open})
+}
+
+var device = common.Device{Name: "CPU", Description: runtime.GOARCH}
+
+// driver is the open library. It has no state of its own to free.
+type driver struct {
+	*dylib.Library
+	log *slog.Logger
+}
+
+func open(c common.Config) (common.Driver, error) {
+	if c.Native != nil {
+		return nil, &common.Error{Err: common.ErrOption, Text: "this engine has no options for Config.Native"}
+	}
+	lib, err := dylib.Open(spec, table, c.Library)
+	if err != nil {
+		return nil, err
+	}
+	return &driver{lib, c.Logger}, nil
+}
+
+func (d *driver) Info() common.EngineInfo {
+	return common.EngineInfo{
+		Name: spec.Engine, Version: dylib.GoString(d.Call(version)), Library: d.Path,
+		Devices: []common.Device{device},
+	}
+}
+
+func (d *driver) Load(ctx context.Context, src common.Source, o common.Options) (common.DriverModel, error) {
+	n, err := native(o)
+	if err != nil {
+		return nil, err
+	}
+	return d.load(src, o, n)
+}
+
+func (d *driver) Close() error { return nil }
+
+// status is nil for kTfLiteOk, else an error of that kind with r's text.
+func status(result uintptr, r *report, kind error, call string) error {
+	code := int32(result)
+	if code == 0 {
+		return nil
+	}
+	return r.error(kind, code, call+" failed")
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tflite
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/dylib"
+)
+
+// interpreter is a TfLiteInterpreter with what must outlive it.
+type interpreter struct {
+	*model
+	handle   uintptr
+	delegate uintptr // XNNPACK's, or 0
+	report   *report
+}
+
+// newInterpreter makes an interpreter, on XNNPACK where that can be had.
+func (m *model) newInterpreter() (*interpreter, error) {
+	ip := &interpreter{model: m, report: newReport()}
+	if !m.native.NoXNNPACK && m.Has(xnnpackCreate) {
+		ip.delegate = m.newXNNPACK(threads(m.options))
+	}
+	ip.create()
+	if ip.handle == 0 && ip.delegate != 0 { // XNNPACK takes no graphs with some dynamic tensors
+		m.log.Debug("model runs without XNNPACK", "engine", spec.Engine, "reason", ip.report.error(common.ErrModel, 0, "unknown"))
+		m.Call(xnnpackDelete, dylib.Int(ip.delegate))
+		ip.delegate = 0
+		ip.create()
+	}
+	if ip.handle == 0 {
+		err := ip.report.error(common.ErrModel, 0, "TFLite cannot interpret the model")
+		ip.close()
+		return nil, err
+	}
+	return ip, nil
+}
+
+func (ip *interpreter) create() {
+	options := ip.Call(optionsCreate)
+	defer ip.Call(optionsDelete, dylib.Int(options)) // the interpreter copies them
+	callback, userData := ip.report.args()
+	ip.Call(optionsSetErrorReporter, dylib.Int(options), callback, userData)
+	ip.Call(optionsSetNumThreads, dylib.Int(options), dylib.Int(threads(ip.options)))
+	ip.Call(optionsEnableCancellation, dylib.Int(options), dylib.Int(1))
+	if ip.delegate != 0 {
+		ip.Call(optionsAddDelegate, dylib.Int(options), dylib.Int(ip.delegate))
+	}
+	ip.handle = ip.Call(interpreterCreate, dylib.Int(ip.model.handle), dylib.Int(options))
+}
+
+// xnnpackOptions is a TfLiteXNNPackDelegateOptions: 64 bytes in 2.17, and room
+// for what later releases add. Only its first member is ours.
+type xnnpackOptions struct {
+	threads int32
+	_       int32
+	_       [31]uint64
+}
+
+// newXNNPACK is a new delegate, or 0.
+func (d *driver) newXNNPACK(threads int) uintptr {
+	o := new(xnnpackOptions)
+	if runtime.GOARCH == "arm64" { // the result's address goes in a register of its own
+		var defaults func() xnnpackOptions
+		d.Func(xnnpackDefaults, &defaults)
+		*o = defaults()
+	} else { // it is the first argument
+		d.Call(xnnpackDefaults, dylib.Ptr(o))
+	}
+	if o.threads = 0; threads > 1 { // one needs no pool
+		o.threads = int32(threads)
+	}
+	return d.Call(xnnpackCreate, dylib.Ptr(o))
+}
+
+func (ip *interpreter) close() {
+	if ip.handle != 0 {
+		ip.Call(interpreterDelete, dylib.Int(ip.handle))
+	}
+	if ip.delegate != 0 {
+		ip.Call(xnnpackDelete, dylib.Int(ip.delegate))
+	}
+	ip.report.close()
+}
+
+func (ip *interpreter) resize(input int, shape common.Shape) error {
+	dims := make([]int32, len(shape))
+	for i, d := range shape {
+		if dims[i] = int32(d); int(dims[i]) != d {
+			return &common.Error{Err: common.ErrShape, Text: shape.String() + " has dimensions beyond 32 bits"}
+		}
+	}
+	r := ip.Call(interpreterResizeInput, dylib.Int(ip.handle), dylib.Int(input), dylib.Slice(dims), dylib.Int(len(dims)))
+	return status(r, ip.report, common.ErrShape, "TfLiteInterpreterResizeInputTensor")
+}
+
+// allocate plans memory and prepares operators; an error is of that kind.
+func (ip *interpreter) allocate(kind error) error {
+	return status(ip.Call(interpreterAllocate, dylib.Int(ip.handle)), ip.report, kind, "TfLiteInterpreterAllocateTensors")
+}
+
+// signature describes the inputs and outputs before anything was resized.
+func (ip *interpreter) signature() (s common.Signature, err error) {
+	if s.Inputs, err = ip.infos(interpreterInputCount, interpreterInput); err != nil {
+		return s, err
+	}
+	s.Outputs, err = ip.infos(interpreterOutputCount, interpreterOutput)
+	return s, err
+}
+
+func (ip *interpreter) infos(count, tensor int) ([]common.TensorInfo, error) {
+	n := int(int32(ip.Call(count, dylib.Int(ip.handle))))
+	infos := make([]common.TensorInfo, max(n, 0))
+	for i := range infos {
+		t := ip.Call(tensor, dylib.Int(ip.handle), dylib.Int(i))
+		if t == 0 {
+			return nil, &common.Error{Err: common.ErrModel, Text: fmt.Sprintf("tensor %d of %d is not there", i, n)}
+		}
+		info := common.TensorInfo{Name: dylib.GoString(ip.Call(tensorName, dylib.Int(t)))}
+		code := int32(ip.Call(tensorType, dylib.Int(t)))
+		if info.DType = dtypes[code]; info.DType == 0 {
+			return nil, &common.Error{Err: common.ErrModel, Text: fmt.Sprintf("tensor %q is of type %s (%d), which is not supported", info.Name, typeNames[code], code)}
+		}
+		info.Shape = ip.declared(t)
+		info.Quant = ip.quantization(t)
+		infos[i] = info
+	}
+	return infos, nil
+}

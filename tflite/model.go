@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tflite
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"unsafe"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/dylib"
+)
+
+// model is a TfLiteModel, which any number of interpreters read.
+type model struct {
+	*driver
+	options common.Options
+	native  Options
+	info    common.ModelInfo
+	sig     common.Signature
+	report  *report
+	handle  uintptr
+	bytes   []byte // the model, where it is in memory: TFLite reads it there
+	pin     runtime.Pinner
+
+	mu    sync.Mutex
+	spare *interpreter // the one that Load made, until a session takes it
+}
+
+func (d *driver) load(src common.Source, o common.Options, n Options) (_ *model, err error) {
+	m := &model{driver: d, options: o, native: n, report: newReport()}
+	defer func() {
+		if err != nil {
+			m.Close()
+		}
+	}()
+	if err := m.read(src); err != nil {
+		return nil, err
+	}
+	if m.spare, err = m.newInterpreter(); err != nil {
+		return nil, err
+	}
+	if err := m.spare.allocate(common.ErrModel); err != nil {
+		return nil, err
+	}
+	if m.sig, err = m.spare.signature(); err != nil {
+		return nil, err
+	}
+	if o.Shapes != nil {
+		if err := m.reshape(); err != nil {
+			return nil, err
+		}
+	}
+	m.info = common.ModelInfo{
+		Format: "tflite", Device: device.Name, Threads: threads(o), Sessions: max(o.Sessions, 1), Notes: "XNNPACK",
+	}
+	if m.spare.delegate == 0 {
+		m.info.Notes = "no XNNPACK"
+	}
+	return m, nil
+}
+
+func (m *model) read(src common.Source) error {
+	callback, userData := m.report.args()
+	if paths := src.Paths(); len(paths) == 1 {
+		m.handle = m.Call(modelCreateFromFile, dylib.String(paths[0]), callback, userData)
+	} else {
+		parts, err := src.Read()
+		if err != nil {
+			return err
+		}
+		if len(parts) != 1 {
+			return &common.Error{Err: common.ErrModel, Text: "a TFLite model is one file"}
+		}
+		if m.bytes, err = aligned(parts[0]); err != nil {
+			return err
+		}
+		m.pin.Pin(&m.bytes[0])
+		m.handle = m.Call(modelCreate, dylib.Slice(m.bytes), dylib.Int(len(m.bytes)), callback, userData)
+	}
+	if m.handle == 0 {
+		return m.report.error(common.ErrModel, 0, "it is not a TFLite model")
+	}
+	return nil
+}
+
+// aligned is b, or a copy where b does not begin where TFLite expects its
+// flatbuffer to: constants are read in place, with vector instructions.
+func aligned(b []byte) ([]byte, error) {
+	if uintptr(unsafe.Pointer(unsafe.SliceData(b)))%16 == 0 {
+		return b, nil
+	}
+	t, err := common.NewTensor(common.Uint8, len(b))
+	if err != nil {
+		return nil, err
+	}
+	copy(t.Bytes(), b)
+	return t.Bytes(), nil
+}
+
+// reshape works Options.Shapes into the first interpreter and the signature.
+func (m *model) reshape() error {
+	freed := false // an input that may have been fixed is dynamic
+	for name, r := range m.options.Shapes {
+		i := slices.IndexFunc(m.sig.Inputs, func(i common.TensorInfo) bool { return i.Name == name })
+		if i < 0 {
+			return &common.Error{Err: common.ErrName, Text: fmt.Sprintf("Shapes has %q, which is not an input", name)}
+		}
+		info := &m.sig.Inputs[i]
+		if info.Shape != nil && len(r.Opt) != len(info.Shape) {
+			return &common.Error{Err: common.ErrShape, Text: fmt.Sprintf("Shapes has %v for input %q, whose shape is %v", r, name, info.Shape)}
+		}
+		if err := m.spare.resize(i, r.Opt); err != nil {
+			return err
+		}
+		info.Shape = r.Shape()
+		freed = freed || info.Shape.Dynamic()
+	}
+	if err := m.spare.allocate(common.ErrShape); err != nil {
+		return err
+	}
+	fixed := !common.Signature{Inputs: m.sig.Inputs}.Dynamic()
+	for i := range m.sig.Outputs {
+		out := &m.sig.Outputs[i].Shape
+		switch t := m.spare.output(i); {
+		case m.dynamic(t):
+			*out = nil
+		case fixed:
+			*out = m.shape(t)
+		case freed: // which dimensions follow the input, the model does not tell
+			*out = slices.Repeat(common.Shape{-1}, len(m.shape(t)))
+		}
+	}
+	return nil
+}
+
+func (m *model) Info() common.ModelInfo         { return m.info }
+func (m *model) Signatures() []common.Signature { return []common.Signature{m.sig} }
+
+func (m *model) NewSession(int) (common.DriverSession, error) {
+	m.mu.Lock()
+	ip := m.spare
+	m.spare = nil
+	m.mu.Unlock()
+	if ip == nil {
+		var err error
+		if ip, err = m.newInterpreter(); err != nil {
+			return nil, err
+		}
+	}
+	return newSession(m, ip), nil
+}
+
+func (m *model) Close() error {
+	if m.spare != nil {
+		m.spare.close()
+	}
+	if m.handle != 0 {
+		m.Call(modelDelete, dylib.Int(m.handle))
+	}
+	m.report.close()
+	m.pin.Unpin()
+	return nil
+}

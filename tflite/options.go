@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tflite
+
+import (
+	"runtime"
+
+	"github.com/anyinfer/anyinfer/common"
+)
+
+// Options is what common.Options.Native can hold for this engine.
+type Options struct {
+	// NoXNNPACK runs the model on TFLite's own kernels only.
+	NoXNNPACK bool
+}
+
+// native is o.Native, once all that this engine cannot honour is refused.
+func native(o common.Options) (Options, error) {
+	refuse := func(text string) (Options, error) {
+		return Options{}, &common.Error{Err: common.ErrOption, Text: text}
+	}
+	switch {
+	case o.Device != "" && o.Device != device.Name:
+		return Options{}, &common.Error{Err: common.ErrDevice, Text: "no device " + o.Device + "; there is " + device.Name}
+	case o.Precision != 0 && o.Precision != common.Float32:
+		return refuse("TFLite runs a model in its own precision, not in " + o.Precision.String())
+	case o.CacheDir != "":
+		return refuse("CacheDir: nothing is cached by this engine")
+	case o.Profile:
+		return refuse("Profile: the TFLite C API has no profile")
+	}
+	switch n := o.Native.(type) {
+	case nil:
+		return Options{}, nil
+	case Options:
+		return n, nil
+	case *Options:
+		return *n, nil
+	}
+	return refuse("Native must be a tflite.Options")
+}
+
+// threads is o.Threads, or a fair share of the cores.
+func threads(o common.Options) int {
+	if o.Threads > 0 {
+		return o.Threads
+	}
+	return max(1, runtime.NumCPU()/max(o.Sessions, 1))
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tflite
+
+import (
+	"strings"
+	"sync"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/dylib"
+)
+
+// report receives the error texts of one model or interpreter. TFLite may
+// call from any thread, and with a va_list, which only C can read.
+type report struct {
+	id uintptr
+
+	mu   sync.Mutex
+	text []string
+}
+
+var reports = struct {
+	sync.Mutex
+	last uintptr
+	byID map[uintptr]*report
+}{byID: map[uintptr]*report{}}
+
+var errorCallback = sync.OnceValue(func() uintptr { return dylib.Callback(onError) })
+
+func newReport() *report {
+	reports.Lock()
+	defer reports.Unlock()
+	reports.last++
+	r := &report{id: reports.last}
+	reports.byID[r.id] = r
+	return r
+}
+
+// close comes after what reports to r was deleted.
+func (r *report) close() {
+	reports.Lock()
+	defer reports.Unlock()
+	delete(reports.byID, r.id)
+}
+
+// args are the two arguments by which C knows r.
+func (r *report) args() (callback, userData dylib.Arg) {
+	return dylib.Int(errorCallback()), dylib.Int(r.id)
+}
+
+// onError is the error reporter: void (*)(void* user_data, const char* format, va_list args).
+func onError(userData, format, args uintptr) uintptr {
+	text := strings.TrimSpace(dylib.Format(format, args))
+	reports.Lock()
+	r := reports.byID[userData]
+	reports.Unlock()
+	if r != nil && text != "" {
+		r.mu.Lock()
+		if r.text = append(r.text, text); len(r.text) > 8 {
+			r.text = r.text[1:]
+		}
+		r.mu.Unlock()
+	}
+	return 0
+}
+
+// error is an error of that kind with what was reported since the last one.
+func (r *report) error(kind error, code int32, otherwise string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	text := strings.Join(r.text, "; ")
+	r.text = nil
+	if text == "" {
+		text = otherwise
+	}
+	return &common.Error{Err: kind, Code: int(code), Text: text}
+}
