@@ -58,6 +58,9 @@ func newModel(e *Engine, d DriverModel, o Options, ownsEngine bool) *Model {
 // Info says what was really used.
 func (m *Model) Info() ModelInfo { return m.info }
 
+// Engine says what the engine that loaded the model really is.
+func (m *Model) Engine() EngineInfo { return m.engine.info }
+
 // Signatures are the model's functions with their inputs and outputs.
 // Model.Run and NewSession("") use the first.
 func (m *Model) Signatures() []Signature { return slices.Clone(m.signatures) }

@@ -40,6 +40,14 @@ func Engines() []string {
 	return slices.Sorted(maps.Keys(registry))
 }
 
+// Formats are the formats (Source.Format) that the engine of that name reads,
+// what it is best at first.
+func Formats(name string) []string {
+	registryMu.RLock()
+	defer registryMu.RUnlock()
+	return slices.Clone(registry[name].Formats)
+}
+
 // Open opens the engine of that name. cfg may be nil. Open again where
 // different Configs are wanted; an Engine serves any number of goroutines.
 func Open(name string, cfg *Config) (*Engine, error) {

@@ -49,11 +49,14 @@ func (s Spec) patterns() []string {
 // one asked for helps nobody. The error lists every place tried.
 func Open(spec Spec, table []Decl, explicit string) (*Library, error) {
 	f := finder{spec: spec}
+	fix := fmt.Sprintf("anyinfer sdk install %s, or point %s at the library", spec.Engine, spec.Env())
 	switch env := os.Getenv(spec.Env()); {
 	case explicit != "":
 		f.try(explicit, "Config.Library")
+		fix = "correct Config.Library, or leave it empty"
 	case env != "":
 		f.try(env, spec.Env())
+		fix = "correct " + spec.Env() + ", or unset it"
 	default:
 		f.tried("$"+spec.Env(), "not set")
 		f.sdkFolder()
@@ -63,7 +66,7 @@ func Open(spec Spec, table []Decl, explicit string) (*Library, error) {
 		return nil, &common.Error{
 			Engine: spec.Engine, Op: "open", Path: f.broken, Err: common.ErrNotAvailable,
 			Text:     fmt.Sprintf("no usable %s for %s/%s", spec.patterns()[0], runtime.GOOS, runtime.GOARCH),
-			Fix:      fmt.Sprintf("anyinfer sdk install %s, or point %s at the library", spec.Engine, spec.Env()),
+			Fix:      fix,
 			Searched: f.searched,
 		}
 	}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// difference is how far an engine's output lies from the first engine's.
+type difference struct {
+	Output  string  `json:"output"`
+	Engine  string  `json:"engine"`
+	Against string  `json:"against"`
+	Abs     float64 `json:"max_abs"`
+	Rel     float64 `json:"max_rel"`       // of the larger of the two, where that is not tiny
+	Why     string  `json:"why,omitempty"` // it could not be compared
+}
+
+// compare compares each outcome with the first.
+func compare(outcomes []*outcome) []difference {
+	var all []difference
+	for i, o := range outcomes {
+		if i == 0 {
+			continue
+		}
+		first := outcomes[0]
+		for _, out := range first.Outputs {
+			d := difference{Output: out.Name, Engine: o.Engine, Against: first.Engine}
+			a, b := first.out[out.Name], o.out[out.Name]
+			switch {
+			case b == nil:
+				d.Why = "there is no such output"
+			case !slices.Equal(squeeze(a.Shape()), squeeze(b.Shape())):
+				d.Why = fmt.Sprintf("shapes %v and %v", a.Shape(), b.Shape())
+			default:
+				d.Abs, d.Rel = largestDifference(floats(a), floats(b))
+			}
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+// largestDifference is the largest absolute and relative one; infinite where
+// one side is not a number and the other is.
+func largestDifference(a, b []float64) (abs, rel float64) {
+	for i, x := range a {
+		y := b[i]
+		d := math.Abs(x - y)
+		switch {
+		case x == y || math.IsNaN(x) && math.IsNaN(y):
+			continue
+		case math.IsNaN(d):
+			d = math.MaxFloat64
+		}
+		abs = max(abs, d)
+		if m := max(math.Abs(x), math.Abs(y)); m > 1e-6 {
+			rel = max(rel, d/m)
+		}
+	}
+	return abs, rel
+}

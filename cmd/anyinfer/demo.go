@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/npy"
+	"github.com/anyinfer/anyinfer/internal/sdkinstall"
+	"github.com/anyinfer/anyinfer/testdata"
+	"github.com/spf13/cobra"
+)
+
+func newDemoCommand() *cobra.Command {
+	var out string
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Run two small models with every engine, installing what is missing",
+		Long: `Run two small models with every engine, installing what is missing.
+
+Each engine recognizes the handwritten digits of held-back scans, one at a time
+on one thread, and filters the edges out of a photo, which is written as
+edges-ENGINE.png. The table tells how many digits were right, how far the
+scores lie from onnxruntime's at most, and how long one scan took (the median).`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return demo(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), out)
+		},
+	}
+	cmd.Flags().StringVar(&out, "out", "anyinfer-demo", "write the filtered photo to this folder")
+	return cmd
+}
+
+func demo(ctx context.Context, w, log io.Writer, out string) error {
+	d, err := readDigits()
+	if err != nil {
+		return err
+	}
+	photo, err := readPhoto()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(out, 0o777); err != nil {
+		return err
+	}
+	var lines [][]string
+	var failed []error
+	for _, name := range common.Engines() {
+		line, err := demoEngine(ctx, log, name, d, photo, filepath.Join(out, "edges-"+name+".png"))
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			failed = append(failed, err)
+			line = []string{name, "failed, see below"}
+		}
+		lines = append(lines, line)
+	}
+	t := newTable(w, "ENGINE", "VERSION", "ACCURACY", "MAX DIFF", "LATENCY", "PHOTO")
+	for _, line := range lines {
+		t.row(line...)
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	return errors.Join(failed...)
+}
+
+// demoEngine is an engine's line of the table.
+func demoEngine(ctx context.Context, log io.Writer, name string, d digits, photo *image.Gray, file string) ([]string, error) {
+	e, err := openOrInstall(ctx, log, name)
+	if err != nil {
+		return nil, err
+	}
+	defer e.Close()
+	result, err := d.run(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	edges, err := filter(ctx, e, photo)
+	if err != nil {
+		return nil, err
+	}
+	if err := writePNG(file, edges); err != nil {
+		return nil, err
+	}
+	version, _, _ := strings.Cut(e.Info().Version, "-") // without the build
+	return []string{
+		name, version,
+		fmt.Sprintf("%.1f %% (%d of %d)", 100*float64(result.right)/float64(d.n), result.right, d.n),
+		fmt.Sprintf("%.1e", result.diff),
+		fmt.Sprintf("%.1f us", float64(result.latency.Nanoseconds())/1000),
+		file,
+	}, nil
+}
+
+// openOrInstall opens an engine; where its SDK is missing, it installs it.
+func openOrInstall(ctx context.Context, log io.Writer, name string) (*common.Engine, error) {
+	if examine(name).Status == "missing" {
+		if _, _, err := sdkinstall.Install(ctx, sdkinstall.InstallOptions{Engine: name, Log: log}); err != nil {
+			return nil, err
+		}
+	}
+	return common.Open(name, nil)
+}
+
+// source is the embedded model of that name in a format that the engine reads.
+func source(engine, model string) (common.Source, error) {
+	for _, format := range common.Formats(engine) {
+		if _, err := fs.Stat(testdata.FS, model+"."+format); err == nil {
+			return common.FS(testdata.FS, model+"."+format), nil
+		}
+	}
+	return common.Source{}, fmt.Errorf("%s: the demo has no %s model for it", engine, model)
+}
+
+// digits are n scans of 8x8 pixels, what they show, and onnxruntime's scores.
+type digits struct {
+	n      int
+	pixels []float32 // 0 to 1
+	labels []uint8
+	scores []float32
+}
+
+const (
+	scanPixels = 8 * 8
+	classes    = 10
+)
+
+func readDigits() (d digits, err error) {
+	scans, err := embedded[uint8]("scans.npy")
+	if err != nil {
+		return d, err
+	}
+	if d.labels, err = embedded[uint8]("scans_labels.npy"); err != nil {
+		return d, err
+	}
+	if d.scores, err = embedded[float32]("scans_scores.npy"); err != nil {
+		return d, err
+	}
+	for _, p := range scans {
+		d.pixels = append(d.pixels, float32(p)/16)
+	}
+	d.n = len(d.labels)
+	return d, nil
+}
+
+func embedded[T common.Elem](name string) ([]T, error) {
+	f, err := testdata.FS.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	t, err := npy.Read(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return common.Data[T](t)
+}
+
+type digitsResult struct {
+	right   int
+	diff    float64
+	latency time.Duration
+}
+
+func (d digits) run(ctx context.Context, e *common.Engine) (r digitsResult, err error) {
+	src, err := source(e.Info().Name, "digits")
+	if err != nil {
+		return r, err
+	}
+	m, err := e.Load(ctx, src, &common.Options{Threads: 1})
+	if err != nil {
+		return r, err
+	}
+	defer m.Close()
+	s, err := m.NewSession("")
+	if err != nil {
+		return r, err
+	}
+	defer s.Close()
+	in, err := common.Data[float32](s.Input(0))
+	if err != nil {
+		return r, err
+	}
+	out, err := common.Data[float32](s.Output(0))
+	if err != nil {
+		return r, err
+	}
+	if len(in) != scanPixels || len(out) != classes {
+		return r, fmt.Errorf("the digits model has %d inputs and %d outputs", len(in), len(out))
+	}
+	var times []time.Duration
+	for i := range d.n {
+		copy(in, d.pixels[i*scanPixels:])
+		start := time.Now()
+		if err := s.Run(ctx); err != nil {
+			return r, err
+		}
+		times = append(times, time.Since(start))
+		if slices.Index(out, slices.Max(out)) == int(d.labels[i]) {
+			r.right++
+		}
+		for j, v := range out {
+			r.diff = max(r.diff, math.Abs(float64(v)-float64(d.scores[i*classes+j])))
+		}
+	}
+	slices.Sort(times)
+	r.latency = times[len(times)/2]
+	return r, nil
+}
+
+func readPhoto() (*image.Gray, error) {
+	f, err := testdata.FS.Open("photo.png")
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	img, err := png.Decode(f)
+	if err != nil {
+		return nil, err
+	}
+	gray := image.NewGray(img.Bounds())
+	for y := range gray.Rect.Dy() {
+		for x := range gray.Rect.Dx() {
+			gray.Set(x, y, img.At(x, y))
+		}
+	}
+	return gray, nil
+}
+
+// filter runs the edge filter, whose input takes any height and width.
+func filter(ctx context.Context, e *common.Engine, photo *image.Gray) (*image.Gray, error) {
+	src, err := source(e.Info().Name, "edges")
+	if err != nil {
+		return nil, err
+	}
+	m, err := e.Load(ctx, src, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	sig := m.Signatures()[0]
+	height, width := photo.Rect.Dy(), photo.Rect.Dx()
+	shape := slices.Clone(sig.Inputs[0].Shape)
+	for i, n := 0, []int{height, width}; i < len(shape) && len(n) > 0; i++ {
+		if shape[i] < 0 { // height comes before width in every layout
+			shape[i], n = n[0], n[1:]
+		}
+	}
+	t, err := common.NewTensor(common.Float32, shape...)
+	if err != nil {
+		return nil, err
+	}
+	pixels, err := common.Data[float32](t)
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range photo.Pix {
+		pixels[i] = float32(p) / 255
+	}
+	out, err := m.Run(ctx, common.Tensors{sig.Inputs[0].Name: t})
+	if err != nil {
+		return nil, err
+	}
+	values, err := common.Data[float32](out[sig.Outputs[0].Name])
+	if err != nil {
+		return nil, err
+	}
+	if len(values) != height*width {
+		return nil, fmt.Errorf("the edge filter has %d outputs for %d pixels", len(values), height*width)
+	}
+	edges := image.NewGray(photo.Rect)
+	for i, v := range values {
+		edges.Set(i%width, i/width, color.Gray{Y: uint8(255 * min(max(v, 0), 1))})
+	}
+	return edges, nil
+}
+
+func writePNG(file string, img image.Image) error {
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	return errors.Join(png.Encode(f, img), f.Close())
+}

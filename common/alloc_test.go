@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package common_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/stretchr/testify/require"
+)
+
+// still is a driver, model and session that does nothing and allocates
+// nothing, unlike package fake's.
+type still struct{ shape common.Shape }
+
+func (still) Info() common.EngineInfo { return common.EngineInfo{} }
+func (s still) Load(context.Context, common.Source, common.Options) (common.DriverModel, error) {
+	return stillModel{s}, nil
+}
+func (still) Close() error { return nil }
+
+type stillModel struct{ still }
+
+func (stillModel) Info() common.ModelInfo { return common.ModelInfo{} }
+func (s stillModel) Signatures() []common.Signature {
+	info := []common.TensorInfo{{Name: "x", DType: common.Bool, Shape: s.shape}}
+	return []common.Signature{{Inputs: info, Outputs: info}}
+}
+func (s stillModel) NewSession(int) (common.DriverSession, error) { return stillSession{}, nil }
+
+type stillSession struct{}
+
+func (stillSession) Bind(in, out []*common.Tensor) error { out[0] = in[0].Clone(); return nil }
+func (stillSession) Run() error                          { return nil }
+func (stillSession) Cancel()                             {}
+func (stillSession) Close() error                        { return nil }
+
+func stillSessionFor(t testing.TB, name string) *common.Session {
+	common.Register(common.Registration{Name: name, Open: func(common.Config) (common.Driver, error) {
+		return still{common.Shape{4}}, nil
+	}})
+	e, err := common.Open(name, nil)
+	require.NoError(t, err)
+	t.Cleanup(func() { e.Close() })
+	m, err := e.Load(ctx, common.Bytes([]byte("m")), nil)
+	require.NoError(t, err)
+	s, err := m.NewSession("")
+	require.NoError(t, err)
+	return s
+}
+
+func TestRunAllocatesNothing(t *testing.T) {
+	s := stillSessionFor(t, t.Name())
+	cancelable, cancel := context.WithCancel(ctx)
+	defer cancel()
+	other, err := common.NewTensor(common.Bool, 4)
+	require.NoError(t, err)
+	own := s.Input(0)
+	for name, f := range map[string]func() error{
+		"background": func() error { return s.Run(ctx) },
+		"nil":        func() error { return s.Run(nil) }, //nolint:staticcheck // nil is allowed
+		"cancelable": func() error { return s.Run(cancelable) },
+		"binding":    func() error { return errorOf(s.BindInput(0, other), s.BindInput(0, own)) },
+	} {
+		require.NoError(t, f())
+		require.Zero(t, testing.AllocsPerRun(1000, func() {
+			if f() != nil {
+				t.Error(name)
+			}
+		}), name)
+	}
+}
+
+func errorOf(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func BenchmarkSessionRun(b *testing.B) {
+	cancelable, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for name, c := range map[string]context.Context{"background": ctx, "cancelable": cancelable} {
+		b.Run(name, func(b *testing.B) {
+			s := stillSessionFor(b, b.Name())
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := s.Run(c); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

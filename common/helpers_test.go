@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package common_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/common/fake"
+	"github.com/stretchr/testify/require"
+)
+
+var ctx = context.Background()
+
+// unique makes engines of different tests different.
+var unique atomic.Int64
+
+func register(t *testing.T, e *fake.Engine) *fake.Engine {
+	e.Name = t.Name() + string(rune('a'+unique.Add(1)%26))
+	e.Register()
+	return e
+}
+
+// echo is an engine whose models copy input "x", any number of float32s in
+// rows of two, to output "y".
+func echo(t *testing.T) *fake.Engine {
+	rows := common.Shape{-1, 2}
+	return register(t, &fake.Engine{
+		Signatures: []common.Signature{{
+			Inputs:  []common.TensorInfo{{Name: "x", DType: common.Float32, Shape: rows}},
+			Outputs: []common.TensorInfo{{Name: "y", DType: common.Float32, Shape: rows}},
+		}},
+		Run: func(_ context.Context, _ int, in, out []*common.Tensor) (err error) {
+			out[0] = in[0].Clone()
+			return nil
+		},
+	})
+}
+
+// gate is an engine whose runs wait: each says on entered that it began, and
+// ends by itself after a receive from leave, or cancelled.
+type gate struct {
+	*fake.Engine
+	entered, leave chan struct{}
+	runs           atomic.Int64
+}
+
+func newGate(t *testing.T) *gate {
+	g := &gate{entered: make(chan struct{}, 1000), leave: make(chan struct{})}
+	scalar := func(name string) []common.TensorInfo {
+		return []common.TensorInfo{{Name: name, DType: common.Float32, Shape: common.Shape{}}}
+	}
+	g.Engine = register(t, &fake.Engine{
+		Signatures: []common.Signature{{Inputs: scalar("x"), Outputs: scalar("y")}},
+		Run: func(ctx context.Context, _ int, in, out []*common.Tensor) error {
+			g.runs.Add(1)
+			g.entered <- struct{}{}
+			select {
+			case <-g.leave:
+				copy(out[0].Bytes(), in[0].Bytes())
+				return nil
+			case <-ctx.Done():
+				return &common.Error{Err: common.ErrRun, Text: "interrupted"}
+			}
+		},
+	})
+	return g
+}
+
+func open(t *testing.T, e *fake.Engine) *common.Engine {
+	t.Helper()
+	engine, err := common.Open(e.Name, nil)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, engine.Close()) })
+	return engine
+}
+
+func load(t *testing.T, e *fake.Engine, o *common.Options) *common.Model {
+	t.Helper()
+	m, err := open(t, e).Load(ctx, common.Bytes([]byte("model")), o)
+	require.NoError(t, err)
+	return m
+}
+
+func newSession(t *testing.T, m *common.Model) *common.Session {
+	t.Helper()
+	s, err := m.NewSession("")
+	require.NoError(t, err)
+	return s
+}
+
+func floats(t *testing.T, values []float32, shape ...int) *common.Tensor {
+	t.Helper()
+	x, err := common.FromSlice(values, shape...)
+	require.NoError(t, err)
+	return x
+}
+
+func scalar(t *testing.T, v float32) common.Tensors {
+	t.Helper()
+	return common.Tensors{"x": floats(t, []float32{v}, common.Shape{}...)}
+}
+
+func values(t *testing.T, x *common.Tensor) []float32 {
+	t.Helper()
+	v, err := common.Data[float32](x)
+	require.NoError(t, err)
+	return v
+}
+
+// soon fails the test where f does not return.
+func soon(t *testing.T, what string, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() { defer close(done); f() }()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Fatalf("%s does not return", what)
+	}
+}

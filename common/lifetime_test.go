@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package common_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/common/fake"
+	"github.com/stretchr/testify/require"
+)
+
+type closer interface{ Close() error }
+
+// TestCloseOrder closes in every order, each twice.
+func TestCloseOrder(t *testing.T) {
+	for _, order := range [][]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
+		e := echo(t)
+		engine := open(t, e)
+		m, err := engine.Load(ctx, common.Bytes([]byte("m")), nil)
+		require.NoError(t, err)
+		s := newSession(t, m)
+		in := common.Tensors{"x": floats(t, []float32{1, 2}, 1, 2)}
+		_, err = m.Run(ctx, in)
+		require.NoError(t, err)
+		require.NoError(t, s.BindInput(0, in["x"]))
+		require.NoError(t, s.Run(ctx))
+		all := []closer{engine, m, s}
+		live := []int{0, 1, 3} // what is left when that one closed first
+		for i, n := range order {
+			require.NoError(t, all[n].Close())
+			require.NoError(t, all[n].Close())
+			if i == 0 {
+				require.Equal(t, live[n], e.Live())
+			}
+			if n <= 2 { // whatever was closed, the session is
+				require.ErrorIs(t, s.Run(ctx), common.ErrClosed)
+				require.ErrorIs(t, s.BindInput(0, in["x"]), common.ErrClosed)
+				_, err = s.Profile()
+				require.ErrorIs(t, err, common.ErrClosed)
+			}
+		}
+		require.Zero(t, e.Live())
+		_, err = m.Run(ctx, in)
+		require.ErrorIs(t, err, common.ErrClosed)
+		_, err = m.NewSession("")
+		require.ErrorIs(t, err, common.ErrClosed)
+		_, err = m.Property("k")
+		require.ErrorIs(t, err, common.ErrClosed)
+		_, err = engine.Load(ctx, common.Bytes([]byte("m")), nil)
+		require.ErrorIs(t, err, common.ErrClosed)
+		_, err = engine.Property("k")
+		require.ErrorIs(t, err, common.ErrClosed)
+		require.Equal(t, []float32{1, 2}, values(t, s.Output(0)), "memory outlives its session")
+		require.NotEmpty(t, m.Signatures())
+		require.NotEmpty(t, engine.Info().Name)
+	}
+}
+
+// TestCloseDuringRun: at each level it interrupts Runs of both kinds and waits.
+func TestCloseDuringRun(t *testing.T) {
+	for level, name := range []string{"engine", "model", "session"} {
+		t.Run(name, func(t *testing.T) {
+			g := newGate(t)
+			engine := open(t, g.Engine)
+			m, err := engine.Load(ctx, common.Bytes([]byte("m")), nil)
+			require.NoError(t, err)
+			s := newSession(t, m)
+			errs := make(chan error, 3)
+			runs := 1
+			go func() { errs <- s.Run(ctx) }()
+			if level < 2 {
+				runs = 3 // one of the pool's runs, one that waits
+				for range 2 {
+					go func() { _, err := m.Run(ctx, scalar(t, 1)); errs <- err }()
+				}
+				<-g.entered
+			}
+			<-g.entered
+			soon(t, "Close", func() {
+				var wg sync.WaitGroup
+				for range 4 {
+					wg.Go(func() {
+						require.NoError(t, []closer{engine, m, s}[level].Close())
+						require.Equal(t, []int{0, 1, 2}[level], g.Live(), "every Close waits until all is freed")
+					})
+				}
+				wg.Wait()
+				for range runs {
+					require.ErrorIs(t, <-errs, common.ErrClosed)
+				}
+			})
+		})
+	}
+}
+
+// TestCloseDuringLoad: the context that the driver has ends.
+func TestCloseDuringLoad(t *testing.T) {
+	loading := make(chan struct{})
+	common.Register(common.Registration{Name: t.Name(), Open: func(common.Config) (common.Driver, error) {
+		return loader{func(ctx context.Context) error { close(loading); <-ctx.Done(); return ctx.Err() }}, nil
+	}})
+	e, err := common.Open(t.Name(), nil)
+	require.NoError(t, err)
+	errs := make(chan error)
+	go func() { _, err := e.Load(ctx, common.Bytes([]byte("m")), nil); errs <- err }()
+	<-loading
+	soon(t, "Close", func() { require.NoError(t, e.Close()) })
+	require.ErrorIs(t, <-errs, common.ErrClosed, "the caller's context has not ended; the engine has")
+}
+
+// loader is a driver that only loads.
+type loader struct{ load func(context.Context) error }
+
+func (loader) Info() common.EngineInfo { return common.EngineInfo{} }
+func (loader) Close() error            { return nil }
+func (l loader) Load(ctx context.Context, _ common.Source, _ common.Options) (common.DriverModel, error) {
+	return nil, l.load(ctx)
+}
+
+// TestCloseRace: Runs, sessions and Closes from everywhere, for -race.
+func TestCloseRace(t *testing.T) {
+	for round := range 30 {
+		e := echo(t)
+		engine := open(t, e)
+		var wg sync.WaitGroup
+		check := func(err error) {
+			if err != nil && !errors.Is(err, common.ErrClosed) && !errors.Is(err, common.ErrInUse) {
+				t.Error(err)
+			}
+		}
+		for range 3 {
+			wg.Go(func() {
+				m, err := engine.Load(ctx, common.Bytes([]byte("m")), &common.Options{Sessions: 2})
+				if check(err); err != nil {
+					return
+				}
+				for range 3 {
+					wg.Go(func() {
+						for range 20 {
+							_, err := m.Run(ctx, common.Tensors{"x": floats(t, []float32{1, 2}, 1, 2)})
+							check(err)
+							s, err := m.NewSession("")
+							if check(err); err != nil {
+								return
+							}
+							wg.Go(func() { check(s.Run(ctx)) }) // maybe without a tensor yet
+							check(s.BindInput(0, floats(t, []float32{1, 2}, 1, 2)))
+							wg.Go(func() { check(s.Close()) })
+						}
+					})
+				}
+				if round%3 == 0 {
+					check(m.Close())
+				}
+			})
+		}
+		if round%2 == 0 {
+			time.Sleep(time.Duration(round) * 10 * time.Microsecond)
+		} else {
+			wg.Wait()
+		}
+		require.NoError(t, engine.Close())
+		require.Zero(t, e.Live())
+		wg.Wait()
+	}
+}
+
+func TestInUse(t *testing.T) {
+	g := newGate(t)
+	s := newSession(t, load(t, g.Engine, nil))
+	done := make(chan error)
+	go func() { done <- s.Run(ctx) }()
+	<-g.entered
+	require.ErrorIs(t, s.Run(ctx), common.ErrInUse)
+	require.ErrorIs(t, s.BindInput(0, scalar(t, 1)["x"]), common.ErrInUse)
+	_, err := s.Profile()
+	require.ErrorIs(t, err, common.ErrInUse)
+	g.leave <- struct{}{}
+	require.NoError(t, <-done)
+}
+
+// TestForgotten: the garbage collector closes what nobody holds.
+func TestForgotten(t *testing.T) {
+	forget := map[string]func(t *testing.T, e *fake.Engine){
+		"engine": func(t *testing.T, e *fake.Engine) {
+			_, err := common.Open(e.Name, nil)
+			require.NoError(t, err)
+		},
+		"model": func(t *testing.T, e *fake.Engine) {
+			engine, err := common.Open(e.Name, nil)
+			require.NoError(t, err)
+			_, err = engine.Load(ctx, common.Bytes([]byte("m")), nil)
+			require.NoError(t, err)
+		},
+		"model of its own": func(t *testing.T, e *fake.Engine) {
+			_, err := common.Load(ctx, common.Bytes([]byte("m")).As(e.Name), nil)
+			require.NoError(t, err)
+		},
+		"session": func(t *testing.T, e *fake.Engine) {
+			engine, err := common.Open(e.Name, nil)
+			require.NoError(t, err)
+			m, err := engine.Load(ctx, common.Bytes([]byte("m")), nil)
+			require.NoError(t, err)
+			s := newSession(t, m)
+			require.NoError(t, s.BindInput(0, floats(t, []float32{1, 2}, 1, 2)))
+			cancelable, cancel := context.WithCancel(ctx)
+			defer cancel()
+			require.NoError(t, s.Run(cancelable)) // it now has a watcher
+			_, err = m.Run(cancelable, common.Tensors{"x": floats(t, []float32{1, 2}, 1, 2)})
+			require.NoError(t, err)
+		},
+	}
+	for name, f := range forget {
+		t.Run(name, func(t *testing.T) {
+			goroutines := runtime.NumGoroutine()
+			e := echo(t)
+			e.Formats = []string{e.Name}
+			e.Register()
+			for range 10 {
+				f(t, e)
+			}
+			for i := 0; e.Live() > 0 || runtime.NumGoroutine() > goroutines; i++ {
+				require.Less(t, i, 500, "%d things are left, %d goroutines of %d", e.Live(), runtime.NumGoroutine(), goroutines)
+				runtime.GC()
+				time.Sleep(time.Millisecond)
+			}
+		})
+	}
+}
+
+// TestHeld: what is held is not closed under its holder.
+func TestHeld(t *testing.T) {
+	e := echo(t)
+	s := func() *common.Session {
+		engine, err := common.Open(e.Name, nil)
+		require.NoError(t, err)
+		m, err := engine.Load(ctx, common.Bytes([]byte("m")), nil)
+		require.NoError(t, err)
+		return newSession(t, m)
+	}()
+	require.NoError(t, s.BindInput(0, floats(t, []float32{1, 2}, 1, 2)))
+	for range 10 {
+		runtime.GC()
+		time.Sleep(time.Millisecond)
+		require.NoError(t, s.Run(ctx))
+	}
+	require.Equal(t, 3, e.Live())
+	require.NoError(t, s.Close())
+	require.Equal(t, 2, e.Live(), "Close of a session leaves its model")
+}
