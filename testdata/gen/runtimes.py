@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs a model in each runtime: files and {name: array} in, {name: array} out, channels first."""
+
+import ctypes
+
+import MNN
+import numpy as np
+import onnxruntime
+import openvino
+from ai_edge_litert.interpreter import Interpreter
+
+core = openvino.Core()
+
+
+def onnx(files, inputs):
+    o = onnxruntime.SessionOptions()
+    o.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    s = onnxruntime.InferenceSession(files[0], o, providers=["CPUExecutionProvider"])
+    b = s.io_binding()  # the plain run call does not take bfloat16
+    for i in s.get_inputs():
+        x = inputs[i.name]
+        if i.type == "tensor(bfloat16)":
+            value = onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(x, 16)
+        else:
+            value = onnxruntime.OrtValue.ortvalue_from_numpy(x)
+        b.bind_ortvalue_input(i.name, value)
+    for o in s.get_outputs():
+        b.bind_output(o.name)
+    s.run_with_iobinding(b)
+    result = {}
+    for o, v in zip(s.get_outputs(), b.get_outputs()):
+        if o.type == "tensor(bfloat16)":  # numpy has no such type: read the bits
+            size = int(np.prod(v.shape()))
+            result[o.name] = np.ctypeslib.as_array((ctypes.c_uint16 * size).from_address(v.data_ptr())).reshape(v.shape()).copy()
+        else:
+            result[o.name] = v.numpy()
+    return result
+
+
+def openvino_(files, inputs):
+    m = core.compile_model(files[0], "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    r = m.create_infer_request()
+    for port in m.inputs:
+        x = inputs[port.any_name]
+        if port.element_type == openvino.Type.bf16:
+            tensor = openvino.Tensor(x, openvino.Shape(x.shape), openvino.Type.bf16)
+        else:
+            tensor = openvino.Tensor(x)
+        r.set_tensor(port, tensor)
+    r.infer()
+    result = {}
+    for port in m.outputs:
+        t = r.get_tensor(port)
+        y = t.data.view(np.uint16) if t.element_type == openvino.Type.bf16 else t.data
+        result[port.any_name] = y.reshape(tuple(t.shape)).copy()
+    return result
+
+
+def tflite(files, inputs):
+    t = Interpreter(str(files[0]))
+    for d in t.get_input_details():
+        x = inputs[d["name"]]
+        if tuple(d["shape"]) != nhwc(x).shape:
+            t.resize_tensor_input(d["index"], nhwc(x).shape, strict=True)
+    t.allocate_tensors()
+    for d in t.get_input_details():
+        t.set_tensor(d["index"], nhwc(inputs[d["name"]]).view(d["dtype"]))
+    t.invoke()
+    result = {}
+    for d in t.get_output_details():
+        empty = 0 in d["shape"]  # get_tensor refuses those
+        y = np.zeros(d["shape"], d["dtype"]) if empty else nchw(t.get_tensor(d["index"]))
+        result[d["name"]] = y.view(np.uint16) if y.dtype.name == "bfloat16" else y
+    return result
+
+
+def mnn(files, inputs):
+    net = MNN.Interpreter(str(files[0]))
+    s = net.createSession({"numThread": 1})
+    given = net.getSessionInputAll(s)
+    for name, t in given.items():
+        net.resizeTensor(t, inputs[name].shape)
+    net.resizeSession(s)
+    for name, t in given.items():
+        x = inputs[name]
+        t.copyFrom(MNN.Tensor(x.shape, MNN.Halide_Type_Float, x, MNN.Tensor_DimensionType_Caffe))
+    net.runSession(s)
+    result = {}
+    for name, t in net.getSessionOutputAll(s).items():
+        y = np.zeros(t.getShape(), np.float32)
+        host = MNN.Tensor(y.shape, MNN.Halide_Type_Float, y, MNN.Tensor_DimensionType_Caffe)
+        t.copyToHostTensor(host)
+        result[name] = np.array(host.getNumpyData(), np.float32).reshape(y.shape)
+    return result
+
+
+RUN = {"onnx": onnx, "openvino": openvino_, "tflite": tflite, "mnn": mnn}
+
+
+def nhwc(x):
+    return np.ascontiguousarray(x.transpose(0, 2, 3, 1)) if x.ndim == 4 else x
+
+
+def nchw(x):
+    return np.ascontiguousarray(x.transpose(0, 3, 1, 2)) if x.ndim == 4 else x

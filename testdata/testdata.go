@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package testdata embeds the models and data that the demo runs.
+package testdata
+
+import "embed"
+
+// FS has the digits model and the edge filter in each format, the held-back
+// scans with their labels and onnxruntime's scores for them, and the photo.
+//
+//go:embed digits.onnx digits.tflite edges.onnx edges.tflite
+//go:embed scans.npy scans_labels.npy scans_scores.npy photo.png
+var FS embed.FS
