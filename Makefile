@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+
+GO ?= go
+PYTHON ?= python3
+# The other implementations that tests compare with; kept outside the checkout.
+REFERENCE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/anyinfer/reference
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+ENGINES := openvino tflite
+LIBRARY := ./common/... ./internal/... $(ENGINES:%=./%)
+TARGETS := linux/amd64 linux/arm64 linux/arm linux/386 linux/riscv64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 android/arm64
+
+.PHONY: demo test test-cgo test-nocgo build lint bench sdk reference testdata
+
+demo: ## install what is missing, run two small models with every engine
+	$(GO) run ./cmd/anyinfer demo --out demo-out
+
+test: build test-cgo test-nocgo ## all tests on the real SDKs, with and without cgo
+
+test-cgo: sdk reference
+	PYTHONPATH="$(REFERENCE)" ANYINFER_TEST_PYTHON=$(PYTHON) CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
+
+test-nocgo: sdk reference
+	PYTHONPATH="$(REFERENCE)" ANYINFER_TEST_PYTHON=$(PYTHON) CGO_ENABLED=0 $(GO) test -gcflags=all=-d=checkptr -timeout 20m ./...
+
+build: ## everything compiles without an SDK, the library packages for every target
+	CGO_ENABLED=0 $(GO) build ./...
+	CGO_ENABLED=1 $(GO) build ./...
+	@for t in $(TARGETS); do echo "build for $$t"; \
+		CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build $(LIBRARY) || exit; done
+	GOOS=js GOARCH=wasm $(GO) build ./common
+
+lint: ## gofmt, vet, staticcheck
+	@files=$$(gofmt -l .); [ -z "$$files" ] || { echo "not gofmt-ed: $$files"; exit 1; }
+	CGO_ENABLED=0 $(GO) vet ./... ./testdata
+	CGO_ENABLED=1 $(GO) vet ./... ./testdata
+	$(GO) run $(STATICCHECK) ./... ./testdata
+
+bench: sdk ## Session.Run beside a C loop over the same calls
+	$(GO) test -run '^$$' -bench . $(ENGINES:%=./%)
+
+sdk:
+	$(GO) run ./cmd/anyinfer sdk install $(ENGINES)
+
+reference: $(REFERENCE)/.ready
+$(REFERENCE)/.ready: internal/enginetest/requirements.txt
+	$(PYTHON) -m pip install --quiet --upgrade --target "$(REFERENCE)" -r $<
+	touch "$@"
+
+testdata: ## make the test models anew
+	$(PYTHON) testdata/make.py
