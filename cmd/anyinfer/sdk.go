@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/anyinfer/anyinfer/internal/sdkdir"
+	"github.com/anyinfer/anyinfer/internal/sdkinstall"
+)
+
+func newSDKCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "sdk",
+		Short: "Install, list and remove the engines' SDKs",
+		Long: `Install, list and remove the engines' SDKs: their shared libraries and C headers.
+
+They lie in $` + sdkdir.EnvRoot + `, else in the user's cache folder, where the engines find them.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newSDKInstall(), newSDKList(), newSDKEnv(), newSDKRemove())
+	return cmd
+}
+
+// sdkFlags choose among SDKs.
+type sdkFlags struct{ version, os, arch, dir string }
+
+func (f *sdkFlags) add(cmd *cobra.Command, version string) {
+	cmd.Flags().StringVar(&f.version, "version", "", version)
+	cmd.Flags().StringVar(&f.os, "os", "", "operating system, named as in GOOS (default "+runtime.GOOS+")")
+	cmd.Flags().StringVar(&f.arch, "arch", "", "architecture, named as in GOARCH (default "+runtime.GOARCH+")")
+	cmd.Flags().StringVar(&f.dir, "dir", "", "root of the SDKs (default $"+sdkdir.EnvRoot+", else in the user's cache folder)")
+}
+
+// oneEngine is the Args of commands that need an engine's name.
+func oneEngine(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("name an engine: %s", strings.Join(pinnedEngines(), ", "))
+	}
+	return nil
+}
+
+func completeEngine(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return pinnedEngines(), cobra.ShellCompDirectiveNoFileComp
+}
+
+func pinnedEngines() []string {
+	var names []string
+	for _, p := range sdkinstall.Pins() {
+		if !slices.Contains(names, p.Engine) {
+			names = append(names, p.Engine)
+		}
+	}
+	return names
+}
+
+func (f *sdkFlags) target() (goos, goarch string) {
+	goos, goarch = runtime.GOOS, runtime.GOARCH
+	if f.os != "" {
+		goos = f.os
+	}
+	if f.arch != "" {
+		goarch = f.arch
+	}
+	return goos, goarch
+}
+
+func (f *sdkFlags) root() (string, error) {
+	if f.dir != "" {
+		return filepath.Abs(f.dir)
+	}
+	return sdkdir.Root()
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/anyinfer/anyinfer/internal/sdkdir"
+)
+
+func newSDKEnv() *cobra.Command {
+	var f sdkFlags
+	cmd := &cobra.Command{
+		Use:   "env [ENGINE...]",
+		Short: "Print shell exports for linking and running with SDKs",
+		Long: `Print shell exports for linking and running with SDKs, of all installed engines unless some are named:
+
+  eval "$(anyinfer sdk env openvino)"
+  go build -tags openvino ./...
+
+Programs built without an engine's tag find SDKs by themselves and need none of this.`,
+		ValidArgsFunction: completeEngine,
+		RunE: func(cmd *cobra.Command, engines []string) error {
+			root, err := f.root()
+			if err != nil {
+				return err
+			}
+			goos, goarch := f.target()
+			sdks, err := chooseSDKs(root, engines, f.version, goos, goarch)
+			if err != nil {
+				return err
+			}
+			text, err := exports(sdks, goos == runtime.GOOS && goarch == runtime.GOARCH)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprint(cmd.OutOrStdout(), text)
+			return err
+		},
+	}
+	f.add(cmd, "version of the SDK (default the newest installed)")
+	return cmd
+}
+
+// chooseSDKs returns the newest installed SDK of each engine for a target.
+func chooseSDKs(root string, engines []string, version, goos, goarch string) ([]sdkdir.SDK, error) {
+	list, err := sdkdir.ListDir(root)
+	if err != nil {
+		return nil, err
+	}
+	var chosen []sdkdir.SDK
+	for _, s := range list { // newest first
+		if s.OS == goos && s.Arch == goarch && (version == "" || s.Version == version) &&
+			(len(engines) == 0 || slices.Contains(engines, s.Engine)) &&
+			!slices.ContainsFunc(chosen, func(c sdkdir.SDK) bool { return c.Engine == s.Engine }) {
+			chosen = append(chosen, s)
+		}
+	}
+	for _, engine := range engines {
+		if !slices.ContainsFunc(chosen, func(c sdkdir.SDK) bool { return c.Engine == engine }) {
+			return nil, fmt.Errorf("no %s SDK %sfor %s/%s lies in %s; install it with 'anyinfer sdk install %s'",
+				engine, spaced(version), goos, goarch, root, engine)
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, fmt.Errorf("no SDK %sfor %s/%s lies in %s; install one with 'anyinfer sdk install ENGINE'", spaced(version), goos, goarch, root)
+	}
+	return chosen, nil
+}
+
+// exports returns lines for a POSIX shell. Only SDKs for the running system can be run with.
+func exports(sdks []sdkdir.SDK, run bool) (string, error) {
+	var b strings.Builder
+	var cppflags, ldflags, libs []string
+	for _, s := range sdks {
+		if run {
+			fmt.Fprintf(&b, "export ANYINFER_%s_LIBRARY=%s\n", strings.ToUpper(s.Engine), shellQuote(s.LibraryPath()))
+		}
+		include := filepath.Join(s.Dir, "include")
+		if _, err := os.Stat(include); err == nil {
+			cppflags = append(cppflags, "-I"+include)
+		}
+		ldflags = append(ldflags, "-L"+s.LibDir())
+		if run && s.OS != "windows" {
+			ldflags = append(ldflags, "-Wl,-rpath,"+s.LibDir())
+		}
+		libs = append(libs, s.LibDir())
+	}
+	// CGO_CPPFLAGS, not CGO_CFLAGS: it serves C++ too, and setting the latter would drop its default of -O2 -g.
+	for _, v := range []struct {
+		name  string
+		flags []string
+	}{{"CGO_CPPFLAGS", cppflags}, {"CGO_LDFLAGS", ldflags}} {
+		if len(v.flags) == 0 {
+			continue
+		}
+		flags, err := goQuote(v.flags)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&b, "export %s=%s\"${%s:+ $%s}\"\n", v.name, shellQuote(flags), v.name, v.name)
+	}
+	if run && runtime.GOOS != "windows" {
+		name := "LD_LIBRARY_PATH"
+		if runtime.GOOS == "darwin" {
+			name = "DYLD_LIBRARY_PATH"
+		}
+		fmt.Fprintf(&b, "export %s=%s\"${%s:+:$%s}\"\n", name, shellQuote(strings.Join(libs, ":")), name, name)
+	}
+	return b.String(), nil
+}
+
+// shellQuote quotes a word for a POSIX shell, where it needs it.
+func shellQuote(s string) string {
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("/._-+:,=@%", r))
+	}) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// goQuote joins flags as the go command splits them: a flag with spaces stands in quotes, without escapes.
+func goQuote(flags []string) (string, error) {
+	quoted := make([]string, len(flags))
+	for i, f := range flags {
+		switch {
+		case !strings.ContainsAny(f, " \t\r\n'\""):
+			quoted[i] = f
+		case !strings.Contains(f, `"`):
+			quoted[i] = `"` + f + `"`
+		case !strings.Contains(f, "'"):
+			quoted[i] = "'" + f + "'"
+		default:
+			return "", fmt.Errorf("the go command cannot be given %s: it has both kinds of quotes", f)
+		}
+	}
+	return strings.Join(quoted, " "), nil
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/anyinfer/anyinfer/internal/sdkdir"
+	"github.com/anyinfer/anyinfer/internal/sdkinstall"
+)
+
+func newSDKInstall() *cobra.Command {
+	var f sdkFlags
+	var from string
+	cmd := &cobra.Command{
+		Use:   "install ENGINE...",
+		Short: "Fetch, verify and unpack SDKs",
+		Long: `Fetch, verify and unpack SDKs.
+
+Each comes from a public package of a pinned version and SHA-256, named before it is fetched with python3 -m pip.
+'anyinfer sdk list' shows them all.`,
+		Example: `  anyinfer sdk install openvino tflite
+  anyinfer sdk install openvino --version 2024.6.0
+  anyinfer sdk install tflite --arch arm64 --dir ./sdk-arm64`,
+		Args:              oneEngine,
+		ValidArgsFunction: completeEngine,
+		RunE: func(cmd *cobra.Command, engines []string) error {
+			if from != "" && len(engines) != 1 {
+				return usageError{errors.New("--from installs one engine's SDK: name one")}
+			}
+			root, err := f.root()
+			if err != nil {
+				return err
+			}
+			for _, engine := range engines { // all are known before the first is fetched
+				if from == "" {
+					goos, goarch := f.target()
+					if _, err := sdkinstall.Find(engine, f.version, goos, goarch); err != nil {
+						return err
+					}
+				}
+			}
+			out := cmd.OutOrStdout()
+			for _, engine := range engines {
+				sdk, already, err := sdkinstall.Install(cmd.Context(), sdkinstall.InstallOptions{
+					Engine: engine, Version: f.version, OS: f.os, Arch: f.arch, Root: root, From: from, Log: out,
+				})
+				if err != nil {
+					return err
+				}
+				if already {
+					fmt.Fprintf(out, "%s %s for %s/%s is already installed: %s\n", sdk.Engine, sdk.Version, sdk.OS, sdk.Arch, sdk.Dir)
+				} else {
+					fmt.Fprintf(out, "installed: %s (%s)\n", sdk.Dir, sdkinstall.Size(sdk.Size))
+				}
+			}
+			if usual, err := sdkdir.Root(); err == nil && usual != root {
+				fmt.Fprintf(out, "That is not the usual folder: set %s=%s, so that it is found.\n", sdkdir.EnvRoot, shellQuote(root))
+			}
+			return nil
+		},
+	}
+	f.add(cmd, "version of the SDK (default the newest pinned)")
+	cmd.Flags().StringVar(&from, "from", "", "install from this file instead of fetching it; its digest says which SDK it is")
+	return cmd
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/anyinfer/anyinfer/internal/sdkdir"
+	"github.com/anyinfer/anyinfer/internal/sdkinstall"
+)
+
+// sdkList is what list --json prints.
+type sdkList struct {
+	Root      string         `json:"root"`
+	Installed []sdkInstalled `json:"installed"`
+	Available []sdkAvailable `json:"available"`
+}
+
+type sdkInstalled struct {
+	sdkdir.SDK
+	Dir string `json:"dir"`
+}
+
+type sdkAvailable struct {
+	Engine         string `json:"engine"`
+	Version        string `json:"version"`
+	OS             string `json:"os"`
+	Arch           string `json:"arch"`
+	Package        string `json:"package"`
+	PackageVersion string `json:"package_version"`
+	File           string `json:"file"`
+	SHA256         string `json:"sha256"`
+	DownloadSize   int64  `json:"download_size"`
+	Installed      bool   `json:"installed"`
+}
+
+func newSDKList() *cobra.Command {
+	var asJSON bool
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the SDKs that are installed and those that could be",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			root, err := (&sdkFlags{dir: dir}).root()
+			if err != nil {
+				return err
+			}
+			list, err := listSDKs(root)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				enc := json.NewEncoder(cmd.OutOrStdout())
+				enc.SetIndent("", "  ")
+				return enc.Encode(list)
+			}
+			return list.print(cmd.OutOrStdout())
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().StringVar(&dir, "dir", "", "root of the SDKs (default $"+sdkdir.EnvRoot+", else in the user's cache folder)")
+	return cmd
+}
+
+func listSDKs(root string) (sdkList, error) {
+	installed, err := sdkdir.ListDir(root)
+	if err != nil {
+		return sdkList{}, err
+	}
+	list := sdkList{Root: root, Installed: []sdkInstalled{}, Available: []sdkAvailable{}}
+	for _, s := range installed {
+		list.Installed = append(list.Installed, sdkInstalled{s, s.Dir})
+	}
+	for _, p := range sdkinstall.Pins() {
+		list.Available = append(list.Available, sdkAvailable{
+			p.Engine, p.Version, p.OS, p.Arch, p.Package, p.PackageVersion, p.File, p.SHA256, p.Download,
+			slices.ContainsFunc(installed, func(s sdkdir.SDK) bool { return s.Path() == p.Path() }),
+		})
+	}
+	return list, nil
+}
+
+func (l sdkList) print(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "Installed in %s:\n", l.Root)
+	for _, s := range l.Installed {
+		fmt.Fprintf(w, "  %s\t%s\t%s/%s\t%s\t%s\n", s.Engine, s.Version, s.OS, s.Arch, sdkinstall.Size(s.Size), s.Library)
+	}
+	if len(l.Installed) == 0 {
+		fmt.Fprintln(w, "  nothing yet")
+	}
+	fmt.Fprintf(w, "\nAvailable (anyinfer sdk install ENGINE [--version V] [--os O --arch A]):\n")
+	for _, here := range []bool{true, false} { // those for this machine first
+		for _, a := range l.Available {
+			if here == (a.OS == runtime.GOOS && a.Arch == runtime.GOARCH) && !a.Installed {
+				fmt.Fprintf(w, "  %s\t%s\t%s/%s\t%s\tPyPI package %s %s\n",
+					a.Engine, a.Version, a.OS, a.Arch, sdkinstall.Size(a.DownloadSize), a.Package, a.PackageVersion)
+			}
+		}
+	}
+	return w.Flush()
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anyinfer/anyinfer/internal/sdkdir"
+	"github.com/anyinfer/anyinfer/internal/sdkinstall"
+)
+
+// putSDK writes an SDK without content below root.
+func putSDK(t *testing.T, root, engine, version, goos, goarch string) sdkdir.SDK {
+	t.Helper()
+	s := sdkdir.SDK{Engine: engine, Version: version, OS: goos, Arch: goarch, Library: "lib/libx.so"}
+	s.Dir = filepath.Join(root, s.Path())
+	require.NoError(t, os.MkdirAll(filepath.Join(s.Dir, "lib"), 0o755))
+	require.NoError(t, os.WriteFile(s.LibraryPath(), nil, 0o644))
+	text, err := json.Marshal(s)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(s.Dir, sdkdir.Manifest), text, 0o644))
+	return s
+}
+
+func TestList(t *testing.T) {
+	root := t.TempDir()
+	t.Setenv(sdkdir.EnvRoot, root)
+	_, stdout, _ := command(t, "sdk", "list")
+	require.Contains(t, stdout, "Installed in "+root+":\n  nothing yet\n")
+	require.Contains(t, stdout, "PyPI package pymicro-wakeword 2.5.0")
+
+	pin := sdkinstall.Pins()[0]
+	putSDK(t, root, pin.Engine, pin.Version, pin.OS, pin.Arch)
+	code, stdout, stderr := command(t, "sdk", "list", "--json")
+	require.Zero(t, code, stderr)
+	var list struct {
+		Root                 string
+		Installed, Available []struct {
+			Engine, Version, OS, Arch, Dir, Package, File, SHA256 string
+			Installed                                             bool
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(stdout), &list))
+	require.Equal(t, root, list.Root)
+	require.Len(t, list.Installed, 1)
+	require.Equal(t, pin.Engine, list.Installed[0].Engine)
+	require.Equal(t, filepath.Join(root, pin.Path()), list.Installed[0].Dir)
+	require.Len(t, list.Available, len(sdkinstall.Pins()))
+	for i, a := range list.Available {
+		require.Equal(t, i == 0, a.Installed)
+		require.NotEmpty(t, a.File)
+		require.Len(t, a.SHA256, 64)
+	}
+
+	_, stdout, _ = command(t, "sdk", "list", "--json", "--dir", filepath.Join(root, "none"))
+	require.Contains(t, stdout, `"installed": []`)
+}
+
+func TestEnv(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("needs sh")
+	}
+	root := filepath.Join(t.TempDir(), `it's $HOME and `+"`id`"+` \ here`)
+	here := func(engine, version string) sdkdir.SDK {
+		return putSDK(t, root, engine, version, runtime.GOOS, runtime.GOARCH)
+	}
+	here("openvino", "9.0")
+	ov, tf := here("openvino", "10.0"), here("tflite", "1.0")
+	other := putSDK(t, root, "tflite", "2.0", "plan9", "mips")
+	require.NoError(t, os.Mkdir(filepath.Join(ov.Dir, "include"), 0o755))
+	path := "LD_LIBRARY_PATH"
+	if runtime.GOOS == "darwin" {
+		path = "DYLD_LIBRARY_PATH"
+	}
+
+	// eval returns what variables a shell has after it evaluated the exports.
+	eval := func(before string, args ...string) map[string]string {
+		t.Helper()
+		code, stdout, stderr := command(t, append([]string{"sdk", "env", "--dir", root}, args...)...)
+		require.Zero(t, code, stderr)
+		script := "unset CGO_CPPFLAGS CGO_LDFLAGS " + path + "\n" + before + "\neval \"$EXPORTS\"\n"
+		names := []string{"ANYINFER_OPENVINO_LIBRARY", "ANYINFER_TFLITE_LIBRARY", "CGO_CPPFLAGS", "CGO_LDFLAGS", path}
+		for _, n := range names {
+			script += fmt.Sprintf("sh -c 'printf \"%%s\\n\" \"${%s-unset}\"'\n", n) // exported, or a child lacks it
+		}
+		cmd := exec.Command("/bin/sh", "-eu", "-c", script)
+		cmd.Env = append(os.Environ(), "EXPORTS="+stdout)
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		lines := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
+		require.Len(t, lines, len(names))
+		values := map[string]string{}
+		for i, n := range names {
+			values[n] = lines[i]
+		}
+		return values
+	}
+	link := func(s sdkdir.SDK) string {
+		return `"-L` + s.LibDir() + `" "-Wl,-rpath,` + s.LibDir() + `"`
+	}
+
+	require.Equal(t, map[string]string{
+		"ANYINFER_OPENVINO_LIBRARY": ov.LibraryPath(),
+		"ANYINFER_TFLITE_LIBRARY":   tf.LibraryPath(),
+		"CGO_CPPFLAGS":              `"-I` + filepath.Join(ov.Dir, "include") + `"`,
+		"CGO_LDFLAGS":               link(ov) + " " + link(tf),
+		path:                        ov.LibDir() + ":" + tf.LibDir(),
+	}, eval(""))
+
+	require.Equal(t, map[string]string{
+		"ANYINFER_OPENVINO_LIBRARY": "unset",
+		"ANYINFER_TFLITE_LIBRARY":   tf.LibraryPath(),
+		"CGO_CPPFLAGS":              "unset",
+		"CGO_LDFLAGS":               link(tf) + " -lold",
+		path:                        tf.LibDir() + ":/old:/older",
+	}, eval("export CGO_LDFLAGS=-lold "+path+"=/old:/older", "tflite"))
+
+	require.Equal(t, map[string]string{ // for another system: only linking
+		"ANYINFER_OPENVINO_LIBRARY": "unset",
+		"ANYINFER_TFLITE_LIBRARY":   "unset",
+		"CGO_CPPFLAGS":              "unset",
+		"CGO_LDFLAGS":               `"-L` + other.LibDir() + `"`,
+		path:                        "unset",
+	}, eval("", "tflite", "--os", "plan9", "--arch", "mips"))
+
+	require.Equal(t, filepath.Join(root, "openvino", "9.0", runtime.GOOS+"-"+runtime.GOARCH, "lib", "libx.so"),
+		eval("", "openvino", "--version", "9.0")["ANYINFER_OPENVINO_LIBRARY"])
+}
+
+func TestGoQuote(t *testing.T) {
+	got, err := goQuote([]string{"-La", "-Lb c", "-Ld'e", `-Lf"g`})
+	require.NoError(t, err)
+	require.Equal(t, `-La "-Lb c" "-Ld'e" '-Lf"g'`, got)
+	_, err = goQuote([]string{`-L'"`})
+	require.Error(t, err)
+}
+
+func TestRemove(t *testing.T) {
+	root := t.TempDir()
+	old := putSDK(t, root, "openvino", "1.0", runtime.GOOS, runtime.GOARCH)
+	newer := putSDK(t, root, "openvino", "2.0", runtime.GOOS, runtime.GOARCH)
+	other := putSDK(t, root, "openvino", "2.0", "plan9", "mips")
+	code, stdout, stderr := command(t, "sdk", "remove", "openvino", "--version", "1.0", "--dir", root)
+	require.Zero(t, code, stderr)
+	require.Equal(t, "removed: "+old.Dir+"\n", stdout)
+	require.NoDirExists(t, filepath.Dir(old.Dir))
+	require.DirExists(t, newer.Dir)
+	code, _, stderr = command(t, "sdk", "remove", "openvino", "--dir", root)
+	require.Zero(t, code, stderr)
+	require.NoDirExists(t, newer.Dir)
+	require.FileExists(t, other.LibraryPath(), "another target stays")
+}
+
+// TestInterrupt interrupts a real process that fetches.
+func TestInterrupt(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no process can be interrupted there")
+	}
+	if err := exec.Command("python3", "-c", "import pip").Run(); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("pip: ", err)
+		}
+		t.Skip("pip: ", err)
+	}
+	asked := make(chan struct{}, 16)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked <- struct{}{}
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	root := t.TempDir()
+	cmd := exec.Command(os.Args[0], "sdk", "install", "tflite", "--os", "linux", "--arch", "amd64", "--dir", root)
+	cmd.Env = append(os.Environ(), envMain+"=1", "PIP_CONFIG_FILE="+os.DevNull, "PIP_INDEX_URL="+server.URL, "PIP_FIND_LINKS=", "NO_PROXY=127.0.0.1")
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	require.NoError(t, cmd.Start())
+	<-asked
+	entries, err := os.ReadDir(root)
+	require.NoError(t, err)
+	require.NotEmpty(t, entries, "it works below the root")
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	require.Error(t, cmd.Wait())
+	require.Equal(t, 1, cmd.ProcessState.ExitCode(), stderr.String())
+	require.Equal(t, "anyinfer: interrupted\n", stderr.String())
+	entries, err = os.ReadDir(root)
+	require.NoError(t, err)
+	require.Empty(t, entries)
+}

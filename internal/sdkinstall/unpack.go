@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sdkinstall
+
+import (
+	"archive/zip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// maxUnpacked bounds what an archive may unpack to; the largest pinned one has 260 MB.
+var maxUnpacked int64 = 1 << 30
+
+// digest returns the SHA-256 of a file, leaving it at its start.
+func digest(f *os.File) (string, error) {
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	_, err := f.Seek(0, io.SeekStart)
+	return hex.EncodeToString(h.Sum(nil)), err
+}
+
+// unpack writes what the rules choose, and the licences, below dir. An archive with any member that would leave dir is
+// refused whole; os.Root makes sure of it.
+func unpack(ctx context.Context, f *os.File, rules []unpackRule, dir string) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	archive, err := zip.NewReader(f, info.Size())
+	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // checkMember says it better
+		return fmt.Errorf("%s is damaged: %w", filepath.Base(f.Name()), err)
+	}
+	for _, m := range archive.File {
+		if err := checkMember(m); err != nil {
+			return fmt.Errorf("%s is refused: %w", filepath.Base(f.Name()), err)
+		}
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	left := maxUnpacked
+	for _, m := range archive.File {
+		to := destination(m.Name, rules)
+		if to == "" || m.Mode().IsDir() {
+			continue
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		n, err := unpackMember(root, m, to, left)
+		if err != nil {
+			return fmt.Errorf("unpacking %s from %s: %w", m.Name, filepath.Base(f.Name()), err)
+		}
+		left -= n
+	}
+	return nil
+}
+
+func checkMember(m *zip.File) error {
+	if !m.Mode().IsRegular() && !m.Mode().IsDir() {
+		return fmt.Errorf("member %q is a link or special file", m.Name)
+	}
+	// A backslash or colon is a path on Windows.
+	if !fs.ValidPath(strings.TrimSuffix(m.Name, "/")) || strings.ContainsAny(m.Name, `\:`) {
+		return fmt.Errorf("member %q would be written outside the folder", m.Name)
+	}
+	return nil
+}
+
+// destination returns where a member goes, or "".
+func destination(name string, rules []unpackRule) string {
+	for _, r := range rules {
+		if rest, ok := strings.CutPrefix(name, r.from); ok {
+			if strings.HasSuffix(rest, ".pc") || strings.HasSuffix(rest, "_debug.lib") { // only good for the place they were built at
+				return ""
+			}
+			return r.to + rest
+		}
+	}
+	dir, rest, _ := strings.Cut(name, "/")
+	base := path.Base(rest)
+	if strings.HasSuffix(dir, ".dist-info") && (strings.HasPrefix(rest, "licenses/") ||
+		strings.HasPrefix(base, "LICENSE") || strings.HasPrefix(base, "NOTICE") || strings.HasSuffix(base, "third-party-programs.txt")) {
+		return "licenses/" + strings.TrimPrefix(rest, "licenses/")
+	}
+	return ""
+}
+
+func unpackMember(root *os.Root, m *zip.File, to string, left int64) (int64, error) {
+	if err := root.MkdirAll(path.Dir(to), 0o755); err != nil {
+		return 0, err
+	}
+	in, err := m.Open()
+	if err != nil {
+		return 0, err
+	}
+	defer in.Close()
+	out, err := root.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return 0, err
+	}
+	n, err := io.Copy(out, io.LimitReader(in, left+1))
+	if n > left {
+		err = fmt.Errorf("the archive unpacks to more than %s", Size(maxUnpacked))
+	}
+	return n, errors.Join(err, out.Close())
+}
+
+var versionInName = regexp.MustCompile(`(\.so)\.[0-9.]+$|\.[0-9.]+(\.dylib)$`)
+
+// linkLibrary gives a library with a version in its name the plain one that a linker's -l looks for: a hard link, which
+// Windows makes without privileges too, or a symbolic one on file systems without hard links.
+func linkLibrary(dir, library string) error {
+	plain := versionInName.ReplaceAllString(library, "$1$2")
+	if plain == library {
+		return nil
+	}
+	if os.Link(filepath.Join(dir, library), filepath.Join(dir, plain)) == nil {
+		return nil
+	}
+	return os.Symlink(path.Base(library), filepath.Join(dir, plain))
+}
