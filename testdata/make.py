@@ -102,9 +102,9 @@ def accuracy(out, x, labels):
     """Prints how many held-back scans each runtime and precision gets right."""
     runs = [(f, "digits_dynamic", x) for f in runtimes.RUN] + [("onnx", "digits_qdq", x), ("openvino", "digits_qdq", x)]
     runs.append(("tflite", "digits_int8", quantize.quantize(x, quantize.INPUT)))
-    for fmt, name, x in runs:
+    for fmt, name, images in runs:
         files = [str(out / (name + suffix)) for suffix in models.SUFFIXES[fmt]]
-        batches = [x] if name == "digits_dynamic" else [x[k : k + 1] for k in range(len(x))]
+        batches = [images] if name == "digits_dynamic" else [images[k : k + 1] for k in range(len(images))]
         scores = np.concatenate([runtimes.RUN[fmt](files, {"image": b})["scores"] for b in batches])
         print(f"{name} {fmt}: {(scores.argmax(1) == labels).mean():.2%} of {len(labels)} held-back scans")
 

@@ -35,15 +35,16 @@ func (d *driver) shape(t uintptr) common.Shape {
 	return s
 }
 
-// declared is the shape that the model gives t, with -1 where it says so.
+// declared is the shape that the model gives t, with -1 where it says so; nil
+// where only running tells.
 func (d *driver) declared(t uintptr) common.Shape {
-	if d.dynamic(t) {
-		return nil
-	}
 	s := d.shape(t)
 	rank, dim := new(int32), new(int32)
 	d.Call(tensorSignatureRank, dylib.Int(t), dylib.Ptr(rank))
-	if int(*rank) != len(s) { // no shape_signature
+	if int(*rank) != len(s) || *rank == 0 { // it has no shape_signature
+		if d.dynamic(t) {
+			return nil
+		}
 		return s
 	}
 	for i := range s {

@@ -2,7 +2,6 @@
 """The models: what each computes, its files, its manifest entry and the inputs of its cases."""
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as s
 from onnx import helper
 
 from . import convert, digits, onnxfile, quantize, tflitefile, tnnfile

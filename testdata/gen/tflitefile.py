@@ -150,9 +150,8 @@ def save_layers(path, layers, inp, out):
 
     for n, (kind, *p) in enumerate(layers):
         last = n == len(layers) - 1
-        before = shape
         if kind == "conv":
-            w, b, pad, relu = p
+            w, b, _, relu = p
             shape = [*shape[:3], w.shape[0]]
         elif kind == "pool":
             shape = [shape[0], shape[1] // 2, shape[2] // 2, shape[3]]
