@@ -149,8 +149,10 @@ func TestCloseRace(t *testing.T) {
 							if check(err); err != nil {
 								return
 							}
-							wg.Go(func() { check(s.Run(ctx)) }) // maybe without a tensor yet
 							check(s.BindInput(0, floats(t, []float32{1, 2}, 1, 2)))
+							for range 2 {
+								wg.Go(func() { check(s.Run(ctx)) })
+							}
 							wg.Go(func() { check(s.Close()) })
 						}
 					})

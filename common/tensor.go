@@ -156,9 +156,6 @@ func alignedBytes(n int) []byte {
 	return b[off : off+n : off+n+TensorAlign]
 }
 
-// maxTensorBytes keeps sizes far from an int's overflow, also with padding.
-const maxTensorBytes = int(^uint(0)>>1) / 2
-
 // checkNew is the number of elements of a new tensor.
 func checkNew(dt DType, shape Shape) (int, error) {
 	if !dt.Valid() {
@@ -167,9 +164,15 @@ func checkNew(dt DType, shape Shape) (int, error) {
 	if shape == nil {
 		return 1, nil
 	}
-	n := shape.Elems()
-	if n < 0 || n > maxTensorBytes/max(dt.Size(), 16) {
-		return 0, inputError(ErrShape, "shape %v is not one that a tensor of %v can have", shape, dt)
+	n, size := shape.Elems(), dt.Size()
+	if dt == String {
+		size = int(unsafe.Sizeof(""))
+	}
+	switch {
+	case n < 0:
+		return 0, inputError(ErrShape, "no tensor can have the shape %v", shape)
+	case n > maxBytes()/size: // make would end the process
+		return 0, inputError(ErrShape, "a tensor of %v with the shape %v does not fit in this machine's memory", dt, shape)
 	}
 	return n, nil
 }

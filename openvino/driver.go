@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package openvino
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/dylib"
+)
+
+const engine = "openvino"
+
+func init() {
+	common.Register(common.Registration{
+		Name:    engine,
+		Formats: []string{"openvino", "onnx", "tflite", "tensorflow", "paddle"},
+		Open:    open,
+	})
+}
+
+// driver is a core (ov_core_t) of the SDK.
+type driver struct {
+	lib     *dylib.Library
+	core    uintptr
+	release release
+	info    common.EngineInfo
+}
+
+// sonames are the versioned names that packages without a plain one have.
+func sonames() []string {
+	var names []string
+	for _, v := range []int{2641, 2640, 2631, 2630, 2621, 2620, 2610, 2600, 2541, 2540, 2530, 2520, 2510, 2500, 2460} {
+		if runtime.GOOS == "darwin" {
+			names = append(names, fmt.Sprintf("libopenvino_c.%d.dylib", v))
+		} else {
+			names = append(names, fmt.Sprintf("libopenvino_c.so.%d", v))
+		}
+	}
+	return names
+}
+
+func open(cfg common.Config) (common.Driver, error) {
+	if cfg.Native != nil {
+		return nil, fail("open", common.ErrOption, "Config.Native is a %T; this engine takes none", cfg.Native)
+	}
+	if a := runtime.GOARCH; a != "amd64" && a != "arm64" {
+		return nil, fail("open", common.ErrNotAvailable, "OpenVINO is supported on amd64 and arm64, not on %s", a)
+	}
+	lib, err := dylib.Open(dylib.Spec{Engine: engine, Stem: "openvino_c", Sonames: sonames()}, symbols, cfg.Library)
+	if err != nil {
+		return nil, err
+	}
+	d := &driver{lib: lib, info: common.EngineInfo{Name: engine, Library: lib.Path}}
+	if d.info.Version, err = d.version(); err != nil {
+		return nil, err
+	}
+	if d.release, err = gate(d.info.Version); err != nil {
+		return nil, err
+	}
+	// The CPU plugin gives the thread that loads it a small signal stack of
+	// its own and unmaps it when the core is freed, on whatever thread that
+	// is: Go's next signal on the first one would end the process. So the
+	// plugins are loaded here, by asking for the devices, on a thread that ends.
+	dylib.OnOwnThread(func() { err = d.start() })
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// start creates the core and has it load the plugins of all devices.
+func (d *driver) start() (err error) {
+	if err := d.do("open", common.ErrNotAvailable, fnCoreCreate, dylib.Ptr(&d.core)); err != nil {
+		return err
+	}
+	if d.info.Devices, err = d.devices(); err != nil {
+		d.Close()
+	}
+	return err
+}
+
+func (d *driver) Info() common.EngineInfo { return d.info }
+
+// Close frees the core; common has closed the models before.
+func (d *driver) Close() error {
+	d.lib.Call(fnCoreFree, dylib.Int(d.core))
+	return nil
+}
+
+// version is the SDK's build number, "2026.4.1-22982-e213a147257-releases/2026/4".
+func (d *driver) version() (string, error) {
+	v := new(struct{ build, description uintptr }) // ov_version_t
+	if err := d.do("open", common.ErrVersion, fnVersion, dylib.Ptr(v)); err != nil {
+		return "", err
+	}
+	defer d.lib.Call(fnVersionFree, dylib.Ptr(v))
+	return dylib.GoString(v.build), nil
+}
+
+// release is a version without its patch.
+type release struct{ year, minor int }
+
+func (r release) before(year, minor int) bool {
+	return r.year < year || r.year == year && r.minor < minor
+}
+
+// gate is the release of a version, if it is not too old.
+func gate(version string) (r release, err error) {
+	if _, err := fmt.Sscanf(version, "%d.%d", &r.year, &r.minor); err != nil || r.before(2024, 6) {
+		return r, &common.Error{
+			Engine: engine, Op: "open", Err: common.ErrVersion, Text: fmt.Sprintf("the library is version %q; 2024.6 or newer is needed", version),
+			Fix: "anyinfer sdk install openvino",
+		}
+	}
+	return r, nil
+}
+
+const maxDevices = 1024 // more is not believed
+
+// devices asks every plugin what is there. The CPU comes first.
+func (d *driver) devices() ([]common.Device, error) {
+	list := new(struct{ names, size uintptr }) // ov_available_devices_t
+	if err := d.do("open", common.ErrDevice, fnCoreDevices, dylib.Int(d.core), dylib.Ptr(list)); err != nil {
+		return nil, err
+	}
+	defer d.lib.Call(fnDevicesFree, dylib.Ptr(list))
+	if list.names == 0 || list.size == 0 || list.size > maxDevices {
+		return nil, fail("open", common.ErrDevice, "OpenVINO found no device; are its plugins beside %s?", d.lib.Path)
+	}
+	names := make([]uintptr, list.size)
+	dylib.CopyOut(names, list.names)
+	var devices []common.Device
+	for _, n := range names {
+		device := common.Device{Name: dylib.GoString(n)}
+		device.Description, _ = d.deviceProperty(device.Name, "FULL_DEVICE_NAME")
+		devices = append(devices, device)
+	}
+	if i := slices.IndexFunc(devices, func(d common.Device) bool { return d.Name == "CPU" }); i > 0 {
+		devices = slices.Insert(slices.Delete(devices, i, i+1), 0, devices[i])
+	}
+	return devices, nil
+}
+
+// device checks the name of a device as Options has it.
+func (d *driver) device(name string) (string, error) {
+	if name == "" {
+		return d.info.Devices[0].Name, nil
+	}
+	plugin, _, combined := strings.Cut(name, ":")
+	if combined || slices.Contains([]string{"AUTO", "MULTI", "HETERO", "BATCH"}, plugin) {
+		return name, nil // the SDK knows what can be combined
+	}
+	var known []string
+	for _, dev := range d.info.Devices {
+		if dev.Name == name || strings.HasPrefix(dev.Name, name+".") { // "GPU" is the first of "GPU.0", "GPU.1"
+			return name, nil
+		}
+		known = append(known, dev.Name)
+	}
+	return "", fail("load", common.ErrDevice, "no device %q; there are: %s", name, strings.Join(known, ", "))
+}
+
+// Property reads "KEY" of the default device, or "DEVICE/KEY".
+func (d *driver) Property(key string) (string, error) {
+	if device, key, ok := strings.Cut(key, "/"); ok {
+		return d.deviceProperty(device, key)
+	}
+	return d.deviceProperty(d.info.Devices[0].Name, key)
+}
+
+func (d *driver) deviceProperty(device, key string) (string, error) {
+	return d.text("property", common.ErrOption, fnCoreProperty, dylib.Int(d.core), dylib.String(device), dylib.String(key))
+}

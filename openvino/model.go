@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package openvino
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"unsafe"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/dylib"
+)
+
+// model is a compiled model (ov_compiled_model_t).
+type model struct {
+	*driver
+	compiled        uintptr
+	info            common.ModelInfo
+	inputs, outputs []port
+	profile         bool
+	weights         runtime.Pinner // IR weights in Go memory are used in place until Close
+	temp            string         // a folder to remove
+}
+
+// Load reads, reshapes and compiles. The SDK cannot be interrupted; ctx is
+// looked at between the steps.
+func (d *driver) Load(ctx context.Context, src common.Source, o common.Options) (_ common.DriverModel, err error) {
+	device, err := d.device(o.Device)
+	if err != nil {
+		return nil, err
+	}
+	properties, err := d.properties(device, o)
+	if err != nil {
+		return nil, err
+	}
+	m := &model{driver: d, profile: o.Profile, info: common.ModelInfo{Format: src.Format(), Device: device, Sessions: max(o.Sessions, 1)}}
+	defer func() {
+		if err != nil {
+			m.Close()
+		}
+	}()
+	graph, err := m.read(src)
+	if err != nil {
+		return nil, err
+	}
+	defer d.lib.Call(fnModelFree, dylib.Int(graph))
+	if err := d.reshape(graph, o.Shapes); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := m.compile(graph, device, properties); err != nil {
+		return nil, err
+	}
+	if m.inputs, err = m.ports("input", graph, fnModelInputs, fnModelInput, fnCompiledInput); err != nil {
+		return nil, err
+	}
+	if m.outputs, err = m.ports("output", graph, fnModelOutputs, fnModelOutput, fnCompiledOutput); err != nil {
+		return nil, err
+	}
+	if err := m.tell(o); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+func (m *model) Info() common.ModelInfo { return m.info }
+
+func (m *model) Signatures() []common.Signature {
+	infos := func(ports []port) (infos []common.TensorInfo) {
+		for _, p := range ports {
+			infos = append(infos, p.TensorInfo)
+		}
+		return infos
+	}
+	return []common.Signature{{Inputs: infos(m.inputs), Outputs: infos(m.outputs)}}
+}
+
+// Property reads a setting of the compiled model.
+func (m *model) Property(key string) (string, error) {
+	return m.text("property", common.ErrOption, fnCompiledProperty, dylib.Int(m.compiled), dylib.String(key))
+}
+
+// Close frees the compiled model before the weights that it may still use.
+func (m *model) Close() error {
+	m.lib.Call(fnCompiledFree, dylib.Int(m.compiled))
+	m.weights.Unpin()
+	return m.removeTemp()
+}
+
+func (m *model) removeTemp() error {
+	if m.temp == "" {
+		return nil
+	}
+	return os.RemoveAll(m.temp)
+}
+
+// onlyFiles are the formats that OpenVINO cannot read from memory, with the
+// file names by which it knows them.
+var onlyFiles = map[string][]string{
+	"tflite":     {"model.tflite"},
+	"tensorflow": {"model.pb"},
+	"paddle":     {"model.pdmodel", "model.pdiparams"},
+}
+
+// read makes an ov_model_t of src.
+func (m *model) read(src common.Source) (uintptr, error) {
+	paths, format := src.Paths(), src.Format()
+	if m.release.before(2026, 1) && (format == "tflite" || filepath.Ext(src.Name()) == ".tflite") {
+		return 0, fail("load", common.ErrVersion, "OpenVINO %d.%d crashes on damaged TFLite files; use 2026.1 or newer, or convert the model to IR", m.release.year, m.release.minor)
+	}
+	if paths != nil && (format != "tflite" || filepath.Ext(paths[0]) == ".tflite") {
+		return m.readFiles(paths)
+	}
+	data, err := src.Read()
+	if err != nil {
+		return 0, err
+	}
+	names, temporary := onlyFiles[format]
+	if most := max(len(names), 1); len(data) > most && (temporary || format == "onnx" || len(data) > 2) {
+		return 0, fail("load", common.ErrModel, "the model comes in %d pieces, too many for %s", len(data), format)
+	}
+	if !temporary {
+		return m.readMemory(data)
+	}
+	m.temp, err = os.MkdirTemp("", "anyinfer-")
+	paths = nil
+	for i := 0; err == nil && i < len(data); i++ {
+		paths = append(paths, filepath.Join(m.temp, names[i]))
+		err = os.WriteFile(paths[i], data[i], 0o600)
+	}
+	if err != nil {
+		return 0, &common.Error{Engine: engine, Op: "load", Err: common.ErrModel, Text: "no temporary file for the model", Cause: err}
+	}
+	defer m.removeTemp() // in vain on Windows, if the SDK maps it; then Close does
+	return m.readFiles(paths)
+}
+
+func (m *model) readFiles(paths []string) (uintptr, error) {
+	var weights dylib.Arg // NULL: the .bin beside an .xml
+	if len(paths) > 1 {
+		weights = dylib.String(paths[1])
+	}
+	graph := new(uintptr)
+	err := m.do("load", common.ErrModel, fnReadModel, dylib.Int(m.core), dylib.String(paths[0]), weights, dylib.Ptr(graph))
+	return *graph, err
+}
+
+func (m *model) readMemory(data [][]byte) (uintptr, error) {
+	var weights uintptr
+	if len(data) > 1 && len(data[1]) > 0 {
+		m.weights.Pin(unsafe.SliceData(data[1]))
+		var err error
+		if weights, err = m.newTensor("load", fnTensorFromHost, common.Uint8, common.Shape{len(data[1])}, dylib.Slice(data[1])); err != nil {
+			return 0, err
+		}
+		defer m.lib.Call(fnTensorFree, dylib.Int(weights)) // the model shares its memory
+	}
+	graph := new(uintptr)
+	err := m.do("load", common.ErrModel, fnReadModelFromMemory, dylib.Int(m.core),
+		dylib.Slice(data[0]), dylib.Int(len(data[0])), dylib.Int(weights), dylib.Ptr(graph))
+	return *graph, err
+}
+
+// dimension is an ov_dimension_t: the bounds of a length, max -1 for none.
+type dimension struct{ min, max int64 }
+
+// reshape works Options.Shapes into the model.
+func (d *driver) reshape(graph uintptr, shapes map[string]common.ShapeRange) error {
+	if len(shapes) == 0 {
+		return nil
+	}
+	inputs, err := d.listPorts("input", graph, fnModelInputs, fnModelInput)
+	if err != nil {
+		return err
+	}
+	type partialShape struct { // ov_partial_shape_t
+		rank dimension
+		dims *dimension
+	}
+	var (
+		pin     runtime.Pinner // what wanted points to
+		indexes []uintptr
+		wanted  []partialShape
+	)
+	defer pin.Unpin()
+	for name, r := range shapes {
+		i := slices.IndexFunc(inputs, func(p port) bool { return p.Name == name })
+		if i < 0 {
+			var names []string
+			for _, p := range inputs {
+				names = append(names, strconv.Quote(p.Name))
+			}
+			return fail("load", common.ErrName, "Shapes: no input %q; there are %s", name, strings.Join(names, ", "))
+		}
+		dims := make([]dimension, len(r.Min))
+		for j := range dims {
+			dims[j] = dimension{int64(r.Min[j]), int64(r.Max[j])}
+		}
+		pin.Pin(unsafe.SliceData(dims))
+		indexes = append(indexes, uintptr(i))
+		wanted = append(wanted, partialShape{dimension{int64(len(dims)), int64(len(dims))}, unsafe.SliceData(dims)})
+	}
+	return d.do("load", common.ErrShape, fnModelReshape, dylib.Int(graph), dylib.Slice(indexes), dylib.Slice(wanted), dylib.Int(len(wanted)))
+}
+
+// compile makes m.compiled of graph.
+func (m *model) compile(graph uintptr, device string, properties []property) error {
+	args := []dylib.Arg{dylib.Int(m.core), dylib.Int(graph), dylib.String(device)}
+	fn := fnCompile
+	if m.lib.Has(fnCompileProps) {
+		fn = fnCompileProps
+		type cProperty struct{ key, value *byte } // ov_property_t
+		var pin runtime.Pinner
+		defer pin.Unpin()
+		list := make([]cProperty, len(properties))
+		for i, p := range properties {
+			list[i] = cProperty{unsafe.StringData(p.key + "\x00"), unsafe.StringData(p.value + "\x00")}
+			pin.Pin(list[i].key)
+			pin.Pin(list[i].value)
+		}
+		args = append(args, dylib.Int(len(list)), dylib.Slice(list), dylib.Ptr(&m.compiled))
+	} else {
+		args = append(args, dylib.Int(2*len(properties)), dylib.Ptr(&m.compiled))
+		if runtime.GOOS == "darwin" && runtime.GOARCH == "arm64" {
+			args = append(args, make([]dylib.Arg, 3)...) // variadic arguments go on the stack: fill the 8 registers
+		}
+		const most = 32 // arguments of a native call
+		if room := (most - len(args)) / 2; len(properties) > room {
+			return fail("load", common.ErrOption, "%d properties; this version of OpenVINO takes %d here", len(properties), room)
+		}
+		for _, p := range properties {
+			args = append(args, dylib.String(p.key), dylib.String(p.value))
+		}
+	}
+	err := m.do("load", common.ErrModel, fn, args...)
+	var e *common.Error
+	if errors.As(err, &e) {
+		e.Err = blame(e.Text, device)
+	}
+	return err
+}
+
+// blame is the kind of a compile error; the SDK's code is the same for all.
+func blame(text, device string) error {
+	text = strings.ToLower(text)
+	switch has := func(s string) bool { return strings.Contains(text, s) }; {
+	case has("propert"), has("wrong value"), has("from str:"):
+		return common.ErrOption
+	case has("device"), has("plugin"), strings.Contains(device, ":"):
+		return common.ErrDevice
+	}
+	return common.ErrModel
+}
+
+// tell fills in m.info with what the compiled model says of itself, and
+// refuses one that does not compute in the precision asked for.
+func (m *model) tell(o common.Options) error {
+	read := func(key string) string { v, _ := m.Property(key); return v } // "" where a device has no such
+	number := func(key string) int { n, _ := strconv.Atoi(read(key)); return n }
+	if used := strings.Trim(read("EXECUTION_DEVICES"), "() "); used != "" {
+		m.info.Device = used
+	}
+	if streams := number("NUM_STREAMS"); streams > 0 {
+		m.info.Threads = number("INFERENCE_NUM_THREADS") / streams
+		m.info.Notes = fmt.Sprintf("NUM_STREAMS %d", streams)
+	}
+	name := read("INFERENCE_PRECISION_HINT")
+	m.info.Precision = precision(name)
+	native, _ := o.Native.(Options)
+	_, wins := native.Properties["INFERENCE_PRECISION_HINT"]
+	if !wins && o.Precision != 0 && o.Precision != m.info.Precision && !(o.Precision == common.Float32 && m.info.Precision == 0) {
+		return fail("load", common.ErrOption, "Precision %v is asked for, but %s answers %q", o.Precision, m.info.Device, name)
+	}
+	return nil
+}
+
+// port is an input or output.
+type port struct {
+	common.TensorInfo
+	least common.Shape // the smallest shape it can have
+}
+
+// More than this is not believed.
+const (
+	maxPorts = 1 << 16
+	maxRank  = 64
+)
+
+// ports describes the inputs or outputs of the compiled model, by the names
+// that graph has for them: compiling may add names, and tell one of those.
+func (m *model) ports(what string, graph uintptr, count, at, compiledAt int) ([]port, error) {
+	ports, err := m.listPorts(what, graph, count, at)
+	for i := 0; err == nil && i < len(ports); i++ {
+		name := ports[i].Name
+		ports[i], err = m.port(what, m.compiled, compiledAt, i)
+		ports[i].Name = name
+	}
+	return ports, err
+}
+
+func (d *driver) listPorts(what string, of uintptr, count, at int) ([]port, error) {
+	n := new(uintptr)
+	if err := d.do("load", common.ErrModel, count, dylib.Int(of), dylib.Ptr(n)); err != nil {
+		return nil, err
+	}
+	if *n > maxPorts {
+		return nil, fail("load", common.ErrModel, "the model has %d %ss", *n, what)
+	}
+	ports := make([]port, *n)
+	for i := range ports {
+		var err error
+		if ports[i], err = d.port(what, of, at, i); err != nil {
+			return nil, err
+		}
+	}
+	return ports, nil
+}
+
+// port describes number i. One without a name is called "input_0", "output_1".
+func (d *driver) port(what string, of uintptr, at, i int) (p port, err error) {
+	h := new(uintptr) // ov_output_const_port_t*
+	if err := d.do("load", common.ErrModel, at, dylib.Int(of), dylib.Int(i), dylib.Ptr(h)); err != nil {
+		return p, err
+	}
+	defer d.lib.Call(fnPortFree, dylib.Int(*h))
+	if p.Name, err = d.text("load", common.ErrModel, fnPortName, dylib.Int(*h)); err != nil || p.Name == "" {
+		p.Name = fmt.Sprintf("%s_%d", what, i)
+	}
+	code := new(uint32)
+	if err := d.do("load", common.ErrModel, fnPortType, dylib.Int(*h), dylib.Ptr(code)); err != nil {
+		return p, err
+	}
+	var typeName string
+	if p.DType, typeName = d.release.dtype(*code); p.DType == 0 {
+		return p, fail("load", common.ErrDType, "%s %q has elements of type %s, which this package cannot hold; convert them inside the model", what, p.Name, typeName)
+	}
+	shape := new(struct { // ov_partial_shape_t
+		rank dimension
+		dims uintptr
+	})
+	if err := d.do("load", common.ErrModel, fnPortShape, dylib.Int(*h), dylib.Ptr(shape)); err != nil {
+		return p, err
+	}
+	defer d.lib.Call(fnPartialShapeFree, dylib.Ptr(shape))
+	rank := shape.rank.min
+	if rank != shape.rank.max { // dynamic
+		p.least = common.Shape{0}
+		return p, nil
+	}
+	if rank < 0 || rank > maxRank || rank > 0 && shape.dims == 0 {
+		return p, fail("load", common.ErrModel, "%s %q has rank %d", what, p.Name, rank)
+	}
+	dims := make([]dimension, rank)
+	dylib.CopyOut(dims, shape.dims)
+	p.Shape = common.Shape{}
+	for _, dim := range dims {
+		if int64(int(dim.min)) != dim.min || dim.min < 0 {
+			return p, fail("load", common.ErrModel, "%s %q has a dimension of %d", what, p.Name, dim.min)
+		}
+		p.least = append(p.least, int(dim.min))
+		if dim.min != dim.max {
+			p.Shape = append(p.Shape, -1)
+		} else {
+			p.Shape = append(p.Shape, int(dim.min))
+		}
+	}
+	return p, nil
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package openvino
+
+import (
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/anyinfer/anyinfer/common"
+)
+
+// Options are OpenVINO's own options, for common.Options.Native. The zero
+// Options are those of a nil Native.
+type Options struct {
+	// Streams is how many Runs the device works on side by side, each on its
+	// share of the threads (NUM_STREAMS). 0: as many as Sessions.
+	Streams int
+	// Hint is what to tune for (PERFORMANCE_HINT): "latency", "throughput"
+	// or "cumulative_throughput". Empty: latency.
+	Hint string
+	// Properties are handed to the device as they are and win over what the
+	// other options set. OpenVINO's documentation lists them by device.
+	Properties map[string]string
+}
+
+// property is a setting by OpenVINO's name for it.
+type property struct{ key, value string }
+
+// properties are the settings to compile with, sorted by key.
+func (d *driver) properties(device string, o common.Options) ([]property, error) {
+	var native Options
+	switch n := o.Native.(type) {
+	case nil:
+	case Options:
+		native = n
+	default:
+		return nil, fail("load", common.ErrOption, "Native is a %T; this engine takes openvino.Options", n)
+	}
+	streams := native.Streams
+	if streams == 0 && o.Sessions > 1 {
+		streams = o.Sessions
+	}
+	hints := []string{"LATENCY", "THROUGHPUT", "CUMULATIVE_THROUGHPUT"}
+	mode := strings.ToUpper(native.Hint)
+	if mode == "" {
+		mode = hints[0]
+	}
+	if !slices.Contains(hints, mode) {
+		return nil, fail("load", common.ErrOption, "Hint is %q; it can be %s", native.Hint, strings.ToLower(strings.Join(hints, ", ")))
+	}
+	if streams < 0 {
+		return nil, fail("load", common.ErrOption, "Streams is %d", streams)
+	}
+	set := map[string]string{"PERFORMANCE_HINT": mode}
+	if streams > 0 {
+		set["NUM_STREAMS"] = strconv.Itoa(streams)
+	}
+	if o.Threads > 0 {
+		set["INFERENCE_NUM_THREADS"] = strconv.Itoa(o.Threads * max(streams, 1))
+	}
+	if o.CacheDir != "" {
+		if err := os.MkdirAll(o.CacheDir, 0o777); err != nil {
+			return nil, &common.Error{Engine: engine, Op: "load", Err: common.ErrOption, Text: "CacheDir", Cause: err}
+		}
+		set["CACHE_DIR"] = o.CacheDir
+	}
+	if o.Profile {
+		set["PERF_COUNT"] = "YES"
+	}
+	if o.Precision == common.Float16 || o.Precision == common.BFloat16 {
+		set["INFERENCE_PRECISION_HINT"] = hint(o.Precision)
+	} else {
+		// Devices prefer bf16 or f16 to float32 where they have them, and
+		// CPUs quantize activations of models with compressed weights.
+		set["EXECUTION_MODE_HINT"] = "ACCURACY"
+		able, err := d.deviceProperty(device, "OPTIMIZATION_CAPABILITIES")
+		if o.Precision != 0 || err != nil || strings.Contains(able, "FP32") {
+			set["INFERENCE_PRECISION_HINT"] = "f32"
+		}
+	}
+	for k, v := range native.Properties {
+		if k == "" || strings.ContainsRune(k+v, 0) {
+			return nil, fail("load", common.ErrOption, "property %q=%q: it has no name or a NUL", k, v)
+		}
+		set[k] = v
+	}
+	var list []property
+	for _, k := range slices.Sorted(maps.Keys(set)) {
+		list = append(list, property{k, set[k]})
+	}
+	return list, nil
+}
