@@ -109,6 +109,9 @@ func (m *Model) Run(ctx context.Context, in Tensors) (Tensors, error) {
 }
 
 func (m *model) run(ctx context.Context, in Tensors) (Tensors, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	if err := m.checkInputs(in); err != nil {
 		return nil, err
 	}

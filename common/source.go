@@ -19,9 +19,9 @@ type Source struct {
 }
 
 type part struct {
-	path string // of a file on disk; empty: data has the bytes
-	name string // for the format and for messages
-	data []byte
+	name string // the path where it is on disk
+	disk bool
+	data []byte // where it is not
 }
 
 // File is a model in one file or folder on disk. A file that belongs to it by
@@ -33,7 +33,7 @@ func File(path string) Source { return Files(path) }
 func Files(paths ...string) Source {
 	var s Source
 	for _, p := range paths {
-		s.parts = append(s.parts, part{path: p, name: p})
+		s.parts = append(s.parts, part{name: p, disk: true})
 	}
 	return s
 }
@@ -87,10 +87,10 @@ func (s Source) Name() string {
 func (s Source) Paths() []string {
 	var paths []string
 	for _, p := range s.parts {
-		if p.path == "" {
+		if !p.disk {
 			return nil
 		}
-		paths = append(paths, p.path)
+		paths = append(paths, p.name)
 	}
 	return paths
 }
@@ -100,10 +100,10 @@ func (s Source) Read() ([][]byte, error) {
 	var all [][]byte
 	for _, p := range s.parts {
 		data := p.data
-		if p.path != "" {
+		if p.disk {
 			var err error
-			if data, err = os.ReadFile(p.path); err != nil {
-				return nil, &Error{Op: "load", Path: p.path, Err: ErrModel, Cause: err}
+			if data, err = os.ReadFile(p.name); err != nil {
+				return nil, &Error{Op: "load", Path: p.name, Err: ErrModel, Cause: err}
 			}
 		}
 		all = append(all, data)
@@ -143,10 +143,10 @@ func (s Source) Format() string {
 // head is the first bytes of the first file, as far as they can be had.
 func (s Source) head() []byte {
 	p := s.parts[0]
-	if p.path == "" {
+	if !p.disk {
 		return p.data
 	}
-	f, err := os.Open(p.path)
+	f, err := os.Open(p.name)
 	if err != nil {
 		return nil
 	}
@@ -166,10 +166,10 @@ func (s Source) check() error {
 	}
 	for i, p := range s.parts {
 		size := int64(len(p.data))
-		if p.path != "" {
-			info, err := os.Stat(p.path)
+		if p.disk {
+			info, err := os.Stat(p.name)
 			if err != nil {
-				return &Error{Op: "load", Path: p.path, Err: ErrModel, Cause: err}
+				return &Error{Op: "load", Path: p.name, Err: ErrModel, Cause: err}
 			}
 			if size = info.Size(); info.IsDir() {
 				continue
