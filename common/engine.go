@@ -29,7 +29,7 @@ func newEngine(name string, d Driver) *Engine {
 }
 
 // Info says what the engine really is.
-func (e *Engine) Info() EngineInfo { return e.info }
+func (e *Engine) Info() EngineInfo { return e.info.clone() }
 
 // Property reads a setting of the engine by the engine's own name for it.
 func (e *Engine) Property(key string) (string, error) {
@@ -69,7 +69,7 @@ func (e *Engine) Load(ctx context.Context, src Source, o *Options) (*Model, erro
 func (e *Engine) load(ctx context.Context, src Source, o *Options, owns bool) (*Model, error) {
 	var opts Options
 	if o != nil {
-		opts = *o
+		opts = o.clone()
 	}
 	if err := opts.check(); err != nil {
 		return nil, wrap(err, e.name, "load", src.Name())
@@ -90,6 +90,9 @@ func (e *Engine) load(ctx context.Context, src Source, o *Options, owns bool) (*
 	defer context.AfterFunc(e.ctx, cancel)()
 	d, err := e.driver.Load(ctx, src, opts)
 	if err != nil {
+		if e.closing.Load() {
+			err = &Error{Err: ErrClosed}
+		}
 		return nil, wrap(err, e.name, "load", src.Name())
 	}
 	return newModel(e, d, opts, owns), nil

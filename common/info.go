@@ -63,3 +63,33 @@ type LayerTime struct {
 	Kernel     string // the implementation that ran
 	Micros     int64  // wall-clock time in microseconds; 0: fused away
 }
+
+// What users are given is theirs to change, so it is copied.
+
+func (t TensorInfo) clone() TensorInfo {
+	t.Shape = slices.Clone(t.Shape)
+	if t.Quant != nil {
+		q := *t.Quant
+		q.Scale, q.ZeroPoint = slices.Clone(q.Scale), slices.Clone(q.ZeroPoint)
+		t.Quant = &q
+	}
+	return t
+}
+
+func (s Signature) clone() Signature {
+	s.Inputs, s.Outputs = cloneAll(s.Inputs, TensorInfo.clone), cloneAll(s.Outputs, TensorInfo.clone)
+	return s
+}
+
+func (e EngineInfo) clone() EngineInfo {
+	e.Devices = slices.Clone(e.Devices)
+	return e
+}
+
+func cloneAll[T any](items []T, clone func(T) T) []T {
+	copies := make([]T, len(items))
+	for i, item := range items {
+		copies[i] = clone(item)
+	}
+	return copies
+}

@@ -45,7 +45,9 @@ func newModel(e *Engine, d DriverModel, o Options, ownsEngine bool) *Model {
 	}
 	for i := range r.signatures {
 		s := &r.signatures[i]
-		s.Inputs, s.Outputs = uniqueNames(s.Inputs), uniqueNames(s.Outputs)
+		*s = s.clone()
+		makeUnique(s.Inputs)
+		makeUnique(s.Outputs)
 	}
 	r.interrupt = sync.OnceFunc(func() { close(r.done) })
 	r.free = d.Close
@@ -59,11 +61,11 @@ func newModel(e *Engine, d DriverModel, o Options, ownsEngine bool) *Model {
 func (m *Model) Info() ModelInfo { return m.info }
 
 // Engine says what the engine that loaded the model really is.
-func (m *Model) Engine() EngineInfo { return m.engine.info }
+func (m *Model) Engine() EngineInfo { return m.engine.info.clone() }
 
 // Signatures are the model's functions with their inputs and outputs.
 // Model.Run and NewSession("") use the first.
-func (m *Model) Signatures() []Signature { return slices.Clone(m.signatures) }
+func (m *Model) Signatures() []Signature { return cloneAll(m.signatures, Signature.clone) }
 
 // Property reads a setting of the model by the engine's own name for it.
 func (m *Model) Property(key string) (string, error) {
@@ -184,9 +186,8 @@ func (m *Model) NewSession(name string) (*Session, error) {
 	return s, nil
 }
 
-// uniqueNames is infos with no name twice, as a map of tensors needs.
-func uniqueNames(infos []TensorInfo) []TensorInfo {
-	infos = slices.Clone(infos)
+// makeUnique sees that no name is there twice, as a map of tensors needs.
+func makeUnique(infos []TensorInfo) {
 	seen := map[string]bool{}
 	for i := range infos {
 		name := infos[i].Name
@@ -195,5 +196,4 @@ func uniqueNames(infos []TensorInfo) []TensorInfo {
 		}
 		seen[infos[i].Name] = true
 	}
-	return infos
 }

@@ -2,7 +2,10 @@
 
 package common
 
-import "log/slog"
+import (
+	"log/slog"
+	"slices"
+)
 
 // Config says how to open an engine. The zero Config finds the library by
 // itself; nil means the same.
@@ -40,4 +43,16 @@ type Options struct {
 	Profile bool
 	// Native holds the engine's own options, of the type its package documents.
 	Native any
+}
+
+// clone is o for keeping: with Shapes that the caller cannot change.
+func (o Options) clone() Options {
+	shapes := o.Shapes
+	if o.Shapes = nil; shapes != nil {
+		o.Shapes = make(map[string]ShapeRange, len(shapes))
+	}
+	for name, r := range shapes {
+		o.Shapes[name] = ShapeRange{slices.Clone(r.Min), slices.Clone(r.Opt), slices.Clone(r.Max)}
+	}
+	return o
 }

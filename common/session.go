@@ -92,7 +92,7 @@ func (s *session) bind() error {
 }
 
 // Signature is the signature that the session runs.
-func (s *Session) Signature() Signature { return s.signature }
+func (s *Session) Signature() Signature { return s.signature.clone() }
 
 // Input is the tensor bound to input i: write the data there. It is nil where
 // the shape is dynamic and no tensor was bound yet, and for an i that is not
