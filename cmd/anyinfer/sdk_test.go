@@ -89,7 +89,7 @@ func TestEnv(t *testing.T) {
 		t.Helper()
 		code, stdout, stderr := command(t, append([]string{"sdk", "env", "--dir", root}, args...)...)
 		require.Zero(t, code, stderr)
-		script := "unset CGO_CPPFLAGS CGO_LDFLAGS " + path + "\n" + before + "\neval \"$EXPORTS\"\n"
+		script := "unset ANYINFER_OPENVINO_LIBRARY ANYINFER_TFLITE_LIBRARY CGO_CPPFLAGS CGO_LDFLAGS " + path + "\n" + before + "\neval \"$EXPORTS\"\n"
 		names := []string{"ANYINFER_OPENVINO_LIBRARY", "ANYINFER_TFLITE_LIBRARY", "CGO_CPPFLAGS", "CGO_LDFLAGS", path}
 		for _, n := range names {
 			script += fmt.Sprintf("sh -c 'printf \"%%s\\n\" \"${%s-unset}\"'\n", n) // exported, or a child lacks it

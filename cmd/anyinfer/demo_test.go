@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"image/png"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestDemo(t *testing.T) {
+	enginetest(t)
+	out := t.TempDir()
+	code, stdout, stderr := command(t, "demo", "--out", out)
+	require.Zero(t, code, stderr)
+	lines := strings.Split(strings.TrimSpace(stdout), "\n")
+	require.Len(t, lines, 3)
+	for i, engine := range []string{"openvino", "tflite"} {
+		require.Equal(t, engine, strings.Fields(lines[i+1])[0])
+		require.Contains(t, lines[i+1], "99.2 % (357 of 360)")
+		f, err := os.Open(filepath.Join(out, "edges-"+engine+".png"))
+		require.NoError(t, err)
+		defer f.Close()
+		edges, err := png.Decode(f)
+		require.NoError(t, err)
+		require.Equal(t, 512, edges.Bounds().Dx())
+		bright, dark := 0, 0
+		for y := range 512 {
+			for x := range 512 {
+				switch r, _, _, _ := edges.At(x, y).RGBA(); {
+				case r > 0xc000:
+					bright++
+				case r < 0x2000:
+					dark++
+				}
+			}
+		}
+		require.Greater(t, bright, 1000, "there are edges")
+		require.Greater(t, dark, 100000, "and much that is none")
+	}
+}

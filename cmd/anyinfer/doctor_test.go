@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func doctorJSON(t *testing.T) (code int, byName map[string]health) {
+	t.Helper()
+	code, stdout, _ := command(t, "doctor", "--json")
+	var all []health
+	require.NoError(t, json.Unmarshal([]byte(stdout), &all))
+	byName = map[string]health{}
+	for _, h := range all {
+		byName[h.Engine] = h
+	}
+	return code, byName
+}
+
+func TestDoctorMissing(t *testing.T) {
+	t.Setenv("ANYINFER_SDK_DIR", t.TempDir())
+	t.Setenv("ANYINFER_TFLITE_LIBRARY", "")
+	t.Setenv("ANYINFER_OPENVINO_LIBRARY", filepath.Join(t.TempDir(), "nowhere"))
+	code, engines := doctorJSON(t)
+	if engines["tflite"].Status == "ready" {
+		t.Skip("the system's loader has TFLite")
+	}
+	require.Equal(t, 1, code)
+	require.Equal(t, "missing", engines["tflite"].Status)
+	require.Contains(t, engines["tflite"].Fix, "anyinfer sdk install tflite")
+	require.Equal(t, "missing", engines["openvino"].Status)
+	require.Contains(t, engines["openvino"].Fix, "ANYINFER_OPENVINO_LIBRARY")
+
+	code, stdout, stderr := command(t, "doctor")
+	require.Equal(t, 1, code)
+	require.Contains(t, stdout, "tried $ANYINFER_TFLITE_LIBRARY: not set")
+	require.Equal(t, "anyinfer: no engine is ready\n", stderr)
+}
+
+func TestDoctorBroken(t *testing.T) {
+	broken := filepath.Join(t.TempDir(), "libtensorflowlite_c.so")
+	require.NoError(t, os.WriteFile(broken, []byte("not a library"), 0o666))
+	t.Setenv("ANYINFER_TFLITE_LIBRARY", broken)
+	code, engines := doctorJSON(t)
+	require.Equal(t, 1, code)
+	require.Equal(t, "broken", engines["tflite"].Status)
+	require.Equal(t, broken, engines["tflite"].Library)
+	require.Contains(t, engines["tflite"].Error, broken)
+}
+
+func TestDoctorReady(t *testing.T) {
+	enginetest(t)
+	code, engines := doctorJSON(t)
+	require.Zero(t, code)
+	for name, h := range engines {
+		require.Equal(t, "ready", h.Status, name)
+		require.NotEmpty(t, h.Version)
+		require.NotEmpty(t, h.Devices)
+		require.FileExists(t, h.Library)
+	}
+}
