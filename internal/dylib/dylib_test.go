@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package dylib_test
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/stretchr/testify/require"
+)
+
+// libc stands for an SDK: it is on every machine.
+var libc = dylib.Spec{Engine: "libc", Stem: "c-of-the-test", Sonames: []string{"libc.so.6"}}
+
+const (
+	strlen = iota
+	memcpy
+	absent
+)
+
+var table = []dylib.Decl{
+	strlen: {C: "size_t strlen(const char *s)"},
+	memcpy: {C: "void* memcpy(void* dest, const void* src, size_t n)"},
+	absent: {C: "int anyinfer_is_not_in_libc(int (*callback)(void*), int n)", Since: "never"},
+}
+
+func open(t *testing.T, explicit string) (*dylib.Library, error) {
+	t.Helper()
+	t.Setenv("ANYINFER_SDK_DIR", t.TempDir())
+	return dylib.Open(libc, table, explicit)
+}
+
+func TestCall(t *testing.T) {
+	lib, err := open(t, "")
+	require.NoError(t, err)
+	require.Equal(t, "libc.so.6", lib.Path)
+	require.True(t, lib.Has(strlen))
+	require.False(t, lib.Has(absent))
+	require.EqualValues(t, 5, lib.Call(strlen, dylib.String("seven"[:5])))
+
+	src, dst := []int32{1, 2, 3}, make([]int32, 3)
+	r := lib.Call(memcpy, dylib.Slice(dst), dylib.Slice(src), dylib.Int(12))
+	require.Equal(t, src, dst)
+	require.NotZero(t, r)
+
+	text := new([8]byte)
+	lib.Call(memcpy, dylib.Ptr(text), dylib.String("to C"), dylib.Int(5))
+	require.Equal(t, "to C\x00", string(text[:5]))
+}
+
+// TestCallPointsToHeap: what a variable on the stack gets from C arrives,
+// also when the stack moves meanwhile.
+func TestCallPointsToHeap(t *testing.T) {
+	lib, err := open(t, "")
+	require.NoError(t, err)
+	done := make(chan [64]byte)
+	for range 100 {
+		go func() {
+			var local [64]byte
+			source := [64]byte{63: 7}
+			for range 100 {
+				deepen(20)
+				lib.Call(memcpy, dylib.Ptr(&local), dylib.Ptr(&source), dylib.Int(64))
+			}
+			done <- local
+		}()
+	}
+	for range 100 {
+		require.Equal(t, [64]byte{63: 7}, <-done)
+	}
+}
+
+func deepen(n int) int {
+	var space [1024]byte
+	if n == 0 {
+		return len(space)
+	}
+	space[n] = byte(n)
+	return deepen(n-1) + int(space[n])
+}
+
+func TestPrepared(t *testing.T) {
+	lib, err := open(t, "")
+	require.NoError(t, err)
+	text := []byte("kept\x00")
+	defer runtime.KeepAlive(text)
+	address := lib.Call(memcpy, dylib.Slice(text), dylib.Slice(text), dylib.Int(0)) // C's view of Go memory
+	p := lib.Prepare(strlen, address)
+	require.EqualValues(t, 4, p.Do())
+	require.Zero(t, testing.AllocsPerRun(100, func() { p.Do() }))
+}
+
+func TestMemory(t *testing.T) {
+	lib, err := open(t, "")
+	require.NoError(t, err)
+	data := []byte("abc\x00def")
+	at := lib.Call(memcpy, dylib.Slice(data), dylib.Slice(data), dylib.Int(0))
+	require.Equal(t, "abc", dylib.GoString(at))
+	require.Empty(t, dylib.GoString(0))
+	out := make([]uint16, 2)
+	dylib.CopyOut(out, at)
+	require.Equal(t, []uint16{'a' | 'b'<<8, 'c'}, out)
+	dylib.CopyIn(at, []byte("X"))
+	require.Equal(t, byte('X'), data[0])
+	dylib.CopyOut(out[:0], 0)
+	dylib.CopyIn(0, out[:0])
+}
+
+func TestFunc(t *testing.T) {
+	lib, err := open(t, "")
+	require.NoError(t, err)
+	var length func(string) uint
+	lib.Func(strlen, &length)
+	require.EqualValues(t, 3, length("abc"))
+}
+
+func TestSearch(t *testing.T) {
+	found := func(pattern string) string {
+		for _, dir := range []string{"/lib/*", "/usr/lib/*", "/lib64", "/usr/lib"} {
+			if m, _ := filepath.Glob(filepath.Join(dir, pattern)); m != nil {
+				return m[0]
+			}
+		}
+		t.Skip("libc is nowhere to be seen")
+		return ""
+	}
+	file := found("libc.so.6")
+	dir := filepath.Join(t.TempDir(), "odd [name]*")
+	require.NoError(t, os.Mkdir(dir, 0o777))
+	broken := filepath.Join(dir, "libc-of-the-test.so.1")
+	require.NoError(t, os.WriteFile(broken, []byte("text"), 0o666))
+
+	lib, err := open(t, file)
+	require.NoError(t, err)
+	require.Equal(t, file, lib.Path)
+
+	t.Run("missing", func(t *testing.T) {
+		_, err := open(t, filepath.Join(dir, "nowhere"))
+		e := problem(t, err)
+		require.Empty(t, e.Path)
+		require.Len(t, e.Searched, 1, "what was asked for counts alone")
+		require.Contains(t, err.Error(), "nowhere (Config.Library): no such file or folder")
+	})
+	t.Run("broken", func(t *testing.T) {
+		_, err := open(t, dir)
+		require.Equal(t, broken, problem(t, err).Path)
+		require.Contains(t, err.Error(), "tried "+broken)
+	})
+	t.Run("environment", func(t *testing.T) {
+		t.Setenv("ANYINFER_LIBC_LIBRARY", dir)
+		_, err := open(t, "")
+		require.Equal(t, broken, problem(t, err).Path)
+		require.Contains(t, err.Error(), "correct ANYINFER_LIBC_LIBRARY")
+		t.Setenv("ANYINFER_LIBC_LIBRARY", file)
+		lib, err := open(t, "")
+		require.NoError(t, err)
+		require.Equal(t, file, lib.Path)
+	})
+	t.Run("highest version first", func(t *testing.T) {
+		require.NoError(t, os.Symlink(file, filepath.Join(dir, "libc-of-the-test.so.2")))
+		lib, err := open(t, dir)
+		require.NoError(t, err)
+		require.Equal(t, filepath.Join(dir, "libc-of-the-test.so.2"), lib.Path)
+	})
+	t.Run("every place", func(t *testing.T) {
+		spec := libc
+		spec.Sonames = nil
+		t.Setenv("ANYINFER_SDK_DIR", t.TempDir())
+		_, err := dylib.Open(spec, table, "")
+		e := problem(t, err)
+		require.Len(t, e.Searched, 3)
+		require.Contains(t, e.Fix, "anyinfer sdk install libc")
+	})
+	t.Run("symbol", func(t *testing.T) {
+		needy := append([]dylib.Decl{{C: "int anyinfer_one(void)"}, {C: "int anyinfer_two()"}}, table...)
+		_, err := dylib.Open(libc, needy, file)
+		require.ErrorIs(t, err, common.ErrVersion)
+		require.ErrorContains(t, err, "lacks anyinfer_one, anyinfer_two")
+	})
+}
+
+func problem(t *testing.T, err error) *common.Error {
+	t.Helper()
+	require.ErrorIs(t, err, common.ErrNotAvailable)
+	e, ok := err.(*common.Error)
+	require.True(t, ok)
+	return e
+}
+
+// TestOnOwnThread: the thread is none that Go goes on using, nor the main one.
+func TestOnOwnThread(t *testing.T) {
+	for range 20 {
+		var id int
+		dylib.OnOwnThread(func() { id = syscall.Gettid() })
+		require.NotEqual(t, syscall.Getpid(), id)
+		require.Eventually(t, func() bool {
+			return syscall.Tgkill(syscall.Getpid(), id, 0) == syscall.ESRCH
+		}, 10*time.Second, time.Millisecond, "the thread ends")
+	}
+}
