@@ -61,12 +61,7 @@ func open(cfg common.Config) (common.Driver, error) {
 	if d.release, err = gate(d.info.Version); err != nil {
 		return nil, err
 	}
-	// The CPU plugin gives the thread that loads it a small signal stack of
-	// its own and unmaps it when the core is freed, on whatever thread that
-	// is: Go's next signal on the first one would end the process. So the
-	// plugins are loaded here, by asking for the devices, on a thread that ends.
-	dylib.OnOwnThread(func() { err = d.start() })
-	if err != nil {
+	if err := keepSignalStack(d.start); err != nil {
 		return nil, err
 	}
 	return d, nil
@@ -150,8 +145,8 @@ func (d *driver) device(name string) (string, error) {
 	if name == "" {
 		return d.info.Devices[0].Name, nil
 	}
-	plugin, _, combined := strings.Cut(name, ":")
-	if combined || slices.Contains([]string{"AUTO", "MULTI", "HETERO", "BATCH"}, plugin) {
+	plugin, _, _ := strings.Cut(name, ":")
+	if slices.Contains([]string{"AUTO", "MULTI", "HETERO", "BATCH"}, plugin) {
 		return name, nil // the SDK knows what can be combined
 	}
 	var known []string

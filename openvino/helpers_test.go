@@ -85,7 +85,9 @@ func irNamed(elem, shape, op, inNames, outNames string) []byte {
 		`<edges><edge from-layer="0" from-port="0" to-layer="1" to-port="0"/><edge from-layer="1" from-port="1" to-layer="2" to-port="0"/></edges></net>`)
 }
 
-const (
-	relu    = `type="ReLU" version="opset1">`
-	convert = `type="Convert" version="opset1"><data destination_type="f32"/>`
-)
+const relu = `type="ReLU" version="opset1">`
+
+// same is an operation that passes elements of type elem on.
+func same(elem string) string {
+	return `type="Convert" version="opset1"><data destination_type="` + elem + `"/>`
+}

@@ -51,7 +51,13 @@ func (d *driver) Load(ctx context.Context, src common.Source, o common.Options) 
 		return nil, err
 	}
 	defer d.lib.Call(fnModelFree, dylib.Int(graph))
-	if err := d.reshape(graph, o.Shapes); err != nil {
+	if m.inputs, err = d.ports("input", graph, fnModelInputs, fnModelInput); err != nil {
+		return nil, err
+	}
+	if m.outputs, err = d.ports("output", graph, fnModelOutputs, fnModelOutput); err != nil {
+		return nil, err
+	}
+	if err := m.reshape(graph, o.Shapes); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -60,10 +66,7 @@ func (d *driver) Load(ctx context.Context, src common.Source, o common.Options) 
 	if err := m.compile(graph, device, properties); err != nil {
 		return nil, err
 	}
-	if m.inputs, err = m.ports("input", graph, fnModelInputs, fnModelInput, fnCompiledInput); err != nil {
-		return nil, err
-	}
-	if m.outputs, err = m.ports("output", graph, fnModelOutputs, fnModelOutput, fnCompiledOutput); err != nil {
+	if err := errors.Join(m.settle("input", m.inputs, fnCompiledInput), m.settle("output", m.outputs, fnCompiledOutput)); err != nil {
 		return nil, err
 	}
 	if err := m.tell(o); err != nil {
@@ -174,13 +177,9 @@ func (m *model) readMemory(data [][]byte) (uintptr, error) {
 type dimension struct{ min, max int64 }
 
 // reshape works Options.Shapes into the model.
-func (d *driver) reshape(graph uintptr, shapes map[string]common.ShapeRange) error {
+func (m *model) reshape(graph uintptr, shapes map[string]common.ShapeRange) error {
 	if len(shapes) == 0 {
 		return nil
-	}
-	inputs, err := d.listPorts("input", graph, fnModelInputs, fnModelInput)
-	if err != nil {
-		return err
 	}
 	type partialShape struct { // ov_partial_shape_t
 		rank dimension
@@ -193,10 +192,10 @@ func (d *driver) reshape(graph uintptr, shapes map[string]common.ShapeRange) err
 	)
 	defer pin.Unpin()
 	for name, r := range shapes {
-		i := slices.IndexFunc(inputs, func(p port) bool { return p.Name == name })
+		i := slices.IndexFunc(m.inputs, func(p port) bool { return p.Name == name })
 		if i < 0 {
 			var names []string
-			for _, p := range inputs {
+			for _, p := range m.inputs {
 				names = append(names, strconv.Quote(p.Name))
 			}
 			return fail("load", common.ErrName, "Shapes: no input %q; there are %s", name, strings.Join(names, ", "))
@@ -209,7 +208,7 @@ func (d *driver) reshape(graph uintptr, shapes map[string]common.ShapeRange) err
 		indexes = append(indexes, uintptr(i))
 		wanted = append(wanted, partialShape{dimension{int64(len(dims)), int64(len(dims))}, unsafe.SliceData(dims)})
 	}
-	return d.do("load", common.ErrShape, fnModelReshape, dylib.Int(graph), dylib.Slice(indexes), dylib.Slice(wanted), dylib.Int(len(wanted)))
+	return m.do("load", common.ErrShape, fnModelReshape, dylib.Int(graph), dylib.Slice(indexes), dylib.Slice(wanted), dylib.Int(len(wanted)))
 }
 
 // compile makes m.compiled of graph.
@@ -295,19 +294,22 @@ const (
 	maxRank  = 64
 )
 
-// ports describes the inputs or outputs of the compiled model, by the names
-// that graph has for them: compiling may add names, and tell one of those.
-func (m *model) ports(what string, graph uintptr, count, at, compiledAt int) ([]port, error) {
-	ports, err := m.listPorts(what, graph, count, at)
-	for i := 0; err == nil && i < len(ports); i++ {
-		name := ports[i].Name
-		ports[i], err = m.port(what, m.compiled, compiledAt, i)
-		ports[i].Name = name
+// settle takes types and shapes from the compiled model. The names stay those
+// of the model as read: compiling may add names, and tell one of these.
+func (m *model) settle(what string, ports []port, at int) error {
+	for i := range ports {
+		p, err := m.port(what, m.compiled, at, i)
+		if err != nil {
+			return err
+		}
+		p.Name = ports[i].Name
+		ports[i] = p
 	}
-	return ports, err
+	return nil
 }
 
-func (d *driver) listPorts(what string, of uintptr, count, at int) ([]port, error) {
+// ports describes the inputs or outputs of an ov_model_t.
+func (d *driver) ports(what string, of uintptr, count, at int) ([]port, error) {
 	n := new(uintptr)
 	if err := d.do("load", common.ErrModel, count, dylib.Int(of), dylib.Ptr(n)); err != nil {
 		return nil, err

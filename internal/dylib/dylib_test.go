@@ -8,9 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
@@ -193,16 +191,4 @@ func problem(t *testing.T, err error) *common.Error {
 	e, ok := err.(*common.Error)
 	require.True(t, ok)
 	return e
-}
-
-// TestOnOwnThread: the thread is none that Go goes on using, nor the main one.
-func TestOnOwnThread(t *testing.T) {
-	for range 20 {
-		var id int
-		dylib.OnOwnThread(func() { id = syscall.Gettid() })
-		require.NotEqual(t, syscall.Getpid(), id)
-		require.Eventually(t, func() bool {
-			return syscall.Tgkill(syscall.Getpid(), id, 0) == syscall.ESRCH
-		}, 10*time.Second, time.Millisecond, "the thread ends")
-	}
 }

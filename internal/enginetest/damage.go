@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package enginetest
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/stretchr/testify/require"
+)
+
+// damage loads models that are cut short, empty, random, or have flipped bits.
+// Each must end in a typed error, or for those that may still be models, in a
+// normal Run. It happens in other processes, so that a crash is a failure of
+// that one model.
+func (s *suite) damage(t *testing.T) {
+	for _, format := range s.Formats {
+		s.run(t, format, func(t *testing.T) {
+			cases := s.damages(t, format)
+			for from, crashes := 0, 0; from < len(cases); crashes++ {
+				require.Less(t, crashes, 20, "enough is known")
+				from = s.damagedFrom(t, format, cases, from)
+			}
+		})
+	}
+}
+
+// damagedFrom runs cases in a process, until one crashes it or all are done,
+// and returns the number of the next.
+func (s *suite) damagedFrom(t *testing.T, format string, cases []damaged, from int) int {
+	cmd := s.command(t, fmt.Sprintf("damage:%s:%d", format, from))
+	var last tail
+	cmd.Stderr = &last
+	pipe, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	hang := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() })
+	at, loaded := -1, 0
+	lines := bufio.NewScanner(pipe)
+	for lines.Scan() {
+		hang.Reset(time.Minute)
+		word, rest, _ := strings.Cut(lines.Text(), " ")
+		switch word {
+		case "BEGIN":
+			at, err = strconv.Atoi(rest)
+			require.NoError(t, err)
+		case "LOADED":
+			loaded++
+		case "WRONG":
+			t.Errorf("%s: %s", cases[at].name, rest)
+		case "END":
+			at = -1
+		case "":
+		default:
+			last.Write(append(lines.Bytes(), '\n'))
+		}
+	}
+	err = cmd.Wait()
+	hung := !hang.Stop()
+	if err == nil {
+		t.Logf("cases %d to %d: %d still were models", from, len(cases)-1, loaded)
+		return len(cases)
+	}
+	require.GreaterOrEqual(t, at, 0, "the process failed outside of a case: %v\n%s", err, &last)
+	name := cases[at].name
+	if reason := s.Damaged[name]; reason != "" {
+		t.Logf("known to crash: %s: %s", name, reason)
+	} else if hung {
+		t.Errorf("%s: no answer within a minute", name)
+	} else {
+		t.Errorf("%s: the process crashed: %v\n%s", name, err, &last)
+	}
+	return at + 1
+}
+
+// tail keeps the beginning and the end of what is written to it.
+type tail struct {
+	mu         sync.Mutex
+	head, rest []byte
+}
+
+func (t *tail) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := min(len(b), 1500-len(t.head))
+	t.head, t.rest = append(t.head, b[:n]...), append(t.rest, b[n:]...)
+	t.rest = t.rest[max(0, len(t.rest)-500):]
+	return len(b), nil
+}
+
+func (t *tail) String() string { return string(t.head) + "\n...\n" + string(t.rest) }
+
+// damaged is one case.
+type damaged struct {
+	name  string
+	files func() [][]byte
+	ext   string // of the first file
+	bad   bool   // it cannot be a model any more
+}
+
+// damages are the cases for a format, the same in every process.
+func (s *suite) damages(t *testing.T, format string) []damaged {
+	var all []damaged
+	ext := ""
+	add := func(name string, bad bool, files func() [][]byte) {
+		all = append(all, damaged{name, files, ext, bad})
+	}
+	for _, name := range []string{"digits", "multi"} {
+		m := s.model(t, name)
+		if m.Files[format] == nil {
+			continue
+		}
+		good := m.bytes(t, s.root, format)
+		ext = filepath.Ext(m.Files[format][0])
+		for f, data := range good {
+			lengths := []int{0, 1, 2, 3, 4, 5, 7, 8, 12, 16, 20, 31, 32, 64}
+			for i := 1; i < 40; i++ {
+				lengths = append(lengths, len(data)*i/40)
+			}
+			for i := 1; i < 16; i++ {
+				lengths = append(lengths, len(data)-i)
+			}
+			for _, n := range lengths {
+				if n < 0 || n >= len(data) {
+					continue
+				}
+				// Some bytes less can be only white space or an optional
+				// field less. Weights that are cut never fit.
+				bad := n < len(data)/2 || f > 0
+				add(fmt.Sprintf("%s truncated to %d of %d bytes", m.Files[format][f], n, len(data)), bad, func() [][]byte {
+					files := append([][]byte{}, good...)
+					files[f] = data[:n:n]
+					return files
+				})
+			}
+		}
+	}
+	for seed := range 24 {
+		random := rand.New(rand.NewPCG(uint64(seed), 1))
+		n := 1 + random.IntN(1<<(4+seed/2))
+		add(fmt.Sprintf("%d random bytes, seed %d", n, seed), true, func() [][]byte {
+			random := rand.New(rand.NewPCG(uint64(seed), 2))
+			b := make([]byte, n)
+			for i := range b {
+				b[i] = byte(random.Uint32())
+			}
+			if seed%2 == 1 { // that begin as a model does
+				copy(b, s.model(t, "digits").bytes(t, s.root, format)[0][:min(16, n)])
+			}
+			return [][]byte{b}
+		})
+	}
+	flips := 300
+	if text := os.Getenv("ANYINFER_TEST_FLIPS"); text != "" {
+		n, err := strconv.Atoi(text)
+		require.NoError(t, err)
+		flips = n
+	}
+	var flippable []entry
+	for _, m := range s.models {
+		if m.Files[format] != nil && m.Name != "slow" {
+			flippable = append(flippable, m)
+		}
+	}
+	for seed := range flips {
+		random := rand.New(rand.NewPCG(uint64(seed), 3))
+		m := flippable[random.IntN(len(flippable))]
+		good := m.bytes(t, s.root, format)
+		ext = filepath.Ext(m.Files[format][0])
+		f := 0
+		if len(good) > 1 && len(good[1]) > 0 && random.IntN(8) == 0 {
+			f = 1 // weights: mostly still a model, so not often
+		}
+		where := make([]int, 1+random.IntN(3))
+		for i := range where {
+			where[i] = random.IntN(8 * len(good[f]))
+		}
+		add(fmt.Sprintf("%s with bits flipped at byte.bit %s, seed %d", m.Files[format][f], bits(where), seed), false, func() [][]byte {
+			files := append([][]byte{}, good...)
+			files[f] = bytes.Clone(files[f])
+			for _, bit := range where {
+				files[f][bit/8] ^= 1 << (bit % 8)
+			}
+			return files
+		})
+	}
+	return all
+}
+
+func bits(where []int) string {
+	var texts []string
+	for _, b := range where {
+		texts = append(texts, fmt.Sprintf("%d.%d", b/8, b%8))
+	}
+	return strings.Join(texts, " ")
+}
+
+// damageJob runs the cases in the process made for it.
+func (s *suite) damageJob(t *testing.T, job string) {
+	format, number, _ := strings.Cut(job, ":")
+	from, err := strconv.Atoi(number)
+	require.NoError(t, err)
+	e := s.engine(t)
+	for i, c := range s.damages(t, format)[from:] {
+		fmt.Fprintf(os.Stdout, "\nBEGIN %d\n", from+i)
+		wrong := func(format string, args ...any) {
+			fmt.Fprintf(os.Stdout, "\nWRONG %s\n", strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " | "))
+		}
+		files := c.files()
+		src := common.Bytes(files...).As(format)
+		if (from+i)%2 == 0 {
+			src = onDisk(t, files, c.ext).As(format)
+		}
+		runDamaged(e, src, c.bad, os.Stdout, wrong)
+		fmt.Fprintf(os.Stdout, "\nEND\n")
+	}
+}
+
+// onDisk writes the files of a model over those of the last.
+func onDisk(t *testing.T, files [][]byte, ext string) common.Source {
+	dir := filepath.Join(os.TempDir(), "damaged")
+	require.NoError(t, os.RemoveAll(dir))
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	for i, b := range files {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "model"+[]string{ext, ".bin"}[i]), b, 0o600))
+	}
+	return common.File(filepath.Join(dir, "model"+ext))
+}
+
+func runDamaged(e *common.Engine, src common.Source, bad bool, log io.Writer, wrong func(string, ...any)) {
+	m, err := e.Load(ctx, src, nil)
+	if err != nil {
+		switch {
+		case !typed(err):
+			wrong("load: an error without type: %v", err)
+		case bad && !errors.Is(err, common.ErrModel):
+			wrong("load: not ErrModel: %v", err)
+		}
+		return
+	}
+	defer m.Close()
+	if bad {
+		wrong("it loads")
+	}
+	fmt.Fprintf(log, "\nLOADED\n")
+	in := common.Tensors{}
+	for _, info := range m.Signatures()[0].Inputs {
+		shape := append(common.Shape{}, info.Shape...)
+		for i, d := range shape {
+			if d == -1 {
+				shape[i] = 8
+			}
+		}
+		if n := shape.Elems(); n < 0 || n > 1<<22 {
+			return // a flip made it larger than it is worth
+		}
+		x, err := common.NewTensor(info.DType, shape...)
+		if err != nil {
+			wrong("the input %v cannot be made: %v", info, err)
+			return
+		}
+		fill(x, 1)
+		in[info.Name] = x
+	}
+	for range 2 {
+		out, err := m.Run(ctx, in)
+		if err != nil && !typed(err) {
+			wrong("run: an error without type: %v", err)
+		}
+		for name, x := range out {
+			if x == nil {
+				wrong("output %q is nil", name)
+			}
+		}
+	}
+}

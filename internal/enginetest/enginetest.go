@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package enginetest is the conformance suite that every engine passes. It
+// runs real models of testdata on the real SDK; models.json says what they
+// must answer. An engine's test is a few lines:
+//
+//	func TestConformance(t *testing.T) {
+//		enginetest.Run(t, enginetest.Engine{Name: "tflite", Formats: []string{"tflite"}})
+//	}
+//
+// Environment variables: CI makes a missing SDK a failure, ANYINFER_TEST_SOAK
+// runs the resource tests at full length, ANYINFER_TEST_FLIPS sets the number
+// of damaged models a format, ANYINFER_TEST_MODELS the folder of the public
+// models and ANYINFER_TEST_PYTHON the interpreter that has the SDKs' packages.
+package enginetest
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/stretchr/testify/require"
+)
+
+// Engine is what differs from engine to engine.
+type Engine struct {
+	Name    string
+	Formats []string // which files of testdata it reads
+	// Skip has the reason for each test that cannot hold for this engine, by
+	// its name below the caller's: "results/onnx/dtypes/bfloat16".
+	Skip map[string]string
+	// Damaged lists damaged files that crash the SDK by itself, where no
+	// driver can know: names as the test prints them, with the reason.
+	Damaged map[string]string
+}
+
+// Run is the suite, or in a process that the suite started, the job for it.
+func Run(t *testing.T, e Engine) {
+	s := &suite{Engine: e, top: t.Name(), root: root(t)}
+	s.models = readManifest(t, s.root)
+	if job := os.Getenv(jobVariable); job != "" {
+		s.work(t, job)
+		return
+	}
+	Require(t, e.Name)
+	for _, group := range []struct {
+		name string
+		test func(*testing.T)
+	}{
+		{"open", s.open}, {"sources", s.sources}, {"metadata", s.metadata}, {"results", s.results}, {"shapes", s.shapes},
+		{"inputs", s.inputs}, {"options", s.options}, {"lifecycle", s.lifecycle}, {"cancel", s.cancel},
+		{"concurrency", s.concurrency}, {"resources", s.resources}, {"damage", s.damage}, {"reference", s.reference},
+	} {
+		s.run(t, group.name, group.test)
+	}
+}
+
+// Require skips the test where the engine's SDK is missing, saying why; in CI
+// that is a failure.
+func Require(t *testing.T, engine string) {
+	t.Helper()
+	e, err := common.Open(engine, nil)
+	switch {
+	case err == nil:
+		require.NoError(t, e.Close())
+	case errors.Is(err, common.ErrNotAvailable):
+		missing(t, err.Error())
+	default:
+		t.Fatal(err)
+	}
+}
+
+// missing skips, or fails where CI promises that all is there.
+func missing(t *testing.T, reason string) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatal(reason)
+	}
+	t.Skip(reason)
+}
+
+var ctx = context.Background()
+
+type suite struct {
+	Engine
+	top    string // name of the caller's test
+	root   string // of the repository
+	models []entry
+}
+
+// run is t.Run for a test that Skip may name.
+func (s *suite) run(t *testing.T, name string, f func(*testing.T)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) {
+		if reason := s.Skip[strings.TrimPrefix(t.Name(), s.top+"/")]; reason != "" {
+			t.Skip(reason)
+		}
+		f(t)
+	})
+}
+
+// each runs f for every model in every format.
+func (s *suite) each(t *testing.T, f func(*testing.T, entry, string)) {
+	for _, format := range s.Formats {
+		s.run(t, format, func(t *testing.T) {
+			for _, m := range s.models {
+				if m.Files[format] != nil {
+					s.run(t, m.Name, func(t *testing.T) { f(t, m, format) })
+				}
+			}
+		})
+	}
+}
+
+// model is the entry of that name.
+func (s *suite) model(t *testing.T, name string) entry {
+	t.Helper()
+	for _, m := range s.models {
+		if m.Name == name {
+			return m
+		}
+	}
+	t.Fatalf("testdata has no model %q", name)
+	return entry{}
+}
+
+// format is the engine's first format that m has.
+func (s *suite) format(t *testing.T, m entry) string {
+	t.Helper()
+	for _, f := range s.Formats {
+		if m.Files[f] != nil {
+			return f
+		}
+	}
+	t.Skipf("%s is in no format of this engine", m.Name)
+	return ""
+}
+
+// engine opens the engine until the test ends.
+func (s *suite) engine(t *testing.T) *common.Engine {
+	t.Helper()
+	e, err := common.Open(s.Name, nil)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, e.Close()) })
+	return e
+}
+
+// load loads the model of that name with an engine of its own.
+func (s *suite) load(t *testing.T, name string, o *common.Options) (*common.Model, entry, string) {
+	t.Helper()
+	m := s.model(t, name)
+	format := s.format(t, m)
+	loaded, err := s.engine(t).Load(ctx, m.file(s.root, format), o)
+	require.NoError(t, err)
+	return loaded, m, format
+}
+
+func newSession(t *testing.T, m *common.Model) *common.Session {
+	t.Helper()
+	s, err := m.NewSession("")
+	require.NoError(t, err)
+	return s
+}
+
+// root is the folder of go.mod, above the package under test.
+func root(t *testing.T) string {
+	dir, err := os.Getwd()
+	require.NoError(t, err)
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		up := filepath.Dir(dir)
+		require.NotEqual(t, up, dir, "no go.mod above the test")
+		dir = up
+	}
+}
+
+var kinds = []error{
+	common.ErrNotAvailable, common.ErrVersion, common.ErrClosed, common.ErrInUse, common.ErrModel, common.ErrDevice,
+	common.ErrOption, common.ErrRun, common.ErrInput,
+}
+
+// typed reports whether err is as errors are promised to be.
+func typed(err error) bool {
+	var e *common.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	for _, k := range kinds {
+		if errors.Is(err, k) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package enginetest
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/stretchr/testify/require"
+)
+
+func (s *suite) open(t *testing.T) {
+	e := s.engine(t)
+	i := e.Info()
+	s.run(t, "info", func(t *testing.T) {
+		require.Equal(t, s.Name, i.Name)
+		require.NotEmpty(t, i.Version)
+		require.NotEmpty(t, i.Library)
+		require.NotEmpty(t, i.Devices)
+		for _, d := range i.Devices {
+			require.NotEmpty(t, d.Name)
+		}
+		require.Contains(t, common.Engines(), s.Name)
+	})
+	s.run(t, "wrong Native", func(t *testing.T) {
+		_, err := common.Open(s.Name, &common.Config{Native: struct{ other int }{}})
+		require.ErrorIs(t, err, common.ErrOption)
+	})
+	if i.Library == "linked" {
+		t.Log("the library is linked: there is nothing to search")
+		return
+	}
+	variable := "ANYINFER_" + strings.ToUpper(s.Name) + "_LIBRARY"
+	dir := t.TempDir()
+	text := filepath.Join(dir, filepath.Base(i.Library))
+	require.NoError(t, os.WriteFile(text, []byte("no library"), 0o600))
+	for name, path := range map[string]string{
+		"missing file":     filepath.Join(dir, "nothing.so"),
+		"missing folder":   filepath.Join(dir, "no", "thing"),
+		"empty folder":     t.TempDir(),
+		"folder with junk": dir,
+		"junk":             text,
+	} {
+		refused := func(t *testing.T, cfg *common.Config, why string) {
+			_, err := common.Open(s.Name, cfg)
+			require.ErrorIs(t, err, common.ErrNotAvailable)
+			var typed *common.Error
+			require.ErrorAs(t, err, &typed)
+			require.NotEmpty(t, typed.Fix)
+			require.NotEmpty(t, typed.Searched)
+			require.ErrorContains(t, err, path)
+			require.ErrorContains(t, err, why)
+		}
+		s.run(t, name+" in Config", func(t *testing.T) {
+			refused(t, &common.Config{Library: path}, "Config.Library")
+		})
+		s.run(t, name+" in "+variable, func(t *testing.T) {
+			t.Setenv(variable, path)
+			refused(t, nil, variable)
+		})
+	}
+	s.run(t, "nowhere", func(t *testing.T) { s.child(t, "nowhere:") }) // where it is not yet open
+	good := map[string]string{"file": i.Library, "folder": filepath.Dir(i.Library)}
+	if !filepath.IsAbs(i.Library) {
+		good = nil // the system loader found it and does not tell where
+	}
+	for name, path := range good {
+		s.run(t, name+" in Config", func(t *testing.T) {
+			t.Setenv(variable, filepath.Join(dir, "nothing.so")) // comes second
+			e, err := common.Open(s.Name, &common.Config{Library: path})
+			require.NoError(t, err)
+			require.Equal(t, i.Library, e.Info().Library)
+			require.NoError(t, e.Close())
+		})
+		s.run(t, name+" in "+variable, func(t *testing.T) {
+			t.Setenv(variable, path)
+			e, err := common.Open(s.Name, nil)
+			require.NoError(t, err)
+			require.Equal(t, i.Library, e.Info().Library)
+			require.NoError(t, e.Close())
+		})
+	}
+}
+
+// nowhere opens where there is nothing, which the error must tell.
+func (s *suite) nowhere(t *testing.T) {
+	variable, dir := "ANYINFER_"+strings.ToUpper(s.Name)+"_LIBRARY", t.TempDir()
+	t.Setenv(variable, "")
+	t.Setenv("ANYINFER_SDK_DIR", dir)
+	e, err := common.Open(s.Name, nil)
+	if err == nil {
+		t.Logf("the system loader knows %s", e.Info().Library)
+		require.NoError(t, e.Close())
+		return
+	}
+	require.ErrorIs(t, err, common.ErrNotAvailable)
+	for _, text := range []string{"$" + variable, dir, "system loader", "anyinfer sdk install " + s.Name} {
+		require.ErrorContains(t, err, text)
+	}
+}

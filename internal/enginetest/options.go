@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package enginetest
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/stretchr/testify/require"
+)
+
+// options: each is honoured and can be seen to be, or is refused.
+func (s *suite) options(t *testing.T) {
+	e := s.engine(t)
+	m := s.model(t, "digits")
+	format := s.format(t, m)
+	// load loads with o, runs, and checks the results unless o makes them less
+	// precise. It returns nil where o is refused.
+	load := func(t *testing.T, o common.Options, precise bool) *common.Model {
+		loaded, err := e.Load(ctx, m.file(s.root, format), &o)
+		if err != nil {
+			require.ErrorIs(t, err, common.ErrOption)
+			require.True(t, typed(err))
+			t.Logf("refused: %v", err)
+			return nil
+		}
+		t.Cleanup(func() { require.NoError(t, loaded.Close()) })
+		out, err := loaded.Run(ctx, s.in(t, m, format, 0))
+		require.NoError(t, err)
+		if precise {
+			m.check(t, s.want(t, m, format, 0), out)
+		}
+		return loaded
+	}
+	s.run(t, "threads", func(t *testing.T) {
+		for _, n := range []int{1, min(2, runtime.NumCPU())} {
+			loaded := load(t, common.Options{Threads: n}, true)
+			require.NotNil(t, loaded, "every engine can run on %d threads", n)
+			require.Equal(t, n, loaded.Info().Threads)
+		}
+	})
+	s.run(t, "sessions", func(t *testing.T) {
+		loaded := load(t, common.Options{Sessions: 2}, true)
+		require.NotNil(t, loaded)
+		require.Equal(t, 2, loaded.Info().Sessions)
+		if n := loaded.Info().Threads; n > 0 {
+			require.LessOrEqual(t, n*2, max(2, runtime.NumCPU()), "sessions share the cores")
+		}
+	})
+	for name, o := range map[string]common.Options{
+		"negative threads":   {Threads: -1},
+		"negative sessions":  {Sessions: -1},
+		"integer precision":  {Precision: common.Int8},
+		"Native of others":   {Native: struct{ Other int }{3}},
+		"Native of no type":  {Native: "text"},
+		"Native by the pool": {Native: 1.5},
+	} {
+		s.run(t, name, func(t *testing.T) {
+			_, err := e.Load(ctx, m.file(s.root, format), &o)
+			require.ErrorIs(t, err, common.ErrOption)
+			require.True(t, typed(err))
+		})
+	}
+	s.run(t, "device", func(t *testing.T) {
+		name := e.Info().Devices[0].Name
+		loaded := load(t, common.Options{Device: name}, true)
+		require.NotNil(t, loaded)
+		require.Contains(t, loaded.Info().Device, name)
+		for _, unknown := range []string{"NPU9", "cuda:7", " ", "C PU", "CPU\x00"} {
+			_, err := e.Load(ctx, m.file(s.root, format), &common.Options{Device: unknown})
+			require.ErrorIs(t, err, common.ErrDevice, "%q", unknown)
+			require.ErrorContains(t, err, name, "it lists what there is")
+		}
+	})
+	for _, p := range []common.DType{common.Float32, common.Float16, common.BFloat16} {
+		s.run(t, "precision "+p.String(), func(t *testing.T) {
+			if loaded := load(t, common.Options{Precision: p}, p == common.Float32); loaded != nil && loaded.Info().Precision != 0 {
+				require.Equal(t, p, loaded.Info().Precision)
+			}
+		})
+	}
+	s.run(t, "cache", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "cache")
+		for range 2 { // written, then read
+			if load(t, common.Options{CacheDir: dir}, true) == nil {
+				return
+			}
+			files, err := os.ReadDir(dir)
+			require.NoError(t, err)
+			require.NotEmpty(t, files)
+		}
+	})
+	s.run(t, "profile", func(t *testing.T) {
+		loaded := load(t, common.Options{Profile: true}, true)
+		if loaded == nil {
+			return
+		}
+		session := newSession(t, loaded)
+		require.NoError(t, session.Run(ctx))
+		layers, err := session.Profile()
+		require.NoError(t, err)
+		require.NotEmpty(t, layers)
+		for _, l := range layers {
+			require.NotEmpty(t, l.Name+l.Type)
+			require.GreaterOrEqual(t, l.Micros, int64(0))
+		}
+	})
+	s.run(t, "no profile", func(t *testing.T) {
+		session := newSession(t, load(t, common.Options{}, true))
+		require.NoError(t, session.Run(ctx))
+		_, err := session.Profile()
+		require.ErrorIs(t, err, common.ErrOption, "it was not asked for at Load")
+	})
+	s.run(t, "properties", func(t *testing.T) {
+		loaded := load(t, common.Options{}, true)
+		_, err := loaded.Property("no such property")
+		require.ErrorIs(t, err, common.ErrOption)
+		_, err = e.Property("no such property")
+		require.ErrorIs(t, err, common.ErrOption)
+	})
+}
