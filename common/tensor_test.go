@@ -5,6 +5,7 @@ package common_test
 import (
 	"math"
 	"runtime"
+	"strconv"
 	"testing"
 	"unsafe"
 
@@ -41,9 +42,11 @@ func TestNewTensorRefuses(t *testing.T) {
 	require.ErrorIs(t, err, common.ErrDType)
 	_, err = common.NewTensor(99, 1)
 	require.ErrorIs(t, err, common.ErrDType)
-	for _, shape := range []common.Shape{
-		{-1}, {2, -3}, {math.MaxInt}, {math.MaxInt, 2}, {1 << 16, 1 << 16, 1 << 16, 1 << 16}, {math.MaxInt/16 + 1}, {math.MaxInt / 32},
-	} {
+	shapes := []common.Shape{{-1}, {2, -3}, {math.MaxInt}, {math.MaxInt, 2}, {1 << 16, 1 << 16, 1 << 16, 1 << 16}}
+	if strconv.IntSize == 64 {
+		shapes = append(shapes, common.Shape{math.MaxInt/16 + 1}, common.Shape{math.MaxInt >> 10}, common.Shape{math.MaxInt >> 15})
+	}
+	for _, shape := range shapes {
 		for _, dt := range []common.DType{common.Uint8, common.Float64, common.String} {
 			require.NotPanics(t, func() {
 				_, err = common.NewTensor(dt, shape...)

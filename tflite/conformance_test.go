@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tflite_test
+
+import (
+	"testing"
+
+	"github.com/anyinfer/anyinfer/internal/enginetest"
+	_ "github.com/anyinfer/anyinfer/tflite"
+)
+
+func TestConformance(t *testing.T) {
+	enginetest.Run(t, enginetest.Engine{Name: "tflite", Formats: []string{"tflite"}, Skip: map[string]string{
+		"resources/allocations/nonzero_background": "asking for the shape of an output that depends on the data allocates",
+		"resources/allocations/nonzero_cancelable": "asking for the shape of an output that depends on the data allocates",
+	}})
+}
