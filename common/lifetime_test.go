@@ -236,6 +236,22 @@ func TestForgotten(t *testing.T) {
 	}
 }
 
+// TestForgottenSession: it goes while its model stays.
+func TestForgottenSession(t *testing.T) {
+	e := echo(t)
+	m := load(t, e, nil)
+	for range 10 {
+		newSession(t, m)
+	}
+	for i := 0; e.Live() > 2; i++ {
+		require.Less(t, i, 500, "%d things are left", e.Live())
+		runtime.GC()
+		time.Sleep(time.Millisecond)
+	}
+	_, err := m.Run(ctx, common.Tensors{"x": floats(t, []float32{1, 2}, 1, 2)})
+	require.NoError(t, err)
+}
+
 // TestHeld: what is held is not closed under its holder.
 func TestHeld(t *testing.T) {
 	e := echo(t)

@@ -37,6 +37,29 @@ func TestRun(t *testing.T) {
 	require.Len(t, out, 1)
 }
 
+// TestResultsAreTheCallers: also where the engine writes to the same memory
+// each time.
+func TestResultsAreTheCallers(t *testing.T) {
+	e := register(t, &fake.Engine{
+		Signatures: []common.Signature{{
+			Inputs:  []common.TensorInfo{{Name: "x", DType: common.Float32, Shape: common.Shape{1, 2}}},
+			Outputs: []common.TensorInfo{{Name: "y", DType: common.Float32, Shape: common.Shape{1, 2}}},
+		}},
+		Run: func(_ context.Context, _ int, in, out []*common.Tensor) error {
+			copy(out[0].Bytes(), in[0].Bytes())
+			return nil
+		},
+	})
+	for _, m := range []*common.Model{load(t, echo(t), nil), load(t, e, nil)} {
+		first, err := m.Run(ctx, common.Tensors{"x": floats(t, []float32{1, 2}, 1, 2)})
+		require.NoError(t, err)
+		second, err := m.Run(ctx, common.Tensors{"x": floats(t, []float32{3, 4}, 1, 2)})
+		require.NoError(t, err)
+		require.Equal(t, []float32{1, 2}, values(t, first["y"]))
+		require.Equal(t, []float32{3, 4}, values(t, second["y"]))
+	}
+}
+
 // TestWrongInput: each is refused before the engine, and the next Run is right.
 func TestWrongInput(t *testing.T) {
 	runs := 0

@@ -18,9 +18,13 @@
 //
 // OpenVINO's own IR (.xml with its .bin), ONNX, TFLite, TensorFlow (.pb or a
 // SavedModel folder) and Paddle (.pdmodel). All are read from files; IR and
-// ONNX also from memory. The others are written to a temporary file first.
-// IR weights in memory are used in place. Tensors of sub-byte types and of
-// strings are refused at Load with ErrDType.
+// ONNX also from memory, with IR weights used in place. The others go from
+// memory through a temporary file. TFLite needs OpenVINO 2026.1: older ones
+// crash on damaged files. 2024.6 and 2025.0 may also crash on damaged IR.
+//
+// Elements at inputs and outputs have one of the DTypes but String; sub-byte
+// types are refused at Load with ErrDType. OpenVINO tells no Quantization.
+// Before 2025.4 an output that a no-op makes may bear another of its names.
 //
 // # Devices
 //
@@ -33,8 +37,9 @@
 // Precision 0 and Float32 compute in float32: OpenVINO itself would use
 // bfloat16 or float16 for speed where a device has them. Threads and Sessions
 // become INFERENCE_NUM_THREADS and NUM_STREAMS; OpenVINO uses no more of
-// either than there are cores, and ModelInfo says how many. Everything else
-// is in Options, the type for common.Options.Native.
+// either than there are cores, and ModelInfo says how many. Threads are not
+// pinned to cores. Everything else is in Options, the type for
+// common.Options.Native.
 //
 // # Properties
 //

@@ -61,7 +61,7 @@ func open(cfg common.Config) (common.Driver, error) {
 	if d.release, err = gate(d.info.Version); err != nil {
 		return nil, err
 	}
-	if err := keepSignalStack(d.start); err != nil {
+	if err := dylib.KeepSignalStack(d.start); err != nil {
 		return nil, err
 	}
 	return d, nil

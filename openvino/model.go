@@ -106,8 +106,8 @@ func (m *model) removeTemp() error {
 	return os.RemoveAll(m.temp)
 }
 
-// onlyFiles are the formats that OpenVINO cannot read from memory, with the
-// file names by which it knows them.
+// onlyFiles are the formats that OpenVINO cannot read from memory (Paddle: not
+// with its weights), with file names by which it knows them.
 var onlyFiles = map[string][]string{
 	"tflite":     {"model.tflite"},
 	"tensorflow": {"model.pb"},
@@ -149,7 +149,10 @@ func (m *model) read(src common.Source) (uintptr, error) {
 
 func (m *model) readFiles(paths []string) (uintptr, error) {
 	var weights dylib.Arg // NULL: the .bin beside an .xml
-	if len(paths) > 1 {
+	switch {
+	case len(paths) > 2:
+		return 0, fail("load", common.ErrModel, "the model comes in %d files; OpenVINO takes two", len(paths))
+	case len(paths) == 2:
 		weights = dylib.String(paths[1])
 	}
 	graph := new(uintptr)

@@ -61,6 +61,11 @@ func (d *driver) properties(device string, o common.Options) ([]property, error)
 	if o.Threads > 0 {
 		set["INFERENCE_NUM_THREADS"] = strconv.Itoa(o.Threads * max(streams, 1))
 	}
+	if strings.HasPrefix(device, "CPU") {
+		// OpenVINO would pin the calling thread, which is one of Go's, with
+		// two system calls a Run, and each model's to the same first cores.
+		set["ENABLE_CPU_PINNING"] = "NO"
+	}
 	if o.CacheDir != "" {
 		if err := os.MkdirAll(o.CacheDir, 0o777); err != nil {
 			return nil, &common.Error{Engine: engine, Op: "load", Err: common.ErrOption, Text: "CacheDir", Cause: err}

@@ -47,9 +47,9 @@ func TestElementTypes(t *testing.T) {
 		}
 	}
 	for code, want := range map[uint32]common.DType{1: common.Bool, 4: common.Float32, 10: common.Int64, 16: common.Uint8, 23: 0} {
-		new, _ := release{2025, 1}.dtype(code)
+		current, _ := release{2025, 1}.dtype(code)
 		old, _ := release{2025, 0}.dtype(code + 1)
-		require.Equal(t, want, new)
+		require.Equal(t, want, current)
 		require.Equal(t, want, old)
 	}
 	require.Equal(t, common.BFloat16, precision("bf16"))
@@ -68,7 +68,7 @@ func TestShorten(t *testing.T) {
 	} {
 		require.Equal(t, want, shorten(text))
 	}
-	long := shorten(string(make([]byte, 10000, 10000)) + "é")
+	long := shorten(string(make([]byte, 10000)) + "é")
 	require.LessOrEqual(t, len(long), maxErrorText+3)
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package openvino
+package dylib
 
 import (
 	"runtime"
@@ -8,11 +8,11 @@ import (
 	"unsafe"
 )
 
-// keepSignalStack calls f and gives the thread its signal stack back. The CPU
-// plugin puts a small one of its own on the thread that loads it, and unmaps
-// that with the core, on whatever thread it is freed: Go's next signal on the
-// first thread, and Go sends itself many, would end the process.
-func keepSignalStack(f func() error) error {
+// KeepSignalStack calls f and gives the thread its signal stack back.
+// OpenVINO's CPU plugin puts a small one of its own on the thread that loads
+// it, and unmaps that with the core, on whatever thread it is freed: Go's next
+// signal on the first thread, and Go sends itself many, would end the process.
+func KeepSignalStack(f func() error) error {
 	type stack struct { // stack_t
 		sp    uintptr
 		flags int32
