@@ -5,7 +5,9 @@ package enginetest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"os/exec"
@@ -101,7 +103,7 @@ func (s *suite) python(t *testing.T, todo []comparison) (folders []string, versi
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		if !strings.Contains(stderr.String(), "ModuleNotFoundError") && !strings.Contains(err.Error(), "not found") {
+		if !strings.Contains(stderr.String(), "ModuleNotFoundError") && !errors.Is(err, exec.ErrNotFound) && !errors.Is(err, fs.ErrNotExist) {
 			t.Fatalf("reference.py: %v\n%s", err, &stderr)
 		}
 		missing(t, fmt.Sprintf("the SDK's Python package is missing: %v\n%s\nset ANYINFER_TEST_PYTHON to an interpreter that has internal/enginetest/requirements.txt", err, &stderr))
