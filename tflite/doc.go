@@ -9,13 +9,14 @@
 //
 // .tflite files, float and quantized, from a file or from memory. Quantized
 // inputs and outputs keep their integers; TensorInfo.Quant says what they
-// mean. Inputs with a dynamic dimension take any size; a fixed one becomes
-// resizable with Options.Shapes. String tensors are refused.
+// mean. Inputs with a dynamic dimension take any size; a fixed one, but for the
+// last, becomes resizable with Options.Shapes. String tensors are refused.
 //
 // # Options
 //
-// Device is "CPU". Threads is what the interpreter and XNNPACK get. Native is
-// Options. Precision can only be Float32; CacheDir and Profile are refused.
+// Device is "CPU". Threads is what the interpreter and XNNPACK get; a small
+// model is faster with one, as threads wait for each other. Native is Options.
+// Precision can only be Float32; CacheDir and Profile are refused.
 //
 // # XNNPACK
 //

@@ -109,8 +109,8 @@ func (m *model) reshape() error {
 			return &common.Error{Err: common.ErrName, Text: fmt.Sprintf("Shapes has %q, which is not an input", name)}
 		}
 		info := &m.sig.Inputs[i]
-		if info.Shape != nil && len(r.Opt) != len(info.Shape) {
-			return &common.Error{Err: common.ErrShape, Text: fmt.Sprintf("Shapes has %v for input %q, whose shape is %v", r, name, info.Shape)}
+		if !resizable(info.Shape, r) {
+			return &common.Error{Err: common.ErrShape, Text: fmt.Sprintf("Shapes has %v for input %q, whose shape is %v; the rank and a fixed last dimension stay", r, name, info.Shape)}
 		}
 		if err := m.spare.resize(i, r.Opt); err != nil {
 			return err
@@ -134,6 +134,17 @@ func (m *model) reshape() error {
 		}
 	}
 	return nil
+}
+
+// resizable reports whether an input of shape s can have r. TFLite itself takes
+// almost anything, and weights that no longer fit are found late or never;
+// those are along the last dimension.
+func resizable(s common.Shape, r common.ShapeRange) bool {
+	if len(r.Opt) != len(s) {
+		return s == nil
+	}
+	last := len(s) - 1
+	return last < 0 || s[last] < 0 || r.Min[last] == s[last] && r.Max[last] == s[last]
 }
 
 func (m *model) Info() common.ModelInfo         { return m.info }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/anyinfer/anyinfer/internal/values"
 )
 
 // difference is how far an engine's output lies from the first engine's.
@@ -35,7 +37,7 @@ func compare(outcomes []*outcome) []difference {
 			case !slices.Equal(squeeze(a.Shape()), squeeze(b.Shape())):
 				d.Why = fmt.Sprintf("shapes %v and %v", a.Shape(), b.Shape())
 			default:
-				d.Abs, d.Rel = largestDifference(floats(a), floats(b))
+				d.Abs, d.Rel = largestDifference(values.Float64s(a), values.Float64s(b))
 			}
 			all = append(all, d)
 		}

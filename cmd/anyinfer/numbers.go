@@ -5,58 +5,11 @@ package main
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"slices"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/values"
 )
-
-// floats is t's elements as numbers; nil for strings.
-func floats(t *common.Tensor) []float64 {
-	switch t.DType() {
-	case common.Bool:
-		return convert(t, func(b bool) float64 {
-			if b {
-				return 1
-			}
-			return 0
-		})
-	case common.Int8:
-		return convert(t, func(v int8) float64 { return float64(v) })
-	case common.Int16:
-		return convert(t, func(v int16) float64 { return float64(v) })
-	case common.Int32:
-		return convert(t, func(v int32) float64 { return float64(v) })
-	case common.Int64:
-		return convert(t, func(v int64) float64 { return float64(v) })
-	case common.Uint8:
-		return convert(t, func(v uint8) float64 { return float64(v) })
-	case common.Uint16:
-		return convert(t, func(v uint16) float64 { return float64(v) })
-	case common.Uint32:
-		return convert(t, func(v uint32) float64 { return float64(v) })
-	case common.Uint64:
-		return convert(t, func(v uint64) float64 { return float64(v) })
-	case common.Float16:
-		return convert(t, func(v common.Half) float64 { return float64(v.Float32()) })
-	case common.BFloat16:
-		return convert(t, func(v common.BHalf) float64 { return float64(v.Float32()) })
-	case common.Float32:
-		return convert(t, func(v float32) float64 { return float64(v) })
-	case common.Float64:
-		return convert(t, func(v float64) float64 { return v })
-	}
-	return nil
-}
-
-func convert[T common.Elem](t *common.Tensor, f func(T) float64) []float64 {
-	data, _ := common.Data[T](t) // the type was just looked at
-	out := make([]float64, len(data))
-	for i, v := range data {
-		out[i] = f(v)
-	}
-	return out
-}
 
 // storable is t, or its numbers as float32 where NumPy has no such type.
 func storable(t *common.Tensor) *common.Tensor {
@@ -64,7 +17,7 @@ func storable(t *common.Tensor) *common.Tensor {
 		return t
 	}
 	wide := make([]float32, t.Len())
-	for i, v := range floats(t) {
+	for i, v := range values.Float64s(t) {
 		wide[i] = float32(v)
 	}
 	w, err := common.FromSlice(wide, t.Shape()...)
@@ -153,31 +106,9 @@ func random(info common.TensorInfo, seed uint64) (*common.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := rand.New(rand.NewPCG(1, seed))
-	switch info.DType {
-	case common.Float32:
-		fill(t, func() float32 { return r.Float32() })
-	case common.Float64:
-		fill(t, r.Float64)
-	case common.Float16:
-		fill(t, func() common.Half { return common.HalfOf(r.Float32()) })
-	case common.BFloat16:
-		fill(t, func() common.BHalf { return common.BHalfOf(r.Float32()) })
-	case common.Bool:
-		fill(t, func() bool { return r.IntN(2) == 1 })
-	case common.String:
+	if info.DType == common.String {
 		return nil, fmt.Errorf("input %q takes strings, which .npy files and random data lack", info.Name)
-	default: // integers: small ones are the same in every width, little end first
-		for i := 0; i < len(t.Bytes()); i += info.DType.Size() {
-			t.Bytes()[i] = byte(r.IntN(10))
-		}
 	}
+	values.Fill(t, seed)
 	return t, nil
-}
-
-func fill[T common.Elem](t *common.Tensor, next func() T) {
-	data, _ := common.Data[T](t)
-	for i := range data {
-		data[i] = next()
-	}
 }

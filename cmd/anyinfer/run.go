@@ -13,6 +13,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/npy"
+	"github.com/anyinfer/anyinfer/internal/values"
 	"github.com/spf13/cobra"
 )
 
@@ -225,7 +226,7 @@ func report(infos []common.TensorInfo, tensors common.Tensors) []tensorReport {
 	for _, info := range infos {
 		t := tensors[info.Name]
 		r := tensorReport{Name: info.Name, DType: t.DType().String(), Shape: t.Shape()}
-		if s := summarize(floats(t)); s.n > 0 {
+		if s := summarize(values.Float64s(t)); s.n > 0 {
 			r.Min, r.Max, r.Mean = &s.min, &s.max, &s.mean
 		}
 		reports = append(reports, r)

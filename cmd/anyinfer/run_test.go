@@ -12,6 +12,7 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 	suite "github.com/anyinfer/anyinfer/internal/enginetest"
 	"github.com/anyinfer/anyinfer/internal/npy"
+	"github.com/anyinfer/anyinfer/internal/values"
 	"github.com/stretchr/testify/require"
 )
 
@@ -35,7 +36,7 @@ func TestRunOneEngine(t *testing.T) {
 	require.NoError(t, err)
 	want, err := npy.ReadFile(models + "expected/digits_0_scores.npy")
 	require.NoError(t, err)
-	require.InDeltaSlice(t, floats(want), floats(got), 1e-6)
+	require.InDeltaSlice(t, values.Float64s(want), values.Float64s(got), 1e-6)
 }
 
 func TestRunSideBySide(t *testing.T) {
@@ -108,7 +109,7 @@ func TestFit(t *testing.T) {
 }
 
 func TestLargestDifference(t *testing.T) {
-	nan := floats(must(common.FromSlice([]float32{1, 2})))
+	nan := values.Float64s(must(common.FromSlice([]float32{1, 2})))
 	nan[0] = math.NaN()
 	abs, rel := largestDifference([]float64{1, 2, 0}, []float64{1, 2.5, 1e-9})
 	require.Equal(t, 0.5, abs)

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/values"
 	"github.com/stretchr/testify/require"
 )
 
@@ -271,7 +272,7 @@ func runDamaged(e *common.Engine, src common.Source, bad bool, log io.Writer, wr
 			wrong("the input %v cannot be made: %v", info, err)
 			return
 		}
-		fill(x, 1)
+		values.Fill(x, 1)
 		in[info.Name] = x
 	}
 	for range 2 {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/values"
 	"github.com/stretchr/testify/require"
 )
 
@@ -67,7 +68,7 @@ func (s *suite) slow(t *testing.T, e *common.Engine) (loaded *common.Model, sess
 	loaded, err := e.Load(ctx, m.file(s.root, s.format(t, m)), nil)
 	require.NoError(t, err)
 	session = newSession(t, loaded)
-	fill(session.Input(0), 1)
+	values.Fill(session.Input(0), 1)
 	in = common.Tensors{m.Inputs[0].Name: session.Input(0).Clone()}
 	start := time.Now()
 	require.NoError(t, session.Run(ctx))

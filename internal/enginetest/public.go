@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/values"
 	"github.com/stretchr/testify/require"
 )
 
@@ -47,7 +48,7 @@ var public = []publicModel{
 		},
 		sane: func(t *testing.T, out []*common.Tensor) { // boxes of x y w h, objectness, 80 classes
 			best, class := float64(0), 0
-			rows := numbers(out[0])
+			rows := values.Float64s(out[0])
 			for r := 0; r < len(rows); r += 85 {
 				for c := range 80 {
 					if p := rows[r+4] * rows[r+5+c]; p > best {
@@ -73,7 +74,7 @@ var public = []publicModel{
 		file: "deeplabv3_257.tflite", photos: []string{"dog.png", "tiger_cat.jpg"}, shape: common.Shape{1, 257, 257, 3}, dtype: common.Float32,
 		pixel: rgb(1/127.5, -1),
 		sane: func(t *testing.T, out []*common.Tensor) { // a score a pixel for each of 21 classes
-			scores, count := numbers(out[0]), make([]int, 21)
+			scores, count := values.Float64s(out[0]), make([]int, 21)
 			for p := 0; p < len(scores); p += 21 {
 				best := 0
 				for c := range 21 {
@@ -91,17 +92,17 @@ var public = []publicModel{
 		refused: map[string]string{"openvino": "TFLite_Detection_PostProcess"},
 		pixel:   rgb(1, 0),
 		sane: func(t *testing.T, out []*common.Tensor) { // boxes, classes, scores, count
-			require.Contains(t, []float64{16, 17}, numbers(out[1])[0], "a cat or a dog")
-			require.Greater(t, numbers(out[2])[0], 0.5)
+			require.Contains(t, []float64{16, 17}, values.Float64s(out[1])[0], "a cat or a dog")
+			require.Greater(t, values.Float64s(out[2])[0], 0.5)
 		},
 	},
 }
 
 // most is the largest number in column c of rows of n.
 func most(x *common.Tensor, n, c int) (best float64) {
-	values := numbers(x)
-	for i := c; i < len(values); i += n {
-		best = max(best, values[i])
+	v := values.Float64s(x)
+	for i := c; i < len(v); i += n {
+		best = max(best, v[i])
 	}
 	return best
 }

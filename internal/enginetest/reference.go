@@ -18,6 +18,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/npy"
+	"github.com/anyinfer/anyinfer/internal/values"
 	"github.com/stretchr/testify/require"
 )
 
@@ -161,7 +162,7 @@ func (s *suite) agreement(want *common.Tensor, engine, python string) func(ref f
 }
 
 func largest(a, b *common.Tensor) (d float64) {
-	x, y := numbers(a), numbers(b)
+	x, y := values.Float64s(a), values.Float64s(b)
 	for i := range x {
 		d = max(d, math.Abs(x[i]-y[i]))
 	}
@@ -169,7 +170,7 @@ func largest(a, b *common.Tensor) (d float64) {
 }
 
 func magnitude(a *common.Tensor) (d float64) {
-	for _, x := range numbers(a) {
+	for _, x := range values.Float64s(a) {
 		d = max(d, math.Abs(x))
 	}
 	return d

@@ -6,55 +6,10 @@ import (
 	"bytes"
 	"fmt"
 	"math"
-	"math/rand/v2"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/values"
 )
-
-// numbers are the elements of x as float64.
-func numbers(x *common.Tensor) []float64 {
-	switch x.DType() {
-	case common.Bool:
-		return convert(x, func(v bool) float64 {
-			if v {
-				return 1
-			}
-			return 0
-		})
-	case common.Float16:
-		return convert(x, func(v common.Half) float64 { return float64(v.Float32()) })
-	case common.BFloat16:
-		return convert(x, func(v common.BHalf) float64 { return float64(v.Float32()) })
-	case common.Int8:
-		return convert(x, func(v int8) float64 { return float64(v) })
-	case common.Int16:
-		return convert(x, func(v int16) float64 { return float64(v) })
-	case common.Int32:
-		return convert(x, func(v int32) float64 { return float64(v) })
-	case common.Int64:
-		return convert(x, func(v int64) float64 { return float64(v) })
-	case common.Uint8:
-		return convert(x, func(v uint8) float64 { return float64(v) })
-	case common.Uint16:
-		return convert(x, func(v uint16) float64 { return float64(v) })
-	case common.Uint32:
-		return convert(x, func(v uint32) float64 { return float64(v) })
-	case common.Uint64:
-		return convert(x, func(v uint64) float64 { return float64(v) })
-	case common.Float32:
-		return convert(x, func(v float32) float64 { return float64(v) })
-	}
-	return convert(x, func(v float64) float64 { return v })
-}
-
-func convert[T common.Elem](x *common.Tensor, f func(T) float64) []float64 {
-	data, _ := common.Data[T](x)
-	out := make([]float64, len(data))
-	for i, v := range data {
-		out[i] = f(v)
-	}
-	return out
-}
 
 // differ says how got differs from want, which has its type and shape, by
 // more than limit(want); "" where it does not.
@@ -63,7 +18,7 @@ func differ(want, got *common.Tensor, limit func(float64) float64) string {
 		return ""
 	}
 	worst, at := 0.0, -1
-	w, g := numbers(want), numbers(got)
+	w, g := values.Float64s(want), values.Float64s(got)
 	for i := range w {
 		// The comparison is so that a NaN counts as a difference.
 		if d := math.Abs(g[i] - w[i]); !(d <= limit(w[i])) && !(d <= worst) {
@@ -125,24 +80,4 @@ func shift[T common.Elem](x *common.Tensor) (*common.Tensor, error) {
 	}
 	copy(buffer[1:], data)
 	return common.FromSlice(buffer[1:], x.Shape()...)
-}
-
-// fill gives x reproducible elements: floats in 0..1, small integers.
-func fill(x *common.Tensor, seed uint64) {
-	random := rand.New(rand.NewPCG(seed, 0))
-	switch data := x.Bytes(); x.DType() {
-	case common.Float32:
-		values, _ := common.Data[float32](x)
-		for i := range values {
-			values[i] = random.Float32()
-		}
-	case common.Bool:
-		for i := range data {
-			data[i] = byte(random.IntN(2))
-		}
-	default:
-		for i := 0; i < len(data); i += x.DType().Size() {
-			data[i] = byte(random.IntN(8))
-		}
-	}
 }

@@ -208,17 +208,18 @@ def nonzero(out):
 
 
 def slow(out):
-    """A second or more a run, for cancellation: one 7x7 convolution's weights applied 32 times to 16 channels."""
+    """A second or so a run, for cancellation: one 1x1 convolution's weights applied 96 times to 64 channels."""
     r = np.random.RandomState(0)
 
     def mean(o, i):  # every output is a weighted mean: values stay as they are
-        w = r.rand(o, i, 7, 7).astype(np.float32)
+        w = r.rand(o, i, 1, 1).astype(np.float32)
         return w / w.sum((1, 2, 3), keepdims=True)
 
-    w = mean(16, 16)
+    w = mean(64, 64)
+    # 1x1: XNNPACK keeps a table of pointers for larger kernels, 100 MB for each at 7x7 on 512x512.
     # The copies split what TFLite's XNNPACK delegate takes: it runs a whole part without asking for cancellation.
-    layers = [("conv", mean(16, 1), None, 3, False)] + [("conv", w, None, 3, False), ("copy",)] * 32 + [("conv", mean(1, 16), None, 3, False)]
-    i, o = ("x", "float32", [1, 1, 512, 512]), ("y", "float32", [1, 1, 512, 512])
+    layers = [("conv", mean(64, 1), None, 0, False)] + [("conv", w, None, 0, False), ("copy",)] * 96 + [("conv", mean(1, 64), None, 0, False)]
+    i, o = ("x", "float32", [1, 1, 256, 256]), ("y", "float32", [1, 1, 256, 256])
     onnxfile.save_layers(out / "slow.onnx", layers, i, o)
     tflitefile.save_layers(out / "slow.tflite", layers, i, o)
     convert.ir(out / "slow.onnx")
