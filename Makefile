@@ -6,7 +6,7 @@ PYTHON ?= python3
 REFERENCE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/anyinfer/reference
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 ENGINES := openvino tflite
-LIBRARY := ./common/... ./internal/... $(ENGINES:%=./%)
+LIBRARY := ./common/... ./internal/dylib ./internal/flatcheck $(ENGINES:%=./%)
 TARGETS := linux/amd64 linux/arm64 linux/arm linux/386 linux/riscv64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 android/arm64
 
 .PHONY: demo test test-cgo test-nocgo build lint bench sdk reference testdata

@@ -16,6 +16,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/flatcheck"
 )
 
 // model is a compiled model (ov_compiled_model_t).
@@ -117,15 +118,24 @@ var onlyFiles = map[string][]string{
 // read makes an ov_model_t of src.
 func (m *model) read(src common.Source) (uintptr, error) {
 	paths, format := src.Paths(), src.Format()
-	if m.release.before(2026, 1) && (format == "tflite" || filepath.Ext(src.Name()) == ".tflite") {
-		return 0, fail("load", common.ErrVersion, "OpenVINO %d.%d crashes on damaged TFLite files; use 2026.1 or newer, or convert the model to IR", m.release.year, m.release.minor)
+	tflite := format == "tflite" || filepath.Ext(src.Name()) == ".tflite"
+	if tflite && m.release.before(2026, 1) {
+		return 0, fail("load", common.ErrVersion, "OpenVINO %d.%d gets some TFLite models wrong; use 2026.1 or newer, or convert the model to IR", m.release.year, m.release.minor)
 	}
-	if paths != nil && (format != "tflite" || filepath.Ext(paths[0]) == ".tflite") {
+	if paths != nil && !tflite {
 		return m.readFiles(paths)
 	}
 	data, err := src.Read()
 	if err != nil {
 		return 0, err
+	}
+	if tflite { // whose frontend crashes on damaged ones
+		if err := flatcheck.Check(data[0]); err != nil {
+			return 0, err
+		}
+		if paths != nil && filepath.Ext(paths[0]) == ".tflite" {
+			return m.readFiles(paths)
+		}
 	}
 	names, temporary := onlyFiles[format]
 	if most := max(len(names), 1); len(data) > most && (temporary || format == "onnx" || len(data) > 2) {

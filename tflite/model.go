@@ -11,6 +11,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/flatcheck"
 )
 
 // model is a TfLiteModel, which any number of interpreters read.
@@ -22,7 +23,7 @@ type model struct {
 	sig     common.Signature
 	report  *report
 	handle  uintptr
-	bytes   []byte // the model, where it is in memory: TFLite reads it there
+	bytes   []byte // the model: TFLite reads it there
 	pin     runtime.Pinner
 
 	mu    sync.Mutex
@@ -62,24 +63,25 @@ func (d *driver) load(src common.Source, o common.Options, n Options) (_ *model,
 	return m, nil
 }
 
+// read has the model in memory, from a file too: what TFLite reads are the
+// very bytes that were checked.
 func (m *model) read(src common.Source) error {
-	callback, userData := m.report.args()
-	if paths := src.Paths(); len(paths) == 1 {
-		m.handle = m.Call(modelCreateFromFile, dylib.String(paths[0]), callback, userData)
-	} else {
-		parts, err := src.Read()
-		if err != nil {
-			return err
-		}
-		if len(parts) != 1 {
-			return &common.Error{Err: common.ErrModel, Text: "a TFLite model is one file"}
-		}
-		if m.bytes, err = aligned(parts[0]); err != nil {
-			return err
-		}
-		m.pin.Pin(&m.bytes[0])
-		m.handle = m.Call(modelCreate, dylib.Slice(m.bytes), dylib.Int(len(m.bytes)), callback, userData)
+	parts, err := src.Read()
+	if err != nil {
+		return err
 	}
+	if len(parts) != 1 {
+		return &common.Error{Err: common.ErrModel, Text: "a TFLite model is one file"}
+	}
+	if err := flatcheck.Check(parts[0]); err != nil {
+		return err
+	}
+	if m.bytes, err = aligned(parts[0]); err != nil {
+		return err
+	}
+	m.pin.Pin(&m.bytes[0])
+	callback, userData := m.report.args()
+	m.handle = m.Call(modelCreate, dylib.Slice(m.bytes), dylib.Int(len(m.bytes)), callback, userData)
 	if m.handle == 0 {
 		return m.report.error(common.ErrModel, 0, "it is not a TFLite model")
 	}

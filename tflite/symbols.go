@@ -11,7 +11,6 @@ var spec = dylib.Spec{Engine: "tflite", Stem: "tensorflowlite_c"}
 const (
 	version = iota
 	modelCreate
-	modelCreateFromFile
 	modelDelete
 	optionsCreate
 	optionsDelete
@@ -52,7 +51,6 @@ const xnnpack = "builds with XNNPACK"
 var table = []dylib.Decl{
 	version:                   {C: "const char* TfLiteVersion(void)"},
 	modelCreate:               {C: "TfLiteModel* TfLiteModelCreateWithErrorReporter(const void* model_data, size_t model_size, void (*reporter)(void* user_data, const char* format, va_list args), void* user_data)"},
-	modelCreateFromFile:       {C: "TfLiteModel* TfLiteModelCreateFromFileWithErrorReporter(const char* model_path, void (*reporter)(void* user_data, const char* format, va_list args), void* user_data)"},
 	modelDelete:               {C: "void TfLiteModelDelete(TfLiteModel* model)"},
 	optionsCreate:             {C: "TfLiteInterpreterOptions* TfLiteInterpreterOptionsCreate()"},
 	optionsDelete:             {C: "void TfLiteInterpreterOptionsDelete(TfLiteInterpreterOptions* options)"},

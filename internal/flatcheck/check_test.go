@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package flatcheck
+
+import (
+	"encoding/binary"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/stretchr/testify/require"
+)
+
+const testdata = "../../testdata"
+
+func files(t testing.TB) []string {
+	var all []string
+	for _, pattern := range []string{testdata + "/*.tflite", testdata + "/dtypes/*.tflite", testdata + "/../../shared/models/*.tflite"} {
+		some, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		all = append(all, some...)
+	}
+	require.NotEmpty(t, all)
+	return all
+}
+
+func read(t testing.TB, name string) []byte {
+	data, err := os.ReadFile(name)
+	require.NoError(t, err)
+	return data
+}
+
+func TestValidFiles(t *testing.T) {
+	for _, name := range files(t) {
+		require.NoError(t, Check(read(t, name)), name)
+	}
+}
+
+func TestTruncatedFiles(t *testing.T) {
+	data := read(t, testdata+"/digits.tflite")
+	for n := range data {
+		require.ErrorIs(t, Check(data[:n:n]), common.ErrModel, "%d bytes", n)
+	}
+}
+
+// model is a file to damage.
+type model struct{ table }
+
+func load(t testing.TB, name string) model {
+	data := read(t, filepath.Join(testdata, name+".tflite"))
+	f := &flat{data: data}
+	return model{table{f, schema()["Model"], f.target(0)}}
+}
+
+func (t table) sub(name string, i int64) table { return t.vector(name).table(i) }
+
+func (m model) graph() table { return m.sub("subgraphs", 0) }
+
+// own gives the table a vtable of its own, at the file's end.
+func (t table) own() (vt int64) {
+	old := t.at - int64(int32(t.f.u32(t.at)))
+	vt = (t.f.size() + 3) &^ 3
+	t.f.data = append(append(t.f.data, make([]byte, vt-t.f.size())...), t.f.data[old:old+t.f.u16(old)]...)
+	t.f.put(t.at, 4, t.at-vt)
+	return vt
+}
+
+// drop makes a field absent.
+func (t table) drop(name string) {
+	vt := t.own()
+	for i, c := range t.l.columns {
+		if c.name == name {
+			t.f.put(vt+4+2*int64(i), 2, 0)
+		}
+	}
+}
+
+// set changes a field that is there.
+func (t table) set(name string, n int64) {
+	c, at := t.find(name)
+	if at == 0 {
+		panic(name + " is not there")
+	}
+	t.f.put(at, c.size, n)
+}
+
+// set changes an element.
+func (v vector) set(i, n int64) { v.f.put(v.at+i*v.c.size, v.c.size, n) }
+
+func (f *flat) put(at, size, n int64) {
+	var all [8]byte
+	binary.LittleEndian.PutUint64(all[:], uint64(n))
+	copy(f.data[at:at+size], all[:])
+}
+
+// operator is the first one of that name.
+func (m model) operator(t testing.TB, name string) table {
+	for i, v := int64(0), m.graph().vector("operators"); i < v.n; i++ {
+		if op := v.table(i); operators()[builtin(m.sub("operator_codes", op.int("opcode_index")))].name == name {
+			return op
+		}
+	}
+	t.Fatal("the model has no " + name)
+	return table{}
+}
+
+// constant is the data of the operator's input i.
+func (m model) constant(op table, i int64) vector {
+	tensor := m.graph().sub("tensors", op.vector("inputs").int(i))
+	return m.sub("buffers", tensor.int("buffer")).vector("data")
+}
+
+func TestRules(t *testing.T) {
+	for _, tt := range []struct {
+		model, text string
+		damage      func(model)
+	}{
+		{"digits", "it has no TFL3 at byte 4", func(m model) { m.f.data[4] = 'X' }},
+		{"digits", "model: the table at 4294967295 is not in the file", func(m model) { m.f.put(0, 4, -1) }},
+		{"digits", "version 4 of the schema, want 3", func(m model) { m.set("version", 4) }},
+		{"digits", "it has no subgraphs", func(m model) { m.drop("subgraphs") }},
+		{"digits", "it has no buffers", func(m model) { m.drop("buffers") }},
+		{"digits", "subgraph 0 has no tensors", func(m model) { m.graph().drop("tensors") }},
+		{"digits", "model.subgraphs[0].tensors[1].name: the string at", func(m model) {
+			_, at := m.graph().sub("tensors", 1).find("name")
+			m.f.put(m.f.target(at), 4, 1<<30)
+		}},
+		{"digits", "model.subgraphs[0].operators[0].inputs: the vector at", func(m model) {
+			v := m.graph().sub("operators", 0).vector("inputs")
+			m.f.put(v.at-4, 4, math.MaxInt32)
+		}},
+		{"digits", "model.subgraphs[0].operators[0].builtin_options is of kind 127, of 126 known", func(m model) {
+			m.graph().sub("operators", 0).set("builtin_options_type", 127)
+		}},
+		{"digits", "].type is 99", func(m model) {
+			m.graph().sub("tensors", m.operator(t, "RESHAPE").vector("inputs").int(1)).set("type", 99)
+		}},
+		{"digits", "model.subgraphs[0].tensors[0].shape[1] is -8", func(m model) { m.graph().sub("tensors", 0).vector("shape").set(1, -8) }},
+		{"digits", "tensor 0 has more than 2147483648 bytes", func(m model) { m.graph().sub("tensors", 0).vector("shape").set(0, math.MaxInt32) }},
+		{"digits", "needs 4 bytes, has", func(m model) {
+			c := m.operator(t, "CONV_2D").vector("inputs").int(1)
+			shape := m.graph().sub("tensors", c).vector("shape")
+			for i := range shape.n {
+				shape.set(i, 1)
+			}
+		}},
+		{"digits_dynamic", "in its signature", func(m model) { m.graph().sub("tensors", 0).vector("shape_signature").set(3, 5) }},
+		{"digits", "has buffer 999 of", func(m model) {
+			m.graph().sub("tensors", m.operator(t, "CONV_2D").vector("inputs").int(1)).set("buffer", 999)
+		}},
+		{"digits_int8", "quantization: scale 0 is 0", func(m model) {
+			q, _ := m.graph().sub("tensors", 0).table("quantization")
+			q.vector("scale").set(0, 0)
+		}},
+		{"digits_int8", "quantization: zero point 0 is 300", func(m model) {
+			q, _ := m.graph().sub("tensors", 0).table("quantization")
+			q.vector("zero_point").set(0, 300)
+		}},
+		{"digits_int8", "quantization: 1 scales, 0 zero points", func(m model) {
+			q, _ := m.graph().sub("tensors", 0).table("quantization")
+			q.drop("zero_point")
+		}},
+		{"digits", ": operator code 77 of", func(m model) {
+			m.operator(t, "RESHAPE").set("opcode_index", 77)
+		}},
+		{"digits", "operator 0 (CONV_2D), input 1 is tensor 99 of", func(m model) { m.operator(t, "CONV_2D").vector("inputs").set(1, 99) }},
+		{"digits", "(CONV_2D), input 0 is tensor -1 of", func(m model) { m.operator(t, "CONV_2D").vector("inputs").set(0, -1) }},
+		{"digits", "which no operator before makes", func(m model) {
+			op := m.operator(t, "CONV_2D")
+			op.vector("inputs").set(0, op.vector("outputs").int(0))
+		}},
+		{"digits", "which is made elsewhere", func(m model) { m.operator(t, "CONV_2D").vector("outputs").set(0, 0) }},
+		{"digits", "input 0 is tensor 999 of", func(m model) { m.graph().vector("inputs").set(0, 999) }},
+		{"digits", "output 0 is tensor 999 of", func(m model) { m.graph().vector("outputs").set(0, 999) }},
+		{"digits", "(CONV_2D), inputs are 1, fewer than needed", func(m model) { m.f.put(m.operator(t, "CONV_2D").vector("inputs").at-4, 4, 1) }},
+		{"digits", "(CONV_2D): its options lack stride_w", func(m model) { m.operator(t, "CONV_2D").drop("builtin_options") }},
+		{"digits", "(CONV_2D): its options are SoftmaxOptions", func(m model) { m.operator(t, "CONV_2D").set("builtin_options_type", 9) }},
+		{"digits", "stride_w is 0", func(m model) { m.operator(t, "CONV_2D").options().set("stride_w", 0) }},
+		{"digits", "the shapes of its tensors do not fit", func(m model) { m.graph().sub("tensors", 0).vector("shape").set(3, 3) }},
+		{"digits", "whose type or content does not fit", func(m model) { m.constant(m.operator(t, "RESHAPE"), 1).set(3, 0x80) }},
+		{"fivedim", "whose type or content does not fit", func(m model) { m.constant(m.operator(t, "TRANSPOSE"), 1).set(0, 1) }},
+		{"digits_int8", "(RESHAPE), output 0 is tensor", func(m model) {
+			m.graph().sub("tensors", m.operator(t, "RESHAPE").vector("outputs").int(0)).set("type", 7)
+		}},
+		{"multi_signatures", "signature 0 has no signature_key", func(m model) { m.sub("signature_defs", 0).drop("signature_key") }},
+		{"multi_signatures", "signature 0, inputs 0 has no name", func(m model) {
+			m.sub("signature_defs", 0).sub("inputs", 0).drop("name")
+		}},
+	} {
+		t.Run(tt.model+" "+tt.text, func(t *testing.T) {
+			m := load(t, tt.model)
+			tt.damage(m)
+			err := Check(m.f.data)
+			require.ErrorIs(t, err, common.ErrModel)
+			require.ErrorContains(t, err, tt.text)
+		})
+	}
+}
+
+func TestNesting(t *testing.T) {
+	c := &checker{calls: [][]int64{{1, 2}, {2}, {}}}
+	require.True(t, c.nest(0, make([]int, 3), 0))
+	c.calls[2] = []int64{0}
+	require.False(t, c.nest(0, make([]int, 3), 0))
+	c.calls = make([][]int64, 100)
+	for i := range 99 {
+		c.calls[i] = []int64{int64(i + 1)}
+	}
+	require.False(t, c.nest(0, make([]int, 100), 0))
+}
+
+func TestStrings(t *testing.T) {
+	c := &checker{flat: flat{budget: 100}}
+	good := []byte{1, 0, 0, 0, 12, 0, 0, 0, 14, 0, 0, 0, 'h', 'i'}
+	require.NoError(t, (&tensor{data: good}).strings(c))
+	for _, bad := range [][]byte{good[:7], good[:13], {9, 0, 0, 0, 12, 0, 0, 0, 14, 0, 0, 0, 'h', 'i'}} {
+		require.Error(t, (&tensor{data: bad}).strings(c))
+	}
+}
+
+func TestNumbers(t *testing.T) {
+	good := []byte{'a', 0, 1, 3, 1, 1, 1, 7, 4, 2, 36, 1} // {"a": 7}
+	require.True(t, numbers(good))
+	require.False(t, numbers(nil))
+	for n := range len(good) - 1 {
+		require.False(t, numbers(good[n+1:]), n)
+	}
+}
+
+// shaped is a tensor of that shape, with content where it has some.
+func shaped(content []int32, shape ...int64) *tensor {
+	t := &tensor{table: table{l: schema()["Tensor"]}, dtype: int32Type, constant: content != nil}
+	for _, n := range content {
+		t.data = binary.LittleEndian.AppendUint32(t.data, uint32(n))
+	}
+	f := &flat{}
+	for _, n := range shape {
+		f.data = binary.LittleEndian.AppendUint32(f.data, uint32(n))
+	}
+	t.shape = vector{f, kinds["i32"], 0, int64(len(shape))}
+	return t
+}
+
+func TestShapes(t *testing.T) {
+	require.True(t, broadcast([]*tensor{shaped(nil, 2, 1, 3), shaped(nil, 4, 1)}, shaped(nil, 2, 4, 3)))
+	require.False(t, broadcast([]*tensor{shaped(nil, 2, 3)}, shaped(nil, 2, 4)))
+	require.False(t, broadcast([]*tensor{shaped(nil, 2, 3)}, shaped(nil, 3)))
+	require.True(t, joined([]*tensor{shaped(nil, 2, 3), shaped(nil, 2, 4)}, shaped(nil, 2, 7), -1))
+	require.False(t, joined([]*tensor{shaped(nil, 2, 3), shaped(nil, 2, 4)}, shaped(nil, 2, 8), 1))
+	require.False(t, joined([]*tensor{shaped(nil, 2, 3), shaped(nil, 3, 4)}, shaped(nil, 2, 7), 1))
+	require.False(t, joined([]*tensor{shaped(nil, 2, 3)}, shaped(nil, 2, 3), 2))
+	require.True(t, padded([]*tensor{shaped(nil, 2, 3), shaped([]int32{0, 0, 1, 2}, 2, 2), shaped(nil, 2, 6)}))
+	require.False(t, padded([]*tensor{shaped(nil, 2, 3), shaped([]int32{0, 9, 1, 2}, 2, 2), shaped(nil, 2, 6)}))
+
+	slice := table{l: schema()["StridedSliceOptions"]}
+	cut := func(begin, end, step int32, out ...int64) bool {
+		one := func(n int32) *tensor { return shaped([]int32{n}, 1) }
+		return strided(slice, []*tensor{shaped(nil, 10, 2), one(begin), one(end), one(step), shaped(nil, out...)})
+	}
+	require.True(t, cut(2, 9, 3, 3, 2))
+	require.True(t, cut(-2, 99, 1, 2, 2))
+	require.True(t, cut(9, -11, -4, 3, 2))
+	require.False(t, cut(2, 9, 3, 4, 2))
+	require.False(t, cut(2, 9, 3, 3))
+	require.False(t, cut(2, 9, 0, 3, 2))
+
+	order := shaped([]int32{2, 0, -2}, 3)
+	require.True(t, order.permutes(3))
+	require.False(t, order.permutes(4))
+	require.False(t, shaped([]int32{0, 0}, 2).permutes(2))
+	require.False(t, shaped([]int32{1 << 20, 1 << 20}, 2).sizes(0, 1))
+}
+
+// What the check reads is bounded by the file, not by what the file says.
+func TestShared(t *testing.T) {
+	m := load(t, "digits")
+	f := &flat{data: m.f.data, budget: 10}
+	require.ErrorContains(t, f.verify(m.l, m.at), "shared beyond reason")
+}
+
+func FuzzCheck(f *testing.F) {
+	for _, name := range files(f) {
+		if data := read(f, name); len(data) < 1<<16 {
+			f.Add(data)
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if err := Check(data); err != nil {
+			require.ErrorIs(t, err, common.ErrModel)
+		}
+	})
+}
+
+func BenchmarkCheck(b *testing.B) {
+	for _, name := range files(b) {
+		if data := read(b, name); len(data) > 1<<16 {
+			b.Run(filepath.Base(name), func(b *testing.B) {
+				b.SetBytes(int64(len(data)))
+				b.ReportAllocs()
+				for b.Loop() {
+					require.NoError(b, Check(data))
+				}
+			})
+		}
+	}
+}

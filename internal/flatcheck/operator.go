@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package flatcheck
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+)
+
+// scope is a subgraph as far as its operators have been looked at.
+type scope struct {
+	*checker
+	index   int64
+	tensors []tensor
+}
+
+// at is the tensor that element i of v names.
+func (s *scope) at(v vector, i int64) (*tensor, error) {
+	if n := v.int(i); n >= 0 && n < int64(len(s.tensors)) {
+		return &s.tensors[n], s.spend(1)
+	}
+	return nil, fmt.Errorf(" is tensor %d of %d", v.int(i), len(s.tensors))
+}
+
+func (s *scope) operator(op table) error {
+	index := op.int("opcode_index")
+	if index >= s.codes.n {
+		return fmt.Errorf(": operator code %d of %d", index, s.codes.n)
+	}
+	code := s.codes.table(index)
+	k := operators()[builtin(code)]
+	if k.name == "CUSTOM" {
+		if known, ok := customs[code.string("custom_code")]; ok {
+			o := op.vector("custom_options")
+			if k = known; s.spend(o.n) != nil || !numbers(o.bytes()) {
+				return fmt.Errorf(" (%s): its options are not a map of numbers", k.name)
+			}
+		}
+	}
+	if err := s.operatorOf(op, k); err != nil {
+		return fmt.Errorf(" (%s)%w", k.name, err)
+	}
+	return nil
+}
+
+func (s *scope) operatorOf(op table, k operator) error {
+	var group int64 = -1 // the type of those marked a
+	inputs, outputs := op.vector("inputs"), op.vector("outputs")
+	if err := s.match(inputs, k.inputs, &group, func(t *tensor) error {
+		if !t.ready && k.name != "CUSTOM" {
+			return fmt.Errorf(", which no operator before makes")
+		}
+		return nil
+	}); err != nil {
+		return fmt.Errorf(", input%w", err)
+	}
+	if err := s.match(outputs, k.outputs, &group, func(t *tensor) error {
+		if t.ready && t.elements() != 0 {
+			return fmt.Errorf(", which is made elsewhere")
+		}
+		t.ready = true
+		return nil
+	}); err != nil {
+		return fmt.Errorf(", output%w", err)
+	}
+	for i, v := int64(0), op.vector("intermediates"); i < v.n; i++ {
+		if v.int(i) != -1 {
+			if _, err := s.at(v, i); err != nil {
+				return fmt.Errorf(", intermediate %d%w", i, err)
+			}
+		}
+	}
+	if !inside(op.int("large_custom_options_offset"), op.int("large_custom_options_size"), s.size()) {
+		return fmt.Errorf(": its options are not in the file")
+	}
+	if err := s.shapes(op, k, inputs, outputs); err != nil {
+		return err
+	}
+	return s.options(op, k)
+}
+
+// match checks the tensors that v names against an operator's pattern.
+func (s *scope) match(v vector, pattern string, group *int64, each func(*tensor) error) error {
+	var first *tensor
+	p := 0
+	for i := range v.n {
+		if p == len(pattern) {
+			return fmt.Errorf("s are %d, more than are known", v.n)
+		}
+		letter, more := rune(pattern[p]), pattern[p+1:]
+		if !strings.HasPrefix(more, "*") {
+			p = len(pattern) - len(strings.TrimPrefix(more, "?"))
+		}
+		if v.int(i) == -1 && unicode.IsUpper(letter) {
+			continue
+		}
+		t, err := s.at(v, i)
+		if first == nil {
+			first = t
+		}
+		if err == nil && !t.is(unicode.ToLower(letter), first, group) {
+			err = fmt.Errorf(" is tensor %d, whose type or content does not fit", v.int(i))
+		} else if err == nil {
+			if err = each(t); err != nil {
+				err = fmt.Errorf(" is tensor %d%w", v.int(i), err)
+			}
+		}
+		if err != nil {
+			return fmt.Errorf(" %d%w", i, err)
+		}
+	}
+	for rest := pattern[p:]; rest != ""; rest = rest[1:] {
+		if unicode.IsLower(rune(rest[0])) && strings.IndexAny(rest, "?*") != 1 {
+			return fmt.Errorf("s are %d, fewer than needed", v.n)
+		}
+	}
+	return nil
+}
+
+// is reports whether t fits a letter of opsText, beside the first tensor.
+func (t *tensor) is(letter rune, first *tensor, group *int64) bool {
+	switch letter {
+	case 'a':
+		if *group < 0 {
+			*group = t.dtype
+		}
+		return t.dtype == *group
+	case 'p':
+		return t.permutes(first.shape.n)
+	case 'h':
+		return t.sizes(-1, 1)
+	case 'n':
+		return t.sizes(0, 1)
+	case 'b':
+		return t.sizes(1, 1)
+	case 'm':
+		return t.sizes(0, max(first.elements(), 1))
+	case 's':
+		return t.dtype == int32Type
+	case 'i':
+		return t.dtype == int32Type || t.dtype == int64Type
+	case 'l':
+		return t.dtype == boolType
+	case 'r':
+		return t.dtype == resourceType
+	}
+	return true
+}
+
+// options checks that they are the operator's kind, or left out where it can
+// do without, and that the subgraphs named there exist.
+func (s *scope) options(op table, k operator) error {
+	o, kind := op.table("builtin_options")
+	if second, kind2 := op.table("builtin_options_2"); kind2 != 0 {
+		o, kind = second, kind2
+	}
+	switch {
+	case kind != 0 && o.l != k.options:
+		return fmt.Errorf(": its options are %s", o.l.name)
+	case kind == 0 && k.options == nil:
+		return nil
+	case kind == 0:
+		o = table{l: k.options}
+	}
+	for i, c := range o.l.columns {
+		at := o.slot(i)
+		if at == 0 && !c.vector && c.kind == 'i' && c.within(c.value) != nil {
+			return fmt.Errorf(": its options lack %s", c.name)
+		}
+		if !c.graph {
+			continue
+		}
+		v := vector{&s.flat, c, at, 1}
+		if c.vector {
+			v = o.vector(c.name)
+		}
+		for i := range v.n {
+			g := c.value
+			if at != 0 {
+				g = v.int(i)
+			}
+			if g < 0 || g >= s.graphs.n {
+				return fmt.Errorf(": %s is %d of %d", c.name, g, s.graphs.n)
+			}
+			s.calls[s.index] = append(s.calls[s.index], g)
+		}
+	}
+	return nil
+}
+
+// customs are the custom operators that SDKs bring along.
+var customs = map[string]operator{
+	"TFLite_Detection_PostProcess": {name: "TFLite_Detection_PostProcess", inputs: "xxx", outputs: "xxxx"},
+	"AudioSpectrogram":             {name: "AudioSpectrogram", inputs: "x", outputs: "x"},
+	"Mfcc":                         {name: "Mfcc", inputs: "xx", outputs: "x"},
+	"NumericVerify":                {name: "NumericVerify", inputs: "xx", outputs: "X"},
+}

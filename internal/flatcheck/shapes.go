@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package flatcheck
+
+import (
+	"fmt"
+	"slices"
+)
+
+// shapes checks those that the file gives where kernels or XNNPACK compute
+// with them before they ask. What only running tells is not known here.
+func (s *scope) shapes(op table, k operator, inputs, outputs vector) error {
+	var all []*tensor // inputs, then the output
+	for i := range inputs.n {
+		if inputs.int(i) >= 0 {
+			all = append(all, &s.tensors[inputs.int(i)])
+		}
+	}
+	if len(all) == 0 || outputs.n == 0 {
+		return nil
+	}
+	out := &s.tensors[outputs.int(0)]
+	in := all[0]
+	all = append(all, out)
+	dynamic := slices.ContainsFunc(all, (*tensor).dynamic)
+	fits := true
+	switch k.name {
+	case "CONV_2D", "DEPTHWISE_CONV_2D":
+		filter := all[1]
+		if fits = in.shape.n == 4 && filter.shape.n == 4 && out.shape.n == 4; !fits {
+			break
+		}
+		switch i, f, o := in.dim(3), filter.dim(3), out.dim(3); {
+		case min(i, f, o) < 0:
+		case k.name == "CONV_2D":
+			fits = f > 0 && i >= f && i%f == 0 && o%(i/f) == 0 && o == filter.dim(0)
+		default:
+			fits = i > 0 && o%i == 0 && o == f
+		}
+	case "UNIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN", "BIDIRECTIONAL_SEQUENCE_RNN":
+		fits = in.shape.n == 3
+	case "CONCATENATION":
+		fits = joined(all[:len(all)-1], out, op.options().int("axis"))
+	case "PAD", "PADV2", "MIRROR_PAD":
+		fits = padded(all)
+	case "RESHAPE", "SQUEEZE", "EXPAND_DIMS":
+		fits = dynamic || in.elements() == out.elements()
+	case "STRIDED_SLICE":
+		fits = dynamic || strided(op.options(), all)
+	default:
+		fits = !k.elementwise || broadcast(all[:len(all)-1], out)
+	}
+	if !fits {
+		return fmt.Errorf(": the shapes of its tensors do not fit")
+	}
+	return nil
+}
+
+// options of an operator.
+func (t table) options() table { o, _ := t.table("builtin_options"); return o }
+
+// dim is dimension d, or -1 where only running tells it.
+func (t *tensor) dim(d int64) int64 {
+	if sig := t.vector("shape_signature"); sig.n != 0 {
+		return sig.int(d)
+	}
+	return t.shape.int(d)
+}
+
+// dynamic reports whether only running tells a dimension.
+func (t *tensor) dynamic() bool {
+	for d := range t.shape.n {
+		if t.dim(d) < 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// joined reports whether out has the shape of all in together along axis.
+func joined(in []*tensor, out *tensor, axis int64) bool {
+	if axis < 0 {
+		axis += out.shape.n
+	}
+	if axis < 0 || axis >= out.shape.n {
+		return false
+	}
+	rest := out.dim(axis)
+	for _, t := range in {
+		if t.shape.n != out.shape.n {
+			return false
+		}
+		for d := range out.shape.n {
+			switch n := t.dim(d); {
+			case d != axis:
+				if n != out.dim(d) && min(n, out.dim(d)) >= 0 {
+					return false
+				}
+			case n < 0 || rest < 0:
+				return true // the rest cannot be told
+			default:
+				if rest -= n; rest < 0 {
+					return false
+				}
+			}
+		}
+	}
+	return rest <= 0
+}
+
+// broadcast reports whether out has the shape that all in make together.
+func broadcast(in []*tensor, out *tensor) bool {
+	for d := int64(1); d <= out.shape.n; d++ { // from the last
+		want := int64(1)
+		for _, t := range in {
+			if d > t.shape.n {
+				continue
+			}
+			n := t.dim(t.shape.n - d)
+			if n >= 0 && n != 1 && want > 1 && n != want {
+				return false
+			}
+			if n < 0 || n != 1 && want >= 0 {
+				want = n
+			}
+		}
+		if n := out.dim(out.shape.n - d); n != want && min(n, want) >= 0 {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(in, func(t *tensor) bool { return t.shape.n > out.shape.n })
+}
+
+// padded reports whether the output has the room that the paddings, a pair a
+// dimension, make.
+func padded(all []*tensor) bool {
+	in, out := all[0], all[len(all)-1]
+	pads, _ := all[1].ints()
+	if pads == nil {
+		return true
+	}
+	if int64(len(pads)) != 2*in.shape.n || in.shape.n != out.shape.n {
+		return false
+	}
+	for d := range in.shape.n {
+		if n, o := in.dim(d), out.dim(d); min(n, o) >= 0 && n+pads[2*d]+pads[2*d+1] != o {
+			return false
+		}
+	}
+	return true
+}
+
+// strided reports whether what STRIDED_SLICE cuts out has the output's shape.
+func strided(o table, all []*tensor) bool {
+	in, out := all[0], all[4]
+	begin, _ := all[1].ints()
+	end, _ := all[2].ints()
+	step, _ := all[3].ints()
+	n := all[1].shape.n
+	if n != 1 || all[2].shape.n != 1 || all[3].shape.n != 1 {
+		return false
+	}
+	n = all[1].shape.int(0)
+	if n != all[2].shape.int(0) || n != all[3].shape.int(0) || n > maxRank {
+		return false
+	}
+	if begin == nil || end == nil || step == nil || o.int("new_axis_mask")|o.int("ellipsis_mask") != 0 {
+		return true // too rich for here
+	}
+	if n > in.shape.n {
+		return false
+	}
+	var shape []int64
+	for d := range in.shape.n {
+		size := in.shape.int(d)
+		if d >= n {
+			shape = append(shape, size)
+			continue
+		}
+		b, e, s, bit := begin[d], end[d], step[d], int64(1)<<d
+		if s == 0 {
+			return false
+		}
+		if o.int("offset") != 0 {
+			e += b
+		}
+		low, high := int64(0), size
+		first, last := low, high
+		if s < 0 {
+			low, high = -1, size-1
+			first, last = high, low
+		}
+		clamp := func(i, all int64, mask string) int64 {
+			if o.int(mask)&bit != 0 {
+				return all
+			}
+			if i < 0 {
+				i += size
+			}
+			return max(low, min(i, high))
+		}
+		b = clamp(b, first, "begin_mask")
+		if o.int("shrink_axis_mask")&bit != 0 {
+			if b < 0 || b >= size {
+				return false
+			}
+			continue
+		}
+		e = clamp(e, last, "end_mask")
+		if s > 0 {
+			shape = append(shape, max(0, (e-b+s-1)/s))
+		} else {
+			shape = append(shape, max(0, (e-b+s+1)/s))
+		}
+	}
+	if int64(len(shape)) != out.shape.n {
+		return false
+	}
+	for d, n := range shape {
+		if out.shape.int(int64(d)) != n {
+			return false
+		}
+	}
+	return true
+}

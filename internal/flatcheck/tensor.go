@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package flatcheck
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+)
+
+// elementBits is the size of an element by TensorType; 0: it has no fixed one.
+var elementBits = [...]int64{32, 16, 32, 8, 64, 0, 8, 16, 64, 8, 64, 128, 64, 0, 0, 32, 16, 4, 16, 2, 4, 8, 8}
+
+const int32Type, uint8Type, int64Type, stringType, boolType, int16Type, int8Type, resourceType = 2, 3, 4, 5, 6, 7, 9, 13
+
+// tensor is one of a subgraph.
+type tensor struct {
+	table
+	dtype    int64
+	shape    vector
+	data     []byte // of a constant
+	constant bool
+	ready    bool // has content by the time of the operator at hand
+}
+
+func (t *tensor) init(c *checker, tab table) error {
+	*t = tensor{table: tab, dtype: tab.int("type"), shape: tab.vector("shape")}
+	sig := t.vector("shape_signature")
+	if t.shape.n > maxRank || sig.n != 0 && sig.n != t.shape.n {
+		return fmt.Errorf(" has %d dimensions and %d in its signature", t.shape.n, sig.n)
+	}
+	n, positive := int64(1), int64(1) // a dimension of 0 does not make room for others
+	for i := range t.shape.n {
+		d := t.shape.int(i)
+		if sig.n != 0 && sig.int(i) != -1 && sig.int(i) != d {
+			return fmt.Errorf(" has %d for dimension %d, and %d in its signature", d, i, sig.int(i))
+		}
+		n *= d
+		if positive *= max(d, 1); positive > math.MaxInt32 || positive*elementBits[t.dtype]/8 > maxBytes {
+			return fmt.Errorf(" has more than %d bytes, or too many elements", maxBytes)
+		}
+	}
+	if b := t.int("buffer"); b != 0 {
+		if b >= c.buffers.n {
+			return fmt.Errorf(" has buffer %d of %d", b, c.buffers.n)
+		}
+		buffer := c.buffers.table(b)
+		if t.data = buffer.vector("data").bytes(); t.data == nil && buffer.int("offset") > 1 {
+			t.data = c.data[buffer.int("offset"):][:buffer.int("size")]
+		}
+	}
+	t.constant = len(t.data) > 0
+	t.ready = t.constant || n == 0 || t.int("is_variable") != 0 || t.int("external_buffer") != 0
+	if err := t.quantization(c); err != nil {
+		return fmt.Errorf(", quantization: %w", err)
+	}
+	if !t.constant {
+		return nil
+	}
+	if t.dtype == stringType {
+		return t.strings(c)
+	}
+	if s, kind := t.table.table("sparsity"); kind != 0 {
+		var err error
+		if n, err = t.sparsity(c, s); err != nil {
+			return fmt.Errorf(", sparsity: %w", err)
+		}
+	}
+	if bits := elementBits[t.dtype]; bits != 0 && (n*bits+7)/8 != int64(len(t.data)) {
+		return fmt.Errorf(" needs %d bytes, has %d", (n*bits+7)/8, len(t.data))
+	}
+	return nil
+}
+
+func (t *tensor) quantization(c *checker) error {
+	q, _ := t.table.table("quantization")
+	scale, axis := q.vector("scale"), q.int("quantized_dimension")
+	if scale.n == 0 {
+		return nil
+	}
+	zero := q.vector("zero_point")
+	if zero.n != scale.n {
+		return fmt.Errorf("%d scales, %d zero points", scale.n, zero.n)
+	}
+	low, high := int64(math.MinInt32), int64(math.MaxInt32)
+	switch bits := elementBits[t.dtype]; t.dtype {
+	case uint8Type:
+		low, high = 0, 255
+	case int8Type, int16Type:
+		low, high = -1<<(bits-1), 1<<(bits-1)-1
+	}
+	if axis < 0 || scale.n > 1 && (axis >= t.shape.n || t.shape.int(axis) != scale.n) {
+		return fmt.Errorf("%d scales for dimension %d", scale.n, axis)
+	}
+	for i := range scale.n {
+		if s := math.Float32frombits(uint32(scale.int(i))); !(s > 0 && s <= math.MaxFloat32) && (s != 0 || scale.n == 1) {
+			return fmt.Errorf("scale %d is %v", i, s)
+		}
+		if z := zero.int(i); z < low || z > high {
+			return fmt.Errorf("zero point %d is %d", i, z)
+		}
+	}
+	return c.spend(scale.n)
+}
+
+// strings checks a constant's: their number, where each begins, and the end.
+func (t *tensor) strings(c *checker) error {
+	size := int64(len(t.data))
+	at := func(i int64) int64 { return int64(binary.LittleEndian.Uint32(t.data[4*i:])) }
+	if size < 8 || at(0) > size/4-2 || at(1) != 4*(at(0)+2) || at(at(0)+1) != size {
+		return fmt.Errorf(" has strings that are not in its buffer")
+	}
+	for i := range at(0) {
+		if at(i+1) > at(i+2) {
+			return fmt.Errorf(", string %d is not in its buffer", i)
+		}
+	}
+	return c.spend(at(0))
+}
+
+// sparsity checks that what is stored of a constant unfolds into its shape,
+// and counts it. The dimensions are the tensor's, then the blocks'.
+func (t *tensor) sparsity(c *checker, s table) (int64, error) {
+	order, blocks, dims := s.vector("traversal_order"), s.vector("block_map"), s.vector("dim_metadata")
+	rank := t.shape.n
+	if order.n != rank+blocks.n || dims.n != order.n || order.n > 2*maxRank {
+		return 0, fmt.Errorf("%d dimensions in order, %d described, %d blocks", order.n, dims.n, blocks.n)
+	}
+	sizes, seen := make([]int64, order.n), make([]bool, order.n)
+	for i := range rank {
+		sizes[i] = t.shape.int(i)
+	}
+	for i := range order.n {
+		d := order.int(i)
+		if d < 0 || d >= order.n || seen[d] || (d < rank) != (i < rank) {
+			return 0, fmt.Errorf("dimension %d is %d", i, d)
+		}
+		seen[d] = true
+		if i >= rank { // dimension d is within blocks
+			b, size := blocks.int(d-rank), dims.table(i).int("dense_size")
+			if b < 0 || b >= rank || size < 1 || sizes[b]%size != 0 {
+				return 0, fmt.Errorf("block of %d in dimension %d", size, b)
+			}
+			sizes[d], sizes[b] = size, sizes[b]/size
+		}
+	}
+	n := int64(1)
+	for i := range order.n {
+		d, size := dims.table(i), sizes[order.int(i)]
+		if d.int("format") == 0 {
+			if n *= size; d.int("dense_size") != size || n > math.MaxInt32 {
+				return 0, fmt.Errorf("dimension %d has %d elements, not %d", i, d.int("dense_size"), size)
+			}
+			continue
+		}
+		segments, _ := d.table("array_segments")
+		indices, _ := d.table("array_indices")
+		starts, at := segments.vector("values"), indices.vector("values")
+		if starts.n != n+1 || starts.int(0) != 0 || starts.int(n) != at.n {
+			return 0, fmt.Errorf("dimension %d has %d segments of %d indices", i, starts.n-1, at.n)
+		}
+		if err := c.spend(n + at.n); err != nil {
+			return 0, err
+		}
+		for j := range n {
+			last := int64(-1)
+			if starts.int(j) > starts.int(j+1) || starts.int(j+1) > at.n {
+				return 0, fmt.Errorf("dimension %d, segment %d begins at %d", i, j, starts.int(j+1))
+			}
+			for k := starts.int(j); k < starts.int(j+1); k++ {
+				if at.int(k) <= last || at.int(k) >= size {
+					return 0, fmt.Errorf("dimension %d, index %d is %d of %d", i, k, at.int(k), size)
+				}
+				last = at.int(k)
+			}
+		}
+		n = at.n
+	}
+	return n, nil
+}
+
+// elements counts them; tensors past init have a number that fits.
+func (t *tensor) elements() int64 {
+	n := int64(1)
+	for i := range t.shape.n {
+		n *= t.shape.int(i)
+	}
+	return n
+}
+
+// ints are a constant's, which is of int32 or int64 and has few of them, and
+// whether that is so. Of what is no constant there are none.
+func (t *tensor) ints() ([]int64, bool) {
+	var all []int64
+	size := int(elementBits[t.dtype] / 8)
+	if t.dtype != int32Type && t.dtype != int64Type || len(t.data) > 2*maxRank*size {
+		return nil, false
+	}
+	for i := 0; i < len(t.data); i += size {
+		n := int64(int32(binary.LittleEndian.Uint32(t.data[i:])))
+		if size == 8 {
+			n = int64(binary.LittleEndian.Uint64(t.data[i:]))
+		}
+		all = append(all, n)
+	}
+	return all, true
+}
+
+// permutes reports whether t, where it is constant, has each of n dimensions once.
+func (t *tensor) permutes(n int64) bool {
+	all, ok := t.ints()
+	var seen uint64
+	for _, d := range all {
+		if d < 0 {
+			d += n
+		}
+		if d < 0 || d >= n {
+			return false
+		}
+		seen |= 1 << d
+	}
+	return ok && (!t.constant || int64(len(all)) == n && seen == 1<<n-1)
+}
+
+// sizes reports whether t, where it is constant, has numbers from low on, and
+// n times their product can be had.
+func (t *tensor) sizes(low, n int64) bool {
+	all, ok := t.ints()
+	for _, d := range all {
+		if n *= max(d, 1); d < low || d > math.MaxInt32 || n > math.MaxInt32 {
+			return false
+		}
+	}
+	return ok
+}
