@@ -5,6 +5,7 @@
 package dylib_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -167,6 +168,18 @@ func TestSearch(t *testing.T) {
 		lib, err := open(t, dir)
 		require.NoError(t, err)
 		require.Equal(t, filepath.Join(dir, "libc-of-the-test.so.2"), lib.Path)
+	})
+	t.Run("SDK folder", func(t *testing.T) {
+		root := t.TempDir()
+		sdk := filepath.Join(root, "libc", "1.0", runtime.GOOS+"-"+runtime.GOARCH)
+		require.NoError(t, os.MkdirAll(filepath.Join(sdk, "lib"), 0o777))
+		require.NoError(t, os.Symlink(file, filepath.Join(sdk, "lib", "libc.so.6")))
+		about := fmt.Sprintf(`{"engine": "libc", "version": "1.0", "os": %q, "arch": %q, "library": "lib/libc.so.6"}`, runtime.GOOS, runtime.GOARCH)
+		require.NoError(t, os.WriteFile(filepath.Join(sdk, "sdk.json"), []byte(about), 0o666))
+		t.Setenv("ANYINFER_SDK_DIR", root)
+		lib, err := dylib.Open(libc, table, "")
+		require.NoError(t, err)
+		require.Equal(t, filepath.Join(sdk, "lib", "libc.so.6"), lib.Path, "not what the system's loader knows as well")
 	})
 	t.Run("every place", func(t *testing.T) {
 		spec := libc

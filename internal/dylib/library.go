@@ -59,8 +59,9 @@ func Open(spec Spec, table []Decl, explicit string) (*Library, error) {
 		fix = "correct " + spec.Env() + ", or unset it"
 	default:
 		f.tried("$"+spec.Env(), "not set")
-		f.sdkFolder()
-		f.systemLoader()
+		if f.sdkFolder(); f.handle == 0 {
+			f.systemLoader()
+		}
 	}
 	if f.handle == 0 {
 		return nil, &common.Error{
