@@ -14,7 +14,7 @@ TARGETS := linux/amd64 linux/arm64 linux/arm linux/386 linux/riscv64 darwin/amd6
 demo: ## install what is missing, run two small models with every engine
 	$(GO) run ./cmd/anyinfer demo --out demo-out
 
-test: build test-cgo test-nocgo ## all tests on the real SDKs, with and without cgo
+test: test-cgo test-nocgo ## all tests on the real SDKs, with and without cgo
 
 test-cgo: sdk reference
 	PYTHONPATH="$(REFERENCE)" ANYINFER_TEST_PYTHON=$(PYTHON) CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
@@ -29,7 +29,7 @@ build: ## everything compiles without an SDK, the library packages for every tar
 		CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build $(LIBRARY) || exit; done
 	GOOS=js GOARCH=wasm $(GO) build ./common
 
-lint: ## gofmt, vet, staticcheck
+lint: build ## gofmt, vet, staticcheck, and that all compiles
 	@files=$$(gofmt -l .); [ -z "$$files" ] || { echo "not gofmt-ed: $$files"; exit 1; }
 	CGO_ENABLED=0 $(GO) vet ./... ./testdata
 	CGO_ENABLED=1 $(GO) vet ./... ./testdata
