@@ -273,6 +273,24 @@ func TestShapes(t *testing.T) {
 	require.False(t, shaped([]int32{1 << 20, 1 << 20}, 2).sizes(0, 1))
 }
 
+func TestGates(t *testing.T) {
+	lstm := func(left ...int) vector {
+		f := &flat{data: make([]byte, 24*4)}
+		v := vector{f, kinds["i32"], 0, 24}
+		for _, i := range left {
+			v.set(int64(i), -1)
+		}
+		return v
+	}
+	require.True(t, gates(lstm()))
+	require.True(t, gates(lstm(9, 10, 11, 16, 17, 20, 21, 22, 23)))
+	require.True(t, gates(lstm(1, 5, 9, 12, 20)))
+	require.False(t, gates(lstm(12)))
+	require.False(t, gates(lstm(10)))
+	require.False(t, gates(lstm(16)))
+	require.False(t, gates(lstm(22)))
+}
+
 // What the check reads is bounded by the file, not by what the file says.
 func TestShared(t *testing.T) {
 	m := load(t, "digits")

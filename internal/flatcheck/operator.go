@@ -74,10 +74,22 @@ func (s *scope) operatorOf(op table, k operator) error {
 	if !inside(op.int("large_custom_options_offset"), op.int("large_custom_options_size"), s.size()) {
 		return fmt.Errorf(": its options are not in the file")
 	}
+	if strings.HasSuffix(k.name, "LSTM") && inputs.n >= 20 && inputs.n <= 24 && !gates(inputs) {
+		return fmt.Errorf(": some inputs of a gate are left out")
+	}
 	if err := s.shapes(op, k, inputs, outputs); err != nil {
 		return err
 	}
 	return s.options(op, k)
+}
+
+// gates reports whether an LSTM that runs in one direction has all or none of
+// what belongs together: the input gate, peepholes, layer normalization.
+func gates(v vector) bool {
+	has := func(i int64) bool { return i < v.n && v.int(i) >= 0 }
+	gate, peephole, norm := has(1), has(10), has(21)
+	return has(5) == gate && has(12) == gate && has(9) == (gate && peephole) && has(11) == peephole &&
+		has(20) == (gate && norm) && has(22) == norm && has(23) == norm && (has(16) || !has(17))
 }
 
 // match checks the tensors that v names against an operator's pattern.
