@@ -18,10 +18,11 @@ type interpreter struct {
 	report   *report
 }
 
-// newInterpreter makes an interpreter, on XNNPACK where that can be had.
-func (m *model) newInterpreter() (*interpreter, error) {
+// newInterpreter makes an interpreter, on XNNPACK where that is wanted and can
+// be had.
+func (m *model) newInterpreter(xnnpack bool) (*interpreter, error) {
 	ip := &interpreter{model: m, report: newReport()}
-	if !m.native.NoXNNPACK && m.Has(xnnpackCreate) {
+	if xnnpack && m.Has(xnnpackCreate) {
 		ip.delegate = m.newXNNPACK(threads(m.options))
 	}
 	ip.create()
@@ -99,7 +100,19 @@ func (ip *interpreter) resize(input int, shape common.Shape) error {
 
 // allocate plans memory and prepares operators; an error is of that kind.
 func (ip *interpreter) allocate(kind error) error {
-	return status(ip.Call(interpreterAllocate, dylib.Int(ip.handle)), ip.report, kind, "TfLiteInterpreterAllocateTensors")
+	if err := status(ip.Call(interpreterAllocate, dylib.Int(ip.handle)), ip.report, kind, "TfLiteInterpreterAllocateTensors"); err != nil {
+		return err
+	}
+	for i := range ip.count(interpreterOutputCount) { // operators that are left with nothing to compute crash
+		if t := ip.output(i); !ip.dynamic(t) && ip.shape(t).Elems() < 1 {
+			return &common.Error{Err: kind, Text: fmt.Sprintf("output %d would have the shape %v", i, ip.shape(t))}
+		}
+	}
+	return nil
+}
+
+func (ip *interpreter) count(what int) int {
+	return max(int(int32(ip.Call(what, dylib.Int(ip.handle)))), 0)
 }
 
 // signature describes the inputs and outputs before anything was resized.
@@ -112,8 +125,8 @@ func (ip *interpreter) signature() (s common.Signature, err error) {
 }
 
 func (ip *interpreter) infos(count, tensor int) ([]common.TensorInfo, error) {
-	n := int(int32(ip.Call(count, dylib.Int(ip.handle))))
-	infos := make([]common.TensorInfo, max(n, 0))
+	n := ip.count(count)
+	infos := make([]common.TensorInfo, n)
 	for i := range infos {
 		t := ip.Call(tensor, dylib.Int(ip.handle), dylib.Int(i))
 		if t == 0 {

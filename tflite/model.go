@@ -40,14 +40,15 @@ func (d *driver) load(src common.Source, o common.Options, n Options) (_ *model,
 	if err := m.read(src); err != nil {
 		return nil, err
 	}
-	if m.spare, err = m.newInterpreter(); err != nil {
+	if m.spare, err = m.newInterpreter(!n.NoXNNPACK); err != nil {
 		return nil, err
 	}
-	if err := m.spare.allocate(common.ErrModel); err != nil {
-		return nil, err
-	}
+	unfit := m.spare.allocate(common.ErrModel)
 	if m.sig, err = m.spare.signature(); err != nil {
 		return nil, err
+	}
+	if unfit != nil && o.Shapes == nil && !m.dynamicInputs() { // else the shapes to come may fit
+		return nil, unfit
 	}
 	if o.Shapes != nil {
 		if err := m.reshape(); err != nil {
@@ -123,13 +124,12 @@ func (m *model) reshape() error {
 	if err := m.spare.allocate(common.ErrShape); err != nil {
 		return err
 	}
-	fixed := !common.Signature{Inputs: m.sig.Inputs}.Dynamic()
 	for i := range m.sig.Outputs {
 		out := &m.sig.Outputs[i].Shape
 		switch t := m.spare.output(i); {
 		case m.dynamic(t):
 			*out = nil
-		case fixed:
+		case !m.dynamicInputs():
 			*out = m.shape(t)
 		case freed: // which dimensions follow the input, the model does not tell
 			*out = slices.Repeat(common.Shape{-1}, len(m.shape(t)))
@@ -149,6 +149,8 @@ func resizable(s common.Shape, r common.ShapeRange) bool {
 	return last < 0 || s[last] < 0 || r.Min[last] == s[last] && r.Max[last] == s[last]
 }
 
+func (m *model) dynamicInputs() bool { return common.Signature{Inputs: m.sig.Inputs}.Dynamic() }
+
 func (m *model) Info() common.ModelInfo         { return m.info }
 func (m *model) Signatures() []common.Signature { return []common.Signature{m.sig} }
 
@@ -159,7 +161,7 @@ func (m *model) NewSession(int) (common.DriverSession, error) {
 	m.mu.Unlock()
 	if ip == nil {
 		var err error
-		if ip, err = m.newInterpreter(); err != nil {
+		if ip, err = m.newInterpreter(!m.native.NoXNNPACK); err != nil {
 			return nil, err
 		}
 	}

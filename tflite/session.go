@@ -18,6 +18,7 @@ import (
 // be resized beyond it, and there is no way to take the memory back.
 type session struct {
 	*interpreter
+	plain   *interpreter // without XNNPACK, to prove shapes; or nil
 	invoke  dylib.Prepared
 	fixed   bool           // every shape is
 	shapes  []common.Shape // of the inputs, as the interpreter has them
@@ -49,6 +50,9 @@ func newSession(m *model, ip *interpreter) *session {
 
 func (s *session) Bind(in, out []*common.Tensor) (err error) {
 	s.outputs = out
+	if err := s.prove(in); err != nil {
+		return err
+	}
 	for i, t := range in {
 		s.in[i] = binding{tensor: t}
 		if shape := t.Shape(); !t.Is(t.DType(), s.shapes[i]) {
@@ -77,6 +81,30 @@ func (s *session) Bind(in, out []*common.Tensor) (err error) {
 		}
 	}
 	return s.locate()
+}
+
+// prove returns an error where the model cannot have inputs of these new
+// shapes. XNNPACK takes any and crashes in Run, as where a convolution is left
+// without output; TFLite's own operators tell.
+func (s *session) prove(in []*common.Tensor) (err error) {
+	same := true
+	for i, t := range in {
+		same = same && t.Is(t.DType(), s.shapes[i])
+	}
+	if same || s.delegate == 0 {
+		return nil
+	}
+	if s.plain == nil {
+		if s.plain, err = s.newInterpreter(false); err != nil {
+			return err
+		}
+	}
+	for i, t := range in {
+		if err := s.plain.resize(i, t.Shape()); err != nil {
+			return err
+		}
+	}
+	return s.plain.allocate(common.ErrShape)
 }
 
 // lend has the interpreter work in Go memory. It keeps its own where it must,
@@ -204,6 +232,9 @@ func (s *session) Cancel() { s.Call(interpreterCancel, dylib.Int(s.handle)) }
 
 func (s *session) Close() error {
 	s.interpreter.close()
+	if s.plain != nil {
+		s.plain.close()
+	}
 	for _, p := range s.pins {
 		p.Unpin()
 	}
