@@ -103,8 +103,16 @@ func aligned(b []byte) ([]byte, error) {
 	return t.Bytes(), nil
 }
 
-// reshape works Options.Shapes into the first interpreter and the signature.
-func (m *model) reshape() error {
+// reshape works Options.Shapes into the signature, on an interpreter without
+// XNNPACK, for the reason that session.prove has.
+func (m *model) reshape() (err error) {
+	ip := m.spare
+	if ip.delegate != 0 {
+		if ip, err = m.newInterpreter(false); err != nil {
+			return err
+		}
+		defer ip.close()
+	}
 	freed := false // an input that may have been fixed is dynamic
 	for name, r := range m.options.Shapes {
 		i := slices.IndexFunc(m.sig.Inputs, func(i common.TensorInfo) bool { return i.Name == name })
@@ -115,18 +123,18 @@ func (m *model) reshape() error {
 		if !resizable(info.Shape, r) {
 			return &common.Error{Err: common.ErrShape, Text: fmt.Sprintf("Shapes has %v for input %q, whose shape is %v; the rank and a fixed last dimension stay", r, name, info.Shape)}
 		}
-		if err := m.spare.resize(i, r.Opt); err != nil {
+		if err := ip.resize(i, r.Opt); err != nil {
 			return err
 		}
 		info.Shape = r.Shape()
 		freed = freed || info.Shape.Dynamic()
 	}
-	if err := m.spare.allocate(common.ErrShape); err != nil {
+	if err := ip.allocate(common.ErrShape); err != nil {
 		return err
 	}
 	for i := range m.sig.Outputs {
 		out := &m.sig.Outputs[i].Shape
-		switch t := m.spare.output(i); {
+		switch t := ip.output(i); {
 		case m.dynamic(t):
 			*out = nil
 		case !m.dynamicInputs():

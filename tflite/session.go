@@ -104,7 +104,12 @@ func (s *session) prove(in []*common.Tensor) (err error) {
 			return err
 		}
 	}
-	return s.plain.allocate(common.ErrShape)
+	err = s.plain.allocate(common.ErrShape)
+	if s.fixed { // they do not change again
+		s.plain.close()
+		s.plain = nil
+	}
+	return err
 }
 
 // lend has the interpreter work in Go memory. It keeps its own where it must,

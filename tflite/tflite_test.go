@@ -104,3 +104,24 @@ func TestReportedText(t *testing.T) {
 	require.ErrorIs(t, err, common.ErrShape)
 	require.ErrorContains(t, err, "[4,3] and [2,3]")
 }
+
+// TestShapeTooSmall: a convolution that is left without output is an error,
+// at Load and in Run; XNNPACK alone would crash in Run.
+func TestShapeTooSmall(t *testing.T) {
+	e := open(t)
+	for _, native := range []tflite.Options{{}, {NoXNNPACK: true}} {
+		small := common.Shape{1, 2, 2, 1}
+		_, err := e.Load(context.Background(), common.File("../testdata/digits.tflite"), &common.Options{
+			Native: native, Shapes: map[string]common.ShapeRange{"image": common.Fixed(small...)},
+		})
+		require.ErrorIs(t, err, common.ErrShape)
+		m := load(t, e, "digits", &common.Options{Native: native, Shapes: map[string]common.ShapeRange{
+			"image": {Min: small, Opt: common.Shape{1, 8, 8, 1}, Max: common.Shape{1, 8, 8, 1}},
+		}})
+		image, err := common.NewTensor(common.Float32, small...)
+		require.NoError(t, err)
+		_, err = m.Run(context.Background(), common.Tensors{"image": image})
+		require.ErrorIs(t, err, common.ErrShape)
+		require.Len(t, run(t, m), 10, "the next Run is right")
+	}
+}
