@@ -106,7 +106,7 @@ func TestReportedText(t *testing.T) {
 }
 
 // TestShapeTooSmall: a convolution that is left without output is an error,
-// at Load and in Run; XNNPACK alone would crash in Run.
+// at Load and in Run, on XNNPACK and without.
 func TestShapeTooSmall(t *testing.T) {
 	e := open(t)
 	for _, native := range []tflite.Options{{}, {NoXNNPACK: true}} {
