@@ -8,19 +8,24 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 ENGINES := openvino tflite
 LIBRARY := ./common/... ./internal/dylib ./internal/flatcheck $(ENGINES:%=./%)
 TARGETS := linux/amd64 linux/arm64 linux/arm linux/386 linux/riscv64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 android/arm64
+OLDEST := openvino --version 2024.6.0
 
-.PHONY: demo test test-cgo test-nocgo build lint bench sdk reference testdata
+.PHONY: demo test test-cgo test-nocgo test-oldest build lint bench sdk reference testdata
 
 demo: ## install what is missing, run two small models with every engine
 	$(GO) run ./cmd/anyinfer demo --out demo-out
 
-test: test-cgo test-nocgo ## all tests on the real SDKs, with and without cgo
+test: test-cgo test-nocgo test-oldest ## all tests on the real SDKs, with and without cgo
 
 test-cgo: sdk reference
 	PYTHONPATH="$(REFERENCE)" ANYINFER_TEST_PYTHON=$(PYTHON) CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
 
 test-nocgo: sdk reference
 	PYTHONPATH="$(REFERENCE)" ANYINFER_TEST_PYTHON=$(PYTHON) CGO_ENABLED=0 $(GO) test -gcflags=all=-d=checkptr -timeout 20m ./...
+
+test-oldest: ## the OpenVINO driver on the oldest release that it supports
+	$(GO) run ./cmd/anyinfer sdk install $(OLDEST)
+	env=$$($(GO) run ./cmd/anyinfer sdk env $(OLDEST)) && eval "$$env" && CGO_ENABLED=0 $(GO) test -timeout 20m ./openvino
 
 build: ## everything compiles without an SDK, the library packages for every target
 	CGO_ENABLED=0 $(GO) build ./...
