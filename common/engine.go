@@ -29,10 +29,20 @@ func newEngine(name string, d Driver) *Engine {
 }
 
 // Info says what the engine really is.
-func (e *Engine) Info() EngineInfo { return e.info.clone() }
+func (e *Engine) Info() EngineInfo {
+	if e.nothing() {
+		return EngineInfo{}
+	}
+	return e.info.clone()
+}
+
+func (e *Engine) nothing() bool { return e == nil || e.engine == nil }
 
 // Property reads a setting of the engine by the engine's own name for it.
 func (e *Engine) Property(key string) (string, error) {
+	if e.nothing() {
+		return "", errNothing("property")
+	}
 	if err := e.enter(); err != nil {
 		return "", wrap(err, e.name, "property", "")
 	}
@@ -52,6 +62,9 @@ func property(of any, engine, key string) (string, error) {
 
 // Close closes the engine and every model loaded with it.
 func (e *Engine) Close() error {
+	if e.nothing() {
+		return nil
+	}
 	defer runtime.KeepAlive(e)
 	return wrap(e.close(), e.name, "close", "")
 }
@@ -59,6 +72,9 @@ func (e *Engine) Close() error {
 // Load loads a model. The error Is ErrModel, ErrDevice, ErrOption, ErrInput
 // for Options.Shapes that do not fit, or the context's.
 func (e *Engine) Load(ctx context.Context, src Source, o *Options) (*Model, error) {
+	if e.nothing() {
+		return nil, errNothing("load")
+	}
 	if err := src.check(); err != nil {
 		return nil, wrap(err, e.name, "load", "")
 	}

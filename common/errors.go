@@ -3,8 +3,10 @@
 package common
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -51,7 +53,9 @@ func (e *Error) Error() string {
 			b.WriteString(s + ": ")
 		}
 	}
-	b.WriteString(e.Err.Error())
+	if e.Err != nil {
+		b.WriteString(e.Err.Error())
+	}
 	if e.Text != "" {
 		b.WriteString(": " + strings.TrimSpace(e.Text))
 	}
@@ -76,10 +80,7 @@ func (e *Error) Error() string {
 
 // Unwrap makes errors.Is and errors.As see Err and Cause.
 func (e *Error) Unwrap() []error {
-	if e.Cause == nil {
-		return []error{e.Err}
-	}
-	return []error{e.Err, e.Cause}
+	return slices.DeleteFunc([]error{e.Err, e.Cause}, func(err error) bool { return err == nil })
 }
 
 // inputError is an *Error for input that never reached an engine.
@@ -90,6 +91,20 @@ func inputError(kind error, format string, args ...any) error {
 // optionError is an *Error for Options that no engine could honour.
 func optionError(format string, args ...any) error {
 	return &Error{Op: "load", Err: ErrOption, Text: fmt.Sprintf(format, args...)}
+}
+
+// join is both errors as one, of the first one's kind.
+func join(a, b error) error {
+	if a == nil || b == nil {
+		return cmp.Or(a, b)
+	}
+	c, ok := a.(*Error)
+	if !ok {
+		return errors.Join(a, b)
+	}
+	both := *c
+	both.Cause = errors.Join(c.Cause, b)
+	return &both
 }
 
 // wrap fills in the engine and the operation where err does not say them.

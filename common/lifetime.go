@@ -3,7 +3,6 @@
 package common
 
 import (
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,6 +28,12 @@ type lifetime struct {
 	mu       sync.Mutex
 	children map[*lifetime]struct{}
 	freed    bool // or about to be: no interrupt any more
+}
+
+// errNothing is for the nil or zero Engine, Model or Session, which whoever
+// did not look at an error may hold.
+func errNothing(op string) error {
+	return &Error{Op: op, Err: ErrClosed, Text: "it was never opened", Fix: "look at the error of Open, Load or NewSession"}
 }
 
 // enter begins a call that may run beside others; exit ends it.
@@ -107,12 +112,12 @@ func (l *lifetime) close() (err error) {
 		}
 		defer l.use.Unlock()
 		for _, c := range l.kids() {
-			err = errors.Join(err, c.close())
+			err = join(err, c.close())
 		}
 		l.mu.Lock()
 		l.freed = true
 		l.mu.Unlock()
-		err = errors.Join(err, l.free())
+		err = join(err, l.free())
 		if l.parent != nil {
 			l.parent.mu.Lock()
 			delete(l.parent.children, l)

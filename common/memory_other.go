@@ -4,8 +4,16 @@
 
 package common
 
-import "math"
+import (
+	"math"
+	"runtime"
+)
 
-// maxBytes bounds a tensor's size far from an int's overflow, also with
-// padding; how much memory there is, is not known here.
-func maxBytes() int { return math.MaxInt / 2 }
+// maxBytes bounds a tensor's size by what make takes on any system; how much
+// memory there is, is not known here.
+func maxBytes() int {
+	if runtime.GOARCH == "wasm" { // whose memory ends at 4 GiB
+		return 1 << 31
+	}
+	return int(min(int64(math.MaxInt/2), 1<<36))
+}

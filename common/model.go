@@ -4,7 +4,6 @@ package common
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -58,17 +57,37 @@ func newModel(e *Engine, d DriverModel, o Options, ownsEngine bool) *Model {
 }
 
 // Info says what was really used.
-func (m *Model) Info() ModelInfo { return m.info }
+func (m *Model) Info() ModelInfo {
+	if m.nothing() {
+		return ModelInfo{}
+	}
+	return m.info
+}
+
+func (m *Model) nothing() bool { return m == nil || m.model == nil }
 
 // Engine says what the engine that loaded the model really is.
-func (m *Model) Engine() EngineInfo { return m.engine.info.clone() }
+func (m *Model) Engine() EngineInfo {
+	if m.nothing() {
+		return EngineInfo{}
+	}
+	return m.engine.Info()
+}
 
 // Signatures are the model's functions with their inputs and outputs.
 // Model.Run and NewSession("") use the first.
-func (m *Model) Signatures() []Signature { return cloneAll(m.signatures, Signature.clone) }
+func (m *Model) Signatures() []Signature {
+	if m.nothing() {
+		return nil
+	}
+	return cloneAll(m.signatures, Signature.clone)
+}
 
 // Property reads a setting of the model by the engine's own name for it.
 func (m *Model) Property(key string) (string, error) {
+	if m.nothing() {
+		return "", errNothing("property")
+	}
 	if err := m.enter(); err != nil {
 		return "", wrap(err, m.engine.name, "property", "")
 	}
@@ -79,6 +98,9 @@ func (m *Model) Property(key string) (string, error) {
 
 // Close closes the model and its sessions.
 func (m *Model) Close() error {
+	if m.nothing() {
+		return nil
+	}
 	defer runtime.KeepAlive(m)
 	return wrap(m.closeAll(), m.engine.name, "close", "")
 }
@@ -87,7 +109,7 @@ func (m *Model) Close() error {
 func (m *model) closeAll() error {
 	err := m.close()
 	if m.ownsEngine {
-		err = errors.Join(err, m.engine.close())
+		err = join(err, m.engine.close())
 	}
 	return err
 }
@@ -96,8 +118,11 @@ func (m *model) closeAll() error {
 // so the caller may change them afterwards. The result has a tensor for each
 // output and is the caller's. At most Options.Sessions calls go on at once;
 // further ones wait for their turn or for ctx. The error Is ErrInput where in
-// does not fit, ErrRun where the engine failed, or the context's.
+// does not fit, ErrRun where the engine failed, ErrClosed, or the context's.
 func (m *Model) Run(ctx context.Context, in Tensors) (Tensors, error) {
+	if m.nothing() {
+		return nil, errNothing("run")
+	}
 	if ctx == nil {
 		ctx = context.Background()
 	}
@@ -168,6 +193,9 @@ func (m *model) session() (*session, error) {
 // one where name is "". Sessions are for one goroutine at a time each; the
 // model's weights are shared where the engine can.
 func (m *Model) NewSession(name string) (*Session, error) {
+	if m.nothing() {
+		return nil, errNothing("session")
+	}
 	if err := m.enter(); err != nil {
 		return nil, wrap(err, m.engine.name, "session", "")
 	}

@@ -92,18 +92,35 @@ func (s *session) bind() error {
 }
 
 // Signature is the signature that the session runs.
-func (s *Session) Signature() Signature { return s.signature.clone() }
+func (s *Session) Signature() Signature {
+	if s.nothing() {
+		return Signature{}
+	}
+	return s.signature.clone()
+}
+
+func (s *Session) nothing() bool { return s == nil || s.session == nil }
 
 // Input is the tensor bound to input i: write the data there. It is nil where
 // the shape is dynamic and no tensor was bound yet, and for an i that is not
 // an input.
-func (s *Session) Input(i int) *Tensor { return at(s.in, i) }
+func (s *Session) Input(i int) *Tensor {
+	if s.nothing() {
+		return nil
+	}
+	return at(s.in, i)
+}
 
 // Output is the tensor that output i was written to. It is valid until the
 // next Run, which may write to it or take another; it never dangles. It is
 // nil before the first Run where the shape is dynamic, and for an i that is
 // not an output.
-func (s *Session) Output(i int) *Tensor { return at(s.out, i) }
+func (s *Session) Output(i int) *Tensor {
+	if s.nothing() {
+		return nil
+	}
+	return at(s.out, i)
+}
 
 func at(ts []*Tensor, i int) *Tensor {
 	if i < 0 || i >= len(ts) {
@@ -114,8 +131,13 @@ func at(ts []*Tensor, i int) *Tensor {
 
 // BindInput makes t the tensor of input i. It is read in place where the
 // engine can, so it must stay unchanged during Run; its shape resizes a
-// dynamic input. The error Is ErrInput or ErrInUse, and leaves all as it was.
+// dynamic input. The error Is ErrInput, ErrInUse or ErrClosed, and leaves all
+// as it was. The engine sees t in the next Run: where it refuses the shape,
+// that Run's error Is ErrInput, and another tensor is to be bound.
 func (s *Session) BindInput(i int, t *Tensor) error {
+	if s.nothing() {
+		return errNothing("bind")
+	}
 	return wrap(s.bindInput(i, t), s.engine, "bind", "")
 }
 
@@ -140,8 +162,12 @@ func (s *Session) bindInput(i int, t *Tensor) error {
 
 // Run runs the model on the bound inputs. Where nothing was bound anew it is
 // one native call and allocates nothing. The error Is ErrRun where the engine
-// failed, ErrInUse, ErrClosed, or the context's.
+// failed, ErrInput for what was bound or was not, ErrInUse, ErrClosed, or the
+// context's.
 func (s *Session) Run(ctx context.Context) error {
+	if s.nothing() {
+		return errNothing("run")
+	}
 	if err := s.enterAlone(); err != nil {
 		return wrap(err, s.engine, "run", "")
 	}
@@ -209,6 +235,9 @@ func (s *session) finishOutputs() error {
 // Profile tells where the time of the last Run went, layer by layer. The
 // model must be loaded with Options.Profile.
 func (s *Session) Profile() ([]LayerTime, error) {
+	if s.nothing() {
+		return nil, errNothing("profile")
+	}
 	if err := s.enterAlone(); err != nil {
 		return nil, wrap(err, s.engine, "profile", "")
 	}
@@ -225,6 +254,9 @@ func (s *Session) Profile() ([]LayerTime, error) {
 // Close interrupts a Run that is going on, waits for it, and frees the
 // session. Its tensors stay valid.
 func (s *Session) Close() error {
+	if s.nothing() {
+		return nil
+	}
 	defer runtime.KeepAlive(s)
 	return wrap(s.close(), s.engine, "close", "")
 }

@@ -84,7 +84,7 @@ func Fixed(dims ...int) ShapeRange {
 func (r ShapeRange) Shape() Shape {
 	s := slices.Clone(r.Min)
 	for i := range s {
-		if r.Max[i] != s[i] {
+		if i >= len(r.Max) || r.Max[i] != s[i] {
 			s[i] = -1
 		}
 	}
@@ -93,7 +93,7 @@ func (r ShapeRange) Shape() Shape {
 
 // Contains reports whether s lies between Min and Max.
 func (r ShapeRange) Contains(s Shape) bool {
-	if len(s) != len(r.Min) {
+	if len(s) != len(r.Min) || len(s) != len(r.Max) {
 		return false
 	}
 	for i, d := range s {

@@ -51,6 +51,9 @@ func Bytes(data ...[]byte) Source {
 // FS is a model in files of fsys, such as an embed.FS. They are read at once.
 // IR's .bin is found by itself where it lies beside its .xml.
 func FS(fsys fs.FS, names ...string) Source {
+	if fsys == nil {
+		return Source{err: &Error{Op: "load", Err: ErrModel, Text: "the fs.FS is nil"}}
+	}
 	if len(names) == 1 && path.Ext(names[0]) == ".xml" {
 		bin := strings.TrimSuffix(names[0], ".xml") + ".bin"
 		if _, err := fs.Stat(fsys, bin); err == nil {

@@ -17,7 +17,7 @@ const TensorAlign = 64
 // and shape never change; its elements do, and have no lock: do not write them
 // while a Run reads them.
 //
-// The methods of a nil *Tensor answer as for a tensor that holds nothing.
+// The methods of a nil or zero Tensor answer as for one that holds nothing.
 type Tensor struct {
 	dtype DType
 	shape Shape
@@ -91,7 +91,7 @@ func (t *Tensor) DType() DType {
 
 // Shape is a copy of t's shape.
 func (t *Tensor) Shape() Shape {
-	if t == nil {
+	if t == nil || t.dtype == 0 {
 		return nil
 	}
 	return append(Shape{}, t.shape...)
@@ -99,7 +99,7 @@ func (t *Tensor) Shape() Shape {
 
 // Len is the number of elements.
 func (t *Tensor) Len() int {
-	if t == nil {
+	if t == nil || t.dtype == 0 {
 		return 0
 	}
 	return t.shape.Elems()

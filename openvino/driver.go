@@ -3,6 +3,7 @@
 package openvino
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -55,16 +56,23 @@ func open(cfg common.Config) (common.Driver, error) {
 		return nil, err
 	}
 	d := &driver{lib: lib, info: common.EngineInfo{Name: engine, Library: lib.Path}}
-	if d.info.Version, err = d.version(); err != nil {
-		return nil, err
-	}
-	if d.release, err = gate(d.info.Version); err != nil {
-		return nil, err
-	}
-	if err := dylib.KeepSignalStack(d.start); err != nil {
+	if err := d.begin(); err != nil {
+		if e := (*common.Error)(nil); errors.As(err, &e) {
+			e.Path = lib.Path // it is there, but of no use
+		}
 		return nil, err
 	}
 	return d, nil
+}
+
+func (d *driver) begin() (err error) {
+	if d.info.Version, err = d.version(); err != nil {
+		return err
+	}
+	if d.release, err = gate(d.info.Version); err != nil {
+		return err
+	}
+	return dylib.KeepSignalStack(d.start)
 }
 
 // start creates the core and has it load the plugins of all devices.

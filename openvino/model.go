@@ -67,7 +67,10 @@ func (d *driver) Load(ctx context.Context, src common.Source, o common.Options) 
 	if err := m.compile(graph, device, properties); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(m.settle("input", m.inputs, fnCompiledInput), m.settle("output", m.outputs, fnCompiledOutput)); err != nil {
+	if err := m.settle("input", m.inputs, fnCompiledInput); err != nil {
+		return nil, err
+	}
+	if err := m.settle("output", m.outputs, fnCompiledOutput); err != nil {
 		return nil, err
 	}
 	if err := m.tell(o); err != nil {
@@ -104,7 +107,10 @@ func (m *model) removeTemp() error {
 	if m.temp == "" {
 		return nil
 	}
-	return os.RemoveAll(m.temp)
+	if err := os.RemoveAll(m.temp); err != nil {
+		return &common.Error{Op: "close", Path: m.temp, Err: common.ErrModel, Text: "a temporary folder stays", Cause: err}
+	}
+	return nil
 }
 
 // onlyFiles are the formats that OpenVINO cannot read from memory (Paddle: not

@@ -47,10 +47,10 @@ func (d *driver) load(src common.Source, o common.Options, n Options) (_ *model,
 	if m.sig, err = m.spare.signature(); err != nil {
 		return nil, err
 	}
-	if unfit != nil && o.Shapes == nil && !m.dynamicInputs() { // else the shapes to come may fit
+	if unfit != nil && len(o.Shapes) == 0 && !m.dynamicInputs() { // else the shapes to come may fit
 		return nil, unfit
 	}
-	if o.Shapes != nil {
+	if len(o.Shapes) > 0 {
 		if err := m.reshape(); err != nil {
 			return nil, err
 		}

@@ -34,8 +34,6 @@ func native(o common.Options) (Options, error) {
 		return Options{}, nil
 	case Options:
 		return n, nil
-	case *Options:
-		return *n, nil
 	}
 	return refuse("Native must be a tflite.Options")
 }

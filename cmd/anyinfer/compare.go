@@ -45,8 +45,8 @@ func compare(outcomes []*outcome) []difference {
 	return all
 }
 
-// largestDifference is the largest absolute and relative one; infinite where
-// one side is not a number and the other is.
+// largestDifference is the largest absolute and relative one: the largest
+// number, as JSON has no infinity, where one side is not finite and the other is.
 func largestDifference(a, b []float64) (abs, rel float64) {
 	for i, x := range a {
 		y := b[i]
@@ -54,8 +54,9 @@ func largestDifference(a, b []float64) (abs, rel float64) {
 		switch {
 		case x == y || math.IsNaN(x) && math.IsNaN(y):
 			continue
-		case math.IsNaN(d):
-			d = math.MaxFloat64
+		case math.IsNaN(d) || math.IsInf(d, 0):
+			abs, rel = math.MaxFloat64, math.MaxFloat64
+			continue
 		}
 		abs = max(abs, d)
 		if m := max(math.Abs(x), math.Abs(y)); m > 1e-6 {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -179,11 +180,17 @@ func sourceFor(engine string, sources []common.Source) common.Source {
 }
 
 // load loads the source that suits the engine; without a name, the first
-// source with the first ready engine. The caller closes both.
+// source for which an engine is ready. The caller closes both.
 func load(ctx context.Context, name string, sources []common.Source, o *common.Options) (*common.Model, io.Closer, error) {
 	if name == "" {
-		m, err := common.Load(ctx, sources[0], o)
-		return m, m, err
+		var err error
+		for _, src := range sources {
+			var m *common.Model
+			if m, err = common.Load(ctx, src, o); !errors.Is(err, common.ErrNotAvailable) {
+				return m, m, err
+			}
+		}
+		return nil, nil, err
 	}
 	e, err := common.Open(name, nil)
 	if err != nil {

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package common_test
+
+import (
+	"testing"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/stretchr/testify/require"
+)
+
+// TestNothing: what whoever did not look at an error holds answers with
+// ErrClosed, and can be closed.
+func TestNothing(t *testing.T) {
+	for _, e := range []*common.Engine{nil, {}} {
+		require.NoError(t, e.Close())
+		require.Empty(t, e.Info())
+		_, err := e.Load(ctx, common.Bytes([]byte("x")), nil)
+		require.ErrorIs(t, err, common.ErrClosed)
+		_, err = e.Property("x")
+		require.ErrorIs(t, err, common.ErrClosed)
+	}
+	for _, m := range []*common.Model{nil, {}} {
+		require.NoError(t, m.Close())
+		require.Empty(t, m.Info())
+		require.Empty(t, m.Engine())
+		require.Empty(t, m.Signatures())
+		_, err := m.Run(ctx, nil)
+		require.ErrorIs(t, err, common.ErrClosed)
+		_, err = m.NewSession("")
+		require.ErrorIs(t, err, common.ErrClosed)
+		_, err = m.Property("x")
+		require.ErrorIs(t, err, common.ErrClosed)
+	}
+	for _, s := range []*common.Session{nil, {}} {
+		require.NoError(t, s.Close())
+		require.Nil(t, s.Input(0))
+		require.Nil(t, s.Output(0))
+		require.Empty(t, s.Signature())
+		require.ErrorIs(t, s.Run(ctx), common.ErrClosed)
+		require.ErrorIs(t, s.BindInput(0, nil), common.ErrClosed)
+		_, err := s.Profile()
+		require.ErrorIs(t, err, common.ErrClosed)
+	}
+	var zero common.Tensor
+	require.Zero(t, zero.Len())
+	require.Nil(t, zero.Shape())
+	_, err := common.Data[float32](&zero)
+	require.ErrorIs(t, err, common.ErrDType)
+	require.NotEmpty(t, (&common.Error{Text: "x"}).Error())
+	require.Equal(t, common.Shape{-1}, common.ShapeRange{Min: common.Shape{1}}.Shape())
+	require.False(t, common.ShapeRange{Min: common.Shape{1}}.Contains(common.Shape{1}))
+	e := &common.Engine{}
+	_, err = e.Load(ctx, common.FS(nil, "m.xml"), nil)
+	require.Error(t, err)
+}
