@@ -100,12 +100,31 @@ func (ip *interpreter) resize(input int, shape common.Shape) error {
 
 // allocate plans memory and prepares operators; an error is of that kind.
 func (ip *interpreter) allocate(kind error) error {
-	if err := status(ip.Call(interpreterAllocate, dylib.Int(ip.handle)), ip.report, kind, "TfLiteInterpreterAllocateTensors"); err != nil {
+	return status(ip.Call(interpreterAllocate, dylib.Int(ip.handle)), ip.report, kind, "TfLiteInterpreterAllocateTensors")
+}
+
+// late reports whether only running tells the shape and address of an output,
+// and moves other memory while it does: TFLite prepares operators up to the
+// first whose output depends on the data, and the rest in Invoke.
+func (ip *interpreter) late() bool {
+	for i := range ip.count(interpreterOutputCount) {
+		t := ip.output(i)
+		if ip.dynamic(t) || ip.Call(tensorData, dylib.Int(t)) == 0 && ip.Call(tensorByteSize, dylib.Int(t)) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// refit is allocate after a resize. Operators that it leaves with nothing to
+// compute would crash.
+func (ip *interpreter) refit() error {
+	if err := ip.allocate(common.ErrShape); err != nil || ip.late() {
 		return err
 	}
-	for i := range ip.count(interpreterOutputCount) { // operators that are left with nothing to compute crash
-		if t := ip.output(i); !ip.dynamic(t) && ip.shape(t).Elems() < 1 {
-			return &common.Error{Err: kind, Text: fmt.Sprintf("output %d would have the shape %v", i, ip.shape(t))}
+	for i := range ip.count(interpreterOutputCount) {
+		if shape := ip.shape(ip.output(i)); shape.Elems() < 1 {
+			return &common.Error{Err: common.ErrShape, Text: fmt.Sprintf("output %d would have the shape %v", i, shape)}
 		}
 	}
 	return nil

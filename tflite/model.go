@@ -129,7 +129,7 @@ func (m *model) reshape() (err error) {
 		info.Shape = r.Shape()
 		freed = freed || info.Shape.Dynamic()
 	}
-	if err := ip.allocate(common.ErrShape); err != nil {
+	if err := ip.refit(); err != nil {
 		return err
 	}
 	for i := range m.sig.Outputs {

@@ -21,6 +21,7 @@ type session struct {
 	plain   *interpreter // without XNNPACK, to prove shapes; or nil
 	invoke  dylib.Prepared
 	fixed   bool           // every shape is
+	late    bool           // see interpreter.late
 	shapes  []common.Shape // of the inputs, as the interpreter has them
 	in, out []binding
 	outputs []*common.Tensor  // what Bind was given to fill
@@ -34,7 +35,6 @@ type binding struct {
 	tensor *common.Tensor
 	lent   *common.Tensor
 	addr   uintptr
-	late   bool // an output whose shape and address only Run tells
 }
 
 func newSession(m *model, ip *interpreter) *session {
@@ -62,15 +62,15 @@ func (s *session) Bind(in, out []*common.Tensor) (err error) {
 			s.shapes[i] = shape
 		}
 	}
-	if err := s.allocate(common.ErrShape); err != nil {
+	if err := s.refit(); err != nil {
 		return err
 	}
+	s.late = s.late || s.interpreter.late()
 	for i := range out {
-		t := s.output(i)
-		if s.out[i] = (binding{late: s.dynamic(t)}); s.out[i].late {
+		if s.out[i] = (binding{}); s.late {
 			continue
 		}
-		if out[i], err = common.EnsureTensor(out[i], s.sig.Outputs[i].DType, s.shape(t)); err != nil {
+		if out[i], err = common.EnsureTensor(out[i], s.sig.Outputs[i].DType, s.shape(s.output(i))); err != nil {
 			return err
 		}
 		s.out[i].tensor = out[i]
@@ -104,7 +104,7 @@ func (s *session) prove(in []*common.Tensor) (err error) {
 			return err
 		}
 	}
-	err = s.plain.allocate(common.ErrShape)
+	err = s.plain.refit()
 	if s.fixed { // they do not change again
 		s.plain.close()
 		s.plain = nil
@@ -128,7 +128,9 @@ func (s *session) lend() (err error) {
 	}
 	for i := range s.out {
 		b := &s.out[i]
-		b.lent = b.tensor
+		if b.lent = b.tensor; s.late {
+			break
+		}
 		s.setAllocation(b, s.Call(interpreterOutputIndex, dylib.Int(s.handle), dylib.Int(i)), pin)
 	}
 	if err := s.allocate(common.ErrModel); err != nil {
@@ -164,16 +166,20 @@ func (s *session) setAllocation(b *binding, index uintptr, pin *runtime.Pinner) 
 
 // locate finds the memory of what is not lent, and checks all sizes.
 func (s *session) locate() error {
-	for i := range s.in {
-		if err := s.locateOne(&s.in[i], s.input(i)); err != nil {
+	if err := s.locateInputs(); err != nil || s.late {
+		return err
+	}
+	for i := range s.out {
+		if err := s.locateOne(&s.out[i], s.output(i)); err != nil {
 			return err
 		}
 	}
-	for i := range s.out {
-		if s.out[i].late {
-			continue
-		}
-		if err := s.locateOne(&s.out[i], s.output(i)); err != nil {
+	return nil
+}
+
+func (s *session) locateInputs() error {
+	for i := range s.in {
+		if err := s.locateOne(&s.in[i], s.input(i)); err != nil {
 			return err
 		}
 	}
@@ -194,6 +200,11 @@ func (s *session) locateOne(b *binding, t uintptr) error {
 }
 
 func (s *session) Run() error {
+	if s.late { // the last Run may have moved them
+		if err := s.locateInputs(); err != nil {
+			return err
+		}
+	}
 	for i := range s.in {
 		switch b := &s.in[i]; {
 		case b.lent == nil:
@@ -207,7 +218,7 @@ func (s *session) Run() error {
 	}
 	for i := range s.out {
 		b := &s.out[i]
-		if b.late {
+		if s.late {
 			if err := s.fetch(i); err != nil {
 				return err
 			}
