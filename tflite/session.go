@@ -62,7 +62,12 @@ func (s *session) Bind(in, out []*common.Tensor) (err error) {
 			s.shapes[i] = shape
 		}
 	}
-	if err := s.refit(); err != nil {
+	if s.late { // outputs have the shapes of the last Run
+		err = s.allocate(common.ErrShape)
+	} else {
+		err = s.refit()
+	}
+	if err != nil {
 		return err
 	}
 	s.late = s.late || s.interpreter.late()

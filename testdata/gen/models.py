@@ -206,6 +206,22 @@ def nonzero(out):
     values = ([0, 1, 0, -2, 3, 0], [1, 2, 3, 4, 5, 6], [0] * 6, [0, 0, 0, 0, 0, 9])
     yield entry("nonzero", ["onnx", "openvino", "tflite"], [i], [o], [{"x": np.float32(v)} for v in values], {"abs": 0, "rel": 0})
 
+    # The same with an operator behind, which TFLite prepares only in a run.
+    o = ("places", "float32", [-1, 1])
+    nodes = [*nodes[:1], helper.make_node("Transpose", ["t"], ["u"], perm=[1, 0]), helper.make_node("Cast", ["u"], ["places"], to=1)]
+    onnxfile.save(out / "nonzero_cast.onnx", nodes, [i], [o])
+    convert.ir(out / "nonzero_cast.onnx")
+    f = tflitefile.File()
+    g = f.graph()
+    x, zero, t = g.tensor(*i), g.const(np.float32(0)), g.tensor("t", "bool", [6])
+    u, y = g.tensor("u", "int64", [-1, 1]), g.tensor(*o)
+    g.op("NOT_EQUAL", [x, zero], [t], 1, "NotEqualOptions")
+    g.op("WHERE", [t], [u], 1, "WhereOptions")
+    g.op("CAST", [u], [y], 1, "CastOptions")
+    g.g.inputs, g.g.outputs = [x], [y]
+    f.save(out / "nonzero_cast.tflite")
+    yield entry("nonzero_cast", ["onnx", "openvino", "tflite"], [i], [o], [{"x": np.float32(v)} for v in values], {"abs": 0, "rel": 0})
+
 
 def slow(out):
     """A second or so a run, for cancellation: one 1x1 convolution's weights applied 96 times to 64 channels."""
