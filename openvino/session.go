@@ -54,7 +54,7 @@ func (m *model) NewSession(int) (_ common.DriverSession, err error) {
 	if err := m.do("session", common.ErrModel, fnCreateRequest, dylib.Int(m.compiled), dylib.Ptr(&s.request)); err != nil {
 		return nil, err
 	}
-	s.infer = m.lib.Prepare(fnInfer, s.request)
+	s.infer = m.lib.Prepare(fnInfer, dylib.Int(s.request))
 	for i, p := range m.outputs {
 		if !p.Shape.Dynamic() {
 			continue
@@ -161,10 +161,9 @@ func (m *model) newDynamic(p port) (_ *dynamic, err error) {
 		return nil, err
 	}
 	d.pin.Pin(d.c)
-	shape, data := uintptr(unsafe.Pointer(d.c)), uintptr(unsafe.Pointer(&d.c.data))
-	d.getShape = m.lib.Prepare(fnTensorShape, d.tensor, shape)
-	d.getData = m.lib.Prepare(fnTensorData, d.tensor, data)
-	d.freeShape = m.lib.Prepare(fnShapeFree, shape)
+	d.getShape = m.lib.Prepare(fnTensorShape, dylib.Int(d.tensor), dylib.Ptr(d.c))
+	d.getData = m.lib.Prepare(fnTensorData, dylib.Int(d.tensor), dylib.Ptr(&d.c.data))
+	d.freeShape = m.lib.Prepare(fnShapeFree, dylib.Ptr(d.c))
 	return d, nil
 }
 

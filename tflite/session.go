@@ -39,7 +39,7 @@ type binding struct {
 
 func newSession(m *model, ip *interpreter) *session {
 	s := &session{
-		interpreter: ip, invoke: ip.Prepare(interpreterInvoke, ip.handle), fixed: !m.sig.Dynamic(),
+		interpreter: ip, invoke: ip.Prepare(interpreterInvoke, dylib.Int(ip.handle)), fixed: !m.sig.Dynamic(),
 		in: make([]binding, len(m.sig.Inputs)), out: make([]binding, len(m.sig.Outputs)),
 	}
 	for i := range s.in {

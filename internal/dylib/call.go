@@ -42,16 +42,23 @@ func (l *Library) Call(sym int, args ...Arg) uintptr {
 	return call(l.addrs[sym], words)
 }
 
-// Prepared is a call whose arguments stay the same: handles and integers
-// only. Do makes it without allocating.
+// Prepared is a call whose arguments stay the same. Do makes it without
+// allocating.
 type Prepared struct {
 	addr uintptr
 	args []uintptr
 }
 
-// Prepare keeps a call of function sym for Do.
-func (l *Library) Prepare(sym int, args ...uintptr) Prepared {
-	return Prepared{l.addrs[sym], args}
+// Prepare keeps a call of function sym for Do. Go memory among args stays
+// pinned, by the caller, for as long as Do is called.
+func (l *Library) Prepare(sym int, args ...Arg) Prepared {
+	words := make([]uintptr, len(args))
+	for i, a := range args {
+		if words[i] = a.word; a.ptr != nil {
+			words[i] = uintptr(a.ptr)
+		}
+	}
+	return Prepared{l.addrs[sym], words}
 }
 
 // Do makes the call.

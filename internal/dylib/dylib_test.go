@@ -92,7 +92,7 @@ func TestPrepared(t *testing.T) {
 	text := []byte("kept\x00")
 	defer runtime.KeepAlive(text)
 	address := lib.Call(memcpy, dylib.Slice(text), dylib.Slice(text), dylib.Int(0)) // C's view of Go memory
-	p := lib.Prepare(strlen, address)
+	p := lib.Prepare(strlen, dylib.Int(address))
 	require.EqualValues(t, 4, p.Do())
 	require.Zero(t, testing.AllocsPerRun(100, func() { p.Do() }))
 }
