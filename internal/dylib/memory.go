@@ -42,6 +42,3 @@ func CopyIn[T any](addr uintptr, src []T) {
 		copy(unsafe.Slice((*T)(pointer(addr)), len(src)), src)
 	}
 }
-
-// Read copies the value at addr.
-func Read[T any](addr uintptr) T { return *(*T)(pointer(addr)) }
