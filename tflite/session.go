@@ -133,10 +133,9 @@ func (s *session) lend() (err error) {
 	}
 	for i := range s.out {
 		b := &s.out[i]
-		if b.lent = b.tensor; s.late {
-			break
+		if b.lent = b.tensor; b.lent != nil { // not late
+			s.setAllocation(b, s.Call(interpreterOutputIndex, dylib.Int(s.handle), dylib.Int(i)), pin)
 		}
-		s.setAllocation(b, s.Call(interpreterOutputIndex, dylib.Int(s.handle), dylib.Int(i)), pin)
 	}
 	if err := s.allocate(common.ErrModel); err != nil {
 		return err

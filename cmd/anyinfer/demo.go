@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/npy"
 	"github.com/anyinfer/anyinfer/internal/sdkinstall"
 	"github.com/anyinfer/anyinfer/testdata"
@@ -110,11 +111,13 @@ func demoEngine(ctx context.Context, log io.Writer, name string, d digits, photo
 
 // openOrInstall opens an engine; where its SDK is missing, it installs it.
 func openOrInstall(ctx context.Context, log io.Writer, name string) (*common.Engine, error) {
-	chosen := os.Getenv("ANYINFER_" + strings.ToUpper(name) + "_LIBRARY") // which then counts alone
-	if chosen == "" && examine(name).Status == "missing" {
-		if _, _, err := sdkinstall.Install(ctx, sdkinstall.InstallOptions{Engine: name, Log: log}); err != nil {
-			return nil, err
-		}
+	e, err := common.Open(name, nil)
+	chosen := os.Getenv(dylib.Spec{Engine: name}.Env()) // which then counts alone
+	if !missing(err) || chosen != "" {
+		return e, err
+	}
+	if _, _, err := sdkinstall.Install(ctx, sdkinstall.InstallOptions{Engine: name, Log: log}); err != nil {
+		return nil, err
 	}
 	return common.Open(name, nil)
 }

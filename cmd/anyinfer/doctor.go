@@ -62,9 +62,9 @@ func examine(name string) health {
 		h.Status, h.Error = "broken", err.Error()
 		if detail := (*common.Error)(nil); errors.As(err, &detail) {
 			h.Fix, h.Library = detail.Fix, detail.Path
-			if detail.Err == common.ErrNotAvailable && detail.Path == "" {
-				h.Status = "missing"
-			}
+		}
+		if missing(err) {
+			h.Status = "missing"
 		}
 		return h
 	}
@@ -72,6 +72,13 @@ func examine(name string) health {
 	info := e.Info()
 	h.Version, h.Library, h.Devices = info.Version, info.Library, info.Devices
 	return h
+}
+
+// missing reports whether common.Open failed because there is no library; one
+// that is there and does not work is in the error's Path.
+func missing(err error) bool {
+	detail := (*common.Error)(nil)
+	return errors.As(err, &detail) && detail.Err == common.ErrNotAvailable && detail.Path == ""
 }
 
 func printHealth(w io.Writer, all []health, asJSON bool) error {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 )
 
@@ -81,7 +82,7 @@ func exports(sdks []sdkdir.SDK, run bool) (string, error) {
 	var cppflags, ldflags, libs []string
 	for _, s := range sdks {
 		if run {
-			fmt.Fprintf(&b, "export ANYINFER_%s_LIBRARY=%s\n", strings.ToUpper(s.Engine), shellQuote(s.LibraryPath()))
+			fmt.Fprintf(&b, "export %s=%s\n", dylib.Spec{Engine: s.Engine}.Env(), shellQuote(s.LibraryPath()))
 		}
 		include := filepath.Join(s.Dir, "include")
 		if _, err := os.Stat(include); err == nil {

@@ -13,6 +13,14 @@ type Arg struct {
 	ptr  unsafe.Pointer // Go memory, or nil where word counts
 }
 
+// value is what C gets; memory is pinned before it is asked for.
+func (a Arg) value() uintptr {
+	if a.ptr != nil {
+		return uintptr(a.ptr)
+	}
+	return a.word
+}
+
 // Int passes a handle or an integer that fits a register everywhere. 64-bit
 // integers are not among them: on 32-bit machines they take two.
 func Int[T ~uintptr | ~int | ~int32 | ~uint32 | ~uint8](v T) Arg { return Arg{word: uintptr(v)} }
@@ -33,11 +41,10 @@ func (l *Library) Call(sym int, args ...Arg) uintptr {
 	defer pin.Unpin()
 	words := make([]uintptr, len(args))
 	for i, a := range args {
-		words[i] = a.word
 		if a.ptr != nil {
 			pin.Pin(a.ptr)
-			words[i] = uintptr(a.ptr)
 		}
+		words[i] = a.value()
 	}
 	return call(l.addrs[sym], words)
 }
@@ -54,9 +61,7 @@ type Prepared struct {
 func (l *Library) Prepare(sym int, args ...Arg) Prepared {
 	words := make([]uintptr, len(args))
 	for i, a := range args {
-		if words[i] = a.word; a.ptr != nil {
-			words[i] = uintptr(a.ptr)
-		}
+		words[i] = a.value()
 	}
 	return Prepared{l.addrs[sym], words}
 }
