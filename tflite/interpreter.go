@@ -8,6 +8,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
 // interpreter is a TfLiteInterpreter with what must outlive it.
@@ -152,9 +153,9 @@ func (ip *interpreter) infos(count, tensor int) ([]common.TensorInfo, error) {
 			return nil, &common.Error{Err: common.ErrModel, Text: fmt.Sprintf("tensor %d of %d is not there", i, n)}
 		}
 		info := common.TensorInfo{Name: dylib.GoString(ip.Call(tensorName, dylib.Int(t)))}
-		code := int32(ip.Call(tensorType, dylib.Int(t)))
-		if info.DType = dtypes[code]; info.DType == 0 {
-			return nil, &common.Error{Err: common.ErrModel, Text: fmt.Sprintf("tensor %q is of type %s (%d), which is not supported", info.Name, typeNames[code], code)}
+		var err error
+		if info.DType, err = tfl.DType(info.Name, int32(ip.Call(tensorType, dylib.Int(t)))); err != nil {
+			return nil, err
 		}
 		info.Shape = ip.declared(t)
 		info.Quant = ip.quantization(t)

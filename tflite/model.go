@@ -7,11 +7,10 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-	"unsafe"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
-	"github.com/anyinfer/anyinfer/internal/flatcheck"
+	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
 // model is a TfLiteModel, which any number of interpreters read.
@@ -64,20 +63,9 @@ func (d *driver) load(src common.Source, o common.Options, n Options) (_ *model,
 	return m, nil
 }
 
-// read has the model in memory, from a file too: what TFLite reads are the
-// very bytes that were checked.
-func (m *model) read(src common.Source) error {
-	parts, err := src.Read()
-	if err != nil {
-		return err
-	}
-	if len(parts) != 1 {
-		return &common.Error{Err: common.ErrModel, Text: "a TFLite model is one file"}
-	}
-	if err := flatcheck.Check(parts[0]); err != nil {
-		return err
-	}
-	if m.bytes, err = aligned(parts[0]); err != nil {
+// read makes the TfLiteModel.
+func (m *model) read(src common.Source) (err error) {
+	if m.bytes, err = tfl.Read(src); err != nil {
 		return err
 	}
 	m.pin.Pin(&m.bytes[0])
@@ -87,20 +75,6 @@ func (m *model) read(src common.Source) error {
 		return m.report.error(common.ErrModel, 0, "it is not a TFLite model")
 	}
 	return nil
-}
-
-// aligned is b, or a copy where b does not begin where TFLite expects its
-// flatbuffer to: constants are read in place, with vector instructions.
-func aligned(b []byte) ([]byte, error) {
-	if uintptr(unsafe.Pointer(unsafe.SliceData(b)))%16 == 0 {
-		return b, nil
-	}
-	t, err := common.NewTensor(common.Uint8, len(b))
-	if err != nil {
-		return nil, err
-	}
-	copy(t.Bytes(), b)
-	return t.Bytes(), nil
 }
 
 // reshape works Options.Shapes into the signature, on an interpreter without
@@ -120,7 +94,7 @@ func (m *model) reshape() (err error) {
 			return &common.Error{Err: common.ErrName, Text: fmt.Sprintf("Shapes has %q, which is not an input", name)}
 		}
 		info := &m.sig.Inputs[i]
-		if !resizable(info.Shape, r) {
+		if !tfl.Resizable(info.Shape, r) {
 			return &common.Error{Err: common.ErrShape, Text: fmt.Sprintf("Shapes has %v for input %q, whose shape is %v; the rank and a fixed last dimension stay", r, name, info.Shape)}
 		}
 		if err := ip.resize(i, r.Opt); err != nil {
@@ -144,17 +118,6 @@ func (m *model) reshape() (err error) {
 		}
 	}
 	return nil
-}
-
-// resizable reports whether an input of shape s can have r. TFLite itself takes
-// almost anything, and weights that no longer fit are found late or never;
-// those are along the last dimension.
-func resizable(s common.Shape, r common.ShapeRange) bool {
-	if len(r.Opt) != len(s) {
-		return s == nil
-	}
-	last := len(s) - 1
-	return last < 0 || s[last] < 0 || r.Min[last] == s[last] && r.Max[last] == s[last]
 }
 
 func (m *model) dynamicInputs() bool { return common.Signature{Inputs: m.sig.Inputs}.Dynamic() }
