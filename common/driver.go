@@ -54,6 +54,10 @@ type (
 	// goroutine. Run then returns an error soon. Cancel may come just before
 	// or after Run, and more than once; it must not hurt a later Run.
 	Canceler interface{ Cancel() }
+	// Resetter is a DriverSession that can put the variables, which a model
+	// keeps from Run to Run, back to their initial values. It is called
+	// before each Model.Run, so it is quick where there are none.
+	Resetter interface{ Reset() error }
 	// Profiler is a DriverSession that tells where the last Run's time went,
 	// when loaded with Options.Profile.
 	Profiler interface{ Profile() ([]LayerTime, error) }

@@ -31,7 +31,7 @@ func echo(t *testing.T) *fake.Engine {
 	return register(t, &fake.Engine{
 		Signatures: []common.Signature{{
 			Inputs:  []common.TensorInfo{{Name: "x", DType: common.Float32, Shape: rows}},
-			Outputs: []common.TensorInfo{{Name: "y", DType: common.Float32, Shape: rows}},
+			Outputs: []common.TensorInfo{{Name: "y", DType: common.Float32, Shape: rows, Labels: []string{"left", "right"}}},
 		}},
 		Run: func(_ context.Context, _ int, in, out []*common.Tensor) (err error) {
 			out[0] = in[0].Clone()

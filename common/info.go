@@ -2,7 +2,10 @@
 
 package common
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // Quantization maps stored integers to real numbers:
 // real = Scale * (stored - ZeroPoint). There is one pair for the whole tensor,
@@ -19,6 +22,9 @@ type TensorInfo struct {
 	DType DType
 	Shape Shape         // -1: a dynamic dimension; nil: a dynamic rank
 	Quant *Quantization // nil: the numbers are the values
+	// Labels name what each index along the last dimension stands for, such as
+	// the classes of a classifier, where the model's file tells; else nil.
+	Labels []string
 }
 
 // Signature is one function of a model. Most models have one, named "".
@@ -55,6 +61,9 @@ type ModelInfo struct {
 	Threads   int    // of one Run; 0: the engine decides
 	Sessions  int    // Runs that can go on at once in Model.Run
 	Notes     string // what else a reader should know: delegates, streams
+	// Metadata is what the model's file says of itself: "name", "description",
+	// "version", "author", "license" and whatever else it has; else nil.
+	Metadata map[string]string
 }
 
 // LayerTime is one line of a profile of the last Run.
@@ -67,7 +76,7 @@ type LayerTime struct {
 // What users are given is theirs to change, so it is copied.
 
 func (t TensorInfo) clone() TensorInfo {
-	t.Shape = slices.Clone(t.Shape)
+	t.Shape, t.Labels = slices.Clone(t.Shape), slices.Clone(t.Labels)
 	if t.Quant != nil {
 		q := *t.Quant
 		q.Scale, q.ZeroPoint = slices.Clone(q.Scale), slices.Clone(q.ZeroPoint)
@@ -79,6 +88,11 @@ func (t TensorInfo) clone() TensorInfo {
 func (s Signature) clone() Signature {
 	s.Inputs, s.Outputs = cloneAll(s.Inputs, TensorInfo.clone), cloneAll(s.Outputs, TensorInfo.clone)
 	return s
+}
+
+func (m ModelInfo) clone() ModelInfo {
+	m.Metadata = maps.Clone(m.Metadata)
+	return m
 }
 
 func (e EngineInfo) clone() EngineInfo {

@@ -61,7 +61,7 @@ func (m *Model) Info() ModelInfo {
 	if m.nothing() {
 		return ModelInfo{}
 	}
-	return m.info
+	return m.info.clone()
 }
 
 func (m *Model) nothing() bool { return m == nil || m.model == nil }
@@ -114,7 +114,8 @@ func (m *model) closeAll() error {
 	return err
 }
 
-// Run runs the model once. in has a tensor for each input; they are copied,
+// Run runs the model once, from its initial state where it has one and the
+// engine can reset it. in has a tensor for each input; they are copied,
 // so the caller may change them afterwards. The result has a tensor for each
 // output and is the caller's. At most Options.Sessions calls go on at once;
 // further ones wait for their turn or for ctx. The error Is ErrInput where in
@@ -168,6 +169,9 @@ func (m *model) run(ctx context.Context, in Tensors) (Tensors, error) {
 			}
 		}
 		s.in[i].copyFrom(t)
+	}
+	if err := s.reset(); err != nil {
+		return nil, err
 	}
 	if err := s.run(ctx); err != nil {
 		return nil, err

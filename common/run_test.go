@@ -218,6 +218,47 @@ func TestSignatures(t *testing.T) {
 
 // TestDescriptionsAreCopies: what a user does to a description must not get
 // past the checks that protect native memory.
+// TestReset: a Model.Run starts afresh, a Session goes on until Reset.
+func TestReset(t *testing.T) {
+	infos := func(name string) []common.TensorInfo {
+		return []common.TensorInfo{{Name: name, DType: common.Float32, Shape: common.Shape{}}}
+	}
+	var sum float32 // the variable
+	m := load(t, register(t, &fake.Engine{
+		Signatures: []common.Signature{{Inputs: infos("x"), Outputs: infos("y")}},
+		Run: func(_ context.Context, _ int, in, out []*common.Tensor) error {
+			sum += values(t, in[0])[0]
+			values(t, out[0])[0] = sum
+			return nil
+		},
+		Reset: func(int) error {
+			if sum > 100 {
+				return &common.Error{Err: common.ErrRun, Text: "cannot"}
+			}
+			sum = 0
+			return nil
+		},
+	}), nil)
+	for range 2 {
+		out, err := m.Run(ctx, scalar(t, 3))
+		require.NoError(t, err)
+		require.Equal(t, []float32{3}, values(t, out["y"]))
+	}
+	s := newSession(t, m)
+	require.NoError(t, s.Reset())
+	values(t, s.Input(0))[0] = 60
+	for want := range 2 {
+		require.NoError(t, s.Run(ctx))
+		require.Equal(t, []float32{60 * float32(want+1)}, values(t, s.Output(0)))
+	}
+	require.ErrorIs(t, s.Reset(), common.ErrRun)
+	_, err := m.Run(ctx, scalar(t, 3))
+	require.ErrorIs(t, err, common.ErrRun)
+	require.NoError(t, s.Close())
+	require.ErrorIs(t, s.Reset(), common.ErrClosed)
+	require.ErrorIs(t, (*common.Session)(nil).Reset(), common.ErrClosed)
+}
+
 func TestDescriptionsAreCopies(t *testing.T) {
 	shapes := map[string]common.ShapeRange{"x": {Min: common.Shape{1, 2}, Opt: common.Shape{1, 2}, Max: common.Shape{2, 2}}}
 	m := load(t, echo(t), &common.Options{Shapes: shapes})
@@ -226,6 +267,8 @@ func TestDescriptionsAreCopies(t *testing.T) {
 	delete(shapes, "x")
 	m.Signatures()[0].Inputs[0].DType = common.Uint8
 	m.Signatures()[0].Inputs[0].Shape[1] = 3
+	m.Signatures()[0].Outputs[0].Labels[0] = "wrong"
+	require.Equal(t, "left", m.Signatures()[0].Outputs[0].Labels[0])
 	s.Signature().Inputs[0].Shape[1] = 3
 	s.Signature().Inputs[0].DType = common.Uint8
 	bad, err := common.NewTensor(common.Uint8, 2, 3)

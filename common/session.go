@@ -232,6 +232,31 @@ func (s *session) finishOutputs() error {
 	return nil
 }
 
+// Reset puts the variables that the model keeps from Run to Run, as a stream's
+// past, back to their initial values. Without such variables it does nothing.
+func (s *Session) Reset() error {
+	if s.nothing() {
+		return errNothing("reset")
+	}
+	if err := s.enterAlone(); err != nil {
+		return wrap(err, s.engine, "reset", "")
+	}
+	defer runtime.KeepAlive(s)
+	defer s.exitAlone()
+	if _, ok := s.driver.(Resetter); !ok {
+		return &Error{Engine: s.engine, Op: "reset", Err: ErrOption, Text: "this engine cannot reset a model's variables", Fix: "make a new session"}
+	}
+	return wrap(s.reset(), s.engine, "reset", "")
+}
+
+// reset is Reset where the engine can.
+func (s *session) reset() error {
+	if r, ok := s.driver.(Resetter); ok {
+		return r.Reset()
+	}
+	return nil
+}
+
 // Profile tells where the time of the last Run went, layer by layer. The
 // model must be loaded with Options.Profile.
 func (s *Session) Profile() ([]LayerTime, error) {

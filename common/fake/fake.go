@@ -22,6 +22,8 @@ type Engine struct {
 	// shape the signature fixes are given; Run sets the others. ctx ends when
 	// the run is cancelled. Runs of different sessions go on side by side.
 	Run func(ctx context.Context, signature int, in, out []*common.Tensor) error
+	// Reset, where set, puts a session's variables back.
+	Reset func(signature int) error
 	// Load, where set, may refuse a model or what its Options ask.
 	Load func(src common.Source, o common.Options) error
 
@@ -117,6 +119,13 @@ func (s *session) Cancel() {
 	case s.cancel <- struct{}{}:
 	default:
 	}
+}
+
+func (s *session) Reset() error {
+	if s.Engine.Reset == nil {
+		return nil
+	}
+	return s.Engine.Reset(s.signature)
 }
 
 func (s *session) Close() error { return s.closed() }
