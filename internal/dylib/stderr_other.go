@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !(linux && !android && (386 || amd64 || arm || arm64 || loong64 || ppc64le || riscv64 || s390x))
+
+package dylib
+
+// theRedirection is none: what libraries print stays on C's stderr.
+func theRedirection() *redirection { return nil }
