@@ -11,6 +11,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/nativelog"
 )
 
 const engine = "openvino"
@@ -29,6 +30,7 @@ type driver struct {
 	core    uintptr
 	release release
 	info    common.EngineInfo
+	log     nativelog.Log
 }
 
 // sonames are the versioned names that packages without a plain one have.
@@ -55,7 +57,8 @@ func open(cfg common.Config) (common.Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &driver{lib: lib, info: common.EngineInfo{Name: engine, Library: lib.Path}}
+	d := &driver{lib: lib, info: common.EngineInfo{Name: engine, Library: lib.Path}, log: nativelog.New(cfg.Logger, engine)}
+	d.listen()
 	if err := d.begin(); err != nil {
 		if e := (*common.Error)(nil); errors.As(err, &e) {
 			e.Path = lib.Path // it is there, but of no use
@@ -72,7 +75,7 @@ func (d *driver) begin() (err error) {
 	if d.release, err = gate(d.info.Version); err != nil {
 		return err
 	}
-	return dylib.KeepSignalStack(d.start)
+	return d.log.During(func() error { return dylib.KeepSignalStack(d.start) })
 }
 
 // start creates the core and has it load the plugins of all devices.

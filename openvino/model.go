@@ -30,9 +30,18 @@ type model struct {
 	temp            string         // a folder to remove
 }
 
-// Load reads, reshapes and compiles. The SDK cannot be interrupted; ctx is
+// Load is load with what the SDK prints led to the log.
+func (d *driver) Load(ctx context.Context, src common.Source, o common.Options) (m common.DriverModel, err error) {
+	err = d.log.During(func() error {
+		m, err = d.load(ctx, src, o)
+		return err
+	})
+	return m, err
+}
+
+// load reads, reshapes and compiles. The SDK cannot be interrupted; ctx is
 // looked at between the steps.
-func (d *driver) Load(ctx context.Context, src common.Source, o common.Options) (_ common.DriverModel, err error) {
+func (d *driver) load(ctx context.Context, src common.Source, o common.Options) (_ common.DriverModel, err error) {
 	device, err := d.device(o.Device)
 	if err != nil {
 		return nil, err

@@ -51,6 +51,7 @@ const (
 	fnProfile
 	fnProfileFree
 	fnRequestFree
+	fnSetLogCallback
 )
 
 // symbols are the prototypes as openvino/c/*.h has them.
@@ -100,4 +101,5 @@ var symbols = []dylib.Decl{
 	fnProfile:             {C: "ov_status_e ov_infer_request_get_profiling_info(const ov_infer_request_t* infer_request, ov_profiling_info_list_t* profiling_infos)"},
 	fnProfileFree:         {C: "void ov_profiling_info_list_free(ov_profiling_info_list_t* profiling_infos)"},
 	fnRequestFree:         {C: "void ov_infer_request_free(ov_infer_request_t* infer_request)"},
+	fnSetLogCallback:      {C: "void ov_util_set_log_callback(ov_util_log_callback_func func)", Since: "2025.4"},
 }

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package openvino
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/nativelog"
+)
+
+// The SDK has one log for the whole process. The engine that was opened last
+// hears it.
+var (
+	listener atomic.Pointer[nativelog.Log]
+	sdkLog   = nativelog.Queue{Say: func(line string) { listener.Load().Say(line) }}
+	onLog    = sync.OnceValue(func() uintptr {
+		return dylib.Callback(func(message uintptr) uintptr { // void (*)(const char* message)
+			sdkLog.Add(dylib.GoString(message))
+			return 0
+		})
+	})
+	listening sync.Map // the libraries that have onLog; to set it again is not safe
+)
+
+// listen leads the SDK's log to d's.
+func (d *driver) listen() {
+	listener.Store(&d.log)
+	if _, already := listening.LoadOrStore(d.lib.Path, true); !already && d.lib.Has(fnSetLogCallback) {
+		d.lib.Call(fnSetLogCallback, dylib.Int(onLog()))
+	}
+}
