@@ -40,6 +40,11 @@
 // ErrClosed. What was forgotten is closed some time after the garbage
 // collector finds it; results stay valid, for every Tensor is Go memory.
 //
+// Built with the tag leakprofile, a program counts what is open: the profiles
+// "anyinfer.engines", "anyinfer.models" and "anyinfer.sessions" of
+// runtime/pprof have the stacks that opened it. Sessions that Model.Run keeps
+// are among them. Without the tag this costs nothing.
+//
 // # Cancellation
 //
 // Where the engine can be interrupted (see its package), a Run whose context

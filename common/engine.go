@@ -23,6 +23,7 @@ func newEngine(name string, d Driver) *Engine {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &engine{name: name, driver: d, info: d.Info(), ctx: ctx}
 	r.interrupt, r.free = cancel, d.Close
+	r.opened("engines")
 	e := &Engine{r}
 	runtime.AddCleanup(e, func(r *engine) { r.close() }, r)
 	return e

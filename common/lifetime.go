@@ -118,6 +118,7 @@ func (l *lifetime) close() (err error) {
 		l.freed = true
 		l.mu.Unlock()
 		err = join(err, l.free())
+		l.gone()
 		if l.parent != nil {
 			l.parent.mu.Lock()
 			delete(l.parent.children, l)

@@ -51,6 +51,7 @@ func newModel(e *Engine, d DriverModel, o Options, ownsEngine bool) *Model {
 	r.interrupt = sync.OnceFunc(func() { close(r.done) })
 	r.free = d.Close
 	e.adopt(&r.lifetime)
+	r.opened("models")
 	m := &Model{r}
 	runtime.AddCleanup(m, func(r *model) { r.closeAll() }, r)
 	return m

@@ -52,6 +52,7 @@ func (m *model) newSession(signature int) (*session, error) {
 		return nil, err
 	}
 	m.adopt(&s.lifetime)
+	s.opened("sessions")
 	return s, nil
 }
 
