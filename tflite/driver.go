@@ -4,11 +4,11 @@ package tflite
 
 import (
 	"context"
-	"log/slog"
 	"runtime"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/nativelog"
 )
 
 func init() {
@@ -20,7 +20,7 @@ var device = common.Device{Name: "CPU", Description: runtime.GOARCH}
 // driver is the open library. It has no state of its own to free.
 type driver struct {
 	*dylib.Library
-	log *slog.Logger
+	log nativelog.Log
 }
 
 func open(c common.Config) (common.Driver, error) {
@@ -31,7 +31,7 @@ func open(c common.Config) (common.Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &driver{lib, c.Logger}, nil
+	return &driver{lib, nativelog.New(c.Logger, spec.Engine)}, nil
 }
 
 func (d *driver) Info() common.EngineInfo {
@@ -46,7 +46,12 @@ func (d *driver) Load(ctx context.Context, src common.Source, o common.Options) 
 	if err != nil {
 		return nil, err
 	}
-	return d.load(src, o, n)
+	var m *model
+	err = d.log.During(func() error {
+		m, err = d.load(src, o, n)
+		return err
+	})
+	return m, err
 }
 
 func (d *driver) Close() error { return nil }

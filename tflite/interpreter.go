@@ -28,7 +28,7 @@ func (m *model) newInterpreter(xnnpack bool) (*interpreter, error) {
 	}
 	ip.create()
 	if ip.handle == 0 && ip.delegate != 0 { // XNNPACK takes no graphs with some dynamic tensors
-		m.log.Debug("model runs without XNNPACK", "engine", spec.Engine, "reason", ip.report.error(common.ErrModel, 0, "unknown"))
+		m.log.Debug("model runs without XNNPACK", "reason", ip.report.error(common.ErrModel, 0, "unknown"))
 		m.Call(xnnpackDelete, dylib.Int(ip.delegate))
 		ip.delegate = 0
 		ip.create()

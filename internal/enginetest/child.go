@@ -24,6 +24,8 @@ func (s *suite) work(t *testing.T, job string) {
 		s.nowhere(t)
 	case "damage":
 		s.damageJob(t, name)
+	case "log":
+		s.logJob(t)
 	case "resources":
 		require.Contains(t, resourceJobs, name)
 		resourceJobs[name](s, t)

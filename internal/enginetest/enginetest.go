@@ -53,7 +53,7 @@ func Run(t *testing.T, e Engine) {
 	}{
 		{"open", s.open}, {"sources", s.sources}, {"metadata", s.metadata}, {"results", s.results}, {"shapes", s.shapes},
 		{"inputs", s.inputs}, {"options", s.options}, {"lifecycle", s.lifecycle}, {"cancel", s.cancel},
-		{"concurrency", s.concurrency}, {"resources", s.resources}, {"damage", s.damage}, {"reference", s.reference},
+		{"concurrency", s.concurrency}, {"resources", s.resources}, {"damage", s.damage}, {"log", s.log}, {"reference", s.reference},
 	} {
 		s.run(t, group.name, group.test)
 	}

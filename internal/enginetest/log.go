@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package enginetest
+
+import (
+	"bytes"
+	"log/slog"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/stretchr/testify/require"
+)
+
+// log: what the SDK prints arrives in the Logger, and nothing on stderr.
+func (s *suite) log(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("C's stderr is exchanged on Linux only")
+	}
+	cmd := s.command(t, "log:")
+	var out, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &stderr
+	require.NoError(t, cmd.Run(), "%s\n%s", &out, &stderr)
+	require.Contains(t, out.String(), "--- PASS: "+s.top, "it must not have skipped")
+	require.Empty(t, stderr.String())
+}
+
+// logJob does all that may make an SDK talk.
+func (s *suite) logJob(t *testing.T) {
+	var out bytes.Buffer
+	e, err := common.Open(s.Name, &common.Config{Logger: slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	require.NoError(t, err)
+	for _, format := range s.Formats {
+		for _, m := range s.models {
+			if m.Files[format] == nil {
+				continue
+			}
+			bad := m.bytes(t, s.root, format)
+			for i := range bad {
+				bad[i] = bad[i][:len(bad[i])*2/3]
+			}
+			for _, src := range []common.Source{m.file(s.root, format), common.Bytes(bad...).As(format)} {
+				loaded, err := e.Load(ctx, src, nil)
+				if err != nil {
+					continue
+				}
+				if src.Name() != "" && len(m.Cases) > 0 {
+					_, err := loaded.Run(ctx, s.in(t, m, format, 0))
+					require.NoError(t, err)
+				}
+				require.NoError(t, loaded.Close())
+			}
+		}
+	}
+	require.NoError(t, e.Close())
+	for line := range strings.Lines(out.String()) {
+		require.Contains(t, line, "engine="+s.Name)
+	}
+}
