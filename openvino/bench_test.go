@@ -3,6 +3,7 @@
 package openvino
 
 import (
+	"log/slog"
 	"strconv"
 	"testing"
 
@@ -15,7 +16,7 @@ var digits = enginebench.Case{Engine: engine, Model: "../testdata/digits.xml"}
 // BenchmarkSession hands the loop in C the properties of the Go side.
 func BenchmarkSession(b *testing.B) {
 	c := digits
-	if opened, err := open(common.Config{}); err == nil { // else it will skip
+	if opened, err := open(common.Config{Logger: slog.Default()}); err == nil { // else it will skip
 		d := opened.(*driver)
 		properties, err := d.properties(d.info.Devices[0].Name, common.Options{Threads: 1})
 		if err != nil {

@@ -9,10 +9,6 @@
 //	)
 //
 //	model, err := common.Load(ctx, common.File("digits.onnx"), nil)
-//	if err != nil { ... }
-//	defer model.Close()
-//	in, err := common.FromSlice(pixels, 1, 1, 8, 8)
-//	out, err := model.Run(ctx, common.Tensors{"image": in})
 //
 // # Models
 //
@@ -20,7 +16,8 @@
 // SavedModel folder) and Paddle (.pdmodel). All are read from files; IR and
 // ONNX also from memory, with IR weights used in place. The others go from
 // memory through a temporary file. TFLite needs OpenVINO 2026.1: older ones
-// crash on damaged files. 2024.6 and 2025.0 may also crash on damaged IR.
+// crash on damaged files. 2024.6 and 2025.0 may also crash on damaged IR, 2025.2
+// to 2026.2 on damaged ONNX.
 //
 // Elements at inputs and outputs have one of the DTypes but String; sub-byte
 // types are refused at Load with ErrDType. OpenVINO tells no Quantization.

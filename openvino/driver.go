@@ -16,6 +16,8 @@ import (
 
 const engine = "openvino"
 
+var spec = dylib.Spec{Engine: engine, Stem: "openvino_c", Sonames: sonames()}
+
 func init() {
 	common.Register(common.Registration{
 		Name:    engine,
@@ -53,7 +55,7 @@ func open(cfg common.Config) (common.Driver, error) {
 	if a := runtime.GOARCH; a != "amd64" && a != "arm64" {
 		return nil, fail("open", common.ErrNotAvailable, "OpenVINO is supported on amd64 and arm64, not on %s", a)
 	}
-	lib, err := dylib.Open(dylib.Spec{Engine: engine, Stem: "openvino_c", Sonames: sonames()}, symbols, cfg.Library)
+	lib, err := dylib.Open(spec, symbols, cfg.Library)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +101,7 @@ func (d *driver) Close() error {
 
 // version is the SDK's build number, "2026.4.1-22982-e213a147257-releases/2026/4".
 func (d *driver) version() (string, error) {
-	v := new(struct{ build, description uintptr }) // ov_version_t
+	v := new(cVersion)
 	if err := d.do("open", common.ErrVersion, fnVersion, dylib.Ptr(v)); err != nil {
 		return "", err
 	}
@@ -129,13 +131,13 @@ const maxDevices = 1024 // more is not believed
 
 // devices asks every plugin what is there. The CPU comes first.
 func (d *driver) devices() ([]common.Device, error) {
-	list := new(struct{ names, size uintptr }) // ov_available_devices_t
+	list := new(cDevices)
 	if err := d.do("open", common.ErrDevice, fnCoreDevices, dylib.Int(d.core), dylib.Ptr(list)); err != nil {
 		return nil, err
 	}
 	defer d.lib.Call(fnDevicesFree, dylib.Ptr(list))
 	if list.names == 0 || list.size == 0 || list.size > maxDevices {
-		return nil, fail("open", common.ErrDevice, "OpenVINO found no device; are its plugins beside %s?", d.lib.Path)
+		return nil, fail("open", common.ErrDevice, "OpenVINO found no device; are its plugins beside the library (%s)?", d.lib.Path)
 	}
 	names := make([]uintptr, list.size)
 	dylib.CopyOut(names, list.names)

@@ -14,7 +14,7 @@ import (
 // hears it.
 var (
 	listener atomic.Pointer[nativelog.Log]
-	sdkLog   = nativelog.Queue{Say: func(line string) { listener.Load().Say(line) }}
+	sdkLog   = nativelog.Queue[string]{Do: func(line string) { listener.Load().Say(line) }}
 	onLog    = sync.OnceValue(func() uintptr {
 		return dylib.Callback(func(message uintptr) uintptr { // void (*)(const char* message)
 			sdkLog.Add(dylib.GoString(message))

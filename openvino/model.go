@@ -201,22 +201,15 @@ func (m *model) readMemory(data [][]byte) (uintptr, error) {
 	return *graph, err
 }
 
-// dimension is an ov_dimension_t: the bounds of a length, max -1 for none.
-type dimension struct{ min, max int64 }
-
 // reshape works Options.Shapes into the model.
 func (m *model) reshape(graph uintptr, shapes map[string]common.ShapeRange) error {
 	if len(shapes) == 0 {
 		return nil
 	}
-	type partialShape struct { // ov_partial_shape_t
-		rank dimension
-		dims *dimension
-	}
 	var (
 		pin     runtime.Pinner // what wanted points to
 		indexes []uintptr
-		wanted  []partialShape
+		wanted  []cPartialShape[*cDimension]
 	)
 	defer pin.Unpin()
 	for name, r := range shapes {
@@ -228,13 +221,13 @@ func (m *model) reshape(graph uintptr, shapes map[string]common.ShapeRange) erro
 			}
 			return fail("load", common.ErrName, "Shapes: no input %q; there are %s", name, strings.Join(names, ", "))
 		}
-		dims := make([]dimension, len(r.Min))
+		dims := make([]cDimension, len(r.Min))
 		for j := range dims {
-			dims[j] = dimension{int64(r.Min[j]), int64(r.Max[j])}
+			dims[j] = cDimension{int64(r.Min[j]), int64(r.Max[j])}
 		}
 		pin.Pin(unsafe.SliceData(dims))
 		indexes = append(indexes, uintptr(i))
-		wanted = append(wanted, partialShape{dimension{int64(len(dims)), int64(len(dims))}, unsafe.SliceData(dims)})
+		wanted = append(wanted, cPartialShape[*cDimension]{cDimension{int64(len(dims)), int64(len(dims))}, unsafe.SliceData(dims)})
 	}
 	return m.do("load", common.ErrShape, fnModelReshape, dylib.Int(graph), dylib.Slice(indexes), dylib.Slice(wanted), dylib.Int(len(wanted)))
 }
@@ -245,7 +238,6 @@ func (m *model) compile(graph uintptr, device string, properties []property) err
 	fn := fnCompile
 	if m.lib.Has(fnCompileProps) {
 		fn = fnCompileProps
-		type cProperty struct{ key, value *byte } // ov_property_t
 		var pin runtime.Pinner
 		defer pin.Unpin()
 		list := make([]cProperty, len(properties))
@@ -373,10 +365,7 @@ func (d *driver) port(what string, of uintptr, at, i int) (p port, err error) {
 	if p.DType, typeName = d.release.dtype(*code); p.DType == 0 {
 		return p, fail("load", common.ErrDType, "%s %q has elements of type %s, which this package cannot hold; convert them inside the model", what, p.Name, typeName)
 	}
-	shape := new(struct { // ov_partial_shape_t
-		rank dimension
-		dims uintptr
-	})
+	shape := new(cPartialShape[uintptr])
 	if err := d.do("load", common.ErrModel, fnPortShape, dylib.Int(*h), dylib.Ptr(shape)); err != nil {
 		return p, err
 	}
@@ -389,7 +378,7 @@ func (d *driver) port(what string, of uintptr, at, i int) (p port, err error) {
 	if rank < 0 || rank > maxRank || rank > 0 && shape.dims == 0 {
 		return p, fail("load", common.ErrModel, "%s %q has rank %d", what, p.Name, rank)
 	}
-	dims := make([]dimension, rank)
+	dims := make([]cDimension, rank)
 	dylib.CopyOut(dims, shape.dims)
 	p.Shape = common.Shape{}
 	for _, dim := range dims {

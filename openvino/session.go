@@ -42,8 +42,7 @@ type dynamic struct {
 
 // answer is what the calls of a dynamic write.
 type answer struct {
-	rank int64 // rank and dims are an ov_shape_t
-	dims uintptr
+	cShape[uintptr]
 	data uintptr
 }
 
@@ -161,9 +160,9 @@ func (m *model) newDynamic(p port) (_ *dynamic, err error) {
 		return nil, err
 	}
 	d.pin.Pin(d.c)
-	d.getShape = m.lib.Prepare(fnTensorShape, dylib.Int(d.tensor), dylib.Ptr(d.c))
+	d.getShape = m.lib.Prepare(fnTensorShape, dylib.Int(d.tensor), dylib.Ptr(&d.c.cShape))
 	d.getData = m.lib.Prepare(fnTensorData, dylib.Int(d.tensor), dylib.Ptr(&d.c.data))
-	d.freeShape = m.lib.Prepare(fnShapeFree, dylib.Ptr(d.c))
+	d.freeShape = m.lib.Prepare(fnShapeFree, dylib.Ptr(&d.c.cShape))
 	return d, nil
 }
 
@@ -198,14 +197,6 @@ func (s *session) fetch(d *dynamic, out **common.Tensor) (err error) {
 	return nil
 }
 
-// profilingInfo is an ov_profiling_info_t of a 64-bit machine.
-type profilingInfo struct {
-	_                int32 // status
-	real             int64 // microseconds
-	_                int64 // of the CPU
-	name, exec, node uintptr
-}
-
 const maxLayers = 1 << 24 // more is not believed
 
 // Profile lists the operators of the last Run in the order of the graph.
@@ -213,7 +204,7 @@ func (s *session) Profile() ([]common.LayerTime, error) {
 	if !s.profile {
 		return nil, fail("profile", common.ErrOption, "the model was loaded without Options.Profile")
 	}
-	list := new(struct{ infos, size uintptr }) // ov_profiling_info_list_t
+	list := new(cProfiles)
 	if err := s.do("profile", common.ErrRun, fnProfile, dylib.Int(s.request), dylib.Ptr(list)); err != nil {
 		return nil, err
 	}
@@ -221,7 +212,7 @@ func (s *session) Profile() ([]common.LayerTime, error) {
 	if list.size > maxLayers || list.infos == 0 {
 		return nil, nil
 	}
-	infos := make([]profilingInfo, list.size)
+	infos := make([]cProfile, list.size)
 	dylib.CopyOut(infos, list.infos)
 	layers := make([]common.LayerTime, len(infos))
 	for i, p := range infos {
@@ -240,14 +231,10 @@ func (d *driver) newTensor(op string, create int, dt common.DType, shape common.
 	}
 	args := []dylib.Arg{dylib.Int(d.release.code(dt))}
 	if runtime.GOOS == "windows" && runtime.GOARCH == "amd64" {
-		type cShape struct { // ov_shape_t
-			rank int64
-			dims *int64
-		}
 		var pin runtime.Pinner
 		defer pin.Unpin()
 		pin.Pin(unsafe.SliceData(dims))
-		args = append(args, dylib.Ptr(&cShape{int64(len(dims)), unsafe.SliceData(dims)}))
+		args = append(args, dylib.Ptr(&cShape[*int64]{int64(len(dims)), unsafe.SliceData(dims)}))
 	} else { // 16 bytes by value are two registers
 		args = append(args, dylib.Int(len(dims)), dylib.Slice(dims))
 	}

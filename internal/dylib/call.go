@@ -66,5 +66,8 @@ func (l *Library) Prepare(sym int, args ...Arg) Prepared {
 	return Prepared{l.addrs[sym], words}
 }
 
+// Set changes argument i, a handle or an integer, for the calls to come.
+func (p *Prepared) Set(i int, word uintptr) { p.args[i] = word }
+
 // Do makes the call.
 func (p *Prepared) Do() uintptr { return call(p.addr, p.args) }

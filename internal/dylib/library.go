@@ -17,7 +17,7 @@ import (
 // Library is an open library with its table of functions. It is never closed:
 // an SDK may leave threads and exit handlers behind.
 type Library struct {
-	Path  string // the file, or the name that the system loader knew
+	Path  string // the file, the name that the system loader knew, or "linked"
 	addrs []uintptr
 }
 
@@ -47,7 +47,13 @@ func (s Spec) patterns() []string {
 // sdk` fills, and asks the system loader, in this order. Where one of the
 // first two is set, it counts alone: falling back to another library than the
 // one asked for helps nobody. The error lists every place tried.
+//
+// A linked library (Link) is there already: nothing is searched, the variable
+// is not looked at, and explicit is refused.
 func Open(spec Spec, table []Decl, explicit string) (*Library, error) {
+	if addrs := linked[spec.Engine]; addrs != nil {
+		return openLinked(spec.Engine, addrs, explicit)
+	}
 	f := finder{spec: spec}
 	fix := fmt.Sprintf("anyinfer sdk install %s, or point %s at the library", spec.Engine, spec.Env())
 	switch env := os.Getenv(spec.Env()); {

@@ -6,6 +6,9 @@ package dylib
 
 import "github.com/ebitengine/purego"
 
+// callable reports whether functions can be called on this system.
+const callable = true
+
 func call(addr uintptr, args []uintptr) uintptr {
 	r, _, _ := purego.SyscallN(addr, args...)
 	return r

@@ -53,39 +53,39 @@ func parse(line string) (slog.Level, string) {
 	return slog.LevelInfo, line
 }
 
-// Queue hands lines to Say on a goroutine, one after the other. Add never
-// waits: a library's callback comes on any thread, with the library's locks
-// held, and a handler of log records may do anything.
-type Queue struct {
-	Say func(line string)
+// Queue hands what is added to Do on a goroutine, one after the other. Add
+// never waits: a library's callback comes on any thread, with the library's
+// locks held, and a handler of log records may do anything.
+type Queue[T any] struct {
+	Do func(T)
 
 	mu    sync.Mutex
-	lines []string
+	items []T
 	busy  bool
 }
 
-// Add queues a line.
-func (q *Queue) Add(line string) {
+// Add queues an item.
+func (q *Queue[T]) Add(item T) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.lines = append(q.lines, line)
+	q.items = append(q.items, item)
 	if !q.busy {
 		q.busy = true
 		go q.work()
 	}
 }
 
-func (q *Queue) work() {
+func (q *Queue[T]) work() {
 	for {
 		q.mu.Lock()
-		lines := q.lines
-		q.lines, q.busy = nil, len(lines) > 0
+		items := q.items
+		q.items, q.busy = nil, len(items) > 0
 		q.mu.Unlock()
-		if lines == nil {
+		if items == nil {
 			return
 		}
-		for _, line := range lines {
-			q.Say(line)
+		for _, item := range items {
+			q.Do(item)
 		}
 	}
 }

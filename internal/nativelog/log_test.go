@@ -52,7 +52,7 @@ func TestQueue(t *testing.T) {
 	release := make(chan struct{})
 	var lines []string
 	done := make(chan struct{})
-	q := Queue{Say: func(line string) {
+	q := Queue[string]{Do: func(line string) {
 		<-release
 		if lines = append(lines, line); len(lines) == 5 {
 			close(done)
