@@ -29,8 +29,8 @@
 //
 // Model.Run is for servers: any number of goroutines call it, tensors come and
 // go by name, and the results belong to the caller. A Session is for hot
-// loops: its tensors are bound once, Run copies and allocates nothing, and one
-// goroutine at a time uses it.
+// loops: its tensors are bound once, and Run allocates nothing and copies only
+// what an engine cannot use in place. One goroutine at a time uses it.
 //
 // # Lifetime
 //

@@ -5,7 +5,7 @@ package common
 import "context"
 
 // Driver is an open engine. Users hold an Engine; this is what an engine
-// implements, and all that it needs to.
+// implements, and all that it needs to. Its example is a whole engine.
 //
 // This package does the rest: a driver sees only sources that exist, options
 // with every number in range, tensors whose names, types and shapes fit, one
@@ -52,7 +52,8 @@ type DriverSession interface {
 type (
 	// Canceler is a DriverSession whose Run can be stopped from another
 	// goroutine. Run then returns an error soon. Cancel may come just before
-	// or after Run, and more than once; it must not hurt a later Run.
+	// or after Run and must not hurt a later one. It comes again and again
+	// until Run returns, so one that was too early may be lost.
 	Canceler interface{ Cancel() }
 	// Resetter is a DriverSession that can put the variables, which a model
 	// keeps from Run to Run, back to their initial values. It is called

@@ -12,7 +12,8 @@ import (
 type Config struct {
 	// Library is the SDK's library file, or the folder that holds it. Empty:
 	// look in ANYINFER_<ENGINE>_LIBRARY, in the folder that `anyinfer sdk`
-	// fills, then where the system loader looks.
+	// fills, then where the system loader looks. Refused with ErrOption in
+	// a program that has the engine's library linked in.
 	Library string
 	// Logger receives what the engine has to say; nil: slog.Default().
 	Logger *slog.Logger
@@ -24,14 +25,16 @@ type Config struct {
 // same. An option that an engine cannot honour is refused with ErrOption,
 // never ignored.
 type Options struct {
-	// Device is one of EngineInfo.Devices; empty: the engine's default.
+	// Device is one of EngineInfo.Devices, or what else the engine's package
+	// says; empty: the engine's default.
 	Device string
 	// Precision of the arithmetic: Float32, Float16 or BFloat16. 0 keeps the
 	// model's own; lower precision is used only when asked for.
 	Precision DType
 	// CacheDir is a folder where the engine may keep what is slow to make.
 	CacheDir string
-	// Threads of one Run. 0: all cores, shared out evenly among Sessions.
+	// Threads of one Run. 0: all cores, shared out evenly among Sessions. An
+	// engine may use fewer; ModelInfo.Threads tells.
 	Threads int
 	// Sessions is how many Model.Run calls go on at once; others wait.
 	// 0: one, on all cores.

@@ -77,7 +77,8 @@ func Open(name string, cfg *Config) (*Engine, error) {
 
 // Load loads a model with the first ready engine that reads this kind of
 // file; an engine made for the format goes before one that also reads it.
-// The engine is opened for this model and closed with it.
+// The engine is opened for this model and closed with it. Only an engine that
+// does not open is passed over: the error of one that does is final.
 func Load(ctx context.Context, src Source, o *Options) (*Model, error) {
 	if err := src.check(); err != nil {
 		return nil, err

@@ -235,6 +235,7 @@ func (s *session) finishOutputs() error {
 
 // Reset puts the variables that the model keeps from Run to Run, as a stream's
 // past, back to their initial values. Without such variables it does nothing.
+// The error Is ErrOption where the engine cannot.
 func (s *Session) Reset() error {
 	if s.nothing() {
 		return errNothing("reset")

@@ -118,6 +118,7 @@ func (s Source) Read() ([][]byte, error) {
 var extensions = map[string]string{
 	".onnx": "onnx", ".xml": "openvino", ".tflite": "tflite", ".pb": "tensorflow", ".pdmodel": "paddle",
 	".mnn": "mnn", ".tnnproto": "tnn", ".engine": "tensorrt", ".plan": "tensorrt",
+	".ref": "reference",
 }
 
 // Format is "onnx", "openvino", "tflite", "tensorflow", "paddle", "mnn",

@@ -25,8 +25,8 @@ type Tensor struct {
 	strs  []string // only for String
 }
 
-// NewTensor makes a zeroed tensor, TensorAlign aligned and padded. The error
-// Is ErrDType or ErrShape.
+// NewTensor makes a zeroed tensor, TensorAlign aligned and padded; without a
+// shape it is a scalar. The error Is ErrDType or ErrShape.
 func NewTensor(dt DType, shape ...int) (*Tensor, error) {
 	n, err := checkNew(dt, shape)
 	if err != nil {
@@ -67,7 +67,7 @@ func FromSlice[T Elem](data []T, shape ...int) (*Tensor, error) {
 }
 
 // Data is t's elements as a slice that shares its memory. A T that is not t's
-// type is an error that Is ErrDType.
+// type is an error that Is ErrDType, a nil t one that Is ErrInput.
 func Data[T Elem](t *Tensor) ([]T, error) {
 	if t == nil {
 		return nil, inputError(ErrInput, "the tensor is nil")

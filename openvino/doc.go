@@ -46,4 +46,6 @@
 // # Versions
 //
 // 2024.6 to 2026.4; newer ones are accepted. Only 64-bit amd64 and arm64.
+// docs/engines/openvino.md in the repository has which, and what else is good
+// to know: threads, caches, limits.
 package openvino

@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package common_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/anyinfer/anyinfer/common"
+)
+
+func Example() {
+	ctx := context.Background()
+	model, err := common.Load(ctx, common.File("../testdata/digits.onnx"), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer model.Close()
+
+	pixels := make([]float32, 8*8)
+	image, err := common.FromSlice(pixels, 1, 1, 8, 8)
+	if err != nil {
+		log.Fatal(err)
+	}
+	out, err := model.Run(ctx, common.Tensors{"image": image})
+	if err != nil {
+		log.Fatal(err)
+	}
+	scores, err := common.Data[float32](out["scores"])
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(scores), "scores")
+	// Output: 10 scores
+}
+
+// An engine opened by name, with the library of your choice and a logger of
+// its own.
+func ExampleConfig() {
+	engine, err := common.Open("openvino", &common.Config{
+		Library: "/opt/intel/openvino/runtime/lib/intel64",
+		Logger:  slog.New(slog.NewJSONHandler(os.Stderr, nil)),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer engine.Close()
+	fmt.Println(engine.Info().Name)
+	// Output: openvino
+}
+
+// One engine for several models, which close with it.
+func ExampleEngine() {
+	ctx := context.Background()
+	engine, err := common.Open("openvino", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer engine.Close()
+
+	onnx, err := engine.Load(ctx, common.File("../testdata/digits.onnx"), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	ir, err := engine.Load(ctx, common.File("../testdata/digits.xml"), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(onnx.Info().Format, ir.Info().Format)
+	// Output: onnx openvino
+}
+
+// Which engines are ready here?
+func ExampleEngineInfo() {
+	for _, name := range []string{"openvino", "tflite"} { // common.Engines() has all
+		engine, err := common.Open(name, nil)
+		if err != nil {
+			fmt.Println(err) // says where it looked and what to install
+			continue
+		}
+		info := engine.Info()
+		fmt.Println(info.Name, "is ready on", info.Devices[0].Name)
+		engine.Close()
+	}
+	// Output:
+	// openvino is ready on CPU
+	// tflite is ready on CPU
+}
+
+// A GPU where there is one, else the engine's default device.
+func ExampleDevice() {
+	engine, err := common.Open("openvino", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer engine.Close()
+
+	var o common.Options
+	for _, d := range engine.Info().Devices {
+		if strings.HasPrefix(d.Name, "GPU") {
+			o.Device = d.Name
+			break
+		}
+	}
+	model, err := engine.Load(context.Background(), common.File("../testdata/digits.onnx"), &o)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(model.Info().Device)
+	// Output: CPU
+}
+
+// A server that runs four requests at once, on two threads each.
+func ExampleOptions() {
+	model, err := common.Load(context.Background(), common.File("../testdata/digits.onnx"), &common.Options{
+		Sessions: 4,
+		Threads:  2,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer model.Close()
+	info := model.Info()
+	fmt.Printf("%d sessions of %d threads\n", info.Sessions, info.Threads)
+	// Output: 4 sessions of 2 threads
+}
+
+// What was asked for is had, or refused: nothing falls back silently.
+func ExampleOptions_refused() {
+	_, err := common.Load(context.Background(), common.File("../testdata/digits.onnx"), &common.Options{
+		Precision: common.Float16,
+	})
+	fmt.Println(err)
+	// Output: openvino: load ../testdata/digits.onnx: option not usable: Precision float16 is not to be had here
+}
+
+// What a model was loaded for, as a program logs it.
+func ExampleModelInfo() {
+	model, err := common.Load(context.Background(), common.File("../testdata/digits.onnx"), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer model.Close()
+	engine, info := model.Engine(), model.Info()
+	fmt.Println(engine.Name, info.Format, info.Device, info.Sessions)
+	// Output: openvino onnx CPU 1
+}
+
+// Any number of goroutines call Run.
+func ExampleModel() {
+	ctx := context.Background()
+	model, err := common.Load(ctx, common.File("../testdata/digits.onnx"), &common.Options{Sessions: 2})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer model.Close()
+
+	var requests sync.WaitGroup
+	for range 10 {
+		requests.Go(func() {
+			image, err := common.NewTensor(common.Float32, 1, 1, 8, 8)
+			if err != nil {
+				log.Fatal(err)
+			}
+			if _, err := model.Run(ctx, common.Tensors{"image": image}); err != nil {
+				log.Fatal(err)
+			}
+		})
+	}
+	requests.Wait()
+	fmt.Println("done")
+	// Output: done
+}
+
+// A run that must be over in time. Engines that can be interrupted are.
+func ExampleModel_Run() {
+	model, err := common.Load(context.Background(), common.File("../testdata/digits.onnx"), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer model.Close()
+	image, err := common.NewTensor(common.Float32, 1, 1, 8, 8)
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	out, err := model.Run(ctx, common.Tensors{"image": image})
+	if errors.Is(err, context.DeadlineExceeded) {
+		log.Fatal("too slow")
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(out["scores"].Shape())
+	// Output: [1 10]
+}
+
+// What a model takes and gives.
+func ExampleModel_Signatures() {
+	model, err := common.Load(context.Background(), common.File("../testdata/edges.tflite"), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer model.Close()
+	for _, s := range model.Signatures() {
+		for _, in := range s.Inputs {
+			fmt.Println("takes", in.Name, in.DType, in.Shape)
+		}
+		for _, out := range s.Outputs {
+			fmt.Println("gives", out.Name, out.DType, out.Shape)
+		}
+	}
+	// Output:
+	// takes image float32 [1 ? ? 1]
+	// gives edges float32 [1 ? ? 1]
+}
+
+// Tensors of the right type and size for whatever model.
+func ExampleSignature() {
+	model, err := common.Load(context.Background(), common.File("../testdata/digits.onnx"), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer model.Close()
+	in := common.Tensors{}
+	for _, info := range model.Signatures()[0].Inputs {
+		if in[info.Name], err = common.NewTensor(info.DType, info.Shape...); err != nil {
+			log.Fatal(err) // it is dynamic: choose a shape
+		}
+	}
+	out, err := model.Run(context.Background(), in)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(out["scores"].Shape())
+	// Output: [1 10]
+}
+
+// A classifier's answer in words, where the model's file has them.
+func ExampleTensorInfo() {
+	info := common.TensorInfo{Name: "scores", Labels: []string{"cat", "dog", "fox"}} // of Signature.Outputs
+	scores := []float32{0.1, 0.2, 0.7}
+
+	best := 0
+	for i := range scores {
+		if scores[i] > scores[best] {
+			best = i
+		}
+	}
+	if best < len(info.Labels) {
+		fmt.Println(info.Labels[best], scores[best])
+	}
+	// Output: fox 0.7
+}
+
+// Inputs and outputs go by name.
+func ExampleTensors() {
+	model, err := common.Load(context.Background(), common.File("../testdata/digits.onnx"), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer model.Close()
+	image, err := common.NewTensor(common.Float32, 1, 1, 8, 8)
+	if err != nil {
+		log.Fatal(err)
+	}
+	out, err := model.Run(context.Background(), common.Tensors{"image": image})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for name, t := range out {
+		fmt.Println(name, t.DType(), t.Shape())
+	}
+	// Output: scores float32 [1 10]
+}
+
+// A hot loop: the tensors stay bound, and Run allocates nothing.
+func ExampleSession() {
+	ctx := context.Background()
+	model, err := common.Load(ctx, common.File("../testdata/digits.onnx"), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer model.Close()
+	session, err := model.NewSession("")
+	if err != nil {
+		log.Fatal(err)
+	}
+	pixels, err := common.Data[float32](session.Input(0))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for frame := range 3 {
+		pixels[frame] = 1 // what the camera sees
+		if err := session.Run(ctx); err != nil {
+			log.Fatal(err)
+		}
+		scores, err := common.Data[float32](session.Output(0)) // until the next Run
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(scores)
+	}
+	// Output:
+	// [0 1 0 0 0 0 0 0 0 0]
+	// [0 0 1 0 0 0 0 0 0 0]
+	// [0 0 0 1 0 0 0 0 0 0]
+}
+
+// A dynamic input has the shape of what is bound.
+func ExampleSession_BindInput() {
+	ctx := context.Background()
+	model, err := common.Load(ctx, common.File("../testdata/edges.tflite"), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer model.Close()
+	session, err := model.NewSession("")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, width := range []int{640, 1280} {
+		image, err := common.NewTensor(common.Float32, 1, 480, width, 1)
+		if err != nil {
+			log.Fatal(err)
+		}
+		if err := session.BindInput(0, image); err != nil {
+			log.Fatal(err)
+		}
+		if err := session.Run(ctx); err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(session.Output(0).Shape())
+	}
+	// Output:
+	// [1 480 640 1]
+	// [1 480 1280 1]
+}
+
+// A stream that begins anew. A Session keeps the model's variables from Run to
+// Run; Model.Run starts from their initial values each time.
+func ExampleSession_Reset() {
+	ctx := context.Background()
+	weight := common.Bytes([]byte("0.5")).As("smooth") // the engine in Driver's example
+	model, err := common.Load(ctx, weight, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer model.Close()
+	session, err := model.NewSession("")
+	if err != nil {
+		log.Fatal(err)
+	}
+	signal, err := common.FromSlice([]float32{8})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := session.BindInput(0, signal); err != nil {
+		log.Fatal(err)
+	}
+	for i := range 4 {
+		if i == 2 {
+			if err := session.Reset(); err != nil {
+				log.Fatal(err)
+			}
+		}
+		if err := session.Run(ctx); err != nil {
+			log.Fatal(err)
+		}
+		smooth, err := common.Data[float32](session.Output(0))
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(smooth)
+	}
+	// Output:
+	// [4]
+	// [6]
+	// [4]
+	// [6]
+}
+
+// Where the time goes.
+func ExampleLayerTime() {
+	ctx := context.Background()
+	weight := common.Bytes([]byte("0.5")).As("smooth") // the engine in Driver's example
+	model, err := common.Load(ctx, weight, &common.Options{Profile: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer model.Close()
+	session, err := model.NewSession("")
+	if err != nil {
+		log.Fatal(err)
+	}
+	signal, err := common.NewTensor(common.Float32, 1000)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := session.BindInput(0, signal); err != nil {
+		log.Fatal(err)
+	}
+	if err := session.Run(ctx); err != nil {
+		log.Fatal(err)
+	}
+	layers, err := session.Profile()
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, l := range layers {
+		fmt.Println(l.Name, l.Type, time.Duration(l.Micros)*time.Microsecond < time.Second)
+	}
+	// Output: y Smooth true
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fake_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/common/fake"
+)
+
+// What does the program do when a run takes too long? This engine never comes
+// to an end by itself.
+func ExampleEngine() {
+	scalar := func(name string) []common.TensorInfo {
+		return []common.TensorInfo{{Name: name, DType: common.Float32, Shape: common.Shape{}}}
+	}
+	stuck := &fake.Engine{
+		Name: "stuck", Formats: []string{"onnx"},
+		Signatures: []common.Signature{{Inputs: scalar("x"), Outputs: scalar("y")}},
+		Run: func(ctx context.Context, _ int, in, out []*common.Tensor) error {
+			<-ctx.Done()
+			return &common.Error{Err: common.ErrRun, Text: "interrupted"}
+		},
+	}
+	stuck.Register()
+
+	engine, err := common.Open("stuck", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer engine.Close()
+	model, err := engine.Load(context.Background(), common.Bytes([]byte("any")), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	x, err := common.NewTensor(common.Float32)
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	_, err = model.Run(ctx, common.Tensors{"x": x})
+	fmt.Println(errors.Is(err, context.DeadlineExceeded))
+	// Output: true
+}
