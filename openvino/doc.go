@@ -22,6 +22,7 @@
 // Elements at inputs and outputs have one of the DTypes but String; sub-byte
 // types are refused at Load with ErrDType. OpenVINO tells no Quantization.
 // Before 2025.4 an output that a no-op makes may bear another of its names.
+// Variables are reset in IR models only: the C API does not tell of others.
 //
 // # Devices
 //

@@ -3,6 +3,7 @@
 package openvino
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,7 @@ type model struct {
 	info            common.ModelInfo
 	inputs, outputs []port
 	profile         bool
+	stateful        bool           // it has variables
 	weights         runtime.Pinner // IR weights in Go memory are used in place until Close
 	temp            string         // a folder to remove
 }
@@ -138,6 +140,10 @@ func (m *model) read(src common.Source) (uintptr, error) {
 		return 0, fail("load", common.ErrVersion, "OpenVINO %d.%d gets some TFLite models wrong; use 2026.1 or newer, or convert the model to IR", m.release.year, m.release.minor)
 	}
 	if paths != nil && !tflite {
+		if filepath.Ext(paths[0]) == ".xml" {
+			text, _ := os.ReadFile(paths[0]) // OpenVINO says what is wrong with it
+			m.stateful = hasVariables(text)
+		}
 		return m.readFiles(paths)
 	}
 	data, err := src.Read()
@@ -157,6 +163,7 @@ func (m *model) read(src common.Source) (uintptr, error) {
 		return 0, fail("load", common.ErrModel, "the model comes in %d pieces, too many for %s", len(data), format)
 	}
 	if !temporary {
+		m.stateful = hasVariables(data[0])
 		return m.readMemory(data)
 	}
 	m.temp, err = os.MkdirTemp("", "anyinfer-")
@@ -171,6 +178,10 @@ func (m *model) read(src common.Source) (uintptr, error) {
 	defer m.removeTemp() // in vain on Windows, if the SDK maps it; then Close does
 	return m.readFiles(paths)
 }
+
+// hasVariables reports whether an IR has operators that keep something from
+// Run to Run, which the C API does not tell.
+func hasVariables(ir []byte) bool { return bytes.Contains(ir, []byte(`type="ReadValue"`)) }
 
 func (m *model) readFiles(paths []string) (uintptr, error) {
 	var weights dylib.Arg // NULL: the .bin beside an .xml

@@ -4,6 +4,7 @@ package openvino
 
 import (
 	"runtime"
+	"slices"
 	"unsafe"
 
 	"github.com/anyinfer/anyinfer/common"
@@ -19,6 +20,7 @@ type session struct {
 	outs    []slot     // of outputs whose shape is known: Run writes into Go memory
 	dynamic []*dynamic // of the others, nil where there is none: copied after Run
 	out     []*common.Tensor
+	ran     bool // since the variables have their initial values
 }
 
 // slot is an input or output with the Go memory that the request uses.
@@ -121,6 +123,7 @@ func (s *session) bind(b *slot, set, i int, t *common.Tensor, kind error) error 
 }
 
 func (s *session) Run() error {
+	s.ran = true
 	if err := s.check("run", common.ErrRun, s.infer.Do()); err != nil {
 		return err
 	}
@@ -132,6 +135,31 @@ func (s *session) Run() error {
 		}
 	}
 	return nil
+}
+
+// Reset takes a new request: the C API cannot reset the variables of one.
+func (s *session) Reset() error {
+	if !s.stateful || !s.ran {
+		return nil
+	}
+	made, err := s.model.NewSession(0)
+	if err != nil {
+		return err
+	}
+	fresh := made.(*session)
+	var in []*common.Tensor
+	for _, b := range s.ins {
+		in = append(in, b.tensor)
+	}
+	if !slices.Contains(in, nil) { // else common binds before the next Run
+		if err := fresh.Bind(in, s.out); err != nil {
+			fresh.Close()
+			return err
+		}
+	}
+	old := *s
+	*s = *fresh
+	return old.Close()
 }
 
 // Cancel stops Run between two operators of the model.

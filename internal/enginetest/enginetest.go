@@ -33,6 +33,8 @@ type Engine struct {
 	// Skip has the reason for each test that cannot hold for this engine, by
 	// its name below the caller's: "results/onnx/dtypes/bfloat16".
 	Skip map[string]string
+	// Adapt, where set, changes the rest for the version that is at hand.
+	Adapt func(e *Engine, version string)
 	// Damaged lists damaged files that crash the SDK by itself, where no
 	// driver can know: names as the test prints them, with the reason.
 	Damaged map[string]string
@@ -41,17 +43,21 @@ type Engine struct {
 // Run is the suite, or in a process that the suite started, the job for it.
 func Run(t *testing.T, e Engine) {
 	s := &suite{Engine: e, top: t.Name(), root: root(t)}
-	s.models = readManifest(t, s.root)
+	s.models = readManifest(t, s.root, e.Name)
 	if job := os.Getenv(jobVariable); job != "" {
 		s.work(t, job)
 		return
 	}
-	Require(t, e.Name)
+	version := Require(t, e.Name)
+	if e.Adapt != nil {
+		e.Adapt(&s.Engine, version)
+	}
 	for _, group := range []struct {
 		name string
 		test func(*testing.T)
 	}{
-		{"open", s.open}, {"sources", s.sources}, {"metadata", s.metadata}, {"results", s.results}, {"shapes", s.shapes},
+		{"open", s.open}, {"sources", s.sources}, {"metadata", s.metadata}, {"results", s.results}, {"states", s.states},
+		{"shapes", s.shapes},
 		{"inputs", s.inputs}, {"options", s.options}, {"lifecycle", s.lifecycle}, {"cancel", s.cancel},
 		{"concurrency", s.concurrency}, {"resources", s.resources}, {"damage", s.damage}, {"log", s.log}, {"reference", s.reference},
 	} {
@@ -60,18 +66,20 @@ func Run(t *testing.T, e Engine) {
 }
 
 // Require skips the test where the engine's SDK is missing, saying why; in CI
-// that is a failure.
-func Require(t *testing.T, engine string) {
+// that is a failure. It returns the SDK's version.
+func Require(t *testing.T, engine string) (version string) {
 	t.Helper()
 	e, err := common.Open(engine, nil)
 	switch {
 	case err == nil:
+		version = e.Info().Version
 		require.NoError(t, e.Close())
 	case errors.Is(err, common.ErrNotAvailable):
 		missing(t, err.Error())
 	default:
 		t.Fatal(err)
 	}
+	return version
 }
 
 // missing skips, or fails where CI promises that all is there.
