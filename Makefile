@@ -5,27 +5,37 @@ PYTHON ?= python3
 # The other implementations that tests compare with; kept outside the checkout.
 REFERENCE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/anyinfer/reference
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# The crate that carries the C headers of TFLite and LiteRT.
+HEADERS := edgefirst-tflite-sys@0.10.3
 ENGINES := openvino tflite
+TAGS := openvino,tflite
 LIBRARY := ./common/... ./internal/dylib ./internal/flatcheck $(ENGINES:%=./%)
 TARGETS := linux/amd64 linux/arm64 linux/arm linux/386 linux/riscv64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 android/arm64
-OLDEST := openvino --version 2024.6.0
+OLDER := 2024.6.0 2025.4.1
 
-.PHONY: demo test test-cgo test-nocgo test-oldest build lint bench sdk reference testdata
+.PHONY: demo test test-cgo test-nocgo test-linked test-older build lint bench sdk reference headers testdata
 
 demo: ## install what is missing, run two small models with every engine
 	$(GO) run ./cmd/anyinfer demo --out demo-out
 
-test: test-cgo test-nocgo test-oldest ## all tests on the real SDKs, with and without cgo
+test: test-cgo test-nocgo test-linked test-older ## all tests on the real SDKs, loaded with and without cgo, and linked
 
-test-cgo: sdk reference
+test-cgo: sdk reference headers
 	PYTHONPATH="$(REFERENCE)" ANYINFER_TEST_PYTHON=$(PYTHON) CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
 
-test-nocgo: sdk reference
+test-nocgo: sdk reference headers
 	PYTHONPATH="$(REFERENCE)" ANYINFER_TEST_PYTHON=$(PYTHON) CGO_ENABLED=0 $(GO) test -gcflags=all=-d=checkptr -timeout 20m ./...
 
-test-oldest: ## the OpenVINO driver on the oldest release that it supports
-	$(GO) run ./cmd/anyinfer sdk install $(OLDEST)
-	env=$$($(GO) run ./cmd/anyinfer sdk env $(OLDEST)) && eval "$$env" && CGO_ENABLED=0 $(GO) test -timeout 20m ./openvino
+test-linked: sdk reference headers ## the engines in programs that link their SDKs, and all in one
+	env=$$($(GO) run ./cmd/anyinfer sdk env $(ENGINES)) && eval "$$env" && \
+		export CGO_ENABLED=1 PYTHONPATH="$(REFERENCE)" ANYINFER_TEST_PYTHON=$(PYTHON) && \
+		$(GO) test -tags $(TAGS) -timeout 20m $(ENGINES:%=./%) && \
+		$(GO) test -tags $(TAGS) -timeout 20m -run '^Test(Run.*|Inspect|Bench|Demo)$$' ./cmd/anyinfer
+
+test-older: ## the OpenVINO driver on older releases, the oldest that it supports among them
+	for v in $(OLDER); do $(GO) run ./cmd/anyinfer sdk install openvino --version $$v && \
+		env=$$($(GO) run ./cmd/anyinfer sdk env openvino --version $$v) && \
+		(eval "$$env" && CGO_ENABLED=0 $(GO) test -timeout 20m ./openvino) || exit; done
 
 build: ## everything compiles without an SDK, the library packages for every target
 	CGO_ENABLED=0 $(GO) build ./...
@@ -38,6 +48,7 @@ lint: build ## gofmt, vet, staticcheck, and that all compiles
 	@files=$$(gofmt -l .); [ -z "$$files" ] || { echo "not gofmt-ed: $$files"; exit 1; }
 	CGO_ENABLED=0 $(GO) vet ./... ./testdata
 	CGO_ENABLED=1 $(GO) vet ./... ./testdata
+	CGO_ENABLED=1 $(GO) vet -tags $(TAGS) ./...
 	$(GO) run $(STATICCHECK) ./... ./testdata
 
 bench: sdk ## Session.Run beside a C loop over the same calls
@@ -50,6 +61,9 @@ reference: $(REFERENCE)/.ready
 $(REFERENCE)/.ready: internal/enginetest/requirements.txt
 	$(PYTHON) -m pip install --quiet --upgrade --target "$(REFERENCE)" -r $<
 	touch "$@"
+
+headers:
+	@ls "$${CARGO_HOME:-$$HOME/.cargo}"/registry/cache/*/$(subst @,-,$(HEADERS)).crate >/dev/null 2>&1 || cargo info --quiet $(HEADERS) >/dev/null
 
 testdata: ## make the test models anew
 	$(PYTHON) testdata/make.py

@@ -16,8 +16,8 @@
 // SavedModel folder) and Paddle (.pdmodel). All are read from files; IR and
 // ONNX also from memory, with IR weights used in place. The others go from
 // memory through a temporary file. TFLite needs OpenVINO 2026.1: older ones
-// crash on damaged files. 2024.6 and 2025.0 may also crash on damaged IR, 2025.2
-// to 2026.2 on damaged ONNX.
+// crash on damaged files. So do 2025.2 to 2026.2 on ONNX whose edges do not join
+// up, which is checked there. 2024.6 and 2025.0 may crash on damaged IR.
 //
 // Elements at inputs and outputs have one of the DTypes but String; sub-byte
 // types are refused at Load with ErrDType. OpenVINO tells no Quantization.

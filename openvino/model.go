@@ -18,6 +18,7 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/flatcheck"
+	"github.com/anyinfer/anyinfer/internal/onnxcheck"
 )
 
 // model is a compiled model (ov_compiled_model_t).
@@ -144,6 +145,13 @@ func (m *model) read(src common.Source) (uintptr, error) {
 			text, _ := os.ReadFile(paths[0]) // OpenVINO says what is wrong with it
 			m.stateful = hasVariables(text)
 		}
+		if format == "onnx" && m.release.badONNX() {
+			if data, err := src.Read(); err != nil {
+				return 0, err
+			} else if err := onnxcheck.Check(data[0]); err != nil {
+				return 0, err
+			}
+		}
 		return m.readFiles(paths)
 	}
 	data, err := src.Read()
@@ -159,6 +167,12 @@ func (m *model) read(src common.Source) (uintptr, error) {
 		}
 	}
 	names, temporary := onlyFiles[format]
+	if !temporary && format != "openvino" && m.release.badONNX() {
+		if err := onnxcheck.Check(data[0]); err != nil {
+			return 0, err
+		}
+		names, temporary = []string{"model.onnx"}, true // in memory, a few bytes of it end the process
+	}
 	if most := max(len(names), 1); len(data) > most && (temporary || format == "onnx" || len(data) > 2) {
 		return 0, fail("load", common.ErrModel, "the model comes in %d pieces, too many for %s", len(data), format)
 	}
@@ -178,6 +192,9 @@ func (m *model) read(src common.Source) (uintptr, error) {
 	defer m.removeTemp() // in vain on Windows, if the SDK maps it; then Close does
 	return m.readFiles(paths)
 }
+
+// badONNX reports whether the ONNX frontend crashes on some damaged files.
+func (r release) badONNX() bool { return !r.before(2025, 2) && r.before(2026, 3) }
 
 // hasVariables reports whether an IR has operators that keep something from
 // Run to Run, which the C API does not tell.

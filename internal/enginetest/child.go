@@ -16,6 +16,8 @@ import (
 // one job: with nobody else's memory in its own, or with a crash ahead.
 const jobVariable = "ANYINFER_TEST_JOB"
 
+const nowhere = "nowhere:"
+
 // work does a job in a process of its own.
 func (s *suite) work(t *testing.T, job string) {
 	kind, name, _ := strings.Cut(job, ":")

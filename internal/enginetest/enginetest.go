@@ -44,13 +44,16 @@ type Engine struct {
 func Run(t *testing.T, e Engine) {
 	s := &suite{Engine: e, top: t.Name(), root: root(t)}
 	s.models = readManifest(t, s.root, e.Name)
-	if job := os.Getenv(jobVariable); job != "" {
+	job := os.Getenv(jobVariable)
+	if job != nowhere { // which is to be the first to open it
+		version := Require(t, e.Name)
+		if e.Adapt != nil {
+			e.Adapt(&s.Engine, version)
+		}
+	}
+	if job != "" {
 		s.work(t, job)
 		return
-	}
-	version := Require(t, e.Name)
-	if e.Adapt != nil {
-		e.Adapt(&s.Engine, version)
 	}
 	for _, group := range []struct {
 		name string

@@ -62,7 +62,7 @@ func (s *suite) open(t *testing.T) {
 			refused(t, nil, variable)
 		})
 	}
-	s.run(t, "nowhere", func(t *testing.T) { s.child(t, "nowhere:") }) // where it is not yet open
+	s.run(t, "nowhere", func(t *testing.T) { s.child(t, nowhere) }) // where it is not yet open
 	good := map[string]string{"file": i.Library, "folder": filepath.Dir(i.Library)}
 	if !filepath.IsAbs(i.Library) {
 		good = nil // the system loader found it and does not tell where

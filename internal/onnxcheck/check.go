@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package onnxcheck checks that the edges of an ONNX file's graphs join up:
+// some releases of an SDK end the process where they do not.
+package onnxcheck
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/anyinfer/anyinfer/common"
+)
+
+// Check returns why a file is not to be given to such an SDK, as an Error of
+// kind ErrModel, or nil.
+func Check(model []byte) error {
+	graph, err := message(model).first(modelGraph)
+	if err == nil && graph == nil {
+		err = errCut
+	}
+	if err == nil {
+		err = check(graph, scope{}, 0)
+	}
+	if err != nil {
+		return &common.Error{Err: common.ErrModel, Text: "the file is damaged: " + err.Error()}
+	}
+	return nil
+}
+
+// Field numbers of onnx.proto.
+const (
+	modelGraph = 7
+
+	graphNode        = 1
+	graphInitializer = 5
+	graphInput       = 11
+	graphOutput      = 12
+	graphSparse      = 15
+
+	nodeInput     = 1
+	nodeOutput    = 2
+	nodeAttribute = 5
+
+	attributeGraph  = 6
+	attributeGraphs = 11
+
+	valueName    = 1
+	tensorName   = 8
+	sparseValues = 1
+)
+
+// scope has the names that are made so far, a graph's beside those around it.
+type scope struct {
+	names map[string]bool
+	outer *scope
+}
+
+func (s *scope) has(name string) bool {
+	for ; s != nil; s = s.outer {
+		if s.names[name] {
+			return true
+		}
+	}
+	return false
+}
+
+const maxNesting = 16
+
+func check(graph message, outer scope, depth int) error {
+	if depth > maxNesting {
+		return errors.New("its graphs are nested beyond reason")
+	}
+	s := scope{map[string]bool{}, &outer}
+	var nodes, outputs []message
+	err := graph.each(func(field uint64, m message) error {
+		var name message
+		var err error
+		switch field {
+		case graphInput:
+			name, err = m.first(valueName)
+		case graphInitializer:
+			name, err = m.first(tensorName)
+		case graphSparse:
+			if name, err = m.first(sparseValues); err == nil {
+				name, err = name.first(tensorName)
+			}
+		case graphNode:
+			nodes = append(nodes, m)
+			return nil
+		case graphOutput:
+			outputs = append(outputs, m)
+			return nil
+		}
+		s.names[string(name)] = true
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for i, n := range nodes {
+		if err := s.node(n, depth); err != nil {
+			return fmt.Errorf("node %d: %w", i, err)
+		}
+	}
+	for _, o := range outputs {
+		name, err := o.first(valueName)
+		if err != nil {
+			return err
+		}
+		if !s.has(string(name)) {
+			return fmt.Errorf("nothing makes the output %q", name)
+		}
+	}
+	return nil
+}
+
+// node checks one, and makes its outputs known.
+func (s *scope) node(n message, depth int) error {
+	err := n.each(func(field uint64, m message) error {
+		switch {
+		case field == nodeInput && len(m) > 0 && !s.has(string(m)): // an empty name: the input is left out
+			return fmt.Errorf("nothing makes the input %q", m)
+		case field == nodeAttribute:
+			return m.each(func(field uint64, g message) error {
+				if field == attributeGraph || field == attributeGraphs {
+					return check(g, *s, depth+1)
+				}
+				return nil
+			})
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return n.each(func(field uint64, m message) error {
+		if field == nodeOutput {
+			s.names[string(m)] = true
+		}
+		return nil
+	})
+}
+
+// message is one of Protocol Buffers, or another field that has a length.
+type message []byte
+
+var errCut = errors.New("it is no ONNX file, or a part of one")
+
+// each calls f with the fields that have a length.
+func (m message) each(f func(field uint64, m message) error) error {
+	for len(m) > 0 {
+		tag, n := binary.Uvarint(m)
+		if n <= 0 {
+			return errCut
+		}
+		m = m[n:]
+		length := uint64(0)
+		switch tag & 7 {
+		case 0:
+			_, n := binary.Uvarint(m)
+			if n <= 0 {
+				return errCut
+			}
+			length = uint64(n)
+		case 1:
+			length = 8
+		case 5:
+			length = 4
+		case 2:
+			if length, n = binary.Uvarint(m); n <= 0 {
+				return errCut
+			}
+			m = m[n:]
+		default:
+			return errCut
+		}
+		if length > uint64(len(m)) {
+			return errCut
+		}
+		if tag&7 == 2 {
+			if err := f(tag>>3, m[:length]); err != nil {
+				return err
+			}
+		}
+		m = m[length:]
+	}
+	return nil
+}
+
+// first is the first field of that number; empty where there is none.
+func (m message) first(number uint64) (found message, err error) {
+	err = m.each(func(field uint64, m message) error {
+		if field == number && found == nil {
+			found = m
+		}
+		return nil
+	})
+	return found, err
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package onnxcheck
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/stretchr/testify/require"
+)
+
+func TestGood(t *testing.T) {
+	n := 0
+	for _, pattern := range []string{"../../testdata/*.onnx", "../../testdata/dtypes/*.onnx", "../../../shared/models/*.onnx"} {
+		files, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		for _, file := range files {
+			model, err := os.ReadFile(file)
+			require.NoError(t, err)
+			require.NoError(t, Check(model), file)
+			n++
+		}
+	}
+	require.Greater(t, n, 15)
+}
+
+func TestDamaged(t *testing.T) {
+	good, err := os.ReadFile("../../testdata/multi.onnx")
+	require.NoError(t, err)
+	for _, test := range []struct{ old, new, text string }{
+		{"\x0a\x01b\x12\x03sum", "\x0a\x01c\x12\x03sum", `node 0: nothing makes the input "c"`},
+		{"b\x15\x0a\x03sum", "b\x15\x0a\x03Sum", `nothing makes the output "Sum"`},
+	} {
+		bad := bytes.Replace(good, []byte(test.old), []byte(test.new), 1)
+		require.NotEqual(t, good, bad, test.text)
+		err := Check(bad)
+		require.ErrorIs(t, err, common.ErrModel)
+		require.ErrorContains(t, err, test.text)
+	}
+	for n := range good {
+		Check(good[:n]) // must come back
+		if n > 1 && n < 50 {
+			require.ErrorIs(t, Check(good[:n]), common.ErrModel)
+		}
+	}
+}
+
+// TestNesting: graphs in attributes see the names around them.
+func TestNesting(t *testing.T) {
+	field := func(number byte, b ...byte) []byte { return append([]byte{number<<3 | 2, byte(len(b))}, b...) }
+	join := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
+	inner := func(reads string) []byte {
+		return join(field(graphNode, join(field(nodeInput, []byte(reads)...), field(nodeOutput, 'z'))...), field(graphOutput, field(valueName, 'z')...))
+	}
+	outer := func(g []byte) []byte {
+		node := join(field(nodeInput, 'x'), field(nodeAttribute, field(attributeGraph, g...)...), field(nodeOutput, 'y'))
+		return field(modelGraph, join(field(graphInput, field(valueName, 'x')...), field(graphNode, node...), field(graphOutput, field(valueName, 'y')...))...)
+	}
+	require.NoError(t, Check(outer(inner("x"))))
+	require.ErrorContains(t, Check(outer(inner("y"))), `nothing makes the input "y"`)
+}
+
+func FuzzCheck(f *testing.F) {
+	model, err := os.ReadFile("../../testdata/multi.onnx")
+	require.NoError(f, err)
+	f.Add(model)
+	f.Fuzz(func(_ *testing.T, model []byte) { Check(model) })
+}
