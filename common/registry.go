@@ -75,10 +75,10 @@ func Open(name string, cfg *Config) (*Engine, error) {
 	return newEngine(name, d), nil
 }
 
-// Load loads a model with the first ready engine that reads this kind of
-// file; an engine made for the format goes before one that also reads it.
-// The engine is opened for this model and closed with it. Only an engine that
-// does not open is passed over: the error of one that does is final.
+// Load loads a model with the first engine that is ready, reads this kind of
+// file, and takes this one with these Options; engines made for the format go
+// before those that also read it. Where none takes it, the error is the first
+// one's. The engine is opened for this model and closed with it.
 func Load(ctx context.Context, src Source, o *Options) (*Model, error) {
 	if err := src.check(); err != nil {
 		return nil, err
@@ -96,6 +96,7 @@ func Load(ctx context.Context, src Source, o *Options) (*Model, error) {
 		}
 	}
 	var missing []error
+	var refused error // by the best of those that are ready
 	for _, name := range names {
 		e, err := Open(name, nil)
 		if err != nil {
@@ -103,10 +104,17 @@ func Load(ctx context.Context, src Source, o *Options) (*Model, error) {
 			continue
 		}
 		m, err := e.load(ctx, src, o, true)
-		if err != nil {
-			e.Close()
+		if err == nil {
+			return m, nil
 		}
-		return m, err
+		e.Close()
+		if ctx != nil && ctx.Err() != nil {
+			return nil, err
+		}
+		refused = cmp.Or(refused, err)
+	}
+	if refused != nil {
+		return nil, refused
 	}
 	return nil, &Error{
 		Op: "load", Path: src.Name(), Err: ErrNotAvailable,

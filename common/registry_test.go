@@ -93,7 +93,14 @@ func TestLoadFirstReady(t *testing.T) {
 	}
 	_, err := common.Load(ctx, common.Bytes([]byte("m")).As(format), nil)
 	require.ErrorIs(t, err, common.ErrModel)
-	require.ErrorContains(t, err, "by 2", "a ready engine's error is final")
+	require.ErrorContains(t, err, "by 2", "of what they say, the first's counts")
+	last := echo(t)
+	last.Name, last.Formats = format+"4", []string{format}
+	last.Register()
+	m, err := common.Load(ctx, common.Bytes([]byte("m")).As(format), nil)
+	require.NoError(t, err, "one takes it")
+	require.Equal(t, last.Name, m.Engine().Name)
+	require.NoError(t, m.Close())
 }
 
 // TestLoadOwnsEngine: Load's engine goes with its model.
