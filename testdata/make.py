@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gen import digits, models, quantize, runtimes
+from gen import digits, models, quantize, reffile, runtimes, tfliteonly
 
 HERE = Path(__file__).parent
 PHOTO_SHA256 = "b0793d2adda0fa6ae899c03989482bff9a42d3d5690fc7e3648f2795d730c23a"
@@ -44,8 +44,15 @@ def main():
         *models.ranks(out),
         *models.nonzero(out),
         *models.slow(out),
+        *tfliteonly.functions(out, w, scans),
+        *tfliteonly.aliases(out),
+        *tfliteonly.states(out),
+        *tfliteonly.strings(out),
+        *tfliteonly.channels(out),
+        *tfliteonly.labels(out, w, scans),
     ]
     for e in entries:
+        reffile.add(out, e, w)
         check(out, e)
     x = digits.scale(scans)
     np.save(out / "scans_scores.npy", runtimes.onnx([out / "digits_dynamic.onnx"], {"image": x})["scores"])
@@ -67,6 +74,10 @@ def check(out, e):
     for sig in e.get("signatures", []):
         each = sig.pop("expect")
         sig["cases"] = [(x, pick(each(x), sig)) for x in sig["cases"]]
+        for x, want in sig["cases"]:
+            got = runtimes.tflite_signature([out / e["files"]["tflite"][0]], sig["name"], x)
+            assert sorted(got) == sorted(want), (e["name"], sig["name"], list(got))
+            worst_of(got, want, e, sig["name"])
     e["cases"] = [(x, pick(expect(x), e)) for x in e["cases"]]
     line = []
     for fmt, files in e["files"].items():
@@ -76,10 +87,16 @@ def check(out, e):
         for x, want in e["cases"]:
             got = runtimes.RUN[fmt]([str(out / f) for f in files], x)
             assert list(got) == list(want) or fmt == "mnn", (e["name"], fmt, list(got))
-            for k in want:
-                worst = max(worst, compare(got[k], want[k], e["tolerance"], (e["name"], fmt, k)))
+            worst = max(worst, worst_of(got, want, e, fmt))
         line.append(f"{fmt} {worst:.2g}")
+    if "stream" in e:
+        got = runtimes.tflite_stream([out / e["files"]["tflite"][0]], [x for x, _ in e["cases"]])
+        line.append(f"in a row {max(worst_of(g, w, e, 'stream') for g, w in zip(got, e['stream'])):.2g}")
     print(f"{e['name']:18}", ", ".join(line) or "no cases")
+
+
+def worst_of(got, want, e, where):
+    return max(compare(got[k], want[k], e["tolerance"], (e["name"], where, k)) for k in want)
 
 
 def pick(outputs, e):
@@ -89,6 +106,9 @@ def pick(outputs, e):
 def compare(got, want, tolerance, where):
     """The largest difference, in quantization steps for integers; fails beyond the tolerance."""
     assert got.dtype == want.dtype and got.shape == want.shape, (where, got.dtype, got.shape, want.dtype, want.shape)
+    if got.dtype == object:
+        assert list(got) == list(want), (where, got, want)
+        return 0
     if got.tobytes() == want.tobytes():
         return 0
     a, b = got.astype(np.float64), want.astype(np.float64)
@@ -112,15 +132,21 @@ def accuracy(out, x, labels):
 def store(out, e, name):
     """Writes a case's arrays and puts their paths in the entry."""
     for k, (x, want) in enumerate(e["cases"]):
-        paths = []
-        for arrays in (x, want):
-            paths.append({})
-            for n, a in arrays.items():
-                paths[-1][n] = f"expected/{name.replace('/', '_')}_{k}_{n}.npy"
-                np.save(out / paths[-1][n], np.ascontiguousarray(a) if a.ndim else a)
-        e["cases"][k] = dict(inputs=paths[0], outputs=paths[1])
+        e["cases"][k] = dict(inputs=write(out, f"{name}_{k}", x), outputs=write(out, f"{name}_{k}", want))
+    for k, want in enumerate(e.get("stream", [])):
+        e["stream"][k] = write(out, f"{name}_stream_{k}", want)
     for sig in e.get("signatures", []):
         store(out, sig, f"{name}_{sig['name']}")
+
+
+def write(out, name, arrays):
+    """Writes arrays and returns their paths by name; strings, which .npy files cannot have, are listed in place."""
+    paths = {}
+    for n, a in arrays.items():
+        paths[n] = list(a) if a.dtype == object else f"expected/{name.replace('/', '_')}_{n}.npy"
+        if a.dtype != object:
+            np.save(out / paths[n], np.ascontiguousarray(a) if a.ndim else a)
+    return paths
 
 
 def dump(value, indent=0):

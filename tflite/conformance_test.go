@@ -10,8 +10,5 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	enginetest.Run(t, enginetest.Engine{Name: "tflite", Formats: []string{"tflite"}, Skip: map[string]string{
-		"resources/allocations/nonzero_background": "asking for the shape of an output that depends on the data allocates",
-		"resources/allocations/nonzero_cancelable": "asking for the shape of an output that depends on the data allocates",
-	}})
+	enginetest.Run(t, enginetest.Engine{Name: "tflite", Formats: []string{"tflite"}})
 }

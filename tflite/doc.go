@@ -9,19 +9,48 @@
 //
 // .tflite files, float and quantized, from a file or from memory. Quantized
 // inputs and outputs keep their integers; TensorInfo.Quant says what they
-// mean. Inputs with a dynamic dimension take any size; a fixed one, but for the
-// last, becomes resizable with Options.Shapes. String tensors are refused.
+// mean, for each channel where the file does. Inputs with a dynamic dimension
+// take any size; a fixed one, but for the last, becomes resizable with
+// Options.Shapes. Tensors of strings are slices of Go strings, of any bytes.
+//
+// TFLite Metadata in a file is in ModelInfo.Metadata, with the version of TFLite
+// that the file asks for as "min_runtime_version". TensorInfo.Labels has an
+// output's labels from the files that are packed behind the model; labels for
+// values are told like those for the last dimension.
+//
+// # Signatures
+//
+// A file's signatures have the names that its converter was given, as have their
+// inputs and outputs, in the order of the subgraph. Those of the first subgraph
+// come first: Model.Run runs what a TFLite program without signatures would. A
+// file without any has one called "", with the tensors' names. Signatures of
+// other subgraphs copy their inputs and outputs, which the first does not where
+// shapes are fixed, and only dimensions that are dynamic can be resized there.
+// Options.Shapes has inputs of all signatures.
+//
+// # State
+//
+// Variable tensors, as of an RNN, and resource variables keep their content from
+// Run to Run of a Session, until Reset, which has nothing to do in models without
+// them. It is quick for variable tensors of the first subgraph; other variables
+// cost a new interpreter. Model.Run resets before each run. Inputs of another
+// shape reset variable tensors, too.
 //
 // # Options
 //
 // Device is "CPU". Threads is what the interpreter and XNNPACK get; a small
 // model is faster with one, as threads wait for each other. Native is Options.
-// Precision can only be Float32; CacheDir and Profile are refused.
+// Precision can only be Float32. Profile is refused, and so is CacheDir: what
+// could be kept is XNNPACK's packed weights, and while TFLite 2.17 writes that
+// file, it ends the process for many models.
 //
-// # XNNPACK
+// # XNNPACK and other delegates
 //
 // Where the library has the XNNPACK delegate, models run on it, several times
-// faster than without; Options.NoXNNPACK turns it off. ModelInfo.Notes tells.
+// faster than without; Options.NoXNNPACK turns it off. Options.Delegate opens
+// the shared library of another delegate, which comes before XNNPACK.
+// ModelInfo.Notes tells. A delegate's library is code that runs in the process,
+// and like other libraries it stays there.
 //
 // # Concurrency and cancellation
 //

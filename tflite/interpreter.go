@@ -4,86 +4,121 @@ package tflite
 
 import (
 	"fmt"
-	"runtime"
+	"slices"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
-// interpreter is a TfLiteInterpreter with what must outlive it.
+// interpreter is a TfLiteInterpreter with what must outlive it, set to one
+// signature: one of the first subgraph by itself, others with a runner.
 type interpreter struct {
 	*model
-	handle   uintptr
-	delegate uintptr // XNNPACK's, or 0
-	report   *report
+	signature int // sig's place among the model's
+	sig       *tfl.Signature
+	handle    uintptr
+	runner    uintptr // TfLiteSignatureRunner; 0 for the first subgraph
+	external  uintptr // the delegate of Options, or 0
+	xnnpack   uintptr // XNNPACK's, or 0
+	report    *report
+	questions
 }
 
-// newInterpreter makes an interpreter, on XNNPACK where that is wanted and can
-// be had.
-func (m *model) newInterpreter(xnnpack bool) (*interpreter, error) {
+// newInterpreter makes an interpreter for a signature. An accelerated one has
+// the delegate of Options, and XNNPACK where that is wanted and can be had.
+func (m *model) newInterpreter(signature int, accelerated bool) (*interpreter, error) {
 	ip := &interpreter{model: m, report: newReport()}
-	if xnnpack && m.Has(xnnpackCreate) {
-		ip.delegate = m.newXNNPACK(threads(m.options))
-	}
-	ip.create()
-	if ip.handle == 0 && ip.delegate != 0 { // XNNPACK takes no graphs with some dynamic tensors
-		m.log.Debug("model runs without XNNPACK", "reason", ip.report.error(common.ErrModel, 0, "unknown"))
-		m.Call(xnnpackDelete, dylib.Int(ip.delegate))
-		ip.delegate = 0
-		ip.create()
-	}
-	if ip.handle == 0 {
-		err := ip.report.error(common.ErrModel, 0, "TFLite cannot interpret the model")
+	if err := m.log.During(func() error { return ip.create(signature, accelerated) }); err != nil {
 		ip.close()
 		return nil, err
 	}
 	return ip, nil
 }
 
-func (ip *interpreter) create() {
+func (ip *interpreter) create(signature int, accelerated bool) (err error) {
+	m := ip.model
+	if accelerated && m.plugin != nil {
+		if ip.external, err = m.plugin.create(m.native.DelegateOptions); err != nil {
+			return err
+		}
+	}
+	if accelerated && !m.native.NoXNNPACK && m.Has(xnnpackCreate) {
+		ip.xnnpack = m.newXNNPACK(threads(m.options))
+	}
+	ip.interpret()
+	if ip.handle == 0 && ip.xnnpack != 0 { // it takes no graphs with some dynamic tensors
+		m.log.Debug("model runs without XNNPACK", "reason", ip.report.error(common.ErrModel, 0, "unknown"))
+		m.Call(xnnpackDelete, dylib.Int(ip.xnnpack))
+		ip.xnnpack = 0
+		ip.interpret()
+	}
+	if ip.handle == 0 {
+		return ip.report.error(common.ErrModel, 0, "TFLite cannot interpret the model")
+	}
+	ip.prepare()
+	return ip.use(signature)
+}
+
+// interpret makes the TfLiteInterpreter, or leaves handle 0.
+func (ip *interpreter) interpret() {
 	options := ip.Call(optionsCreate)
 	defer ip.Call(optionsDelete, dylib.Int(options)) // the interpreter copies them
 	callback, userData := ip.report.args()
 	ip.Call(optionsSetErrorReporter, dylib.Int(options), callback, userData)
 	ip.Call(optionsSetNumThreads, dylib.Int(options), dylib.Int(threads(ip.options)))
 	ip.Call(optionsEnableCancellation, dylib.Int(options), dylib.Int(1))
-	if ip.delegate != 0 {
-		ip.Call(optionsAddDelegate, dylib.Int(options), dylib.Int(ip.delegate))
+	for _, d := range []uintptr{ip.external, ip.xnnpack} { // XNNPACK gets what the other leaves
+		if d != 0 {
+			ip.Call(optionsAddDelegate, dylib.Int(options), dylib.Int(d))
+		}
 	}
 	ip.handle = ip.Call(interpreterCreate, dylib.Int(ip.model.handle), dylib.Int(options))
 }
 
-// xnnpackOptions is a TfLiteXNNPackDelegateOptions: 64 bytes in 2.17, and room
-// for what later releases add. Only its first member is ours.
-type xnnpackOptions struct {
-	threads int32
-	_       int32
-	_       [31]uint64
+// use sets the interpreter to another signature.
+func (ip *interpreter) use(signature int) error {
+	ip.dropRunner()
+	ip.signature, ip.sig = signature, &ip.file.Signatures[signature]
+	if ip.sig.Subgraph == 0 {
+		return nil
+	}
+	if !ip.Has(runnerCreate) {
+		return &common.Error{Err: common.ErrVersion, Text: "this TFLite runs no signatures beyond the first subgraph", Fix: "install a newer one: anyinfer sdk install " + spec.Engine}
+	}
+	if ip.runner = ip.Call(runnerCreate, dylib.Int(ip.handle), dylib.String(ip.sig.Name)); ip.runner == 0 {
+		return ip.report.error(common.ErrModel, 0, "TFLite has no signature "+ip.sig.Name)
+	}
+	for i := range ip.sig.Inputs {
+		if ip.input(i) == 0 {
+			return ip.report.error(common.ErrModel, 0, fmt.Sprintf("input %d of signature %q is not there", i, ip.sig.Name))
+		}
+	}
+	for i := range ip.sig.Outputs {
+		if ip.output(i) == 0 {
+			return ip.report.error(common.ErrModel, 0, fmt.Sprintf("output %d of signature %q is not there", i, ip.sig.Name))
+		}
+	}
+	return nil
 }
 
-// newXNNPACK is a new delegate, or 0.
-func (d *driver) newXNNPACK(threads int) uintptr {
-	o := new(xnnpackOptions)
-	if runtime.GOARCH == "arm64" { // the result's address goes in a register of its own
-		var defaults func() xnnpackOptions
-		d.Func(xnnpackDefaults, &defaults)
-		*o = defaults()
-	} else { // it is the first argument
-		d.Call(xnnpackDefaults, dylib.Ptr(o))
+func (ip *interpreter) dropRunner() {
+	if ip.runner != 0 {
+		ip.Call(runnerDelete, dylib.Int(ip.runner))
 	}
-	if o.threads = 0; threads > 1 { // one needs no pool
-		o.threads = int32(threads)
-	}
-	return d.Call(xnnpackCreate, dylib.Ptr(o))
+	ip.runner = 0
 }
 
 func (ip *interpreter) close() {
+	ip.dropRunner()
 	if ip.handle != 0 {
 		ip.Call(interpreterDelete, dylib.Int(ip.handle))
 	}
-	if ip.delegate != 0 {
-		ip.Call(xnnpackDelete, dylib.Int(ip.delegate))
+	if ip.xnnpack != 0 {
+		ip.Call(xnnpackDelete, dylib.Int(ip.xnnpack))
+	}
+	if ip.external != 0 {
+		ip.plugin.destroy(ip.external)
 	}
 	ip.report.close()
 }
@@ -95,22 +130,34 @@ func (ip *interpreter) resize(input int, shape common.Shape) error {
 			return &common.Error{Err: common.ErrShape, Text: shape.String() + " has dimensions beyond 32 bits"}
 		}
 	}
-	r := ip.Call(interpreterResizeInput, dylib.Int(ip.handle), dylib.Int(input), dylib.Slice(dims), dylib.Int(len(dims)))
-	return status(r, ip.report, common.ErrShape, "TfLiteInterpreterResizeInputTensor")
+	var r uintptr
+	if ip.runner != 0 {
+		r = ip.Call(runnerResizeInput, dylib.Int(ip.runner), dylib.String(ip.sig.Inputs[input].Name), dylib.Slice(dims), dylib.Int(len(dims)))
+	} else {
+		r = ip.Call(interpreterResizeInput, dylib.Int(ip.handle), dylib.Int(ip.sig.In[input]), dylib.Slice(dims), dylib.Int(len(dims)))
+	}
+	return status(r, ip.report, common.ErrShape, "resizing an input failed")
 }
 
 // allocate plans memory and prepares operators; an error is of that kind.
 func (ip *interpreter) allocate(kind error) error {
-	return status(ip.Call(interpreterAllocate, dylib.Int(ip.handle)), ip.report, kind, "TfLiteInterpreterAllocateTensors")
+	r := uintptr(0)
+	if ip.runner != 0 {
+		r = ip.Call(runnerAllocate, dylib.Int(ip.runner))
+	} else {
+		r = ip.Call(interpreterAllocate, dylib.Int(ip.handle))
+	}
+	return status(r, ip.report, kind, "allocating tensors failed")
 }
 
 // late reports whether only running tells the shape and address of an output,
 // and moves other memory while it does: TFLite prepares operators up to the
-// first whose output depends on the data, and the rest in Invoke.
+// first whose output depends on the data, and the rest in Invoke. Strings are
+// nowhere before they are made.
 func (ip *interpreter) late() bool {
-	for i := range ip.count(interpreterOutputCount) {
+	for i, info := range ip.sig.Outputs {
 		t := ip.output(i)
-		if ip.dynamic(t) || ip.Call(tensorData, dylib.Int(t)) == 0 && ip.Call(tensorByteSize, dylib.Int(t)) > 0 {
+		if info.DType == common.String || ip.dynamic(t) || ip.data(t) == 0 && ip.size(t) > 0 {
 			return true
 		}
 	}
@@ -123,43 +170,66 @@ func (ip *interpreter) refit() error {
 	if err := ip.allocate(common.ErrShape); err != nil || ip.late() {
 		return err
 	}
-	for i := range ip.count(interpreterOutputCount) {
-		if shape := ip.shape(ip.output(i)); shape.Elems() < 1 {
-			return &common.Error{Err: common.ErrShape, Text: fmt.Sprintf("output %d would have the shape %v", i, shape)}
+	for i, info := range ip.sig.Outputs {
+		if shape := ip.shape(ip.output(i), nil); shape.Elems() < 1 {
+			return &common.Error{Err: common.ErrShape, Text: fmt.Sprintf("output %q would have the shape %v", info.Name, shape)}
 		}
 	}
 	return nil
 }
 
-func (ip *interpreter) count(what int) int {
-	return max(int(int32(ip.Call(what, dylib.Int(ip.handle)))), 0)
+// describe completes the signature's outputs with what the allocated
+// interpreter knows better: shapes that the file left behind.
+func (ip *interpreter) describe() {
+	for i := range ip.sig.Outputs {
+		info := &ip.sig.Outputs[i]
+		if info.DType == common.String || info.Shape.Dynamic() {
+			continue
+		}
+		if t := ip.output(i); ip.dynamic(t) {
+			info.Shape = nil
+		} else {
+			info.Shape = ip.shape(t, nil)
+		}
+	}
 }
 
-// signature describes the inputs and outputs before anything was resized.
-func (ip *interpreter) signature() (s common.Signature, err error) {
-	if s.Inputs, err = ip.infos(interpreterInputCount, interpreterInput); err != nil {
-		return s, err
+// reshape works Options.Shapes into the signature.
+func (ip *interpreter) reshape() error {
+	freed, any := false, false // an input that may have been fixed is dynamic; any changed
+	for i := range ip.sig.Inputs {
+		info := &ip.sig.Inputs[i]
+		r, ok := ip.options.Shapes[info.Name]
+		if !ok {
+			continue
+		}
+		if !tfl.Resizable(info.Shape, r) {
+			return &common.Error{Err: common.ErrShape, Text: fmt.Sprintf("Shapes has %v for input %q, whose shape is %v; the rank and a fixed last dimension stay", r, info.Name, info.Shape)}
+		}
+		if err := ip.resize(i, r.Opt); err != nil {
+			return err
+		}
+		info.Shape = r.Shape()
+		freed, any = freed || info.Shape.Dynamic(), true
 	}
-	s.Outputs, err = ip.infos(interpreterOutputCount, interpreterOutput)
-	return s, err
+	if !any {
+		return nil
+	}
+	if err := ip.refit(); err != nil {
+		return err
+	}
+	for i := range ip.sig.Outputs {
+		out := &ip.sig.Outputs[i].Shape
+		switch t := ip.output(i); {
+		case ip.dynamic(t):
+			*out = nil
+		case !dynamic(ip.sig.Inputs):
+			*out = ip.shape(t, nil)
+		case freed: // which dimensions follow the input, the model does not tell
+			*out = slices.Repeat(common.Shape{-1}, len(ip.shape(t, nil)))
+		}
+	}
+	return nil
 }
 
-func (ip *interpreter) infos(count, tensor int) ([]common.TensorInfo, error) {
-	n := ip.count(count)
-	infos := make([]common.TensorInfo, n)
-	for i := range infos {
-		t := ip.Call(tensor, dylib.Int(ip.handle), dylib.Int(i))
-		if t == 0 {
-			return nil, &common.Error{Err: common.ErrModel, Text: fmt.Sprintf("tensor %d of %d is not there", i, n)}
-		}
-		info := common.TensorInfo{Name: dylib.GoString(ip.Call(tensorName, dylib.Int(t)))}
-		var err error
-		if info.DType, err = tfl.DType(info.Name, int32(ip.Call(tensorType, dylib.Int(t)))); err != nil {
-			return nil, err
-		}
-		info.Shape = ip.declared(t)
-		info.Quant = ip.quantization(t)
-		infos[i] = info
-	}
-	return infos, nil
-}
+func dynamic(inputs []common.TensorInfo) bool { return common.Signature{Inputs: inputs}.Dynamic() }

@@ -19,7 +19,8 @@ type model struct {
 	options common.Options
 	native  Options
 	info    common.ModelInfo
-	sig     common.Signature
+	file    *tfl.Model
+	plugin  *plugin // the library of Options.Delegate, or nil
 	report  *report
 	handle  uintptr
 	bytes   []byte // the model: TFLite reads it there
@@ -36,29 +37,30 @@ func (d *driver) load(src common.Source, o common.Options, n Options) (_ *model,
 			m.Close()
 		}
 	}()
-	if err := m.read(src); err != nil {
-		return nil, err
-	}
-	if m.spare, err = m.newInterpreter(!n.NoXNNPACK); err != nil {
-		return nil, err
-	}
-	unfit := m.spare.allocate(common.ErrModel)
-	if m.sig, err = m.spare.signature(); err != nil {
-		return nil, err
-	}
-	if unfit != nil && len(o.Shapes) == 0 && !m.dynamicInputs() { // else the shapes to come may fit
-		return nil, unfit
-	}
-	if len(o.Shapes) > 0 {
-		if err := m.reshape(); err != nil {
+	if n.Delegate != "" {
+		if m.plugin, err = openPlugin(n.Delegate); err != nil {
 			return nil, err
 		}
 	}
-	m.info = common.ModelInfo{
-		Format: "tflite", Device: device.Name, Threads: threads(o), Sessions: max(o.Sessions, 1), Notes: "XNNPACK",
+	if err := m.read(src); err != nil {
+		return nil, err
 	}
-	if m.spare.delegate == 0 {
-		m.info.Notes = "no XNNPACK"
+	if m.spare, err = m.newInterpreter(0, true); err != nil {
+		return nil, err
+	}
+	if err := m.describe(m.spare); err != nil {
+		return nil, err
+	}
+	if err := m.reshape(); err != nil {
+		return nil, err
+	}
+	m.info = common.ModelInfo{
+		Format: "tflite", Device: device.Name, Threads: threads(o), Sessions: max(o.Sessions, 1),
+		Notes: m.notes(), Metadata: m.file.Metadata,
+	}
+	if len(m.file.Signatures) > 1 { // it has memory for all of them
+		m.spare.close()
+		m.spare = nil
 	}
 	return m, nil
 }
@@ -66,6 +68,9 @@ func (d *driver) load(src common.Source, o common.Options, n Options) (_ *model,
 // read makes the TfLiteModel.
 func (m *model) read(src common.Source) (err error) {
 	if m.bytes, err = tfl.Read(src); err != nil {
+		return err
+	}
+	if m.file, err = tfl.Describe(m.bytes); err != nil {
 		return err
 	}
 	m.pin.Pin(&m.bytes[0])
@@ -77,66 +82,85 @@ func (m *model) read(src common.Source) (err error) {
 	return nil
 }
 
-// reshape works Options.Shapes into the signature, on an interpreter without
-// XNNPACK, for the reason that session.prove has.
-func (m *model) reshape() (err error) {
-	ip := m.spare
-	if ip.delegate != 0 {
-		if ip, err = m.newInterpreter(false); err != nil {
+// describe completes the signatures, and returns an error where the model
+// cannot run with the shapes that it has.
+func (m *model) describe(ip *interpreter) error {
+	for i := range m.file.Signatures {
+		if err := ip.use(i); err != nil {
 			return err
 		}
-		defer ip.close()
+		unfit := ip.allocate(common.ErrModel)
+		if unfit != nil && len(m.options.Shapes) == 0 && !dynamic(ip.sig.Inputs) { // else the shapes to come may fit
+			return unfit
+		}
+		ip.describe()
 	}
-	freed := false // an input that may have been fixed is dynamic
-	for name, r := range m.options.Shapes {
-		i := slices.IndexFunc(m.sig.Inputs, func(i common.TensorInfo) bool { return i.Name == name })
-		if i < 0 {
+	return nil
+}
+
+// reshape works Options.Shapes into the signatures, on an interpreter without
+// delegates, for the reason that session.prove has.
+func (m *model) reshape() error {
+	if len(m.options.Shapes) == 0 {
+		return nil
+	}
+	for name := range m.options.Shapes {
+		if !slices.ContainsFunc(m.file.Signatures, func(s tfl.Signature) bool {
+			return slices.ContainsFunc(s.Inputs, func(i common.TensorInfo) bool { return i.Name == name })
+		}) {
 			return &common.Error{Err: common.ErrName, Text: fmt.Sprintf("Shapes has %q, which is not an input", name)}
 		}
-		info := &m.sig.Inputs[i]
-		if !tfl.Resizable(info.Shape, r) {
-			return &common.Error{Err: common.ErrShape, Text: fmt.Sprintf("Shapes has %v for input %q, whose shape is %v; the rank and a fixed last dimension stay", r, name, info.Shape)}
-		}
-		if err := ip.resize(i, r.Opt); err != nil {
-			return err
-		}
-		info.Shape = r.Shape()
-		freed = freed || info.Shape.Dynamic()
 	}
-	if err := ip.refit(); err != nil {
+	ip, err := m.newInterpreter(0, false)
+	if err != nil {
 		return err
 	}
-	for i := range m.sig.Outputs {
-		out := &m.sig.Outputs[i].Shape
-		switch t := ip.output(i); {
-		case m.dynamic(t):
-			*out = nil
-		case !m.dynamicInputs():
-			*out = m.shape(t)
-		case freed: // which dimensions follow the input, the model does not tell
-			*out = slices.Repeat(common.Shape{-1}, len(m.shape(t)))
+	defer ip.close()
+	for i := range m.file.Signatures {
+		if err := ip.use(i); err != nil {
+			return err
+		}
+		if err := ip.reshape(); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (m *model) dynamicInputs() bool { return common.Signature{Inputs: m.sig.Inputs}.Dynamic() }
+// notes are ModelInfo's.
+func (m *model) notes() string {
+	notes := "XNNPACK"
+	if m.spare.xnnpack == 0 {
+		notes = "no XNNPACK"
+	}
+	if m.plugin != nil {
+		notes = "delegate " + m.plugin.Path + ", " + notes
+	}
+	return notes
+}
 
-func (m *model) Info() common.ModelInfo         { return m.info }
-func (m *model) Signatures() []common.Signature { return []common.Signature{m.sig} }
+func (m *model) Info() common.ModelInfo { return m.info }
 
-func (m *model) NewSession(int) (common.DriverSession, error) {
+func (m *model) Signatures() []common.Signature {
+	var all []common.Signature
+	for _, s := range m.file.Signatures {
+		all = append(all, s.Signature)
+	}
+	return all
+}
+
+func (m *model) NewSession(signature int) (common.DriverSession, error) {
 	m.mu.Lock()
 	ip := m.spare
 	m.spare = nil
 	m.mu.Unlock()
 	if ip == nil {
 		var err error
-		if ip, err = m.newInterpreter(!m.native.NoXNNPACK); err != nil {
+		if ip, err = m.newInterpreter(signature, true); err != nil {
 			return nil, err
 		}
 	}
-	return newSession(m, ip), nil
+	return &session{bindings: newBindings(ip)}, nil
 }
 
 func (m *model) Close() error {

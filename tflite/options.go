@@ -10,8 +10,16 @@ import (
 
 // Options is what common.Options.Native can hold for this engine.
 type Options struct {
-	// NoXNNPACK runs the model on TFLite's own kernels only.
+	// NoXNNPACK runs the model on TFLite's own kernels only, but for what
+	// Delegate takes.
 	NoXNNPACK bool
+	// Delegate is the shared library of an external delegate: the file, which
+	// has tflite_plugin_create_delegate and tflite_plugin_destroy_delegate. Each
+	// session has a delegate of its own, which takes what it can of the model;
+	// XNNPACK gets the rest.
+	Delegate string
+	// DelegateOptions are what the delegate's library documents.
+	DelegateOptions map[string]string
 }
 
 // native is o.Native, once all that this engine cannot honour is refused.
@@ -25,7 +33,7 @@ func native(o common.Options) (Options, error) {
 	case o.Precision != 0 && o.Precision != common.Float32:
 		return refuse("TFLite runs a model in its own precision, not in " + o.Precision.String())
 	case o.CacheDir != "":
-		return refuse("CacheDir: nothing is cached by this engine")
+		return refuse("CacheDir: nothing is cached, as writing TFLite's file of XNNPACK's weights ends the process for many models")
 	case o.Profile:
 		return refuse("Profile: the TFLite C API has no profile")
 	}
@@ -33,6 +41,9 @@ func native(o common.Options) (Options, error) {
 	case nil:
 		return Options{}, nil
 	case Options:
+		if n.Delegate == "" && n.DelegateOptions != nil {
+			return refuse("DelegateOptions without a Delegate")
+		}
 		return n, nil
 	}
 	return refuse("Native must be a tflite.Options")

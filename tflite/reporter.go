@@ -50,22 +50,29 @@ func (r *report) args() (callback, userData dylib.Arg) {
 
 // onError is the error reporter: void (*)(void* user_data, const char* format, va_list args).
 func onError(userData, format, args uintptr) uintptr {
-	text := strings.TrimSpace(dylib.Format(format, args))
+	text := dylib.Format(format, args)
 	reports.Lock()
 	r := reports.byID[userData]
 	reports.Unlock()
-	if r != nil && text != "" {
-		r.mu.Lock()
-		if r.text = append(r.text, text); len(r.text) > 8 {
-			r.text = r.text[1:]
-		}
-		r.mu.Unlock()
+	if r != nil {
+		r.add(text)
 	}
 	return 0
 }
 
+func (r *report) add(text string) {
+	if text = strings.TrimSpace(text); text == "" {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.text = append(r.text, text); len(r.text) > 8 {
+		r.text = r.text[1:]
+	}
+}
+
 // error is an error of that kind with what was reported since the last one.
-func (r *report) error(kind error, code int32, otherwise string) error {
+func (r *report) error(kind error, code int32, otherwise string) *common.Error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	text := strings.Join(r.text, "; ")

@@ -3,260 +3,56 @@
 package tflite
 
 import (
-	"fmt"
-	"runtime"
-	"unsafe"
+	"sync"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
 )
 
-// session runs one interpreter.
-//
-// Where all shapes are fixed, the interpreter works in memory of the tensors.
-// Where one is dynamic, Run copies: an interpreter that was lent memory cannot
-// be resized beyond it, and there is no way to take the memory back.
+// session runs a signature.
 type session struct {
-	*interpreter
-	plain   *interpreter // without XNNPACK, to prove shapes; or nil
-	invoke  dylib.Prepared
-	fixed   bool           // every shape is
-	late    bool           // see interpreter.late
-	shapes  []common.Shape // of the inputs, as the interpreter has them
-	in, out []binding
-	outputs []*common.Tensor  // what Bind was given to fill
-	pins    []*runtime.Pinner // of lent memory: by the last good Bind, and by failed ones since
-}
-
-// binding says how a tensor's elements reach the interpreter: lent is memory
-// that it works in, the tensor's own or, where that does not suit, a copy's.
-// Without lent they are copied to or from its own memory at addr.
-type binding struct {
-	tensor *common.Tensor
-	lent   *common.Tensor
-	addr   uintptr
-}
-
-func newSession(m *model, ip *interpreter) *session {
-	s := &session{
-		interpreter: ip, invoke: ip.Prepare(interpreterInvoke, dylib.Int(ip.handle)), fixed: !m.sig.Dynamic(),
-		in: make([]binding, len(m.sig.Inputs)), out: make([]binding, len(m.sig.Outputs)),
-	}
-	for i := range s.in {
-		s.shapes = append(s.shapes, s.shape(s.input(i)))
-	}
-	return s
-}
-
-func (s *session) Bind(in, out []*common.Tensor) (err error) {
-	s.outputs = out
-	if err := s.prove(in); err != nil {
-		return err
-	}
-	for i, t := range in {
-		s.in[i] = binding{tensor: t}
-		if shape := t.Shape(); !t.Is(t.DType(), s.shapes[i]) {
-			if err := s.resize(i, shape); err != nil {
-				return err
-			}
-			s.shapes[i] = shape
-		}
-	}
-	if s.late { // outputs have the shapes of the last Run
-		err = s.allocate(common.ErrShape)
-	} else {
-		err = s.refit()
-	}
-	if err != nil {
-		return err
-	}
-	s.late = s.late || s.interpreter.late()
-	for i := range out {
-		if s.out[i] = (binding{}); s.late {
-			continue
-		}
-		if out[i], err = common.EnsureTensor(out[i], s.sig.Outputs[i].DType, s.shape(s.output(i))); err != nil {
-			return err
-		}
-		s.out[i].tensor = out[i]
-	}
-	if s.fixed {
-		if err := s.lend(); err != nil {
-			return err
-		}
-	}
-	return s.locate()
-}
-
-// prove returns an error where the model cannot have inputs of these new
-// shapes. XNNPACK takes any and crashes in Run, as where a convolution is left
-// without output; TFLite's own operators tell.
-func (s *session) prove(in []*common.Tensor) (err error) {
-	same := true
-	for i, t := range in {
-		same = same && t.Is(t.DType(), s.shapes[i])
-	}
-	if same || s.delegate == 0 {
-		return nil
-	}
-	if s.plain == nil {
-		if s.plain, err = s.newInterpreter(false); err != nil {
-			return err
-		}
-	}
-	for i, t := range in {
-		if err := s.plain.resize(i, t.Shape()); err != nil {
-			return err
-		}
-	}
-	err = s.plain.refit()
-	if s.fixed { // they do not change again
-		s.plain.close()
-		s.plain = nil
-	}
-	return err
-}
-
-// lend has the interpreter work in Go memory. It keeps its own where it must,
-// as for a constant that is an output.
-func (s *session) lend() (err error) {
-	pin := new(runtime.Pinner)
-	s.pins = append(s.pins, pin)
-	for i := range s.in {
-		b := &s.in[i]
-		if b.lent = b.tensor; !b.tensor.Padded() {
-			if b.lent, err = common.NewTensor(b.tensor.DType(), s.shapes[i]...); err != nil {
-				return err
-			}
-		}
-		s.setAllocation(b, s.Call(interpreterInputIndex, dylib.Int(s.handle), dylib.Int(i)), pin)
-	}
-	for i := range s.out {
-		b := &s.out[i]
-		if b.lent = b.tensor; b.lent != nil { // not late
-			s.setAllocation(b, s.Call(interpreterOutputIndex, dylib.Int(s.handle), dylib.Int(i)), pin)
-		}
-	}
-	if err := s.allocate(common.ErrModel); err != nil {
-		return err
-	}
-	for _, old := range s.pins[:len(s.pins)-1] {
-		old.Unpin()
-	}
-	s.pins = []*runtime.Pinner{pin}
-	return nil
-}
-
-// setAllocation lends b.lent for the interpreter's tensor of that index, or
-// clears it where the interpreter refuses.
-func (s *session) setAllocation(b *binding, index uintptr, pin *runtime.Pinner) {
-	data := b.lent.Bytes()
-	if len(data) == 0 {
-		b.lent = nil
-		return
-	}
-	pin.Pin(&data[0])
-	allocation := &struct { // TfLiteCustomAllocation
-		data  unsafe.Pointer
-		bytes uintptr
-	}{unsafe.Pointer(&data[0]), uintptr(cap(data))}
-	// The last parameter, int64_t flags, is 0 in whatever registers or stack
-	// slots it has: on 32-bit ARM it skips one to be aligned.
-	r := s.Call(interpreterSetAllocation, dylib.Int(s.handle), dylib.Int(int32(index)), dylib.Ptr(allocation), dylib.Int(0), dylib.Int(0), dylib.Int(0))
-	if int32(r) != 0 {
-		b.lent = nil
-	}
-}
-
-// locate finds the memory of what is not lent, and checks all sizes.
-func (s *session) locate() error {
-	if err := s.locateInputs(); err != nil || s.late {
-		return err
-	}
-	for i := range s.out {
-		if err := s.locateOne(&s.out[i], s.output(i)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *session) locateInputs() error {
-	for i := range s.in {
-		if err := s.locateOne(&s.in[i], s.input(i)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *session) locateOne(b *binding, t uintptr) error {
-	if size := s.Call(tensorByteSize, dylib.Int(t)); size != uintptr(len(b.tensor.Bytes())) {
-		return &common.Error{Err: common.ErrModel, Text: fmt.Sprintf("TFLite has %d bytes for a tensor of %d", size, len(b.tensor.Bytes()))}
-	}
-	if b.lent != nil {
-		return nil
-	}
-	if b.addr = s.Call(tensorData, dylib.Int(t)); b.addr == 0 && b.tensor.Len() > 0 {
-		return &common.Error{Err: common.ErrModel, Text: "TFLite has no memory for a tensor"}
-	}
-	return nil
-}
-
-func (s *session) Run() error {
-	if s.late { // the last Run may have moved them
-		if err := s.locateInputs(); err != nil {
-			return err
-		}
-	}
-	for i := range s.in {
-		switch b := &s.in[i]; {
-		case b.lent == nil:
-			dylib.CopyIn(b.addr, b.tensor.Bytes())
-		case b.lent != b.tensor:
-			copy(b.lent.Bytes(), b.tensor.Bytes())
-		}
-	}
-	if r := s.invoke.Do(); int32(r) != 0 {
-		return status(r, s.report, common.ErrRun, "TfLiteInterpreterInvoke")
-	}
-	for i := range s.out {
-		b := &s.out[i]
-		if s.late {
-			if err := s.fetch(i); err != nil {
-				return err
-			}
-		} else if b.lent == nil {
-			dylib.CopyOut(b.tensor.Bytes(), b.addr)
-		}
-	}
-	return nil
-}
-
-// fetch copies output i, whose shape this Run told.
-func (s *session) fetch(i int) (err error) {
-	t, b := s.output(i), &s.out[i]
-	if b.tensor, err = common.EnsureTensor(s.outputs[i], s.sig.Outputs[i].DType, s.shape(t)); err != nil {
-		return err
-	}
-	if err := s.locateOne(b, t); err != nil {
-		return err
-	}
-	dylib.CopyOut(b.tensor.Bytes(), b.addr)
-	s.outputs[i] = b.tensor
-	return nil
+	mu sync.Mutex // for Cancel, which comes at any time, while Reset replaces:
+	*bindings
 }
 
 // Cancel makes Run stop before the next operator.
-func (s *session) Cancel() { s.Call(interpreterCancel, dylib.Int(s.handle)) }
+func (s *session) Cancel() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Call(interpreterCancel, dylib.Int(s.handle)) // a runner's invocation, too
+}
 
-func (s *session) Close() error {
-	s.interpreter.close()
-	if s.plain != nil {
-		s.plain.close()
+// Reset empties variable tensors of the first subgraph, which is quick. TFLite
+// offers nothing for others nor for resources, but a new interpreter.
+func (s *session) Reset() error {
+	if !s.ran || !s.file.Variables && !s.file.Resources {
+		return nil
 	}
-	for _, p := range s.pins {
-		p.Unpin()
+	if s.runner == 0 && !s.file.FarVariables && !s.file.Resources {
+		if err := status(s.Call(interpreterReset, dylib.Int(s.handle)), s.report, common.ErrRun, "TfLiteInterpreterResetVariableTensors"); err != nil {
+			return err
+		}
+		s.ran = false
+		return nil
 	}
-	return nil
+	ip, err := s.newInterpreter(s.signature, true)
+	if err != nil {
+		return err
+	}
+	fresh := newBindings(ip)
+	if s.bound {
+		in := make([]*common.Tensor, len(s.in))
+		for i, b := range s.in {
+			in[i] = b.tensor
+		}
+		if err := fresh.Bind(in, s.outputs); err != nil {
+			fresh.Close()
+			return err
+		}
+	}
+	old := s.bindings
+	s.mu.Lock()
+	s.bindings = fresh
+	s.mu.Unlock()
+	return old.Close()
 }

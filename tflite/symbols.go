@@ -7,7 +7,7 @@ import "github.com/anyinfer/anyinfer/internal/dylib"
 var spec = dylib.Spec{Engine: "tflite", Stem: "tensorflowlite_c"}
 
 // The functions of the TFLite C API that this package calls; from c_api.h,
-// c_api_opaque.h, c_api_experimental.h and xnnpack_delegate.h.
+// c_api_opaque.h, c_api_experimental.h, common.h and xnnpack_delegate.h.
 const (
 	version = iota
 	modelCreate
@@ -31,22 +31,29 @@ const (
 	interpreterAllocate
 	interpreterInvoke
 	interpreterCancel
-	tensorName
-	tensorType
+	interpreterReset
+	runnerCreate
+	runnerDelete
+	runnerInput
+	runnerOutput
+	runnerResizeInput
+	runnerAllocate
+	runnerInvoke
 	tensorRank
 	tensorDim
-	tensorSignatureRank
-	tensorSignatureDim
 	tensorByteSize
 	tensorData
+	tensorRealloc
 	tensorAllocation
-	tensorQuantization
 	xnnpackDefaults
 	xnnpackCreate
 	xnnpackDelete
 )
 
-const xnnpack = "builds with XNNPACK"
+const (
+	signatures = "releases with signature runners"
+	xnnpack    = "builds with XNNPACK"
+)
 
 var table = []dylib.Decl{
 	version:                   {C: "const char* TfLiteVersion(void)"},
@@ -71,16 +78,20 @@ var table = []dylib.Decl{
 	interpreterAllocate:       {C: "TfLiteStatus TfLiteInterpreterAllocateTensors(TfLiteInterpreter* interpreter)"},
 	interpreterInvoke:         {C: "TfLiteStatus TfLiteInterpreterInvoke(TfLiteInterpreter* interpreter)"},
 	interpreterCancel:         {C: "TfLiteStatus TfLiteInterpreterCancel(const TfLiteInterpreter* interpreter)"},
-	tensorName:                {C: "const char* TfLiteTensorName(const TfLiteTensor* tensor)"},
-	tensorType:                {C: "TfLiteType TfLiteTensorType(const TfLiteTensor* tensor)"},
+	interpreterReset:          {C: "TfLiteStatus TfLiteInterpreterResetVariableTensors(TfLiteInterpreter* interpreter)"},
+	runnerCreate:              {C: "TfLiteSignatureRunner* TfLiteInterpreterGetSignatureRunner(const TfLiteInterpreter* interpreter, const char* signature_key)", Since: signatures},
+	runnerDelete:              {C: "void TfLiteSignatureRunnerDelete(TfLiteSignatureRunner* signature_runner)", Since: signatures},
+	runnerInput:               {C: "TfLiteTensor* TfLiteSignatureRunnerGetInputTensor(TfLiteSignatureRunner* signature_runner, const char* input_name)", Since: signatures},
+	runnerOutput:              {C: "const TfLiteTensor* TfLiteSignatureRunnerGetOutputTensor(const TfLiteSignatureRunner* signature_runner, const char* output_name)", Since: signatures},
+	runnerResizeInput:         {C: "TfLiteStatus TfLiteSignatureRunnerResizeInputTensor(TfLiteSignatureRunner* signature_runner, const char* input_name, const int* input_dims, int32_t input_dims_size)", Since: signatures},
+	runnerAllocate:            {C: "TfLiteStatus TfLiteSignatureRunnerAllocateTensors(TfLiteSignatureRunner* signature_runner)", Since: signatures},
+	runnerInvoke:              {C: "TfLiteStatus TfLiteSignatureRunnerInvoke(TfLiteSignatureRunner* signature_runner)", Since: signatures},
 	tensorRank:                {C: "int32_t TfLiteTensorNumDims(const TfLiteTensor* tensor)"},
 	tensorDim:                 {C: "int32_t TfLiteTensorDim(const TfLiteTensor* tensor, int32_t dim_index)"},
-	tensorSignatureRank:       {C: "TfLiteStatus TfLiteOpaqueTensorGetNumDimsSignature(const TfLiteOpaqueTensor* opaque_tensor, int32_t* num_dims)"},
-	tensorSignatureDim:        {C: "TfLiteStatus TfLiteOpaqueTensorGetDimSignature(const TfLiteOpaqueTensor* opaque_tensor, int32_t dim_index, int32_t* dim_length)"},
 	tensorByteSize:            {C: "size_t TfLiteTensorByteSize(const TfLiteTensor* tensor)"},
 	tensorData:                {C: "void* TfLiteTensorData(const TfLiteTensor* tensor)"},
+	tensorRealloc:             {C: "TfLiteStatus TfLiteTensorRealloc(size_t num_bytes, TfLiteTensor* tensor)"},
 	tensorAllocation:          {C: "TfLiteAllocationType TfLiteOpaqueTensorGetAllocationType(const TfLiteOpaqueTensor* opaque_tensor)"},
-	tensorQuantization:        {C: "TfLiteQuantizationParams TfLiteTensorQuantizationParams(const TfLiteTensor* tensor)"},
 	xnnpackDefaults:           {C: "TfLiteXNNPackDelegateOptions TfLiteXNNPackDelegateOptionsDefault()", Since: xnnpack},
 	xnnpackCreate:             {C: "TfLiteDelegate* TfLiteXNNPackDelegateCreate(const TfLiteXNNPackDelegateOptions* options)", Since: xnnpack},
 	xnnpackDelete:             {C: "void TfLiteXNNPackDelegateDelete(TfLiteDelegate* delegate)", Since: xnnpack},

@@ -3,79 +3,79 @@
 package tflite
 
 import (
-	"math"
-	"runtime"
-
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
 )
 
-// Below, t is the address of a TfLiteTensor, valid while its interpreter is.
+// questions are calls that a Run may make, which prepared allocate nothing.
+// Below, t is the address of a TfLiteTensor, valid until the interpreter
+// allocates or runs.
+type questions struct {
+	inputAt, outputAt                      dylib.Prepared
+	rankOf, dimOf, sizeOf, dataOf, allocOf dylib.Prepared
+}
+
+func (ip *interpreter) prepare() {
+	handle, later := dylib.Int(ip.handle), dylib.Int(0)
+	ip.questions = questions{
+		ip.Prepare(interpreterInput, handle, later), ip.Prepare(interpreterOutput, handle, later),
+		ip.Prepare(tensorRank, later), ip.Prepare(tensorDim, later, later),
+		ip.Prepare(tensorByteSize, later), ip.Prepare(tensorData, later), ip.Prepare(tensorAllocation, later),
+	}
+}
+
+func ask(p *dylib.Prepared, t uintptr) uintptr {
+	p.Set(0, t)
+	return p.Do()
+}
+
+func (q *questions) size(t uintptr) uintptr { return ask(&q.sizeOf, t) }
+func (q *questions) data(t uintptr) uintptr { return ask(&q.dataOf, t) }
+
+// dynamic reports whether running tells t's shape.
+func (q *questions) dynamic(t uintptr) bool { return int32(ask(&q.allocOf, t)) == allocationDynamic }
+
+// persistent reports whether t keeps its content, as a variable.
+func (q *questions) persistent(t uintptr) bool {
+	return int32(ask(&q.allocOf, t)) == allocationPersistent
+}
+
+const allocationPersistent, allocationDynamic = 3, 4 // kTfLiteArenaRwPersistent, kTfLiteDynamic
 
 // maxRank bounds what is believed to be a rank.
 const maxRank = 32
 
-// allocationDynamic is kTfLiteDynamic: running tells such a tensor's shape.
-const allocationDynamic = 4
-
-func (d *driver) dynamic(t uintptr) bool {
-	return int32(d.Call(tensorAllocation, dylib.Int(t))) == allocationDynamic
-}
-
-// shape is t's present shape.
-func (d *driver) shape(t uintptr) common.Shape {
-	rank := int32(d.Call(tensorRank, dylib.Int(t)))
+// shape is t's present shape, in buffer where that has room; nil where t has none.
+func (q *questions) shape(t uintptr, buffer common.Shape) common.Shape {
+	rank := int32(ask(&q.rankOf, t))
 	if rank < 0 || rank > maxRank {
 		return nil
 	}
-	s := make(common.Shape, rank)
-	for i := range s {
-		s[i] = int(int32(d.Call(tensorDim, dylib.Int(t), dylib.Int(i))))
+	if buffer == nil {
+		buffer = make(common.Shape, 0, rank)
 	}
-	return s
+	buffer = buffer[:0]
+	for i := range rank {
+		q.dimOf.Set(1, uintptr(i))
+		buffer = append(buffer, int(int32(ask(&q.dimOf, t))))
+	}
+	return buffer
 }
 
-// declared is the shape that the model gives t, with -1 where it says so; nil
-// where only running tells.
-func (d *driver) declared(t uintptr) common.Shape {
-	s := d.shape(t)
-	rank, dim := new(int32), new(int32)
-	d.Call(tensorSignatureRank, dylib.Int(t), dylib.Ptr(rank))
-	if int(*rank) != len(s) || *rank == 0 { // it has no shape_signature
-		if d.dynamic(t) {
-			return nil
-		}
-		return s
-	}
-	for i := range s {
-		if r := d.Call(tensorSignatureDim, dylib.Int(t), dylib.Int(i), dylib.Ptr(dim)); int32(r) == 0 {
-			s[i] = int(*dim)
-		}
-	}
-	return s
-}
-
-// quantization is t's, or nil. The C function returns 8 bytes, a float and an
-// integer: in a register on 64-bit machines, through a pointer on the others.
-func (d *driver) quantization(t uintptr) *common.Quantization {
-	p := new([2]uint32)
-	if runtime.GOARCH == "arm" || runtime.GOARCH == "386" {
-		d.Call(tensorQuantization, dylib.Ptr(p), dylib.Int(t))
-	} else {
-		r := uint64(d.Call(tensorQuantization, dylib.Int(t)))
-		*p = [2]uint32{uint32(r), uint32(r >> 32)}
-	}
-	scale := math.Float32frombits(p[0])
-	if scale == 0 {
-		return nil
-	}
-	return &common.Quantization{Scale: []float32{scale}, ZeroPoint: []int64{int64(int32(p[1]))}}
-}
-
+// input is the tensor of an input.
 func (ip *interpreter) input(i int) uintptr {
-	return ip.Call(interpreterInput, dylib.Int(ip.handle), dylib.Int(i))
+	if ip.runner != 0 {
+		return ip.Call(runnerInput, dylib.Int(ip.runner), dylib.String(ip.sig.Inputs[i].Name))
+	}
+	ip.inputAt.Set(1, uintptr(ip.sig.In[i]))
+	return ip.inputAt.Do()
 }
 
+// output is that of an output.
 func (ip *interpreter) output(i int) uintptr {
-	return ip.Call(interpreterOutput, dylib.Int(ip.handle), dylib.Int(i))
+	if ip.runner != 0 {
+		return ip.Call(runnerOutput, dylib.Int(ip.runner), dylib.String(ip.sig.Outputs[i].Name))
+	}
+	ip.outputAt.Set(1, uintptr(ip.sig.Out[i]))
+	return ip.outputAt.Do()
 }

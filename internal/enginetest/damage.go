@@ -256,8 +256,34 @@ func runDamaged(e *common.Engine, src common.Source, bad bool, log io.Writer, wr
 		wrong("it loads")
 	}
 	fmt.Fprintf(log, "\nLOADED\n")
+	for i, sig := range m.Signatures() {
+		in := fitting(sig, wrong)
+		if in == nil {
+			continue
+		}
+		for range 2 {
+			var out common.Tensors
+			if i == 0 {
+				out, err = m.Run(ctx, in)
+			} else {
+				out, err = runOnce(m, sig, in)
+			}
+			if err != nil && !typed(err) {
+				wrong("run: an error without type: %v", err)
+			}
+			for name, x := range out {
+				if x == nil {
+					wrong("output %q is nil", name)
+				}
+			}
+		}
+	}
+}
+
+// fitting are inputs for the signature, or nil where they are not worth it.
+func fitting(sig common.Signature, wrong func(string, ...any)) common.Tensors {
 	in := common.Tensors{}
-	for _, info := range m.Signatures()[0].Inputs {
+	for _, info := range sig.Inputs {
 		shape := append(common.Shape{}, info.Shape...)
 		for i, d := range shape {
 			if d == -1 {
@@ -265,25 +291,33 @@ func runDamaged(e *common.Engine, src common.Source, bad bool, log io.Writer, wr
 			}
 		}
 		if n := shape.Elems(); n < 0 || n > 1<<22 {
-			return // a flip made it larger than it is worth
+			return nil // a flip made it larger than it is worth
 		}
 		x, err := common.NewTensor(info.DType, shape...)
 		if err != nil {
 			wrong("the input %v cannot be made: %v", info, err)
-			return
+			return nil
 		}
 		values.Fill(x, 1)
 		in[info.Name] = x
 	}
-	for range 2 {
-		out, err := m.Run(ctx, in)
-		if err != nil && !typed(err) {
-			wrong("run: an error without type: %v", err)
-		}
-		for name, x := range out {
-			if x == nil {
-				wrong("output %q is nil", name)
-			}
+	return in
+}
+
+// runOnce runs a signature in a session of its own.
+func runOnce(m *common.Model, sig common.Signature, in common.Tensors) (common.Tensors, error) {
+	s, err := m.NewSession(sig.Name)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	for i, info := range sig.Inputs {
+		if err := s.BindInput(i, in[info.Name]); err != nil {
+			return nil, err
 		}
 	}
+	if err := s.Run(ctx); err != nil {
+		return nil, err
+	}
+	return outputs(s), nil
 }

@@ -19,6 +19,7 @@ import (
 // entry is a model of testdata/models.json, or one of its signatures.
 type entry struct {
 	Name            string
+	Engines         []string // which can run it; nil: all that read one of its files
 	Files           map[string][]string
 	Inputs, Outputs []info
 	// Shapes are those that differ in a format, by format and tensor. The
@@ -33,25 +34,44 @@ type entry struct {
 		ZeroPoint []int64 `json:"zero_point"`
 		Axis      int
 	}
+	Metadata   map[string]string
 	Signatures []entry
-	Cases      []struct{ Inputs, Outputs map[string]string } // .npy files by tensor
+	Cases      []struct{ Inputs, Outputs map[string]array }
+	// Stream has the outputs of the cases where one session runs them in a row,
+	// in a model that keeps a state.
+	Stream []map[string]array
 }
 
 type info struct {
-	Name  string
-	DType string
-	Shape common.Shape
-	NPY   string // dtype in .npy files where they cannot have DType: the bits
+	Name   string
+	DType  string
+	Shape  common.Shape
+	NPY    string // dtype in .npy files where they cannot have DType: the bits
+	Labels []string
 }
 
-func readManifest(t *testing.T, root string) []entry {
+// array is a tensor's elements: an .npy file or a vector of strings.
+type array struct {
+	file    string
+	strings []string
+}
+
+func (a *array) UnmarshalJSON(text []byte) error {
+	if text[0] == '[' {
+		return json.Unmarshal(text, &a.strings)
+	}
+	return json.Unmarshal(text, &a.file)
+}
+
+// readManifest is what there is for the engine.
+func readManifest(t *testing.T, root, engine string) []entry {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, "testdata", "models.json"))
 	require.NoError(t, err)
 	var manifest struct{ Models []entry }
 	require.NoError(t, json.Unmarshal(text, &manifest))
 	require.NotEmpty(t, manifest.Models)
-	return manifest.Models
+	return slices.DeleteFunc(manifest.Models, func(e entry) bool { return e.Engines != nil && !slices.Contains(e.Engines, engine) })
 }
 
 // file is the model on disk.
@@ -86,11 +106,17 @@ func (e entry) shape(format string, i info) common.Shape {
 }
 
 // tensors reads the inputs or outputs of a case.
-func (e entry) tensors(t *testing.T, root, format string, infos []info, files map[string]string) common.Tensors {
+func (e entry) tensors(t *testing.T, root, format string, infos []info, arrays map[string]array) common.Tensors {
 	t.Helper()
 	all := common.Tensors{}
 	for _, i := range infos {
-		x, err := npy.ReadFile(filepath.Join(root, "testdata", filepath.FromSlash(path.Clean(files[i.Name]))))
+		if i.DType == common.String.String() {
+			x, err := common.FromSlice(arrays[i.Name].strings)
+			require.NoError(t, err)
+			all[i.Name] = x
+			continue
+		}
+		x, err := npy.ReadFile(filepath.Join(root, "testdata", filepath.FromSlash(path.Clean(arrays[i.Name].file))))
 		require.NoError(t, err)
 		dt, err := common.ParseDType(i.DType)
 		require.NoError(t, err)

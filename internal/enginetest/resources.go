@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/stretchr/testify/require"
 )
 
@@ -104,6 +105,7 @@ func footprint() (u usage) {
 
 // quiet fails where something is left of what body did.
 func quiet(t *testing.T, body func()) {
+	dylib.Stderr(func(string) {}, func() {}) // leaves one for good
 	before := runtime.NumGoroutine()
 	body()
 	for i := 0; runtime.NumGoroutine() > before; i++ {

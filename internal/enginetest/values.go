@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/values"
@@ -14,6 +15,14 @@ import (
 // differ says how got differs from want, which has its type and shape, by
 // more than limit(want); "" where it does not.
 func differ(want, got *common.Tensor, limit func(float64) float64) string {
+	if want.DType() == common.String {
+		w, _ := common.Data[string](want)
+		g, _ := common.Data[string](got)
+		if !slices.Equal(w, g) {
+			return fmt.Sprintf("it is %q, not %q", g, w)
+		}
+		return ""
+	}
 	if bytes.Equal(want.Bytes(), got.Bytes()) {
 		return ""
 	}
@@ -34,9 +43,21 @@ func differ(want, got *common.Tensor, limit func(float64) float64) string {
 	return fmt.Sprintf("element %d is %v, not %v", at, g[at], w[at])
 }
 
+func exactly(float64) float64 { return 0 }
+
+// assign copies the elements of src, which has dst's type and shape.
+func assign(dst, src *common.Tensor) {
+	copy(dst.Bytes(), src.Bytes())
+	to, _ := common.Data[string](dst)
+	from, _ := common.Data[string](src)
+	copy(to, from)
+}
+
 // unaligned is a copy of x one element away from an aligned address.
 func unaligned(x *common.Tensor) (*common.Tensor, error) {
 	switch x.DType() {
+	case common.String: // has no address
+		return x.Clone(), nil
 	case common.Bool:
 		return shift[bool](x)
 	case common.Float16:

@@ -2,7 +2,8 @@
 
 // Package flatcheck checks TFLite files: an SDK takes for granted what a
 // damaged file may lack, and crashes the process. What passes is whole as a
-// FlatBuffer, and as a graph what the kernels rely on without asking.
+// FlatBuffer, and as a graph what the kernels rely on without asking; then it
+// can be read.
 package flatcheck
 
 import (
@@ -49,10 +50,40 @@ func Check(model []byte) error {
 	return nil
 }
 
+// Model is the root of a file in which Check found nothing.
+func Model(model []byte) Table {
+	f := &flat{data: model}
+	return Table{f, schema()["Model"], f.target(0)}
+}
+
+// Metadata is the root of a model's TFLite Metadata, the content of its buffer
+// of that name, or an error where it is damaged.
+func Metadata(content []byte) (Table, error) {
+	f := &flat{data: content, budget: 1<<16 + int64(len(content))}
+	if len(content) < 8 || string(content[4:8]) != "M001" {
+		return Table{}, fmt.Errorf("it has no M001 at byte 4")
+	}
+	t := Table{f, schema()["ModelMetadata"], f.target(0)}
+	return t, f.verify(t.l, t.at)
+}
+
+// Content is what a buffer of the model holds.
+func Content(buffer Table) []byte {
+	b := buffer.Vector("data").Bytes()
+	if offset := buffer.Int("offset"); b == nil && offset > 1 {
+		b = buffer.f.data[offset:][:buffer.Int("size")]
+	}
+	return b
+}
+
+// Operator is the name of the builtin operator that an operator code stands
+// for; CUSTOM for a custom one.
+func Operator(code Table) string { return operators()[builtin(code)].name }
+
 type checker struct {
 	flat
-	codes, buffers vector
-	graphs         vector
+	codes, buffers Vector
+	graphs         Vector
 	calls          [][]int64 // which subgraphs each one calls
 }
 
@@ -64,25 +95,25 @@ func (c *checker) check() error {
 	if err := c.verify(root, c.target(0)); err != nil {
 		return fmt.Errorf("model%w", err)
 	}
-	m := table{&c.flat, root, c.target(0)}
-	if v := m.int("version"); v != 3 {
+	m := Table{&c.flat, root, c.target(0)}
+	if v := m.Int("version"); v != 3 {
 		return fmt.Errorf("version %d of the schema, want 3", v)
 	}
 	for _, name := range []string{"operator_codes", "subgraphs", "buffers"} {
-		if !m.has(name) {
+		if !m.Has(name) {
 			return fmt.Errorf("it has no %s", name)
 		}
 	}
-	c.codes, c.buffers, c.graphs = m.vector("operator_codes"), m.vector("buffers"), m.vector("subgraphs")
+	c.codes, c.buffers, c.graphs = m.Vector("operator_codes"), m.Vector("buffers"), m.Vector("subgraphs")
 	for i := range c.codes.n {
-		if code := c.codes.table(i); builtin(code) < 0 || builtin(code) >= int64(len(operators())) {
+		if code := c.codes.Table(i); builtin(code) < 0 || builtin(code) >= int64(len(operators())) {
 			return fmt.Errorf("operator code %d is %d, which is not known", i, builtin(code))
-		} else if operators()[builtin(code)].name == "CUSTOM" && !code.has("custom_code") {
+		} else if operators()[builtin(code)].name == "CUSTOM" && !code.Has("custom_code") {
 			return fmt.Errorf("operator code %d is custom without a name", i)
 		}
 	}
 	for i := range c.buffers.n {
-		if b := c.buffers.table(i); !inside(b.int("offset"), b.int("size"), c.size()) {
+		if b := c.buffers.Table(i); !inside(b.Int("offset"), b.Int("size"), c.size()) {
 			return fmt.Errorf("buffer %d is not in the file", i)
 		}
 	}
@@ -101,13 +132,13 @@ func (c *checker) check() error {
 			return fmt.Errorf("subgraph %d calls itself or others more than %d deep", i, maxNesting)
 		}
 	}
-	for i, v := int64(0), m.vector("metadata"); i < v.n; i++ {
-		if e := v.table(i); !e.has("name") || e.int("buffer") >= c.buffers.n {
-			return fmt.Errorf("metadata %d has no name, or buffer %d of %d", i, e.int("buffer"), c.buffers.n)
+	for i, v := int64(0), m.Vector("metadata"); i < v.n; i++ {
+		if e := v.Table(i); !e.Has("name") || e.Int("buffer") >= c.buffers.n {
+			return fmt.Errorf("metadata %d has no name, or buffer %d of %d", i, e.Int("buffer"), c.buffers.n)
 		}
 	}
-	for i, v := int64(0), m.vector("signature_defs"); i < v.n; i++ {
-		if err := c.signature(v.table(i)); err != nil {
+	for i, v := int64(0), m.Vector("signature_defs"); i < v.n; i++ {
+		if err := c.signature(v.Table(i)); err != nil {
 			return fmt.Errorf("signature %d%w", i, err)
 		}
 	}
@@ -115,8 +146,8 @@ func (c *checker) check() error {
 }
 
 // builtin is the operator's code, which older files have in the field of a byte.
-func builtin(code table) int64 {
-	return max(code.int("deprecated_builtin_code"), code.int("builtin_code"))
+func builtin(code Table) int64 {
+	return max(code.Int("deprecated_builtin_code"), code.Int("builtin_code"))
 }
 
 // inside reports whether that part of a file of so many bytes is there.
@@ -142,22 +173,35 @@ func (c *checker) nest(i int64, heights []int, depth int) bool {
 	return height <= maxNesting
 }
 
-func (c *checker) signature(s table) error {
-	g := s.int("subgraph_index")
+func (c *checker) signature(s Table) error {
+	g := s.Int("subgraph_index")
 	if g >= c.graphs.n {
 		return fmt.Errorf(": subgraph %d of %d", g, c.graphs.n)
 	}
-	n := c.graphs.table(g).vector("tensors").n
 	for _, name := range []string{"signature_key", "inputs", "outputs"} {
-		if !s.has(name) {
+		if !s.Has(name) {
 			return fmt.Errorf(" has no %s", name)
 		}
 	}
 	for _, name := range []string{"inputs", "outputs"} {
-		for i, v := int64(0), s.vector(name); i < v.n; i++ {
-			if t := v.table(i); !t.has("name") || t.int("tensor_index") >= n {
-				return fmt.Errorf(", %s %d has no name, or tensor %d of %d", name, i, t.int("tensor_index"), n)
+		all, named := c.graphs.Table(g).Vector(name), s.Vector(name)
+		if err := c.spend(all.n + named.n); err != nil {
+			return err
+		}
+		times := map[int64]int{}
+		for i := range all.n {
+			times[all.Int(i)] = 0
+		}
+		for i := range named.n {
+			t := named.Table(i)
+			n, ok := times[t.Int("tensor_index")]
+			if !t.Has("name") || !ok || n > 0 && name == "inputs" {
+				return fmt.Errorf(", %s %d has no name, or tensor %d is not one of subgraph %d or named before", name, i, t.Int("tensor_index"), g)
 			}
+			times[t.Int("tensor_index")]++
+		}
+		if name == "inputs" && int64(len(times)) != named.n {
+			return fmt.Errorf(" leaves out inputs of subgraph %d", g)
 		}
 	}
 	return nil
@@ -165,36 +209,36 @@ func (c *checker) signature(s table) error {
 
 // graph checks a subgraph, whose operators run in their order.
 func (c *checker) graph(index int64) error {
-	g := c.graphs.table(index)
-	if !g.has("tensors") {
+	g := c.graphs.Table(index)
+	if !g.Has("tensors") {
 		return fmt.Errorf(" has no tensors")
 	}
-	v := g.vector("tensors")
+	v := g.Vector("tensors")
 	s := &scope{checker: c, index: index, tensors: make([]tensor, v.n)}
 	for i := range s.tensors {
-		if err := s.tensors[i].init(c, v.table(int64(i))); err != nil {
+		if err := s.tensors[i].init(c, v.Table(int64(i))); err != nil {
 			return fmt.Errorf(", tensor %d%w", i, err)
 		}
 	}
-	for i, v := int64(0), g.vector("inputs"); i < v.n; i++ {
+	for i, v := int64(0), g.Vector("inputs"); i < v.n; i++ {
 		t, err := s.at(v, i)
 		if err == nil && t.constant {
-			err = fmt.Errorf(" is tensor %d, a constant", v.int(i))
+			err = fmt.Errorf(" is tensor %d, a constant", v.Int(i))
 		}
 		if err != nil {
 			return fmt.Errorf(", input %d%w", i, err)
 		}
 		t.ready = true
 	}
-	for i, v := int64(0), g.vector("operators"); i < v.n; i++ {
-		if err := s.operator(v.table(i)); err != nil {
+	for i, v := int64(0), g.Vector("operators"); i < v.n; i++ {
+		if err := s.operator(v.Table(i)); err != nil {
 			return fmt.Errorf(", operator %d%w", i, err)
 		}
 	}
-	for i, v := int64(0), g.vector("outputs"); i < v.n; i++ {
+	for i, v := int64(0), g.Vector("outputs"); i < v.n; i++ {
 		t, err := s.at(v, i)
 		if err == nil && !t.ready {
-			err = fmt.Errorf(" is tensor %d, which no operator makes", v.int(i))
+			err = fmt.Errorf(" is tensor %d, which no operator makes", v.Int(i))
 		}
 		if err != nil {
 			return fmt.Errorf(", output %d%w", i, err)

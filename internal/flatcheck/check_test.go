@@ -46,20 +46,20 @@ func TestTruncatedFiles(t *testing.T) {
 }
 
 // model is a file to damage.
-type model struct{ table }
+type model struct{ Table }
 
 func load(t testing.TB, name string) model {
 	data := read(t, filepath.Join(testdata, name+".tflite"))
 	f := &flat{data: data}
-	return model{table{f, schema()["Model"], f.target(0)}}
+	return model{Table{f, schema()["Model"], f.target(0)}}
 }
 
-func (t table) sub(name string, i int64) table { return t.vector(name).table(i) }
+func (t Table) sub(name string, i int64) Table { return t.Vector(name).Table(i) }
 
-func (m model) graph() table { return m.sub("subgraphs", 0) }
+func (m model) graph() Table { return m.sub("subgraphs", 0) }
 
 // own gives the table a vtable of its own, at the file's end.
-func (t table) own() (vt int64) {
+func (t Table) own() (vt int64) {
 	old := t.at - int64(int32(t.f.u32(t.at)))
 	vt = (t.f.size() + 3) &^ 3
 	t.f.data = append(append(t.f.data, make([]byte, vt-t.f.size())...), t.f.data[old:old+t.f.u16(old)]...)
@@ -68,7 +68,7 @@ func (t table) own() (vt int64) {
 }
 
 // drop makes a field absent.
-func (t table) drop(name string) {
+func (t Table) drop(name string) {
 	vt := t.own()
 	for i, c := range t.l.columns {
 		if c.name == name {
@@ -78,7 +78,7 @@ func (t table) drop(name string) {
 }
 
 // set changes a field that is there.
-func (t table) set(name string, n int64) {
+func (t Table) set(name string, n int64) {
 	c, at := t.find(name)
 	if at == 0 {
 		panic(name + " is not there")
@@ -87,7 +87,7 @@ func (t table) set(name string, n int64) {
 }
 
 // set changes an element.
-func (v vector) set(i, n int64) { v.f.put(v.at+i*v.c.size, v.c.size, n) }
+func (v Vector) set(i, n int64) { v.f.put(v.at+i*v.c.size, v.c.size, n) }
 
 func (f *flat) put(at, size, n int64) {
 	var all [8]byte
@@ -96,20 +96,20 @@ func (f *flat) put(at, size, n int64) {
 }
 
 // operator is the first one of that name.
-func (m model) operator(t testing.TB, name string) table {
-	for i, v := int64(0), m.graph().vector("operators"); i < v.n; i++ {
-		if op := v.table(i); operators()[builtin(m.sub("operator_codes", op.int("opcode_index")))].name == name {
+func (m model) operator(t testing.TB, name string) Table {
+	for i, v := int64(0), m.graph().Vector("operators"); i < v.n; i++ {
+		if op := v.Table(i); operators()[builtin(m.sub("operator_codes", op.Int("opcode_index")))].name == name {
 			return op
 		}
 	}
 	t.Fatal("the model has no " + name)
-	return table{}
+	return Table{}
 }
 
 // constant is the data of the operator's input i.
-func (m model) constant(op table, i int64) vector {
-	tensor := m.graph().sub("tensors", op.vector("inputs").int(i))
-	return m.sub("buffers", tensor.int("buffer")).vector("data")
+func (m model) constant(op Table, i int64) Vector {
+	tensor := m.graph().sub("tensors", op.Vector("inputs").Int(i))
+	return m.sub("buffers", tensor.Int("buffer")).Vector("data")
 }
 
 func TestRules(t *testing.T) {
@@ -128,65 +128,74 @@ func TestRules(t *testing.T) {
 			m.f.put(m.f.target(at), 4, 1<<30)
 		}},
 		{"digits", "model.subgraphs[0].operators[0].inputs: the vector at", func(m model) {
-			v := m.graph().sub("operators", 0).vector("inputs")
+			v := m.graph().sub("operators", 0).Vector("inputs")
 			m.f.put(v.at-4, 4, math.MaxInt32)
 		}},
 		{"digits", "model.subgraphs[0].operators[0].builtin_options is of kind 127, of 126 known", func(m model) {
 			m.graph().sub("operators", 0).set("builtin_options_type", 127)
 		}},
 		{"digits", "].type is 99", func(m model) {
-			m.graph().sub("tensors", m.operator(t, "RESHAPE").vector("inputs").int(1)).set("type", 99)
+			m.graph().sub("tensors", m.operator(t, "RESHAPE").Vector("inputs").Int(1)).set("type", 99)
 		}},
-		{"digits", "model.subgraphs[0].tensors[0].shape[1] is -8", func(m model) { m.graph().sub("tensors", 0).vector("shape").set(1, -8) }},
-		{"digits", "tensor 0 has more than 2147483648 bytes", func(m model) { m.graph().sub("tensors", 0).vector("shape").set(0, math.MaxInt32) }},
+		{"digits", "model.subgraphs[0].tensors[0].shape[1] is -8", func(m model) { m.graph().sub("tensors", 0).Vector("shape").set(1, -8) }},
+		{"digits", "tensor 0 has more than 2147483648 bytes", func(m model) { m.graph().sub("tensors", 0).Vector("shape").set(0, math.MaxInt32) }},
 		{"digits", "needs 4 bytes, has", func(m model) {
-			c := m.operator(t, "CONV_2D").vector("inputs").int(1)
-			shape := m.graph().sub("tensors", c).vector("shape")
+			c := m.operator(t, "CONV_2D").Vector("inputs").Int(1)
+			shape := m.graph().sub("tensors", c).Vector("shape")
 			for i := range shape.n {
 				shape.set(i, 1)
 			}
 		}},
-		{"digits_dynamic", "in its signature", func(m model) { m.graph().sub("tensors", 0).vector("shape_signature").set(3, 5) }},
+		{"digits_dynamic", "in its signature", func(m model) { m.graph().sub("tensors", 0).Vector("shape_signature").set(3, 5) }},
 		{"digits", "has buffer 999 of", func(m model) {
-			m.graph().sub("tensors", m.operator(t, "CONV_2D").vector("inputs").int(1)).set("buffer", 999)
+			m.graph().sub("tensors", m.operator(t, "CONV_2D").Vector("inputs").Int(1)).set("buffer", 999)
 		}},
 		{"digits_int8", "quantization: scale 0 is 0", func(m model) {
-			q, _ := m.graph().sub("tensors", 0).table("quantization")
-			q.vector("scale").set(0, 0)
+			q, _ := m.graph().sub("tensors", 0).Table("quantization")
+			q.Vector("scale").set(0, 0)
 		}},
 		{"digits_int8", "quantization: zero point 0 is 300", func(m model) {
-			q, _ := m.graph().sub("tensors", 0).table("quantization")
-			q.vector("zero_point").set(0, 300)
+			q, _ := m.graph().sub("tensors", 0).Table("quantization")
+			q.Vector("zero_point").set(0, 300)
 		}},
 		{"digits_int8", "quantization: 1 scales, 0 zero points", func(m model) {
-			q, _ := m.graph().sub("tensors", 0).table("quantization")
+			q, _ := m.graph().sub("tensors", 0).Table("quantization")
 			q.drop("zero_point")
 		}},
 		{"digits", ": operator code 77 of", func(m model) {
 			m.operator(t, "RESHAPE").set("opcode_index", 77)
 		}},
-		{"digits", "operator 0 (CONV_2D), input 1 is tensor 99 of", func(m model) { m.operator(t, "CONV_2D").vector("inputs").set(1, 99) }},
-		{"digits", "(CONV_2D), input 0 is tensor -1 of", func(m model) { m.operator(t, "CONV_2D").vector("inputs").set(0, -1) }},
+		{"digits", "operator 0 (CONV_2D), input 1 is tensor 99 of", func(m model) { m.operator(t, "CONV_2D").Vector("inputs").set(1, 99) }},
+		{"digits", "(CONV_2D), input 0 is tensor -1 of", func(m model) { m.operator(t, "CONV_2D").Vector("inputs").set(0, -1) }},
 		{"digits", "which no operator before makes", func(m model) {
 			op := m.operator(t, "CONV_2D")
-			op.vector("inputs").set(0, op.vector("outputs").int(0))
+			op.Vector("inputs").set(0, op.Vector("outputs").Int(0))
 		}},
-		{"digits", "which is made elsewhere", func(m model) { m.operator(t, "CONV_2D").vector("outputs").set(0, 0) }},
-		{"digits", "input 0 is tensor 999 of", func(m model) { m.graph().vector("inputs").set(0, 999) }},
-		{"digits", "output 0 is tensor 999 of", func(m model) { m.graph().vector("outputs").set(0, 999) }},
-		{"digits", "(CONV_2D), inputs are 1, fewer than needed", func(m model) { m.f.put(m.operator(t, "CONV_2D").vector("inputs").at-4, 4, 1) }},
+		{"digits", "which is made elsewhere", func(m model) { m.operator(t, "CONV_2D").Vector("outputs").set(0, 0) }},
+		{"digits", "input 0 is tensor 999 of", func(m model) { m.graph().Vector("inputs").set(0, 999) }},
+		{"digits", "output 0 is tensor 999 of", func(m model) { m.graph().Vector("outputs").set(0, 999) }},
+		{"digits", "(CONV_2D), inputs are 1, fewer than needed", func(m model) { m.f.put(m.operator(t, "CONV_2D").Vector("inputs").at-4, 4, 1) }},
 		{"digits", "(CONV_2D): its options lack stride_w", func(m model) { m.operator(t, "CONV_2D").drop("builtin_options") }},
 		{"digits", "(CONV_2D): its options are SoftmaxOptions", func(m model) { m.operator(t, "CONV_2D").set("builtin_options_type", 9) }},
 		{"digits", "stride_w is 0", func(m model) { m.operator(t, "CONV_2D").options().set("stride_w", 0) }},
-		{"digits", "the shapes of its tensors do not fit", func(m model) { m.graph().sub("tensors", 0).vector("shape").set(3, 3) }},
+		{"digits", "the shapes of its tensors do not fit", func(m model) { m.graph().sub("tensors", 0).Vector("shape").set(3, 3) }},
 		{"digits", "whose type or content does not fit", func(m model) { m.constant(m.operator(t, "RESHAPE"), 1).set(3, 0x80) }},
 		{"fivedim", "whose type or content does not fit", func(m model) { m.constant(m.operator(t, "TRANSPOSE"), 1).set(0, 1) }},
 		{"digits_int8", "(RESHAPE), output 0 is tensor", func(m model) {
-			m.graph().sub("tensors", m.operator(t, "RESHAPE").vector("outputs").int(0)).set("type", 7)
+			m.graph().sub("tensors", m.operator(t, "RESHAPE").Vector("outputs").Int(0)).set("type", 7)
 		}},
 		{"multi_signatures", "signature 0 has no signature_key", func(m model) { m.sub("signature_defs", 0).drop("signature_key") }},
 		{"multi_signatures", "signature 0, inputs 0 has no name", func(m model) {
 			m.sub("signature_defs", 0).sub("inputs", 0).drop("name")
+		}},
+		{"multi_signatures", "tensor 0 is not one of subgraph 0 or named before", func(m model) {
+			m.sub("signature_defs", 0).sub("outputs", 0).drop("tensor_index")
+		}},
+		{"multi_signatures", "tensor 0 is not one of subgraph 1 or named before", func(m model) {
+			m.sub("signature_defs", 1).sub("inputs", 1).drop("tensor_index")
+		}},
+		{"multi_signatures", "leaves out inputs of subgraph 0", func(m model) {
+			m.f.put(m.sub("signature_defs", 0).Vector("inputs").at-4, 4, 1)
 		}},
 	} {
 		t.Run(tt.model+" "+tt.text, func(t *testing.T) {
@@ -231,7 +240,7 @@ func TestNumbers(t *testing.T) {
 
 // shaped is a tensor of that shape, with content where it has some.
 func shaped(content []int32, shape ...int64) *tensor {
-	t := &tensor{table: table{l: schema()["Tensor"]}, dtype: int32Type, constant: content != nil}
+	t := &tensor{Table: Table{l: schema()["Tensor"]}, dtype: int32Type, constant: content != nil}
 	for _, n := range content {
 		t.data = binary.LittleEndian.AppendUint32(t.data, uint32(n))
 	}
@@ -239,7 +248,7 @@ func shaped(content []int32, shape ...int64) *tensor {
 	for _, n := range shape {
 		f.data = binary.LittleEndian.AppendUint32(f.data, uint32(n))
 	}
-	t.shape = vector{f, kinds["i32"], 0, int64(len(shape))}
+	t.shape = Vector{f, kinds["i32"], 0, int64(len(shape))}
 	return t
 }
 
@@ -254,7 +263,7 @@ func TestShapes(t *testing.T) {
 	require.True(t, padded([]*tensor{shaped(nil, 2, 3), shaped([]int32{0, 0, 1, 2}, 2, 2), shaped(nil, 2, 6)}))
 	require.False(t, padded([]*tensor{shaped(nil, 2, 3), shaped([]int32{0, 9, 1, 2}, 2, 2), shaped(nil, 2, 6)}))
 
-	slice := table{l: schema()["StridedSliceOptions"]}
+	slice := Table{l: schema()["StridedSliceOptions"]}
 	cut := func(begin, end, step int32, out ...int64) bool {
 		one := func(n int32) *tensor { return shaped([]int32{n}, 1) }
 		return strided(slice, []*tensor{shaped(nil, 10, 2), one(begin), one(end), one(step), shaped(nil, out...)})
@@ -274,9 +283,9 @@ func TestShapes(t *testing.T) {
 }
 
 func TestGates(t *testing.T) {
-	lstm := func(left ...int) vector {
+	lstm := func(left ...int) Vector {
 		f := &flat{data: make([]byte, 24*4)}
-		v := vector{f, kinds["i32"], 0, 24}
+		v := Vector{f, kinds["i32"], 0, 24}
 		for _, i := range left {
 			v.set(int64(i), -1)
 		}

@@ -126,7 +126,7 @@ func (f *flat) verify(l *layout, at int64) error {
 		f.u16(vt+2) < 4 || !f.has(at, f.u16(vt+2), 4) {
 		return fmt.Errorf(": the table at %d is damaged", at)
 	}
-	t := table{f, l, at}
+	t := Table{f, l, at}
 	for i, c := range l.columns {
 		at := t.slot(i)
 		if at == 0 {
@@ -147,7 +147,7 @@ func (f *flat) verify(l *layout, at int64) error {
 }
 
 // column checks what is at a field: itself, or what it refers to.
-func (f *flat) column(t table, i int, c column, at int64) error {
+func (f *flat) column(t Table, i int, c column, at int64) error {
 	if !c.vector && c.kind != 's' && c.kind != 't' {
 		return c.within(f.number(c, at))
 	}
@@ -157,7 +157,7 @@ func (f *flat) column(t table, i int, c column, at int64) error {
 		if !f.has(at, 4, 4) || !f.has(at+4, f.u32(at)*c.size, c.size) {
 			return fmt.Errorf(": the vector at %d is not in the file", at)
 		}
-		v := vector{f, c, at + 4, f.u32(at)}
+		v := Vector{f, c, at + 4, f.u32(at)}
 		if c.kind == 't' || c.low != math.MinInt64 || c.high != math.MaxInt64 {
 			if err := f.spend(v.n); err != nil {
 				return err
@@ -167,7 +167,7 @@ func (f *flat) column(t table, i int, c column, at int64) error {
 				if c.kind == 't' {
 					err = f.verify(c.of[0], f.target(v.at+4*i))
 				} else {
-					err = c.within(v.int(i))
+					err = c.within(v.Int(i))
 				}
 				if err != nil {
 					return fmt.Errorf("[%d]%w", i, err)
@@ -179,7 +179,7 @@ func (f *flat) column(t table, i int, c column, at int64) error {
 			return fmt.Errorf(": the string at %d is not in the file", at)
 		}
 	case c.union:
-		number := t.int(t.l.columns[i-1].name)
+		number := t.Int(t.l.columns[i-1].name)
 		if number == 0 {
 			return nil
 		}
@@ -217,15 +217,16 @@ func (f *flat) number(c column, at int64) int64 {
 	return int64(binary.LittleEndian.Uint64(f.data[at:])) // u64 beyond int64 becomes negative
 }
 
-// table is one that verify found good; the zero table has every field absent.
-type table struct {
+// Table is one that verify found good; the zero Table has every field absent.
+// Its fields are asked for by their names in the schema.
+type Table struct {
 	f  *flat
 	l  *layout
 	at int64
 }
 
 // slot is the position of field i, or 0 where it is absent.
-func (t table) slot(i int) int64 {
+func (t Table) slot(i int) int64 {
 	if t.f == nil {
 		return 0
 	}
@@ -236,7 +237,10 @@ func (t table) slot(i int) int64 {
 	return 0
 }
 
-func (t table) find(name string) (*column, int64) {
+func (t Table) find(name string) (*column, int64) {
+	if t.l == nil {
+		return &column{}, 0
+	}
 	for i := range t.l.columns {
 		if c := &t.l.columns[i]; c.name == name {
 			return c, t.slot(i)
@@ -245,9 +249,11 @@ func (t table) find(name string) (*column, int64) {
 	return &column{}, 0
 }
 
-func (t table) has(name string) bool { _, at := t.find(name); return at != 0 }
+// Has reports whether a field is there.
+func (t Table) Has(name string) bool { _, at := t.find(name); return at != 0 }
 
-func (t table) int(name string) int64 {
+// Int is a number, or the schema's default. A float is its bits.
+func (t Table) Int(name string) int64 {
 	c, at := t.find(name)
 	if at == 0 {
 		return c.value
@@ -255,7 +261,8 @@ func (t table) int(name string) int64 {
 	return t.f.number(*c, at)
 }
 
-func (t table) string(name string) string {
+// Text is a string.
+func (t Table) Text(name string) string {
 	_, at := t.find(name)
 	if at == 0 {
 		return ""
@@ -264,40 +271,49 @@ func (t table) string(name string) string {
 	return string(t.f.data[at+4 : at+4+t.f.u32(at)])
 }
 
-// table is what a field refers to, and of which kind a union is: 0 for none.
-func (t table) table(name string) (table, int64) {
+// Table is what a field refers to, and of which kind a union is: 0 for none.
+func (t Table) Table(name string) (Table, int64) {
 	c, at := t.find(name)
 	if at == 0 {
-		return table{l: &layout{}}, 0
+		return Table{}, 0
 	}
 	kind := int64(1)
 	if c.union {
-		if kind = t.int(name + "_type"); kind == 0 {
-			return table{l: &layout{}}, 0
+		if kind = t.Int(name + "_type"); kind == 0 {
+			return Table{}, 0
 		}
 	}
-	return table{t.f, c.of[kind-1], t.f.target(at)}, kind
+	return Table{t.f, c.of[kind-1], t.f.target(at)}, kind
 }
 
-// vector of a field; the zero vector where it is absent.
-type vector struct {
+// Vector is a field's; the zero Vector where it is absent.
+type Vector struct {
 	f     *flat
 	c     column
 	at, n int64
 }
 
-func (t table) vector(name string) vector {
+// Vector is the elements of a field.
+func (t Table) Vector(name string) Vector {
 	c, at := t.find(name)
 	if at == 0 {
-		return vector{}
+		return Vector{}
 	}
 	at = t.f.target(at)
-	return vector{t.f, *c, at + 4, t.f.u32(at)}
+	return Vector{t.f, *c, at + 4, t.f.u32(at)}
 }
 
-func (v vector) int(i int64) int64   { return v.f.number(v.c, v.at+i*v.c.size) }
-func (v vector) table(i int64) table { return table{v.f, v.c.of[0], v.f.target(v.at + 4*i)} }
-func (v vector) bytes() []byte {
+// Len is the number of elements.
+func (v Vector) Len() int64 { return v.n }
+
+// Int is element i, which is there, as Table.Int.
+func (v Vector) Int(i int64) int64 { return v.f.number(v.c, v.at+i*v.c.size) }
+
+// Table is element i, which is there.
+func (v Vector) Table(i int64) Table { return Table{v.f, v.c.of[0], v.f.target(v.at + 4*i)} }
+
+// Bytes is all elements; nil for none.
+func (v Vector) Bytes() []byte {
 	if v.f == nil {
 		return nil
 	}

@@ -16,24 +16,24 @@ type scope struct {
 }
 
 // at is the tensor that element i of v names.
-func (s *scope) at(v vector, i int64) (*tensor, error) {
-	if n := v.int(i); n >= 0 && n < int64(len(s.tensors)) {
+func (s *scope) at(v Vector, i int64) (*tensor, error) {
+	if n := v.Int(i); n >= 0 && n < int64(len(s.tensors)) {
 		return &s.tensors[n], s.spend(1)
 	}
-	return nil, fmt.Errorf(" is tensor %d of %d", v.int(i), len(s.tensors))
+	return nil, fmt.Errorf(" is tensor %d of %d", v.Int(i), len(s.tensors))
 }
 
-func (s *scope) operator(op table) error {
-	index := op.int("opcode_index")
+func (s *scope) operator(op Table) error {
+	index := op.Int("opcode_index")
 	if index >= s.codes.n {
 		return fmt.Errorf(": operator code %d of %d", index, s.codes.n)
 	}
-	code := s.codes.table(index)
+	code := s.codes.Table(index)
 	k := operators()[builtin(code)]
 	if k.name == "CUSTOM" {
-		if known, ok := customs[code.string("custom_code")]; ok {
-			o := op.vector("custom_options")
-			if k = known; s.spend(o.n) != nil || !numbers(o.bytes()) {
+		if known, ok := customs[code.Text("custom_code")]; ok {
+			o := op.Vector("custom_options")
+			if k = known; s.spend(o.n) != nil || !numbers(o.Bytes()) {
 				return fmt.Errorf(" (%s): its options are not a map of numbers", k.name)
 			}
 		}
@@ -44,9 +44,9 @@ func (s *scope) operator(op table) error {
 	return nil
 }
 
-func (s *scope) operatorOf(op table, k operator) error {
+func (s *scope) operatorOf(op Table, k operator) error {
 	var group int64 = -1 // the type of those marked a
-	inputs, outputs := op.vector("inputs"), op.vector("outputs")
+	inputs, outputs := op.Vector("inputs"), op.Vector("outputs")
 	if err := s.match(inputs, k.inputs, &group, func(t *tensor) error {
 		if !t.ready && k.name != "CUSTOM" {
 			return fmt.Errorf(", which no operator before makes")
@@ -64,14 +64,14 @@ func (s *scope) operatorOf(op table, k operator) error {
 	}); err != nil {
 		return fmt.Errorf(", output%w", err)
 	}
-	for i, v := int64(0), op.vector("intermediates"); i < v.n; i++ {
-		if v.int(i) != -1 {
+	for i, v := int64(0), op.Vector("intermediates"); i < v.n; i++ {
+		if v.Int(i) != -1 {
 			if _, err := s.at(v, i); err != nil {
 				return fmt.Errorf(", intermediate %d%w", i, err)
 			}
 		}
 	}
-	if !inside(op.int("large_custom_options_offset"), op.int("large_custom_options_size"), s.size()) {
+	if !inside(op.Int("large_custom_options_offset"), op.Int("large_custom_options_size"), s.size()) {
 		return fmt.Errorf(": its options are not in the file")
 	}
 	if strings.HasSuffix(k.name, "LSTM") && inputs.n >= 20 && inputs.n <= 24 && !gates(inputs) {
@@ -85,15 +85,15 @@ func (s *scope) operatorOf(op table, k operator) error {
 
 // gates reports whether an LSTM that runs in one direction has all or none of
 // what belongs together: the input gate, peepholes, layer normalization.
-func gates(v vector) bool {
-	has := func(i int64) bool { return i < v.n && v.int(i) >= 0 }
+func gates(v Vector) bool {
+	has := func(i int64) bool { return i < v.n && v.Int(i) >= 0 }
 	gate, peephole, norm := has(1), has(10), has(21)
 	return has(5) == gate && has(12) == gate && has(9) == (gate && peephole) && has(11) == peephole &&
 		has(20) == (gate && norm) && has(22) == norm && has(23) == norm && (has(16) || !has(17))
 }
 
 // match checks the tensors that v names against an operator's pattern.
-func (s *scope) match(v vector, pattern string, group *int64, each func(*tensor) error) error {
+func (s *scope) match(v Vector, pattern string, group *int64, each func(*tensor) error) error {
 	var first *tensor
 	p := 0
 	for i := range v.n {
@@ -104,7 +104,7 @@ func (s *scope) match(v vector, pattern string, group *int64, each func(*tensor)
 		if !strings.HasPrefix(more, "*") {
 			p = len(pattern) - len(strings.TrimPrefix(more, "?"))
 		}
-		if v.int(i) == -1 && unicode.IsUpper(letter) {
+		if v.Int(i) == -1 && unicode.IsUpper(letter) {
 			continue
 		}
 		t, err := s.at(v, i)
@@ -112,10 +112,10 @@ func (s *scope) match(v vector, pattern string, group *int64, each func(*tensor)
 			first = t
 		}
 		if err == nil && !t.is(unicode.ToLower(letter), first, group) {
-			err = fmt.Errorf(" is tensor %d, whose type or content does not fit", v.int(i))
+			err = fmt.Errorf(" is tensor %d, whose type or content does not fit", v.Int(i))
 		} else if err == nil {
 			if err = each(t); err != nil {
-				err = fmt.Errorf(" is tensor %d%w", v.int(i), err)
+				err = fmt.Errorf(" is tensor %d%w", v.Int(i), err)
 			}
 		}
 		if err != nil {
@@ -162,9 +162,9 @@ func (t *tensor) is(letter rune, first *tensor, group *int64) bool {
 
 // options checks that they are the operator's kind, or left out where it can
 // do without, and that the subgraphs named there exist.
-func (s *scope) options(op table, k operator) error {
-	o, kind := op.table("builtin_options")
-	if second, kind2 := op.table("builtin_options_2"); kind2 != 0 {
+func (s *scope) options(op Table, k operator) error {
+	o, kind := op.Table("builtin_options")
+	if second, kind2 := op.Table("builtin_options_2"); kind2 != 0 {
 		o, kind = second, kind2
 	}
 	switch {
@@ -173,7 +173,7 @@ func (s *scope) options(op table, k operator) error {
 	case kind == 0 && k.options == nil:
 		return nil
 	case kind == 0:
-		o = table{l: k.options}
+		o = Table{l: k.options}
 	}
 	for i, c := range o.l.columns {
 		at := o.slot(i)
@@ -183,14 +183,14 @@ func (s *scope) options(op table, k operator) error {
 		if !c.graph {
 			continue
 		}
-		v := vector{&s.flat, c, at, 1}
+		v := Vector{&s.flat, c, at, 1}
 		if c.vector {
-			v = o.vector(c.name)
+			v = o.Vector(c.name)
 		}
 		for i := range v.n {
 			g := c.value
 			if at != 0 {
-				g = v.int(i)
+				g = v.Int(i)
 			}
 			if g < 0 || g >= s.graphs.n {
 				return fmt.Errorf(": %s is %d of %d", c.name, g, s.graphs.n)

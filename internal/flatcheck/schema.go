@@ -2,8 +2,9 @@
 
 package flatcheck
 
-// schemaText is version 3 of TFLite's FlatBuffers schema as of LiteRT 2.3: a
-// table a line (tabs continue it) with its fields in order, of which files may
+// schemaText is version 3 of TFLite's FlatBuffers schema as of LiteRT 2.3, then
+// what is read of TFLite Metadata's (fields that are not are a u32): a table a
+// line (tabs continue it) with its fields in order, of which files may
 // have fewer or more. A field is name:type, then =default where that is not 0,
 // then >low and <high, which its value, or each element, must lie between.
 // graph is the index of a subgraph, TensorType an i8 that is a known one. What
@@ -166,4 +167,10 @@ GeluOptions approximate:u8
 ReduceWindowOptions reduce_function:i32
 StableHLOCompositeOptions name:str decomposition_subgraph_index:graph composite_attributes:[u8]
 	composite_attributes_format:i8 version:i32
+ModelMetadata name:str description:str version:str subgraph_metadata:[SubGraphMetadata] author:str license:str
+	associated_files:[AssociatedFile] min_parser_version:str
+SubGraphMetadata name:str description:str input_tensor_metadata:[TensorMetadata] output_tensor_metadata:[TensorMetadata]
+TensorMetadata name:str description:str dimension_names:u32 content:u32 process_units:u32 stats:u32
+	associated_files:[AssociatedFile]
+AssociatedFile name:str description:str type:i8 locale:str
 `

@@ -9,17 +9,17 @@ import (
 
 // shapes checks those that the file gives where kernels or XNNPACK compute
 // with them before they ask. What only running tells is not known here.
-func (s *scope) shapes(op table, k operator, inputs, outputs vector) error {
+func (s *scope) shapes(op Table, k operator, inputs, outputs Vector) error {
 	var all []*tensor // inputs, then the output
 	for i := range inputs.n {
-		if inputs.int(i) >= 0 {
-			all = append(all, &s.tensors[inputs.int(i)])
+		if inputs.Int(i) >= 0 {
+			all = append(all, &s.tensors[inputs.Int(i)])
 		}
 	}
 	if len(all) == 0 || outputs.n == 0 {
 		return nil
 	}
-	out := &s.tensors[outputs.int(0)]
+	out := &s.tensors[outputs.Int(0)]
 	in := all[0]
 	all = append(all, out)
 	dynamic := slices.ContainsFunc(all, (*tensor).dynamic)
@@ -40,7 +40,7 @@ func (s *scope) shapes(op table, k operator, inputs, outputs vector) error {
 	case "UNIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN", "BIDIRECTIONAL_SEQUENCE_RNN":
 		fits = in.shape.n == 3
 	case "CONCATENATION":
-		fits = joined(all[:len(all)-1], out, op.options().int("axis"))
+		fits = joined(all[:len(all)-1], out, op.options().Int("axis"))
 	case "PAD", "PADV2", "MIRROR_PAD":
 		fits = padded(all)
 	case "RESHAPE", "SQUEEZE", "EXPAND_DIMS":
@@ -57,14 +57,14 @@ func (s *scope) shapes(op table, k operator, inputs, outputs vector) error {
 }
 
 // options of an operator.
-func (t table) options() table { o, _ := t.table("builtin_options"); return o }
+func (t Table) options() Table { o, _ := t.Table("builtin_options"); return o }
 
 // dim is dimension d, or -1 where only running tells it.
 func (t *tensor) dim(d int64) int64 {
-	if sig := t.vector("shape_signature"); sig.n != 0 {
-		return sig.int(d)
+	if sig := t.Vector("shape_signature"); sig.n != 0 {
+		return sig.Int(d)
 	}
-	return t.shape.int(d)
+	return t.shape.Int(d)
 }
 
 // dynamic reports whether only running tells a dimension.
@@ -151,7 +151,7 @@ func padded(all []*tensor) bool {
 }
 
 // strided reports whether what STRIDED_SLICE cuts out has the output's shape.
-func strided(o table, all []*tensor) bool {
+func strided(o Table, all []*tensor) bool {
 	in, out := all[0], all[4]
 	begin, _ := all[1].ints()
 	end, _ := all[2].ints()
@@ -160,11 +160,11 @@ func strided(o table, all []*tensor) bool {
 	if n != 1 || all[2].shape.n != 1 || all[3].shape.n != 1 {
 		return false
 	}
-	n = all[1].shape.int(0)
-	if n != all[2].shape.int(0) || n != all[3].shape.int(0) || n > maxRank {
+	n = all[1].shape.Int(0)
+	if n != all[2].shape.Int(0) || n != all[3].shape.Int(0) || n > maxRank {
 		return false
 	}
-	if begin == nil || end == nil || step == nil || o.int("new_axis_mask")|o.int("ellipsis_mask") != 0 {
+	if begin == nil || end == nil || step == nil || o.Int("new_axis_mask")|o.Int("ellipsis_mask") != 0 {
 		return true // too rich for here
 	}
 	if n > in.shape.n {
@@ -172,7 +172,7 @@ func strided(o table, all []*tensor) bool {
 	}
 	var shape []int64
 	for d := range in.shape.n {
-		size := in.shape.int(d)
+		size := in.shape.Int(d)
 		if d >= n {
 			shape = append(shape, size)
 			continue
@@ -181,7 +181,7 @@ func strided(o table, all []*tensor) bool {
 		if s == 0 {
 			return false
 		}
-		if o.int("offset") != 0 {
+		if o.Int("offset") != 0 {
 			e += b
 		}
 		low, high := int64(0), size
@@ -191,7 +191,7 @@ func strided(o table, all []*tensor) bool {
 			first, last = high, low
 		}
 		clamp := func(i, all int64, mask string) int64 {
-			if o.int(mask)&bit != 0 {
+			if o.Int(mask)&bit != 0 {
 				return all
 			}
 			if i < 0 {
@@ -200,7 +200,7 @@ func strided(o table, all []*tensor) bool {
 			return max(low, min(i, high))
 		}
 		b = clamp(b, first, "begin_mask")
-		if o.int("shrink_axis_mask")&bit != 0 {
+		if o.Int("shrink_axis_mask")&bit != 0 {
 			if b < 0 || b >= size {
 				return false
 			}
@@ -217,7 +217,7 @@ func strided(o table, all []*tensor) bool {
 		return false
 	}
 	for d, n := range shape {
-		if out.shape.int(int64(d)) != n {
+		if out.shape.Int(int64(d)) != n {
 			return false
 		}
 	}

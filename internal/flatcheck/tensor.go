@@ -15,42 +15,39 @@ const int32Type, uint8Type, int64Type, stringType, boolType, int16Type, int8Type
 
 // tensor is one of a subgraph.
 type tensor struct {
-	table
+	Table
 	dtype    int64
-	shape    vector
+	shape    Vector
 	data     []byte // of a constant
 	constant bool
 	ready    bool // has content by the time of the operator at hand
 }
 
-func (t *tensor) init(c *checker, tab table) error {
-	*t = tensor{table: tab, dtype: tab.int("type"), shape: tab.vector("shape")}
-	sig := t.vector("shape_signature")
+func (t *tensor) init(c *checker, tab Table) error {
+	*t = tensor{Table: tab, dtype: tab.Int("type"), shape: tab.Vector("shape")}
+	sig := t.Vector("shape_signature")
 	if t.shape.n > maxRank || sig.n != 0 && sig.n != t.shape.n {
 		return fmt.Errorf(" has %d dimensions and %d in its signature", t.shape.n, sig.n)
 	}
 	n, positive := int64(1), int64(1) // a dimension of 0 does not make room for others
 	for i := range t.shape.n {
-		d := t.shape.int(i)
-		if sig.n != 0 && sig.int(i) != -1 && sig.int(i) != d {
-			return fmt.Errorf(" has %d for dimension %d, and %d in its signature", d, i, sig.int(i))
+		d := t.shape.Int(i)
+		if sig.n != 0 && sig.Int(i) != -1 && sig.Int(i) != d {
+			return fmt.Errorf(" has %d for dimension %d, and %d in its signature", d, i, sig.Int(i))
 		}
 		n *= d
 		if positive *= max(d, 1); positive > math.MaxInt32 || positive*elementBits[t.dtype]/8 > maxBytes {
 			return fmt.Errorf(" has more than %d bytes, or too many elements", maxBytes)
 		}
 	}
-	if b := t.int("buffer"); b != 0 {
+	if b := t.Int("buffer"); b != 0 {
 		if b >= c.buffers.n {
 			return fmt.Errorf(" has buffer %d of %d", b, c.buffers.n)
 		}
-		buffer := c.buffers.table(b)
-		if t.data = buffer.vector("data").bytes(); t.data == nil && buffer.int("offset") > 1 {
-			t.data = c.data[buffer.int("offset"):][:buffer.int("size")]
-		}
+		t.data = Content(c.buffers.Table(b))
 	}
 	t.constant = len(t.data) > 0
-	t.ready = t.constant || n == 0 || t.int("is_variable") != 0 || t.int("external_buffer") != 0
+	t.ready = t.constant || n == 0 || t.Int("is_variable") != 0 || t.Int("external_buffer") != 0
 	if err := t.quantization(c); err != nil {
 		return fmt.Errorf(", quantization: %w", err)
 	}
@@ -60,7 +57,7 @@ func (t *tensor) init(c *checker, tab table) error {
 	if t.dtype == stringType {
 		return t.strings(c)
 	}
-	if s, kind := t.table.table("sparsity"); kind != 0 {
+	if s, kind := t.Table.Table("sparsity"); kind != 0 {
 		var err error
 		if n, err = t.sparsity(c, s); err != nil {
 			return fmt.Errorf(", sparsity: %w", err)
@@ -73,12 +70,12 @@ func (t *tensor) init(c *checker, tab table) error {
 }
 
 func (t *tensor) quantization(c *checker) error {
-	q, _ := t.table.table("quantization")
-	scale, axis := q.vector("scale"), q.int("quantized_dimension")
+	q, _ := t.Table.Table("quantization")
+	scale, axis := q.Vector("scale"), q.Int("quantized_dimension")
 	if scale.n == 0 {
 		return nil
 	}
-	zero := q.vector("zero_point")
+	zero := q.Vector("zero_point")
 	if zero.n != scale.n {
 		return fmt.Errorf("%d scales, %d zero points", scale.n, zero.n)
 	}
@@ -89,14 +86,14 @@ func (t *tensor) quantization(c *checker) error {
 	case int8Type, int16Type:
 		low, high = -1<<(bits-1), 1<<(bits-1)-1
 	}
-	if axis < 0 || scale.n > 1 && (axis >= t.shape.n || t.shape.int(axis) != scale.n) {
+	if axis < 0 || scale.n > 1 && (axis >= t.shape.n || t.shape.Int(axis) != scale.n) {
 		return fmt.Errorf("%d scales for dimension %d", scale.n, axis)
 	}
 	for i := range scale.n {
-		if s := math.Float32frombits(uint32(scale.int(i))); !(s > 0 && s <= math.MaxFloat32) && (s != 0 || scale.n == 1) {
+		if s := math.Float32frombits(uint32(scale.Int(i))); !(s > 0 && s <= math.MaxFloat32) && (s != 0 || scale.n == 1) {
 			return fmt.Errorf("scale %d is %v", i, s)
 		}
-		if z := zero.int(i); z < low || z > high {
+		if z := zero.Int(i); z < low || z > high {
 			return fmt.Errorf("zero point %d is %d", i, z)
 		}
 	}
@@ -120,24 +117,24 @@ func (t *tensor) strings(c *checker) error {
 
 // sparsity checks that what is stored of a constant unfolds into its shape,
 // and counts it. The dimensions are the tensor's, then the blocks'.
-func (t *tensor) sparsity(c *checker, s table) (int64, error) {
-	order, blocks, dims := s.vector("traversal_order"), s.vector("block_map"), s.vector("dim_metadata")
+func (t *tensor) sparsity(c *checker, s Table) (int64, error) {
+	order, blocks, dims := s.Vector("traversal_order"), s.Vector("block_map"), s.Vector("dim_metadata")
 	rank := t.shape.n
 	if order.n != rank+blocks.n || dims.n != order.n || order.n > 2*maxRank {
 		return 0, fmt.Errorf("%d dimensions in order, %d described, %d blocks", order.n, dims.n, blocks.n)
 	}
 	sizes, seen := make([]int64, order.n), make([]bool, order.n)
 	for i := range rank {
-		sizes[i] = t.shape.int(i)
+		sizes[i] = t.shape.Int(i)
 	}
 	for i := range order.n {
-		d := order.int(i)
+		d := order.Int(i)
 		if d < 0 || d >= order.n || seen[d] || (d < rank) != (i < rank) {
 			return 0, fmt.Errorf("dimension %d is %d", i, d)
 		}
 		seen[d] = true
 		if i >= rank { // dimension d is within blocks
-			b, size := blocks.int(d-rank), dims.table(i).int("dense_size")
+			b, size := blocks.Int(d-rank), dims.Table(i).Int("dense_size")
 			if b < 0 || b >= rank || size < 1 || sizes[b]%size != 0 {
 				return 0, fmt.Errorf("block of %d in dimension %d", size, b)
 			}
@@ -146,17 +143,17 @@ func (t *tensor) sparsity(c *checker, s table) (int64, error) {
 	}
 	n := int64(1)
 	for i := range order.n {
-		d, size := dims.table(i), sizes[order.int(i)]
-		if d.int("format") == 0 {
-			if n *= size; d.int("dense_size") != size || n > math.MaxInt32 {
-				return 0, fmt.Errorf("dimension %d has %d elements, not %d", i, d.int("dense_size"), size)
+		d, size := dims.Table(i), sizes[order.Int(i)]
+		if d.Int("format") == 0 {
+			if n *= size; d.Int("dense_size") != size || n > math.MaxInt32 {
+				return 0, fmt.Errorf("dimension %d has %d elements, not %d", i, d.Int("dense_size"), size)
 			}
 			continue
 		}
-		segments, _ := d.table("array_segments")
-		indices, _ := d.table("array_indices")
-		starts, at := segments.vector("values"), indices.vector("values")
-		if starts.n != n+1 || starts.int(0) != 0 || starts.int(n) != at.n {
+		segments, _ := d.Table("array_segments")
+		indices, _ := d.Table("array_indices")
+		starts, at := segments.Vector("values"), indices.Vector("values")
+		if starts.n != n+1 || starts.Int(0) != 0 || starts.Int(n) != at.n {
 			return 0, fmt.Errorf("dimension %d has %d segments of %d indices", i, starts.n-1, at.n)
 		}
 		if err := c.spend(n + at.n); err != nil {
@@ -164,14 +161,14 @@ func (t *tensor) sparsity(c *checker, s table) (int64, error) {
 		}
 		for j := range n {
 			last := int64(-1)
-			if starts.int(j) > starts.int(j+1) || starts.int(j+1) > at.n {
-				return 0, fmt.Errorf("dimension %d, segment %d begins at %d", i, j, starts.int(j+1))
+			if starts.Int(j) > starts.Int(j+1) || starts.Int(j+1) > at.n {
+				return 0, fmt.Errorf("dimension %d, segment %d begins at %d", i, j, starts.Int(j+1))
 			}
-			for k := starts.int(j); k < starts.int(j+1); k++ {
-				if at.int(k) <= last || at.int(k) >= size {
-					return 0, fmt.Errorf("dimension %d, index %d is %d of %d", i, k, at.int(k), size)
+			for k := starts.Int(j); k < starts.Int(j+1); k++ {
+				if at.Int(k) <= last || at.Int(k) >= size {
+					return 0, fmt.Errorf("dimension %d, index %d is %d of %d", i, k, at.Int(k), size)
 				}
-				last = at.int(k)
+				last = at.Int(k)
 			}
 		}
 		n = at.n
@@ -183,7 +180,7 @@ func (t *tensor) sparsity(c *checker, s table) (int64, error) {
 func (t *tensor) elements() int64 {
 	n := int64(1)
 	for i := range t.shape.n {
-		n *= t.shape.int(i)
+		n *= t.shape.Int(i)
 	}
 	return n
 }

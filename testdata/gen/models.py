@@ -70,15 +70,19 @@ def digits_int8(out, w, scans):
     yield entry("digits_qdq", ["onnx", "openvino"], i, o, [{"image": digits.scale(scans[k : k + 1])} for k in range(4)], {"abs": 2e-2, "rel": 0})
 
 
-def edges(out):
+def edge_layers():
     """(|gx| + |gy|) / 2 of the 3x3 Sobel filters, at most 1, from convolutions and relu alone: all formats have those."""
     gx = np.float32([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
     zero = np.zeros(4, np.float32)
-    layers = [
+    return [
         ("conv", np.stack([gx, -gx, gx.T, -gx.T])[:, None], zero, 1, True),
         ("conv", np.full((2, 4, 1, 1), 0.5, np.float32), np.float32([0, -1]), 0, True),  # v and relu(v - 1)
         ("conv", np.float32([1, -1]).reshape(1, 2, 1, 1), zero[:1], 0, False),  # min(v, 1)
     ]
+
+
+def edges(out):
+    layers = edge_layers()
     i, o = ("image", "float32", [1, 1, -1, -1]), ("edges", "float32", [1, 1, -1, -1])
     onnxfile.save_layers(out / "edges.onnx", layers, i, o)
     tflitefile.save_layers(out / "edges.tflite", layers, i, o)

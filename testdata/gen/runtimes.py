@@ -57,21 +57,40 @@ def openvino_(files, inputs):
 
 
 def tflite(files, inputs):
-    t = Interpreter(str(files[0]))
-    for d in t.get_input_details():
-        x = inputs[d["name"]]
-        if tuple(d["shape"]) != nhwc(x).shape:
-            t.resize_tensor_input(d["index"], nhwc(x).shape, strict=True)
-    t.allocate_tensors()
-    for d in t.get_input_details():
-        t.set_tensor(d["index"], nhwc(inputs[d["name"]]).view(d["dtype"]))
-    t.invoke()
-    result = {}
-    for d in t.get_output_details():
-        empty = 0 in d["shape"]  # get_tensor refuses those
-        y = np.zeros(d["shape"], d["dtype"]) if empty else nchw(t.get_tensor(d["index"]))
-        result[d["name"]] = y.view(np.uint16) if y.dtype.name == "bfloat16" else y
-    return result
+    return tflite_stream(files, [inputs])[0]
+
+
+def tflite_stream(files, runs):
+    """Several runs, one after another."""
+    t, results = Interpreter(str(files[0])), []
+    for inputs in runs:
+        for d in t.get_input_details():
+            x = inputs[d["name"]]
+            if tuple(d["shape"]) != nhwc(x).shape:
+                t.resize_tensor_input(d["index"], nhwc(x).shape, strict=True)
+        if not results:
+            t.allocate_tensors()
+        for d in t.get_input_details():
+            x = nhwc(inputs[d["name"]])
+            t.set_tensor(d["index"], x if x.dtype == object else x.view(d["dtype"]))
+        t.invoke()
+        result = {}
+        for d in t.get_output_details():
+            empty = 0 in d["shape"]  # get_tensor refuses those
+            y = np.zeros(d["shape"], d["dtype"]) if empty else nchw(t.get_tensor(d["index"]))
+            result[d["name"]] = text(y.view(np.uint16) if y.dtype.name == "bfloat16" else y)
+        results.append(result)
+    return results
+
+
+def tflite_signature(files, key, inputs):
+    run = Interpreter(str(files[0])).get_signature_runner(key)
+    return {n: text(nchw(y)) for n, y in run(**{n: nhwc(x) for n, x in inputs.items()}).items()}
+
+
+def text(y):
+    """y with strings for bytes."""
+    return np.array([v.decode() for v in y], object) if y.dtype == object else y
 
 
 def mnn(files, inputs):

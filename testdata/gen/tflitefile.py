@@ -19,6 +19,8 @@ TYPES = {
     "bfloat16": s.TensorType.BFLOAT16,
     "float32": s.TensorType.FLOAT32,
     "float64": s.TensorType.FLOAT64,
+    "string": s.TensorType.STRING,
+    "resource": s.TensorType.RESOURCE,
 }
 
 
@@ -58,6 +60,19 @@ class Graph:
             q.scale, q.zeroPoint, q.quantizedDimension = [float(v) for v in quant[0]], [int(v) for v in quant[1]], quant[2]
         self.g.tensors.append(t)
         return len(self.g.tensors) - 1
+
+    def variable(self, name, dtype, shape):
+        """A tensor that keeps its content from run to run."""
+        t = self.tensor(name, dtype, shape)
+        self.g.tensors[t].isVariable = True
+        return t
+
+    def strings(self, values):
+        """A constant vector of strings, laid out as TFLite has them: their number, the offsets of all and of the end, the bytes."""
+        raw = [v.encode() for v in values]
+        offsets = np.cumsum([4 * (len(raw) + 2)] + [len(v) for v in raw])
+        data = np.int32([len(raw), *offsets]).tobytes() + b"".join(raw)
+        return self.tensor(f"const{len(self.g.tensors)}", "string", [len(raw)], data=np.frombuffer(data, np.uint8))
 
     def const(self, data, quant=None):
         data = np.asarray(data)
@@ -108,20 +123,25 @@ class File:
         self.m.operatorCodes.append(c)
         return len(self.m.operatorCodes) - 1
 
-    def signature(self, key, subgraph):
-        """Declares a signature whose names are the tensors' names."""
+    def signature(self, key, subgraph, inputs=None, outputs=None):
+        """Declares a signature. Inputs and outputs are (name, tensor); without them, names are the tensors' names."""
         sig = s.SignatureDefT()
         sig.signatureKey, sig.subgraphIndex = key, self.m.subgraphs.index(subgraph.g)
         maps = []
-        for indices in (subgraph.g.inputs, subgraph.g.outputs):
+        for named, indices in ((inputs, subgraph.g.inputs), (outputs, subgraph.g.outputs)):
             m = []
-            for i in indices:
+            for name, i in named or [(subgraph.g.tensors[i].name, i) for i in indices]:
                 t = s.TensorMapT()
-                t.name, t.tensorIndex = subgraph.g.tensors[i].name, i
+                t.name, t.tensorIndex = name, i
                 m.append(t)
             maps.append(m)
         sig.inputs, sig.outputs = maps
         self.m.signatureDefs = (self.m.signatureDefs or []) + [sig]
+
+    def metadata(self, name, data):
+        e = s.MetadataT()
+        e.name, e.buffer = name, self.buffer(np.frombuffer(data, np.uint8))
+        self.m.metadata = (self.m.metadata or []) + [e]
 
     def save(self, path):
         b = flatbuffers.Builder(1024)
@@ -136,7 +156,12 @@ def nhwc(shape):
 def save_layers(path, layers, inp, out):
     """Writes a chain of layers (see digits.layers); inp and out are (name, dtype, NCHW shape)."""
     f = File()
-    g = f.graph()
+    add_layers(f.graph(), layers, inp, out)
+    f.save(path)
+
+
+def add_layers(g, layers, inp, out):
+    """Adds a chain of layers to a graph."""
     name, dtype, shape = inp[0], inp[1], nhwc(inp[2])
     at = g.tensor(name, dtype, shape)
     g.g.inputs = [at]
@@ -178,7 +203,6 @@ def save_layers(path, layers, inp, out):
             g.op("TILE", [at, g.const(np.int32([1] * len(shape)))], [to], 1)
         at = to
     g.g.outputs = [at]
-    f.save(path)
 
 
 def flat_nhwc(w, hwc):

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tfl
+
+import (
+	"archive/zip"
+	"bytes"
+	"io"
+	"strings"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/flatcheck"
+)
+
+// readMetadata reads what TFLite Metadata, and the label files that are
+// appended to the model as a ZIP archive, say. No library looks at them, so
+// what is damaged there is left out.
+func (m *Model) readMetadata(model []byte, root flatcheck.Table) {
+	buffers := root.Vector("buffers")
+	for i, entries := int64(0), root.Vector("metadata"); i < entries.Len(); i++ {
+		entry := entries.Table(i)
+		content := flatcheck.Content(buffers.Table(entry.Int("buffer")))
+		switch name := entry.Text("name"); name {
+		case "min_runtime_version":
+			if len(content) <= maxVersion {
+				m.setMetadata(name, cString(string(content)))
+			}
+		case "TFLITE_METADATA":
+			if about, err := flatcheck.Metadata(content); err == nil {
+				for _, field := range []string{"name", "description", "version", "author", "license", "min_parser_version"} {
+					m.setMetadata(field, about.Text(field))
+				}
+				m.readLabels(model, about)
+			}
+		}
+	}
+}
+
+const (
+	maxVersion = 64      // bytes, padded
+	maxLabels  = 1 << 20 // bytes of all that are read
+)
+
+func (m *Model) setMetadata(key, value string) {
+	if value == "" {
+		return
+	}
+	if m.Metadata == nil {
+		m.Metadata = map[string]string{}
+	}
+	m.Metadata[key] = value
+}
+
+// readLabels gives the outputs the labels that are meant for them.
+func (m *Model) readLabels(model []byte, about flatcheck.Table) {
+	archive, err := zip.NewReader(bytes.NewReader(model), int64(len(model)))
+	if err != nil {
+		return // there is none
+	}
+	left := maxLabels
+	graphs := about.Vector("subgraph_metadata")
+	for _, s := range m.Signatures {
+		if int64(s.Subgraph) >= graphs.Len() {
+			continue
+		}
+		outputs := graphs.Table(int64(s.Subgraph)).Vector("output_tensor_metadata")
+		for i, place := range s.Out {
+			if int64(place) < outputs.Len() {
+				s.Outputs[i].Labels = labels(archive, outputs.Table(int64(place)).Vector("associated_files"), s.Outputs[i].Shape, &left)
+			}
+		}
+	}
+}
+
+// labels are those of an output with these files: of several languages' the one
+// without a locale or the first. Labels of the last dimension that are not as
+// many are another output's; those of values can be of any number.
+func labels(archive *zip.Reader, files flatcheck.Vector, shape common.Shape, left *int) []string {
+	const ofAxis, ofValues = 2, 3
+	var file flatcheck.Table
+	for i := range files.Len() {
+		f := files.Table(i)
+		if kind := f.Int("type"); (kind == ofAxis || kind == ofValues) && (!file.Has("name") || !f.Has("locale")) {
+			file = f
+		}
+	}
+	all := lines(archive, file.Text("name"), left)
+	if file.Int("type") == ofAxis && (len(shape) == 0 || shape[len(shape)-1] >= 0 && shape[len(shape)-1] != len(all)) {
+		return nil
+	}
+	return all
+}
+
+// lines are those of a file of the archive; nil where they cannot be read or
+// have more bytes than are left.
+func lines(archive *zip.Reader, name string, left *int) []string {
+	r, err := archive.Open(name)
+	if err != nil {
+		return nil
+	}
+	defer r.Close()
+	text, err := io.ReadAll(io.LimitReader(r, int64(*left)+1))
+	if *left -= len(text); err != nil || *left < 0 {
+		*left = max(*left, 0)
+		return nil
+	}
+	all := strings.Split(strings.TrimRight(string(text), "\r\n"), "\n")
+	for i := range all {
+		all[i] = strings.TrimSuffix(all[i], "\r")
+	}
+	return all
+}

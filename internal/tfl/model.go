@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tfl
+
+import (
+	"math"
+	"strings"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/flatcheck"
+)
+
+// Model is what a file says of itself.
+type Model struct {
+	Signatures []Signature       // those of the first subgraph come first
+	Metadata   map[string]string // see common.ModelInfo; or nil
+	// What keeps its content from run to run: tensors, those beyond the first
+	// subgraph, and resources, which are variables with a name.
+	Variables, FarVariables, Resources bool
+}
+
+// Signature is a function of the file, or its first subgraph where it has none.
+//
+// Inputs and outputs are in the subgraph's order, with the signature's names;
+// shapes are as declared, with -1 for what is dynamic.
+type Signature struct {
+	common.Signature
+	Subgraph int
+	// In and Out are the places of Inputs and Outputs in the subgraph's lists.
+	In, Out []int
+}
+
+// Describe reads a model that Read returned.
+func Describe(model []byte) (*Model, error) {
+	root := flatcheck.Model(model)
+	m := &Model{}
+	graphs, defs := root.Vector("subgraphs"), root.Vector("signature_defs")
+	for first := range 2 { // twice: those of the first subgraph, then the others
+		for i := range defs.Len() {
+			def := defs.Table(i)
+			if g := def.Int("subgraph_index"); (g == 0) == (first == 0) {
+				s, err := newSignature(graphs.Table(g), int(g), def)
+				if err != nil {
+					return nil, err
+				}
+				m.Signatures = append(m.Signatures, s)
+			}
+		}
+	}
+	if m.Signatures == nil {
+		s, err := newSignature(graphs.Table(0), 0, flatcheck.Table{})
+		if err != nil {
+			return nil, err
+		}
+		m.Signatures = []Signature{s}
+	}
+	for g := range graphs.Len() {
+		for i, tensors := int64(0), graphs.Table(g).Vector("tensors"); i < tensors.Len(); i++ {
+			variable := tensors.Table(i).Int("is_variable") != 0
+			m.Variables = m.Variables || variable
+			m.FarVariables = m.FarVariables || variable && g > 0
+		}
+	}
+	for i, codes := int64(0), root.Vector("operator_codes"); i < codes.Len(); i++ {
+		m.Resources = m.Resources || flatcheck.Operator(codes.Table(i)) == "VAR_HANDLE"
+	}
+	m.readMetadata(model, root)
+	return m, nil
+}
+
+// newSignature is def's, or with the zero Table the subgraph's own.
+func newSignature(graph flatcheck.Table, index int, def flatcheck.Table) (s Signature, err error) {
+	s.Name, s.Subgraph = cString(def.Text("signature_key")), index
+	if s.Inputs, s.In, err = infos(graph, "inputs", def); err != nil {
+		return s, err
+	}
+	s.Outputs, s.Out, err = infos(graph, "outputs", def)
+	return s, err
+}
+
+// infos are the subgraph's inputs or outputs. A signature may have several
+// names for one output.
+func infos(graph flatcheck.Table, side string, def flatcheck.Table) (all []common.TensorInfo, places []int, err error) {
+	tensors, list := graph.Vector("tensors"), graph.Vector(side)
+	names := map[int64][]string{}
+	for i, v := int64(0), def.Vector(side); i < v.Len(); i++ {
+		t := v.Table(i)
+		index := t.Int("tensor_index")
+		names[index] = append(names[index], cString(t.Text("name")))
+	}
+	for i := range list.Len() {
+		index := list.Int(i)
+		t := tensors.Table(index)
+		named := names[index]
+		names[index] = nil
+		if !def.Has(side) {
+			named = []string{cString(t.Text("name"))}
+		}
+		for _, name := range named {
+			info, err := tensorInfo(name, t)
+			if err != nil {
+				return nil, nil, err
+			}
+			all, places = append(all, info), append(places, int(i))
+		}
+	}
+	return all, places, nil
+}
+
+// cString is s as C sees it.
+func cString(s string) string {
+	s, _, _ = strings.Cut(s, "\x00")
+	return s
+}
+
+// libraryTypes are a file's element types, by TensorType, as the libraries
+// number them: see dtypes.
+var libraryTypes = [256]int32{1, 10, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19}
+
+const stringType = 5
+
+func tensorInfo(name string, t flatcheck.Table) (info common.TensorInfo, err error) {
+	info.Name = name
+	if code := t.Int("type"); code == stringType {
+		info.DType = common.String
+	} else if info.DType, err = DType(name, libraryTypes[code]); err != nil {
+		return info, err
+	}
+	shape := t.Vector("shape")
+	if sig := t.Vector("shape_signature"); sig.Len() > 0 {
+		shape = sig
+	}
+	info.Shape = make(common.Shape, shape.Len())
+	for i := range shape.Len() {
+		info.Shape[i] = int(shape.Int(i))
+	}
+	q, _ := t.Table("quantization")
+	if scale, zero := q.Vector("scale"), q.Vector("zero_point"); scale.Len() > 0 {
+		info.Quant = &common.Quantization{}
+		if scale.Len() > 1 {
+			info.Quant.Axis = int(q.Int("quantized_dimension"))
+		}
+		for i := range scale.Len() {
+			info.Quant.Scale = append(info.Quant.Scale, math.Float32frombits(uint32(scale.Int(i))))
+			info.Quant.ZeroPoint = append(info.Quant.ZeroPoint, zero.Int(i))
+		}
+	}
+	return info, nil
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tflite_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"math"
+	"testing"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/enginetest"
+	"github.com/anyinfer/anyinfer/tflite"
+)
+
+// A handwritten digit, recognized by an int8 model. What its integers mean is
+// in the signature.
+func Example() {
+	ctx := context.Background()
+	engine, err := common.Open("tflite", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer engine.Close()
+	model, err := engine.Load(ctx, common.File("../testdata/digits_int8.tflite"), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	pixels := []float32{
+		0, 0, .6, .4, 0, 0, 0, 0,
+		0, 0, .6, .7, 0, 0, 0, 0,
+		0, 0, .9, .3, 0, 0, 0, 0,
+		0, .1, 1, .1, 0, 0, 0, 0,
+		0, .3, 1, .5, .9, .6, 0, 0,
+		0, .3, 1, .9, .5, .6, .6, 0,
+		0, .2, 1, .1, 0, .4, .7, 0,
+		0, 0, .4, .9, 1, .8, .1, 0,
+	}
+	signature := model.Signatures()[0]
+	in, out := signature.Inputs[0], signature.Outputs[0]
+	stored := make([]int8, len(pixels))
+	for i, v := range pixels {
+		n := math.RoundToEven(float64(v/in.Quant.Scale[0])) + float64(in.Quant.ZeroPoint[0])
+		stored[i] = int8(max(math.MinInt8, min(n, math.MaxInt8)))
+	}
+	image, err := common.FromSlice(stored, in.Shape...)
+	if err != nil {
+		log.Fatal(err)
+	}
+	result, err := model.Run(ctx, common.Tensors{in.Name: image})
+	if err != nil {
+		log.Fatal(err)
+	}
+	scores, err := common.Data[int8](result[out.Name])
+	if err != nil {
+		log.Fatal(err)
+	}
+	for digit, n := range scores {
+		score := out.Quant.Scale[0] * float32(int64(n)-out.Quant.ZeroPoint[0])
+		if score > 0.5 {
+			fmt.Println("it is a", digit)
+		}
+	}
+	// Output: it is a 6
+}
+
+// TFLite's own kernels, for a model that must be interrupted quickly.
+func ExampleOptions() {
+	engine, err := common.Open("tflite", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer engine.Close()
+	model, err := engine.Load(context.Background(), common.File("../testdata/digits.tflite"), &common.Options{
+		Threads: 1,
+		Native:  tflite.Options{NoXNNPACK: true},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(model.Info().Notes)
+	// Output: no XNNPACK
+}
+
+func TestMain(m *testing.M) { enginetest.Main(m, "tflite") }

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tflite
+
+import (
+	"errors"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/dylib"
+)
+
+// plugin is the library of an external delegate, in the form that
+// external_delegate_interface.h gives it.
+type plugin struct{ *dylib.Library }
+
+const (
+	pluginCreate = iota
+	pluginDestroy
+)
+
+var pluginTable = []dylib.Decl{
+	pluginCreate:  {C: "TfLiteDelegate* tflite_plugin_create_delegate(const char* const* options_keys, const char* const* options_values, size_t num_options, void (*report_error)(const char*))"},
+	pluginDestroy: {C: "void tflite_plugin_destroy_delegate(TfLiteDelegate* delegate)"},
+}
+
+func openPlugin(path string) (*plugin, error) {
+	lib, err := dylib.Open(dylib.Spec{Engine: "delegate"}, pluginTable, path)
+	if err == nil {
+		return &plugin{lib}, nil
+	}
+	text := err.Error()
+	if e := (*common.Error)(nil); errors.As(err, &e) { // its other words are about an engine's library
+		if text = e.Text; e.Searched != nil {
+			text = strings.ReplaceAll(e.Searched[0], " (Config.Library)", "")
+		}
+	}
+	return nil, &common.Error{Path: path, Err: common.ErrOption, Text: "Delegate: " + text}
+}
+
+// The library reports errors to a function without a parameter for whose they
+// are, so delegates are created one at a time.
+var (
+	creating       sync.Mutex
+	pluginCallback = sync.OnceValue(func() uintptr { return dylib.Callback(onPluginError) })
+	pluginReport   = &report{}
+)
+
+func onPluginError(text uintptr) uintptr {
+	pluginReport.add(dylib.GoString(text))
+	return 0
+}
+
+func (p *plugin) create(options map[string]string) (uintptr, error) {
+	var pin runtime.Pinner
+	defer pin.Unpin()
+	cString := func(s string) *byte {
+		b := append([]byte(s), 0)
+		pin.Pin(&b[0])
+		return &b[0]
+	}
+	var keys, values []*byte
+	for _, key := range slices.Sorted(maps.Keys(options)) {
+		keys, values = append(keys, cString(key)), append(values, cString(options[key]))
+	}
+	creating.Lock()
+	defer creating.Unlock()
+	pluginReport.error(nil, 0, "") // forget what came late for another
+	d := p.Call(pluginCreate, dylib.Slice(keys), dylib.Slice(values), dylib.Int(len(keys)), dylib.Int(pluginCallback()))
+	if d == 0 {
+		err := pluginReport.error(common.ErrOption, 0, "no reason given")
+		err.Path, err.Text = p.Path, "Delegate: the library made none: "+err.Text
+		return 0, err
+	}
+	return d, nil
+}
+
+func (p *plugin) destroy(delegate uintptr) { p.Call(pluginDestroy, dylib.Int(delegate)) }

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tflite
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/dylib"
+)
+
+// A tensor of strings is laid out as string_util.h has it: int32 numbers in the
+// machine's byte order, first how many strings there are, then where each
+// begins, then where the last ends; and the strings' bytes.
+
+// writeStrings copies b's tensor to the interpreter's.
+func (s *bindings) writeStrings(b *binding, t uintptr) error {
+	all, err := common.Data[string](b.tensor)
+	if err != nil {
+		return err
+	}
+	if b.buffer, err = packStrings(b.buffer[:0], all); err != nil {
+		return err
+	}
+	s.Call(tensorRealloc, dylib.Int(len(b.buffer)), dylib.Int(t)) // older releases return nothing
+	addr := s.data(t)
+	if addr == 0 || s.size(t) != uintptr(len(b.buffer)) {
+		return &common.Error{Err: common.ErrRun, Text: fmt.Sprintf("TFLite has no memory for strings of %d bytes", len(b.buffer))}
+	}
+	dylib.CopyIn(addr, b.buffer)
+	return nil
+}
+
+// readStrings copies the interpreter's tensor to b's.
+func (s *bindings) readStrings(b *binding, t uintptr) error {
+	all, err := common.Data[string](b.tensor)
+	if err != nil {
+		return err
+	}
+	addr, size := s.data(t), s.size(t)
+	if addr == 0 || size > math.MaxInt32 {
+		size = 0
+	}
+	if uintptr(cap(b.buffer)) < size {
+		b.buffer = make([]byte, size)
+	}
+	b.buffer = b.buffer[:size]
+	dylib.CopyOut(b.buffer, addr)
+	return unpackStrings(all, b.buffer)
+}
+
+// packStrings appends the layout of all to buffer, which is empty.
+func packStrings(buffer []byte, all []string) ([]byte, error) {
+	at := 4 * (len(all) + 2)
+	buffer = binary.NativeEndian.AppendUint32(buffer, uint32(len(all)))
+	buffer = binary.NativeEndian.AppendUint32(buffer, uint32(at))
+	for _, s := range all {
+		if at += len(s); at > math.MaxInt32 {
+			return buffer, &common.Error{Err: common.ErrInput, Text: "a tensor of strings has more than 2 GiB"}
+		}
+		buffer = binary.NativeEndian.AppendUint32(buffer, uint32(at))
+	}
+	for _, s := range all {
+		buffer = append(buffer, s...)
+	}
+	return buffer, nil
+}
+
+// unpackStrings fills all, whose length the tensor's shape told.
+func unpackStrings(all []string, buffer []byte) error {
+	if len(all) == 0 {
+		return nil
+	}
+	at := func(i int) int { return int(int32(binary.NativeEndian.Uint32(buffer[4*i:]))) }
+	if len(buffer) < 4*(len(all)+2) || at(0) != len(all) {
+		return &common.Error{Err: common.ErrRun, Text: fmt.Sprintf("TFLite has no %d strings where it should", len(all))}
+	}
+	for i := range all {
+		from, to := at(i+1), at(i+2)
+		if from < 4*(len(all)+2) || to < from || to > len(buffer) {
+			return &common.Error{Err: common.ErrRun, Text: fmt.Sprintf("TFLite has string %d from byte %d to %d of %d", i, from, to, len(buffer))}
+		}
+		all[i] = string(buffer[from:to])
+	}
+	return nil
+}
