@@ -42,6 +42,13 @@ var releases = []release{
 		{"darwin", "arm64", "pymicro_wakeword-2.5.0-py3-none-macosx_15_0_universal2.whl", 1728962, "950336248aefc9e7d0334f1894f878a3e319e2850b165d592c69b48bc706c823", "lib/libtensorflowlite_c.dylib"},
 		{"windows", "amd64", "pymicro_wakeword-2.5.0-py3-none-win_amd64.whl", 1942762, "e518dd2256436e57134cabb91b83a0b434aff6c34fdbada2841ff4b1f0f20ff5", "lib/tensorflowlite_c.dll"},
 	}},
+	// The first-party wheels; the accelerators of GPUs (WebGPU, on macOS Metal) lie beside the library, which looks there.
+	{"litert", "2.3.0", "ai-edge-litert", "2.3.0", []unpackRule{{"ai_edge_litert/libLiteRt", "lib/libLiteRt"}}, []wheel{
+		{"linux", "amd64", "ai_edge_litert-2.3.0-cp311-cp311-manylinux_2_27_x86_64.whl", 21778233, "1f15078a6725d2357d9de9221664c29afa0545d807559c5f7199ce5e40b96b23", "lib/libLiteRt.so"},
+		{"linux", "arm64", "ai_edge_litert-2.3.0-cp311-cp311-manylinux_2_27_aarch64.whl", 14379387, "853fc608f96da87bd5f3458465dfb9abbf18d5ae6b94eceacead407146f175ae", "lib/libLiteRt.so"},
+		{"darwin", "arm64", "ai_edge_litert-2.3.0-cp311-cp311-macosx_12_0_arm64.whl", 12821669, "da19cb1ad08d5113600d1038fbe7390e74e38fcb3e92af86d56a60120343e6d2", "lib/libLiteRt.dylib"},
+		{"windows", "amd64", "ai_edge_litert-2.3.0-cp311-cp311-win_amd64.whl", 20669548, "ffee5993b859580650e844fce322e93b7abf50dfa36fd0fcbde41e079d1eebe3", "lib/libLiteRt.dll"},
+	}},
 }
 
 // The wheel's C++ headers and CMake files are left out: this module speaks the C API.

@@ -17,7 +17,7 @@ func TestPins(t *testing.T) {
 		require.False(t, digests[p.SHA256], "--from tells SDKs apart by digest: %s", p)
 		require.False(t, paths[p.Path()], "%s", p)
 		digests[p.SHA256], paths[p.Path()] = true, true
-		require.Regexp(t, regexp.MustCompile(`^lib/[a-z_]+(\.so|\.dll|\.dylib|\.[0-9]+\.dylib|\.so\.[0-9]+)$`), p.Library)
+		require.Regexp(t, regexp.MustCompile(`^lib/[A-Za-z_]+(\.so|\.dll|\.dylib|\.[0-9]+\.dylib|\.so\.[0-9]+)$`), p.Library)
 		require.Regexp(t, regexp.MustCompile(`^[a-z_]+-`+regexp.QuoteMeta(p.PackageVersion)+`-.*\.whl$`), p.File)
 	}
 }
@@ -31,7 +31,7 @@ func TestFind(t *testing.T) {
 	require.Equal(t, "2025.4.1", p.Version, "the newest that has the target")
 
 	for _, test := range []struct{ engine, version, os, arch, want string }{
-		{"onnx", "", "linux", "amd64", `engine "onnx"; there is one for: openvino, tflite`},
+		{"onnx", "", "linux", "amd64", `engine "onnx"; there is one for: openvino, tflite, litert`},
 		{"openvino", "1.0", "linux", "amd64", "version 1.0; there are: 2026.4.1, 2025.4.1, 2024.6.0"},
 		{"tflite", "", "linux", "riscv64", "no tflite SDK for linux/riscv64; there is one for: linux/amd64, linux/arm64, linux/arm,"},
 		{"openvino", "2026.4.1", "darwin", "amd64", "no openvino 2026.4.1 SDK for darwin/amd64"},

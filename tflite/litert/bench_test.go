@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package litert
+
+import (
+	"testing"
+
+	"github.com/anyinfer/anyinfer/internal/enginebench"
+)
+
+var digits = enginebench.Case{Engine: spec.Engine, Model: "../../testdata/digits.tflite"}
+
+func BenchmarkSession(b *testing.B)  { enginebench.Session(b, digits) }
+func BenchmarkModel(b *testing.B)    { enginebench.Model(b, digits) }
+func BenchmarkParallel(b *testing.B) { enginebench.Parallel(b, digits) }

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package litert
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/dylib"
+)
+
+// compiled is a LiteRtCompiledModel. It has one interpreter, and so serves one
+// session.
+type compiled struct {
+	*model
+	handle   uintptr
+	canceled *atomic.Uint32 // not 0: Run is to stop
+	pin      runtime.Pinner // of canceled
+}
+
+// compile compiles the model for hardware and, where the CPU is in it, kernels.
+func (m *model) compile(hardware uint32, kernels Kernels) (c *compiled, err error) {
+	if hardware != cpu {
+		m.environment.alone.Lock()
+		defer m.environment.alone.Unlock()
+	}
+	err = m.log.During(func() error {
+		c, err = m.compileQuietly(hardware, kernels, bufferMode)
+		return err
+	})
+	if err != nil {
+		return nil, m.explain(err, func() {
+			if c, err := m.compileQuietly(hardware, kernels, stderrMode); err == nil {
+				c.close()
+			}
+		})
+	}
+	return c, nil
+}
+
+// Where an interpreter reports errors: LiteRtErrorReporterMode.
+const stderrMode, bufferMode = 1, 2
+
+func (m *model) compileQuietly(hardware uint32, kernels Kernels, mode int) (*compiled, error) {
+	options := new(uintptr)
+	if err := status(m.Call(optionsCreate, dylib.Ptr(options)), common.ErrModel, "LiteRtCreateOptions"); err != nil {
+		return nil, err
+	}
+	defer m.Call(optionsDestroy, dylib.Int(*options)) // nobody keeps them
+	m.Call(optionsSetHardware, dylib.Int(*options), dylib.Int(hardware))
+	onCPU := fmt.Sprintf("num_threads=%d\nkernel_mode=%d\n", threads(m.options), kernels)
+	var pin runtime.Pinner // of the texts below
+	defer pin.Unpin()
+	for id, text := range map[string]string{
+		"xnnpack":                onCPU, // until 2.3
+		"cpu_delegate":           onCPU, // from then on
+		"gpu_options":            fmt.Sprintf("precision=%d\n", gpuPrecision(m.options)),
+		"runtime_options_string": fmt.Sprintf("error_reporter_mode=%d\nenable_profiling=%v\n", mode, m.options.Profile),
+	} {
+		payload := append([]byte(text), 0)
+		pin.Pin(&payload[0])
+		opaque := new(uintptr)
+		r := m.Call(opaqueCreate, dylib.String(id), dylib.Slice(payload), m.peek(), dylib.Ptr(opaque))
+		if int32(r) == 0 {
+			r = m.Call(optionsAdd, dylib.Int(*options), dylib.Int(*opaque))
+		}
+		if err := status(r, common.ErrOption, id); err != nil {
+			return nil, err
+		}
+	}
+	c := &compiled{model: m, canceled: new(atomic.Uint32)}
+	r := m.Call(compiledCreate, dylib.Int(m.environment.handle), dylib.Int(m.handle), dylib.Int(*options), dylib.Ptr(&c.handle))
+	if err := status(r, common.ErrModel, "LiteRtCreateCompiledModel"); err != nil {
+		return nil, err
+	}
+	c.pin.Pin(c.canceled)
+	c.Call(compiledSetCancel, dylib.Int(c.handle), dylib.Ptr(c.canceled), c.peek())
+	return c, nil
+}
+
+// gpuPrecision is the LiteRtDelegatePrecision. LiteRT itself would use float16.
+func gpuPrecision(o common.Options) int {
+	if o.Precision == common.Float16 {
+		return 1
+	}
+	return 2
+}
+
+// peek is a C function of a pointer that changes nothing and returns 0 where a 0
+// byte is there, else 1: strlen of 0 and of 1, little-endian. As a destructor it
+// does nothing; asked before each operator whether Run is to stop, it costs some
+// nanoseconds, where a callback into Go costs a hundred times that.
+func (d *driver) peek() dylib.Arg {
+	if d.Has(strlen) {
+		return d.Address(strlen)
+	}
+	return dylib.Int(goPeek())
+}
+
+var goPeek = sync.OnceValue(func() uintptr {
+	return dylib.Callback(func(p uintptr) uintptr {
+		b := make([]byte, 1)
+		dylib.CopyOut(b, p)
+		return uintptr(b[0])
+	})
+})
+
+func (c *compiled) close() {
+	if c.hardware != cpu {
+		c.environment.alone.Lock()
+		defer c.environment.alone.Unlock()
+	}
+	c.Call(compiledDestroy, dylib.Int(c.handle))
+	c.pin.Unpin()
+}
+
+// resize gives an input another shape, whatever the model says.
+func (c *compiled) resize(signature, input int, shape common.Shape) error {
+	d, err := dims(shape)
+	if err != nil || len(d) == 0 { // a scalar stays one
+		return err
+	}
+	r := c.Call(compiledResize, dylib.Int(c.handle), dylib.Int(signature), dylib.Int(input), dylib.Slice(d), dylib.Int(len(d)))
+	return c.fail(r, common.ErrShape, "LiteRtCompiledModelResizeInputTensorNonStrict")
+}
+
+// allocate plans memory and prepares operators, and returns the shapes at each
+// place of the outputs; an error is of that kind.
+func (c *compiled) allocate(s *signature, kind error) ([]common.Shape, error) {
+	layouts := newLayouts(len(s.first))
+	r := c.Call(compiledOutputLayouts, dylib.Int(c.handle), dylib.Int(s.index), dylib.Int(len(layouts)), dylib.Slice(layouts), dylib.Int(1))
+	if err := c.fail(r, kind, "LiteRtGetCompiledModelOutputTensorLayouts"); err != nil {
+		return nil, err
+	}
+	shapes := make([]common.Shape, len(layouts))
+	for i := range layouts {
+		if shapes[i] = layouts[i].shape(common.Shape{}); shapes[i] == nil {
+			return nil, &common.Error{Err: kind, Text: fmt.Sprintf("output %d has more than %d dimensions", i, maxRank)}
+		}
+	}
+	return shapes, nil
+}
+
+func tooManyDims(info common.TensorInfo) error {
+	return &common.Error{Err: common.ErrModel, Text: fmt.Sprintf("%q has more than %d dimensions, which LiteRT cannot hold", info.Name, maxRank)}
+}
+
+// refit is allocate after a resize. Operators that it leaves with nothing to
+// compute would crash.
+func (c *compiled) refit(s *signature, late bool) ([]common.Shape, error) {
+	shapes, err := c.allocate(s, common.ErrShape)
+	if err != nil || late {
+		return shapes, err
+	}
+	for i, shape := range shapes {
+		if shape.Elems() < 1 {
+			return nil, &common.Error{Err: common.ErrShape, Text: fmt.Sprintf("output %d would have the shape %v", i, shape)}
+		}
+	}
+	return shapes, nil
+}
+
+// inputShape is that which an input has now.
+func (c *compiled) inputShape(s *signature, i int) (common.Shape, error) {
+	layouts := newLayouts(1)
+	r := c.Call(compiledInputLayout, dylib.Int(c.handle), dylib.Int(s.index), dylib.Int(i), dylib.Slice(layouts))
+	if err := c.fail(r, common.ErrModel, "LiteRtGetCompiledModelInputTensorLayout"); err != nil {
+		return nil, err
+	}
+	shape := layouts[0].shape(common.Shape{})
+	if shape == nil {
+		return nil, tooManyDims(s.Inputs[i])
+	}
+	return shape, nil
+}
+
+// accelerated says what computes, as ModelInfo has it.
+func (c *compiled) accelerated() (device, notes string) {
+	all := func(fn int) bool {
+		yes := new(bool)
+		r := c.Call(fn, dylib.Int(c.handle), dylib.Ptr(yes))
+		return int32(r) == 0 && *yes
+	}
+	kernels := []string{"XNNPACK", "reference kernels", "builtin kernels"}[c.native.Kernels]
+	device = deviceNames[c.hardware]
+	switch {
+	case c.hardware == cpu && c.native.Kernels == XNNPACK && !all(compiledAccelerated):
+		notes = "XNNPACK in part"
+	case c.hardware == cpu:
+		notes = kernels
+	case c.native.Fallback && !(c.Has(compiledNotOnCPU) && all(compiledNotOnCPU)):
+		device = strings.Join(slices.Compact([]string{device, deviceNames[cpu]}), ",")
+		notes = kernels + " on the CPU"
+	}
+	return device, notes
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package litert_test
+
+import (
+	"testing"
+
+	"github.com/anyinfer/anyinfer/internal/enginetest"
+	_ "github.com/anyinfer/anyinfer/tflite/litert"
+)
+
+func TestConformance(t *testing.T) {
+	const (
+		data      = "LiteRT cannot hand out what an operator computes whose result's size depends on the data; nonzero_cast has another behind it"
+		variables = "LiteRT has no variable tensors"
+		strings   = "LiteRT cannot resize an output of strings"
+	)
+	enginetest.Run(t, enginetest.Engine{Name: "litert", Formats: []string{"tflite"}, Skip: map[string]string{
+		"metadata/tflite/nonzero":         data,
+		"results/tflite/nonzero":          data,
+		"concurrency/nonzero,_1_sessions": data,
+		"concurrency/nonzero,_2_sessions": data,
+		"concurrency/nonzero,_4_sessions": data,
+		"resources/model_runs":            data + "; see TestModelRuns",
+		"resources/allocations":           data + "; see TestAllocations",
+		"metadata/tflite/rnn":             variables,
+		"results/tflite/rnn":              variables,
+		"states/tflite/rnn":               variables,
+		"metadata/tflite/strings":         strings,
+		"results/tflite/strings":          strings,
+		"metadata/tflite/lookup":          strings,
+		"results/tflite/lookup":           strings,
+	}})
+}

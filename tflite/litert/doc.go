@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package litert runs TensorFlow Lite models with LiteRT, Google's successor of
+// TFLite, through its C API. Import it for its side effect, and the engine
+// "litert" is there:
+//
+//	import _ "github.com/anyinfer/anyinfer/tflite/litert"
+//
+// # Models
+//
+// .tflite files, from a file or from memory, and what is in them is as package
+// tflite has it: quantized integers, signatures, labels and metadata. Inputs
+// with a dynamic dimension take any size; a fixed one, but for the last, becomes
+// resizable with Options.Shapes.
+//
+// LiteRT lacks some of what the TFLite library has. Load refuses variable tensors
+// (resource variables work), strings, more than 8 dimensions, signatures that
+// leave out an output or name it twice, and an output that comes from an
+// operator such as WHERE, whose result's size depends on the data. Where another
+// operator makes the output of that, its size may: Run then looks for more room
+// and repeats itself where the output has outgrown it.
+//
+// # Devices
+//
+// The CPU, and what the accelerators are for that lie beside the library: "GPU"
+// (WebGPU, or Metal on macOS), "NPU". That there is a GPU, only Load tells. A
+// model of which a device leaves something is refused, or with Options.Fallback
+// shared with the CPU. Runs on a device other than the CPU take turns.
+//
+// # Options
+//
+// Threads is what the interpreter and XNNPACK get; a small model is faster with
+// one, as threads wait for each other. Native is Options: what the CPU computes
+// with, and Fallback. Precision is Float32, or on a GPU Float16 where asked for.
+// Profile costs some 60 MB a session. CacheDir is refused: what could be kept is
+// XNNPACK's packed weights, and LiteRT ends the process where writing them fails.
+//
+// # State
+//
+// Resource variables keep their content from Run to Run of a Session, until
+// Reset, which costs a new interpreter where there are any. Model.Run resets
+// before each run.
+//
+// # Concurrency and cancellation
+//
+// Each session has an interpreter; sessions of a model run side by side and
+// share the weights in the file, but not those that XNNPACK repacks. A Run is
+// interrupted between two operators. All that XNNPACK took over counts as one:
+// where quick interruption matters more than speed, set Kernels to Builtin.
+//
+// # Libraries
+//
+// libLiteRt 2.1.6 or newer, tried with 2.1.6, 2.2.0 and 2.3.0, on amd64 and
+// arm64; `anyinfer sdk install litert` brings it. On Windows it is 2.2 or newer.
+// Older ones are refused with ErrVersion. The library does not tell its version:
+// EngineInfo.Version says from which release on the functions are there that it has.
+package litert

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package litert
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/nativelog"
+)
+
+func init() {
+	common.Register(common.Registration{Name: spec.Engine, Formats: []string{"tflite"}, Open: open})
+}
+
+// driver is the open library. It has no state of its own to free.
+type driver struct {
+	*dylib.Library
+	log         nativelog.Log
+	environment *environment
+}
+
+func open(c common.Config) (common.Driver, error) {
+	if c.Native != nil {
+		return nil, &common.Error{Err: common.ErrOption, Text: "this engine has no options for Config.Native"}
+	}
+	if a := runtime.GOARCH; a != "amd64" && a != "arm64" {
+		return nil, &common.Error{Err: common.ErrNotAvailable, Text: "LiteRT is supported on amd64 and arm64, not on " + a}
+	}
+	lib, err := dylib.Open(spec, table, c.Library)
+	if err == nil && runtime.GOOS == "windows" && !lib.Has(compiledEnvironment) { // its LiteRtLayout is another one
+		err = &common.Error{Path: lib.Path, Err: common.ErrVersion, Text: "on Windows LiteRT 2.2 or newer is needed", Fix: "anyinfer sdk install litert"}
+	}
+	if e := (*common.Error)(nil); errors.As(err, &e) && e.Err == common.ErrVersion {
+		e.Text = "LiteRT 2.1.6 or newer is needed: " + e.Text
+	}
+	if err != nil {
+		return nil, err
+	}
+	d := &driver{Library: lib, log: nativelog.New(c.Logger, spec.Engine)}
+	err = d.log.During(func() error {
+		d.environment, err = d.theEnvironment()
+		return err
+	})
+	return d, err
+}
+
+func (d *driver) Info() common.EngineInfo {
+	return common.EngineInfo{Name: spec.Engine, Version: d.version(), Library: d.Path, Devices: d.environment.devices}
+}
+
+// version tells at least what release this is, by the functions there are: the
+// library does not tell.
+func (d *driver) version() string {
+	switch {
+	case d.Has(compiledNotOnCPU):
+		return ">= " + table[compiledNotOnCPU].Since
+	case d.Has(compiledEnvironment):
+		return ">= " + table[compiledEnvironment].Since
+	}
+	return ">= 2.1.6"
+}
+
+// device is the hardware that Options.Device names.
+func (d *driver) device(name string) (uint32, error) {
+	var names []string
+	for i, device := range d.environment.devices {
+		if name == "" || name == device.Name {
+			return d.environment.hardware[i], nil
+		}
+		names = append(names, device.Name)
+	}
+	return 0, &common.Error{Err: common.ErrDevice, Text: fmt.Sprintf("no device %q; there is %s", name, strings.Join(names, ", "))}
+}
+
+func (d *driver) Load(ctx context.Context, src common.Source, o common.Options) (common.DriverModel, error) {
+	hardware, err := d.device(o.Device)
+	if err != nil {
+		return nil, err
+	}
+	n, err := native(o, hardware)
+	if err != nil {
+		return nil, err
+	}
+	return d.load(src, o, n, hardware)
+}
+
+func (d *driver) Close() error { return nil }

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package litert
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/dylib"
+)
+
+// environment is a LiteRtEnvironment with its accelerators. There is one for a
+// library, for ever: each takes one of the process's 1024 thread keys where it
+// loads the accelerator of a GPU, and does not give it back.
+type environment struct {
+	handle   uintptr
+	devices  []common.Device
+	hardware []uint32   // of each device
+	alone    sync.Mutex // held by what runs on another device than the CPU
+}
+
+var environments = struct {
+	sync.Mutex
+	byPath map[string]*environment
+}{byPath: map[string]*environment{}}
+
+func (d *driver) theEnvironment() (_ *environment, err error) {
+	environments.Lock()
+	defer environments.Unlock()
+	e := environments.byPath[d.Path]
+	if e == nil {
+		e = new(environment)
+		beside := d.accelerators()
+		if e.handle, err = d.newEnvironment(silent, beside); err != nil {
+			return nil, err
+		}
+		if err := e.findDevices(d.Library, beside); err != nil {
+			d.Call(environmentDestroy, dylib.Int(e.handle))
+			return nil, err
+		}
+		environments.byPath[d.Path] = e
+	}
+	return e, nil
+}
+
+// Severities of LiteRT's log, which is one for the process and goes to stderr.
+// A new environment sets the least one that is written.
+const errorsOnly, silent = 3, 4
+
+// Hardware that accelerators are for: LiteRtHwAccelerators.
+const cpu, gpu, npu = 1, 2, 4
+
+// accelerators is the hardware that libraries in the folder of this one are for.
+func (d *driver) accelerators() uint32 {
+	hardware := uint32(cpu)
+	if filepath.IsAbs(d.Path) {
+		files, _ := os.ReadDir(filepath.Dir(d.Path))
+		for _, f := range files {
+			name := strings.TrimPrefix(f.Name(), "lib")
+			if strings.HasPrefix(name, "LiteRtDispatch") {
+				hardware |= npu
+			} else if strings.HasPrefix(name, "LiteRt") && strings.Contains(name, "Accelerator") {
+				hardware |= gpu
+			}
+		}
+	}
+	return hardware
+}
+
+// newEnvironment makes a LiteRtEnvironment with the accelerators for hardware.
+func (d *driver) newEnvironment(severity int, hardware uint32) (uintptr, error) {
+	const dispatchFolder, runtimeFolder, accelerators, leastSeverity = 1, 22, 24, 25 // LiteRtEnvOptionTag
+	const integer, text = 2, 8                                                       // LiteRtAnyType
+	type number struct {                                                             // LiteRtEnvOption
+		tag, _, kind, _ int32
+		value           int64
+	}
+	type path struct { // LiteRtEnvOption
+		tag, _, kind, _ int32
+		value           *byte
+	}
+	folder := append([]byte(filepath.Dir(d.Path)), 0)
+	var pin runtime.Pinner // LiteRT copies it
+	defer pin.Unpin()
+	pin.Pin(&folder[0])
+	o := &struct {
+		severity, accelerators number
+		runtime, dispatch      path
+	}{
+		number{tag: leastSeverity, kind: integer, value: int64(severity)},
+		number{tag: accelerators, kind: integer, value: int64(hardware)},
+		path{tag: runtimeFolder, kind: text, value: &folder[0]},
+		path{tag: dispatchFolder, kind: text, value: &folder[0]},
+	}
+	handle := new(uintptr)
+	err := status(d.Call(environmentCreate, dylib.Int(4), dylib.Ptr(o), dylib.Ptr(handle)), common.ErrNotAvailable, "LiteRtCreateEnvironment")
+	return *handle, err
+}
+
+var deviceNames = map[uint32]string{cpu: "CPU", gpu: "GPU", npu: "NPU"}
+
+// findDevices asks for the accelerators, or where that cannot be asked believes
+// the files that lie beside the library. The CPU comes first.
+func (e *environment) findDevices(lib *dylib.Library, beside uint32) error {
+	add := func(hardware uint32, description string) {
+		if deviceNames[hardware] == "" || slices.Contains(e.hardware, hardware) {
+			return
+		}
+		at := len(e.hardware)
+		if hardware == cpu {
+			description, at = runtime.GOARCH, 0
+		}
+		e.hardware = slices.Insert(e.hardware, at, hardware)
+		e.devices = slices.Insert(e.devices, at, common.Device{Name: deviceNames[hardware], Description: description})
+	}
+	if !lib.Has(acceleratorCount) {
+		for _, hardware := range []uint32{cpu, gpu, npu} {
+			add(hardware&beside, "")
+		}
+		return nil
+	}
+	n := new(uintptr)
+	if err := status(lib.Call(acceleratorCount, dylib.Int(e.handle), dylib.Ptr(n)), common.ErrDevice, "LiteRtGetNumAccelerators"); err != nil {
+		return err
+	}
+	for i := range int(*n) {
+		accelerator, name, hardware := new(uintptr), new(uintptr), new(uint32)
+		lib.Call(acceleratorAt, dylib.Int(e.handle), dylib.Int(i), dylib.Ptr(accelerator))
+		lib.Call(acceleratorName, dylib.Int(*accelerator), dylib.Ptr(name))
+		lib.Call(acceleratorHardware, dylib.Int(*accelerator), dylib.Ptr(hardware))
+		add(*hardware, dylib.GoString(*name))
+	}
+	if len(e.hardware) == 0 {
+		return &common.Error{Err: common.ErrDevice, Text: "this build of LiteRT has no accelerator, not even for the CPU"}
+	}
+	return nil
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package litert
+
+import (
+	"fmt"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/tfl"
+)
+
+const maxRank = 8 // LITERT_TENSOR_MAX_RANK
+
+// layout is a LiteRtLayout.
+type layout struct {
+	bits    uint32 // the rank, 7 bits
+	dims    [maxRank]int32
+	strides [maxRank]uint32
+}
+
+// newLayouts has room for those of n tensors, and for the dimensions of a last
+// one of more than maxRank, where LiteRT goes on writing.
+func newLayouts(n int) []layout { return make([]layout, n+8)[:n] }
+
+// shape appends the dimensions to s; nil where there are more than can be.
+func (l *layout) shape(s common.Shape) common.Shape {
+	rank := l.bits & 0x7f
+	if rank > maxRank {
+		return nil
+	}
+	for _, d := range l.dims[:rank] {
+		s = append(s, int(d))
+	}
+	return s
+}
+
+// tensorType is a LiteRtRankedTensorType.
+type tensorType struct {
+	element int32 // LiteRtElementType
+	layout  layout
+}
+
+func newTensorType(t *common.Tensor) *tensorType {
+	shape := t.Shape()
+	typ := &tensorType{element: tfl.Code(t.DType()), layout: layout{bits: uint32(len(shape))}}
+	for i, d := range shape {
+		typ.layout.dims[i] = int32(d)
+	}
+	return typ
+}
+
+// dims are shape for C.
+func dims(shape common.Shape) ([]int32, error) {
+	all := make([]int32, len(shape))
+	for i, d := range shape {
+		if all[i] = int32(d); int(all[i]) != d {
+			return nil, &common.Error{Err: common.ErrShape, Text: fmt.Sprintf("%v has dimensions beyond 32 bits", shape)}
+		}
+	}
+	return all, nil
+}

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package litert_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"testing"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/enginetest"
+	"github.com/anyinfer/anyinfer/internal/values"
+	"github.com/anyinfer/anyinfer/tflite/litert"
+	"github.com/stretchr/testify/require"
+)
+
+var ctx = context.Background()
+
+func open(t *testing.T) *common.Engine {
+	t.Helper()
+	enginetest.Require(t, "litert")
+	e, err := common.Open("litert", nil)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, e.Close()) })
+	return e
+}
+
+func file(model string) common.Source { return common.File("../../testdata/" + model + ".tflite") }
+
+func load(t *testing.T, e *common.Engine, model string, o *common.Options) *common.Model {
+	t.Helper()
+	m, err := e.Load(ctx, file(model), o)
+	require.NoError(t, err)
+	return m
+}
+
+// fill gives a model's first input seeded data, with n for its dynamic dimensions.
+func fill(t *testing.T, m *common.Model, n int) common.Tensors {
+	t.Helper()
+	in := common.Tensors{}
+	for i, info := range m.Signatures()[0].Inputs {
+		shape := append(common.Shape{}, info.Shape...)
+		for j, d := range shape {
+			if d < 0 {
+				shape[j] = n
+			}
+		}
+		x, err := common.NewTensor(info.DType, shape...)
+		require.NoError(t, err)
+		values.Fill(x, uint64(i)+1)
+		in[info.Name] = x
+	}
+	return in
+}
+
+func run(t *testing.T, m *common.Model, in common.Tensors, output string) []float64 {
+	t.Helper()
+	out, err := m.Run(ctx, in)
+	require.NoError(t, err)
+	return values.Float64s(out[output])
+}
+
+func TestKernels(t *testing.T) {
+	e := open(t)
+	fast := load(t, e, "digits", nil)
+	require.Equal(t, "XNNPACK", fast.Info().Notes)
+	in := fill(t, fast, 0)
+	want := run(t, fast, in, "scores")
+	for kernels, notes := range map[litert.Kernels]string{litert.Builtin: "builtin kernels", litert.Reference: "reference kernels"} {
+		slow := load(t, e, "digits", &common.Options{Native: litert.Options{Kernels: kernels}})
+		require.Equal(t, notes, slow.Info().Notes)
+		require.InDeltaSlice(t, want, run(t, slow, in, "scores"), 1e-6)
+	}
+	require.Equal(t, "XNNPACK in part", load(t, e, "slow", nil).Info().Notes)
+}
+
+func TestRefusedOptions(t *testing.T) {
+	e := open(t)
+	for name, test := range map[string]struct {
+		options common.Options
+		kind    error
+	}{
+		"cache":          {common.Options{CacheDir: t.TempDir()}, common.ErrOption},
+		"precision":      {common.Options{Precision: common.Float16}, common.ErrOption},
+		"native":         {common.Options{Native: "fast"}, common.ErrOption},
+		"kernels":        {common.Options{Native: litert.Options{Kernels: 3}}, common.ErrOption},
+		"fallback":       {common.Options{Native: litert.Options{Fallback: true}}, common.ErrOption},
+		"unknown device": {common.Options{Device: "TPU"}, common.ErrDevice},
+		"channels":       {common.Options{Shapes: map[string]common.ShapeRange{"image": common.Fixed(1, 8, 8, 3)}}, common.ErrShape},
+		"rank":           {common.Options{Shapes: map[string]common.ShapeRange{"image": common.Fixed(8, 8, 1)}}, common.ErrShape},
+		"too large":      {common.Options{Shapes: map[string]common.ShapeRange{"image": common.Fixed(1<<32, 8, 8, 1)}}, common.ErrShape},
+	} {
+		_, err := e.Load(ctx, file("digits"), &test.options)
+		require.ErrorIs(t, err, test.kind, name)
+	}
+	_, err := common.Open("litert", &common.Config{Native: 1})
+	require.ErrorIs(t, err, common.ErrOption)
+}
+
+// TestAnotherLibrary: one that is not LiteRT, or too old, is told what is wanted.
+func TestAnotherLibrary(t *testing.T) {
+	library := os.Getenv("ANYINFER_TFLITE_LIBRARY")
+	if library == "" {
+		e, err := common.Open("tflite", nil)
+		if err != nil {
+			t.Skip("needs the library of TFLite, as one that lacks functions: ", err)
+		}
+		library = e.Info().Library
+		require.NoError(t, e.Close())
+	}
+	if info, err := os.Stat(library); err == nil && info.IsDir() {
+		library += "/libtensorflowlite_c.so"
+	}
+	_, err := common.Open("litert", &common.Config{Library: library})
+	require.ErrorIs(t, err, common.ErrVersion)
+	require.ErrorContains(t, err, "LiteRT 2.1.6 or newer is needed")
+	require.ErrorContains(t, err, "LiteRtCreateModelFromFd")
+}
+
+// TestFixedBecomesDynamic: Shapes frees the batch of a model that fixes it.
+func TestFixedBecomesDynamic(t *testing.T) {
+	m := load(t, open(t), "digits", &common.Options{Shapes: map[string]common.ShapeRange{
+		"image": {Min: common.Shape{1, 8, 8, 1}, Opt: common.Shape{2, 8, 8, 1}, Max: common.Shape{4, 8, 8, 1}},
+	}})
+	sig := m.Signatures()[0]
+	require.Equal(t, common.Shape{-1, 8, 8, 1}, sig.Inputs[0].Shape)
+	require.Equal(t, common.Shape{-1, -1}, sig.Outputs[0].Shape)
+	first := fill(t, m, 1)
+	one := run(t, m, first, "scores")
+	four := fill(t, m, 4)
+	copy(four["image"].Bytes()[3*len(first["image"].Bytes()):], first["image"].Bytes())
+	require.InDeltaSlice(t, one, run(t, m, four, "scores")[30:], 1e-6)
+	_, err := m.Run(ctx, fill(t, m, 5))
+	require.ErrorIs(t, err, common.ErrShape)
+}
+
+// TestShapesOfEachSignature: Shapes are worked into every signature that has
+// the input.
+func TestShapesOfEachSignature(t *testing.T) {
+	m := load(t, open(t), "multi_signatures", &common.Options{Shapes: map[string]common.ShapeRange{"a": common.Fixed(4, 3), "b": common.Fixed(4, 3)}})
+	for _, sig := range m.Signatures() {
+		require.Equal(t, common.Shape{4, 3}, sig.Outputs[0].Shape)
+		s, err := m.NewSession(sig.Name)
+		require.NoError(t, err)
+		values.Fill(s.Input(0), 1)
+		values.Fill(s.Input(1), 2)
+		require.NoError(t, s.Run(ctx))
+		a, b := values.Float64s(s.Input(0)), values.Float64s(s.Input(1))
+		for i, y := range values.Float64s(s.Output(0)) {
+			require.InDelta(t, map[string]float64{"add": a[i] + b[i], "mul": a[i] * b[i]}[sig.Name], y, 1e-6)
+		}
+	}
+}
+
+// TestReportedText: LiteRT's own words are in the errors of all that can fail.
+func TestReportedText(t *testing.T) {
+	e := open(t)
+	_, err := e.Load(ctx, file("multi"), &common.Options{Shapes: map[string]common.ShapeRange{"a": common.Fixed(4, 3)}})
+	require.ErrorIs(t, err, common.ErrShape)
+	require.ErrorContains(t, err, "[4,3] and [2,3]")
+}
+
+// TestShapeTooSmall: a convolution that is left without output is an error, at
+// Load and in Run, on XNNPACK and without.
+func TestShapeTooSmall(t *testing.T) {
+	e := open(t)
+	for kernels := litert.XNNPACK; kernels <= litert.Builtin; kernels++ {
+		native := litert.Options{Kernels: kernels}
+		small := common.Shape{1, 2, 2, 1}
+		_, err := e.Load(ctx, file("digits"), &common.Options{
+			Native: native, Shapes: map[string]common.ShapeRange{"image": common.Fixed(small...)},
+		})
+		require.ErrorIs(t, err, common.ErrShape)
+		m := load(t, e, "digits", &common.Options{Native: native, Shapes: map[string]common.ShapeRange{
+			"image": {Min: small, Opt: common.Shape{1, 8, 8, 1}, Max: common.Shape{1, 8, 8, 1}},
+		}})
+		image, err := common.NewTensor(common.Float32, small...)
+		require.NoError(t, err)
+		_, err = m.Run(ctx, common.Tensors{"image": image})
+		require.ErrorIs(t, err, common.ErrShape)
+		require.Len(t, run(t, m, fill(t, m, 8), "scores"), 10, "the next Run is right")
+	}
+}
+
+// TestRefusedModels: what LiteRT cannot do is said at Load, so that another
+// engine can have the model.
+func TestRefusedModels(t *testing.T) {
+	e := open(t)
+	for model, text := range map[string]string{
+		"nonzero": "size depends on the data",
+		"rnn":     "Variable tensors not yet supported",
+		"strings": "holds strings",
+	} {
+		_, err := e.Load(ctx, file(model), nil)
+		require.ErrorIs(t, err, common.ErrModel)
+		require.ErrorContains(t, err, text)
+		require.ErrorContains(t, err, `use engine "tflite"`)
+	}
+	multi, err := os.ReadFile("../../testdata/multi.tflite")
+	require.NoError(t, err)
+	same := bytes.Replace(multi, []byte("\x01\x00\x00\x00b\x00"), []byte("\x01\x00\x00\x00a\x00"), 1)
+	require.NotEqual(t, multi, same)
+	_, err = e.Load(ctx, common.Bytes(same), nil)
+	require.ErrorIs(t, err, common.ErrModel, "two inputs with the same name crash LiteRT")
+}
+
+// TestLateOutput: an output that only running can tell the size of gets room.
+func TestLateOutput(t *testing.T) {
+	m := load(t, open(t), "nonzero_cast", nil)
+	s, err := m.NewSession("")
+	require.NoError(t, err)
+	x, err := common.Data[float32](s.Input(0))
+	require.NoError(t, err)
+	for _, n := range []int{6, 0, 1, 5, 6} {
+		clear(x)
+		var want []float32
+		for i := range n {
+			x[5-i] = 1
+			want = append([]float32{float32(5 - i)}, want...)
+		}
+		require.NoError(t, s.Run(ctx))
+		require.Equal(t, common.Shape{n, 1}, s.Output(0).Shape())
+		got, err := common.Data[float32](s.Output(0))
+		require.NoError(t, err)
+		require.Equal(t, len(want), len(got))
+		for i := range want {
+			require.Equal(t, want[i], got[i])
+		}
+	}
+}
+
+// TestAllocations: a Run on tensors that stay bound allocates nothing in Go.
+func TestAllocations(t *testing.T) {
+	e := open(t)
+	cancelable, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for _, model := range []string{"digits", "digits_dynamic", "multi", "nonzero_cast", "aliases"} {
+		m := load(t, e, model, nil)
+		s, err := m.NewSession("")
+		require.NoError(t, err)
+		for i, info := range s.Signature().Inputs {
+			require.NoError(t, s.BindInput(i, fill(t, m, 7)[info.Name]))
+		}
+		for _, c := range []context.Context{ctx, cancelable} {
+			require.NoError(t, s.Run(c))
+			allocated := testing.AllocsPerRun(200, func() {
+				if err := s.Run(c); err != nil {
+					t.Error(err)
+				}
+			})
+			if !raced {
+				require.Zero(t, allocated, model)
+			}
+		}
+	}
+}
+
+func TestProfile(t *testing.T) {
+	e := open(t)
+	for kernels, first := range map[litert.Kernels]common.LayerTime{
+		litert.Builtin: {Name: "operator 0", Type: "CONV_2D"},
+		litert.XNNPACK: {Type: "Convolution (NHWC, F32) IGEMM", Kernel: "delegate"},
+	} {
+		s, err := load(t, e, "digits", &common.Options{Profile: true, Threads: 1, Native: litert.Options{Kernels: kernels}}).NewSession("")
+		require.NoError(t, err)
+		var layers []common.LayerTime
+		for range 3 { // only the last Run counts
+			require.NoError(t, s.Run(ctx))
+			layers, err = s.Profile()
+			require.NoError(t, err)
+		}
+		require.Less(t, len(layers), 10)
+		layers[0].Micros = 0
+		require.Equal(t, first, layers[0])
+	}
+}
+
+// TestGPU: what a GPU computes is what the CPU does.
+func TestGPU(t *testing.T) {
+	e := open(t)
+	for _, model := range []string{"digits", "digits_dynamic", "edges", "multi"} {
+		for _, fallback := range []bool{false, true} {
+			m, err := e.Load(ctx, file(model), &common.Options{Device: "GPU", Native: litert.Options{Fallback: fallback}})
+			if errors.Is(err, common.ErrDevice) {
+				t.Skip("no GPU here: ", err)
+			}
+			require.NoError(t, err)
+			require.Equal(t, "GPU", m.Info().Device)
+			require.Equal(t, common.Float32, m.Info().Precision)
+			c := load(t, e, model, nil)
+			in := fill(t, m, 8)
+			for _, info := range m.Signatures()[0].Outputs {
+				require.InDeltaSlice(t, run(t, c, in, info.Name), run(t, m, in, info.Name), 1e-4)
+			}
+		}
+	}
+	_, err := e.Load(ctx, file("fivedim"), &common.Options{Device: "GPU"})
+	require.ErrorIs(t, err, common.ErrModel)
+	require.ErrorContains(t, err, "Fallback")
+	m := load(t, e, "fivedim", &common.Options{Device: "GPU", Native: litert.Options{Fallback: true}})
+	require.Equal(t, "GPU,CPU", m.Info().Device)
+	run(t, m, fill(t, m, 0), "y")
+}

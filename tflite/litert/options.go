@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package litert
+
+import (
+	"runtime"
+
+	"github.com/anyinfer/anyinfer/common"
+)
+
+// Options is what common.Options.Native can hold for this engine.
+type Options struct {
+	// Kernels says what computes on the CPU.
+	Kernels Kernels
+	// Fallback has the CPU compute what a Device other than it does not take.
+	// Without, Load refuses a model of which something is left.
+	Fallback bool
+}
+
+// Kernels are implementations of operators (LiteRtCpuKernelMode).
+type Kernels int
+
+const (
+	XNNPACK   Kernels = iota // where it has an operator, else Builtin; the fastest
+	Reference                // TFLite's plain ones, to compare with
+	Builtin                  // TFLite's own
+)
+
+// native is o.Native, once all that this engine cannot honour is refused.
+func native(o common.Options, hardware uint32) (Options, error) {
+	refuse := func(text string) (Options, error) {
+		return Options{}, &common.Error{Err: common.ErrOption, Text: text}
+	}
+	n, ok := o.Native.(Options)
+	switch {
+	case !ok && o.Native != nil:
+		return refuse("Native must be a litert.Options")
+	case n.Kernels < XNNPACK || n.Kernels > Builtin:
+		return refuse("Kernels must be XNNPACK, Reference or Builtin")
+	case hardware == cpu && n.Fallback:
+		return refuse("Fallback is for devices other than the CPU")
+	case hardware != cpu && n.Kernels != XNNPACK && !n.Fallback:
+		return refuse("Kernels is for the CPU; set Fallback as well")
+	case o.Precision == common.BFloat16 || o.Precision == common.Float16 && hardware != gpu:
+		return refuse("LiteRT runs a model in its own precision here, not in " + o.Precision.String())
+	case o.CacheDir != "":
+		return refuse("CacheDir: nothing is cached, as LiteRT ends the process where writing its file of XNNPACK's weights fails")
+	}
+	return n, nil
+}
+
+// threads is o.Threads, or a fair share of the cores.
+func threads(o common.Options) int {
+	if o.Threads > 0 {
+		return o.Threads
+	}
+	return max(1, runtime.NumCPU()/max(o.Sessions, 1))
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package litert
+
+import (
+	"fmt"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/dylib"
+)
+
+// profiledEvent is a ProfiledEventData.
+type profiledEvent struct {
+	tag                  uintptr
+	kind, _              int32  // LiteRtProfilerEventType
+	start, elapsed       uint64 // microseconds
+	before, after        [3]uint64
+	metadata1, metadata2 uint64
+	source, _            int32
+}
+
+const operatorEvent, delegateEvent, delegatedOperatorEvent = 2, 4, 8
+
+// prepareProfile prepares the call that has the next Run collect times and forgets
+// those of the last, where that is wanted.
+func (s *session) prepareProfile() error {
+	if !s.options.Profile {
+		return nil
+	}
+	profiler := new(uintptr)
+	r := s.Call(compiledProfiler, dylib.Int(s.compiled.handle), dylib.Ptr(profiler))
+	s.profiler, s.profile = *profiler, s.Prepare(profilerStart, dylib.Int(*profiler))
+	return status(r, common.ErrOption, "LiteRtCompiledModelGetProfiler")
+}
+
+// Profile lists the operators that the last Run has computed, in its order.
+// Those that a delegate took bear its names.
+func (s *session) Profile() ([]common.LayerTime, error) {
+	if s.profiler == 0 {
+		return nil, &common.Error{Err: common.ErrOption, Text: "the model was loaded without Options.Profile"}
+	}
+	n := new(int32)
+	err := status(s.Call(profilerCount, dylib.Int(s.profiler), dylib.Ptr(n)), common.ErrRun, "LiteRtGetNumProfilerEvents")
+	if err != nil || *n <= 0 {
+		return nil, err
+	}
+	events := make([]profiledEvent, *n)
+	if err := status(s.Call(profilerEvents, dylib.Int(s.profiler), dylib.Int(*n), dylib.Slice(events)), common.ErrRun, "LiteRtGetProfilerEvents"); err != nil {
+		return nil, err
+	}
+	var layers []common.LayerTime
+	for _, e := range events {
+		layer := common.LayerTime{Type: dylib.GoString(e.tag), Micros: int64(e.elapsed)}
+		switch e.kind {
+		case operatorEvent:
+			layer.Name = fmt.Sprint("operator ", e.metadata1)
+		case delegateEvent, delegatedOperatorEvent:
+			layer.Kernel = "delegate"
+		default: // of LiteRT's own work
+			continue
+		}
+		layers = append(layers, layer)
+	}
+	return layers, nil
+}

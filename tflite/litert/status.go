@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package litert
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/dylib"
+)
+
+// statuses are LiteRtStatus in words; the function that has them is not exported.
+var statuses = map[int32]string{
+	1: "invalid argument", 2: "out of memory", 3: "runtime failure", 4: "missing input tensor", 5: "not supported",
+	6: "not found", 7: "timeout", 8: "wrong version", 9: "unknown error", 10: "it exists already", 100: "cancelled",
+	500: "file error", 501: "damaged model", 502: "a library cannot be loaded", 503: "serialization failed", compilationFailed: "compilation failed",
+	1000: "index out of bounds", 1001: "wrong type", 1002: "the graph breaks a rule", 1003: "graph modification failed",
+	4000: "runtime version not supported", 4001: "compiler version not supported", 4002: "byte code of another version",
+	5000: "an operator's shape cannot be inferred", 5001: "shape inference failed",
+}
+
+const compilationFailed = 504
+
+// status is nil for kLiteRtStatusOk, else an error of that kind.
+func status(result uintptr, kind error, call string) error {
+	code := int32(result)
+	if code == 0 {
+		return nil
+	}
+	text := statuses[code]
+	if text == "" {
+		text = "failed"
+	}
+	return &common.Error{Err: kind, Code: int(code), Text: call + ": " + text}
+}
+
+// fail is status with what the interpreter has reported.
+func (c *compiled) fail(result uintptr, kind error, call string) error {
+	err := status(result, kind, call)
+	if err == nil {
+		return nil
+	}
+	if said := c.reported(); said != "" {
+		err.(*common.Error).Text = said
+	}
+	return err
+}
+
+// reported takes what the interpreter has reported since the last time.
+func (c *compiled) reported() string {
+	if !c.Has(free) {
+		c.Call(compiledClearErrors, dylib.Int(c.handle))
+		return ""
+	}
+	text := new(uintptr)
+	if r := c.Call(compiledErrors, dylib.Int(c.handle), dylib.Ptr(text)); int32(r) != 0 {
+		return ""
+	}
+	defer c.Call(free, dylib.Int(*text))
+	return sentence(strings.Split(dylib.GoString(*text), "\n"))
+}
+
+// How LiteRT, and behind the bar the accelerators, begin a line: with the level
+// and where in the sources it is from.
+var begin = regexp.MustCompile(`^(?:([EWIV])[A-Z]+: (?:\[[\w./-]+:\d+\] )?|([EWI])\d{4} [\d:. ]+[\w./-]+:\d+\] )`)
+
+const maxErrorText = 600 // bytes
+
+// sentence puts lines of an error together.
+func sentence(lines []string) string {
+	var said []string
+	for _, line := range lines {
+		if line = strings.TrimSpace(begin.ReplaceAllString(line, "")); line != "" && !slices.Contains(said, line) {
+			said = append(said, line)
+		}
+	}
+	text := strings.Join(said, "; ")
+	if len(text) > maxErrorText {
+		text = strings.ToValidUTF8(text[:maxErrorText], "") + "..."
+	}
+	return text
+}
+
+// explain adds to the error of a Load what LiteRT has to say, which it does on
+// stderr only, and only when told to: again does once more what failed.
+func (d *driver) explain(err error, again func()) error {
+	e, ok := err.(*common.Error)
+	if !ok || e.Code == 0 {
+		return err
+	}
+	said := map[string][]string{} // by level
+	level := ""
+	dylib.Stderr(func(line string) {
+		d.log.Debug(line)
+		if m := begin.FindStringSubmatch(line); m != nil {
+			level = m[1] + m[2]
+		} // else the last one goes on
+		said[level] = append(said[level], line)
+	}, func() {
+		loud, err := d.newEnvironment(errorsOnly, cpu)
+		again()
+		quiet, quietErr := d.newEnvironment(silent, cpu)
+		if err == nil {
+			d.Call(environmentDestroy, dylib.Int(loud))
+		}
+		if quietErr == nil {
+			d.Call(environmentDestroy, dylib.Int(quiet))
+		}
+	})
+	for _, level := range []string{"W", "E"} {
+		if text := sentence(said[level]); text != "" {
+			e.Text = text
+		}
+	}
+	return e
+}
