@@ -4,9 +4,11 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"slices"
 
+	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/values"
 )
 
@@ -34,6 +36,8 @@ func compare(outcomes []*outcome) []difference {
 			switch {
 			case b == nil:
 				d.Why = "there is no such output"
+			case a.DType() == common.String || b.DType() == common.String:
+				d.Why = "strings"
 			case !slices.Equal(squeeze(a.Shape()), squeeze(b.Shape())):
 				d.Why = fmt.Sprintf("shapes %v and %v", a.Shape(), b.Shape())
 			default:
@@ -64,4 +68,16 @@ func largestDifference(a, b []float64) (abs, rel float64) {
 		}
 	}
 	return abs, rel
+}
+
+func printDifferences(w io.Writer, differences []difference) error {
+	t := newTable(w, "OUTPUT", "ENGINE", "AGAINST", "MAX ABS DIFF", "MAX REL DIFF")
+	for _, d := range differences {
+		if d.Why != "" {
+			t.row(d.Output, d.Engine, d.Against, "not compared: "+d.Why, "")
+			continue
+		}
+		t.row(d.Output, d.Engine, d.Against, fmt.Sprintf("%.3g", d.Abs), fmt.Sprintf("%.3g", d.Rel))
+	}
+	return t.flush()
 }

@@ -15,11 +15,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/anyinfer/anyinfer/common"
-	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/npy"
 	"github.com/anyinfer/anyinfer/internal/sdkinstall"
 	"github.com/anyinfer/anyinfer/testdata"
@@ -37,12 +35,13 @@ Each engine recognizes the handwritten digits of held-back scans, one at a time
 on one thread, and filters the edges out of a photo, which is written as
 edges-ENGINE.png. The table tells how many digits were right, how far the
 scores lie from onnxruntime's at most, and how long one scan took (the median).`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return demo(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), out)
 		},
 	}
 	cmd.Flags().StringVar(&out, "out", "anyinfer-demo", "write the filtered photo to this folder")
+	must(cmd.MarkFlagDirname("out"))
 	return cmd
 }
 
@@ -58,10 +57,12 @@ func demo(ctx context.Context, w, log io.Writer, out string) error {
 	if err := os.MkdirAll(out, 0o777); err != nil {
 		return err
 	}
+	status := newStatusLine(log)
+	defer status.clear()
 	var lines [][]string
 	var failed []error
 	for _, name := range common.Engines() {
-		line, err := demoEngine(ctx, log, name, d, photo, filepath.Join(out, "edges-"+name+".png"))
+		line, err := demoEngine(ctx, log, status, name, d, photo, filepath.Join(out, "edges-"+name+".png"))
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -71,6 +72,7 @@ func demo(ctx context.Context, w, log io.Writer, out string) error {
 		}
 		lines = append(lines, line)
 	}
+	status.clear()
 	t := newTable(w, "ENGINE", "VERSION", "ACCURACY", "MAX DIFF", "LATENCY", "PHOTO")
 	for _, line := range lines {
 		t.row(line...)
@@ -82,16 +84,18 @@ func demo(ctx context.Context, w, log io.Writer, out string) error {
 }
 
 // demoEngine is an engine's line of the table.
-func demoEngine(ctx context.Context, log io.Writer, name string, d digits, photo *image.Gray, file string) ([]string, error) {
-	e, err := openOrInstall(ctx, log, name)
+func demoEngine(ctx context.Context, log io.Writer, status *statusLine, name string, d digits, photo *image.Gray, file string) ([]string, error) {
+	e, err := openOrInstall(ctx, log, status, name)
 	if err != nil {
 		return nil, err
 	}
 	defer e.Close()
+	status.say(name + ": recognizing digits")
 	result, err := d.run(ctx, e)
 	if err != nil {
 		return nil, err
 	}
+	status.say(name + ": filtering the photo")
 	edges, err := filter(ctx, e, photo)
 	if err != nil {
 		return nil, err
@@ -99,9 +103,8 @@ func demoEngine(ctx context.Context, log io.Writer, name string, d digits, photo
 	if err := writePNG(file, edges); err != nil {
 		return nil, err
 	}
-	version, _, _ := strings.Cut(e.Info().Version, "-") // without the build
 	return []string{
-		name, version,
+		name, shortVersion(e.Info().Version),
 		fmt.Sprintf("%.1f %% (%d of %d)", 100*float64(result.right)/float64(d.n), result.right, d.n),
 		fmt.Sprintf("%.1e", result.diff),
 		fmt.Sprintf("%.1f us", float64(result.latency.Nanoseconds())/1000),
@@ -110,15 +113,18 @@ func demoEngine(ctx context.Context, log io.Writer, name string, d digits, photo
 }
 
 // openOrInstall opens an engine; where its SDK is missing, it installs it.
-func openOrInstall(ctx context.Context, log io.Writer, name string) (*common.Engine, error) {
+func openOrInstall(ctx context.Context, log io.Writer, status *statusLine, name string) (*common.Engine, error) {
+	status.say(name + ": opening the library")
 	e, err := common.Open(name, nil)
-	chosen := os.Getenv(dylib.Spec{Engine: name}.Env()) // which then counts alone
-	if !missing(err) || chosen != "" {
+	if !missing(err) || chosen(name) {
 		return e, err
 	}
-	if _, _, err := sdkinstall.Install(ctx, sdkinstall.InstallOptions{Engine: name, Log: log}); err != nil {
+	status.clear()
+	_, _, err = sdkinstall.Install(ctx, sdkinstall.InstallOptions{Engine: name, Log: log, Progress: status.say})
+	if err != nil {
 		return nil, err
 	}
+	status.say(name + ": opening the library")
 	return common.Open(name, nil)
 }
 

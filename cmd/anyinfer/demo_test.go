@@ -9,17 +9,18 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/anyinfer/anyinfer/common"
 	"github.com/stretchr/testify/require"
 )
 
 func TestDemo(t *testing.T) {
-	enginetest(t)
+	enginesTest(t)
 	out := t.TempDir()
 	code, stdout, stderr := command(t, "demo", "--out", out)
 	require.Zero(t, code, stderr)
 	lines := strings.Split(strings.TrimSpace(stdout), "\n")
-	require.Len(t, lines, 3)
-	for i, engine := range []string{"openvino", "tflite"} {
+	require.Len(t, lines, 1+len(common.Engines()))
+	for i, engine := range common.Engines() {
 		require.Equal(t, engine, strings.Fields(lines[i+1])[0])
 		require.Contains(t, lines[i+1], "99.2 % (357 of 360)")
 		f, err := os.Open(filepath.Join(out, "edges-"+engine+".png"))

@@ -15,6 +15,7 @@ import (
 
 	_ "github.com/anyinfer/anyinfer/openvino"
 	_ "github.com/anyinfer/anyinfer/tflite"
+	_ "github.com/anyinfer/anyinfer/tflite/litert"
 )
 
 // health is what doctor says of an engine.
@@ -38,7 +39,7 @@ func newDoctorCommand() *cobra.Command {
 An engine is ready, missing (no library found) or broken (a library was found
 but does not work). The exit code is 1 where an engine is broken or none is
 ready.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var all []health
 			for _, name := range common.Engines() {
@@ -74,13 +75,6 @@ func examine(name string) health {
 	return h
 }
 
-// missing reports whether common.Open failed because there is no library; one
-// that is there and does not work is in the error's Path.
-func missing(err error) bool {
-	detail := (*common.Error)(nil)
-	return errors.As(err, &detail) && detail.Err == common.ErrNotAvailable && detail.Path == ""
-}
-
 func printHealth(w io.Writer, all []health, asJSON bool) error {
 	if asJSON {
 		return printJSON(w, all)
@@ -91,7 +85,7 @@ func printHealth(w io.Writer, all []health, asJSON bool) error {
 		if h.Status != "ready" {
 			last = h.Fix
 		}
-		t.row(h.Engine, h.Status, cmp.Or(h.Version, "-"), cmp.Or(deviceNames(h.Devices), "-"), last)
+		t.row(h.Engine, h.Status, cmp.Or(shortVersion(h.Version), "-"), cmp.Or(deviceNames(h.Devices), "-"), last)
 	}
 	if err := t.flush(); err != nil {
 		return err

@@ -13,7 +13,7 @@ import (
 
 func doctorJSON(t *testing.T) (code int, byName map[string]health) {
 	t.Helper()
-	code, stdout, _ := command(t, "doctor", "--json")
+	code, stdout, _ := process(t, "doctor", "--json")
 	var all []health
 	require.NoError(t, json.Unmarshal([]byte(stdout), &all))
 	byName = map[string]health{}
@@ -26,6 +26,7 @@ func doctorJSON(t *testing.T) (code int, byName map[string]health) {
 func TestDoctorMissing(t *testing.T) {
 	t.Setenv("ANYINFER_SDK_DIR", t.TempDir())
 	t.Setenv("ANYINFER_TFLITE_LIBRARY", "")
+	t.Setenv("ANYINFER_LITERT_LIBRARY", filepath.Join(t.TempDir(), "nowhere"))
 	t.Setenv("ANYINFER_OPENVINO_LIBRARY", filepath.Join(t.TempDir(), "nowhere"))
 	code, engines := doctorJSON(t)
 	if engines["tflite"].Status == "ready" {
@@ -37,7 +38,7 @@ func TestDoctorMissing(t *testing.T) {
 	require.Equal(t, "missing", engines["openvino"].Status)
 	require.Contains(t, engines["openvino"].Fix, "ANYINFER_OPENVINO_LIBRARY")
 
-	code, stdout, stderr := command(t, "doctor")
+	code, stdout, stderr := process(t, "doctor")
 	require.Equal(t, 1, code)
 	require.Contains(t, stdout, "tried $ANYINFER_TFLITE_LIBRARY: not set")
 	require.Equal(t, "anyinfer: no engine is ready\n", stderr)
@@ -55,7 +56,7 @@ func TestDoctorBroken(t *testing.T) {
 }
 
 func TestDoctorReady(t *testing.T) {
-	enginetest(t)
+	enginesTest(t)
 	code, engines := doctorJSON(t)
 	require.Zero(t, code)
 	for name, h := range engines {

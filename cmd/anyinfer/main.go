@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"runtime"
@@ -27,7 +28,14 @@ func main() {
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := newRoot()
 	started := false // cobra checks the command line before this
-	root.PersistentPreRun = func(*cobra.Command, []string) { started = true }
+	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
+		started = true
+		level := slog.LevelWarn
+		if verbose, _ := cmd.Flags().GetBool("verbose"); verbose {
+			level = slog.LevelDebug
+		}
+		slog.SetLogLoggerLevel(level)
+	}
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -54,10 +62,14 @@ func newRoot() *cobra.Command {
 		Use:           "anyinfer",
 		Short:         "Run models with native inference engines",
 		Version:       version(),
+		Args:          noArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newDemoCommand(), newDoctorCommand(), newRunCommand(), newSDKCommand())
+	root.SetFlagErrorFunc(flagError)
+	root.PersistentFlags().Bool("verbose", false, "show all that engines have to say, not only warnings")
+	root.AddCommand(newBenchCommand(), newBenchWorkerCommand(), newDemoCommand(), newDoctorCommand(), newInspectCommand(), newRunCommand(), newSDKCommand())
 	return root
 }
 

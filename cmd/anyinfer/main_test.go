@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"os/exec"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,7 +17,7 @@ import (
 const envMain = "ANYINFER_TEST_MAIN"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(envMain) != "" {
+	if os.Getenv(envMain) != "" || slices.Contains(os.Args, benchWorkerName) {
 		main()
 	}
 	os.Exit(m.Run())
@@ -29,6 +31,20 @@ func command(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	return code, out.String(), errs.String()
 }
 
+// process runs a command line in a process of its own, in which no library is
+// open yet: the system's loader knows those that are.
+func process(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append(os.Environ(), envMain+"=1")
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
 func TestExitCodes(t *testing.T) {
 	t.Setenv("ANYINFER_SDK_DIR", t.TempDir())
 	for _, test := range []struct {
@@ -36,14 +52,19 @@ func TestExitCodes(t *testing.T) {
 		code int
 		want string
 	}{
-		{[]string{"nope"}, 2, `anyinfer: unknown command "nope" for "anyinfer"`},
-		{[]string{"sdk", "nope"}, 2, `anyinfer: unknown command "nope" for "anyinfer sdk"`},
+		{[]string{"nope"}, 2, "anyinfer: there is no command 'anyinfer nope'; there are: bench, "},
+		{[]string{"bnech"}, 2, "anyinfer: there is no command 'anyinfer bnech'; did you mean bench?\n"},
+		{[]string{"sdk", "nope"}, 2, "anyinfer: there is no command 'anyinfer sdk nope'; there are: env, install, list, remove\n"},
 		{[]string{"sdk", "list", "--nope"}, 2, "anyinfer: unknown flag: --nope\nRun 'anyinfer sdk list --help' for usage.\n"},
-		{[]string{"sdk", "list", "more"}, 2, `unknown command "more"`},
+		{[]string{"sdk", "list", "--jsno"}, 2, "anyinfer: unknown flag: --jsno; did you mean --json?\n"},
+		{[]string{"sdk", "list", "more"}, 2, "anyinfer: 'anyinfer sdk list' takes no arguments; leave out \"more\"\n"},
+		{[]string{"run", "x", "--threads", "all"}, 2, "anyinfer: --threads \"all\": want a whole number\n"},
+		{[]string{"bench", "x", "--duration", "5"}, 2, "anyinfer: --duration \"5\": want a time such as 200ms, 5s or 1m\n"},
 		{[]string{"sdk", "install"}, 2, "anyinfer: name an engine: openvino, tflite"},
 		{[]string{"sdk", "install", "openvino", "tflite", "--from", "x"}, 2, "--from installs one engine's SDK"},
 		{[]string{"sdk", "install", "nope"}, 1, `anyinfer: there is no SDK to install for engine "nope"`},
 		{[]string{"sdk", "install", "tflite", "nope"}, 1, `"nope"`}, // before it fetches the first
+		{[]string{"sdk", "install", "tfilte"}, 1, "; did you mean tflite?\n"},
 		{[]string{"sdk", "install", "openvino", "--from", "missing.whl"}, 1, "missing.whl"},
 		{[]string{"sdk", "env", "openvino"}, 1, "install it with 'anyinfer sdk install openvino'"},
 		{[]string{"sdk", "env"}, 1, "install one with"},

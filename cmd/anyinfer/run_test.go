@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/dylib"
 	suite "github.com/anyinfer/anyinfer/internal/enginetest"
 	"github.com/anyinfer/anyinfer/internal/npy"
 	"github.com/anyinfer/anyinfer/internal/values"
@@ -18,11 +19,19 @@ import (
 
 const models = "../../testdata/"
 
-// enginetest needs both engines.
+// enginetest needs two engines.
 func enginetest(t *testing.T) {
 	t.Helper()
 	suite.Require(t, "openvino")
 	suite.Require(t, "tflite")
+}
+
+// enginesTest needs all.
+func enginesTest(t *testing.T) {
+	t.Helper()
+	for _, e := range common.Engines() {
+		suite.Require(t, e)
+	}
 }
 
 func TestRunOneEngine(t *testing.T) {
@@ -74,17 +83,25 @@ func TestRunRefuses(t *testing.T) {
 		code int
 		want string
 	}{
-		{[]string{"run"}, 2, "requires at least 1 arg"},
-		{[]string{"run", "missing.onnx"}, 1, "missing.onnx"},
-		{[]string{"run", models + "photo.png"}, 1, "cannot tell its format"},
-		{[]string{"run", models + "digits.onnx", "--engine", "nope"}, 1, `no engine of that name; there are: openvino, tflite`},
-		{[]string{"run", models + "digits.onnx", "--engine", "tflite"}, 1, "model not usable"},
+		{[]string{"run"}, 2, "name a model: anyinfer run MODEL..., a file that ends in .onnx, .xml, .tflite"},
+		{[]string{"run", "missing.onnx"}, 1, `anyinfer: there is no file "missing.onnx"` + "\n"},
+		{[]string{"run", models + "digit.onnx"}, 1, "; did you mean " + models + "digits.onnx?"},
+		{[]string{"run", "--", models + "digits.onnx", "--json"}, 1, `there is no file "--json"; write flags before --`},
+		{[]string{"run", models + "photo.png"}, 1, "say which engine reads it with --engine"},
+		{[]string{"run", models + "digits.bin"}, 1, "name its .xml file before it"},
+		{[]string{"run", models + "digits.mnn"}, 1, "none of the engines reads " + models + "digits.mnn, a model for mnn"},
+		{[]string{"run", models + "digits.onnx", "--engine", "nope"}, 2, `there is no engine "nope"; there are: `},
+		{[]string{"run", models + "digits.onnx", "--engine", "openvno"}, 2, `there is no engine "openvno"; did you mean openvino?`},
+		{[]string{"run", models + "digits.onnx", "--engine", "openvino,openvino"}, 2, "openvino is there twice"},
+		{[]string{"run", models + "digits.onnx", "--engine", "tflite"}, 1, "tflite does not read " + models + "digits.onnx; it reads files that end in .tflite; try --engine openvino"},
 		{[]string{"run", models + "digits.onnx", "--input", "image"}, 2, "want NAME=FILE.npy"},
 		{[]string{"run", models + "digits.onnx", "--input", "image=" + text}, 1, "--input image"},
-		{[]string{"run", models + "digits.onnx", "--input", "picture=" + models + "expected/digits_0_image.npy"}, 1, `no input "picture"; there are "image"`},
+		{[]string{"run", models + "digits.onnx", "--input", "imgae=" + models + "expected/digits_0_image.npy"}, 1, `no input "imgae"; did you mean image?`},
+		{[]string{"run", models + "digits.onnx", "--input", "picture=" + models + "expected/digits_0_image.npy"}, 1, `no input "picture"; there are: image`},
 		{[]string{"run", models + "digits.onnx", "--input", "image=" + models + "expected/digits_0_scores.npy"}, 1, "takes the shape [1 1 8 8], not [1 10]"},
 		{[]string{"run", models + "digits.onnx", "--device", "TPU"}, 1, `no device "TPU"; there are: CPU`},
 		{[]string{"run", models + "digits.onnx", "--threads", "-1"}, 1, "Threads is -1"},
+		{[]string{"run", models + "digits.onnx", "--signature", "x"}, 1, `only one signature, without a name; leave out "x"`},
 	} {
 		code, _, stderr := command(t, test.args...)
 		require.Equal(t, test.code, code, "%v: %s", test.args, stderr)
@@ -109,8 +126,7 @@ func TestFit(t *testing.T) {
 }
 
 func TestLargestDifference(t *testing.T) {
-	nan := values.Float64s(must(common.FromSlice([]float32{1, 2})))
-	nan[0] = math.NaN()
+	nan := []float64{math.NaN(), 2}
 	abs, rel := largestDifference([]float64{1, 2, 0}, []float64{1, 2.5, 1e-9})
 	require.Equal(t, 0.5, abs)
 	require.Equal(t, 0.2, rel)
@@ -118,9 +134,71 @@ func TestLargestDifference(t *testing.T) {
 	require.Greater(t, abs, 1e300)
 }
 
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
+func TestRunSignature(t *testing.T) {
+	enginetest(t)
+	code, stdout, stderr := command(t, "run", models+"functions.tflite", "--engine", "tflite", "--json", "--signature", "edges", "--shape", "image=1,16,8,1")
+	require.Zero(t, code, stderr)
+	var result struct{ Engines []outcome }
+	require.NoError(t, json.Unmarshal([]byte(stdout), &result))
+	require.Equal(t, "edges", result.Engines[0].Signature)
+	require.Equal(t, []int{1, 8, 4, 1}, result.Engines[0].Outputs[0].Shape)
+	for _, test := range []struct {
+		flags []string
+		want  string
+	}{
+		{[]string{"--signature", "edge"}, `the model has no signature "edge"; did you mean edges?`},
+		{[]string{"--signature", "edges", "--shape", "picture=1,8,8,1"}, `--shape: the model has no input "picture"; there are: image`},
+		{[]string{"--shape", "picture=1,0"}, "--shape picture=1,0: want NAME=1,3,224,224"},
+		{[]string{"--shape", "picture=1,8,8,3"}, "takes the shape [? 8 8 1], not [1 8 8 3]"},
+	} {
+		code, _, stderr := command(t, append([]string{"run", models + "functions.tflite", "--engine", "tflite"}, test.flags...)...)
+		require.NotZero(t, code)
+		require.Contains(t, stderr, test.want)
 	}
-	return v
+}
+
+func TestRunContents(t *testing.T) {
+	enginetest(t)
+	code, stdout, stderr := command(t, "run", models+"labels.tflite", "--engine", "tflite", "--input", "image="+models+"expected/digits_0_image.npy")
+	require.Zero(t, code, stderr)
+	require.Regexp(t, `\nENGINE +TENSOR +HOLDS\ntflite +out scores +two \(1\), three \(`, stdout)
+
+	dir := t.TempDir()
+	words, picks := filepath.Join(dir, "words.txt"), filepath.Join(dir, "picks.npy")
+	require.NoError(t, os.WriteFile(words, []byte("one\ntwo\n"), 0o666))
+	numbers, err := common.FromSlice([]int32{1, 0, 1})
+	require.NoError(t, err)
+	require.NoError(t, npy.WriteFile(picks, numbers))
+	code, _, stderr = command(t, "run", models+"strings.tflite", "--engine", "tflite", "--input", "words="+words, "--input", "picks="+picks, "--out", dir)
+	require.Zero(t, code, stderr)
+	chosen, err := readJSON(filepath.Join(dir, "chosen.json"))
+	require.NoError(t, err)
+	data, err := common.Data[string](chosen)
+	require.NoError(t, err)
+	require.Equal(t, []string{"two", "one", "two"}, data)
+}
+
+func TestNotInstalled(t *testing.T) {
+	t.Setenv("ANYINFER_SDK_DIR", t.TempDir())
+	for _, e := range common.Engines() {
+		t.Setenv(dylib.Spec{Engine: e}.Env(), "")
+	}
+	if _, engines := doctorJSON(t); engines["tflite"].Status != "missing" {
+		t.Skip("the system's loader has TFLite")
+	}
+	for _, args := range [][]string{
+		{"run", models + "digits.tflite", "--engine", "tflite"}, {"inspect", models + "digits.tflite", "--engine", "tflite"},
+		{"bench", models + "digits.tflite", "--engine", "tflite"},
+	} {
+		code, stdout, stderr := process(t, args...)
+		require.Equal(t, 1, code)
+		require.Equal(t, "anyinfer: tflite is not installed; type 'anyinfer sdk install tflite' ('anyinfer doctor' says where it was looked for)\n", stderr)
+		require.Empty(t, stdout)
+	}
+	_, _, stderr := process(t, "run", models+"digits.tflite")
+	require.Regexp(t, `^anyinfer: none of .*tflite.* is installed; type 'anyinfer sdk install `, stderr)
+
+	t.Setenv("ANYINFER_TFLITE_LIBRARY", "/nowhere")
+	_, _, stderr = process(t, "run", models+"digits.tflite", "--engine", "tflite")
+	require.Contains(t, stderr, "tried /nowhere (ANYINFER_TFLITE_LIBRARY)", "more is wrong, so all is told")
 }

@@ -22,7 +22,7 @@ func newSDKCommand() *cobra.Command {
 		Long: `Install, list and remove the engines' SDKs: their shared libraries and C headers.
 
 They lie in $` + sdkdir.EnvRoot + `, else in the user's cache folder, where the engines find them.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newSDKInstall(), newSDKList(), newSDKEnv(), newSDKRemove())
@@ -37,6 +37,7 @@ func (f *sdkFlags) add(cmd *cobra.Command, version string) {
 	cmd.Flags().StringVar(&f.os, "os", "", "operating system, named as in GOOS (default "+runtime.GOOS+")")
 	cmd.Flags().StringVar(&f.arch, "arch", "", "architecture, named as in GOARCH (default "+runtime.GOARCH+")")
 	cmd.Flags().StringVar(&f.dir, "dir", "", "root of the SDKs (default $"+sdkdir.EnvRoot+", else in the user's cache folder)")
+	completeSDKFlags(cmd)
 }
 
 // oneEngine is the Args of commands that need an engine's name.
@@ -45,10 +46,6 @@ func oneEngine(_ *cobra.Command, args []string) error {
 		return fmt.Errorf("name an engine: %s", strings.Join(pinnedEngines(), ", "))
 	}
 	return nil
-}
-
-func completeEngine(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	return pinnedEngines(), cobra.ShellCompDirectiveNoFileComp
 }
 
 func pinnedEngines() []string {

@@ -4,8 +4,6 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -20,13 +18,17 @@ func newSDKEnv() *cobra.Command {
 	var f sdkFlags
 	cmd := &cobra.Command{
 		Use:   "env [ENGINE...]",
-		Short: "Print shell exports for linking and running with SDKs",
-		Long: `Print shell exports for linking and running with SDKs, of all installed engines unless some are named:
+		Short: "Print shell exports for building with engines' tags, which links their SDKs",
+		Long: `Print shell exports for building with engines' tags, which links their SDKs; of all installed engines unless some are named:
 
-  eval "$(anyinfer sdk env openvino)"
-  go build -tags openvino ./...
+  eval "$(anyinfer sdk env openvino tflite)" && go build -tags openvino,tflite ./...
 
-Programs built without an engine's tag find SDKs by themselves and need none of this.`,
+The program loads the SDKs from where they lie now. For another target it is linked only, and finds them by that system's
+means:
+
+  eval "$(anyinfer sdk env tflite --arch arm64)" && CGO_ENABLED=1 CC=aarch64-linux-gnu-gcc GOARCH=arm64 go build -tags tflite ./...
+
+Programs built without tags find SDKs by themselves; for them the exports choose among several.`,
 		ValidArgsFunction: completeEngine,
 		RunE: func(cmd *cobra.Command, engines []string) error {
 			root, err := f.root()
@@ -79,42 +81,21 @@ func chooseSDKs(root string, engines []string, version, goos, goarch string) ([]
 // exports returns lines for a POSIX shell. Only SDKs for the running system can be run with.
 func exports(sdks []sdkdir.SDK, run bool) (string, error) {
 	var b strings.Builder
-	var cppflags, ldflags, libs []string
+	var ldflags []string
 	for _, s := range sdks {
 		if run {
 			fmt.Fprintf(&b, "export %s=%s\n", dylib.Spec{Engine: s.Engine}.Env(), shellQuote(s.LibraryPath()))
-		}
-		include := filepath.Join(s.Dir, "include")
-		if _, err := os.Stat(include); err == nil {
-			cppflags = append(cppflags, "-I"+include)
 		}
 		ldflags = append(ldflags, "-L"+s.LibDir())
 		if run && s.OS != "windows" {
 			ldflags = append(ldflags, "-Wl,-rpath,"+s.LibDir())
 		}
-		libs = append(libs, s.LibDir())
 	}
-	// CGO_CPPFLAGS, not CGO_CFLAGS: it serves C++ too, and setting the latter would drop its default of -O2 -g.
-	for _, v := range []struct {
-		name  string
-		flags []string
-	}{{"CGO_CPPFLAGS", cppflags}, {"CGO_LDFLAGS", ldflags}} {
-		if len(v.flags) == 0 {
-			continue
-		}
-		flags, err := goQuote(v.flags)
-		if err != nil {
-			return "", err
-		}
-		fmt.Fprintf(&b, "export %s=%s\"${%s:+ $%s}\"\n", v.name, shellQuote(flags), v.name, v.name)
+	flags, err := goQuote(ldflags)
+	if err != nil {
+		return "", err
 	}
-	if run && runtime.GOOS != "windows" {
-		name := "LD_LIBRARY_PATH"
-		if runtime.GOOS == "darwin" {
-			name = "DYLD_LIBRARY_PATH"
-		}
-		fmt.Fprintf(&b, "export %s=%s\"${%s:+:$%s}\"\n", name, shellQuote(strings.Join(libs, ":")), name, name)
-	}
+	fmt.Fprintf(&b, "export CGO_LDFLAGS=%s\"${CGO_LDFLAGS:+ $CGO_LDFLAGS}\"\n", shellQuote(flags))
 	return b.String(), nil
 }
 

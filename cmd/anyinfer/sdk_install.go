@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -39,15 +40,19 @@ Each comes from a public package of a pinned version and SHA-256, named before i
 				if from == "" {
 					goos, goarch := f.target()
 					if _, err := sdkinstall.Find(engine, f.version, goos, goarch); err != nil {
+						if near := similar(engine, pinnedEngines()); near != nil && near[0] != engine {
+							err = fmt.Errorf("%w; did you mean %s?", err, strings.Join(near, " or "))
+						}
 						return err
 					}
 				}
 			}
-			out := cmd.OutOrStdout()
+			out, status := cmd.OutOrStdout(), newStatusLine(cmd.ErrOrStderr())
 			for _, engine := range engines {
 				sdk, already, err := sdkinstall.Install(cmd.Context(), sdkinstall.InstallOptions{
-					Engine: engine, Version: f.version, OS: f.os, Arch: f.arch, Root: root, From: from, Log: out,
+					Engine: engine, Version: f.version, OS: f.os, Arch: f.arch, Root: root, From: from, Log: out, Progress: status.say,
 				})
+				status.clear()
 				if err != nil {
 					return err
 				}
@@ -65,5 +70,6 @@ Each comes from a public package of a pinned version and SHA-256, named before i
 	}
 	f.add(cmd, "version of the SDK (default the newest pinned)")
 	cmd.Flags().StringVar(&from, "from", "", "install from this file instead of fetching it; its digest says which SDK it is")
+	must(cmd.MarkFlagFilename("from", "whl"))
 	return cmd
 }

@@ -47,7 +47,7 @@ func newSDKList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the SDKs that are installed and those that could be",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			root, err := (&sdkFlags{dir: dir}).root()
 			if err != nil {
@@ -67,6 +67,7 @@ func newSDKList() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().StringVar(&dir, "dir", "", "root of the SDKs (default $"+sdkdir.EnvRoot+", else in the user's cache folder)")
+	must(cmd.MarkFlagDirname("dir"))
 	return cmd
 }
 

@@ -26,8 +26,13 @@ type InstallOptions struct {
 	OS, Arch string    // those running
 	Root     string    // sdkdir.Root()
 	From     string    // a file that is already here, instead of fetching one; its digest says which version and target it is
-	Log      io.Writer // what is done, and progress if it is a terminal
+	Log      io.Writer // what is done, in lines
+	// Progress is told what is going on right now, several times a second.
+	Progress func(text string)
 }
+
+// progress is told what is going on, as Printf is.
+type progress func(format string, args ...any)
 
 // tempPrefix marks folders below the root that an installation works in: on the same file system, so that the last step
 // is one rename.
@@ -62,15 +67,19 @@ func Install(ctx context.Context, o InstallOptions) (sdk sdkdir.SDK, already boo
 		return sdk, true, nil
 	}
 	fmt.Fprintf(o.Log, "%s from %s\n", pin, pin.Source())
+	progress := func(format string, args ...any) {
+		if o.Progress != nil {
+			o.Progress(pin.Engine + " " + pin.Version + ": " + fmt.Sprintf(format, args...))
+		}
+	}
 
 	temp, err := tempDir(o.Root)
 	if err != nil {
 		return sdk, false, err
 	}
 	defer os.RemoveAll(temp)
-	defer status(o.Log, "")
 	if file == nil {
-		path, err := download(ctx, pin, temp, o.Log)
+		path, err := download(ctx, pin, temp, progress)
 		if err != nil {
 			return sdk, false, err
 		}
@@ -78,6 +87,7 @@ func Install(ctx context.Context, o InstallOptions) (sdk sdkdir.SDK, already boo
 			return sdk, false, err
 		}
 		defer file.Close()
+		progress("verifying")
 		got, err := digest(file)
 		if err != nil {
 			return sdk, false, err
@@ -86,9 +96,8 @@ func Install(ctx context.Context, o InstallOptions) (sdk sdkdir.SDK, already boo
 			return sdk, false, fmt.Errorf("%s is refused: its SHA-256 is\n  %s, but\n  %s is pinned for %s", pin.File, got, pin.SHA256, pin)
 		}
 	}
-	status(o.Log, "unpacking")
 	built := filepath.Join(temp, "sdk")
-	if err := build(ctx, file, pin, built); err != nil {
+	if err := build(ctx, file, pin, built, progress); err != nil {
 		return sdk, false, err
 	}
 	return place(built, final, filepath.Join(temp, "old"), pin)
@@ -127,11 +136,11 @@ func identify(f *os.File, o InstallOptions) (Pin, error) {
 }
 
 // build makes the folder of an SDK from its archive.
-func build(ctx context.Context, archive *os.File, pin Pin, dir string) error {
+func build(ctx context.Context, archive *os.File, pin Pin, dir string, progress progress) error {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
 	}
-	if err := unpack(ctx, archive, pin.unpack, dir); err != nil {
+	if err := unpack(ctx, archive, pin.unpack, dir, progress); err != nil {
 		return err
 	}
 	if err := linkLibrary(dir, pin.Library); err != nil {

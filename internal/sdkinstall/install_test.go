@@ -298,6 +298,22 @@ func TestDownload(t *testing.T) {
 		require.FileExists(t, sdk.LibraryPath())
 		require.Equal(t, 1, strings.Count(log.String(), "\n"), "no progress where there is no terminal: %s", log.String())
 	})
+	t.Run("progress", func(t *testing.T) {
+		large := zipped(t, append(tinyMembers, member{name: "tiny/lib/large", text: strings.Repeat("x", 100_000)})...)
+		pinWheel(t, large)
+		serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", fmt.Sprint(len(large)))
+			w.Write(large[:50_000])
+			w.(http.Flusher).Flush()
+			time.Sleep(time.Second)
+			w.Write(large[50_000:])
+		})
+		var told strings.Builder
+		_, _, err := Install(t.Context(), InstallOptions{Engine: "tiny", Root: t.TempDir(), Progress: func(s string) { told.WriteString(s + "\n") }})
+		require.NoError(t, err)
+		require.Regexp(t, `(?s)^tiny 7.0: asking pip for it\n.*tiny 7.0: fetching \d+ %, 0.\d MB of 0.1 MB, 0.\d MB/s\n`+
+			`.*tiny 7.0: verifying\n.*tiny 7.0: unpacking 100 %, 0.1 MB of 0.1 MB\n$`, told.String())
+	})
 	t.Run("wrong digest", func(t *testing.T) {
 		pinWheel(t, archive)
 		other := bytes.Replace(archive, []byte("library"), []byte("LIBRARY"), 1)

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -17,7 +16,7 @@ import (
 )
 
 // download has pip fetch the pinned file into dir.
-func download(ctx context.Context, p Pin, dir string, log io.Writer) (string, error) {
+func download(ctx context.Context, p Pin, dir string, progress progress) (string, error) {
 	python, err := findPip(ctx, dir)
 	if err != nil {
 		return "", fmt.Errorf("%w\n%s", err, offline(p))
@@ -37,7 +36,7 @@ func download(ctx context.Context, p Pin, dir string, log io.Writer) (string, er
 	cmd.WaitDelay = 5 * time.Second
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
-	done := showDownload(log, p, dir)
+	done := showDownload(progress, p, dir)
 	err = cmd.Run()
 	done()
 	if ctx.Err() != nil {
@@ -85,19 +84,25 @@ func findPip(ctx context.Context, dir string) (string, error) {
 		"install it (on Debian and Ubuntu: apt install python3-pip; elsewhere: python3 -m ensurepip)")
 }
 
-// showDownload keeps the status up to date until the function it returns is called. pip's own bar comes with lines about
-// folders that are soon gone, so this looks at what pip has written.
-func showDownload(log io.Writer, p Pin, dir string) (done func()) {
-	if !isTerminal(log) {
-		return func() {}
-	}
+// showDownload tells progress until the function it returns is called. pip's own bar comes with lines about folders that
+// are soon gone, so this looks at what pip has written.
+func showDownload(progress progress, p Pin, dir string) (done func()) {
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
 		tick := time.NewTicker(200 * time.Millisecond)
 		defer tick.Stop()
-		for {
-			status(log, fmt.Sprintf("fetching: %s of %s", Size(largest(dir)), Size(p.Download)))
+		for start := time.Now(); ; {
+			switch n := largest(dir); {
+			case n < 10_000: // not the file yet
+				progress("asking pip for it")
+				start = time.Now()
+			case n < p.Download:
+				rate := float64(n) / max(time.Since(start).Seconds(), 0.1)
+				progress("fetching %d %%, %s of %s, %s/s", 100*n/p.Download, Size(n), Size(p.Download), Size(int64(rate)))
+			default:
+				progress("verifying")
+			}
 			select {
 			case <-stop:
 				return
@@ -119,20 +124,4 @@ func largest(dir string) (n int64) {
 		return nil // pip moves files meanwhile
 	})
 	return n
-}
-
-// status replaces the last line of a terminal that has the cursor in it; anywhere else it writes nothing.
-func status(log io.Writer, text string) {
-	if isTerminal(log) {
-		fmt.Fprintf(log, "\r%-40s\r%s", "", text)
-	}
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

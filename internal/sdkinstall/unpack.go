@@ -33,7 +33,7 @@ func digest(f *os.File) (string, error) {
 
 // unpack writes what the rules choose, and the licences, below dir. An archive with any member that would leave dir is
 // refused whole; os.Root makes sure of it.
-func unpack(ctx context.Context, f *os.File, rules []unpackRule, dir string) error {
+func unpack(ctx context.Context, f *os.File, rules []unpackRule, dir string, progress progress) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
@@ -42,9 +42,13 @@ func unpack(ctx context.Context, f *os.File, rules []unpackRule, dir string) err
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // checkMember says it better
 		return fmt.Errorf("%s is damaged: %w", filepath.Base(f.Name()), err)
 	}
+	var total int64
 	for _, m := range archive.File {
 		if err := checkMember(m); err != nil {
 			return fmt.Errorf("%s is refused: %w", filepath.Base(f.Name()), err)
+		}
+		if destination(m.Name, rules) != "" {
+			total += int64(m.UncompressedSize64)
 		}
 	}
 	root, err := os.OpenRoot(dir)
@@ -66,6 +70,7 @@ func unpack(ctx context.Context, f *os.File, rules []unpackRule, dir string) err
 			return fmt.Errorf("unpacking %s from %s: %w", m.Name, filepath.Base(f.Name()), err)
 		}
 		left -= n
+		progress("unpacking %d %%, %s of %s", 100*(maxUnpacked-left)/max(total, 1), Size(maxUnpacked-left), Size(total))
 	}
 	return nil
 }

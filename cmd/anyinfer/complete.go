@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/sdkdir"
+	"github.com/anyinfer/anyinfer/internal/sdkinstall"
+)
+
+// What a shell offers for arguments and values of flags. A failure offers nothing.
+
+// must is for what only a mistake in this program makes fail.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// completeModel offers files that some engine reads, and those that belong to what is there.
+func completeModel(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	var exts []string
+	for _, ext := range readable(common.Engines()...) {
+		exts = append(exts, ext[1:])
+	}
+	for ext, first := range belongsTo {
+		if len(args) > 0 && filepath.Ext(args[len(args)-1]) == first {
+			exts = append(exts, ext[1:])
+		}
+	}
+	return exts, cobra.ShellCompDirectiveFilterFileExt
+}
+
+// completeEngines offers another engine for a list with commas.
+func completeEngines(_ *cobra.Command, _ []string, list string) (all []string, _ cobra.ShellCompDirective) {
+	before := list[:strings.LastIndex(list, ",")+1]
+	for _, e := range common.Engines() {
+		if !slices.Contains(strings.Split(before, ","), e) {
+			all = append(all, before+e)
+		}
+	}
+	return all, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeDevice offers the devices of the engines in --engine, else of all.
+func completeDevice(cmd *cobra.Command, _ []string, _ string) (all []string, _ cobra.ShellCompDirective) {
+	engines, _ := cmd.Flags().GetStringSlice("engine")
+	if len(engines) == 0 {
+		engines = common.Engines()
+	}
+	for _, name := range engines {
+		for _, d := range examine(name).Devices {
+			if !slices.Contains(all, d.Name) {
+				all = append(all, d.Name)
+			}
+		}
+	}
+	return all, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeEngine offers engines that have an SDK to install, or that the
+// command can do something with: those installed.
+func completeEngine(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	engines := sdkValues(cmd, nil, func(s sdkdir.SDK) string { return s.Engine })
+	return slices.DeleteFunc(engines, func(e string) bool { return slices.Contains(args, e) }), cobra.ShellCompDirectiveNoFileComp
+}
+
+func completeSDKFlags(cmd *cobra.Command) {
+	for flag, value := range map[string]func(sdkdir.SDK) string{
+		"version": func(s sdkdir.SDK) string { return s.Version },
+		"os":      func(s sdkdir.SDK) string { return s.OS },
+		"arch":    func(s sdkdir.SDK) string { return s.Arch },
+	} {
+		must(cmd.RegisterFlagCompletionFunc(flag, func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			return sdkValues(cmd, args, value), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+		}))
+	}
+	must(cmd.MarkFlagDirname("dir"))
+}
+
+// sdkValues are the distinct values of the SDKs of engines (nil: all) that
+// the command is about.
+func sdkValues(cmd *cobra.Command, engines []string, value func(sdkdir.SDK) string) (all []string) {
+	var sdks []sdkdir.SDK
+	if cmd.Name() == "install" {
+		for _, p := range sdkinstall.Pins() {
+			sdks = append(sdks, p.SDK)
+		}
+	} else {
+		dir, _ := cmd.Flags().GetString("dir")
+		if root, err := (&sdkFlags{dir: dir}).root(); err == nil {
+			sdks, _ = sdkdir.ListDir(root)
+		}
+	}
+	for _, s := range sdks {
+		if v := value(s); (len(engines) == 0 || slices.Contains(engines, s.Engine)) && !slices.Contains(all, v) {
+			all = append(all, v)
+		}
+	}
+	return all
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/dylib"
+)
+
+// checkEngines refuses names in --engine that no engine has.
+func checkEngines(names []string) error {
+	for i, n := range names {
+		if all := common.Engines(); !slices.Contains(all, n) {
+			return usageError{fmt.Errorf("--engine: there is no engine %q%s", n, choices(n, all))}
+		}
+		if slices.Contains(names[:i], n) {
+			return usageError{fmt.Errorf("--engine: %s is there twice", n)}
+		}
+	}
+	return nil
+}
+
+// open opens an engine.
+func open(name string) (*common.Engine, error) {
+	e, err := common.Open(name, nil)
+	if missing(err) && !chosen(name) {
+		return nil, notInstalled{err, []string{name}}
+	}
+	return e, err
+}
+
+// missing reports whether common.Open failed because there is no library; one
+// that is there and does not work is in the error's Path.
+func missing(err error) bool {
+	detail := (*common.Error)(nil)
+	return errors.As(err, &detail) && detail.Err == common.ErrNotAvailable && detail.Path == ""
+}
+
+// chosen reports whether the user says where the engine's library is, which
+// then counts alone.
+func chosen(engine string) bool { return os.Getenv(dylib.Spec{Engine: engine}.Env()) != "" }
+
+// notInstalled is the error where no more is wrong than that none of engines
+// is installed: short, as what to do is clear.
+type notInstalled struct {
+	error
+	engines []string
+}
+
+func (n notInstalled) Error() string {
+	who, first := n.engines[0]+" is not", n.engines[0]
+	if len(n.engines) > 1 {
+		who = "none of " + strings.Join(n.engines, ", ") + " is"
+	}
+	return fmt.Sprintf("%s installed; type 'anyinfer sdk install %s' ('anyinfer doctor' says where it was looked for)", who, first)
+}
+
+func (n notInstalled) Unwrap() error { return n.error }

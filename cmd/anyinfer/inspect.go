@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"math"
+
+	"github.com/spf13/cobra"
+
+	"github.com/anyinfer/anyinfer/common"
+)
+
+// inspection is what an engine says of a model that it loaded.
+type inspection struct {
+	Files      []string               `json:"files"`
+	Error      string                 `json:"error,omitempty"` // then there is nothing else
+	Engine     string                 `json:"engine"`
+	Version    string                 `json:"version"`
+	Library    string                 `json:"library"`
+	Format     string                 `json:"format"`
+	Device     string                 `json:"device"`
+	Precision  string                 `json:"precision"` // empty where the engine does not tell
+	Threads    int                    `json:"threads"`   // 0: the engine decides
+	Sessions   int                    `json:"sessions"`
+	Notes      string                 `json:"notes"`
+	Metadata   map[string]string      `json:"metadata"`
+	Signatures []signatureDescription `json:"signatures"`
+}
+
+type signatureDescription struct {
+	Name    string              `json:"name"`
+	Inputs  []tensorDescription `json:"inputs"`
+	Outputs []tensorDescription `json:"outputs"`
+}
+
+type tensorDescription struct {
+	Name         string                   `json:"name"`
+	DType        string                   `json:"dtype"`
+	Shape        []int                    `json:"shape"`        // -1: a dynamic dimension; null: a dynamic rank
+	Quantization *quantizationDescription `json:"quantization"` // null: the numbers are the values
+	Labels       []string                 `json:"labels"`
+}
+
+type quantizationDescription struct {
+	Scale     []*float32 `json:"scale"` // null: not a finite number
+	ZeroPoint []int64    `json:"zero_point"`
+	Axis      int        `json:"axis"` // of the dimension that has a pair for each index, where there are several
+}
+
+func newInspectCommand() *cobra.Command {
+	var engine string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "inspect MODEL...",
+		Short: "Tell what models take and give",
+		Long: `Tell what models take and give.
+
+Each MODEL is loaded, by the first ready engine for it unless --engine names
+one, which tells its signatures with their inputs and outputs: type, shape
+(?: a dimension of any length), quantization and labels, and what the file says
+of itself. One that fails does not hide the others; the exit code is 1 then.`,
+		Example: `  anyinfer inspect digits.tflite digits.xml digits.bin
+  anyinfer inspect digits.onnx --json | jq '.models[].signatures[].inputs'`,
+		Args:              someModels,
+		ValidArgsFunction: completeModel,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if engine != "" {
+				if err := checkEngines([]string{engine}); err != nil {
+					return err
+				}
+			}
+			return inspect(cmd.Context(), cmd.OutOrStdout(), args, engine, asJSON)
+		},
+	}
+	cmd.Flags().StringVar(&engine, "engine", "", "engine to load them with")
+	must(cmd.RegisterFlagCompletionFunc("engine", cobra.FixedCompletions(common.Engines(), cobra.ShellCompDirectiveNoFileComp)))
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func inspect(ctx context.Context, w io.Writer, models []string, engine string, asJSON bool) error {
+	var all []inspection
+	var failed []error
+	for _, files := range groupFiles(models) {
+		i, err := inspectModel(ctx, files, engine)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			i = inspection{Error: err.Error(), Metadata: map[string]string{}, Signatures: []signatureDescription{}}
+			failed = append(failed, err)
+		}
+		i.Files = files
+		all = append(all, i)
+	}
+	var err error
+	if asJSON {
+		err = printJSON(w, struct {
+			Models []inspection `json:"models"`
+		}{all})
+	} else {
+		err = printInspections(w, all)
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(failed...)
+}
+
+func inspectModel(ctx context.Context, files []string, engine string) (inspection, error) {
+	sources, err := newSources(files)
+	if err != nil {
+		return inspection{}, err
+	}
+	opened, m, err := load(ctx, engine, sources, nil)
+	if err != nil {
+		return inspection{}, err
+	}
+	defer opened.Close()
+	e, info := opened.Info(), m.Info()
+	i := inspection{
+		Engine: e.Name, Version: e.Version, Library: e.Library, Format: info.Format, Device: info.Device,
+		Threads: info.Threads, Sessions: info.Sessions, Notes: info.Notes, Metadata: map[string]string{},
+	}
+	maps.Copy(i.Metadata, info.Metadata)
+	if info.Precision != 0 {
+		i.Precision = info.Precision.String()
+	}
+	for _, sig := range m.Signatures() {
+		i.Signatures = append(i.Signatures, signatureDescription{sig.Name, describe(sig.Inputs), describe(sig.Outputs)})
+	}
+	return i, nil
+}
+
+func describe(infos []common.TensorInfo) []tensorDescription {
+	all := []tensorDescription{}
+	for _, info := range infos {
+		d := tensorDescription{Name: info.Name, DType: info.DType.String(), Shape: info.Shape, Labels: []string{}}
+		d.Labels = append(d.Labels, info.Labels...)
+		if q := info.Quant; q != nil {
+			d.Quantization = &quantizationDescription{ZeroPoint: q.ZeroPoint, Axis: q.Axis}
+			for i, s := range q.Scale {
+				p := &q.Scale[i]
+				if math.IsNaN(float64(s - s)) { // JSON has none of these
+					p = nil
+				}
+				d.Quantization.Scale = append(d.Quantization.Scale, p)
+			}
+		}
+		all = append(all, d)
+	}
+	return all
+}

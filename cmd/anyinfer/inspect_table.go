@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/anyinfer/anyinfer/common"
+)
+
+// printInspections prints those that succeeded.
+func printInspections(w io.Writer, all []inspection) error {
+	all = slices.DeleteFunc(slices.Clone(all), func(i inspection) bool { return i.Error != "" })
+	for n, i := range all {
+		if n > 0 {
+			fmt.Fprintln(w)
+		}
+		if err := i.print(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (i inspection) print(w io.Writer) error {
+	fmt.Fprintln(w, strings.Join(i.Files, " "))
+	printLoaded(w, i.Engine, i.Version, i.Device, i.Format+" model", threads(i.Threads), i.Precision, i.Notes)
+	for _, key := range slices.Sorted(maps.Keys(i.Metadata)) {
+		lines := strings.Split(strings.TrimSpace(i.Metadata[key]), "\n")
+		fmt.Fprintf(w, "  %s: %s\n", plain(key), plain(lines[0]))
+		for _, l := range lines[1:] {
+			fmt.Fprintf(w, "    %s\n", plain(l))
+		}
+	}
+	fmt.Fprintln(w)
+	t := newTable(w, "SIGNATURE", "TENSOR", "DTYPE", "SHAPE", "QUANTIZATION", "LABELS")
+	for _, sig := range i.Signatures {
+		for _, side := range []struct {
+			name    string
+			tensors []tensorDescription
+		}{{"in  ", sig.Inputs}, {"out ", sig.Outputs}} {
+			for _, d := range side.tensors {
+				t.row(cmp.Or(sig.Name, "-"), side.name+d.Name, d.DType, common.Shape(d.Shape).String(), d.Quantization.String(), cmp.Or(listed(d.Labels), "-"))
+			}
+		}
+	}
+	return t.flush()
+}
+
+func (q *quantizationDescription) String() string {
+	switch {
+	case q == nil || len(q.Scale) == 0:
+		return "-"
+	case len(q.Scale) == 1 && len(q.ZeroPoint) == 1:
+		return fmt.Sprintf("scale %s, zero point %d", scale(q.Scale[0]), q.ZeroPoint[0])
+	}
+	low, high := q.Scale[0], q.Scale[0]
+	for _, s := range q.Scale {
+		if s == nil || low == nil {
+			return fmt.Sprintf("%d scales, not all finite, along axis %d", len(q.Scale), q.Axis)
+		}
+		if *s < *low {
+			low = s
+		}
+		if *s > *high {
+			high = s
+		}
+	}
+	return fmt.Sprintf("%d scales from %s to %s along axis %d", len(q.Scale), scale(low), scale(high), q.Axis)
+}
+
+func scale(s *float32) string {
+	if s == nil {
+		return "not finite"
+	}
+	return fmt.Sprintf("%.4g", *s)
+}

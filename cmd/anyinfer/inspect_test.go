@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anyinfer/anyinfer/common"
+)
+
+func TestInspect(t *testing.T) {
+	enginetest(t)
+	code, stdout, stderr := command(t, "inspect", "--json", models+"digits_int8.tflite", "missing.onnx", models+"edges.xml", models+"edges.bin")
+	require.Equal(t, 1, code)
+	require.Equal(t, "anyinfer: there is no file \"missing.onnx\"\n", stderr)
+	var all struct {
+		Models []map[string]any
+	}
+	require.NoError(t, json.Unmarshal([]byte(stdout), &all))
+	require.Len(t, all.Models, 3)
+	tensor := func(model int, side string) map[string]any {
+		signatures := all.Models[model]["signatures"].([]any)
+		require.Len(t, signatures, 1)
+		return signatures[0].(map[string]any)[side].([]any)[0].(map[string]any)
+	}
+	require.Equal(t, map[string]any{
+		"name": "image", "dtype": "int8", "shape": []any{1.0, 8.0, 8.0, 1.0}, "labels": []any{},
+		"quantization": map[string]any{"scale": []any{0.003921569}, "zero_point": []any{-128.0}, "axis": 0.0},
+	}, tensor(0, "inputs"))
+	require.Equal(t, []any{1.0, 1.0, -1.0, -1.0}, tensor(2, "outputs")["shape"])
+	require.Nil(t, tensor(2, "outputs")["quantization"])
+	require.Equal(t, "openvino", all.Models[2]["engine"])
+	require.Equal(t, []any{models + "edges.xml", models + "edges.bin"}, all.Models[2]["files"])
+	require.Equal(t, `there is no file "missing.onnx"`, all.Models[1]["error"])
+	require.NotContains(t, all.Models[0], "error")
+	for _, m := range all.Models {
+		delete(m, "error")
+		require.Len(t, m, 12, "the same keys in all: %v", m)
+	}
+
+	code, stdout, stderr = command(t, "inspect", models+"digits_int8.tflite", "--engine", "tflite")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stdout, models+"digits_int8.tflite\ntflite ")
+	require.Regexp(t, `-  +out scores +int8 +\[1 10\] +scale 0.003906, zero point -128 +-\n$`, stdout)
+}
+
+func TestDescribe(t *testing.T) {
+	nan := float32(math.NaN())
+	text, err := json.Marshal(describe([]common.TensorInfo{
+		{Name: "x", DType: common.Int8, Labels: []string{"a"}, Quant: &common.Quantization{Scale: []float32{0.5, nan}, ZeroPoint: []int64{0, 1}, Axis: 3}},
+	}))
+	require.NoError(t, err)
+	require.JSONEq(t, `[{"name": "x", "dtype": "int8", "shape": null, "quantization": {"scale": [0.5, null], "zero_point": [0, 1], "axis": 3}, "labels": ["a"]}]`, string(text))
+
+	a, b := float32(0.25), float32(4)
+	require.Equal(t, "3 scales from 0.25 to 4 along axis 2", (&quantizationDescription{Scale: []*float32{&a, &b, &a}, Axis: 2}).String())
+	require.Equal(t, "2 scales, not all finite, along axis 0", (&quantizationDescription{Scale: []*float32{&a, nil}}).String())
+	require.Equal(t, "scale not finite, zero point 1", (&quantizationDescription{Scale: []*float32{nil}, ZeroPoint: []int64{1}}).String())
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/anyinfer/anyinfer/common"
+)
+
+// extensions are those of files that models begin with.
+var extensions = []string{".onnx", ".xml", ".tflite", ".pb", ".pdmodel", ".mnn", ".tnnproto", ".engine", ".plan"}
+
+// belongsTo are the extensions of files that continue the model before them.
+var belongsTo = map[string]string{".bin": ".xml", ".tnnmodel": ".tnnproto"}
+
+// someModels is the Args of commands that take models.
+func someModels(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("name a model: %s MODEL..., a file that ends in %s", cmd.CommandPath(), strings.Join(readable(common.Engines()...), ", "))
+	}
+	return nil
+}
+
+// readable are the extensions of files that one of the engines reads.
+func readable(engines ...string) []string {
+	return slices.DeleteFunc(slices.Clone(extensions), func(ext string) bool {
+		return len(readers(common.File(ext).Format(), engines)) == 0
+	})
+}
+
+// readers are those of engines that read format, the ones made for it first.
+func readers(format string, engines []string) []string {
+	rank := func(e string) int { return slices.Index(common.Formats(e), format) }
+	able := slices.DeleteFunc(slices.Clone(engines), func(e string) bool { return rank(e) < 0 })
+	slices.SortStableFunc(able, func(a, b string) int { return rank(a) - rank(b) })
+	return able
+}
+
+// groupFiles groups files by model.
+func groupFiles(files []string) [][]string {
+	var groups [][]string
+	for _, f := range files {
+		if n := len(groups); n > 0 {
+			if first := belongsTo[filepath.Ext(f)]; first != "" && filepath.Ext(groups[n-1][0]) == first {
+				groups[n-1] = append(groups[n-1], f)
+				continue
+			}
+		}
+		groups = append(groups, []string{f})
+	}
+	return groups
+}
+
+// newSources makes a Source of each model among files.
+func newSources(files []string) ([]common.Source, error) {
+	var sources []common.Source
+	for _, g := range groupFiles(files) {
+		for _, f := range g {
+			if err := exists(f); err != nil {
+				return nil, err
+			}
+		}
+		sources = append(sources, common.Files(g...))
+	}
+	return sources, nil
+}
+
+func exists(file string) error {
+	_, err := os.Stat(file)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if strings.HasPrefix(file, "-") {
+		return fmt.Errorf("there is no file %q; write flags before --", file)
+	}
+	dir, base := filepath.Split(file)
+	var names []string
+	entries, _ := os.ReadDir(cmp.Or(dir, ".")) // none: nothing to suggest
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if near := similar(base, names); near != nil {
+		return fmt.Errorf("there is no file %q; did you mean %s%s?", file, dir, strings.Join(near, " or "+dir))
+	}
+	return fmt.Errorf("there is no file %q", file)
+}
+
+// sourceFor is the first of sources that suits the engine, by the engine's
+// order of formats. One whose format nobody can tell suits them all.
+func sourceFor(engine string, sources []common.Source) (common.Source, error) {
+	for _, format := range append(common.Formats(engine), "") {
+		for _, s := range sources {
+			if s.Format() == format {
+				return s, nil
+			}
+		}
+	}
+	s := sources[0]
+	text := fmt.Sprintf("%s does not read %s; it reads files that end in %s", engine, s.Name(), strings.Join(readable(engine), ", "))
+	if others := readers(s.Format(), common.Engines()); len(others) > 0 {
+		text += "; try --engine " + strings.Join(others, ",")
+	}
+	return s, errors.New(text)
+}
+
+// enginesFor are all engines that read one of sources.
+func enginesFor(sources []common.Source) ([]string, error) {
+	var names []string
+	for _, s := range sources {
+		for _, e := range readers(s.Format(), common.Engines()) {
+			if !slices.Contains(names, e) {
+				names = append(names, e)
+			}
+		}
+	}
+	if names != nil {
+		return names, nil
+	}
+	file, all := sources[0].Name(), strings.Join(common.Engines(), ", ")
+	if first := belongsTo[filepath.Ext(file)]; first != "" {
+		return nil, fmt.Errorf("%s is not where a model begins; name its %s file before it", file, first)
+	}
+	if format := sources[0].Format(); format != "" {
+		return nil, fmt.Errorf("none of the engines reads %s, a model for %s; there are: %s", file, format, all)
+	}
+	return nil, fmt.Errorf("%s does not end in %s; if it is a model, say which engine reads it with --engine (there are: %s)",
+		file, strings.Join(readable(common.Engines()...), ", "), all)
+}
+
+// load loads the source that suits the engine; without a name, that is the
+// first ready one. The caller closes the engine, and the model with it.
+func load(ctx context.Context, name string, sources []common.Source, o *common.Options) (*common.Engine, *common.Model, error) {
+	engines := []string{name}
+	if name == "" {
+		var err error
+		if engines, err = enginesFor(sources); err != nil {
+			return nil, nil, err
+		}
+	}
+	var failed []error
+	for _, name := range engines {
+		src, err := sourceFor(name, sources)
+		if err != nil {
+			return nil, nil, err
+		}
+		e, err := open(name)
+		if err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		m, err := e.Load(ctx, src, o)
+		if err != nil {
+			e.Close()
+		}
+		return e, m, err
+	}
+	if !slices.ContainsFunc(failed, func(err error) bool { return !errors.As(err, &notInstalled{}) }) {
+		return nil, nil, notInstalled{failed[0], engines}
+	}
+	return nil, nil, errors.Join(failed...)
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/npy"
+	"github.com/anyinfer/anyinfer/internal/values"
+)
+
+// outcome is what one engine made of a model.
+type outcome struct {
+	Engine    string         `json:"engine"`
+	Version   string         `json:"version"`
+	Format    string         `json:"format"`
+	Device    string         `json:"device"`
+	Signature string         `json:"signature"`
+	LoadMS    float64        `json:"load_ms"`
+	RunMS     float64        `json:"run_ms"`
+	Inputs    []tensorReport `json:"inputs"`
+	Outputs   []tensorReport `json:"outputs"`
+
+	out common.Tensors
+}
+
+// tensorReport describes an input or output and what is in it.
+type tensorReport struct {
+	Name    string       `json:"name"`
+	DType   string       `json:"dtype"`
+	Shape   []int        `json:"shape"`
+	Min     *float64     `json:"min,omitempty"`
+	Max     *float64     `json:"max,omitempty"`
+	Mean    *float64     `json:"mean,omitempty"`
+	Top     [][]labelled `json:"top,omitempty"` // of each row
+	Strings []string     `json:"strings,omitempty"`
+	File    string       `json:"file,omitempty"`
+}
+
+func report(info common.TensorInfo, t *common.Tensor) tensorReport {
+	r := tensorReport{Name: info.Name, DType: t.DType().String(), Shape: t.Shape()}
+	if t.DType() == common.String {
+		r.Strings, _ = common.Data[string](t)
+		return r
+	}
+	v := values.Float64s(t)
+	if s := summarize(v); s.n > 0 {
+		r.Min, r.Max, r.Mean = &s.min, &s.max, &s.mean
+		r.Top = top(info, v)
+	}
+	return r
+}
+
+// write writes the outputs to dir and notes the files.
+func (o *outcome) write(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	written := map[string]string{}
+	for i := range o.Outputs {
+		r := &o.Outputs[i]
+		t := o.out[r.Name]
+		r.File = filepath.Join(dir, strings.NewReplacer("/", "_", `\`, "_").Replace(r.Name)+".npy")
+		write := func() error { return npy.WriteFile(r.File, storable(t)) }
+		if t.DType() == common.String {
+			r.File = strings.TrimSuffix(r.File, ".npy") + ".json"
+			write = func() error { return writeJSON(r.File, t) }
+		}
+		if other, ok := written[r.File]; ok {
+			return fmt.Errorf("outputs %q and %q would both be written to %s", other, r.Name, r.File)
+		}
+		written[r.File] = r.Name
+		if err := write(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func printOutcomes(w io.Writer, outcomes []*outcome, differences []difference) error {
+	for _, o := range outcomes {
+		printLoaded(w, o.Engine, o.Version, o.Device, o.Format+" model", fmt.Sprintf("load %.1f ms", o.LoadMS), fmt.Sprintf("run %.3f ms", o.RunMS))
+	}
+	fmt.Fprintln(w)
+	t := newTable(w, "ENGINE", "TENSOR", "DTYPE", "SHAPE", "MIN", "MAX", "MEAN", "FILE")
+	var contents [][]string
+	for _, o := range outcomes {
+		for _, side := range []struct {
+			name    string
+			reports []tensorReport
+		}{{"in  ", o.Inputs}, {"out ", o.Outputs}} {
+			for _, r := range side.reports {
+				t.row(o.Engine, side.name+r.Name, r.DType, common.Shape(r.Shape).String(), number(r.Min), number(r.Max), number(r.Mean), r.File)
+				for _, text := range r.contents() {
+					contents = append(contents, []string{o.Engine, side.name + r.Name, text})
+				}
+			}
+		}
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	if contents != nil {
+		fmt.Fprintln(w)
+		t = newTable(w, "ENGINE", "TENSOR", "HOLDS")
+		for _, c := range contents {
+			t.row(c...)
+		}
+		if err := t.flush(); err != nil {
+			return err
+		}
+	}
+	if len(outcomes) < 2 {
+		return nil
+	}
+	fmt.Fprintln(w)
+	return printDifferences(w, differences)
+}
+
+// contents says what is in a tensor, beyond numbers, in lines.
+func (r tensorReport) contents() []string {
+	var lines []string
+	for _, row := range r.Top {
+		lines = append(lines, topText(row))
+	}
+	if r.Strings != nil {
+		lines = append(lines, listed(r.Strings))
+	}
+	return lines
+}
+
+// listed is the first few of many texts.
+func listed(texts []string) string {
+	const most = 5
+	var quoted []string
+	for _, s := range texts[:min(len(texts), most)] {
+		quoted = append(quoted, fmt.Sprintf("%.40q", s))
+	}
+	if len(texts) > most {
+		quoted = append(quoted, fmt.Sprintf("... (%d)", len(texts)))
+	}
+	return strings.Join(quoted, ", ")
+}
+
+func number(v *float64) string {
+	if v == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%.4g", *v)
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// statusLine is a line of a terminal that says what is going on, until it is
+// cleared. Where there is no terminal it does nothing.
+type statusLine struct {
+	terminal *os.File // or nil
+	mu       sync.Mutex
+	text     string      // what it is to say
+	width    int         // of what it says
+	drawn    time.Time   // when that was drawn
+	later    *time.Timer // draws text, soon; or nil
+}
+
+// statusPause is between changes, so that people can read and a terminal is not kept busy.
+const statusPause = 100 * time.Millisecond
+
+func newStatusLine(w io.Writer) *statusLine {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) || os.Getenv("TERM") == "dumb" || os.Getenv("CI") != "" {
+		return &statusLine{}
+	}
+	s := &statusLine{terminal: f}
+	log.SetOutput(s)
+	return s
+}
+
+// say changes what the line says.
+func (s *statusLine) say(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.terminal == nil {
+		return
+	}
+	s.text = text
+	switch wait := statusPause - time.Since(s.drawn); {
+	case s.later != nil:
+	case wait <= 0:
+		s.draw()
+	default:
+		s.later = time.AfterFunc(wait, func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if s.later = nil; s.text != "" {
+				s.draw()
+			}
+		})
+	}
+}
+
+// clear makes the line empty.
+func (s *statusLine) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.text = ""; s.width > 0 {
+		s.draw()
+	}
+}
+
+// Write prints whole lines in the place of the status line.
+func (s *statusLine) Write(p []byte) (int, error) {
+	s.clear()
+	return s.terminal.Write(p)
+}
+
+// draw writes text over what is there, in one write, so that nothing flickers.
+// It leaves the cursor at the start, for whoever else prints something: not
+// even the ^C that a terminal shows stays behind.
+func (s *statusLine) draw() {
+	columns, _, err := term.GetSize(int(s.terminal.Fd()))
+	if err != nil || columns < 2 {
+		columns = 80
+	}
+	text := []rune(plain(s.text))
+	text = text[:min(len(text), columns-1)] // in the last column it would wrap
+	old := min(max(s.width, len("^C")), columns-1)
+	fmt.Fprintf(s.terminal, "\r%s%s\r", string(text), strings.Repeat(" ", max(old-len(text), 0)))
+	s.width, s.drawn = len(text), time.Now()
+}

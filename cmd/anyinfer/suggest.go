@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// choices is what to say after word was not one of names: "; did you mean X?"
+// where one is close, else all of them.
+func choices(word string, names []string) string {
+	if near := similar(word, names); near != nil {
+		return "; did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return "; there are: " + strings.Join(names, ", ")
+}
+
+// similar are those of names that word may be meant to be.
+func similar(word string, names []string) []string {
+	if word == "" {
+		return nil
+	}
+	var c cobra.Command // knows how to compare words
+	c.SuggestionsMinimumDistance = 2
+	for _, n := range names {
+		c.AddCommand(&cobra.Command{Use: n, Run: func(*cobra.Command, []string) {}})
+	}
+	near := c.SuggestionsFor(word)
+	if len(near) == 0 {
+		return nil
+	}
+	return near
+}
+
+// noArgs is the Args of a command that takes none, and of one that only has others below it.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	if names == nil {
+		return fmt.Errorf("'%s' takes no arguments; leave out %q", cmd.CommandPath(), args[0])
+	}
+	return fmt.Errorf("there is no command '%s %s'%s", cmd.CommandPath(), args[0], choices(args[0], names))
+}
+
+// flagError is the FlagErrorFunc of all commands.
+func flagError(cmd *cobra.Command, err error) error {
+	unknown, invalid := (*pflag.NotExistError)(nil), (*pflag.InvalidValueError)(nil)
+	switch {
+	case errors.As(err, &unknown):
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
+		if near := similar("--"+unknown.GetSpecifiedName(), names); near != nil {
+			return fmt.Errorf("%w; did you mean %s?", err, strings.Join(near, " or "))
+		}
+	case errors.As(err, &invalid):
+		want := map[string]string{"int": "a whole number", "duration": "a time such as 200ms, 5s or 1m", "bool": "true or false"}
+		f := invalid.GetFlag()
+		return fmt.Errorf("--%s %q: want %s", f.Name, invalid.GetValue(), cmp.Or(want[f.Value.Type()], "a "+f.Value.Type()))
+	}
+	return err
+}

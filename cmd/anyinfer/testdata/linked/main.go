@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command linked is a user's program: it runs a model with every engine and
+// prints the engine, its library and the place of the largest output.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+	"slices"
+
+	"github.com/anyinfer/anyinfer/common"
+	_ "github.com/anyinfer/anyinfer/openvino"
+	_ "github.com/anyinfer/anyinfer/tflite"
+)
+
+func main() {
+	for _, name := range common.Engines() {
+		if err := run(name, os.Args[1]); err != nil {
+			log.Fatal(err)
+		}
+	}
+}
+
+func run(name, file string) error {
+	e, err := common.Open(name, nil)
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	m, err := e.Load(context.Background(), common.File(file), nil)
+	if err != nil {
+		return err
+	}
+	s, err := m.NewSession("")
+	if err != nil {
+		return err
+	}
+	in, err := common.Data[float32](s.Input(0))
+	if err != nil {
+		return err
+	}
+	for i := range in {
+		in[i] = float32(i%17) / 16
+	}
+	if err := s.Run(context.Background()); err != nil {
+		return err
+	}
+	out, err := common.Data[float32](s.Output(0))
+	if err != nil {
+		return err
+	}
+	fmt.Println(name, e.Info().Library, slices.Index(out, slices.Max(out)))
+	return nil
+}
