@@ -166,6 +166,12 @@ func (s *bindings) lend() (err error) {
 	return nil
 }
 
+// customAllocation is a TfLiteCustomAllocation.
+type customAllocation struct {
+	data  unsafe.Pointer
+	bytes uintptr
+}
+
 // setAllocation lends b.lent for the interpreter's tensor of that index, or
 // clears it where the interpreter refuses.
 func (s *bindings) setAllocation(b *binding, index uintptr, taken map[uintptr]bool, pin *runtime.Pinner) {
@@ -176,10 +182,7 @@ func (s *bindings) setAllocation(b *binding, index uintptr, taken map[uintptr]bo
 	}
 	taken[index] = true
 	pin.Pin(&data[0])
-	allocation := &struct { // TfLiteCustomAllocation
-		data  unsafe.Pointer
-		bytes uintptr
-	}{unsafe.Pointer(&data[0]), uintptr(cap(data))}
+	allocation := &customAllocation{unsafe.Pointer(&data[0]), uintptr(cap(data))}
 	// The last parameter, int64_t flags, is 0 in whatever registers or stack
 	// slots it has: on 32-bit ARM it skips one to be aligned.
 	r := s.Call(interpreterSetAllocation, dylib.Int(s.handle), dylib.Int(int32(index)), dylib.Ptr(allocation), dylib.Int(0), dylib.Int(0), dylib.Int(0))

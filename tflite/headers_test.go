@@ -4,7 +4,6 @@ package tflite
 
 import (
 	"testing"
-	"unsafe"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/headercheck"
@@ -18,12 +17,10 @@ func TestHeaders(t *testing.T) {
 		Dir:     headercheck.Crate(t),
 		Headers: []string{headers + ".h", headers + "_opaque.h", headers + "_experimental.h"},
 		Table:   table,
-		Values:  map[string]int64{"kTfLiteOk": 0, "kTfLiteDynamic": allocationDynamic},
+		Values:  map[string]int64{"kTfLiteOk": 0, "kTfLiteDynamic": allocationDynamic, "kTfLiteArenaRwPersistent": allocationPersistent},
 		Structs: []headercheck.Struct{
-			{C: "TfLiteCustomAllocation", Go: struct { // as setAllocation has it
-				data  unsafe.Pointer
-				bytes uintptr
-			}{}, Members: "data bytes"},
+			{C: "TfLiteCustomAllocation", Go: customAllocation{}, Members: "data bytes"},
+			{C: "TfLiteTensor", Go: tensorHead{}, Members: "type data dims params allocation_type", Begins: true},
 		},
 		Uncovered: map[string]string{
 			"TfLiteXNNPackDelegateOptionsDefault": noXNN,

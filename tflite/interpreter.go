@@ -80,6 +80,9 @@ func (ip *interpreter) interpret() {
 func (ip *interpreter) use(signature int) error {
 	ip.dropRunner()
 	ip.signature, ip.sig = signature, &ip.file.Signatures[signature]
+	if !ip.Has(tensorRealloc) && slices.ContainsFunc(ip.sig.Inputs, func(i common.TensorInfo) bool { return i.DType == common.String }) {
+		return &common.Error{Err: common.ErrVersion, Text: "this build of TFLite takes no strings", Fix: "use another: anyinfer sdk install " + spec.Engine}
+	}
 	if ip.sig.Subgraph == 0 {
 		return nil
 	}

@@ -53,6 +53,7 @@ const (
 const (
 	signatures = "releases with signature runners"
 	xnnpack    = "builds with XNNPACK"
+	exported   = "builds that export more than the core"
 )
 
 var table = []dylib.Decl{
@@ -90,8 +91,8 @@ var table = []dylib.Decl{
 	tensorDim:                 {C: "int32_t TfLiteTensorDim(const TfLiteTensor* tensor, int32_t dim_index)"},
 	tensorByteSize:            {C: "size_t TfLiteTensorByteSize(const TfLiteTensor* tensor)"},
 	tensorData:                {C: "void* TfLiteTensorData(const TfLiteTensor* tensor)"},
-	tensorRealloc:             {C: "TfLiteStatus TfLiteTensorRealloc(size_t num_bytes, TfLiteTensor* tensor)"},
-	tensorAllocation:          {C: "TfLiteAllocationType TfLiteOpaqueTensorGetAllocationType(const TfLiteOpaqueTensor* opaque_tensor)"},
+	tensorRealloc:             {C: "TfLiteStatus TfLiteTensorRealloc(size_t num_bytes, TfLiteTensor* tensor)", Since: exported},
+	tensorAllocation:          {C: "TfLiteAllocationType TfLiteOpaqueTensorGetAllocationType(const TfLiteOpaqueTensor* opaque_tensor)", Since: exported},
 	xnnpackDefaults:           {C: "TfLiteXNNPackDelegateOptions TfLiteXNNPackDelegateOptionsDefault()", Since: xnnpack},
 	xnnpackCreate:             {C: "TfLiteDelegate* TfLiteXNNPackDelegateCreate(const TfLiteXNNPackDelegateOptions* options)", Since: xnnpack},
 	xnnpackDelete:             {C: "void TfLiteXNNPackDelegateDelete(TfLiteDelegate* delegate)", Since: xnnpack},

@@ -33,14 +33,32 @@ func (q *questions) size(t uintptr) uintptr { return ask(&q.sizeOf, t) }
 func (q *questions) data(t uintptr) uintptr { return ask(&q.dataOf, t) }
 
 // dynamic reports whether running tells t's shape.
-func (q *questions) dynamic(t uintptr) bool { return int32(ask(&q.allocOf, t)) == allocationDynamic }
+func (q *questions) dynamic(t uintptr) bool { return q.allocation(t) == allocationDynamic }
 
 // persistent reports whether t keeps its content, as a variable.
-func (q *questions) persistent(t uintptr) bool {
-	return int32(ask(&q.allocOf, t)) == allocationPersistent
-}
+func (q *questions) persistent(t uintptr) bool { return q.allocation(t) == allocationPersistent }
 
 const allocationPersistent, allocationDynamic = 3, 4 // kTfLiteArenaRwPersistent, kTfLiteDynamic
+
+// allocation is t's TfLiteAllocationType.
+func (q *questions) allocation(t uintptr) int32 {
+	if q.allocOf.Has() {
+		return int32(ask(&q.allocOf, t))
+	}
+	head := new([1]tensorHead)
+	dylib.CopyOut(head[:], t)
+	return head[0].allocation
+}
+
+// tensorHead is how a TfLiteTensor begins, in every release so far; builds for
+// 32-bit ARM have no function for the last of these.
+type tensorHead struct {
+	_          int32    // type
+	_          uintptr  // data
+	_          uintptr  // dims
+	_          [2]int32 // params
+	allocation int32
+}
 
 // maxRank bounds what is believed to be a rank.
 const maxRank = 32

@@ -69,5 +69,8 @@ func (l *Library) Prepare(sym int, args ...Arg) Prepared {
 // Set changes argument i, a handle or an integer, for the calls to come.
 func (p *Prepared) Set(i int, word uintptr) { p.args[i] = word }
 
+// Has reports whether the library has the function, declared with Since.
+func (p *Prepared) Has() bool { return p.addr != 0 }
+
 // Do makes the call.
 func (p *Prepared) Do() uintptr { return call(p.addr, p.args) }

@@ -9,7 +9,10 @@ import (
 
 // pointer turns the address of C memory into a pointer. The detour keeps
 // checkers of unsafe.Pointer quiet: the address is C's, so the rules on
-// uintptr, which are about Go memory that moves, do not concern it.
+// uintptr, which are about Go memory that moves, do not concern it. Inlined
+// with a copy of known size it fails Go 1.26's compiler.
+//
+//go:noinline
 func pointer(addr uintptr) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&addr)) }
 
 // maxString bounds what is believed to be a C string.

@@ -47,7 +47,7 @@ func TestCheck(t *testing.T) {
 		"enum":              {func(c *Check) { c.Values["BLUE"] = 5 }, "BLUE == 5"},
 		"macro":             {func(c *Check) { c.Values["FLAG"] = 8 }, "FLAG == 8"},
 		"no constant":       {func(c *Check) { c.Values["GREEN"] = 5 }, "GREEN: in the headers: false, in Uncovered: false"},
-		"size":              {func(c *Check) { c.Structs[0] = Struct{"thing", struct{ _ int32 }{}, "n"} }, "sizeof(thing) == 4"},
+		"size":              {func(c *Check) { c.Structs[0] = Struct{C: "thing", Go: struct{ _ int32 }{}, Members: "n"} }, "sizeof(thing) == 4"},
 		"member":            {func(c *Check) { c.Structs[0].Members = "n title" }, "no member named 'title'"},
 		"order":             {func(c *Check) { c.Structs[0].Members = "name n" }, "offsetof(thing, name) == 0"},
 		"members":           {func(c *Check) { c.Structs[0].Members = "n" }, "1 members are named for the 2 fields"},
@@ -61,7 +61,7 @@ func TestCheck(t *testing.T) {
 			Dir: dir, Headers: []string{"x.h"},
 			Table:     []dylib.Decl{{C: "color paint(const thing* what, int32_t n)"}, {C: "thing* make(void)"}},
 			Values:    map[string]int64{"RED": 3, "BLUE": 4, "FLAG": 16},
-			Structs:   []Struct{{"thing", thing{}, "n name"}},
+			Structs:   []Struct{{C: "thing", Go: thing{}, Members: "n name"}},
 			Uncovered: map[string]string{},
 		}
 		test.change(&c)
