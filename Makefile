@@ -7,9 +7,11 @@ REFERENCE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/anyinfer/reference
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The crate that carries the C headers of TFLite and LiteRT.
 HEADERS := edgefirst-tflite-sys@0.10.3
-ENGINES := openvino tflite
+ENGINES := openvino tflite litert
+PACKAGES := ./openvino ./tflite ./tflite/litert
 TAGS := openvino,tflite
-LIBRARY := ./common/... ./internal/dylib ./internal/flatcheck $(ENGINES:%=./%)
+LINKED := openvino tflite
+LIBRARY := ./common/... ./internal/dylib ./internal/flatcheck $(PACKAGES)
 TARGETS := linux/amd64 linux/arm64 linux/arm linux/386 linux/riscv64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 android/arm64
 OLDER := 2024.6.0 2025.4.1
 
@@ -25,11 +27,12 @@ test-cgo: sdk reference headers
 
 test-nocgo: sdk reference headers
 	PYTHONPATH="$(REFERENCE)" ANYINFER_TEST_PYTHON=$(PYTHON) CGO_ENABLED=0 $(GO) test -gcflags=all=-d=checkptr -timeout 20m ./...
+	$(GO) test -tags leakprofile -run LeakProfile ./common
 
 test-linked: sdk reference headers ## the engines in programs that link their SDKs, and all in one
-	env=$$($(GO) run ./cmd/anyinfer sdk env $(ENGINES)) && eval "$$env" && \
+	env=$$($(GO) run ./cmd/anyinfer sdk env $(LINKED)) && eval "$$env" && \
 		export CGO_ENABLED=1 PYTHONPATH="$(REFERENCE)" ANYINFER_TEST_PYTHON=$(PYTHON) && \
-		$(GO) test -tags $(TAGS) -timeout 20m $(ENGINES:%=./%) && \
+		$(GO) test -tags $(TAGS) -timeout 20m $(LINKED:%=./%) && \
 		$(GO) test -tags $(TAGS) -timeout 20m -run '^Test(Run.*|Inspect|Bench|Demo)$$' ./cmd/anyinfer
 
 test-older: ## the OpenVINO driver on older releases, the oldest that it supports among them
@@ -52,7 +55,7 @@ lint: build ## gofmt, vet, staticcheck, and that all compiles
 	$(GO) run $(STATICCHECK) ./... ./testdata
 
 bench: sdk ## Session.Run beside a C loop over the same calls
-	$(GO) test -run '^$$' -bench . $(ENGINES:%=./%)
+	$(GO) test -run '^$$' -bench . $(PACKAGES)
 
 sdk:
 	$(GO) run ./cmd/anyinfer sdk install $(ENGINES)
