@@ -87,9 +87,9 @@ func bench(ctx context.Context, w, log io.Writer, models []string, f benchFlags)
 		Files: models, Signature: f.signature, Inputs: f.inputs, Shapes: f.shapes,
 		Device: f.device, Threads: f.threads, Sessions: f.concurrency, Warmup: f.warmup,
 	})
-	var notes []string
+	notes := []string{} // in JSON a list, if an empty one
 	if len(f.engines) == 0 {
-		notes = b.dropMissing()
+		notes = append(notes, b.dropMissing()...)
 	}
 	r := newBenchReport(b.contenders, f.concurrency)
 	r.DurationS, r.RoundMS, r.Warmup, r.Interrupted = f.duration.Seconds(), 1000*b.slice.Seconds(), f.warmup, ctx.Err() != nil

@@ -152,7 +152,8 @@ func (c *contender) died() error {
 		text, _, _ = strings.Cut(text, trace)
 	}
 	lines := strings.Split(strings.TrimSpace(text), "\n")
-	return fmt.Errorf("its process ended: %v\n  %s", c.exit, strings.Join(lines[max(len(lines)-5, 0):], "\n  "))
+	last := strings.Join(lines[max(len(lines)-5, 0):], "\n  ")
+	return errors.New(strings.TrimSpace(fmt.Sprintf("its process ended: %v\n  %s", c.exit, last)))
 }
 
 // fail notes what keeps the engine from being measured.

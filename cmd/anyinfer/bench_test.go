@@ -33,6 +33,7 @@ func TestBench(t *testing.T) {
 	require.Equal(t, 0.2, r.DurationS)
 	require.Equal(t, 2, r.Concurrency)
 	require.False(t, r.Interrupted)
+	require.NotNil(t, r.Warnings)
 	require.Len(t, r.Engines, 2)
 	for i, e := range r.Engines {
 		require.Empty(t, e.Error)
@@ -107,6 +108,11 @@ func TestBenchFails(t *testing.T) {
 	require.Contains(t, stderr, "tflite does not read")
 	require.Contains(t, r.Engines[1].Error, "tflite does not read")
 	require.NotZero(t, r.Engines[0].Runs)
+
+	// A library that was named and is not there is no engine to leave out.
+	t.Setenv("ANYINFER_TFLITE_LIBRARY", "/nowhere")
+	_, stderr = benchJSON(t, 1, "--duration", "50ms", models+"digits.tflite")
+	require.Contains(t, stderr, "tried /nowhere")
 }
 
 // A library whose code crashes takes its own process along and no other.

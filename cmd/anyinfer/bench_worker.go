@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"os"
-	"os/signal"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,8 +26,7 @@ func newBenchWorkerCommand() *cobra.Command {
 		Hidden: true,
 		Args:   noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			// A terminal interrupts all processes; this one waits until it is told to stop.
-			signal.Notify(make(chan os.Signal, 1), os.Interrupt)
+			// Not its context: a terminal interrupts all processes, and this one stops when it is told to.
 			return work(cmd.InOrStdin(), cmd.OutOrStdout())
 		},
 	}
@@ -44,21 +41,21 @@ func work(in io.Reader, out io.Writer) error {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	slices := make(chan time.Duration)
+	turns := make(chan time.Duration)
 	go func() {
 		for {
 			var d time.Duration
 			if orders.Decode(&d) != nil {
 				stop()
-				close(slices)
+				close(turns)
 				return
 			}
-			slices <- d
+			turns <- d
 		}
 	}()
 	b, err := newBencher(ctx, j)
 	if err != nil {
-		if missing(err) {
+		if errors.As(err, &notInstalled{}) {
 			return say(out, answer{NotInstalled: err.Error()})
 		}
 		return say(out, answer{Error: err.Error()})
@@ -66,7 +63,7 @@ func work(in io.Reader, out io.Writer) error {
 	defer b.close()
 	defer context.AfterFunc(ctx, b.close)()
 	err = say(out, answer{Loaded: &b.loaded})
-	for d := range slices {
+	for d := range turns {
 		r, runErr := b.round(d)
 		if runErr != nil && !b.stopped.Load() {
 			return say(out, answer{Error: runErr.Error()})

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -86,7 +87,7 @@ func (s *screen) states() string {
 	return strings.Join(s.seen, "\n")
 }
 
-func openTerminal(t *testing.T, columns int) (tty *os.File, s *screen) {
+func openTerminal(t *testing.T, columns int) (side, tty *os.File, s *screen) {
 	t.Helper()
 	t.Setenv("CI", "")
 	t.Setenv("TERM", "xterm")
@@ -99,11 +100,11 @@ func openTerminal(t *testing.T, columns int) (tty *os.File, s *screen) {
 		side.Close()
 		<-s.done
 	})
-	return tty, s
+	return side, tty, s
 }
 
 func TestStatusLine(t *testing.T) {
-	tty, s := openTerminal(t, 20)
+	_, tty, s := openTerminal(t, 20)
 	shows := func(want string) {
 		t.Helper()
 		if !assert.Eventually(t, func() bool { return s.text() == want }, 5*time.Second, time.Millisecond) {
@@ -123,22 +124,26 @@ func TestStatusLine(t *testing.T) {
 	shows("a line that is too")
 	tty.WriteString("^C") // as a terminal does
 	line.say("x")
+	shows("x")
+	tty.WriteString("^C")
+	shows("^C")
 	line.clear()
 	shows("")
-	time.Sleep(2 * statusPause)
-	shows("") // nothing comes late
-	line.say("working")
+	line.say("working on it still")
+	shows("working on it still")
 	log.SetFlags(0)
 	defer log.SetFlags(log.LstdFlags)
 	log.Print("a message")
 	shows("a message\n")
+	line.say("soon")
 	line.clear()
 	io.WriteString(tty, "done")
+	time.Sleep(2 * statusPause) // nothing comes late
 	shows("a message\ndone")
 }
 
 func TestNoStatusLine(t *testing.T) {
-	tty, s := openTerminal(t, 80)
+	_, tty, s := openTerminal(t, 80)
 	for _, variable := range [][2]string{{"CI", "true"}, {"TERM", "dumb"}} {
 		t.Run(variable[0], func(t *testing.T) {
 			t.Setenv(variable[0], variable[1])
@@ -163,26 +168,29 @@ func TestBenchAtTerminal(t *testing.T) {
 	enginetest(t)
 	for name, interrupt := range map[string]bool{"to the end": false, "interrupted": true} {
 		t.Run(name, func(t *testing.T) {
-			tty, s := openTerminal(t, 60)
+			side, tty, s := openTerminal(t, 60)
 			cmd := exec.Command(os.Args[0], "bench", "--engine", "tflite,openvino", "--duration", "1s", models+"digits.tflite")
 			if interrupt {
 				cmd.Args = append(cmd.Args, "--duration", "10m")
 			}
 			cmd.Env = append(os.Environ(), envMain+"=1")
-			cmd.Stdout, cmd.Stderr = tty, tty
+			cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true} // so that it interrupts all processes
 			require.NoError(t, cmd.Start())
 			require.Eventually(t, func() bool { return strings.Contains(s.states(), ": round 3 of about ") }, 30*time.Second, time.Millisecond)
 			require.Contains(t, s.states(), ": loading the model")
 			if interrupt {
-				tty.WriteString("^C")
-				require.NoError(t, cmd.Process.Signal(os.Interrupt))
+				side.WriteString("\x03")
 			}
 			err := cmd.Wait()
 			require.Equal(t, interrupt, err != nil, err)
-			require.Eventually(t, func() bool { return strings.HasSuffix(s.text(), "\n") }, 5*time.Second, time.Millisecond)
+			require.NoError(t, tty.Close())
+			<-s.done // all that was written is shown
 			require.True(t, strings.HasPrefix(s.text(), "tflite "), s.text())
 			require.NotContains(t, s.text(), "round 3")
 			require.NotContains(t, s.text(), "^C")
+			require.Regexp(t, `ENGINE +LOAD `, s.text())
+			require.NotContains(t, s.text(), "failed")
 		})
 	}
 }
