@@ -12,8 +12,9 @@ import (
 // maxBytes bounds a tensor's size by what make takes on any system; how much
 // memory there is, is not known here.
 func maxBytes() int {
+	most := int64(1 << 36)
 	if runtime.GOARCH == "wasm" { // whose memory ends at 4 GiB
-		return 1 << 31
+		most = 1 << 31
 	}
-	return int(min(int64(math.MaxInt/2), 1<<36))
+	return int(min(math.MaxInt/2, most))
 }

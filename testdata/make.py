@@ -49,6 +49,7 @@ def main():
         *tfliteonly.states(out),
         *tfliteonly.strings(out),
         *tfliteonly.channels(out),
+        *tfliteonly.sums(out),
         *tfliteonly.labels(out, w, scans),
     ]
     for e in entries:

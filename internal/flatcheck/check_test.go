@@ -95,6 +95,12 @@ func (f *flat) put(at, size, n int64) {
 	copy(f.data[at:at+size], all[:])
 }
 
+// scale changes the quantization of a tensor.
+func (m model) scale(tensor int64, scale float32) {
+	q, _ := m.graph().sub("tensors", tensor).Table("quantization")
+	q.Vector("scale").set(0, int64(math.Float32bits(scale)))
+}
+
 // operator is the first one of that name.
 func (m model) operator(t testing.TB, name string) Table {
 	for i, v := int64(0), m.graph().Vector("operators"); i < v.n; i++ {
@@ -178,12 +184,19 @@ func TestRules(t *testing.T) {
 		{"digits", "(CONV_2D): its options lack stride_w", func(m model) { m.operator(t, "CONV_2D").drop("builtin_options") }},
 		{"digits", "(CONV_2D): its options are SoftmaxOptions", func(m model) { m.operator(t, "CONV_2D").set("builtin_options_type", 9) }},
 		{"digits", "stride_w is 0", func(m model) { m.operator(t, "CONV_2D").options().set("stride_w", 0) }},
+		{"digits", "(CONV_2D): its output has more than 2147483648 bytes", func(m model) {
+			m.graph().sub("tensors", 0).Vector("shape").set(2, 1<<25)
+		}},
 		{"digits", "the shapes of its tensors do not fit", func(m model) { m.graph().sub("tensors", 0).Vector("shape").set(3, 3) }},
 		{"digits", "whose type or content does not fit", func(m model) { m.constant(m.operator(t, "RESHAPE"), 1).set(3, 0x80) }},
 		{"fivedim", "whose type or content does not fit", func(m model) { m.constant(m.operator(t, "TRANSPOSE"), 1).set(0, 1) }},
 		{"digits_int8", "(RESHAPE), output 0 is tensor", func(m model) {
 			m.graph().sub("tensors", m.operator(t, "RESHAPE").Vector("outputs").Int(0)).set("type", 7)
 		}},
+		{"sums_int8", "quantization: scale 0 is 1e-40", func(m model) { m.scale(0, 1e-40) }},
+		{"sums_int8", "(ADD): the quantization of its tensors does not fit", func(m model) { m.scale(2, 1e-9) }},
+		{"sums_int8", "(ADD): the quantization of its tensors does not fit", func(m model) { m.graph().sub("tensors", 1).drop("quantization") }},
+		{"sums_int8", "(LESS): the quantization of its tensors does not fit", func(m model) { m.scale(0, 1) }},
 		{"multi_signatures", "signature 0 has no signature_key", func(m model) { m.sub("signature_defs", 0).drop("signature_key") }},
 		{"multi_signatures", "signature 0, inputs 0 has no name", func(m model) {
 			m.sub("signature_defs", 0).sub("inputs", 0).drop("name")
@@ -280,6 +293,20 @@ func TestShapes(t *testing.T) {
 	require.False(t, order.permutes(4))
 	require.False(t, shaped([]int32{0, 0}, 2).permutes(2))
 	require.False(t, shaped([]int32{1 << 20, 1 << 20}, 2).sizes(0, 1))
+}
+
+func TestSums(t *testing.T) {
+	const tiny, huge = 0x1p-126, math.MaxFloat32
+	require.True(t, sums("ADD", 20, 0.1, 0.2, 0.3))
+	require.True(t, sums("SUB", 20, 1, 1, 1e-8), "it may be larger than 1")
+	require.False(t, sums("SUB", 20, 1, 1, 0x1p-19), "but not 1")
+	for _, name := range []string{"ADD", "SUB", "SQUARED_DIFFERENCE"} {
+		for _, s := range [][3]float32{{0, 0, 0}, {0, 1, 1}, {1, 0, 1}, {1, 1, 0}, {huge, 1, 1}, {1, huge, 1}, {1, 1, huge}} {
+			require.False(t, sums(name, 20, s[0], s[1], s[2]), "%s %v", name, s)
+		}
+	}
+	require.False(t, sums("ADD", 15, 1, 1, tiny))
+	require.False(t, sums("SQUARED_DIFFERENCE", 14, 1, 100, 0.1))
 }
 
 func TestGates(t *testing.T) {

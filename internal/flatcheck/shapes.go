@@ -37,6 +37,12 @@ func (s *scope) shapes(op Table, k operator, inputs, outputs Vector) error {
 		default:
 			fits = i > 0 && o%i == 0 && o == f
 		}
+		// What the kernel makes is as large as the input, whatever the output says.
+		o, least := op.options(), func(n int64) int64 { return max(n, 1) }
+		n := least(out.dim(3)) * least(in.dim(0)) * least(in.dim(1)/least(o.Int("stride_h"))) * least(in.dim(2)/least(o.Int("stride_w")))
+		if bits := elementBits[out.dtype]; bits > 0 && n > maxBytes*8/bits {
+			return fmt.Errorf(": its output has more than %d bytes", maxBytes)
+		}
 	case "UNIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN", "BIDIRECTIONAL_SEQUENCE_RNN":
 		fits = in.shape.n == 3
 	case "CONCATENATION":
@@ -52,6 +58,9 @@ func (s *scope) shapes(op Table, k operator, inputs, outputs Vector) error {
 	}
 	if !fits {
 		return fmt.Errorf(": the shapes of its tensors do not fit")
+	}
+	if !scales(k.name, op.options(), all) {
+		return fmt.Errorf(": the quantization of its tensors does not fit")
 	}
 	return nil
 }

@@ -69,6 +69,9 @@ func (t *tensor) init(c *checker, tab Table) error {
 	return nil
 }
 
+// smallestNormal is that of float32: smaller ones are denormal.
+const smallestNormal = 0x1p-126
+
 func (t *tensor) quantization(c *checker) error {
 	q, _ := t.Table.Table("quantization")
 	scale, axis := q.Vector("scale"), q.Int("quantized_dimension")
@@ -90,7 +93,8 @@ func (t *tensor) quantization(c *checker) error {
 		return fmt.Errorf("%d scales for dimension %d", scale.n, axis)
 	}
 	for i := range scale.n {
-		if s := math.Float32frombits(uint32(scale.Int(i))); !(s > 0 && s <= math.MaxFloat32) && (s != 0 || scale.n == 1) {
+		s := math.Float32frombits(uint32(scale.Int(i)))
+		if scale.n == 1 && s < smallestNormal || !(s >= 0 && s <= math.MaxFloat32) { // a channel may be dead
 			return fmt.Errorf("scale %d is %v", i, s)
 		}
 		if z := zero.Int(i); z < low || z > high {

@@ -54,24 +54,23 @@ def chain(name, layers, inp, out):
     g = Graph(name)
     at, batch = g.tensor(INPUT, *inp), inp[2][0]
 
-    def to(kind, shape):
-        last = layers[-1] is kind
-        return g.tensor(OUTPUT, *out) if last else g.tensor(INTERMEDIATE, f"t{len(g.tensors)}", "float32", shape)
+    for n, (kind, *p) in enumerate(layers, 1):
 
-    for layer in layers:
-        kind, *p = layer
+        def to(*shape):
+            return g.tensor(OUTPUT, *out) if n == len(layers) else g.tensor(INTERMEDIATE, f"t{n}", "float32", shape)
+
         if kind == "conv":
             w, b, pad, relu = p
             params = [g.const(a) for a in (w, b) if a is not None]
-            at = g.op("conv", [at, *params], to(layer, FREE), 1, pad, int(relu))
+            at = g.op("conv", [at, *params], to(*FREE), 1, pad, int(relu))
         elif kind == "pool":
-            at = g.op("maxpool", [at], to(layer, FREE), 2)
+            at = g.op("maxpool", [at], to(*FREE), 2)
         elif kind == "flatten":
-            at = g.op("reshape", [at], to(layer, (batch, None if batch > 0 else 64)))
+            at = g.op("reshape", [at], to(batch, None if batch > 0 else 64))
         elif kind == "dense":
-            at = g.op("dense", [at, *map(g.const, p)], to(layer, (None, None)))
+            at = g.op("dense", [at, *map(g.const, p)], to(None, None))
         elif kind == "softmax":
-            at = g.op("softmax", [at], to(layer, (None, None)))
+            at = g.op("softmax", [at], to(None, None))
     return g
 
 
@@ -116,7 +115,7 @@ def build(e, w):
         return [chain("", layers[name], *tensors["inputs"], *tensors["outputs"])]
     if name == "functions":
         image, edges = ("image", "float32", [1, 1, -1, -1]), ("edges", "float32", [1, 1, -1, -1])
-        return [chain("classify", digits.layers(w), *tensors["inputs"], *tensors["outputs"]), chain("edges", models.edge_layers(), image, edges)]
+        return [chain("classify", digits.layers(w), *tensors["inputs"], *tensors["outputs"]), chain("edges", [*models.edge_layers(), ("pool",)], image, edges)]
     if name == "digits_int8":
         return [digits_int8(w)]
     if name == "slow":

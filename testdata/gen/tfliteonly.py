@@ -176,6 +176,30 @@ def channels(out):
     yield entry("channels", [x], [y], [{"x": np.arange(-6, 6, dtype=np.int8).reshape(x[2])}], lambda c: {"y": c["x"].reshape(4, 3)}, {"steps": 0}, quant={"tflite": quant})
 
 
+def sums(out):
+    """Sum and comparison of integers whose quantizations differ."""
+    scales, zero = {"a": np.float32(0.5), "b": np.float32(0.125), "sum": np.float32(0.75)}, {"a": 3, "b": -5, "sum": 1}
+    a, b, total = ((n, "int8", [2, 3]) for n in scales)
+    less = ("less", "bool", [2, 3])
+    f = tflitefile.File()
+    g = f.graph()
+    i, j, o = (g.tensor(*t, ([scales[t[0]]], [zero[t[0]]], 0)) for t in (a, b, total))
+    p = g.tensor(*less)
+    g.op("ADD", [i, j], [o], 2, "AddOptions")
+    g.op("LESS", [i, j], [p], 2, "LessOptions")
+    g.g.inputs, g.g.outputs = [i, j], [o, p]
+    f.save(out / "sums_int8.tflite")
+
+    def expect(x):
+        real = {n: (x[n].astype(np.float32) - zero[n]) * scales[n] for n in "ab"}
+        y = np.clip(np.round((real["a"] + real["b"]) / scales["sum"]) + zero["sum"], -128, 127)
+        return {"sum": y.astype(np.int8), "less": real["a"] < real["b"]}
+
+    quant = {n: {"scale": [float(s)], "zero_point": [zero[n]], "axis": 0} for n, s in scales.items()}
+    x = {"a": np.int8([[0, 3, 127], [-128, 4, 3]]), "b": np.int8([[-1, -5, 127], [127, 0, 30]])}
+    yield entry("sums_int8", [a, b], [total, less], [x], expect, {"steps": 1}, quant={"tflite": quant})
+
+
 def labels(out, w, scans):
     """The digits classifier with TFLite Metadata and the labels of its classes."""
     about = {"name": "digits", "description": "handwritten digits", "version": "1.2.3", "author": "anyinfer", "license": "Apache-2.0", "min_parser_version": "1.0.0"}

@@ -21,7 +21,7 @@ func TestConformance(t *testing.T) {
 		"concurrency/nonzero,_1_sessions": data,
 		"concurrency/nonzero,_2_sessions": data,
 		"concurrency/nonzero,_4_sessions": data,
-		"resources/model_runs":            data + "; see TestModelRuns",
+		"resources/model_runs":            data,
 		"resources/allocations":           data + "; see TestAllocations",
 		"metadata/tflite/rnn":             variables,
 		"results/tflite/rnn":              variables,

@@ -14,11 +14,11 @@
 // resizable with Options.Shapes.
 //
 // LiteRT lacks some of what the TFLite library has. Load refuses variable tensors
-// (resource variables work), strings, more than 8 dimensions, signatures that
-// leave out an output or name it twice, and an output that comes from an
-// operator such as WHERE, whose result's size depends on the data. Where another
-// operator makes the output of that, its size may: Run then looks for more room
-// and repeats itself where the output has outgrown it.
+// (resource variables work, in models whose inputs keep their shape), strings,
+// more than 8 dimensions, signatures that leave out an output, and an output that
+// comes from an operator such as WHERE, whose result's size depends on the data.
+// Where another operator makes the output of that, its size may: Run then makes
+// more room and repeats itself where the output has outgrown it.
 //
 // # Devices
 //
@@ -32,7 +32,7 @@
 // Threads is what the interpreter and XNNPACK get; a small model is faster with
 // one, as threads wait for each other. Native is Options: what the CPU computes
 // with, and Fallback. Precision is Float32, or on a GPU Float16 where asked for.
-// Profile costs some 60 MB a session. CacheDir is refused: what could be kept is
+// Profile costs 70 MB a session. CacheDir is refused: what could be kept is
 // XNNPACK's packed weights, and LiteRT ends the process where writing them fails.
 //
 // # State

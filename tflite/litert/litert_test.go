@@ -78,6 +78,7 @@ func TestKernels(t *testing.T) {
 
 func TestRefusedOptions(t *testing.T) {
 	e := open(t)
+	wide := int64(1) << 32
 	for name, test := range map[string]struct {
 		options common.Options
 		kind    error
@@ -90,7 +91,7 @@ func TestRefusedOptions(t *testing.T) {
 		"unknown device": {common.Options{Device: "TPU"}, common.ErrDevice},
 		"channels":       {common.Options{Shapes: map[string]common.ShapeRange{"image": common.Fixed(1, 8, 8, 3)}}, common.ErrShape},
 		"rank":           {common.Options{Shapes: map[string]common.ShapeRange{"image": common.Fixed(8, 8, 1)}}, common.ErrShape},
-		"too large":      {common.Options{Shapes: map[string]common.ShapeRange{"image": common.Fixed(1<<32, 8, 8, 1)}}, common.ErrShape},
+		"too large":      {common.Options{Shapes: map[string]common.ShapeRange{"image": common.Fixed(int(wide), 8, 8, 1)}}, common.ErrShape},
 	} {
 		_, err := e.Load(ctx, file("digits"), &test.options)
 		require.ErrorIs(t, err, test.kind, name)
@@ -204,6 +205,18 @@ func TestRefusedModels(t *testing.T) {
 	require.NotEqual(t, multi, same)
 	_, err = e.Load(ctx, common.Bytes(same), nil)
 	require.ErrorIs(t, err, common.ErrModel, "two inputs with the same name crash LiteRT")
+}
+
+// TestVariablesKeepTheirShape: LiteRT would write beyond one that gets a larger
+// value.
+func TestVariablesKeepTheirShape(t *testing.T) {
+	e := open(t)
+	for _, shapes := range []common.ShapeRange{common.Fixed(5, 2), {Min: common.Shape{1, 2}, Opt: common.Shape{1, 2}, Max: common.Shape{5, 2}}} {
+		_, err := e.Load(ctx, file("accumulator"), &common.Options{Shapes: map[string]common.ShapeRange{"x": shapes}})
+		require.ErrorIs(t, err, common.ErrShape)
+	}
+	m := load(t, e, "accumulator", &common.Options{Shapes: map[string]common.ShapeRange{"x": common.Fixed(1, 2)}})
+	run(t, m, fill(t, m, 0), "y")
 }
 
 // TestLateOutput: an output that only running can tell the size of gets room.

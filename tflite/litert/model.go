@@ -264,6 +264,11 @@ func (c *compiled) reshape(s *signature) error {
 		if !tfl.Resizable(info.Shape, r) {
 			return &common.Error{Err: common.ErrShape, Text: fmt.Sprintf("Shapes has %v for input %q, whose shape is %v; the rank and a fixed last dimension stay", r, name, info.Shape)}
 		}
+		if now, err := c.inputShape(s, i); err != nil {
+			return err
+		} else if c.stateful && !(slices.Equal(r.Min, now) && slices.Equal(r.Max, now)) {
+			return errStateful()
+		}
 		if err := c.resize(s.index, i, r.Opt); err != nil {
 			return err
 		}
@@ -288,6 +293,11 @@ func (c *compiled) reshape(s *signature) error {
 		}
 	}
 	return nil
+}
+
+// errStateful: LiteRT's XNNPACK writes beyond a variable that gets a larger value.
+func errStateful() error {
+	return &common.Error{Err: common.ErrShape, Text: "inputs of a model with variables cannot be resized", Fix: elsewhere}
 }
 
 func dynamic(infos []common.TensorInfo) bool { return common.Signature{Inputs: infos}.Dynamic() }

@@ -81,6 +81,9 @@ func (s *session) attach() error {
 
 func (s *session) Bind(in, out []*common.Tensor) (err error) {
 	s.inputs, s.outputs, s.stale, s.sure = in, out, false, false
+	if s.stateful && !s.fits(in) {
+		return errStateful()
+	}
 	if err := s.prove(in); err != nil {
 		return err
 	}
@@ -146,7 +149,8 @@ func (s *session) fits(in []*common.Tensor) bool {
 }
 
 // prove returns an error where the model cannot have inputs of these new
-// shapes. XNNPACK takes more than it can run; TFLite's own operators tell.
+// shapes. XNNPACK takes more than it can run, and crashes; TFLite's own
+// operators tell.
 func (s *session) prove(in []*common.Tensor) (err error) {
 	if s.fits(in) || s.hardware == cpu && s.native.Kernels != XNNPACK {
 		return nil
@@ -275,7 +279,9 @@ func (s *session) Run() error {
 			return err
 		}
 	}
-	s.canceled.Store(0)
+	if s.canceled.Load() != 0 {
+		s.canceled.Store(0)
+	}
 	for i := range s.in {
 		if b := &s.in[i]; b.lent != b.tensor {
 			copy(b.lent.Bytes(), b.tensor.Bytes())
