@@ -13,9 +13,9 @@ const maxRank = 8 // LITERT_TENSOR_MAX_RANK
 
 // layout is a LiteRtLayout.
 type layout struct {
-	bits    uint32 // the rank, 7 bits
-	dims    [maxRank]int32
-	strides [maxRank]uint32
+	bits uint32 // the rank, 7 bits
+	dims [maxRank]int32
+	_    [maxRank]uint32 // strides
 }
 
 // newLayouts has room for those of n tensors, and for the dimensions of a last

@@ -11,13 +11,18 @@ import (
 
 // profiledEvent is a ProfiledEventData.
 type profiledEvent struct {
-	tag                  uintptr
-	kind, _              int32  // LiteRtProfilerEventType
-	start, elapsed       uint64 // microseconds
-	before, after        [3]uint64
-	metadata1, metadata2 uint64
-	source, _            int32
+	tag       uintptr
+	kind      int32 // LiteRtProfilerEventType
+	_         int32
+	_         uint64    // when it began
+	elapsed   uint64    // microseconds
+	_         [6]uint64 // memory before and after
+	metadata1 uint64
+	_         uint64   // metadata2
+	_         [2]int32 // source
 }
+
+const maxEvents = 1 << 20 // more are not believed
 
 const operatorEvent, delegateEvent, delegatedOperatorEvent = 2, 4, 8
 
@@ -41,7 +46,7 @@ func (s *session) Profile() ([]common.LayerTime, error) {
 	}
 	n := new(int32)
 	err := status(s.Call(profilerCount, dylib.Int(s.profiler), dylib.Ptr(n)), common.ErrRun, "LiteRtGetNumProfilerEvents")
-	if err != nil || *n <= 0 {
+	if err != nil || *n <= 0 || *n > maxEvents {
 		return nil, err
 	}
 	events := make([]profiledEvent, *n)
