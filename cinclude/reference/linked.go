@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build reference
+
+package reference
+
+/*
+#cgo CFLAGS: -I${SRCDIR}/.. -DANYINFER_ENTRY=anyinfer_engine_reference
+#cgo LDFLAGS: -lm
+
+#include "anyinfer_engine.h"
+
+static void *entry(void) { return (void *)ANYINFER_ENTRY; }
+*/
+import "C"
+
+import (
+	"unsafe"
+
+	_ "github.com/anyinfer/anyinfer/cinclude" // the header: to be vendored, and to be built anew when it changes
+	"github.com/anyinfer/anyinfer/internal/dylib"
+)
+
+func init() { dylib.Link(spec.Engine, []unsafe.Pointer{C.entry()}) }

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package reference is the worked example of an engine over the C ABI of
+// package cinclude, and the engine of the tests where no SDK is. It runs the
+// small models of testdata in the format of its own, .ref; docs/adding-an-engine.md
+// leads through it.
+//
+// With the build tag "reference" and cgo the engine is compiled into the
+// program. Without, it is a shared library, libanyinfer_reference, found like
+// an SDK: compile reference.c with anyinfer_engine.h beside it, as
+//
+//	cc -O2 -fPIC -shared -I.. -o libanyinfer_reference.so reference.c -lm
+//
+// and let ANYINFER_REFERENCE_LIBRARY name it.
+package reference
+
+import (
+	"embed"
+	"fmt"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/cengine"
+	"github.com/anyinfer/anyinfer/internal/dylib"
+)
+
+// Sources has reference.c and what it includes, but for anyinfer_engine.h.
+//
+//go:embed reference.c model.h operators.h
+var Sources embed.FS
+
+// Options are the engine's own, for common.Options.Native.
+type Options struct {
+	Verbose bool // log each operator that runs
+}
+
+var spec = dylib.Spec{Engine: "reference", Stem: "anyinfer_reference"}
+
+func init() {
+	cengine.Register(cengine.Engine{
+		Spec: spec, Formats: []string{"reference"}, Native: native,
+		Rebuild: "compile reference.c of this module's version",
+	})
+}
+
+// native is Options as pairs of keys and values.
+func native(o any) (map[string]string, error) {
+	options, ok := o.(Options)
+	if !ok {
+		return nil, &common.Error{Err: common.ErrOption, Text: fmt.Sprintf("Native is %T, not reference.Options", o)}
+	}
+	pairs := map[string]string{}
+	if options.Verbose {
+		pairs["verbose"] = "1"
+	}
+	return pairs, nil
+}

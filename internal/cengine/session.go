@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cengine
+
+import (
+	"runtime"
+	"unsafe"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/dylib"
+)
+
+// session is an anyinfer_session_t.
+type session struct {
+	*model
+	handle    uintptr
+	signature common.Signature
+	run       dylib.Prepared
+	failure   *errorBuffer   // of run and results
+	pin       runtime.Pinner // of what prepared calls take, until Close
+	in        []slot
+	outputs   []*common.Tensor // what Bind was given to fill
+	results   []*result
+	shapes    []shape // of the inputs, as the engine has them
+	shaped    bool    // it has
+	outShapes []shape
+	lent      []*runtime.Pinner // of memory: by the last good Bind, and by failed ones since
+}
+
+// slot is an input: padded is what the engine reads, the tensor itself or,
+// where its memory is not as the ABI has it, a copy.
+type slot struct{ tensor, padded *common.Tensor }
+
+// result is an output whose shape only running may tell.
+type result struct {
+	late  bool // that is so, with the inputs bound
+	call  dylib.Prepared
+	shape shape   // filled in by call
+	data  uintptr // filled in by call
+	known shape   // of the tensor in outputs
+	there bool    // it is
+}
+
+func (m *model) NewSession(signature int) (common.DriverSession, error) {
+	sig := m.signatures[signature]
+	s := &session{
+		model: m, signature: sig, failure: new(errorBuffer), in: make([]slot, len(sig.Inputs)), results: make([]*result, len(sig.Outputs)),
+		shapes: make([]shape, len(sig.Inputs)), outShapes: make([]shape, len(sig.Outputs)),
+	}
+	var err error
+	if s.handle, err = m.create(fnSession, dylib.Int(m.handle), dylib.Int(signature)); err != nil {
+		return nil, err
+	}
+	s.pin.Pin(s.failure)
+	s.run = m.Prepare(fnRun, dylib.Int(s.handle), dylib.Ptr(s.failure))
+	for i := range s.results {
+		r := new(result)
+		s.pin.Pin(r)
+		r.call = m.Prepare(fnResult, dylib.Int(s.handle), dylib.Int(i), dylib.Ptr(&r.shape), dylib.Ptr(&r.data), dylib.Ptr(s.failure))
+		s.results[i] = r
+	}
+	return s, nil
+}
+
+func (s *session) Bind(in, out []*common.Tensor) (err error) {
+	s.outputs = out
+	if err := s.reshape(in); err != nil {
+		return err
+	}
+	pin := new(runtime.Pinner)
+	s.lent = append(s.lent, pin)
+	inputs, outputs := make([]*byte, len(in)), make([]*byte, len(out))
+	for i, t := range in {
+		b := &s.in[i]
+		if b.tensor = t; t.Padded() {
+			b.padded = t
+		} else if b.padded, err = common.NewTensor(t.DType(), t.Shape()...); err != nil {
+			return err
+		}
+		inputs[i] = memory(b.padded, pin)
+	}
+	for i, r := range s.results {
+		shape, err := s.outShapes[i].toShape()
+		if err != nil {
+			return err
+		}
+		if r.late, r.there = shape.Dynamic(), false; r.late {
+			continue
+		}
+		if err := s.ensure(i, shape); err != nil {
+			return err
+		}
+		outputs[i] = memory(out[i], pin)
+	}
+	if err := s.do(fnBind, dylib.Int(s.handle), dylib.Slice(inputs), dylib.Slice(outputs)); err != nil {
+		return err
+	}
+	for _, old := range s.lent[:len(s.lent)-1] {
+		old.Unpin()
+	}
+	s.lent = []*runtime.Pinner{pin}
+	return nil
+}
+
+// reshape tells the engine shapes that it does not have yet.
+func (s *session) reshape(in []*common.Tensor) error {
+	same := s.shaped
+	for i, t := range in {
+		var c shape
+		if err := c.set(t.Shape()); err != nil {
+			return err
+		}
+		same = same && c == s.shapes[i]
+		s.shapes[i] = c
+	}
+	if same {
+		return nil
+	}
+	s.shaped = false
+	if err := s.do(fnReshape, dylib.Int(s.handle), dylib.Slice(s.shapes), dylib.Slice(s.outShapes)); err != nil {
+		return err
+	}
+	s.shaped = true
+	return nil
+}
+
+// ensure sees that there is a tensor of that shape for output i.
+func (s *session) ensure(i int, shape common.Shape) (err error) {
+	info := s.signature.Outputs[i]
+	if shape.Dynamic() || !info.Shape.Accepts(shape) {
+		return absurd(common.ErrRun, "the shape %v for output %q, which is %v", shape, info.Name, info.Shape)
+	}
+	s.outputs[i], err = common.EnsureTensor(s.outputs[i], info.DType, shape)
+	return err
+}
+
+// memory is t's, pinned.
+func memory(t *common.Tensor, pin *runtime.Pinner) *byte {
+	p := unsafe.SliceData(t.Bytes())
+	pin.Pin(p)
+	return p
+}
+
+func (s *session) Run() error {
+	for _, b := range s.in {
+		if b.padded != b.tensor {
+			copy(b.padded.Bytes(), b.tensor.Bytes())
+		}
+	}
+	if err := s.made(&s.run); err != nil {
+		return err
+	}
+	for i, r := range s.results {
+		if r.late {
+			if err := s.fetch(i, r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// made makes a prepared call that writes to failure.
+func (s *session) made(call *dylib.Prepared) error {
+	status := int32(call.Do())
+	if status == 0 {
+		return nil
+	}
+	err := s.failure.error(status)
+	*s.failure = errorBuffer{}
+	return err
+}
+
+// fetch copies an output whose shape this Run told.
+func (s *session) fetch(i int, r *result) error {
+	if err := s.made(&r.call); err != nil {
+		return err
+	}
+	if !r.there || r.shape != r.known {
+		shape, err := r.shape.toShape()
+		if err != nil {
+			return err
+		}
+		if err := s.ensure(i, shape); err != nil {
+			return err
+		}
+		r.known, r.there = r.shape, true
+	}
+	bytes := s.outputs[i].Bytes()
+	if len(bytes) > 0 && r.data == 0 {
+		return absurd(common.ErrRun, "NULL as the data of output %q", s.signature.Outputs[i].Name)
+	}
+	dylib.CopyOut(bytes, r.data)
+	return nil
+}
+
+// Cancel does nothing where the engine cannot: Run then ends by itself.
+func (s *session) Cancel() {
+	if s.Has(fnCancel) {
+		s.Call(fnCancel, dylib.Int(s.handle))
+	}
+}
+
+// Reset does nothing where the engine cannot: its models have no variables.
+func (s *session) Reset() error {
+	if !s.Has(fnReset) {
+		return nil
+	}
+	return s.do(fnReset, dylib.Int(s.handle))
+}
+
+// Profile lists the layers of the last Run.
+func (s *session) Profile() (layers []common.LayerTime, err error) {
+	switch {
+	case !s.Has(fnLayer):
+		return nil, &common.Error{Err: common.ErrOption, Text: "this engine has no profile"}
+	case !s.options.Profile:
+		return nil, &common.Error{Err: common.ErrOption, Text: "the model was loaded without Options.Profile"}
+	}
+	err = s.each(0, 1<<20, statusName, func(i int) (int32, error) {
+		c := new(layer)
+		status, err := s.try(fnLayer, dylib.Int(s.handle), dylib.Int(i), dylib.Ptr(c))
+		if err == nil {
+			layers = append(layers, common.LayerTime{Name: text(c.name, &err), Type: text(c.typ, &err), Kernel: text(c.kernel, &err), Micros: c.micros})
+		}
+		return status, err
+	})
+	return layers, err
+}
+
+// Close frees the session before the memory that it uses.
+func (s *session) Close() error {
+	s.Call(fnSessionClose, dylib.Int(s.handle))
+	for _, p := range s.lent {
+		p.Unpin()
+	}
+	s.pin.Unpin()
+	return nil
+}
