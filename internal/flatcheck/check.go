@@ -43,7 +43,7 @@ var operators = sync.OnceValue(func() (all []operator) {
 // kind ErrModel, or nil. The time is linear in the file's size without
 // constants, the memory small beside it.
 func Check(model []byte) error {
-	c := &checker{flat: flat{data: model, budget: 1<<16 + 16*int64(len(model))}}
+	c := &checker{flat: flat{data: model, budget: 1<<16 + 16*int64(len(model))}, variables: map[string]*tensor{}}
 	if err := c.check(); err != nil {
 		return &common.Error{Err: common.ErrModel, Text: "the file is damaged: " + err.Error()}
 	}
@@ -84,7 +84,8 @@ type checker struct {
 	flat
 	codes, buffers Vector
 	graphs         Vector
-	calls          [][]int64 // which subgraphs each one calls
+	calls          [][]int64          // which subgraphs each one calls
+	variables      map[string]*tensor // what was first read from or written to each
 }
 
 func (c *checker) check() error {
@@ -214,7 +215,7 @@ func (c *checker) graph(index int64) error {
 		return fmt.Errorf(" has no tensors")
 	}
 	v := g.Vector("tensors")
-	s := &scope{checker: c, index: index, tensors: make([]tensor, v.n)}
+	s := &scope{checker: c, index: index, tensors: make([]tensor, v.n), handles: map[int64]string{}}
 	for i := range s.tensors {
 		if err := s.tensors[i].init(c, v.Table(int64(i))); err != nil {
 			return fmt.Errorf(", tensor %d%w", i, err)

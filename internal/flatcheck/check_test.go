@@ -197,6 +197,9 @@ func TestRules(t *testing.T) {
 		{"sums_int8", "(ADD): the quantization of its tensors does not fit", func(m model) { m.scale(2, 1e-9) }},
 		{"sums_int8", "(ADD): the quantization of its tensors does not fit", func(m model) { m.graph().sub("tensors", 1).drop("quantization") }},
 		{"sums_int8", "(LESS): the quantization of its tensors does not fit", func(m model) { m.scale(0, 1) }},
+		{"accumulator", "(ASSIGN_VARIABLE): the variable is of another type or size elsewhere", func(m model) {
+			m.graph().sub("tensors", 1).Vector("shape").set(1, 1)
+		}},
 		{"multi_signatures", "signature 0 has no signature_key", func(m model) { m.sub("signature_defs", 0).drop("signature_key") }},
 		{"multi_signatures", "signature 0, inputs 0 has no name", func(m model) {
 			m.sub("signature_defs", 0).sub("inputs", 0).drop("name")

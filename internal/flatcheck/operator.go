@@ -13,6 +13,7 @@ type scope struct {
 	*checker
 	index   int64
 	tensors []tensor
+	handles map[int64]string // names of variables by the tensors that refer to them
 }
 
 // at is the tensor that element i of v names.
@@ -80,7 +81,39 @@ func (s *scope) operatorOf(op Table, k operator) error {
 	if err := s.shapes(op, k, inputs, outputs); err != nil {
 		return err
 	}
-	return s.options(op, k)
+	if err := s.options(op, k); err != nil {
+		return err
+	}
+	return s.variable(op, k.name, inputs, outputs)
+}
+
+// variable checks that all that is written to a variable and read from it is
+// of one size, which LiteRT relies on.
+func (s *scope) variable(op Table, name string, inputs, outputs Vector) error {
+	var t *tensor
+	switch name {
+	case "VAR_HANDLE":
+		o := op.options()
+		s.handles[outputs.Int(0)] = o.Text("container") + "\x00" + o.Text("shared_name")
+		return nil
+	case "READ_VARIABLE":
+		t = &s.tensors[outputs.Int(0)]
+	case "ASSIGN_VARIABLE":
+		t = &s.tensors[inputs.Int(1)]
+	default:
+		return nil
+	}
+	variable, ok := s.handles[inputs.Int(0)]
+	if !ok || t.shape.n == 0 || t.dynamic() { // of a size that only running tells
+		return nil
+	}
+	first := s.variables[variable]
+	if first == nil {
+		s.variables[variable] = t
+	} else if first.dtype != t.dtype || first.elements() != t.elements() {
+		return fmt.Errorf(": the variable is of another type or size elsewhere")
+	}
+	return nil
 }
 
 // gates reports whether an LSTM that runs in one direction has all or none of

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package flatcheck
+
+import (
+	"math"
+	"slices"
+)
+
+// scales reports whether the quantization and the types of an operator's
+// tensors, its inputs' then its output's, are such that kernels can compute
+// their fixed-point multipliers and buffers. These end the process where not.
+func scales(name string, options Table, all []*tensor) bool {
+	in := all[0]
+	quantized := in.dtype == int8Type || in.dtype == uint8Type ||
+		in.dtype == int16Type && slices.ContainsFunc(all, func(t *tensor) bool { return t.scale() != 0 })
+	switch name {
+	case "SVDF": // the state is written as 16 bits whatever its type
+		return in.dtype != int8Type || len(all) < 6 || all[2].dtype == int16Type && all[4].dtype == int16Type
+	case "EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL":
+		a, b := in.scale(), all[1].scale()
+		return !quantized || a > 0 && a != 1 && b > 0 && b != 1
+	case "ADD", "SUB", "SQUARED_DIFFERENCE":
+	default:
+		return true
+	}
+	if !quantized && (name != "SUB" || in.dtype != int16Type) {
+		return true
+	}
+	a, b, out := in.scale(), all[1].scale(), all[2].scale()
+	bits := 20
+	switch {
+	case name == "SQUARED_DIFFERENCE":
+		bits = 14
+	case in.dtype == int16Type:
+		bits = 15
+	}
+	if name == "ADD" && in.dtype == int16Type && options.Int("pot_scale_int16") != 0 && log2(a) && log2(b) && log2(out) &&
+		in.elements() != all[1].elements() {
+		return false // what adds these does not broadcast
+	}
+	return sums(name, bits, a, b, out)
+}
+
+// sums reports whether what an operator multiplies its inputs and its output
+// with, shifted by so many bits, are fractions. It is computed as in the kernels.
+func sums(name string, bits int, a, b, out float32) bool {
+	twice := float64(2 * max(a, b))
+	to := twice
+	if name == "SQUARED_DIFFERENCE" {
+		to *= twice
+	}
+	to /= float64(float32(int64(1)<<bits) * out)
+	fraction := func(m float64) bool { return m > 0 && m < 1-1e-9 }
+	return fraction(float64(a)/twice) && fraction(float64(b)/twice) &&
+		(fraction(to) || name == "SUB" && to > 1 && !math.IsInf(to, 0))
+}
+
+// log2 reports whether a scale is near enough a power of two for the kernels.
+func log2(scale float32) bool {
+	l := math.Log2(float64(scale))
+	return math.Abs(l-math.Round(l)) < 2e-3
+}
+
+// scale is the tensor's, or 0 where it has none or one for each channel.
+func (t *tensor) scale() float32 {
+	q, _ := t.Table.Table("quantization")
+	if s := q.Vector("scale"); s.n == 1 {
+		return math.Float32frombits(uint32(s.Int(0)))
+	}
+	return 0
+}
