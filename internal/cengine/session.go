@@ -22,7 +22,7 @@ type session struct {
 	outputs   []*common.Tensor // what Bind was given to fill
 	results   []*result
 	shapes    []shape // of the inputs, as the engine has them
-	shaped    bool    // it has
+	shaped    bool    // it has, and is bound
 	outShapes []shape
 	lent      []*runtime.Pinner // of memory: by the last good Bind, and by failed ones since
 }
@@ -67,6 +67,7 @@ func (s *session) Bind(in, out []*common.Tensor) (err error) {
 	if err := s.reshape(in); err != nil {
 		return err
 	}
+	defer func() { s.shaped = err == nil }()
 	pin := new(runtime.Pinner)
 	s.lent = append(s.lent, pin)
 	inputs, outputs := make([]*byte, len(in)), make([]*byte, len(out))
