@@ -44,4 +44,3 @@ func TestConformance(t *testing.T) {
 		"options/threads": "the engine has one thread, and says so",
 	}})
 }
-
