@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -119,13 +118,21 @@ func (c *compiled) close() {
 	c.pin.Unpin()
 }
 
-// resize gives an input another shape, whatever the model says.
-func (c *compiled) resize(signature, input int, shape common.Shape) error {
-	d, err := dims(shape)
-	if err != nil || len(d) == 0 { // a scalar stays one
+// resize gives an input another shape, whatever the model says. Where there are
+// variables it cannot: what reads one reads beyond it once its value is smaller.
+func (c *compiled) resize(s *signature, input int, shape common.Shape) error {
+	now, err := c.inputShape(s, input)
+	if err != nil || slices.Equal(now, shape) {
 		return err
 	}
-	r := c.Call(compiledResize, dylib.Int(c.handle), dylib.Int(signature), dylib.Int(input), dylib.Slice(d), dylib.Int(len(d)))
+	if c.stateful {
+		return &common.Error{Err: common.ErrShape, Text: "inputs of a model with variables cannot be resized", Fix: elsewhere}
+	}
+	d, err := dims(shape)
+	if err != nil {
+		return err
+	}
+	r := c.Call(compiledResize, dylib.Int(c.handle), dylib.Int(s.index), dylib.Int(input), dylib.Slice(d), dylib.Int(len(d)))
 	return c.fail(r, common.ErrShape, "LiteRtCompiledModelResizeInputTensorNonStrict")
 }
 
@@ -194,7 +201,7 @@ func (c *compiled) accelerated() (device, notes string) {
 	case c.hardware == cpu:
 		notes = kernels
 	case c.native.Fallback && !(c.Has(compiledNotOnCPU) && all(compiledNotOnCPU)):
-		device = strings.Join(slices.Compact([]string{device, deviceNames[cpu]}), ",")
+		device += "," + deviceNames[cpu]
 		notes = kernels + " on the CPU"
 	}
 	return device, notes

@@ -39,7 +39,8 @@
 //
 // Resource variables keep their content from Run to Run of a Session, until
 // Reset, which costs a new interpreter where there are any. Model.Run resets
-// before each run.
+// before each run. A model that has some runs without XNNPACK, which in LiteRT
+// takes them over and crashes on some uses; package tflite has it run the rest.
 //
 // # Concurrency and cancellation
 //

@@ -128,7 +128,8 @@ func (e *environment) findDevices(lib *dylib.Library, beside uint32) error {
 	if err := status(lib.Call(acceleratorCount, dylib.Int(e.handle), dylib.Ptr(n)), common.ErrDevice, "LiteRtGetNumAccelerators"); err != nil {
 		return err
 	}
-	for i := range int(*n) {
+	const most = 1024 // more are not believed
+	for i := range int(min(*n, most)) {
 		accelerator, name, hardware := new(uintptr), new(uintptr), new(uint32)
 		lib.Call(acceleratorAt, dylib.Int(e.handle), dylib.Int(i), dylib.Ptr(accelerator))
 		lib.Call(acceleratorName, dylib.Int(*accelerator), dylib.Ptr(name))

@@ -209,16 +209,40 @@ func TestRefusedModels(t *testing.T) {
 	require.ErrorIs(t, err, common.ErrModel, "two inputs with the same name crash LiteRT")
 }
 
-// TestVariablesKeepTheirShape: LiteRT would write beyond one that gets a larger
-// value.
+// TestVariablesWithoutXNNPACK: which crashes on this model, where a variable is
+// added to itself.
+func TestVariablesWithoutXNNPACK(t *testing.T) {
+	model, err := os.ReadFile("../../testdata/accumulator.tflite")
+	require.NoError(t, err)
+	add := []byte("\x02\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00") // the sum and x
+	at := bytes.Index(model, add)
+	require.Positive(t, at)
+	model[at+8] = 1
+	m, err := open(t).Load(ctx, common.Bytes(model), nil)
+	require.NoError(t, err)
+	require.Equal(t, "builtin kernels", m.Info().Notes)
+	s, err := m.NewSession("")
+	require.NoError(t, err)
+	for _, want := range [][]float64{{20, 40}, {40, 80}, {80, 160}} {
+		require.NoError(t, s.Run(ctx))
+		require.Equal(t, want, values.Float64s(s.Output(0)))
+	}
+}
+
+// TestVariablesKeepTheirShape: LiteRT would read or write beyond one that gets a
+// value of another size.
 func TestVariablesKeepTheirShape(t *testing.T) {
 	e := open(t)
-	for _, shapes := range []common.ShapeRange{common.Fixed(5, 2), {Min: common.Shape{1, 2}, Opt: common.Shape{1, 2}, Max: common.Shape{5, 2}}} {
-		_, err := e.Load(ctx, file("accumulator"), &common.Options{Shapes: map[string]common.ShapeRange{"x": shapes}})
-		require.ErrorIs(t, err, common.ErrShape)
+	shapes := func(r common.ShapeRange) *common.Options {
+		return &common.Options{Shapes: map[string]common.ShapeRange{"x": r}}
 	}
-	m := load(t, e, "accumulator", &common.Options{Shapes: map[string]common.ShapeRange{"x": common.Fixed(1, 2)}})
-	run(t, m, fill(t, m, 0), "y")
+	_, err := e.Load(ctx, file("accumulator"), shapes(common.Fixed(5, 2)))
+	require.ErrorIs(t, err, common.ErrShape)
+	m := load(t, e, "accumulator", shapes(common.ShapeRange{Min: common.Shape{1, 2}, Opt: common.Shape{1, 2}, Max: common.Shape{5, 2}}))
+	run(t, m, fill(t, m, 1), "y")
+	_, err = m.Run(ctx, fill(t, m, 5))
+	require.ErrorIs(t, err, common.ErrShape)
+	run(t, m, fill(t, m, 1), "y")
 }
 
 // TestLateOutput: an output that only running can tell the size of gets room.

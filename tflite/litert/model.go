@@ -51,6 +51,9 @@ func (d *driver) load(src common.Source, o common.Options, native Options, hardw
 	if err := m.read(src); err != nil {
 		return nil, err
 	}
+	if m.stateful && native.Kernels == XNNPACK { // which crashes on some uses of variables, and gets others wrong
+		m.native.Kernels = Builtin
+	}
 	if m.spare, err = m.newCompiled(); err != nil {
 		return nil, blame(err, hardware)
 	}
@@ -163,7 +166,7 @@ func (m *model) find(s *tfl.Signature) (*signature, error) {
 	var ins, outs []uintptr
 	n, handle, key := new(uintptr), new(uintptr), new(uintptr)
 	m.Call(signatureCount, dylib.Int(m.handle), dylib.Ptr(n))
-	for i := range int(*n) {
+	for i := range int(min(*n, most)) {
 		m.Call(signatureAt, dylib.Int(m.handle), dylib.Int(i), dylib.Ptr(handle))
 		m.Call(signatureKey, dylib.Int(*handle), dylib.Ptr(key))
 		if name := dylib.GoString(*key); name != s.Name && !(s.Name == "" && name == "<placeholder signature>") {
@@ -193,6 +196,8 @@ func (m *model) find(s *tfl.Signature) (*signature, error) {
 	return sig, nil
 }
 
+const most = 1 << 16 // signatures or tensors: more are not believed
+
 // elsewhere is what to do about a model that LiteRT cannot run.
 const elsewhere = `use engine "tflite"`
 
@@ -200,7 +205,7 @@ const elsewhere = `use engine "tflite"`
 func (m *model) tensors(handle uintptr, length, at int) []uintptr {
 	n := new(uintptr)
 	m.Call(length, dylib.Int(handle), dylib.Ptr(n))
-	all := make([]uintptr, *n)
+	all := make([]uintptr, min(*n, most))
 	for i := range all {
 		m.Call(at, dylib.Int(handle), dylib.Int(i), dylib.Ptr(&all[i]))
 	}
@@ -264,12 +269,7 @@ func (c *compiled) reshape(s *signature) error {
 		if !tfl.Resizable(info.Shape, r) {
 			return &common.Error{Err: common.ErrShape, Text: fmt.Sprintf("Shapes has %v for input %q, whose shape is %v; the rank and a fixed last dimension stay", r, name, info.Shape)}
 		}
-		if now, err := c.inputShape(s, i); err != nil {
-			return err
-		} else if c.stateful && !(slices.Equal(r.Min, now) && slices.Equal(r.Max, now)) {
-			return errStateful()
-		}
-		if err := c.resize(s.index, i, r.Opt); err != nil {
+		if err := c.resize(s, i, r.Opt); err != nil {
 			return err
 		}
 		info.Shape = r.Shape()
@@ -293,11 +293,6 @@ func (c *compiled) reshape(s *signature) error {
 		}
 	}
 	return nil
-}
-
-// errStateful: LiteRT's XNNPACK writes beyond a variable that gets a larger value.
-func errStateful() error {
-	return &common.Error{Err: common.ErrShape, Text: "inputs of a model with variables cannot be resized", Fix: elsewhere}
 }
 
 func dynamic(infos []common.TensorInfo) bool { return common.Signature{Inputs: infos}.Dynamic() }

@@ -21,9 +21,11 @@ type Options struct {
 type Kernels int
 
 const (
-	XNNPACK   Kernels = iota // where it has an operator, else Builtin; the fastest
-	Reference                // TFLite's plain ones, to compare with
-	Builtin                  // TFLite's own
+	// XNNPACK where it has an operator, else Builtin; the fastest. A model with
+	// resource variables gets Builtin: this XNNPACK crashes on some of them.
+	XNNPACK   Kernels = iota
+	Reference         // TFLite's plain ones, to compare with
+	Builtin           // TFLite's own
 )
 
 // native is o.Native, once all that this engine cannot honour is refused.

@@ -22,8 +22,6 @@ type profiledEvent struct {
 	_         [2]int32 // source
 }
 
-const maxEvents = 1 << 20 // more are not believed
-
 const operatorEvent, delegateEvent, delegatedOperatorEvent = 2, 4, 8
 
 // prepareProfile prepares the call that has the next Run collect times and forgets
@@ -46,11 +44,12 @@ func (s *session) Profile() ([]common.LayerTime, error) {
 	}
 	n := new(int32)
 	err := status(s.Call(profilerCount, dylib.Int(s.profiler), dylib.Ptr(n)), common.ErrRun, "LiteRtGetNumProfilerEvents")
-	if err != nil || *n <= 0 || *n > maxEvents {
+	if err != nil || *n <= 0 {
 		return nil, err
 	}
-	events := make([]profiledEvent, *n)
-	if err := status(s.Call(profilerEvents, dylib.Int(s.profiler), dylib.Int(*n), dylib.Slice(events)), common.ErrRun, "LiteRtGetProfilerEvents"); err != nil {
+	const most = 1 << 20 // LiteRT keeps half of it
+	events := make([]profiledEvent, min(*n, most))
+	if err := status(s.Call(profilerEvents, dylib.Int(s.profiler), dylib.Int(len(events)), dylib.Slice(events)), common.ErrRun, "LiteRtGetProfilerEvents"); err != nil {
 		return nil, err
 	}
 	var layers []common.LayerTime

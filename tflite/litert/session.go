@@ -81,9 +81,6 @@ func (s *session) attach() error {
 
 func (s *session) Bind(in, out []*common.Tensor) (err error) {
 	s.inputs, s.outputs, s.stale, s.sure = in, out, false, false
-	if s.stateful && !s.fits(in) {
-		return errStateful()
-	}
 	if err := s.prove(in); err != nil {
 		return err
 	}
@@ -127,7 +124,7 @@ func (s *session) fit(in []*common.Tensor) (shapes []common.Shape, err error) {
 	err = s.log.During(func() error {
 		for i, t := range in {
 			shape := t.Shape()
-			if err := s.resize(s.sig.index, i, shape); err != nil {
+			if err := s.resize(s.sig, i, shape); err != nil {
 				return err
 			}
 			s.shapes[i] = shape
@@ -161,7 +158,7 @@ func (s *session) prove(in []*common.Tensor) (err error) {
 		}
 	}
 	for i, t := range in {
-		if err := s.plain.resize(s.sig.index, i, t.Shape()); err != nil {
+		if err := s.plain.resize(s.sig, i, t.Shape()); err != nil {
 			return err
 		}
 	}
