@@ -160,7 +160,7 @@ typedef struct {
   anyinfer_shape shape;
   anyinfer_dtype dtype;
   int32_t scales;            /* how many scale and zero_point: 0 if not quantized, 1, or shape.dims[axis] */
-  int32_t axis;
+  int32_t axis;              /* that the scales are for, if more than one */
   int32_t reserved;
   const char* name;
   const float* scale;        /* real = scale * (stored - zero_point) */

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	library := filepath.Join(dir, "libanyinfer_reference.so")
-	if err := shim.Build(library, "reference.c", reference.Sources); err != nil {
+	if err := shim.Build(library, "reference.c", shim.Strict, reference.Sources); err != nil {
 		fmt.Fprintln(os.Stderr, err) // the tests then say that there is no library
 	}
 	os.Setenv(variable, library)

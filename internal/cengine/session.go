@@ -16,7 +16,8 @@ type session struct {
 	handle    uintptr
 	signature common.Signature
 	run       dylib.Prepared
-	failure   *errorBuffer   // of run and results
+	reset     dylib.Prepared // where the engine can
+	failure   *errorBuffer   // of run, reset and results
 	pin       runtime.Pinner // of what prepared calls take, until Close
 	in        []slot
 	outputs   []*common.Tensor // what Bind was given to fill
@@ -53,6 +54,7 @@ func (m *model) NewSession(signature int) (common.DriverSession, error) {
 	}
 	s.pin.Pin(s.failure)
 	s.run = m.Prepare(fnRun, dylib.Int(s.handle), dylib.Ptr(s.failure))
+	s.reset = m.Prepare(fnReset, dylib.Int(s.handle), dylib.Ptr(s.failure))
 	for i := range s.results {
 		r := new(result)
 		s.pin.Pin(r)
@@ -63,11 +65,11 @@ func (m *model) NewSession(signature int) (common.DriverSession, error) {
 }
 
 func (s *session) Bind(in, out []*common.Tensor) (err error) {
+	defer func() { s.shaped = err == nil }()
 	s.outputs = out
 	if err := s.reshape(in); err != nil {
 		return err
 	}
-	defer func() { s.shaped = err == nil }()
 	pin := new(runtime.Pinner)
 	s.lent = append(s.lent, pin)
 	inputs, outputs := make([]*byte, len(in)), make([]*byte, len(out))
@@ -117,12 +119,7 @@ func (s *session) reshape(in []*common.Tensor) error {
 	if same {
 		return nil
 	}
-	s.shaped = false
-	if err := s.do(fnReshape, dylib.Int(s.handle), dylib.Slice(s.shapes), dylib.Slice(s.outShapes)); err != nil {
-		return err
-	}
-	s.shaped = true
-	return nil
+	return s.do(fnReshape, dylib.Int(s.handle), dylib.Slice(s.shapes), dylib.Slice(s.outShapes))
 }
 
 // ensure sees that there is a tensor of that shape for output i.
@@ -207,7 +204,7 @@ func (s *session) Reset() error {
 	if !s.Has(fnReset) {
 		return nil
 	}
-	return s.do(fnReset, dylib.Int(s.handle))
+	return s.made(&s.reset)
 }
 
 // Profile lists the layers of the last Run.

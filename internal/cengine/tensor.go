@@ -25,7 +25,10 @@ func (t *tensor) info() (info common.TensorInfo, err error) {
 	if t.scales != 1 && (t.scales < 0 || !perAxis) || t.scale == 0 || t.zeroPoint == 0 {
 		return info, absurd(common.ErrModel, "%d scales on axis %d for tensor %q of shape %v", t.scales, t.axis, info.Name, info.Shape)
 	}
-	info.Quant = &common.Quantization{Scale: make([]float32, t.scales), ZeroPoint: make([]int64, t.scales), Axis: int(t.axis)}
+	info.Quant = &common.Quantization{Scale: make([]float32, t.scales), ZeroPoint: make([]int64, t.scales)}
+	if perAxis {
+		info.Quant.Axis = int(t.axis)
+	}
 	dylib.CopyOut(info.Quant.Scale, t.scale)
 	dylib.CopyOut(info.Quant.ZeroPoint, t.zeroPoint)
 	return info, nil

@@ -14,6 +14,8 @@ import (
 	"runtime"
 	"testing"
 	"time"
+
+	"github.com/anyinfer/anyinfer/cinclude"
 )
 
 //go:embed testdata
@@ -39,6 +41,9 @@ func startLoop(b *testing.B, engine string, args ...string) *loop {
 	}
 	dir := b.TempDir()
 	if err := os.CopyFS(dir, sources); err != nil {
+		b.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "testdata", "anyinfer_engine.h"), []byte(cinclude.Header), 0o600); err != nil {
 		b.Fatal(err)
 	}
 	program := filepath.Join(dir, engine)

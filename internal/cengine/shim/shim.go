@@ -17,10 +17,13 @@ import (
 	"github.com/anyinfer/anyinfer/cinclude"
 )
 
+// Strict are the flags for C that is to be read by people.
+var Strict = []string{"-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror"}
+
 // Build compiles file, which lies in one of sources, to a shared library.
 // Beside it the compiler finds all of sources and anyinfer_engine.h. It is
-// $CC or cc, and gets $CFLAGS.
-func Build(library, file string, sources ...fs.FS) error {
+// $CC or cc, and gets flags and $CFLAGS.
+func Build(library, file string, flags []string, sources ...fs.FS) error {
 	cc, err := exec.LookPath(cmp.Or(os.Getenv("CC"), "cc"))
 	if err != nil {
 		return fmt.Errorf("no C compiler: %w", err)
@@ -37,7 +40,7 @@ func Build(library, file string, sources ...fs.FS) error {
 	if err := errors.Join(problems...); err != nil {
 		return err
 	}
-	args := []string{"-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-I", dir, "-o", library}
+	args := append([]string{"-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-I", dir, "-o", library}, flags...)
 	args = append(args, strings.Fields(os.Getenv("CFLAGS"))...)
 	cmd := exec.Command(cc, append(args, filepath.Join(dir, file), "-lm")...)
 	if out, err := cmd.CombinedOutput(); err != nil {

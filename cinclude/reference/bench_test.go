@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package reference_test
+
+import (
+	"testing"
+
+	"github.com/anyinfer/anyinfer/internal/enginebench"
+)
+
+// fivedim takes less than a microsecond: what a call costs shows.
+var fivedim = enginebench.Case{Engine: "reference", Model: "../../testdata/fivedim.ref"}
+
+func BenchmarkSession(b *testing.B)  { enginebench.Session(b, fivedim) }
+func BenchmarkModel(b *testing.B)    { enginebench.Model(b, fivedim) }
+func BenchmarkParallel(b *testing.B) { enginebench.Parallel(b, fivedim) }
