@@ -5,7 +5,7 @@
 package reference
 
 /*
-#cgo CFLAGS: -I${SRCDIR}/.. -DANYINFER_ENTRY=anyinfer_engine_reference
+#cgo CPPFLAGS: -I${SRCDIR}/.. -DANYINFER_ENTRY=anyinfer_engine_reference
 #cgo LDFLAGS: -lm
 
 #include "anyinfer_engine.h"

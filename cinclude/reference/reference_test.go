@@ -3,15 +3,21 @@
 package reference_test
 
 import (
+	"bytes"
+	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/anyinfer/anyinfer/cinclude/reference"
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/cengine/shim"
 	"github.com/anyinfer/anyinfer/internal/enginetest"
+	"github.com/stretchr/testify/require"
 )
 
 const variable = "ANYINFER_REFERENCE_LIBRARY"
@@ -43,4 +49,54 @@ func TestConformance(t *testing.T) {
 	enginetest.Run(t, enginetest.Engine{Name: "reference", Formats: []string{"reference"}, Skip: map[string]string{
 		"options/threads": "the engine has one thread, and says so",
 	}})
+}
+
+// run loads and runs a model of one input, on zeros.
+func run(t *testing.T, cfg *common.Config, src common.Source, o *common.Options) common.Tensors {
+	t.Helper()
+	enginetest.Require(t, "reference")
+	e, err := common.Open("reference", cfg)
+	require.NoError(t, err)
+	defer e.Close()
+	m, err := e.Load(context.Background(), src, o)
+	require.NoError(t, err)
+	info := m.Signatures()[0].Inputs[0]
+	x, err := common.NewTensor(info.DType, info.Shape...)
+	require.NoError(t, err)
+	out, err := m.Run(context.Background(), common.Tensors{info.Name: x})
+	require.NoError(t, err)
+	return out
+}
+
+// TestVerbose: the engine's own option has it log, through the host's function.
+func TestVerbose(t *testing.T) {
+	var mu sync.Mutex
+	var out bytes.Buffer
+	log := slog.New(slog.NewTextHandler(writer(func(p []byte) (int, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return out.Write(p)
+	}), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	run(t, &common.Config{Logger: log}, common.File("../../testdata/digits.ref"), &common.Options{Native: reference.Options{Verbose: true}})
+	require.Eventually(t, func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return bytes.Contains(out.Bytes(), []byte(`level=DEBUG msg="softmax writes scores" engine=reference`))
+	}, 5*time.Second, time.Millisecond)
+}
+
+type writer func([]byte) (int, error)
+
+func (w writer) Write(p []byte) (int, error) { return w(p) }
+
+// TestOddAddress: weights are used where they lie, at whatever address that is.
+func TestOddAddress(t *testing.T) {
+	for _, model := range []string{"digits", "digits_int8", "scalar"} {
+		data, err := os.ReadFile("../../testdata/" + model + ".ref")
+		require.NoError(t, err)
+		want := run(t, nil, common.Bytes(data).As("reference"), nil)
+		for n := 1; n < 8; n++ {
+			require.Equal(t, want, run(t, nil, common.Bytes(append(make([]byte, n), data...)[n:]).As("reference"), nil))
+		}
+	}
 }

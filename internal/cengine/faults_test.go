@@ -197,7 +197,7 @@ var faults = []struct {
 	{"input: dimension", fixed, -2, common.ErrModel, "dimension -2"},
 	{"input: dimension", fixed, math.MinInt64, common.ErrModel, "dimension"},
 	{"input: dimension", fixed, math.MaxInt64, common.ErrModel, "dimension"},
-	{"input: dimension", fixed, math.MaxInt32, common.ErrShape, "does not fit in this machine's memory"},
+	{"input: dimension", fixed, math.MaxInt32, common.ErrShape, "[2147483647 3]"},
 	{"input: scales", fixed, -1, common.ErrModel, "-1 scales"},
 	{"input: scales", fixed, math.MaxInt32, common.ErrModel, "2147483647 scales"},
 	{"input: scales", fixed, 2, nil, ""}, // there are as many as axis 0 has

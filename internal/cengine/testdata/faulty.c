@@ -129,6 +129,8 @@ static anyinfer_status bad_signature(anyinfer_model_t* model, int32_t index, con
 }
 
 static void spoil(const char* side, anyinfer_tensor* out) {
+  static const float scale[3] = {1, 1, 1};
+  static const int64_t zero_point[3] = {0, 0, 0};
   char name[64];
 #define ON(what) (snprintf(name, sizeof name, "%s: %s", side, what), on(name))
   if (ON("NULL")) out->name = NULL;
@@ -137,19 +139,12 @@ static void spoil(const char* side, anyinfer_tensor* out) {
   if (ON("rank")) out->shape.rank = (int32_t)value;
   if (ON("dimension")) out->shape.dims[0] = value;
   if (ON("scales")) out->scales = (int32_t)value;
-  if (ON("axis")) {
-    out->scales = 3;
-    out->axis = (int32_t)value;
-  }
-  if (ON("axis of one")) out->axis = (int32_t)value;
-  if (ON("no scale")) {
-    out->scales = 1;
-    out->scale = NULL;
-  }
-  if (ON("no zero point")) {
-    out->scales = 1;
-    out->zero_point = NULL;
-  }
+  if (ON("axis")) out->scales = 3;
+  if (ON("no scale") || ON("no zero point") || ON("axis of one")) out->scales = 1;
+  if (ON("axis") || ON("axis of one")) out->axis = (int32_t)value;
+  if (out->scales != 0) out->scale = scale, out->zero_point = zero_point;
+  if (ON("no scale")) out->scale = NULL;
+  if (ON("no zero point")) out->zero_point = NULL;
 }
 
 static anyinfer_status bad_input(anyinfer_model_t* model, int32_t which, int32_t index, anyinfer_tensor* out, anyinfer_error* error) {
