@@ -23,9 +23,9 @@
  *   longer only where it is said: the bytes of a model until the model is
  *   closed; the tensors' memory from bind until the next bind or the close of
  *   the session. What the engine returns as a pointer stays its own, and stays
- *   valid until the object it was asked of is closed, or until the next call
- *   on that session where it is said. Objects are closed once each: sessions
- *   before their model, models before their engine.
+ *   valid until the object it was asked of is closed, or as long as is said.
+ *   Objects are closed once each: sessions before their model, models before
+ *   their engine.
  *
  * Threads
  *   Functions of an engine and a model may be called from several threads at
@@ -34,8 +34,9 @@
  *   keeps in thread-local state is to be set in every call.
  *
  * Order
- *   A session sees reshape first, then bind, then any number of runs; after
- *   another reshape, bind again. Where reshape or bind fail, nothing is bound.
+ *   A session sees reshape first, then bind, then any number of runs. bind may
+ *   come again for the same shapes, and does after each reshape. Where one of
+ *   the two fails, nothing is bound, and reshape comes next.
  */
 #ifndef ANYINFER_ENGINE_H
 #define ANYINFER_ENGINE_H
@@ -131,7 +132,7 @@ typedef struct {
  *   threads     of one run
  *   sessions    how many will run at once
  *   cache_dir   a folder for what is slow to make
- *   profile     "1": profile will be called
+ *   profile     "1": layer will be called
  *   shape:NAME  the shapes of input NAME: MIN;OPT;MAX, each like 1,3,224,224;
  *               they count in place of the model's, also in what input and
  *               output tell: -1 where MIN and MAX differ
