@@ -123,7 +123,7 @@ typedef struct {
   const char* description; /* for people */
 } anyinfer_device;
 
-/* A model to load: in files, or in memory. Options are pairs of strings; the
+/* A model to load: in files, or in memory, or both. Options are pairs of strings; the
  * engine refuses, with ANYINFER_OPTION, a key that it does not know. The
  * common ones, all optional:
  *   device      a name that the function device told
@@ -140,7 +140,7 @@ typedef struct {
 typedef struct {
   const char* format;          /* "onnx", "mnn", ... or "" if not known */
   const char* const* paths;    /* of the files, or NULL */
-  const void* const* data;     /* of the files' contents, if paths is NULL */
+  const void* const* data;     /* the files' contents, or NULL if they are to be read from paths */
   const uint64_t* sizes;       /* of data, in bytes */
   const char* const* keys;     /* of the options */
   const char* const* values;   /* of the options */

@@ -208,7 +208,7 @@ static anyinfer_status fill_model(anyinfer_model_t* model, const anyinfer_source
   if (source->format[0] != 0 && strcmp(source->format, "reference") != 0)
     return fail(error, ANYINFER_MODEL, "this engine reads .ref files only");
   if (source->parts != 1) return fail(error, ANYINFER_MODEL, "a .ref model is one file, not %d", (int)source->parts);
-  if (source->paths != NULL) {
+  if (source->data == NULL) {
     status = read_file(source->paths[0], &model->file, &size, error);
     if (status != ANYINFER_OK) return status;
     data = model->file;

@@ -24,6 +24,9 @@ type Engine struct {
 	// Native makes pairs of keys and values of Options.Native, which is not
 	// nil; it is nil where the engine has none.
 	Native func(native any) (map[string]string, error)
+	// Check refuses a damaged file that the SDK might not survive; nil where it
+	// survives all. The SDK gets the bytes that were checked.
+	Check func(file []byte) error
 	// Rebuild is what to type where the shim does not fit this program.
 	Rebuild string
 }

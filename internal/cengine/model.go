@@ -126,15 +126,20 @@ func (m *model) load(ctx context.Context, src common.Source, pairs map[string]st
 	var pin runtime.Pinner
 	defer pin.Unpin()
 	c := &source{format: cString(&pin, src.Format())}
-	if paths := src.Paths(); paths != nil {
-		c.paths, c.parts = cStrings(&pin, paths), int32(len(paths))
-	} else {
+	paths := src.Paths()
+	c.paths, c.parts = cStrings(&pin, paths), int32(len(paths))
+	if paths == nil || m.Check != nil {
 		parts, err := src.Read()
 		if err != nil {
 			return err
 		}
 		data, sizes := make([]*byte, len(parts)), make([]uint64, len(parts))
 		for i, part := range parts {
+			if m.Check != nil {
+				if err := m.Check(part); err != nil {
+					return err
+				}
+			}
 			if data[i] = unsafe.SliceData(part); len(part) > 0 {
 				m.bytes.Pin(data[i])
 			}

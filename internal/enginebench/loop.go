@@ -43,7 +43,7 @@ func startLoop(b *testing.B, engine string, args ...string) *loop {
 	if err := os.CopyFS(dir, sources); err != nil {
 		b.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "testdata", "anyinfer_engine.h"), []byte(cinclude.Header), 0o600); err != nil {
+	if err := os.CopyFS(filepath.Join(dir, "testdata"), cinclude.Headers); err != nil {
 		b.Fatal(err)
 	}
 	program := filepath.Join(dir, engine)

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What every engine in C++ needs around its SDK: errors that become statuses,
+ * the options of anyinfer_source, log lines, shapes. One copy lies in each
+ * shim's shared library.
+ */
+#ifndef ANYINFER_SHIM_HPP
+#define ANYINFER_SHIM_HPP
+
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <fstream>
+#include <map>
+#include <mutex>
+#include <new>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "anyinfer_engine.h"
+
+namespace anyinfer {
+
+/* A failure is thrown within a shim and leaves it as a status. */
+struct failure {
+  anyinfer_status status;
+  int32_t code;
+  std::string text;
+};
+
+inline std::string vformat(const char* format, va_list args) {
+  char text[sizeof(anyinfer_error::text)];
+  vsnprintf(text, sizeof text, format, args);
+  return text;
+}
+
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+[[noreturn]] inline void refuse(anyinfer_status status, const char* format, ...) {
+  va_list args;
+  va_start(args, format);
+  failure f{status, 0, vformat(format, args)};
+  va_end(args);
+  throw f;
+}
+
+inline anyinfer_status report(anyinfer_error* error, anyinfer_status status, int32_t code, const char* text) {
+  if (error != nullptr) {
+    error->code = code;
+    snprintf(error->text, sizeof error->text, "%s", text);
+  }
+  return status;
+}
+
+/* guarded runs f; whatever it throws ends here. */
+template <typename F>
+anyinfer_status guarded(anyinfer_error* error, F&& f) noexcept {
+  try {
+    f();
+    return ANYINFER_OK;
+  } catch (const failure& e) {
+    return report(error, e.status, e.code, e.text.c_str());
+  } catch (const std::bad_alloc&) {
+    return report(error, ANYINFER_RUN, 0, "out of memory");
+  } catch (const std::exception& e) {
+    return report(error, ANYINFER_RUN, 0, e.what());
+  } catch (...) {
+    return report(error, ANYINFER_RUN, 0, "the SDK threw something that is no error");
+  }
+}
+
+/* Logging. SDKs log through functions without context: a line goes to the host
+ * whose call runs on this thread, else to the host that was added last. */
+class hosts {
+ public:
+  void add(const anyinfer_host* host) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    all_.push_back(host);
+  }
+
+  void remove(const anyinfer_host* host) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    for (size_t i = 0; i < all_.size(); i++)
+      if (all_[i] == host) all_.erase(all_.begin() + i--);
+  }
+
+  /* say logs text without the white space around it; nothing if that is all.
+   * The lock keeps a host until its line is written. */
+  void say(int32_t level, const char* text) {
+    std::string line(text);
+    line.erase(line.find_last_not_of(" \r\n\t") + 1);
+    line.erase(0, line.find_first_not_of(" \r\n\t"));
+    if (line.empty()) return;
+    if (heard() != nullptr) *heard() += heard()->empty() ? line : "; " + line;
+    if (muted()) return;
+    std::lock_guard<std::mutex> lock(mutex_);
+    const anyinfer_host* to = current() != nullptr ? current() : all_.empty() ? nullptr : all_.back();
+    if (to != nullptr && to->log != nullptr) to->log(to->user, level, line.c_str());
+  }
+
+  /* While a call lives, this thread's lines are its host's, and kept in text
+   * for errors. */
+  struct call {
+    explicit call(const anyinfer_host* host) : host_(current()), text_(heard()) {
+      current() = host;
+      heard() = &text;
+    }
+    ~call() {
+      current() = host_;
+      heard() = text_;
+    }
+    call(const call&) = delete;
+    std::string text;
+
+   private:
+    const anyinfer_host* host_;
+    std::string* text_;
+  };
+
+  /* While a mute lives, this thread logs nothing: it tries what may fail. */
+  struct mute {
+    mute() : before_(muted()) { muted() = true; }
+    ~mute() { muted() = before_; }
+    mute(const mute&) = delete;
+
+   private:
+    bool before_;
+  };
+
+ private:
+  static const anyinfer_host*& current() {
+    static thread_local const anyinfer_host* host = nullptr;
+    return host;
+  }
+  static std::string*& heard() {
+    static thread_local std::string* text = nullptr;
+    return text;
+  }
+  static bool& muted() {
+    static thread_local bool is = false;
+    return is;
+  }
+
+  std::mutex mutex_;
+  std::vector<const anyinfer_host*> all_;
+};
+
+/* The shapes of an option shape:NAME. */
+struct range {
+  std::vector<int64_t> min, opt, max;
+};
+
+/* options reads those of a source. Each is taken by whoever honours it; done
+ * refuses what is left. */
+class options {
+ public:
+  explicit options(const anyinfer_source* source) {
+    for (int32_t i = 0; i < source->options; i++) left_[source->keys[i]] = source->values[i];
+  }
+
+  /* take is the value of key, or otherwise. */
+  std::string take(const std::string& key, const std::string& otherwise = "") {
+    auto found = left_.find(key);
+    if (found == left_.end()) return otherwise;
+    std::string value = std::move(found->second);
+    left_.erase(found);
+    return value;
+  }
+
+  /* number is the value of key, from 1 to most; 0 if it is not given. */
+  int number(const std::string& key, long most = 1 << 16) {
+    const std::string text = take(key);
+    if (text.empty()) return 0;
+    char* end;
+    const long n = strtol(text.c_str(), &end, 10);
+    if (*end != 0 || n < 1 || n > most) refuse(ANYINFER_OPTION, "%.100s=%.100s is no number from 1 to %ld", key.c_str(), text.c_str(), most);
+    return int(n);
+  }
+
+  /* choice is the index of the value of key among names, the first of which
+   * stands for a key that is not given. */
+  size_t choice(const std::string& key, const std::vector<std::string>& names) {
+    const std::string text = take(key, names[0]);
+    for (size_t i = 0; i < names.size(); i++)
+      if (names[i] == text) return i;
+    refuse(ANYINFER_OPTION, "%.100s cannot be %.100s", key.c_str(), text.c_str());
+  }
+
+  std::map<std::string, range> shapes() {
+    std::map<std::string, range> all;
+    for (auto i = left_.begin(); i != left_.end();) {
+      if (i->first.compare(0, 6, "shape:") != 0) {
+        ++i;
+        continue;
+      }
+      all[i->first.substr(6)] = parse(i->first, i->second);
+      i = left_.erase(i);
+    }
+    return all;
+  }
+
+  void done() const {
+    if (!left_.empty())
+      refuse(ANYINFER_OPTION, "this engine cannot honour %.100s=%.100s", left_.begin()->first.c_str(), left_.begin()->second.c_str());
+  }
+
+ private:
+  static range parse(const std::string& key, const std::string& text) {
+    range r;
+    std::vector<int64_t>* parts[] = {&r.min, &r.opt, &r.max};
+    const char* p = text.c_str();
+    for (int i = 0; i < 3; i++) {
+      while (*p != 0 && *p != ';') {
+        char* end;
+        const long long d = strtoll(p, &end, 10);
+        if (end == p || d < 1 || d > INT32_MAX || parts[i]->size() == ANYINFER_MAX_RANK || (*end != ',' && *end != ';' && *end != 0))
+          refuse(ANYINFER_OPTION, "%.100s=%.300s is not MIN;OPT;MAX", key.c_str(), text.c_str());
+        parts[i]->push_back(d);
+        p = *end == ',' ? end + 1 : end;
+      }
+      if (*p == ';' && i < 2) p++;
+    }
+    if (*p != 0 || r.min.size() != r.opt.size() || r.min.size() != r.max.size())
+      refuse(ANYINFER_OPTION, "%.100s=%.300s is not MIN;OPT;MAX", key.c_str(), text.c_str());
+    return r;
+  }
+
+  std::map<std::string, std::string> left_;
+};
+
+/* contents reads a file whole. Its size is not asked for: of what is no plain
+ * file it would not be true. */
+inline std::vector<char> contents(const char* path) {
+  std::ifstream file(path, std::ios::binary);
+  std::vector<char> bytes;
+  size_t n = 0;
+  while (file) {
+    bytes.resize(2 * n + (1 << 16));
+    file.read(bytes.data() + n, std::streamsize(bytes.size() - n));
+    n += size_t(file.gcount());
+  }
+  if (!file.eof() || n == 0) refuse(ANYINFER_MODEL, "cannot read %.900s", path);
+  bytes.resize(n);
+  return bytes;
+}
+
+/* to_shape is dims in the ABI's struct. */
+template <typename T>
+anyinfer_shape to_shape(const std::vector<T>& dims) {
+  if (dims.size() > ANYINFER_MAX_RANK) refuse(ANYINFER_MODEL, "a tensor has %zu dimensions, more than %d", dims.size(), ANYINFER_MAX_RANK);
+  anyinfer_shape shape{};
+  shape.rank = int32_t(dims.size());
+  for (size_t i = 0; i < dims.size(); i++) shape.dims[i] = dims[i] < 0 ? -1 : int64_t(dims[i]);
+  return shape;
+}
+
+/* set_text copies to text as far as there is room, with the NUL. */
+inline void set_text(char* text, uint32_t size, const std::string& value) {
+  if (size > 0) snprintf(text, size, "%s", value.c_str());
+}
+
+}  // namespace anyinfer
+
+#endif

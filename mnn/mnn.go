@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mnn
+
+import (
+	"embed"
+	"fmt"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/cengine"
+	"github.com/anyinfer/anyinfer/internal/dylib"
+)
+
+// Sources has the shim in C++, but for the headers of package cinclude: what
+// `anyinfer shim build mnn` compiles.
+//
+//go:embed *.cc *.h
+var Sources embed.FS
+
+// Mode is a trade-off that MNN leaves to the caller.
+type Mode int
+
+const (
+	Normal Mode = iota
+	High
+	Low
+)
+
+// Options is what common.Options.Native can hold for this engine.
+type Options struct {
+	// Memory trades speed for memory (BackendConfig::MemoryMode): with Low,
+	// models with quantized weights compute from them as they are.
+	Memory Mode
+	// Power binds the threads of a Run to the fast cores of a processor that
+	// has several kinds (High), or to the slow ones (Low);
+	// BackendConfig::PowerMode.
+	Power Mode
+}
+
+var spec = dylib.Spec{Engine: "mnn", Stem: "anyinfer_mnn"}
+
+func init() {
+	cengine.Register(cengine.Engine{
+		Spec: spec, Formats: []string{"mnn"}, Native: native, Rebuild: "anyinfer shim build mnn",
+	})
+}
+
+// native is Options as pairs of keys and values.
+func native(o any) (map[string]string, error) {
+	options, ok := o.(Options)
+	if !ok {
+		return nil, &common.Error{Err: common.ErrOption, Text: fmt.Sprintf("Native is %T, not mnn.Options", o)}
+	}
+	pairs := map[string]string{}
+	for key, mode := range map[string]Mode{"memory": options.Memory, "power": options.Power} {
+		switch mode {
+		case Normal:
+		case High:
+			pairs[key] = "high"
+		case Low:
+			pairs[key] = "low"
+		default:
+			return nil, &common.Error{Err: common.ErrOption, Text: fmt.Sprintf("%s cannot be %d", key, mode)}
+		}
+	}
+	return pairs, nil
+}

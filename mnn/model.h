@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A loaded model, and how its inputs and outputs become known. */
+#ifndef ANYINFER_MNN_MODEL_H
+#define ANYINFER_MNN_MODEL_H
+
+#include <mutex>
+
+#include "module.h"
+
+namespace anyinfer_mnn {
+
+using shapes = std::map<std::string, anyinfer::range>; // of inputs, from options
+
+struct description {
+  std::string name;
+  Variable::Info info; // of an input, as the file has it
+  anyinfer_tensor tensor{};
+};
+
+}  // namespace anyinfer_mnn
+
+struct anyinfer_model_t {
+  const anyinfer_engine_t* engine;
+  settings options;
+  std::unique_ptr<runtime> own;
+  std::unique_ptr<Module> module; // what sessions are clones of: it runs only while it is loaded
+  std::mutex cloning;
+  bool separated;
+  std::vector<description> inputs, outputs;
+
+  ~anyinfer_model_t() {
+    if (own == nullptr) return;
+    ExecutorScope scope(own->executor); // where a module frees memory
+    module.reset();
+  }
+};
+
+namespace anyinfer_mnn {
+
+void describe_inputs(anyinfer_model_t& m, const shapes& given) {
+  auto info = m.module->getInfo();
+  m.inputs.resize(info->inputNames.size());
+  for (size_t i = 0; i < m.inputs.size(); i++) {
+    auto& d = m.inputs[i];
+    d.name = info->inputNames[i];
+    d.info = info->inputs[i];
+    d.tensor.name = d.name.c_str();
+    d.tensor.dtype = dtype_of(d.info.type, d.name);
+    d.tensor.shape = to_shape(d.info.dim);
+    for (int32_t k = 0; k < d.tensor.shape.rank; k++)
+      if (d.tensor.shape.dims[k] == 0) d.tensor.shape.dims[k] = -1;
+  }
+  for (auto& g : given) {
+    auto found = std::find_if(m.inputs.begin(), m.inputs.end(), [&](const description& d) { return d.name == g.first; });
+    if (found == m.inputs.end()) refuse(ANYINFER_NAME, "there is no input \"%.100s\"", g.first.c_str());
+    auto& shape = found->tensor.shape;
+    const anyinfer::range& r = g.second;
+    if (size_t(shape.rank) != r.opt.size()) refuse(ANYINFER_SHAPE, "input \"%.100s\" has %d dimensions", g.first.c_str(), int(shape.rank));
+    for (size_t k = 0; k < r.opt.size(); k++) shape.dims[k] = r.min[k] == r.max[k] ? r.opt[k] : -1; // MNN resizes any
+  }
+}
+
+/* trial is what dynamic dimensions are for once. */
+struct trial {
+  int64_t first, other; // where no option tells
+
+  int64_t dim(const anyinfer::range* r, size_t k, bool again) const {
+    if (r == nullptr) return k == 0 ? first : other;
+    return !again ? r->opt[k] : r->opt[k] != r->max[k] ? r->max[k] : r->min[k];
+  }
+};
+
+const trial trials[] = {{1, 64}, {1, 224}, {1, 1}, {1, 320}, {2, 96}, {3, 7}};
+const size_t n_trials = sizeof trials / sizeof *trials;
+
+/* attempt has the model infer shapes, or run if it cannot do that alone. It
+ * returns nothing where sizes do not suit the model. */
+VARPS attempt(anyinfer_model_t& m, const shapes& given, const trial& t, bool again, const volatile int32_t* canceled) {
+  VARPS inputs;
+  std::vector<std::vector<char>> zeros;
+  for (auto& d : m.inputs) {
+    const auto found = given.find(d.name);
+    anyinfer_shape shape = d.tensor.shape;
+    for (int32_t k = 0; k < shape.rank; k++)
+      if (shape.dims[k] < 0) shape.dims[k] = t.dim(found == given.end() ? nullptr : &found->second, size_t(k), again);
+    inputs.push_back(input_variable(d.info, shape));
+    if (m.separated) continue; // nobody reads it
+    zeros.emplace_back(packed_size(*inputs.back()->getInfo()) + 64);
+    set_memory(inputs.back(), zeros.back().data());
+  }
+  watch w;
+  w.lost = canceled;
+  VARPS outputs = forward(*m.module, inputs, w);
+  if (*canceled) refuse(ANYINFER_RUN, "the caller lost interest");
+  return outputs.size() == m.outputs.size() ? outputs : VARPS();
+}
+
+/* describe_outputs finds what the file does not tell, by trial. Where inputs
+ * are dynamic, a dimension that two trials leave alone is fixed. */
+void describe_outputs(anyinfer_model_t& m, const shapes& given, const volatile int32_t* canceled, const std::string& said) {
+  auto info = m.module->getInfo();
+  m.outputs.resize(info->outputNames.size());
+  bool dynamic = false;
+  for (auto& d : m.inputs) dynamic = dynamic || std::find(d.tensor.shape.dims, d.tensor.shape.dims + d.tensor.shape.rank, -1) != d.tensor.shape.dims + d.tensor.shape.rank;
+  hosts::mute quiet; // sizes that do not suit are no problem
+  VARPS once, again;
+  size_t next = 0;
+  while (once.empty() && next < (dynamic ? n_trials : 1)) once = attempt(m, given, trials[next++], false, canceled);
+  if (once.empty() && !m.outputs.empty())
+    refuse(ANYINFER_MODEL, "MNN cannot prepare it: %.700s%s", said.c_str(), dynamic && given.empty() ? "; an input that is dynamic may need Options.Shapes" : "");
+  for (size_t i = n_trials; dynamic && m.separated && again.empty() && i-- > next;) again = attempt(m, given, trials[i], true, canceled);
+
+  for (size_t i = 0; i < m.outputs.size(); i++) {
+    auto& d = m.outputs[i];
+    d.name = info->outputNames[i];
+    d.tensor.name = d.name.c_str();
+    const auto one = once[i]->getInfo(), other = again.empty() ? nullptr : again[i]->getInfo();
+    if (one == nullptr) refuse(ANYINFER_MODEL, "MNN does not tell what output \"%.100s\" is", d.name.c_str());
+    d.tensor.dtype = dtype_of(one->type, d.name);
+    d.tensor.shape = to_shape(one->dim);
+    if (!m.separated || (other != nullptr && other->dim.size() != one->dim.size())) d.tensor.shape.rank = -1;
+    for (int32_t k = 0; dynamic && k < d.tensor.shape.rank; k++)
+      if (other == nullptr || other->dim[size_t(k)] != one->dim[size_t(k)]) d.tensor.shape.dims[k] = -1;
+  }
+}
+
+}  // namespace anyinfer_mnn
+
+#endif

@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build cgo && mnn
+
+// MNN behind the functions of anyinfer_engine.h.
+//
+// Its Module API runs models; the Session API knows no control flow and holds
+// a lock of the model in each run. A module can be cloned: the clones share
+// the weights and run in parallel, each with a runtime of its own.
+//
+// Where MNN can tell the shapes of all outputs from those of the inputs, a run
+// is separated from shape inference: reshape and bind prepare, run only
+// computes, on the caller's memory. Other models, those with control flow or
+// with shapes that depend on values, are run as a whole each time.
+#include <cstdlib>
+#include <thread>
+
+#include "model.h"
+
+struct anyinfer_engine_t {
+  anyinfer_host host;
+  std::vector<backend> devices;
+};
+
+struct anyinfer_session_t {
+  anyinfer_model_t* model;
+  runtime own;
+  std::unique_ptr<Module> module;
+  watch following;
+  VARPS inputs, outputs;
+  std::vector<const void*> from; // the caller's inputs
+  std::vector<std::vector<char>> packed; // of inputs that are NC4HW4
+  std::vector<std::unique_ptr<Tensor>> to; // the caller's outputs
+  std::vector<std::vector<char>> unpacked; // of outputs that only running tells
+  bool cache_is_old = false;
+
+  explicit anyinfer_session_t(anyinfer_model_t* m) : model(m), own(m->options) {
+    following.profile = m->options.profile;
+    watch::follow(*own.executor);
+  }
+  ~anyinfer_session_t() {
+    ExecutorScope scope(own.executor);
+    inputs.clear();
+    outputs.clear();
+    module.reset();
+  }
+};
+
+namespace {
+
+// Engine
+
+anyinfer_status open_engine(const anyinfer_host* host, anyinfer_engine_t** engine, anyinfer_error* error) {
+  return guarded(error, [&] {
+    // Runs that are separated from shape inference ask the global executor for
+    // callbacks: entering a scope of their own would cost as much as a call.
+    static std::once_flag once;
+    std::call_once(once, [] { watch::follow(*Executor::getGlobalExecutor()); });
+    std::unique_ptr<anyinfer_engine_t> e(new anyinfer_engine_t{*host, {}});
+    for (auto& b : backends)
+      if (usable(b)) e->devices.push_back(b);
+    if (e->devices.empty()) refuse(ANYINFER_NOT_AVAILABLE, "this MNN was built without any backend");
+    logs().add(&e->host);
+    *engine = e.release();
+  });
+}
+
+void close_engine(anyinfer_engine_t* engine) {
+  logs().remove(&engine->host);
+  delete engine;
+}
+
+const char* version(anyinfer_engine_t*) { return MNN::getVersion(); }
+
+anyinfer_status device(anyinfer_engine_t* engine, int32_t index, anyinfer_device* out, anyinfer_error* error) {
+  return guarded(error, [&] {
+    if (index < 0 || size_t(index) >= engine->devices.size()) refuse(ANYINFER_DEVICE, "there is no device %d", int(index));
+    *out = {engine->devices[size_t(index)].name, engine->devices[size_t(index)].description};
+  });
+}
+
+// Model
+
+// pool_threads is how many threads a run gets of those wanted. MNN keeps one
+// pool a process and power mode, as large as the first model wanted it.
+int pool_threads(int wanted, BackendConfig::PowerMode power) {
+  static std::mutex mutex;
+  static int sizes[3];
+  std::lock_guard<std::mutex> lock(mutex);
+  int& size = sizes[power];
+  if (wanted > 1 && size == 0) size = wanted;
+  return wanted > 1 ? std::min(wanted, size) : 1;
+}
+
+uint64_t digest(const char* data, size_t size) { // FNV-1a
+  uint64_t h = 0xcbf29ce484222325;
+  for (size_t i = 0; i < size; i++) h = (h ^ uint8_t(data[i])) * 0x100000001b3;
+  return h;
+}
+
+settings choose(const anyinfer_engine_t& engine, anyinfer::options& o, const char* data, size_t size) {
+  settings s;
+  s.device = engine.devices[0];
+  const std::string name = o.take("device", s.device.name);
+  auto found = std::find_if(engine.devices.begin(), engine.devices.end(), [&](const backend& b) { return b.name == name; });
+  if (found == engine.devices.end()) refuse(ANYINFER_DEVICE, "there is no device %.100s", name.c_str());
+  s.device = *found;
+  const bool cpu = s.device.type == MNN_FORWARD_CPU;
+
+  s.config.memory = BackendConfig::MemoryMode(o.choice("memory", {"normal", "high", "low"}));
+  s.config.power = BackendConfig::PowerMode(o.choice("power", {"normal", "high", "low"}));
+  // The model's own precision, unless asked for less: "normal" is half on GPUs.
+  s.config.precision = BackendConfig::Precision_High;
+  const std::string precision = o.take("precision", "float32");
+  if (precision == "float16") {
+    s.config.precision = BackendConfig::Precision_Low;
+    if (!Executor::newExecutor(s.device.type, s.config, 1)->getCurrentRuntimeStatus(MNN::STATUS_SUPPORT_FP16))
+      refuse(ANYINFER_OPTION, "%s does not compute in float16 here", s.device.name);
+  } else if (precision != "float32") {
+    refuse(ANYINFER_OPTION, "precision cannot be %.100s: MNN does not tell whether it honours that", precision.c_str());
+  }
+
+  const int threads = o.number("threads", 1024), sessions = std::max(1, o.number("sessions"));
+  if (cpu) {
+    const int cores = std::max(1, int(std::thread::hardware_concurrency()));
+    s.threads = pool_threads(threads > 0 ? threads : std::max(1, cores / sessions), s.config.power);
+    if (threads > s.threads)
+      refuse(ANYINFER_OPTION, "threads cannot be %d: MNN has one pool of threads in a process, and the model that was loaded first made it %d large", threads, s.threads);
+  } else {
+    if (threads > 0) refuse(ANYINFER_OPTION, "threads are the CPU's, the device is %s", s.device.name);
+    s.threads = MNN_GPU_TUNING_FAST;
+  }
+
+  s.profile = o.take("profile") == "1";
+  const std::string folder = o.take("cache_dir");
+  if (!folder.empty()) {
+    if (cpu) refuse(ANYINFER_OPTION, "cache_dir: MNN has nothing to keep for the CPU");
+    char file[200];
+    snprintf(file, sizeof file, "/mnn-%s-%s-%s-%016llx.cache", MNN::getVersion(), s.device.name, precision.c_str(), (unsigned long long)digest(data, size));
+    s.cache = folder + file;
+  }
+  return s;
+}
+
+anyinfer_status load(anyinfer_engine_t* engine, const anyinfer_source* source, anyinfer_model_t** model, anyinfer_error* error) {
+  return guarded(error, [&] {
+    hosts::call call(&engine->host);
+    if (source->format[0] != 0 && strcmp(source->format, "mnn") != 0) refuse(ANYINFER_MODEL, "MNN reads .mnn files; its converter makes them");
+    if (source->parts != 1) refuse(ANYINFER_MODEL, "an MNN model is one file, not %d", int(source->parts));
+    std::vector<char> file;
+    const char* data;
+    size_t size;
+    if (source->data == nullptr) {
+      file = anyinfer::contents(source->paths[0]);
+      data = file.data(), size = file.size();
+    } else {
+      data = static_cast<const char*>(source->data[0]), size = size_t(source->sizes[0]);
+    }
+    if (size > INT32_MAX) refuse(ANYINFER_MODEL, "it has more than 2 GB: have the converter save weights in a file of their own");
+    std::unique_ptr<anyinfer_model_t> m(new anyinfer_model_t);
+    anyinfer::options options(source);
+    m->engine = engine;
+    m->options = choose(*engine, options, data, size);
+    const shapes given = options.shapes();
+    options.done();
+    if (source->paths != nullptr) m->options.external = std::string(source->paths[0]) + ".weight";
+    m->own.reset(new runtime(m->options));
+    ExecutorScope scope(m->own->executor);
+    watch::follow(*m->own->executor);
+    Module::Config config;
+    m->module.reset(Module::load({}, {}, reinterpret_cast<const uint8_t*>(data), size, m->own->manager, &config));
+    if (m->module == nullptr) refuse(ANYINFER_MODEL, "MNN cannot load it%s%.900s", call.text.empty() ? "" : ": ", call.text.c_str());
+    if (*source->canceled) refuse(ANYINFER_RUN, "the caller lost interest");
+    m->separated = separate(*m->module);
+    describe_inputs(*m, given);
+    describe_outputs(*m, given, source->canceled, call.text);
+    *model = m.release();
+  });
+}
+
+void close_model(anyinfer_model_t* model) {
+  hosts::call call(&model->engine->host);
+  delete model;
+}
+
+anyinfer_status property(anyinfer_model_t* model, const char* key, char* text, uint32_t size, anyinfer_error* error) {
+  return guarded(error, [&] {
+    const settings& s = model->options;
+    static const char* modes[] = {"normal", "high", "low"};
+    const bool cpu = s.device.type == MNN_FORWARD_CPU;
+    std::string value;
+    if (strcmp(key, "format") == 0) value = "mnn";
+    else if (strcmp(key, "device") == 0) value = s.device.name;
+    else if (strcmp(key, "precision") == 0) value = s.config.precision == BackendConfig::Precision_Low ? "float16" : "float32";
+    else if (strcmp(key, "threads") == 0) value = cpu ? std::to_string(s.threads) : "";
+    else if (strcmp(key, "memory") == 0) value = modes[s.config.memory];
+    else if (strcmp(key, "power") == 0) value = modes[s.config.power];
+    else if (strcmp(key, "notes") == 0) value = model->separated ? "" : "shapes depend on values: each Run infers them";
+    else refuse(ANYINFER_OPTION, "there is no property %.100s", key);
+    set_text(text, size, value);
+  });
+}
+
+anyinfer_status signature(anyinfer_model_t* model, int32_t index, const char** name, int32_t* inputs, int32_t* outputs, anyinfer_error* error) {
+  return guarded(error, [&] {
+    if (index != 0) refuse(ANYINFER_NAME, "there is no signature %d", int(index));
+    *name = "";
+    *inputs = int32_t(model->inputs.size());
+    *outputs = int32_t(model->outputs.size());
+  });
+}
+
+anyinfer_status describe(const std::vector<description>& all, int32_t index, anyinfer_tensor* out, anyinfer_error* error) {
+  return guarded(error, [&] {
+    if (index < 0 || size_t(index) >= all.size()) refuse(ANYINFER_NAME, "there is no tensor %d", int(index));
+    *out = all[size_t(index)].tensor;
+  });
+}
+
+anyinfer_status input(anyinfer_model_t* model, int32_t, int32_t index, anyinfer_tensor* out, anyinfer_error* error) { return describe(model->inputs, index, out, error); }
+
+anyinfer_status output(anyinfer_model_t* model, int32_t, int32_t index, anyinfer_tensor* out, anyinfer_error* error) { return describe(model->outputs, index, out, error); }
+
+// Session
+
+anyinfer_status session(anyinfer_model_t* model, int32_t, anyinfer_session_t** out, anyinfer_error* error) {
+  return guarded(error, [&] {
+    hosts::call call(&model->engine->host);
+    std::unique_ptr<anyinfer_session_t> s(new anyinfer_session_t(model));
+    ExecutorScope scope(s->own.executor);
+    Module::CloneContext context;
+    context.pRuntimeManager = s->own.manager;
+    {
+      std::lock_guard<std::mutex> lock(model->cloning);
+      s->module.reset(model->module->clone(&context));
+    }
+    if (s->module == nullptr) refuse(ANYINFER_RUN, "MNN cannot clone the model: %.900s", call.text.c_str());
+    if (model->separated && !separate(*s->module)) refuse(ANYINFER_RUN, "MNN cannot separate a clone of the model");
+    *out = s.release();
+  });
+}
+
+void close_session(anyinfer_session_t* s) {
+  hosts::call call(&s->model->engine->host);
+  delete s;
+}
+
+// infer has MNN prepare for the inputs as they are.
+void infer(anyinfer_session_t& s, anyinfer_status status, const std::string& said) {
+  s.outputs = forward(*s.module, s.inputs, s.following);
+  if (s.outputs.size() != s.model->outputs.size()) refuse(status, "MNN cannot prepare for these inputs%s%.900s", said.empty() ? "" : ": ", said.c_str());
+}
+
+anyinfer_status reshape(anyinfer_session_t* s, const anyinfer_shape* inputs, anyinfer_shape* outputs, anyinfer_error* error) {
+  return guarded(error, [&] {
+    hosts::call call(&s->model->engine->host);
+    ExecutorScope scope(s->own.executor);
+    auto& known = s->model->inputs;
+    s->inputs.clear();
+    s->packed.assign(known.size(), {});
+    for (size_t i = 0; i < known.size(); i++) {
+      s->inputs.push_back(input_variable(known[i].info, inputs[i]));
+      auto info = s->inputs[i]->getInfo();
+      if (info->order != MNN::Express::NC4HW4) continue;
+      s->packed[i].assign(packed_size(*info) + 64, 0);
+      set_memory(s->inputs[i], s->packed[i].data());
+    }
+    if (!s->model->separated) {
+      for (size_t i = 0; i < s->model->outputs.size(); i++) outputs[i] = s->model->outputs[i].tensor.shape;
+      return;
+    }
+    infer(*s, ANYINFER_SHAPE, call.text);
+    for (size_t i = 0; i < s->outputs.size(); i++) {
+      auto info = s->outputs[i]->getInfo();
+      if (info == nullptr) refuse(ANYINFER_SHAPE, "MNN does not tell the shape of output \"%.100s\"", s->model->outputs[i].name.c_str());
+      outputs[i] = to_shape(info->dim);
+    }
+  });
+}
+
+anyinfer_status bind_memory(anyinfer_session_t* s, const void* const* inputs, void* const* outputs, anyinfer_error* error) {
+  return guarded(error, [&] {
+    hosts::call call(&s->model->engine->host);
+    ExecutorScope scope(s->own.executor);
+    s->from.assign(inputs, inputs + s->inputs.size());
+    for (size_t i = 0; i < s->inputs.size(); i++)
+      if (s->packed[i].empty()) set_memory(s->inputs[i], inputs[i]);
+    if (!s->model->separated) return;
+    infer(*s, ANYINFER_RUN, call.text); // operators have got addresses
+    s->to.clear();
+    for (size_t i = 0; i < s->outputs.size(); i++) {
+      const Tensor* t = s->outputs[i]->getTensor();
+      s->to.emplace_back(new Tensor(t, t->getDimensionType(), false));
+      s->to[i]->buffer().host = static_cast<uint8_t*>(outputs[i]);
+    }
+    s->cache_is_old = !s->model->options.cache.empty();
+  });
+}
+
+void check(const anyinfer_session_t& s, bool good, const std::string& said) {
+  if (s.following.canceled) refuse(ANYINFER_RUN, "cancelled");
+  if (!good || s.following.begun != s.following.ended) refuse(ANYINFER_RUN, "MNN failed%s%.900s", said.empty() ? "" : ": ", said.c_str());
+}
+
+anyinfer_status run(anyinfer_session_t* s, anyinfer_error* error) {
+  return guarded(error, [&] {
+    hosts::call call(&s->model->engine->host);
+    s->following.canceled = false; // a cancel that came too early is repeated
+    for (size_t i = 0; i < s->inputs.size(); i++)
+      if (!s->packed[i].empty()) pack(*s->inputs[i]->getInfo(), static_cast<const char*>(s->from[i]), s->packed[i].data());
+    if (!s->model->separated) {
+      ExecutorScope scope(s->own.executor);
+      s->outputs = forward(*s->module, s->inputs, s->following);
+      check(*s, s->outputs.size() == s->model->outputs.size(), call.text);
+      return;
+    }
+    forward(*s->module, {}, s->following);
+    check(*s, true, call.text);
+    for (size_t i = 0; i < s->outputs.size(); i++)
+      if (!s->outputs[i]->getTensor()->copyToHostTensor(s->to[i].get())) // it is in memory that no backend has
+        memcpy(s->to[i]->buffer().host, s->outputs[i]->readMap<void>(), s->to[i]->size());
+    if (s->cache_is_old) s->own.manager->updateCache();
+    s->cache_is_old = false;
+  });
+}
+
+anyinfer_status result(anyinfer_session_t* s, int32_t index, anyinfer_shape* shape, const void** data, anyinfer_error* error) {
+  return guarded(error, [&] {
+    hosts::call call(&s->model->engine->host);
+    ExecutorScope scope(s->own.executor);
+    if (index < 0 || size_t(index) >= s->outputs.size()) refuse(ANYINFER_NAME, "there is no output %d", int(index));
+    auto& v = s->outputs[size_t(index)];
+    auto info = v->getInfo();
+    if (info == nullptr) refuse(ANYINFER_RUN, "MNN does not tell what output %d is", int(index));
+    const auto& name = s->model->outputs[size_t(index)].name;
+    if (dtype_of(info->type, name) != s->model->outputs[size_t(index)].tensor.dtype) refuse(ANYINFER_RUN, "output \"%.100s\" has changed its type", name.c_str());
+    *shape = to_shape(info->dim);
+    *data = nullptr;
+    if (info->size == 0) return;
+    if (info->order == MNN::Express::NC4HW4) {
+      s->unpacked.resize(s->outputs.size());
+      auto& memory = s->unpacked[size_t(index)];
+      memory.resize(bytes_of(*info));
+      Tensor to(v->getTensor(), Tensor::CAFFE, false);
+      to.buffer().host = reinterpret_cast<uint8_t*>(memory.data());
+      if (!v->getTensor()->copyToHostTensor(&to)) refuse(ANYINFER_RUN, "MNN does not copy output \"%.100s\"", name.c_str());
+      *data = memory.data();
+    } else if ((*data = v->readMap<void>()) == nullptr) {
+      refuse(ANYINFER_RUN, "MNN has not computed output \"%.100s\"", name.c_str());
+    }
+  });
+}
+
+void cancel(anyinfer_session_t* s) { s->following.canceled = true; }
+
+anyinfer_status layer(anyinfer_session_t* s, int32_t index, anyinfer_layer* out, anyinfer_error* error) {
+  return guarded(error, [&] {
+    if (index < 0 || index >= s->following.ended || !s->following.profile) refuse(ANYINFER_NAME, "there is no layer %d", int(index));
+    auto& l = s->following.layers[size_t(index)];
+    *out = {l.micros, l.name.c_str(), l.type.c_str(), "", nullptr};
+  });
+}
+
+const anyinfer_api api = {
+    ANYINFER_ABI, sizeof(anyinfer_api), "mnn", "mnn", open_engine, close_engine, version, device, load, close_model, property, signature,
+    input, output, session, close_session, reshape, bind_memory, run, result, cancel,
+    nullptr, // reset: MNN keeps no variables
+    layer,
+};
+
+}  // namespace
+
+const anyinfer_api* ANYINFER_ENTRY(void) { return &api; }
