@@ -1,4 +1,52 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package mnn runs MNN models.
+// Package mnn runs MNN models with MNN's Module API. Import it for its side
+// effect, and the engine "mnn" is there:
+//
+//	import _ "github.com/anyinfer/anyinfer/mnn"
+//
+// MNN has a C++ API, which Go cannot call: a shim in C++ leads to it, in this
+// package. `anyinfer sdk install mnn` builds MNN and the shim; where MNN is
+// there already, `MNN_ROOT=... anyinfer shim build mnn` builds the shim alone.
+// With the build tag "mnn" and cgo both are linked into the program instead.
+//
+// # Models
+//
+// .mnn files, as MNN's converter makes them from ONNX, TensorFlow, TFLite,
+// Caffe and PyTorch, from a file or from memory. They are checked before MNN
+// sees them, which crashes on damaged ones. Weights that the converter put in a
+// file of their own, NAME.mnn.weight, are found beside a model in a file.
+//
+// Inputs and outputs have the element types that MNN knows: float32, int32,
+// int8, uint8 and bfloat16; its converter makes int32 of int64 and bool.
+// Memory is NCHW or NHWC, as in the model; what MNN keeps in blocks of four
+// channels (NC4HW4) is converted and is NCHW here.
+//
+// A file does not tell its outputs' shapes and types: Load has MNN infer them,
+// with several sizes where inputs are dynamic. Where none suits the model,
+// Options.Shapes is needed.
+//
+// Dimensions that the file leaves open take any size. MNN's converter sets the
+// batch to 1 in the file; Options.Shapes makes that or any other dimension
+// dynamic. A new shape costs a Session some time, and so does new memory for
+// an input.
+//
+// Models with control flow, and those whose shapes depend on values, run too:
+// Load runs them once on zeros, their outputs have shapes that only a Run
+// tells, and each Run infers them anew. ModelInfo.Notes tells.
+//
+// # Options
+//
+// Device is one of EngineInfo.Devices: "CPU" and those that this MNN was built
+// with and found. Precision is Float32, or Float16 where the device computes in
+// it. Threads is what a Run gets. MNN has one pool of threads in a process, as
+// large as the model that was loaded first made it: more are refused with
+// ErrOption. CacheDir keeps what a GPU has tuned, and is refused for the CPU,
+// for which there is nothing to keep. Profile lists the operators. Native is
+// Options.
+//
+// # Concurrency and cancellation
+//
+// Sessions of a model share its weights, also those that MNN has rearranged,
+// and run side by side. A Run is interrupted between two operators.
 package mnn

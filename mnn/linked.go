@@ -7,7 +7,9 @@ package mnn
 /*
 #cgo CPPFLAGS: -I${SRCDIR}/../cinclude -DANYINFER_ENTRY=anyinfer_engine_mnn
 #cgo CXXFLAGS: -std=c++17 -fvisibility=hidden
-#cgo LDFLAGS: -lMNN -lstdc++ -lpthread -ldl -lm -Wl,-z,noexecstack
+// MNN's assembly does not say that it needs no executable stack.
+#cgo !darwin LDFLAGS: -lMNN -lstdc++ -lpthread -ldl -lm -Wl,-z,noexecstack
+#cgo darwin LDFLAGS: -lMNN -lc++
 
 #include "anyinfer_engine.h"
 

@@ -30,7 +30,13 @@ struct anyinfer_session_t {
   VARPS inputs, outputs;
   std::vector<const void*> from; // the caller's inputs
   std::vector<std::vector<char>> packed; // of inputs that are NC4HW4
-  std::vector<std::unique_ptr<Tensor>> to; // the caller's outputs
+  struct place {
+    const void* plain;            // where MNN has it as the caller wants it, or NULL
+    const Tensor* tensor;         // else it is copied from here
+    std::unique_ptr<Tensor> host; // to here
+    size_t bytes;
+  };
+  std::vector<place> to; // the caller's outputs
   std::vector<std::vector<char>> unpacked; // of outputs that only running tells
   bool cache_is_old = false;
 
@@ -278,6 +284,14 @@ anyinfer_status reshape(anyinfer_session_t* s, const anyinfer_shape* inputs, any
   });
 }
 
+// plain is the memory of an output that needs no conversion, or NULL.
+const void* plain(const anyinfer_session_t& s, VARP& v) {
+  const Tensor* t = v->getTensor();
+  if (s.model->options.device.type != MNN_FORWARD_CPU || v->getInfo()->order == MNN::Express::NC4HW4) return nullptr;
+  const void* memory = v->readMap<void>();
+  return memory == t->host<void>() ? memory : nullptr;
+}
+
 anyinfer_status bind_memory(anyinfer_session_t* s, const void* const* inputs, void* const* outputs, anyinfer_error* error) {
   return guarded(error, [&] {
     hosts::call call(&s->model->engine->host);
@@ -290,8 +304,9 @@ anyinfer_status bind_memory(anyinfer_session_t* s, const void* const* inputs, vo
     s->to.clear();
     for (size_t i = 0; i < s->outputs.size(); i++) {
       const Tensor* t = s->outputs[i]->getTensor();
-      s->to.emplace_back(new Tensor(t, t->getDimensionType(), false));
-      s->to[i]->buffer().host = static_cast<uint8_t*>(outputs[i]);
+      std::unique_ptr<Tensor> host(new Tensor(t, t->getDimensionType(), false));
+      host->buffer().host = static_cast<uint8_t*>(outputs[i]);
+      s->to.push_back({plain(*s, s->outputs[i]), t, std::move(host), bytes_of(*s->outputs[i]->getInfo())});
     }
     s->cache_is_old = !s->model->options.cache.empty();
   });
@@ -316,9 +331,9 @@ anyinfer_status run(anyinfer_session_t* s, anyinfer_error* error) {
     }
     forward(*s->module, {}, s->following);
     check(*s, true, call.text);
-    for (size_t i = 0; i < s->outputs.size(); i++)
-      if (!s->outputs[i]->getTensor()->copyToHostTensor(s->to[i].get())) // it is in memory that no backend has
-        memcpy(s->to[i]->buffer().host, s->outputs[i]->readMap<void>(), s->to[i]->size());
+    for (auto& p : s->to)
+      if (p.plain != nullptr) memcpy(p.host->buffer().host, p.plain, p.bytes);
+      else if (!p.tensor->copyToHostTensor(p.host.get())) refuse(ANYINFER_RUN, "MNN does not copy an output");
     if (s->cache_is_old) s->own.manager->updateCache();
     s->cache_is_old = false;
   });

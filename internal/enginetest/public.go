@@ -96,6 +96,24 @@ var public = []publicModel{
 			require.Greater(t, values.Float64s(out[2])[0], 0.5)
 		},
 	},
+	{
+		file: "nanodet_m.mnn", photos: []string{"dog.png", "tiger_cat.jpg"}, shape: common.Shape{1, 3, 320, 320}, dtype: common.Float32, first: true,
+		pixel: func(rgb [3]float32, c int) float32 { // blue, green, red
+			return (rgb[2-c] - []float32{103.53, 116.28, 123.675}[c]) / []float32{57.375, 57.12, 58.395}[c]
+		},
+		sane: func(t *testing.T, out []*common.Tensor) { // scores of 80 classes for three strides, then distances
+			best, class := float64(0), 0
+			for _, scores := range out[:3] {
+				for i, p := range values.Float64s(scores) {
+					if p > best {
+						best, class = p, i%80
+					}
+				}
+			}
+			require.Greater(t, best, 0.5)
+			require.Contains(t, []int{15, 16}, class, "a cat or a dog")
+		},
+	},
 }
 
 // most is the largest number in column c of rows of n.

@@ -25,7 +25,7 @@ import (
 // reference compares with the SDK's own Python API: the same tensors into
 // both, from testdata and, for the public models, from real photos.
 func (s *suite) reference(t *testing.T) {
-	if !slices.Contains([]string{"openvino", "tflite"}, s.Name) {
+	if !slices.Contains([]string{"openvino", "tflite", "mnn"}, s.Name) {
 		t.Skip("reference.py does not know this engine")
 	}
 	var todo []comparison

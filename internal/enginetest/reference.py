@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs models with an SDK's own Python API, for tests to compare with.
 
-    python reference.py openvino|tflite < JOBS
+    python reference.py openvino|tflite|mnn < JOBS
 
 JOBS is a JSON list of {"model": FILE, "inputs": [FILE.npy...], "out": FOLDER}; output i becomes FOLDER/i.npy. Prints the
 SDK's version. Everything runs on one thread.
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -46,12 +47,35 @@ def tflite():
     return getattr(ai_edge_litert, "__version__", "unknown"), run
 
 
+def mnn():
+    os.dup2(2, 1)  # MNN prints to the standard output what it finds in the processor
+    import MNN
+    from MNN import expr
+
+    def run(model, inputs):
+        m = MNN.nn.load_module_from_file(model, [], [])  # one thread, normal precision
+        declared = expr.load_as_dict(model)
+
+        def var(name, x):
+            layout = expr.NHWC if declared[name].data_format == expr.NHWC else expr.NCHW
+            data = x.ravel().tolist() if x.dtype == np.int8 else np.ascontiguousarray(x)  # it takes no arrays of int8
+            return expr.const(data, list(x.shape), layout, declared[name].dtype)
+
+        outs = m.forward([var(n, x) for n, x in zip(m.get_info()["inputNames"], inputs, strict=True)])
+        # An output may lie in MNN's own layout, NC4HW4. read refuses empty ones.
+        outs = [expr.convert(y, expr.NCHW) if y.data_format == expr.NC4HW4 else y for y in outs]
+        return [y.read() if y.size else np.zeros(y.shape, np.float32) for y in outs]
+
+    return MNN.version(), run
+
+
 def main():
-    version, run = {"openvino": openvino, "tflite": tflite}[sys.argv[1]]()
+    stdout = os.fdopen(os.dup(1), "w")
+    version, run = {"openvino": openvino, "tflite": tflite, "mnn": mnn}[sys.argv[1]]()
     for job in json.load(sys.stdin):
         for i, array in enumerate(run(job["model"], [np.load(f) for f in job["inputs"]])):
             np.save(Path(job["out"], f"{i}.npy"), np.asarray(array))
-    print(version)
+    print(version, file=stdout)
 
 
 main()

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""IR and MNN files, converted from ONNX."""
+"""IR and MNN files, converted from ONNX and TFLite."""
 
 import re
+import struct
 import uuid
 
 import _tools  # MNN's converter; the wheel's own command around it reports its use to a server
@@ -9,20 +10,43 @@ import openvino
 
 UUID = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
+# What has an MNN file too; README.md says what becomes of the others.
+MNN = "digits digits_dynamic edges multi int8 int32 uint8 bfloat16 float32 scalar fivedim nonzero_cast slow".split()
+# What MNN has and its converter does not keep: inputs' dtypes, and a dynamic first dimension, for which it writes 1.
+DTYPES = {"bfloat16": "DT_BFLOAT16"}
+SHAPES = {"digits_dynamic": ([1, 1, 8, 8], [-1, 1, 8, 8])}
 
-def ir(onnx_path):
-    """Writes PATH.xml and PATH.bin beside PATH.onnx."""
+
+def onnx(path):
+    """Writes PATH.xml, PATH.bin and, where MNN can have it, PATH.mnn beside PATH.onnx."""
     # Not openvino.convert_model: that records its arguments in the file, the path among them.
-    model = openvino.Core().read_model(onnx_path)
-    openvino.save_model(model, onnx_path.with_suffix(".xml"), compress_to_fp16=False)
+    model = openvino.Core().read_model(path)
+    openvino.save_model(model, path.with_suffix(".xml"), compress_to_fp16=False)
+    if path.stem in MNN:
+        mnn(path, path.with_suffix(".mnn"))
 
 
-def mnn(onnx_path):
-    """Writes PATH.mnn beside PATH.onnx."""
-    out = onnx_path.with_suffix(".mnn")
-    _tools.mnnconvert(["mnnconvert", "-f", "ONNX", "--modelFile", str(onnx_path), "--MNNModel", str(out), "--bizCode", "anyinfer"])
+def mnn(source, out, *options):
+    """Writes an MNN file from an ONNX or a TFLite file."""
+    _mnnconvert(source, "--MNNModel", out, *options)
+    if source.stem in DTYPES:
+        text = out.with_suffix(".json")
+        _mnnconvert(out, "--JsonFile", text)
+        text.write_text(text.read_text().replace('"dtype": "DT_FLOAT"', f'"dtype": "{DTYPES[source.stem]}"'))
+        _mnnconvert(text, "--MNNModel", out)
+        text.unlink()
+    data = out.read_bytes()
+    if source.stem in SHAPES:
+        was, now = (struct.pack(f"<{1 + len(s)}i", len(s), *s) for s in SHAPES[source.stem])
+        assert data.count(was) == 1, out
+        data = data.replace(was, now)
     # The converter stamps each file with a random identifier: a fixed one makes the file reproducible.
     fixed = str(uuid.uuid5(uuid.NAMESPACE_URL, f"anyinfer/{out.name}")).encode()
-    data, n = UUID.subn(fixed, out.read_bytes())
+    data, n = UUID.subn(fixed, data)
     assert n == 1, (out, n)
     out.write_bytes(data)
+
+
+def _mnnconvert(source, *args):
+    framework = source.suffix[1:].upper()
+    _tools.mnnconvert(["mnnconvert", "-f", framework, "--modelFile", str(source), "--bizCode", "anyinfer", *map(str, args)])

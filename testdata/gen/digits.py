@@ -71,7 +71,7 @@ def _jitter(x, r):
     return p[:, :, 1 + dy : 9 + dy, 1 + dx : 9 + dx]
 
 
-def _columns(x):
+def columns(x):
     """[N,C,H,W] to [N,H,W,C*9], the 3x3 neighbourhoods with zero padding."""
     p = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
     win = np.lib.stride_tricks.sliding_window_view(p, (3, 3), (2, 3))
@@ -86,10 +86,10 @@ def _blocks(x):
 
 def _gradients(w, x, label):
     n = len(x)
-    c1 = _columns(x)
+    c1 = columns(x)
     a1 = np.maximum(c1 @ w["w1"].reshape(16, -1).T + w["b1"], 0).transpose(0, 3, 1, 2)
     p1 = _blocks(a1).max((3, 5))
-    c2 = _columns(p1)
+    c2 = columns(p1)
     a2 = np.maximum(c2 @ w["w2"].reshape(16, -1).T + w["b2"], 0).transpose(0, 3, 1, 2)
     p2 = _blocks(a2).max((3, 5))
     f = p2.reshape(n, 64)
@@ -103,7 +103,7 @@ def _gradients(w, x, label):
     g["w2"] = np.tensordot(d2, c2, ((0, 1, 2), (0, 1, 2))).reshape(w["w2"].shape)
     g["b2"] = d2.sum((0, 1, 2))
     back = w["w2"][:, :, ::-1, ::-1].transpose(1, 0, 2, 3).reshape(16, -1)
-    dp1 = (_columns(d2.transpose(0, 3, 1, 2)) @ back.T).transpose(0, 3, 1, 2)
+    dp1 = (columns(d2.transpose(0, 3, 1, 2)) @ back.T).transpose(0, 3, 1, 2)
     d1 = _unpool(dp1, p1, a1)
     g["w1"] = np.tensordot(d1, c1, ((0, 1, 2), (0, 1, 2))).reshape(w["w1"].shape)
     g["b1"] = d1.sum((0, 1, 2))

@@ -16,7 +16,9 @@ def entry(name, formats, inputs, outputs, cases, tolerance=FLOAT, **more):
     if "tflite" in formats:
         shapes["tflite"] = {n: tflitefile.nhwc(sh) for n, _, sh in inputs + outputs if tflitefile.nhwc(sh) != list(sh)}
     shapes.update(more.pop("shapes", {}))
-    e = {"name": name, "files": {f: [name + x for x in SUFFIXES[f]] for f in formats}}
+    if name.split("/")[-1] in convert.MNN:
+        formats = [*formats, "mnn"]
+    e = {"name": name, "files": {f: [name + x for x in SUFFIXES[f]] for f in SUFFIXES if f in formats}}
     for side, infos in (("inputs", inputs), ("outputs", outputs)):
         e[side] = [dict(name=n, dtype=d, shape=sh) for n, d, sh in infos]
         for info in e[side]:
@@ -38,8 +40,7 @@ def digits_float(out, w, scans):
         i, o = ("image", "float32", [n, 1, 8, 8]), ("scores", "float32", [n, 10])
         onnxfile.save_layers(out / f"{name}.onnx", layers, i, o)
         tflitefile.save_layers(out / f"{name}.tflite", layers, i, o)
-        convert.ir(out / f"{name}.onnx")
-        convert.mnn(out / f"{name}.onnx")
+        convert.onnx(out / f"{name}.onnx")
         if n == 1:
             tnnfile.save_layers(out / name, layers, i, o)
             yield entry(name, SUFFIXES, [i], [o], [{"image": x[k : k + 1]} for k in range(4)])
@@ -64,7 +65,7 @@ def digits_int8(out, w, scans):
     yield e
 
     quantize.save_onnx(out / "digits_qdq.onnx", p)
-    convert.ir(out / "digits_qdq.onnx")
+    convert.onnx(out / "digits_qdq.onnx")
     i, o = [("image", "float32", [1, 1, 8, 8])], [("scores", "float32", [1, 10])]
     # A value that falls between two steps may round differently: one step of an activation moves a score this far.
     yield entry("digits_qdq", ["onnx", "openvino"], i, o, [{"image": digits.scale(scans[k : k + 1])} for k in range(4)], {"abs": 2e-2, "rel": 0})
@@ -86,8 +87,7 @@ def edges(out):
     i, o = ("image", "float32", [1, 1, -1, -1]), ("edges", "float32", [1, 1, -1, -1])
     onnxfile.save_layers(out / "edges.onnx", layers, i, o)
     tflitefile.save_layers(out / "edges.tflite", layers, i, o)
-    convert.ir(out / "edges.onnx")
-    convert.mnn(out / "edges.onnx")
+    convert.onnx(out / "edges.onnx")
     fixed = [1, 1, 16, 16]
     tnnfile.save_layers(out / "edges", layers, (*i[:2], fixed), (*o[:2], fixed))
     r = np.random.RandomState(0)
@@ -101,8 +101,7 @@ def multi(out):
     pair = [("a", "float32", [2, 3]), ("b", "float32", [2, 3])]
     both = [("sum", "float32", [2, 3]), ("product", "float32", [2, 3])]
     onnxfile.save(out / "multi.onnx", [helper.make_node("Add", ["a", "b"], ["sum"]), helper.make_node("Mul", ["a", "b"], ["product"])], pair, both)
-    convert.ir(out / "multi.onnx")
-    convert.mnn(out / "multi.onnx")
+    convert.onnx(out / "multi.onnx")
     tnnfile.save(out / "multi", pair, ["sum", "product"], [("Add", ["a", "b"], ["sum"], []), ("Mul", ["a", "b"], ["product"], [])])
 
     def graph(f, name, results):
@@ -141,7 +140,7 @@ def dtypes(out):
     for dtype in onnxfile.TYPES:
         name, i, o = f"dtypes/{dtype}", ("x", dtype, [2, 3]), ("y", dtype, [3, 2])
         onnxfile.save(out / f"{name}.onnx", [helper.make_node("Reshape", ["x", "shape"], ["y"])], [i], [o], [("shape", np.int64([3, 2]))])
-        convert.ir(out / f"{name}.onnx")
+        convert.onnx(out / f"{name}.onnx")
         f = tflitefile.File()
         g = f.graph()
         x, y = g.tensor(*i), g.tensor(*o)
@@ -170,7 +169,7 @@ def ranks(out):
     two, one = np.float32(2), np.float32(1)
     nodes = [helper.make_node("Mul", ["x", "two"], ["t"]), helper.make_node("Add", ["t", "one"], ["y"])]
     onnxfile.save(out / "scalar.onnx", nodes, [i], [o], [("two", two), ("one", one)])
-    convert.ir(out / "scalar.onnx")
+    convert.onnx(out / "scalar.onnx")
     f = tflitefile.File()
     g = f.graph()
     x, t, y = g.tensor(*i), g.tensor("t", "float32", []), g.tensor(*o)
@@ -183,7 +182,7 @@ def ranks(out):
     i, o = ("x", "float32", [1, 2, 3, 2, 4]), ("y", "float32", [1, 2, 3, 4, 2])
     nodes = [helper.make_node("Mul", ["x", "two"], ["t"]), helper.make_node("Transpose", ["t"], ["y"], perm=[0, 1, 2, 4, 3])]
     onnxfile.save(out / "fivedim.onnx", nodes, [i], [o], [("two", two)])
-    convert.ir(out / "fivedim.onnx")
+    convert.onnx(out / "fivedim.onnx")
     f = tflitefile.File()
     g = f.graph()
     x, t, y = g.tensor(*i), g.tensor("t", *i[1:]), g.tensor(*o)
@@ -199,7 +198,7 @@ def nonzero(out):
     i, o = ("x", "float32", [6]), ("indices", "int64", [-1, 1])
     nodes = [helper.make_node("NonZero", ["x"], ["t"]), helper.make_node("Transpose", ["t"], ["indices"], perm=[1, 0])]
     onnxfile.save(out / "nonzero.onnx", nodes, [i], [o])
-    convert.ir(out / "nonzero.onnx")
+    convert.onnx(out / "nonzero.onnx")
     f = tflitefile.File()
     g = f.graph()
     x, zero, t, y = g.tensor(*i), g.const(np.float32(0)), g.tensor("t", "bool", [6]), g.tensor(*o)
@@ -214,7 +213,7 @@ def nonzero(out):
     o = ("places", "float32", [-1, 1])
     nodes = [*nodes[:1], helper.make_node("Transpose", ["t"], ["u"], perm=[1, 0]), helper.make_node("Cast", ["u"], ["places"], to=1)]
     onnxfile.save(out / "nonzero_cast.onnx", nodes, [i], [o])
-    convert.ir(out / "nonzero_cast.onnx")
+    convert.onnx(out / "nonzero_cast.onnx")
     f = tflitefile.File()
     g = f.graph()
     x, zero, t = g.tensor(*i), g.const(np.float32(0)), g.tensor("t", "bool", [6])
@@ -242,5 +241,5 @@ def slow(out):
     i, o = ("x", "float32", [1, 1, 256, 256]), ("y", "float32", [1, 1, 256, 256])
     onnxfile.save_layers(out / "slow.onnx", layers, i, o)
     tflitefile.save_layers(out / "slow.tflite", layers, i, o)
-    convert.ir(out / "slow.onnx")
+    convert.onnx(out / "slow.onnx")
     yield entry("slow", ["onnx", "openvino", "tflite"], [i], [o], [])

@@ -8,6 +8,7 @@ import numpy as np
 import onnxruntime
 import openvino
 from ai_edge_litert.interpreter import Interpreter
+from MNN import expr
 
 core = openvino.Core()
 
@@ -94,23 +95,17 @@ def text(y):
 
 
 def mnn(files, inputs):
-    net = MNN.Interpreter(str(files[0]))
-    s = net.createSession({"numThread": 1})
-    given = net.getSessionInputAll(s)
-    for name, t in given.items():
-        net.resizeTensor(t, inputs[name].shape)
-    net.resizeSession(s)
-    for name, t in given.items():
-        x = inputs[name]
-        t.copyFrom(MNN.Tensor(x.shape, MNN.Halide_Type_Float, x, MNN.Tensor_DimensionType_Caffe))
-    net.runSession(s)
-    result = {}
-    for name, t in net.getSessionOutputAll(s).items():
-        y = np.zeros(t.getShape(), np.float32)
-        host = MNN.Tensor(y.shape, MNN.Halide_Type_Float, y, MNN.Tensor_DimensionType_Caffe)
-        t.copyToHostTensor(host)
-        result[name] = np.array(host.getNumpyData(), np.float32).reshape(y.shape)
-    return result
+    m = MNN.nn.load_module_from_file(files[0], [], [])
+    info, declared = m.get_info(), expr.load_as_dict(files[0])
+
+    def var(name):
+        x, as_ = inputs[name], declared[name]
+        layout = expr.NHWC if as_.data_format == expr.NHWC else expr.NCHW
+        return expr.const(x.ravel().tolist(), list(x.shape), layout, as_.dtype)  # a list: it takes no arrays of int8
+
+    outs = [expr.convert(y, expr.NCHW) if y.data_format == expr.NC4HW4 else y for y in m.forward([var(n) for n in info["inputNames"]])]
+    # read refuses empty ones.
+    return {n: np.array(y.read()) if y.size else np.zeros(y.shape, np.float32) for n, y in zip(info["outputNames"], outs)}
 
 
 RUN = {"onnx": onnx, "openvino": openvino_, "tflite": tflite, "mnn": mnn}
