@@ -13,7 +13,7 @@ import (
 
 // concurrency has 64 goroutines on one model, and every result right.
 func (s *suite) concurrency(t *testing.T) {
-	for _, name := range []string{"digits", "digits_dynamic", "nonzero"} {
+	for _, name := range []string{"digits", "digits_dynamic", "nonzero_cast"} {
 		for _, sessions := range []int{1, 2, 4} {
 			s.run(t, fmt.Sprintf("%s, %d sessions", name, sessions), func(t *testing.T) {
 				loaded, m, format := s.load(t, name, &common.Options{Sessions: sessions})

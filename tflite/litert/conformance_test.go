@@ -16,19 +16,14 @@ func TestConformance(t *testing.T) {
 		strings   = "LiteRT cannot resize an output of strings"
 	)
 	enginetest.Run(t, enginetest.Engine{Name: "litert", Formats: []string{"tflite"}, Skip: map[string]string{
-		"metadata/tflite/nonzero":         data,
-		"results/tflite/nonzero":          data,
-		"concurrency/nonzero,_1_sessions": data,
-		"concurrency/nonzero,_2_sessions": data,
-		"concurrency/nonzero,_4_sessions": data,
-		"resources/model_runs":            data,
-		"resources/allocations":           data + "; see TestAllocations",
-		"metadata/tflite/rnn":             variables,
-		"results/tflite/rnn":              variables,
-		"states/tflite/rnn":               variables,
-		"metadata/tflite/strings":         strings,
-		"results/tflite/strings":          strings,
-		"metadata/tflite/lookup":          strings,
-		"results/tflite/lookup":           strings,
+		"metadata/tflite/nonzero": data,
+		"results/tflite/nonzero":  data,
+		"metadata/tflite/rnn":     variables,
+		"results/tflite/rnn":      variables,
+		"states/tflite/rnn":       variables,
+		"metadata/tflite/strings": strings,
+		"results/tflite/strings":  strings,
+		"metadata/tflite/lookup":  strings,
+		"results/tflite/lookup":   strings,
 	}})
 }

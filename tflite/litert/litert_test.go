@@ -270,32 +270,6 @@ func TestLateOutput(t *testing.T) {
 	}
 }
 
-// TestAllocations: a Run on tensors that stay bound allocates nothing in Go.
-func TestAllocations(t *testing.T) {
-	e := open(t)
-	cancelable, cancel := context.WithCancel(ctx)
-	defer cancel()
-	for _, model := range []string{"digits", "digits_dynamic", "multi", "nonzero_cast", "aliases"} {
-		m := load(t, e, model, nil)
-		s, err := m.NewSession("")
-		require.NoError(t, err)
-		for i, info := range s.Signature().Inputs {
-			require.NoError(t, s.BindInput(i, fill(t, m, 7)[info.Name]))
-		}
-		for _, c := range []context.Context{ctx, cancelable} {
-			require.NoError(t, s.Run(c))
-			allocated := testing.AllocsPerRun(200, func() {
-				if err := s.Run(c); err != nil {
-					t.Error(err)
-				}
-			})
-			if !raced {
-				require.Zero(t, allocated, model)
-			}
-		}
-	}
-}
-
 func TestProfile(t *testing.T) {
 	e := open(t)
 	for kernels, first := range map[litert.Kernels]common.LayerTime{
