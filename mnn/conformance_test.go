@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package mnn
+package mnn_test
 
 import (
 	"testing"
 
 	"github.com/anyinfer/anyinfer/internal/enginetest"
+	_ "github.com/anyinfer/anyinfer/mnn"
 )
 
 func TestConformance(t *testing.T) {

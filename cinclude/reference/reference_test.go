@@ -17,6 +17,7 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/cengine/shim"
 	"github.com/anyinfer/anyinfer/internal/enginetest"
+	"github.com/anyinfer/anyinfer/internal/linktest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -50,6 +51,8 @@ func TestConformance(t *testing.T) {
 		"options/threads": "the engine has one thread, and says so",
 	}})
 }
+
+func TestShim(t *testing.T) { linktest.Shim(t, "reference") }
 
 // run loads and runs a model of one input, on zeros.
 func run(t *testing.T, cfg *common.Config, src common.Source, o *common.Options) common.Tensors {

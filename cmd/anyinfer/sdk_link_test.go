@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/anyinfer/anyinfer/internal/linktest"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 )
 
@@ -33,7 +34,7 @@ func TestLinkedBuild(t *testing.T) {
 		t.Skip(missing)
 	}
 	require.NoError(t, missing)
-	dir, bin := program(t), t.TempDir()
+	dir, bin := linktest.Module(t, os.DirFS("testdata/linked")), t.TempDir()
 	exe, err := os.Executable()
 	require.NoError(t, err)
 	require.NoError(t, os.Symlink(exe, filepath.Join(bin, "anyinfer")))
@@ -46,50 +47,32 @@ func TestLinkedBuild(t *testing.T) {
 		out, err := cmd.CombinedOutput()
 		return string(out), err
 	}
-	out, err := shell("go mod vendor")
-	require.NoError(t, err, out)
-
-	const build = "go build -tags openvino,tflite ./..."
-	out, err = shell(build)
+	const (
+		build = "go build -tags openvino,tflite ./..."
+		all   = "go build -tags reference,openvino,tflite ./..." // the reference engine needs no SDK
+	)
+	out, err := shell(build)
 	require.Error(t, err, "built without the SDKs")
 	require.Contains(t, out, "tensorflowlite_c")
-	out, err = shell(build, "CGO_ENABLED=0")
+	out, err = shell(all, "CGO_ENABLED=0")
 	require.Error(t, err, "built without cgo")
-	for _, engine := range []string{"openvino", "tflite"} {
-		require.Contains(t, out, "undefined: the_tag_"+engine+"_links_the_SDK_with_cgo__set_CGO_ENABLED_to_1_and_have_a_C_compiler")
+	var args, want []string
+	for engine, model := range map[string]string{"openvino": "digits.tflite", "tflite": "digits.tflite", "reference": "digits.ref"} {
+		require.Contains(t, out, "undefined: the_tag_"+engine+"_")
+		path, err := filepath.Abs(models + model)
+		require.NoError(t, err)
+		args, want = append(args, engine, path), append(want, engine+" linked")
 	}
 
-	line := `eval "$(anyinfer sdk env openvino tflite)" && ` + build
-	require.Contains(t, newSDKEnv().Long, line)
-	out, err = shell(line)
+	const env = `eval "$(anyinfer sdk env openvino tflite)" && `
+	require.Contains(t, newSDKEnv().Long, env+build)
+	out, err = shell(env + all)
 	require.NoError(t, err, out)
-	model, err := filepath.Abs(models + "digits.tflite")
-	require.NoError(t, err)
-	cmd := exec.Command(filepath.Join(dir, "linked"), model)
+	cmd := exec.Command(filepath.Join(dir, "program"), args...)
 	cmd.Env = []string{} // no LD_LIBRARY_PATH, and no HOME to find SDKs in
 	ran, err := cmd.Output()
 	require.NoError(t, err)
-	lines := strings.Split(strings.TrimSpace(string(ran)), "\n")
-	require.Len(t, lines, 2)
-	number, same := strings.CutPrefix(lines[0], "openvino linked ")
-	require.True(t, same, lines[0])
-	require.Equal(t, "tflite linked "+number, lines[1])
-}
-
-// program is the folder of testdata/linked with a go.mod like the one here.
-func program(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	require.NoError(t, os.CopyFS(dir, os.DirFS("testdata/linked")))
-	root, err := filepath.Abs("../..")
-	require.NoError(t, err)
-	sum, err := os.ReadFile("../../go.sum")
-	require.NoError(t, err)
-	mod, err := os.ReadFile("../../go.mod")
-	require.NoError(t, err)
-	_, requires, _ := strings.Cut(string(mod), "\n") // all but its name
-	text := "module linked\n" + requires + "\nrequire github.com/anyinfer/anyinfer v0.0.0\nreplace github.com/anyinfer/anyinfer => " + root + "\n"
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte(text), 0o666))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.sum"), sum, 0o666))
-	return dir
+	_, number, _ := strings.Cut(string(ran), " linked ")
+	number, _, _ = strings.Cut(number, "\n")
+	require.Equal(t, strings.Join(want, " "+number+"\n")+" "+number+"\n", string(ran))
 }

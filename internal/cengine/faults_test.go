@@ -42,7 +42,7 @@ var library = sync.OnceValues(func() (*faulty, error) {
 
 func TestMain(m *testing.M) {
 	cengine.Register(cengine.Engine{
-		Spec: dylib.Spec{Engine: "reference", Stem: "faulty"}, Formats: []string{"reference"}, Rebuild: "type this",
+		Spec: dylib.Spec{Engine: "faulty", Stem: "faulty"}, Formats: []string{"reference"}, Rebuild: "type this",
 		Native: func(native any) (map[string]string, error) { return native.(map[string]string), nil },
 	})
 	var err error
@@ -71,7 +71,7 @@ func (f *faulty) set(fault string, value int64) {
 }
 
 func (f *faulty) open(t *testing.T, log *slog.Logger) (*common.Engine, error) {
-	e, err := common.Open("reference", &common.Config{Library: f.path, Logger: log})
+	e, err := common.Open("faulty", &common.Config{Library: f.path, Logger: log})
 	t.Cleanup(func() { require.NoError(t, e.Close()) })
 	return e, err
 }
@@ -255,7 +255,7 @@ func TestFaults(t *testing.T) {
 			require.ErrorContains(t, err, c.says)
 			var typed *common.Error
 			require.ErrorAs(t, err, &typed)
-			require.Equal(t, "reference", typed.Engine)
+			require.Equal(t, "faulty", typed.Engine)
 			f.set("", 0)
 			require.NoError(t, f.all(t, c.model), "what comes after the fault")
 		})
@@ -373,11 +373,11 @@ func TestLog(t *testing.T) {
 	f := engine(t)
 	for fault, lines := range map[string][]string{
 		"load: talks": {
-			"level=DEBUG msg=\"line -4\" engine=reference", "level=INFO msg=\"line 0\" engine=reference",
-			"level=WARN msg=\"line 4\" engine=reference", "level=ERROR msg=\"line 8\" engine=reference",
-			"level=ERROR+91 msg=\"line 99\" engine=reference", "level=INFO msg=\"\" engine=reference",
+			"level=DEBUG msg=\"line -4\" engine=faulty", "level=INFO msg=\"line 0\" engine=faulty",
+			"level=WARN msg=\"line 4\" engine=faulty", "level=ERROR msg=\"line 8\" engine=faulty",
+			"level=ERROR+91 msg=\"line 99\" engine=faulty", "level=INFO msg=\"\" engine=faulty",
 		},
-		"load: prints": {"level=WARN msg=printed engine=reference"},
+		"load: prints": {"level=WARN msg=printed engine=faulty"},
 	} {
 		var out buffer
 		e, err := f.open(t, slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})))

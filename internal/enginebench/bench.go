@@ -20,6 +20,8 @@ type Case struct {
 	Engine string
 	Model  string   // its file
 	Args   []string // of the loop in C, after the library, the sizes and the model
+	// CXXFlags compile and link the loop where it is in C++, testdata/ENGINE.cc.
+	CXXFlags []string
 }
 
 const (
@@ -45,7 +47,7 @@ func Session(b *testing.B, c Case) {
 	b.Cleanup(func() { s.Close() })
 	in, out := fill(b, s)
 	args := append([]string{m.Engine().Library, strconv.Itoa(len(in)), strconv.Itoa(len(out)), c.Model}, c.Args...)
-	l := startLoop(b, c.Engine, args...)
+	l := startLoop(b, c, args...)
 
 	one, cancel := context.WithCancel(context.Background())
 	defer cancel()

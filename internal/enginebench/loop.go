@@ -4,7 +4,6 @@ package enginebench
 
 import (
 	"bufio"
-	"cmp"
 	"embed"
 	"fmt"
 	"io"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/anyinfer/anyinfer/cinclude"
+	"github.com/anyinfer/anyinfer/internal/cengine/shim"
 )
 
 //go:embed testdata
@@ -28,16 +28,20 @@ type loop struct {
 	out *bufio.Reader
 }
 
-// startLoop compiles testdata/engine.c and starts it. It skips the benchmark
-// where there is no C compiler.
-func startLoop(b *testing.B, engine string, args ...string) *loop {
+// startLoop compiles testdata/engine.c, or engine.cc, and starts it. It skips
+// the benchmark where there is no compiler.
+func startLoop(b *testing.B, c Case, args ...string) *loop {
 	b.Helper()
 	if runtime.GOOS == "windows" {
 		b.Skip("the loop in C needs dlopen")
 	}
-	cc, err := exec.LookPath(cmp.Or(os.Getenv("CC"), "cc"))
+	language, source := shim.C, c.Engine+".c"
+	if c.CXXFlags != nil {
+		language, source = shim.CXX, c.Engine+".cc"
+	}
+	compiler, err := language.Compiler()
 	if err != nil {
-		skip(b, "no C compiler for the loop in C: %v", err)
+		skip(b, "%v", err)
 	}
 	dir := b.TempDir()
 	if err := os.CopyFS(dir, sources); err != nil {
@@ -46,25 +50,26 @@ func startLoop(b *testing.B, engine string, args ...string) *loop {
 	if err := os.CopyFS(filepath.Join(dir, "testdata"), cinclude.Headers); err != nil {
 		b.Fatal(err)
 	}
-	program := filepath.Join(dir, engine)
-	build := exec.Command(cc, "-O2", "-o", program, filepath.Join(dir, "testdata", engine+".c"), "-ldl")
+	program := filepath.Join(dir, c.Engine)
+	flags := append(compiler[1:len(compiler):len(compiler)], "-O2", "-o", program, filepath.Join(dir, "testdata", source))
+	build := exec.Command(compiler[0], append(append(flags, c.CXXFlags...), "-ldl")...)
 	if out, err := build.CombinedOutput(); err != nil {
 		b.Fatalf("%v: %v\n%s", build, err, out)
 	}
-	c := exec.Command(program, args...)
-	c.Stderr = os.Stderr
-	in, err := c.StdinPipe()
+	cmd := exec.Command(program, args...)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
 	if err != nil {
 		b.Fatal(err)
 	}
-	out, err := c.StdoutPipe()
+	out, err := cmd.StdoutPipe()
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := c.Start(); err != nil {
+	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { in.Close(); c.Wait() })
+	b.Cleanup(func() { in.Close(); cmd.Wait() })
 	return &loop{b, in, bufio.NewReader(out)}
 }
 

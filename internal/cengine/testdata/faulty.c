@@ -219,6 +219,7 @@ static anyinfer_status bad_layer(anyinfer_session_t* s, int32_t index, anyinfer_
 ANYINFER_EXPORT const anyinfer_api* anyinfer_engine(void) {
   static anyinfer_api table;
   table = *sound_engine();
+  table.name = "faulty"; /* the sound one may be in the program, too */
   table.open = bad_open;
   table.version = bad_version;
   table.device = bad_device;

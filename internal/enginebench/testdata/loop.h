@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 static void *library;
@@ -32,7 +33,7 @@ static void open_library(const char *path) {
 // tensor is memory like that of Go tensors: 64-byte aligned and padded.
 static float *tensor(size_t elements) {
 	size_t bytes = (elements * sizeof(float) + 64 + 63) / 64 * 64;
-	float *p = aligned_alloc(64, bytes);
+	float *p = (float *)aligned_alloc(64, bytes);
 	for (size_t i = 0; i < bytes / sizeof(float); i++)
 		p[i] = i % 17;
 	return p;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command linked is a user's program: it runs a model with every engine and
-// prints the engine, its library and the place of the largest output.
+// Command linked is a user's program. Its arguments are engines, each with a
+// model behind it: it runs these, and prints the engine, its library and the
+// place of the largest output.
 package main
 
 import (
@@ -11,14 +12,15 @@ import (
 	"os"
 	"slices"
 
+	_ "github.com/anyinfer/anyinfer/cinclude/reference"
 	"github.com/anyinfer/anyinfer/common"
 	_ "github.com/anyinfer/anyinfer/openvino"
 	_ "github.com/anyinfer/anyinfer/tflite"
 )
 
 func main() {
-	for _, name := range common.Engines() {
-		if err := run(name, os.Args[1]); err != nil {
+	for args := os.Args[1:]; len(args) > 1; args = args[2:] {
+		if err := run(args[0], args[1]); err != nil {
 			log.Fatal(err)
 		}
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build !race
+//go:build !race && !asan
 
 package enginetest
 
-const raced = false
+const instrumented = false

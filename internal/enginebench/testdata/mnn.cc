@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Usage: LIBRARY INPUT-ELEMENTS OUTPUT-ELEMENTS MODEL
+// Runs a model of fixed shapes with MNN itself, on one thread; LIBRARY, the
+// shim, is not used.
+
+#include <MNN/expr/Executor.hpp>
+#include <MNN/expr/ExecutorScope.hpp>
+#include <MNN/expr/Module.hpp>
+
+#include "loop.h"
+
+using namespace MNN;
+using namespace MNN::Express;
+
+// The crate's MNN prints with this function; its headers declare it, others' do
+// not, so it has another name here.
+extern "C" void quiet(const char *, size_t, int, const char *) __asm__("mnn_ffi_emit");
+void quiet(const char *, size_t, int, const char *) {}
+
+static Module *module;
+static const void *result;
+static float *out;
+static size_t out_bytes;
+
+static int run(void *) {
+	module->onForward({});
+	memcpy(out, result, out_bytes);
+	return 0;
+}
+
+int main(int argc, char **argv) {
+	if (argc != 5)
+		fail("usage");
+	size_t in_elements = atol(argv[2]), out_elements = atol(argv[3]);
+	float *in = tensor(in_elements);
+	out = tensor(out_elements);
+	out_bytes = out_elements * sizeof *out;
+
+	BackendConfig config;
+	config.precision = BackendConfig::Precision_High;
+	auto executor = Executor::newExecutor(MNN_FORWARD_CPU, config, 1);
+	ExecutorScope scope(executor);
+	ScheduleConfig schedule;
+	schedule.numThread = 1;
+	schedule.backendConfig = &config;
+	std::shared_ptr<Executor::RuntimeManager> manager(Executor::RuntimeManager::createRuntimeManager(schedule), Executor::RuntimeManager::destroy);
+	module = Module::load({}, {}, argv[4], manager);
+	if (!module || module->traceOrOptimize(Interpreter::Module_Forward_Separate))
+		fail("load");
+	Variable::Info info = module->getInfo()->inputs[0];
+	auto input = Variable::create(Expr::create(std::move(info), in, VARP::INPUT, Expr::REF));
+	auto outputs = module->onForward({input});
+	if (outputs.empty())
+		fail("shapes");
+	result = outputs[0]->readMap<void>();
+	return serve(run, nullptr, out, out_elements);
+}
