@@ -71,6 +71,14 @@ func completeEngine(cmd *cobra.Command, args []string, _ string) ([]string, cobr
 	return slices.DeleteFunc(engines, func(e string) bool { return slices.Contains(args, e) }), cobra.ShellCompDirectiveNoFileComp
 }
 
+// completeShim offers engines that have a shim to compile.
+func completeShim(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return shimEngines(), cobra.ShellCompDirectiveNoFileComp
+}
+
 func completeSDKFlags(cmd *cobra.Command) {
 	for flag, value := range map[string]func(sdkdir.SDK) string{
 		"version": func(s sdkdir.SDK) string { return s.Version },

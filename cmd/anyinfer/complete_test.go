@@ -56,6 +56,11 @@ func TestComplete(t *testing.T) {
 		{"sdk remove ", "openvino", none},
 		{"sdk env openvino --version ", "9.0", none | cobra.ShellCompDirectiveKeepOrder},
 		{"sdk env --dir ", "", dirs},
+		{"sdk install mn", "mnn", none},
+		{"shim ", "build", none},
+		{"shim build ", "mnn", none},
+		{"shim build --root ", "", dirs},
+		{"shim build --out ", "so", files},
 	} {
 		got, how := complete(t, strings.Split(test.args, " ")...)
 		require.Subset(t, append(got, ""), strings.Split(test.want, " "), test.args)

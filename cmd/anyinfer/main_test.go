@@ -47,6 +47,7 @@ func process(t *testing.T, args ...string) (code int, stdout, stderr string) {
 
 func TestExitCodes(t *testing.T) {
 	t.Setenv("ANYINFER_SDK_DIR", t.TempDir())
+	t.Setenv("MNN_ROOT", "")
 	for _, test := range []struct {
 		args []string
 		code int
@@ -66,6 +67,12 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"sdk", "install", "tflite", "nope"}, 1, `"nope"`}, // before it fetches the first
 		{[]string{"sdk", "install", "tfilte"}, 1, "; did you mean tflite?\n"},
 		{[]string{"sdk", "install", "openvino", "--from", "missing.whl"}, 1, "missing.whl"},
+		{[]string{"sdk", "install", "mnn", "--os", "plan9"}, 1, "no mnn SDK for plan9/"},
+		{[]string{"sdk", "install", "mnn", "--from", "x"}, 1, "x: no such file"},
+		{[]string{"shim", "build"}, 2, "anyinfer: name an engine: mnn\n"},
+		{[]string{"shim", "build", "nmn"}, 2, "anyinfer: engine \"nmn\" has no shim; did you mean mnn?\n"},
+		{[]string{"shim", "build", "mnn", "mnn"}, 2, "anyinfer: name one engine\n"},
+		{[]string{"shim", "build", "mnn", "--root", "/none"}, 1, "anyinfer: --root: /none has no include/MNN/MNNDefine.h\n"},
 		{[]string{"sdk", "env", "openvino"}, 1, "install it with 'anyinfer sdk install openvino'"},
 		{[]string{"sdk", "env"}, 1, "install one with"},
 		{[]string{"sdk", "remove", "openvino"}, 1, "no openvino SDK for"},

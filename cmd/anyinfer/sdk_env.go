@@ -4,6 +4,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
+	"github.com/anyinfer/anyinfer/internal/shims"
 )
 
 func newSDKEnv() *cobra.Command {
@@ -28,7 +31,9 @@ means:
 
   eval "$(anyinfer sdk env tflite --arch arm64)" && CGO_ENABLED=1 CC=aarch64-linux-gnu-gcc GOARCH=arm64 go build -tags tflite ./...
 
-Programs built without tags find SDKs by themselves; for them the exports choose among several.`,
+Programs built without tags find SDKs by themselves; for them the exports choose among several.
+
+For mnn the linker gets what MNN_ROOT names, where it is set.`,
 		ValidArgsFunction: completeEngine,
 		RunE: func(cmd *cobra.Command, engines []string) error {
 			root, err := f.root()
@@ -66,6 +71,12 @@ func chooseSDKs(root string, engines []string, version, goos, goarch string) ([]
 			chosen = append(chosen, s)
 		}
 	}
+	for _, r := range shims.All {
+		if os.Getenv(r.SDK.Env) != "" && (len(engines) == 0 || slices.Contains(engines, r.Engine)) &&
+			!slices.ContainsFunc(chosen, func(c sdkdir.SDK) bool { return c.Engine == r.Engine }) {
+			chosen = append(chosen, sdkdir.SDK{Engine: r.Engine})
+		}
+	}
 	for _, engine := range engines {
 		if !slices.ContainsFunc(chosen, func(c sdkdir.SDK) bool { return c.Engine == engine }) {
 			return nil, fmt.Errorf("no %s SDK %sfor %s/%s lies in %s; install it with 'anyinfer sdk install %s'",
@@ -78,24 +89,49 @@ func chooseSDKs(root string, engines []string, version, goos, goarch string) ([]
 	return chosen, nil
 }
 
-// exports returns lines for a POSIX shell. Only SDKs for the running system can be run with.
+// exports returns lines for a POSIX shell. Only SDKs for the running system can be run with. What is linked of an SDK in
+// C++ is the SDK, not the shim that is installed with it.
 func exports(sdks []sdkdir.SDK, run bool) (string, error) {
 	var b strings.Builder
-	var ldflags []string
+	var cppflags, ldflags []string
 	for _, s := range sdks {
-		if run {
+		if run && s.Library != "" {
 			fmt.Fprintf(&b, "export %s=%s\n", dylib.Spec{Engine: s.Engine}.Env(), shellQuote(s.LibraryPath()))
 		}
-		ldflags = append(ldflags, "-L"+s.LibDir())
+		libDir := s.LibDir()
+		if r, ok := shims.Find(s.Engine); ok {
+			root, err := r.Root("", s.Dir)
+			if err != nil {
+				return "", err
+			}
+			libs, err := r.SDK.Find(root)
+			if err != nil {
+				return "", err
+			}
+			libDir = filepath.Dir(libs[0])
+			cppflags = append(cppflags, "-I"+filepath.Join(root, "include"))
+			fmt.Fprintf(&b, "export %s=%s\n", r.SDK.Env, shellQuote(root))
+		}
+		ldflags = append(ldflags, "-L"+libDir)
 		if run && s.OS != "windows" {
-			ldflags = append(ldflags, "-Wl,-rpath,"+s.LibDir())
+			ldflags = append(ldflags, "-Wl,-rpath,"+libDir)
 		}
 	}
-	flags, err := goQuote(ldflags)
-	if err != nil {
-		return "", err
+	for _, v := range []struct {
+		name  string
+		flags []string
+	}{ // CGO_CPPFLAGS: setting CGO_CXXFLAGS would take away the -O2 that it has by default
+		{"CGO_CPPFLAGS", cppflags}, {"CGO_LDFLAGS", ldflags},
+	} {
+		if v.flags == nil {
+			continue
+		}
+		flags, err := goQuote(v.flags)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&b, "export %s=%s\"${%s:+ $%s}\"\n", v.name, shellQuote(flags), v.name, v.name)
 	}
-	fmt.Fprintf(&b, "export CGO_LDFLAGS=%s\"${CGO_LDFLAGS:+ $CGO_LDFLAGS}\"\n", shellQuote(flags))
 	return b.String(), nil
 }
 

@@ -18,11 +18,15 @@ func newSDKInstall() *cobra.Command {
 	var from string
 	cmd := &cobra.Command{
 		Use:   "install ENGINE...",
-		Short: "Fetch, verify and unpack SDKs",
-		Long: `Fetch, verify and unpack SDKs.
+		Short: "Fetch, verify and put SDKs in place",
+		Long: `Fetch, verify and put SDKs in place.
 
 Each comes from a public package of a pinned version and SHA-256, named before it is fetched with python3 -m pip.
-'anyinfer sdk list' shows them all.`,
+'anyinfer sdk list' shows them all.
+
+Nobody publishes MNN for C++ as a binary: cargo fetches a crate with its source and builds it, which takes 8 to 15 minutes
+on 2 cores and needs cargo, a C++ compiler, cmake and libclang; then the engine's shim is compiled on it. That is done
+once; where only the shim is of another version of this program, only that is compiled again.`,
 		Example: `  anyinfer sdk install openvino tflite
   anyinfer sdk install openvino --version 2024.6.0
   anyinfer sdk install tflite --arch arm64 --dir ./sdk-arm64`,

@@ -39,6 +39,8 @@ type sdkAvailable struct {
 	SHA256         string `json:"sha256"`
 	DownloadSize   int64  `json:"download_size"`
 	Installed      bool   `json:"installed"`
+
+	origin string
 }
 
 func newSDKList() *cobra.Command {
@@ -83,7 +85,7 @@ func listSDKs(root string) (sdkList, error) {
 	for _, p := range sdkinstall.Pins() {
 		list.Available = append(list.Available, sdkAvailable{
 			p.Engine, p.Version, p.OS, p.Arch, p.Package, p.PackageVersion, p.File, p.SHA256, p.Download,
-			slices.ContainsFunc(installed, func(s sdkdir.SDK) bool { return s.Path() == p.Path() }),
+			slices.ContainsFunc(installed, func(s sdkdir.SDK) bool { return s.Path() == p.Path() && s.SHA256 == p.SHA256 }), p.Origin(),
 		})
 	}
 	return list, nil
@@ -102,8 +104,8 @@ func (l sdkList) print(out io.Writer) error {
 	for _, here := range []bool{true, false} { // those for this machine first
 		for _, a := range l.Available {
 			if here == (a.OS == runtime.GOOS && a.Arch == runtime.GOARCH) && !a.Installed {
-				fmt.Fprintf(w, "  %s\t%s\t%s/%s\t%s\tPyPI package %s %s\n",
-					a.Engine, a.Version, a.OS, a.Arch, sdkinstall.Size(a.DownloadSize), a.Package, a.PackageVersion)
+				fmt.Fprintf(w, "  %s\t%s\t%s/%s\t%s\t%s\n",
+					a.Engine, a.Version, a.OS, a.Arch, sdkinstall.Size(a.DownloadSize), a.origin)
 			}
 		}
 	}

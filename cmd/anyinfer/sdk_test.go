@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -39,9 +40,17 @@ func TestList(t *testing.T) {
 	_, stdout, _ := command(t, "sdk", "list")
 	require.Contains(t, stdout, "Installed in "+root+":\n  nothing yet\n")
 	require.Contains(t, stdout, "PyPI package pymicro-wakeword 2.5.0")
+	require.Regexp(t, `mnn +3.6.1 +linux/amd64 +10.1 MB +crate mnn-sys 0.2.0, built here\n`, stdout)
 
 	pin := sdkinstall.Pins()[0]
 	putSDK(t, root, pin.Engine, pin.Version, pin.OS, pin.Arch)
+	_, stdout, _ = command(t, "sdk", "list")
+	_, available, _ := strings.Cut(stdout, "Available")
+	require.Regexp(t, pin.Version+" +"+pin.OS+"/"+pin.Arch+" ", available, "what lies there is not what is pinned")
+	manifest := filepath.Join(root, pin.Path(), sdkdir.Manifest)
+	text, err := os.ReadFile(manifest)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(manifest, bytes.Replace(text, []byte(`"sha256":""`), []byte(`"sha256":"`+pin.SHA256+`"`), 1), 0o644))
 	code, stdout, stderr := command(t, "sdk", "list", "--json")
 	require.Zero(t, code, stderr)
 	var list struct {
@@ -72,6 +81,7 @@ func TestEnv(t *testing.T) {
 		t.Skip("needs sh")
 	}
 	root := filepath.Join(t.TempDir(), `it's $HOME and `+"`id`"+` \ here`)
+	t.Setenv("MNN_ROOT", "")
 	here := func(engine, version string) sdkdir.SDK {
 		return putSDK(t, root, engine, version, runtime.GOOS, runtime.GOARCH)
 	}
@@ -125,6 +135,46 @@ func TestEnv(t *testing.T) {
 
 	require.Equal(t, filepath.Join(root, "openvino", "9.0", runtime.GOOS+"-"+runtime.GOARCH, "lib", "libx.so"),
 		eval("", "openvino", "--version", "9.0")["ANYINFER_OPENVINO_LIBRARY"])
+}
+
+// What is linked of an engine in C++ is the SDK, that of its variable first.
+func TestEnvOfShim(t *testing.T) {
+	t.Setenv(sdkdir.EnvRoot, t.TempDir())
+	root, err := sdkdir.Root()
+	require.NoError(t, err)
+	t.Setenv("MNN_ROOT", "")
+	putMNN := func(dir, library string) {
+		t.Helper()
+		file := filepath.Join(dir, filepath.FromSlash(library))
+		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+		require.NoError(t, os.WriteFile(file, nil, 0o644))
+		require.NoError(t, os.MkdirAll(filepath.Join(dir, "include", "MNN"), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "include", "MNN", "MNNDefine.h"), nil, 0o644))
+	}
+	env := func() string {
+		t.Helper()
+		code, stdout, stderr := command(t, "sdk", "env", "mnn")
+		require.Zero(t, code, stderr)
+		return stdout
+	}
+	flags := func(root, lib string) string {
+		return "export MNN_ROOT=" + root + "\nexport CGO_CPPFLAGS=-I" + root + "/include\"${CGO_CPPFLAGS:+ $CGO_CPPFLAGS}\"\n" +
+			"export CGO_LDFLAGS='-L" + lib + " -Wl,-rpath," + lib + "'\"${CGO_LDFLAGS:+ $CGO_LDFLAGS}\"\n"
+	}
+	mine := t.TempDir()
+	putMNN(mine, "build/libMNN.so")
+	t.Setenv("MNN_ROOT", mine)
+	require.Equal(t, flags(mine, mine+"/build"), env(), "without an installed one")
+
+	sdk := putSDK(t, root, "mnn", "3.0.0", runtime.GOOS, runtime.GOARCH)
+	shim := "export ANYINFER_MNN_LIBRARY=" + sdk.LibraryPath() + "\n"
+	require.Equal(t, shim+flags(mine, mine+"/build"), env())
+	t.Setenv("MNN_ROOT", "")
+	code, _, stderr := command(t, "sdk", "env", "mnn")
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, "MNN_ROOT is not set, and "+sdk.Dir+" has no include/MNN/MNNDefine.h", "a shim alone")
+	putMNN(sdk.Dir, "lib/libMNN.a")
+	require.Equal(t, shim+flags(sdk.Dir, sdk.LibDir()), env())
 }
 
 func TestGoQuote(t *testing.T) {

@@ -40,6 +40,8 @@ type SDK struct {
 	SHA256         string `json:"sha256"`  // of that archive
 	Library        string `json:"library"` // the C API's shared library, slash-separated, relative to the folder
 	Size           int64  `json:"size"`    // bytes of all files but sdk.json
+	// Shim tells the sources of Library apart, where it is a shim that was compiled for the SDK in this folder.
+	Shim string `json:"shim,omitempty"`
 
 	Dir string `json:"-"` // the folder itself
 }

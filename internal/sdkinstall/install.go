@@ -63,8 +63,8 @@ func Install(ctx context.Context, o InstallOptions) (sdk sdkdir.SDK, already boo
 		return sdk, false, err
 	}
 	final := filepath.Join(o.Root, pin.Path())
-	if sdk, ok := intact(final, pin); ok {
-		return sdk, true, nil
+	if sdk, ok := intact(final, pin.SDK); ok {
+		return refresh(ctx, sdk, o)
 	}
 	fmt.Fprintf(o.Log, "%s from %s\n", pin, pin.Source())
 	progress := func(format string, args ...any) {
@@ -78,6 +78,13 @@ func Install(ctx context.Context, o InstallOptions) (sdk sdkdir.SDK, already boo
 		return sdk, false, err
 	}
 	defer os.RemoveAll(temp)
+	built := filepath.Join(temp, "sdk")
+	if pin.Crate() {
+		if err := buildCrate(ctx, pin, temp, built, o.Log, progress); err != nil {
+			return sdk, false, err
+		}
+		return place(built, final, filepath.Join(temp, "old"), pin.SDK)
+	}
 	if file == nil {
 		path, err := download(ctx, pin, temp, progress)
 		if err != nil {
@@ -96,11 +103,10 @@ func Install(ctx context.Context, o InstallOptions) (sdk sdkdir.SDK, already boo
 			return sdk, false, fmt.Errorf("%s is refused: its SHA-256 is\n  %s, but\n  %s is pinned for %s", pin.File, got, pin.SHA256, pin)
 		}
 	}
-	built := filepath.Join(temp, "sdk")
 	if err := build(ctx, file, pin, built, progress); err != nil {
 		return sdk, false, err
 	}
-	return place(built, final, filepath.Join(temp, "old"), pin)
+	return place(built, final, filepath.Join(temp, "old"), pin.SDK)
 }
 
 func find(o InstallOptions) (Pin, error) {
@@ -115,8 +121,11 @@ func find(o InstallOptions) (Pin, error) {
 
 // identify returns the pin whose file this is.
 func identify(f *os.File, o InstallOptions) (Pin, error) {
-	if _, err := Find(o.Engine, o.Version, o.OS, o.Arch); err != nil {
+	if p, err := Find(o.Engine, o.Version, o.OS, o.Arch); err != nil {
 		return Pin{}, err
+	} else if p.Crate() {
+		return Pin{}, fmt.Errorf("%s is built from source, which cargo fetches: there is no file to install it from; "+
+			"without a network here, copy the folder %s from another machine of this kind", p, p.Path())
 	}
 	got, err := digest(f)
 	if err != nil {
@@ -146,8 +155,11 @@ func build(ctx context.Context, archive *os.File, pin Pin, dir string, progress 
 	if err := linkLibrary(dir, pin.Library); err != nil {
 		return err
 	}
-	sdk := pin.SDK
-	var err error
+	return describe(dir, pin.SDK)
+}
+
+// describe writes the sdk.json of the SDK in dir.
+func describe(dir string, sdk sdkdir.SDK) (err error) {
 	if sdk.Size, err = size(dir); err != nil {
 		return err
 	}
@@ -159,13 +171,13 @@ func build(ctx context.Context, archive *os.File, pin Pin, dir string, progress 
 }
 
 // place moves a built SDK to its final place. Whoever renames first wins; another that finds an intact one there is done.
-func place(built, final, old string, pin Pin) (sdkdir.SDK, bool, error) {
+func place(built, final, old string, want sdkdir.SDK) (sdkdir.SDK, bool, error) {
 	if err := os.MkdirAll(filepath.Dir(final), 0o755); err != nil {
 		return sdkdir.SDK{}, false, err
 	}
 	err := os.Rename(built, final)
 	if err != nil {
-		if sdk, ok := intact(final, pin); ok {
+		if sdk, ok := intact(final, want); ok {
 			return sdk, true, nil
 		}
 		// A damaged one is in the way.
@@ -174,17 +186,17 @@ func place(built, final, old string, pin Pin) (sdkdir.SDK, bool, error) {
 		}
 		err = os.Rename(built, final)
 	}
-	sdk, ok := intact(final, pin)
+	sdk, ok := intact(final, want)
 	if !ok {
 		return sdk, false, errors.Join(err, fmt.Errorf("%s was not installed correctly", final))
 	}
 	return sdk, err != nil, nil
 }
 
-// intact reports whether the pinned SDK lies in dir with every file at its size.
-func intact(dir string, pin Pin) (sdkdir.SDK, bool) {
+// intact reports whether the wanted SDK lies in dir with every file at its size.
+func intact(dir string, want sdkdir.SDK) (sdkdir.SDK, bool) {
 	sdk, err := sdkdir.Read(dir)
-	if err != nil || sdk.SHA256 != pin.SHA256 {
+	if err != nil || sdk.SHA256 != want.SHA256 {
 		return sdk, false
 	}
 	n, err := size(dir)

@@ -61,16 +61,16 @@ func zipped(t *testing.T, members ...member) []byte {
 }
 
 // pinWheel makes an archive the only one that is pinned, as engine tiny for the running system, and returns its path.
-func pinWheel(t *testing.T, archive []byte) string {
+func pinWheel(t *testing.T, content []byte) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), wheelName)
-	require.NoError(t, os.WriteFile(file, archive, 0o644))
-	sum := sha256.Sum256(archive)
+	require.NoError(t, os.WriteFile(file, content, 0o644))
+	sum := sha256.Sum256(content)
 	old := releases
 	t.Cleanup(func() { releases = old })
 	releases = []release{{"tiny", "7.0", "tiny-sdk", "1.0",
 		[]unpackRule{{"tiny/lib/", "lib/"}, {"tiny/include/", "include/"}},
-		[]wheel{{runtime.GOOS, runtime.GOARCH, wheelName, int64(len(archive)), hex.EncodeToString(sum[:]), "lib/libtiny.so.7"}}}}
+		[]archive{{runtime.GOOS, runtime.GOARCH, wheelName, int64(len(content)), hex.EncodeToString(sum[:]), "lib/libtiny.so.7"}}}}
 	return file
 }
 
@@ -189,7 +189,7 @@ func TestRefuse(t *testing.T) {
 		got := sha256.Sum256(broken)
 		require.ErrorContains(t, err, file)
 		require.ErrorContains(t, err, hex.EncodeToString(got[:]))
-		require.ErrorContains(t, err, releases[0].wheels[0].sha256+" "+wheelName)
+		require.ErrorContains(t, err, releases[0].archives[0].sha256+" "+wheelName)
 		requireNothing(t, root)
 	})
 	t.Run("interrupted", func(t *testing.T) {
@@ -219,7 +219,7 @@ func TestConcurrentInstalls(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
-			if _, ok := intact(sdk.Dir, Pins()[0]); !ok {
+			if _, ok := intact(sdk.Dir, Pins()[0].SDK); !ok {
 				t.Error("not intact")
 			}
 			if !already {

@@ -3,20 +3,35 @@
 package sdkinstall
 
 import (
+	"fmt"
 	"os"
 	"regexp"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/anyinfer/anyinfer/internal/shims"
 )
 
 func TestPins(t *testing.T) {
 	digests, paths := map[string]bool{}, map[string]bool{}
 	for _, p := range Pins() {
 		require.Regexp(t, regexp.MustCompile(`^[0-9a-f]{64}$`), p.SHA256)
-		require.False(t, digests[p.SHA256], "--from tells SDKs apart by digest: %s", p)
 		require.False(t, paths[p.Path()], "%s", p)
-		digests[p.SHA256], paths[p.Path()] = true, true
+		paths[p.Path()] = true
+		if p.Crate() {
+			lock, err := projects.ReadFile(p.Engine + "/Cargo.lock")
+			require.NoError(t, err)
+			require.Regexp(t, fmt.Sprintf(`\nname = "%s"\nversion = "%s"\nsource = .*\nchecksum = "%s"\n`, p.Package, p.PackageVersion, p.SHA256), string(lock))
+			require.Equal(t, p.Package+"-"+p.PackageVersion+".crate", p.File)
+			recipe, ok := shims.Find(p.Engine)
+			require.True(t, ok)
+			require.Equal(t, "lib/"+recipe.Library(), p.Library)
+			continue
+		}
+		require.False(t, digests[p.SHA256], "--from tells SDKs apart by digest: %s", p)
+		digests[p.SHA256] = true
 		require.Regexp(t, regexp.MustCompile(`^lib/[A-Za-z_]+(\.so|\.dll|\.dylib|\.[0-9]+\.dylib|\.so\.[0-9]+)$`), p.Library)
 		require.Regexp(t, regexp.MustCompile(`^[a-z_]+-`+regexp.QuoteMeta(p.PackageVersion)+`-.*\.whl$`), p.File)
 	}
@@ -38,6 +53,14 @@ func TestFind(t *testing.T) {
 	} {
 		_, err := Find(test.engine, test.version, test.os, test.arch)
 		require.ErrorContains(t, err, test.want)
+	}
+
+	for _, p := range Pins() {
+		if _, err := Find(p.Engine, p.Version, p.OS, p.Arch); p.Crate() && (p.OS != runtime.GOOS || p.Arch != runtime.GOARCH) {
+			require.ErrorContains(t, err, "is built from source on a machine of that kind, and this is "+runtime.GOOS+"/"+runtime.GOARCH)
+		} else {
+			require.NoError(t, err)
+		}
 	}
 }
 
@@ -66,6 +89,9 @@ func TestEveryPin(t *testing.T) {
 		t.Skip("ANYINFER_TEST_PINS is not set")
 	}
 	for _, p := range Pins() {
+		if p.Crate() {
+			continue // CI installs it
+		}
 		t.Run(p.String(), func(t *testing.T) {
 			root := t.TempDir()
 			sdk, _, err := Install(t.Context(), InstallOptions{Engine: p.Engine, Version: p.Version, OS: p.OS, Arch: p.Arch, Root: root})

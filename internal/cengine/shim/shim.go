@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package shim compiles the shared library of an engine in C from sources that
-// a program carries.
+// Package shim compiles the shared library of an engine from sources that a
+// program carries.
 package shim
 
 import (
-	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,35 +15,79 @@ import (
 	"strings"
 
 	"github.com/anyinfer/anyinfer/cinclude"
+	"github.com/anyinfer/anyinfer/internal/execgroup"
 )
 
 // Strict are the flags for C that is to be read by people.
 var Strict = []string{"-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror"}
 
+// Language is one that engines are written in.
+type Language struct {
+	name      string
+	compiler  string   // the environment variable that names one
+	compilers []string // else the first of these that is there
+	flags     string   // the environment variable with more flags
+}
+
+// What shims are written in.
+var (
+	C   = Language{"C", "CC", []string{"cc", "gcc", "clang"}, "CFLAGS"}
+	CXX = Language{"C++", "CXX", []string{"c++", "g++", "clang++"}, "CXXFLAGS"}
+)
+
+// Compiler is the command of the compiler to use, with its first arguments.
+func (l Language) Compiler() ([]string, error) {
+	if chosen := strings.Fields(os.Getenv(l.compiler)); len(chosen) > 0 {
+		if _, err := exec.LookPath(chosen[0]); err != nil {
+			return nil, fmt.Errorf("no %s compiler: $%s: %w", l.name, l.compiler, err)
+		}
+		return chosen, nil
+	}
+	for _, c := range l.compilers {
+		if path, err := exec.LookPath(c); err == nil {
+			return []string{path}, nil
+		}
+	}
+	return nil, fmt.Errorf("no %s compiler: none of %s is there; install one (on Debian and Ubuntu: apt install g++), or name one in $%s",
+		l.name, strings.Join(l.compilers, ", "), l.compiler)
+}
+
 // Build compiles file, which lies in one of sources, to a shared library.
 // Beside it the compiler finds all of sources and anyinfer_engine.h. It is
 // $CC or cc, and gets flags and $CFLAGS.
 func Build(library, file string, flags []string, sources ...fs.FS) error {
-	cc, err := exec.LookPath(cmp.Or(os.Getenv("CC"), "cc"))
+	return C.Compile(context.Background(), library, []string{file}, flags, []string{"-lm"}, sources...)
+}
+
+// Compile compiles files, which lie in sources, to a shared library. Beside
+// them the compiler finds all of sources and anyinfer_engine.h. It gets flags
+// before the files and libs after them.
+func (l Language) Compile(ctx context.Context, library string, files, flags, libs []string, sources ...fs.FS) error {
+	args, err := l.Compiler()
 	if err != nil {
-		return fmt.Errorf("no C compiler: %w", err)
+		return err
 	}
 	dir, err := os.MkdirTemp("", "anyinfer-shim")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	problems := []error{os.WriteFile(filepath.Join(dir, "anyinfer_engine.h"), []byte(cinclude.Header), 0o600)}
+	problems := []error{os.CopyFS(dir, cinclude.Headers)}
 	for _, s := range sources {
 		problems = append(problems, os.CopyFS(dir, s))
 	}
 	if err := errors.Join(problems...); err != nil {
 		return err
 	}
-	args := append([]string{"-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-I", dir, "-o", library}, flags...)
-	args = append(args, strings.Fields(os.Getenv("CFLAGS"))...)
-	cmd := exec.Command(cc, append(args, filepath.Join(dir, file), "-lm")...)
-	if out, err := cmd.CombinedOutput(); err != nil {
+	args = append(args, "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-I", dir, "-o", library)
+	args = append(append(args, flags...), strings.Fields(os.Getenv(l.flags))...)
+	for _, f := range files {
+		args = append(args, filepath.Join(dir, f))
+	}
+	cmd := execgroup.CommandContext(ctx, args[0], append(args[1:], libs...)...)
+	if out, err := cmd.CombinedOutput(); ctx.Err() != nil {
+		return ctx.Err()
+	} else if err != nil {
 		return fmt.Errorf("%v: %w\n%s", cmd, err, out)
 	}
 	return nil

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Usage: LIBRARY INPUT-ELEMENTS OUTPUT-ELEMENTS MODEL
-// Runs a model of fixed shapes with MNN itself, on one thread; LIBRARY, the
-// shim, is not used.
+// Runs a model of fixed shapes with MNN itself, on one thread, so that it can
+// be interrupted between operators; LIBRARY, the shim, is not used. With
+// MNN_PLAIN set it cannot be interrupted: what that costs shows.
 
 #include <MNN/expr/Executor.hpp>
 #include <MNN/expr/ExecutorScope.hpp>
 #include <MNN/expr/Module.hpp>
+
+#include <atomic>
 
 #include "loop.h"
 
@@ -19,6 +22,7 @@ extern "C" void quiet(const char *, size_t, int, const char *) __asm__("mnn_ffi_
 void quiet(const char *, size_t, int, const char *) {}
 
 static Module *module;
+static std::atomic<bool> canceled;
 static const void *result;
 static float *out;
 static size_t out_bytes;
@@ -26,8 +30,10 @@ static size_t out_bytes;
 static int run(void *) {
 	module->onForward({});
 	memcpy(out, result, out_bytes);
-	return 0;
+	return canceled;
 }
+
+static bool go_on(const std::vector<Tensor *> &, const OperatorInfo *) { return !canceled; }
 
 int main(int argc, char **argv) {
 	if (argc != 5)
@@ -45,6 +51,10 @@ int main(int argc, char **argv) {
 	schedule.numThread = 1;
 	schedule.backendConfig = &config;
 	std::shared_ptr<Executor::RuntimeManager> manager(Executor::RuntimeManager::createRuntimeManager(schedule), Executor::RuntimeManager::destroy);
+	if (!getenv("MNN_PLAIN")) {
+		manager->setMode(Interpreter::Session_Debug);
+		executor->setCallBack(go_on, go_on);
+	}
 	module = Module::load({}, {}, argv[4], manager);
 	if (!module || module->traceOrOptimize(Interpreter::Module_Forward_Separate))
 		fail("load");

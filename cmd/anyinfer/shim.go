@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/sdkdir"
+	"github.com/anyinfer/anyinfer/internal/sdkinstall"
+	"github.com/anyinfer/anyinfer/internal/shims"
+)
+
+func newShimCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "shim",
+		Short: "Compile the shims of engines in C++",
+		Long: `Compile the shims of engines in C++: the libraries that stand between this program and an SDK that has no C API.
+
+'anyinfer sdk install' does it for SDKs that it installs.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newShimBuild())
+	return cmd
+}
+
+func newShimBuild() *cobra.Command {
+	var root, out string
+	cmd := &cobra.Command{
+		Use:   "build ENGINE",
+		Short: "Compile an engine's shim, on an SDK that is on this machine",
+		Long: `Compile an engine's shim with $CXX or c++, from sources that this program carries.
+
+The SDK is that of --root, else of the engine's variable, as MNN_ROOT, else the one that 'anyinfer sdk install' put in
+place. It has the headers in include, and the library, shared or static, in lib or itself; a build tree will do. $CXXFLAGS
+and $LDFLAGS count. Without --out the shim goes to where the engine is looked for.`,
+		Example: `  MNN_ROOT=/opt/mnn anyinfer shim build mnn
+  anyinfer shim build mnn --root ~/src/MNN --out ./libanyinfer_mnn.so`,
+		Args:              oneShim,
+		ValidArgsFunction: completeShim,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			recipe, _ := shims.Find(args[0])
+			var installed []string
+			for _, s := range sdkdir.Installed(recipe.Engine) {
+				installed = append(installed, s.Dir)
+			}
+			from, err := recipe.Root(root, installed...)
+			if err != nil {
+				return err
+			}
+			stdout := cmd.OutOrStdout()
+			library := out
+			if out != "" {
+				err = recipe.Build(cmd.Context(), from, out, stdout)
+			} else {
+				library, err = placeShim(cmd.Context(), recipe, from, stdout)
+			}
+			if err != nil {
+				return err
+			}
+			info, err := os.Stat(library)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(stdout, "built: %s (%s)\n", library, sdkinstall.Size(info.Size()))
+			if library, err := filepath.Abs(out); err == nil && out != "" {
+				fmt.Fprintf(stdout, "Set %s=%s, so that it is found.\n", dylib.Spec{Engine: recipe.Engine}.Env(), shellQuote(library))
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&root, "root", "", "folder of the SDK")
+	cmd.Flags().StringVar(&out, "out", "", "file to write (default where the engine is looked for)")
+	must(cmd.MarkFlagDirname("root"))
+	must(cmd.MarkFlagFilename("out", "so"))
+	return cmd
+}
+
+// placeShim compiles a shim and puts it where the engine looks.
+func placeShim(ctx context.Context, recipe shims.Recipe, from string, log io.Writer) (library string, err error) {
+	root, err := sdkdir.Root()
+	if err != nil {
+		return "", err
+	}
+	sdk, err := sdkinstall.BuildShim(ctx, recipe, from, root, log)
+	return sdk.LibraryPath(), err
+}
+
+func shimEngines() []string {
+	var names []string
+	for _, r := range shims.All {
+		names = append(names, r.Engine)
+	}
+	return names
+}
+
+// oneShim is the Args of a command that needs the name of an engine with a shim.
+func oneShim(_ *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return fmt.Errorf("name an engine: %s", strings.Join(shimEngines(), ", "))
+	case len(args) > 1:
+		return errors.New("name one engine")
+	}
+	if _, ok := shims.Find(args[0]); !ok {
+		return fmt.Errorf("engine %q has no shim%s", args[0], choices(args[0], shimEngines()))
+	}
+	return nil
+}

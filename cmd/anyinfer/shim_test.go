@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anyinfer/anyinfer/internal/sdkdir"
+	"github.com/anyinfer/anyinfer/internal/shims"
+)
+
+// TestShimBuild compiles MNN's shim on the MNN that the environment names or
+// that is installed, and opens it.
+func TestShimBuild(t *testing.T) {
+	recipe, _ := shims.Find("mnn")
+	var installed []string
+	for _, s := range sdkdir.Installed("mnn") {
+		installed = append(installed, s.Dir)
+	}
+	from, err := recipe.Root("", installed...)
+	if err != nil && os.Getenv("CI") != "true" {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
+	t.Setenv("MNN_ROOT", from)
+	root := t.TempDir()
+	t.Setenv(sdkdir.EnvRoot, root)
+	t.Setenv("ANYINFER_MNN_LIBRARY", "")
+
+	code, _, stderr := command(t, "shim", "build", "mnn", "--root", root)
+	require.Equal(t, 1, code)
+	require.Equal(t, "anyinfer: --root: "+root+" has no include/MNN/MNNDefine.h\n", stderr)
+
+	code, stdout, stderr := command(t, "shim", "build", "mnn")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stdout, "shim.cc with ")
+	require.Regexp(t, `\nbuilt: `+root+`/mnn/3\.\S+/lib/libanyinfer_mnn\.so \(\d+\.\d MB\)\n$`, stdout)
+	_, stdout, _ = process(t, "doctor")
+	require.Regexp(t, `\nmnn +ready +3\.\S+ +CPU\S* +`+root+`/mnn/`, stdout)
+
+	file := filepath.Join(t.TempDir(), "x.so")
+	code, stdout, stderr = command(t, "shim", "build", "mnn", "--out", file)
+	require.Zero(t, code, stderr)
+	require.Contains(t, stdout, "\nbuilt: "+file+" (")
+	require.Contains(t, stdout, "\nSet ANYINFER_MNN_LIBRARY="+file+", so that it is found.\n")
+	t.Setenv("ANYINFER_MNN_LIBRARY", file)
+	_, stdout, _ = process(t, "doctor")
+	require.Regexp(t, `\nmnn +ready +3\.\S+ +CPU\S* +`+file+`\n`, stdout)
+}

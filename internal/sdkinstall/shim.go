@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sdkinstall
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/anyinfer/anyinfer/internal/sdkdir"
+	"github.com/anyinfer/anyinfer/internal/shims"
+)
+
+// BuildShim compiles a shim on the SDK in folder from and puts it where the engine looks below root: into the SDK of that
+// version where it is installed, else into a folder that has nothing else.
+func BuildShim(ctx context.Context, r shims.Recipe, from, root string, log io.Writer) (sdkdir.SDK, error) {
+	version, err := r.Version(from)
+	if err != nil {
+		return sdkdir.SDK{}, err
+	}
+	sdk := sdkdir.SDK{Engine: r.Engine, Version: version, OS: runtime.GOOS, Arch: runtime.GOARCH, Library: "lib/" + r.Library()}
+	final := filepath.Join(root, sdk.Path())
+	temp, err := tempDir(root)
+	if err != nil {
+		return sdk, err
+	}
+	defer os.RemoveAll(temp)
+	built := filepath.Join(temp, "sdk")
+	library := filepath.Join(built, filepath.FromSlash(sdk.Library))
+	if err := os.MkdirAll(filepath.Dir(library), 0o755); err != nil {
+		return sdk, err
+	}
+	if err := r.Build(ctx, from, library, log); err != nil {
+		return sdk, err
+	}
+	installed, err := sdkdir.Read(final)
+	if err != nil {
+		if err := describe(built, sdk); err != nil {
+			return sdk, err
+		}
+		sdk, _, err = place(built, final, filepath.Join(temp, "old"), sdk)
+		return sdk, err
+	}
+	installed.Shim = ""
+	if from == final {
+		if installed.Shim, err = r.Digest(); err != nil {
+			return installed, err
+		}
+	}
+	// Programs that have the old one open keep it.
+	if err := os.Rename(library, installed.LibraryPath()); err != nil {
+		return installed, err
+	}
+	if err := describe(final, installed); err != nil {
+		return installed, err
+	}
+	return sdkdir.Read(final)
+}
+
+// refresh compiles the shim of an intact SDK anew where another version of this module compiled it.
+func refresh(ctx context.Context, sdk sdkdir.SDK, o InstallOptions) (_ sdkdir.SDK, already bool, err error) {
+	r, has := shims.Find(sdk.Engine)
+	if !has {
+		return sdk, true, nil
+	}
+	digest, err := r.Digest()
+	if err != nil || digest == sdk.Shim {
+		return sdk, true, err
+	}
+	sdk, err = BuildShim(ctx, r, sdk.Dir, o.Root, o.Log)
+	return sdk, false, err
+}

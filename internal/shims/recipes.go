@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package shims
+
+import "github.com/anyinfer/anyinfer/mnn"
+
+// All are the engines that have a shim.
+var All = []Recipe{
+	{
+		Engine: "mnn", Sources: mnn.Sources,
+		SDK: SDK{
+			Name: "MNN", Env: "MNN_ROOT", Header: "MNN/MNNDefine.h",
+			Macros:    []string{"MNN_VERSION_MAJOR", "MNN_VERSION_MINOR", "MNN_VERSION_PATCH"},
+			Libraries: []string{"MNN", "MNN_Express"}, // the latter only where MNN_SEP_BUILD was on
+		},
+	},
+}

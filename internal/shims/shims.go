@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package shims compiles the shims of engines in C++ on the machine that is to
+// run them, from sources that this module carries.
+package shims
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+
+	"github.com/anyinfer/anyinfer/cinclude"
+	"github.com/anyinfer/anyinfer/internal/cengine/shim"
+)
+
+// Recipe says how an engine's shim is compiled: a new one is an entry of All.
+type Recipe struct {
+	Engine  string
+	Sources fs.FS // each .cc file in it is compiled
+	SDK     SDK
+}
+
+// SDK says what a C++ SDK consists of.
+type SDK struct {
+	Name   string // for people
+	Env    string // the environment variable that names its folder
+	Header string // one that tells it, below include/
+	// Macros in Header are the numbers of its version.
+	Macros []string
+	// Libraries are named as after a linker's -l. The first must be there, others are linked where they are.
+	Libraries []string
+}
+
+// Find returns the recipe of an engine.
+func Find(engine string) (Recipe, bool) {
+	for _, r := range All {
+		if r.Engine == engine {
+			return r, true
+		}
+	}
+	return Recipe{}, false
+}
+
+// Library is the name of the shim's file.
+func (r Recipe) Library() string { return "libanyinfer_" + r.Engine + ".so" }
+
+// Root returns the folder of the SDK to compile on: explicit, else what the
+// environment names, else the first of installed that has headers.
+func (r Recipe) Root(explicit string, installed ...string) (string, error) {
+	for _, named := range []struct{ by, dir string }{{"--root", explicit}, {r.SDK.Env, os.Getenv(r.SDK.Env)}} {
+		if named.dir != "" {
+			dir, err := filepath.Abs(named.dir)
+			if err == nil {
+				_, err = r.SDK.Find(dir)
+			}
+			if err != nil {
+				return "", fmt.Errorf("%s: %w", named.by, err)
+			}
+			return dir, nil
+		}
+	}
+	where := "none is installed"
+	for _, dir := range installed {
+		_, err := r.SDK.Find(dir)
+		if err == nil {
+			return dir, nil
+		}
+		where = err.Error() // it is a shim alone
+	}
+	return "", fmt.Errorf("no %s to compile with: %s is not set, and %s; run 'anyinfer sdk install %s', or set %s to a folder with include/%s and lib/lib%s.so or .a",
+		r.SDK.Name, r.SDK.Env, where, r.Engine, r.SDK.Env, r.SDK.Header, r.SDK.Libraries[0])
+}
+
+// Version reads the version of the SDK in root.
+func (r Recipe) Version(root string) (string, error) {
+	file := filepath.Join(root, "include", filepath.FromSlash(r.SDK.Header))
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	var numbers []string
+	for _, m := range r.SDK.Macros {
+		found := regexp.MustCompile(`(?m)^\s*#\s*define\s+` + m + `\s+(\d+)`).FindSubmatch(text)
+		if found == nil {
+			return "", fmt.Errorf("%s does not define %s as a number", file, m)
+		}
+		numbers = append(numbers, string(found[1]))
+	}
+	return strings.Join(numbers, "."), nil
+}
+
+// Digest tells the shims of different versions of this module apart.
+func (r Recipe) Digest() (string, error) {
+	h := sha256.New()
+	fmt.Fprint(h, cxxFlags, linkFlags, exports)
+	for _, sources := range []fs.FS{cinclude.Headers, r.Sources} {
+		err := fs.WalkDir(sources, ".", func(name string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			text, err := fs.ReadFile(sources, name)
+			fmt.Fprintf(h, "%s %d\n%s", name, len(text), text)
+			return err
+		})
+		if err != nil {
+			return "", err
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+var (
+	cxxFlags = []string{"-std=c++17"}
+	// noexecstack: MNN's assembler files do not say that they need no executable stack, and new C libraries refuse to
+	// open what does.
+	linkFlags = []string{"-Wl,--gc-sections", "-Wl,-z,defs", "-Wl,-z,noexecstack", "-pthread", "-ldl"}
+)
+
+// exports is a linker's version script: a shim shows its entry alone. Its own
+// symbols, and those of a static SDK and of the C++ library's templates, then
+// do not meet another engine's.
+const exports = "{ global: anyinfer_engine; local: *; };\n"
+
+// Build compiles the shim on the SDK in root to the file library, and tells
+// log what it does.
+func (r Recipe) Build(ctx context.Context, root, library string, log io.Writer) error {
+	if runtime.GOOS != "linux" {
+		return fmt.Errorf("shims are compiled on linux only; this is %s", runtime.GOOS)
+	}
+	libs, err := r.SDK.Find(root)
+	if err != nil {
+		return err
+	}
+	files, err := fs.Glob(r.Sources, "*.cc")
+	if err != nil {
+		return err
+	}
+	temp, err := os.MkdirTemp("", "anyinfer-shim")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temp)
+	script := filepath.Join(temp, "exports")
+	if err := os.WriteFile(script, []byte(exports), 0o600); err != nil {
+		return err
+	}
+	cxx, err := shim.CXX.Compiler()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(log, "compiling %s with %s on %s\n", strings.Join(files, ", "), strings.Join(cxx, " "), strings.Join(libs, ", "))
+	var args []string
+	for _, l := range libs {
+		if filepath.Ext(l) == ".a" {
+			// Whole: backends register themselves in static initializers, which nothing refers to.
+			args = append(args, "-Wl,--whole-archive", l, "-Wl,--no-whole-archive")
+		} else {
+			args = append(args, l, "-Xlinker", "-rpath", "-Xlinker", filepath.Dir(l))
+		}
+	}
+	args = append(append(args, linkFlags...), "-Wl,--version-script="+script)
+	args = append(args, strings.Fields(os.Getenv("LDFLAGS"))...)
+	flags := append(cxxFlags[:len(cxxFlags):len(cxxFlags)], "-I", filepath.Join(root, "include"))
+	return shim.CXX.Compile(ctx, library, files, flags, args, r.Sources)
+}
+
+// Find returns the libraries to link of the SDK in root, which may be a build
+// tree.
+func (s SDK) Find(root string) (libs []string, err error) {
+	if _, err := os.Stat(filepath.Join(root, "include", filepath.FromSlash(s.Header))); err != nil {
+		return nil, fmt.Errorf("%s has no include/%s", root, s.Header)
+	}
+	for _, dir := range []string{"lib", "lib64", "", "build"} {
+		for _, ext := range []string{".so", ".a"} {
+			for _, name := range s.Libraries {
+				file := filepath.Join(root, dir, "lib"+name+ext)
+				if _, err := os.Stat(file); err != nil {
+					break
+				}
+				libs = append(libs, file)
+			}
+			if libs != nil {
+				return libs, nil
+			}
+		}
+	}
+	return nil, errors.New(root + " has no lib" + s.Libraries[0] + ".so or .a in lib, lib64, build or itself")
+}

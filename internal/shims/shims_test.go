@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package shims
+
+import (
+	"bytes"
+	"debug/elf"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anyinfer/anyinfer/internal/cengine/shim"
+	"github.com/anyinfer/anyinfer/internal/dylib"
+)
+
+// The SDK of these tests is a library with all that makes trouble in real
+// ones: a part that registers itself and that nothing refers to, C++ templates
+// with static variables, assembler code that says nothing about the stack.
+var sdkFiles = map[string]string{
+	"include/tiny/version.h": "#define TINY_MAJOR 12\n# define  TINY_MINOR 0 // of 12\n",
+	"include/tiny/tiny.h":    "#include <string>\nint tiny_parts(std::string name);\nstruct tiny_registrar { tiny_registrar(); };\n",
+	"tiny.cc": "#include <tiny/tiny.h>\ntemplate <class T> struct all { static T n; };\ntemplate <class T> T all<T>::n;\n" +
+		"tiny_registrar::tiny_registrar() { all<int>::n++; }\nint tiny_parts(std::string name) { return name == \"all\" ? all<int>::n : -1; }\n",
+	"part.cc": "#include <tiny/tiny.h>\nstatic tiny_registrar here;\n",
+	"word.s":  ".data\n.globl tiny_word\ntiny_word: .long 7\n",
+}
+
+var shimSources = fstest.MapFS{
+	"shim.cc": {Data: []byte("//go:build cgo && tiny\n#include \"anyinfer_engine.h\"\n#include \"parts.h\"\n" +
+		"ANYINFER_EXPORT const anyinfer_api* ANYINFER_ENTRY(void) { return reinterpret_cast<const anyinfer_api*>(static_cast<size_t>(parts())); }\n")},
+	"parts.cc": {Data: []byte("#include \"parts.h\"\n#include <tiny/tiny.h>\nint parts() { return tiny_parts(\"all\"); }\n")},
+	"parts.h":  {Data: []byte("#include <cstddef>\nint parts();\n")},
+	"tiny.go":  {Data: []byte("package tiny\n")},
+}
+
+func recipe() Recipe {
+	return Recipe{Engine: "tiny", Sources: shimSources, SDK: SDK{
+		Name: "Tiny", Env: "TINY_ROOT", Header: "tiny/version.h", Macros: []string{"TINY_MAJOR", "TINY_MINOR"}, Libraries: []string{"tiny", "tiny_more"},
+	}}
+}
+
+// buildSDK makes an SDK whose library is lib, and returns its folder.
+func buildSDK(t *testing.T, lib string) string {
+	t.Helper()
+	cxx, err := shim.CXX.Compiler()
+	if err != nil && os.Getenv("CI") != "true" {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
+	root := filepath.Join(t.TempDir(), "a, b")
+	for name, text := range sdkFiles {
+		file := filepath.Join(root, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o777))
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o666))
+	}
+	require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(root, lib)), 0o777))
+	run := func(name string, args ...string) {
+		t.Helper()
+		cmd := exec.Command(name, args...)
+		cmd.Dir = root
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
+	sources := []string{"-fPIC", "-Iinclude", "tiny.cc", "part.cc", "word.s"}
+	if strings.HasSuffix(lib, ".so") {
+		run(cxx[0], append([]string{"-shared", "-Wl,-soname," + filepath.Base(lib), "-o", lib}, sources...)...)
+	} else {
+		run(cxx[0], append([]string{"-c"}, sources...)...)
+		run("ar", "rc", lib, "tiny.o", "part.o", "word.o")
+	}
+	return root
+}
+
+func TestBuild(t *testing.T) {
+	for _, lib := range []string{"lib/libtiny.a", "lib64/libtiny.so", "libtiny.so", "build/libtiny.a"} {
+		t.Run(lib, func(t *testing.T) {
+			root := buildSDK(t, lib)
+			r := recipe()
+			file := filepath.Join(t.TempDir(), r.Library())
+			var log bytes.Buffer
+			require.NoError(t, r.Build(t.Context(), root, file, &log))
+			require.Regexp(t, `^compiling parts.cc, shim.cc with \S+ on `+filepath.Join(root, lib)+"\n$", log.String())
+
+			f, err := elf.Open(file)
+			require.NoError(t, err)
+			defer f.Close()
+			symbols, err := f.DynamicSymbols()
+			require.NoError(t, err)
+			for _, s := range symbols {
+				if s.Section != elf.SHN_UNDEF {
+					require.Equal(t, "anyinfer_engine", s.Name, "nothing else is to be seen")
+				}
+			}
+			for _, p := range f.Progs {
+				if p.Type == elf.PT_GNU_STACK {
+					require.Zero(t, p.Flags&elf.PF_X, "it would make stacks executable")
+				}
+			}
+			l, err := dylib.Open(dylib.Spec{Engine: "tiny", Stem: "anyinfer_tiny"}, []dylib.Decl{{C: "const anyinfer_api* anyinfer_engine(void)"}}, file)
+			require.NoError(t, err)
+			parts := l.Call(0)
+			require.NotZero(t, parts, "the part that nothing refers to is there")
+			if filepath.Ext(lib) == ".a" { // shared libraries share it in a process
+				require.EqualValues(t, 1, parts, "the variable of a template is another shim's too")
+			}
+		})
+	}
+}
+
+func TestBuildFails(t *testing.T) {
+	root := buildSDK(t, "lib/libtiny.a")
+	file := filepath.Join(t.TempDir(), "x.so")
+	r := recipe()
+	r.Sources = fstest.MapFS{"shim.cc": {Data: []byte("int wrong = nonsense;\n")}}
+	require.ErrorContains(t, r.Build(t.Context(), root, file, io.Discard), "nonsense")
+	r.Sources = fstest.MapFS{"shim.cc": {Data: []byte("#include \"anyinfer_engine.h\"\nconst anyinfer_api* absent(); ANYINFER_EXPORT const anyinfer_api* ANYINFER_ENTRY(void) { return absent(); }\n")}}
+	require.ErrorContains(t, r.Build(t.Context(), root, file, io.Discard), "absent", "found when it is linked, not when it is opened")
+	t.Setenv("CXX", "nope++ -m64")
+	require.ErrorContains(t, r.Build(t.Context(), root, file, io.Discard), "no C++ compiler: $CXX: ")
+	t.Setenv("CXX", "")
+	t.Setenv("PATH", t.TempDir())
+	require.ErrorContains(t, r.Build(t.Context(), root, file, io.Discard), "no C++ compiler: none of c++, g++, clang++ is there; install one")
+	require.NoFileExists(t, file)
+}
+
+func TestRoot(t *testing.T) {
+	a, b := buildSDK(t, "lib/libtiny.a"), buildSDK(t, "libtiny.so")
+	alone := t.TempDir() // a shim without an SDK
+	r := recipe()
+	t.Setenv("TINY_ROOT", "")
+	for _, test := range []struct {
+		explicit, env string
+		installed     []string
+		want, err     string
+	}{
+		{explicit: a, env: b, want: a},
+		{env: b, installed: []string{a}, want: b},
+		{installed: []string{alone, a, b}, want: a},
+		{explicit: alone, env: a, err: "--root: " + alone + " has no include/tiny/version.h"},
+		{env: alone, installed: []string{a}, err: "TINY_ROOT: " + alone + " has no include/tiny/version.h"},
+		{installed: []string{alone}, err: "TINY_ROOT is not set, and " + alone + " has no include/tiny/version.h"},
+		{err: "no Tiny to compile with: TINY_ROOT is not set, and none is installed; run 'anyinfer sdk install tiny', or set TINY_ROOT to a folder with include/tiny/version.h and lib/libtiny.so or .a"},
+	} {
+		t.Setenv("TINY_ROOT", test.env)
+		got, err := r.Root(test.explicit, test.installed...)
+		if test.err != "" {
+			require.ErrorContains(t, err, test.err)
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, test.want, got)
+	}
+	require.NoError(t, os.RemoveAll(filepath.Join(a, "lib")))
+	_, err := r.Root(a)
+	require.ErrorContains(t, err, a+" has no libtiny.so or .a in lib")
+}
+
+func TestLibraries(t *testing.T) {
+	root := buildSDK(t, "lib/libtiny.so")
+	more := filepath.Join(root, "lib", "libtiny_more.so")
+	require.NoError(t, os.Link(filepath.Join(root, "lib", "libtiny.so"), more))
+	libs, err := recipe().SDK.Find(root)
+	require.NoError(t, err)
+	require.Equal(t, []string{filepath.Join(root, "lib", "libtiny.so"), more}, libs)
+}
+
+func TestVersion(t *testing.T) {
+	root := buildSDK(t, "lib/libtiny.a")
+	r := recipe()
+	v, err := r.Version(root)
+	require.NoError(t, err)
+	require.Equal(t, "12.0", v)
+	r.SDK.Macros = append(r.SDK.Macros, "TINY_PATCH")
+	_, err = r.Version(root)
+	require.ErrorContains(t, err, "version.h does not define TINY_PATCH as a number")
+}
+
+func TestDigest(t *testing.T) {
+	r := recipe()
+	a, err := r.Digest()
+	require.NoError(t, err)
+	again, err := r.Digest()
+	require.NoError(t, err)
+	require.Equal(t, a, again)
+	changed := maps.Clone(shimSources)
+	changed["parts.h"] = &fstest.MapFile{Data: bytes.Replace(shimSources["parts.h"].Data, []byte("parts"), []byte("ports"), 1)}
+	r.Sources = changed
+	b, err := r.Digest()
+	require.NoError(t, err)
+	require.NotEqual(t, a, b)
+}
