@@ -7,13 +7,14 @@ REFERENCE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/anyinfer/reference
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The crate that carries the C headers of TFLite and LiteRT.
 HEADERS := edgefirst-tflite-sys@0.10.3
-ENGINES := openvino tflite litert
-PACKAGES := ./openvino ./tflite ./tflite/litert
-# All build tags, the engines of which one links an SDK, and the packages of
-# which one compiles C or C++.
-TAGS := openvino,tflite,reference
-LINKED := openvino tflite
-SHIMS := ./cinclude/reference
+ENGINES := openvino tflite litert mnn
+PACKAGES := ./openvino ./tflite ./tflite/litert ./mnn
+# All build tags, without those whose packages do not compile without an SDK;
+# the engines of which a tag links an SDK, and the packages with C or C++.
+PLAIN := openvino,tflite,reference
+TAGS := $(PLAIN),mnn
+LINKED := openvino tflite mnn
+SHIMS := ./cinclude/reference ./mnn
 LIBRARY := ./common/... ./cinclude/... ./internal/dylib ./internal/flatcheck ./internal/cengine $(PACKAGES)
 TARGETS := linux/amd64 linux/arm64 linux/arm linux/386 linux/riscv64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 android/arm64
 OLDER := 2024.6.0 2025.4.1
@@ -45,7 +46,7 @@ test-linked: sdk reference headers ## the engines in programs that link their SD
 test-asan: sdk reference ## shims, and the driver of them all, with sanitizers for addresses, leaks and undefined behaviour
 	env=$$($(GO) run ./cmd/anyinfer sdk env $(LINKED)) && eval "$$env" && \
 		export CGO_ENABLED=1 PYTHONPATH="$(REFERENCE)" ANYINFER_TEST_PYTHON=$(PYTHON) ANYINFER_TEST_FLIPS=2000 && \
-		export CFLAGS="$(SANITIZE)" CGO_CFLAGS="$(SANITIZE)" CGO_CXXFLAGS="$(SANITIZE) -fno-sanitize=vptr $$CGO_CXXFLAGS" && \
+		export CFLAGS="$(SANITIZE)" CGO_CFLAGS="$(SANITIZE)" CGO_CXXFLAGS="$(SANITIZE) -fno-sanitize=vptr" && \
 		export CGO_LDFLAGS="-fsanitize=address,undefined $$CGO_LDFLAGS" LSAN_OPTIONS=use_root_regions=0 && \
 		$(GO) test -asan -ldflags='-s=0 -w=0' -tags $(TAGS) -timeout 20m ./internal/cengine $(SHIMS)
 
@@ -65,7 +66,7 @@ lint: build ## gofmt, vet, staticcheck, and that all compiles
 	@files=$$(gofmt -l .); [ -z "$$files" ] || { echo "not gofmt-ed: $$files"; exit 1; }
 	CGO_ENABLED=0 $(GO) vet ./... ./testdata
 	CGO_ENABLED=1 $(GO) vet ./... ./testdata
-	CGO_ENABLED=1 $(GO) vet -tags $(TAGS) ./...
+	CGO_ENABLED=1 $(GO) vet -tags $(PLAIN) ./...
 	$(GO) run $(STATICCHECK) ./... ./testdata
 
 bench: sdk ## Session.Run beside a C loop over the same calls

@@ -14,6 +14,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"time"
 
@@ -30,6 +31,8 @@ func newDemoCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "Run two small models with every engine, installing what is missing",
 		Long: `Run two small models with every engine, installing what is missing.
+
+What has to be built first is left out until it is installed.
 
 Each engine recognizes the handwritten digits of held-back scans, one at a time
 on one thread, and filters the edges out of a photo, which is written as
@@ -60,8 +63,14 @@ func demo(ctx context.Context, w, log io.Writer, out string) error {
 	status := newStatusLine(log)
 	defer status.clear()
 	var lines [][]string
+	var notes []string
 	var failed []error
 	for _, name := range common.Engines() {
+		if toBuild(name) {
+			lines = append(lines, []string{name, "not installed, see below"})
+			notes = append(notes, fmt.Sprintf("%s: 'anyinfer sdk install %s' builds it, which takes some minutes", name, name))
+			continue
+		}
 		line, err := demoEngine(ctx, log, status, name, d, photo, filepath.Join(out, "edges-"+name+".png"))
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -80,7 +89,19 @@ func demo(ctx context.Context, w, log io.Writer, out string) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
+	for _, n := range notes {
+		fmt.Fprintln(w, n)
+	}
 	return errors.Join(failed...)
+}
+
+// toBuild reports whether an engine's SDK is missing and would be built, not
+// fetched.
+func toBuild(name string) bool {
+	e, err := common.Open(name, nil)
+	e.Close()
+	pin, unknown := sdkinstall.Find(name, "", runtime.GOOS, runtime.GOARCH)
+	return missing(err) && !chosen(name) && unknown == nil && pin.Crate()
 }
 
 // demoEngine is an engine's line of the table.

@@ -13,6 +13,7 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/spf13/cobra"
 
+	_ "github.com/anyinfer/anyinfer/mnn"
 	_ "github.com/anyinfer/anyinfer/openvino"
 	_ "github.com/anyinfer/anyinfer/tflite"
 	_ "github.com/anyinfer/anyinfer/tflite/litert"

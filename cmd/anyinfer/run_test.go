@@ -89,7 +89,7 @@ func TestRunRefuses(t *testing.T) {
 		{[]string{"run", "--", models + "digits.onnx", "--json"}, 1, `there is no file "--json"; write flags before --`},
 		{[]string{"run", models + "photo.png"}, 1, "say which engine reads it with --engine"},
 		{[]string{"run", models + "digits.bin"}, 1, "name its .xml file before it"},
-		{[]string{"run", models + "digits.mnn"}, 1, "none of the engines reads " + models + "digits.mnn, a model for mnn"},
+		{[]string{"run", models + "digits.tnnproto"}, 1, "none of the engines reads " + models + "digits.tnnproto, a model for tnn"},
 		{[]string{"run", models + "digits.onnx", "--engine", "nope"}, 2, `there is no engine "nope"; there are: `},
 		{[]string{"run", models + "digits.onnx", "--engine", "openvno"}, 2, `there is no engine "openvno"; did you mean openvino?`},
 		{[]string{"run", models + "digits.onnx", "--engine", "openvino,openvino"}, 2, "openvino is there twice"},

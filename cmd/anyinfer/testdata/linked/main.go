@@ -14,6 +14,7 @@ import (
 
 	_ "github.com/anyinfer/anyinfer/cinclude/reference"
 	"github.com/anyinfer/anyinfer/common"
+	_ "github.com/anyinfer/anyinfer/mnn"
 	_ "github.com/anyinfer/anyinfer/openvino"
 	_ "github.com/anyinfer/anyinfer/tflite"
 )
