@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mnn_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/enginetest"
+	"github.com/anyinfer/anyinfer/internal/linktest"
+	"github.com/anyinfer/anyinfer/internal/values"
+	"github.com/anyinfer/anyinfer/mnn"
+	"github.com/stretchr/testify/require"
+)
+
+var ctx = context.Background()
+
+func TestMain(m *testing.M) { enginetest.Main(m, "mnn") }
+
+func TestShim(t *testing.T) { linktest.Shim(t, "mnn") }
+
+func open(t *testing.T) *common.Engine {
+	t.Helper()
+	enginetest.Require(t, "mnn")
+	e, err := common.Open("mnn", nil)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, e.Close()) })
+	return e
+}
+
+func load(t *testing.T, e *common.Engine, model string, o *common.Options) *common.Model {
+	t.Helper()
+	m, err := e.Load(ctx, common.File("../testdata/"+model+".mnn"), o)
+	require.NoError(t, err)
+	return m
+}
+
+// run runs a model of one input on seeded data of that shape.
+func run(t *testing.T, m *common.Model, shape ...int) *common.Tensor {
+	t.Helper()
+	sig := m.Signatures()[0]
+	x, err := common.NewTensor(sig.Inputs[0].DType, shape...)
+	require.NoError(t, err)
+	values.Fill(x, 1)
+	out, err := m.Run(ctx, common.Tensors{sig.Inputs[0].Name: x})
+	require.NoError(t, err)
+	return out[sig.Outputs[0].Name]
+}
+
+// TestBatch: MNN's converter fixes the batch, Shapes frees it again, and each
+// image gets what it gets alone.
+func TestBatch(t *testing.T) {
+	e := open(t)
+	one := load(t, e, "digits", nil)
+	many := load(t, e, "digits", &common.Options{Shapes: map[string]common.ShapeRange{
+		"image": {Min: common.Shape{1, 1, 8, 8}, Opt: common.Shape{4, 1, 8, 8}, Max: common.Shape{4, 1, 8, 8}},
+	}})
+	sig := many.Signatures()[0]
+	require.Equal(t, common.Shape{-1, 1, 8, 8}, sig.Inputs[0].Shape)
+	require.Equal(t, common.Shape{-1, 10}, sig.Outputs[0].Shape)
+	got := run(t, many, 3, 1, 8, 8)
+	require.Equal(t, common.Shape{3, 10}, got.Shape())
+	first := run(t, one, 1, 1, 8, 8)
+	require.InDeltaSlice(t, values.Float64s(first), values.Float64s(got)[:10], 1e-6)
+	x, err := common.NewTensor(common.Float32, 5, 1, 8, 8)
+	require.NoError(t, err)
+	_, err = many.Run(ctx, common.Tensors{"image": x})
+	require.ErrorIs(t, err, common.ErrShape)
+}
+
+// TestShapesThatDoNotSuit: at Load and in Run, after which the next Run is right.
+func TestShapesThatDoNotSuit(t *testing.T) {
+	e := open(t)
+	for _, shape := range []common.Shape{{1, 2, 8, 8}, {1, 1, 2, 2}} {
+		_, err := e.Load(ctx, common.File("../testdata/digits.mnn"), &common.Options{
+			Shapes: map[string]common.ShapeRange{"image": common.Fixed(shape...)},
+		})
+		require.ErrorIs(t, err, common.ErrModel, shape)
+	}
+	m := load(t, e, "digits", &common.Options{Shapes: map[string]common.ShapeRange{
+		"image": {Min: common.Shape{1, 1, 2, 2}, Opt: common.Shape{1, 1, 8, 8}, Max: common.Shape{1, 1, 8, 8}},
+	}})
+	want := values.Float64s(run(t, m, 1, 1, 8, 8))
+	x, err := common.NewTensor(common.Float32, 1, 1, 2, 2)
+	require.NoError(t, err)
+	_, err = m.Run(ctx, common.Tensors{"image": x})
+	require.ErrorIs(t, err, common.ErrShape)
+	require.Equal(t, want, values.Float64s(run(t, m, 1, 1, 8, 8)))
+}
+
+// TestNC4HW4: memory that MNN keeps in blocks of four channels is plain here,
+// in each way to run and with any number of channels.
+func TestNC4HW4(t *testing.T) {
+	e := open(t)
+	m := load(t, e, "planes", nil)
+	require.Equal(t, common.Shape{1, 3, -1, -1}, m.Signatures()[0].Inputs[0].Shape)
+	s, err := m.NewSession("")
+	require.NoError(t, err)
+	defer s.Close()
+	for _, size := range []int{4, 6, 4} {
+		x, err := common.NewTensor(common.Float32, 1, 3, size, size+1)
+		require.NoError(t, err)
+		values.Fill(x, uint64(size))
+		require.NoError(t, s.BindInput(0, x))
+		require.NoError(t, s.Run(ctx))
+		want, err := m.Run(ctx, common.Tensors{"x": x})
+		require.NoError(t, err)
+		require.Equal(t, common.Shape{1, 5, size, size + 1}, s.Output(0).Shape())
+		require.Equal(t, values.Float64s(want["y"]), values.Float64s(s.Output(0)))
+	}
+}
+
+// TestShapesByValue: a model with control flow is run as a whole, and says so.
+func TestShapesByValue(t *testing.T) {
+	m := load(t, open(t), "branch", nil)
+	require.Contains(t, m.Info().Notes, "shapes depend on values")
+	require.Nil(t, m.Signatures()[0].Outputs[0].Shape)
+	require.Empty(t, load(t, open(t), "digits", nil).Info().Notes)
+}
+
+func TestOptions(t *testing.T) {
+	e := open(t)
+	want := values.Float64s(run(t, load(t, e, "digits_w8", nil), 1, 1, 8, 8))
+	for _, native := range []mnn.Options{{}, {Memory: mnn.Low}, {Memory: mnn.High, Power: mnn.High}, {Power: mnn.Low}} {
+		m := load(t, e, "digits_w8", &common.Options{Native: native, Threads: 1})
+		require.InDeltaSlice(t, want, values.Float64s(run(t, m, 1, 1, 8, 8)), 0.02, "%+v", native)
+		for key, mode := range map[string]mnn.Mode{"memory": native.Memory, "power": native.Power} {
+			got, err := m.Property(key)
+			require.NoError(t, err)
+			require.Equal(t, []string{"normal", "high", "low"}[mode], got)
+		}
+	}
+	for name, o := range map[string]common.Options{
+		"cache":            {CacheDir: t.TempDir()},
+		"bfloat16":         {Precision: common.BFloat16},
+		"unknown mode":     {Native: mnn.Options{Memory: 3}},
+		"another's Native": {Native: struct{ Memory int }{1}},
+	} {
+		_, err := e.Load(ctx, common.File("../testdata/digits.mnn"), &o)
+		require.ErrorIs(t, err, common.ErrOption, name)
+	}
+	_, err := e.Load(ctx, common.File("../testdata/digits.mnn"), &common.Options{Shapes: map[string]common.ShapeRange{"nope": common.Fixed(1)}})
+	require.ErrorIs(t, err, common.ErrName)
+}
+
+// TestThreads: MNN's pool is as large as the first model made it; a model that
+// wants more is refused, and not run on less.
+func TestThreads(t *testing.T) {
+	e := open(t)
+	first := load(t, e, "digits", &common.Options{Threads: max(2, runtime.NumCPU())})
+	most := first.Info().Threads // those of this process, maybe made by another test
+	_, err := e.Load(ctx, common.File("../testdata/digits.mnn"), &common.Options{Threads: most + 1})
+	require.ErrorIs(t, err, common.ErrOption)
+	require.ErrorContains(t, err, "one pool of threads")
+	require.Equal(t, 1, load(t, e, "digits", &common.Options{Threads: 1}).Info().Threads)
+	require.Equal(t, most, load(t, e, "digits", nil).Info().Threads)
+}
+
+func TestProfile(t *testing.T) {
+	s, err := load(t, open(t), "digits", &common.Options{Profile: true, Threads: 1}).NewSession("")
+	require.NoError(t, err)
+	defer s.Close()
+	for range 2 { // only the last Run counts
+		require.NoError(t, s.Run(ctx))
+		layers, err := s.Profile()
+		require.NoError(t, err)
+		require.Less(t, len(layers), 20)
+		var types []string
+		for _, l := range layers {
+			types = append(types, l.Type)
+			require.GreaterOrEqual(t, l.Micros, int64(0))
+		}
+		require.Contains(t, types, "Convolution")
+		require.Contains(t, types, "Softmax")
+	}
+}
+
+// TestLog: what MNN prints comes to the logger, and to nothing else.
+func TestLog(t *testing.T) {
+	enginetest.Require(t, "mnn")
+	var mu sync.Mutex
+	var out bytes.Buffer
+	log := slog.New(slog.NewTextHandler(writer(func(p []byte) (int, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return out.Write(p)
+	}), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	e, err := common.Open("mnn", &common.Config{Logger: log})
+	require.NoError(t, err)
+	defer e.Close()
+	_, err = e.Load(ctx, common.File("../testdata/digits.mnn"), &common.Options{Shapes: map[string]common.ShapeRange{"image": common.Fixed(1, 2, 8, 8)}})
+	require.ErrorIs(t, err, common.ErrModel)
+	require.ErrorContains(t, err, "MNN cannot prepare it: ")
+	require.ErrorContains(t, err, "conv", "MNN's own words")
+	m := load(t, e, "digits", nil)
+	s, err := m.NewSession("")
+	require.NoError(t, err)
+	s.Close()
+	time.Sleep(10 * time.Millisecond)
+	mu.Lock()
+	defer mu.Unlock()
+	require.NotContains(t, out.String(), "level=ERROR")
+}
+
+type writer func([]byte) (int, error)
+
+func (w writer) Write(p []byte) (int, error) { return w(p) }
+
+// TestAnotherABI: a shim that was compiled for another version is refused with
+// the command that helps.
+func TestAnotherABI(t *testing.T) {
+	e := open(t)
+	if e.Info().Library == "linked" {
+		t.Skip("the shim is linked: it cannot be of another version")
+	}
+	library := filepath.Join(t.TempDir(), "libanyinfer_mnn.so")
+	data, err := os.ReadFile(e.Info().Library)
+	require.NoError(t, err)
+	begin := []byte{1, 0, 0, 0, 8 + 21*8, 0, 0, 0} // of anyinfer_api: the version, and its size
+	require.Equal(t, 1, bytes.Count(data, begin))
+	data[bytes.Index(data, begin)] = 2
+	require.NoError(t, os.WriteFile(library, data, 0o700))
+	_, err = common.Open("mnn", &common.Config{Library: library})
+	require.ErrorIs(t, err, common.ErrVersion)
+	require.ErrorContains(t, err, "anyinfer shim build mnn")
+	require.ErrorContains(t, err, "version 2 of the engine ABI, this program 1")
+}
