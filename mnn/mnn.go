@@ -29,7 +29,8 @@ const (
 // Options is what common.Options.Native can hold for this engine.
 type Options struct {
 	// Memory trades speed for memory (BackendConfig::MemoryMode): with Low,
-	// models with quantized weights compute from them as they are.
+	// models with quantized weights compute from them as they are, where MNN
+	// was built with MNN_LOW_MEMORY.
 	Memory Mode
 	// Power binds the threads of a Run to the fast cores of a processor that
 	// has several kinds (High), or to the slow ones (Low);
