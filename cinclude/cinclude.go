@@ -11,8 +11,3 @@ import "embed"
 //
 //go:embed *.h *.hpp
 var Headers embed.FS
-
-// Header is the content of anyinfer_engine.h.
-//
-//go:embed anyinfer_engine.h
-var Header string

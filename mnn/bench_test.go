@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/anyinfer/anyinfer/internal/enginebench"
-	"github.com/anyinfer/anyinfer/internal/sdkdir"
 	"github.com/anyinfer/anyinfer/internal/shims"
 )
 
@@ -16,11 +15,7 @@ var digits = enginebench.Case{Engine: "mnn", Model: "../testdata/digits.mnn"}
 // BenchmarkSession compares with a loop in C++ over MNN's own API.
 func BenchmarkSession(b *testing.B) {
 	recipe, _ := shims.Find("mnn")
-	var installed []string
-	for _, s := range sdkdir.Installed("mnn") {
-		installed = append(installed, s.Dir)
-	}
-	root, err := recipe.Root("", installed...)
+	root, err := recipe.Root("", recipe.Installed()...)
 	if err != nil {
 		b.Skip(err)
 	}

@@ -49,11 +49,7 @@ and $LDFLAGS count. Without --out the shim goes to where the engine is looked fo
 		ValidArgsFunction: completeShim,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			recipe, _ := shims.Find(args[0])
-			var installed []string
-			for _, s := range sdkdir.Installed(recipe.Engine) {
-				installed = append(installed, s.Dir)
-			}
-			from, err := recipe.Root(root, installed...)
+			from, err := recipe.Root(root, recipe.Installed()...)
 			if err != nil {
 				return err
 			}

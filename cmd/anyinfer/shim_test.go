@@ -19,11 +19,7 @@ import (
 // that is installed, and opens it.
 func TestShimBuild(t *testing.T) {
 	recipe, _ := shims.Find("mnn")
-	var installed []string
-	for _, s := range sdkdir.Installed("mnn") {
-		installed = append(installed, s.Dir)
-	}
-	from, err := recipe.Root("", installed...)
+	from, err := recipe.Root("", recipe.Installed()...)
 	if err != nil && os.Getenv("CI") != "true" {
 		t.Skip(err)
 	}

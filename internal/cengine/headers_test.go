@@ -80,7 +80,11 @@ func TestHeader(t *testing.T) {
 func compile(cc, source string, flags ...string) error {
 	args := append([]string{"-ffreestanding", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-x", "c"}, flags...)
 	cmd := exec.Command(cc, append(args, "-")...)
-	cmd.Stdin = strings.NewReader(cinclude.Header + source)
+	header, err := cinclude.Headers.ReadFile("anyinfer_engine.h")
+	if err != nil {
+		return err
+	}
+	cmd.Stdin = strings.NewReader(string(header) + source)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%v: %w\n%s", cmd, err, out)
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/cinclude"
 	"github.com/anyinfer/anyinfer/internal/cengine/shim"
+	"github.com/anyinfer/anyinfer/internal/sdkdir"
 )
 
 // Recipe says how an engine's shim is compiled: a new one is an entry of All.
@@ -52,6 +53,15 @@ func Find(engine string) (Recipe, bool) {
 
 // Library is the name of the shim's file.
 func (r Recipe) Library() string { return "libanyinfer_" + r.Engine + ".so" }
+
+// Installed are the folders of the engine's SDKs that are installed, the newest
+// first.
+func (r Recipe) Installed() (dirs []string) {
+	for _, s := range sdkdir.Installed(r.Engine) {
+		dirs = append(dirs, s.Dir)
+	}
+	return dirs
+}
 
 // Root returns the folder of the SDK to compile on: explicit, else what the
 // environment names, else the first of installed that has headers.
