@@ -204,8 +204,7 @@ void pack(const Variable::Info& info, const char* from, char* to) {
     }
 }
 
-// input_variable is a variable over memory of the caller's, or over its own
-// where MNN wants it packed.
+// input_variable is a variable over memory that set_memory tells.
 VARP input_variable(const Variable::Info& like, const anyinfer_shape& shape) {
   Variable::Info info = like;
   info.dim.assign(shape.dims, shape.dims + shape.rank);

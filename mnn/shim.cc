@@ -12,6 +12,8 @@
 // is separated from shape inference: reshape and bind prepare, run only
 // computes, on the caller's memory. Other models, those with control flow or
 // with shapes that depend on values, are run as a whole each time.
+#include <sys/stat.h>
+
 #include <cstdlib>
 #include <thread>
 
@@ -143,6 +145,7 @@ settings choose(const anyinfer_engine_t& engine, anyinfer::options& o, const cha
     if (cpu) refuse(ANYINFER_OPTION, "cache_dir: MNN has nothing to keep for the CPU");
     char file[200];
     snprintf(file, sizeof file, "/mnn-%s-%s-%s-%016llx.cache", MNN::getVersion(), s.device.name, precision.c_str(), (unsigned long long)digest(data, size));
+    mkdir(folder.c_str(), 0777); // if it is not there
     s.cache = folder + file;
   }
   return s;
