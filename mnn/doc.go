@@ -47,6 +47,6 @@
 //
 // # Concurrency and cancellation
 //
-// Sessions of a model share its weights, also those that MNN has rearranged,
-// and run side by side. A Run is interrupted between two operators.
+// Sessions of a model run side by side. They share its weights, also those that
+// MNN has rearranged, but where shapes depend on values. A Run is interrupted between two operators.
 package mnn

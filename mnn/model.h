@@ -23,10 +23,18 @@ struct anyinfer_model_t {
   const anyinfer_engine_t* engine;
   settings options;
   std::unique_ptr<runtime> own;
+  std::vector<char> file; // its content, where it came by path
+  const char* data;
+  size_t size;
   std::unique_ptr<Module> module; // what sessions are clones of: it runs only while it is loaded
-  std::mutex cloning;
+  std::mutex preparing; // clones share constants, whose descriptions shape inference writes to
   bool separated;
   std::vector<description> inputs, outputs;
+
+  std::unique_ptr<Module> load(const runtime& r) const {
+    Module::Config config;
+    return std::unique_ptr<Module>(Module::load({}, {}, reinterpret_cast<const uint8_t*>(data), size, r.manager, &config));
+  }
 
   ~anyinfer_model_t() {
     if (own == nullptr) return;

@@ -156,28 +156,24 @@ anyinfer_status load(anyinfer_engine_t* engine, const anyinfer_source* source, a
     hosts::call call(&engine->host);
     if (source->format[0] != 0 && strcmp(source->format, "mnn") != 0) refuse(ANYINFER_MODEL, "MNN reads .mnn files; its converter makes them");
     if (source->parts != 1) refuse(ANYINFER_MODEL, "an MNN model is one file, not %d", int(source->parts));
-    std::vector<char> file;
-    const char* data;
-    size_t size;
-    if (source->data == nullptr) {
-      file = anyinfer::contents(source->paths[0]);
-      data = file.data(), size = file.size();
-    } else {
-      data = static_cast<const char*>(source->data[0]), size = size_t(source->sizes[0]);
-    }
-    if (size > INT32_MAX) refuse(ANYINFER_MODEL, "it has more than 2 GB: have the converter save weights in a file of their own");
     std::unique_ptr<anyinfer_model_t> m(new anyinfer_model_t);
+    if (source->data == nullptr) {
+      m->file = anyinfer::contents(source->paths[0]);
+      m->data = m->file.data(), m->size = m->file.size();
+    } else { // these bytes stay until model_close
+      m->data = static_cast<const char*>(source->data[0]), m->size = size_t(source->sizes[0]);
+    }
+    if (m->size > INT32_MAX) refuse(ANYINFER_MODEL, "it has more than 2 GB: have the converter save weights in a file of their own");
     anyinfer::options options(source);
     m->engine = engine;
-    m->options = choose(*engine, options, data, size);
+    m->options = choose(*engine, options, m->data, m->size);
     const shapes given = options.shapes();
     options.done();
     if (source->paths != nullptr) m->options.external = std::string(source->paths[0]) + ".weight";
     m->own.reset(new runtime(m->options));
     ExecutorScope scope(m->own->executor);
     watch::follow(*m->own->executor);
-    Module::Config config;
-    m->module.reset(Module::load({}, {}, reinterpret_cast<const uint8_t*>(data), size, m->own->manager, &config));
+    m->module = m->load(*m->own);
     if (m->module == nullptr) refuse(ANYINFER_MODEL, "MNN cannot load it%s%.900s", call.text.empty() ? "" : ": ", call.text.c_str());
     if (*source->canceled) refuse(ANYINFER_RUN, "the caller lost interest");
     m->separated = separate(*m->module);
@@ -237,13 +233,15 @@ anyinfer_status session(anyinfer_model_t* model, int32_t, anyinfer_session_t** o
     hosts::call call(&model->engine->host);
     std::unique_ptr<anyinfer_session_t> s(new anyinfer_session_t(model));
     ExecutorScope scope(s->own.executor);
-    Module::CloneContext context;
-    context.pRuntimeManager = s->own.manager;
-    {
-      std::lock_guard<std::mutex> lock(model->cloning);
+    if (model->separated) {
+      Module::CloneContext context;
+      context.pRuntimeManager = s->own.manager;
+      std::lock_guard<std::mutex> lock(model->preparing);
       s->module.reset(model->module->clone(&context));
+    } else {
+      s->module = model->load(s->own); // it infers shapes in each run: a clone would take turns with all others
     }
-    if (s->module == nullptr) refuse(ANYINFER_RUN, "MNN cannot clone the model: %.900s", call.text.c_str());
+    if (s->module == nullptr) refuse(ANYINFER_RUN, "MNN cannot make a session: %.900s", call.text.c_str());
     if (model->separated && !separate(*s->module)) refuse(ANYINFER_RUN, "MNN cannot separate a clone of the model");
     *out = s.release();
   });
@@ -256,6 +254,7 @@ void close_session(anyinfer_session_t* s) {
 
 // infer has MNN prepare for the inputs as they are.
 void infer(anyinfer_session_t& s, anyinfer_status status, const std::string& said) {
+  std::lock_guard<std::mutex> lock(s.model->preparing);
   s.outputs = forward(*s.module, s.inputs, s.following);
   if (s.outputs.size() != s.model->outputs.size()) refuse(status, "MNN cannot prepare for these inputs%s%.900s", said.empty() ? "" : ": ", said.c_str());
 }
