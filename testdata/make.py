@@ -55,6 +55,7 @@ def main():
         *mnnonly.planes(out),
         *mnnonly.branch(out),
     ]
+    mnnonly.apart(out)
     for e in entries:
         reffile.add(out, e, w)
         check(out, e)

@@ -20,6 +20,11 @@ def rounded(out, scans):
     yield e
 
 
+def apart(out):
+    """The digits classifier with weights in a file beside it. It is not in models.json: it can only be loaded from a file."""
+    convert.mnn(out / "digits.onnx", out / "digits_apart.mnn", "--saveExternalData", "1")
+
+
 def planes(out):
     """A convolution from 3 channels to 5, neither a multiple of MNN's 4, with channels first and last."""
     r = np.random.RandomState(0)
