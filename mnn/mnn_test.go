@@ -5,6 +5,7 @@ package mnn_test
 import (
 	"bytes"
 	"context"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -181,6 +182,30 @@ func TestProfile(t *testing.T) {
 		require.Contains(t, types, "Convolution")
 		require.Contains(t, types, "Softmax")
 	}
+}
+
+// TestWeightsBeside: weights in a file beside the model are used, and a file
+// that lacks some is refused.
+func TestWeightsBeside(t *testing.T) {
+	e := open(t)
+	want := values.Float64s(run(t, load(t, e, "digits", nil), 1, 1, 8, 8))
+	require.InDeltaSlice(t, want, values.Float64s(run(t, load(t, e, "digits_apart", nil), 1, 1, 8, 8)), 1e-6)
+	model, err := os.ReadFile("../testdata/digits_apart.mnn")
+	require.NoError(t, err)
+	_, err = e.Load(ctx, common.Bytes(model).As("mnn"), nil)
+	require.ErrorIs(t, err, common.ErrModel)
+	require.ErrorContains(t, err, "use common.File")
+	file := filepath.Join(t.TempDir(), "m.mnn")
+	require.NoError(t, os.WriteFile(file, model, 0o600))
+	_, err = e.Load(ctx, common.File(file), nil)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.ErrorIs(t, err, common.ErrModel)
+	weights, err := os.ReadFile("../testdata/digits_apart.mnn.weight")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file+".weight", weights[:len(weights)-1], 0o600))
+	_, err = e.Load(ctx, common.File(file), nil)
+	require.ErrorIs(t, err, common.ErrModel)
+	require.ErrorContains(t, err, "of 12519 bytes, and it needs 12520")
 }
 
 // TestLog: what MNN prints comes to the logger, and to nothing else.

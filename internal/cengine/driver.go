@@ -25,8 +25,9 @@ type Engine struct {
 	// nil; it is nil where the engine has none.
 	Native func(native any) (map[string]string, error)
 	// Check refuses a damaged file that the SDK might not survive; nil where it
-	// survives all. The SDK gets the bytes that were checked.
-	Check func(file []byte) error
+	// survives all. The SDK gets the bytes that were checked; path is where they
+	// came from, or "".
+	Check func(file []byte, path string) error
 	// Rebuild is what to type where the shim does not fit this program.
 	Rebuild string
 }

@@ -136,7 +136,11 @@ func (m *model) load(ctx context.Context, src common.Source, pairs map[string]st
 		data, sizes := make([]*byte, len(parts)), make([]uint64, len(parts))
 		for i, part := range parts {
 			if m.Check != nil {
-				if err := m.Check(part); err != nil {
+				var path string
+				if paths != nil {
+					path = paths[i]
+				}
+				if err := m.Check(part, path); err != nil {
 					return err
 				}
 			}

@@ -12,6 +12,13 @@ import (
 	"sync"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/flatbuf"
+)
+
+// What can be read of a file in which Check found nothing.
+type (
+	Table  = flatbuf.Table
+	Vector = flatbuf.Vector
 )
 
 const (
@@ -23,7 +30,7 @@ const (
 // operator is a builtin operator; see opsText.
 type operator struct {
 	name, inputs, outputs string
-	options               *layout
+	options               *flatbuf.Layout
 	elementwise           bool // the output's shape is the inputs', broadcast
 }
 
@@ -43,7 +50,7 @@ var operators = sync.OnceValue(func() (all []operator) {
 // kind ErrModel, or nil. The time is linear in the file's size without
 // constants, the memory small beside it.
 func Check(model []byte) error {
-	c := &checker{flat: flat{data: model, budget: 1<<16 + 16*int64(len(model))}, variables: map[string]*tensor{}}
+	c := &checker{File: flatbuf.New(model, 1<<16+16*int64(len(model))), variables: map[string]*tensor{}}
 	if err := c.check(); err != nil {
 		return &common.Error{Err: common.ErrModel, Text: "the file is damaged: " + err.Error()}
 	}
@@ -51,27 +58,23 @@ func Check(model []byte) error {
 }
 
 // Model is the root of a file in which Check found nothing.
-func Model(model []byte) Table {
-	f := &flat{data: model}
-	return Table{f, schema()["Model"], f.target(0)}
-}
+func Model(model []byte) Table { return flatbuf.New(model, 0).Root(schema()["Model"]) }
 
 // Metadata is the root of a model's TFLite Metadata, the content of its buffer
 // of that name, or an error where it is damaged.
 func Metadata(content []byte) (Table, error) {
-	f := &flat{data: content, budget: 1<<16 + int64(len(content))}
 	if len(content) < 8 || string(content[4:8]) != "M001" {
 		return Table{}, fmt.Errorf("it has no M001 at byte 4")
 	}
-	t := Table{f, schema()["ModelMetadata"], f.target(0)}
-	return t, f.verify(t.l, t.at)
+	t := flatbuf.New(content, 1<<16+int64(len(content))).Root(schema()["ModelMetadata"])
+	return t, t.Verify()
 }
 
 // Content is what a buffer of the model holds.
 func Content(buffer Table) []byte {
 	b := buffer.Vector("data").Bytes()
 	if offset := buffer.Int("offset"); b == nil && offset > 1 {
-		b = buffer.f.data[offset:][:buffer.Int("size")]
+		b = buffer.File().Data()[offset:][:buffer.Int("size")]
 	}
 	return b
 }
@@ -81,7 +84,7 @@ func Content(buffer Table) []byte {
 func Operator(code Table) string { return operators()[builtin(code)].name }
 
 type checker struct {
-	flat
+	*flatbuf.File
 	codes, buffers Vector
 	graphs         Vector
 	calls          [][]int64          // which subgraphs each one calls
@@ -89,14 +92,13 @@ type checker struct {
 }
 
 func (c *checker) check() error {
-	if len(c.data) < 8 || string(c.data[4:8]) != "TFL3" {
+	if data := c.Data(); len(data) < 8 || string(data[4:8]) != "TFL3" {
 		return fmt.Errorf("it has no TFL3 at byte 4")
 	}
-	root := schema()["Model"]
-	if err := c.verify(root, c.target(0)); err != nil {
+	m := c.Root(schema()["Model"])
+	if err := m.Verify(); err != nil {
 		return fmt.Errorf("model%w", err)
 	}
-	m := Table{&c.flat, root, c.target(0)}
 	if v := m.Int("version"); v != 3 {
 		return fmt.Errorf("version %d of the schema, want 3", v)
 	}
@@ -106,39 +108,39 @@ func (c *checker) check() error {
 		}
 	}
 	c.codes, c.buffers, c.graphs = m.Vector("operator_codes"), m.Vector("buffers"), m.Vector("subgraphs")
-	for i := range c.codes.n {
+	for i := range c.codes.Len() {
 		if code := c.codes.Table(i); builtin(code) < 0 || builtin(code) >= int64(len(operators())) {
 			return fmt.Errorf("operator code %d is %d, which is not known", i, builtin(code))
 		} else if operators()[builtin(code)].name == "CUSTOM" && !code.Has("custom_code") {
 			return fmt.Errorf("operator code %d is custom without a name", i)
 		}
 	}
-	for i := range c.buffers.n {
-		if b := c.buffers.Table(i); !inside(b.Int("offset"), b.Int("size"), c.size()) {
+	for i := range c.buffers.Len() {
+		if b := c.buffers.Table(i); !inside(b.Int("offset"), b.Int("size"), c.Size()) {
 			return fmt.Errorf("buffer %d is not in the file", i)
 		}
 	}
-	if c.graphs.n == 0 {
+	if c.graphs.Len() == 0 {
 		return fmt.Errorf("it has no subgraph")
 	}
-	c.calls = make([][]int64, c.graphs.n)
-	for i := range c.graphs.n {
+	c.calls = make([][]int64, c.graphs.Len())
+	for i := range c.graphs.Len() {
 		if err := c.graph(i); err != nil {
 			return fmt.Errorf("subgraph %d%w", i, err)
 		}
 	}
-	heights := make([]int, c.graphs.n)
-	for i := range c.graphs.n {
+	heights := make([]int, c.graphs.Len())
+	for i := range c.graphs.Len() {
 		if !c.nest(i, heights, 0) {
 			return fmt.Errorf("subgraph %d calls itself or others more than %d deep", i, maxNesting)
 		}
 	}
-	for i, v := int64(0), m.Vector("metadata"); i < v.n; i++ {
-		if e := v.Table(i); !e.Has("name") || e.Int("buffer") >= c.buffers.n {
-			return fmt.Errorf("metadata %d has no name, or buffer %d of %d", i, e.Int("buffer"), c.buffers.n)
+	for i, v := int64(0), m.Vector("metadata"); i < v.Len(); i++ {
+		if e := v.Table(i); !e.Has("name") || e.Int("buffer") >= c.buffers.Len() {
+			return fmt.Errorf("metadata %d has no name, or buffer %d of %d", i, e.Int("buffer"), c.buffers.Len())
 		}
 	}
-	for i, v := int64(0), m.Vector("signature_defs"); i < v.n; i++ {
+	for i, v := int64(0), m.Vector("signature_defs"); i < v.Len(); i++ {
 		if err := c.signature(v.Table(i)); err != nil {
 			return fmt.Errorf("signature %d%w", i, err)
 		}
@@ -176,8 +178,8 @@ func (c *checker) nest(i int64, heights []int, depth int) bool {
 
 func (c *checker) signature(s Table) error {
 	g := s.Int("subgraph_index")
-	if g >= c.graphs.n {
-		return fmt.Errorf(": subgraph %d of %d", g, c.graphs.n)
+	if g >= c.graphs.Len() {
+		return fmt.Errorf(": subgraph %d of %d", g, c.graphs.Len())
 	}
 	for _, name := range []string{"signature_key", "inputs", "outputs"} {
 		if !s.Has(name) {
@@ -186,14 +188,14 @@ func (c *checker) signature(s Table) error {
 	}
 	for _, name := range []string{"inputs", "outputs"} {
 		all, named := c.graphs.Table(g).Vector(name), s.Vector(name)
-		if err := c.spend(all.n + named.n); err != nil {
+		if err := c.Spend(all.Len() + named.Len()); err != nil {
 			return err
 		}
 		times := map[int64]int{}
-		for i := range all.n {
+		for i := range all.Len() {
 			times[all.Int(i)] = 0
 		}
-		for i := range named.n {
+		for i := range named.Len() {
 			t := named.Table(i)
 			n, ok := times[t.Int("tensor_index")]
 			if !t.Has("name") || !ok || n > 0 && name == "inputs" {
@@ -201,7 +203,7 @@ func (c *checker) signature(s Table) error {
 			}
 			times[t.Int("tensor_index")]++
 		}
-		if name == "inputs" && int64(len(times)) != named.n {
+		if name == "inputs" && int64(len(times)) != named.Len() {
 			return fmt.Errorf(" leaves out inputs of subgraph %d", g)
 		}
 	}
@@ -215,13 +217,13 @@ func (c *checker) graph(index int64) error {
 		return fmt.Errorf(" has no tensors")
 	}
 	v := g.Vector("tensors")
-	s := &scope{checker: c, index: index, tensors: make([]tensor, v.n), handles: map[int64]string{}}
+	s := &scope{checker: c, index: index, tensors: make([]tensor, v.Len()), handles: map[int64]string{}}
 	for i := range s.tensors {
 		if err := s.tensors[i].init(c, v.Table(int64(i))); err != nil {
 			return fmt.Errorf(", tensor %d%w", i, err)
 		}
 	}
-	for i, v := int64(0), g.Vector("inputs"); i < v.n; i++ {
+	for i, v := int64(0), g.Vector("inputs"); i < v.Len(); i++ {
 		t, err := s.at(v, i)
 		if err == nil && t.constant {
 			err = fmt.Errorf(" is tensor %d, a constant", v.Int(i))
@@ -231,12 +233,12 @@ func (c *checker) graph(index int64) error {
 		}
 		t.ready = true
 	}
-	for i, v := int64(0), g.Vector("operators"); i < v.n; i++ {
+	for i, v := int64(0), g.Vector("operators"); i < v.Len(); i++ {
 		if err := s.operator(v.Table(i)); err != nil {
 			return fmt.Errorf(", operator %d%w", i, err)
 		}
 	}
-	for i, v := int64(0), g.Vector("outputs"); i < v.n; i++ {
+	for i, v := int64(0), g.Vector("outputs"); i < v.Len(); i++ {
 		t, err := s.at(v, i)
 		if err == nil && !t.ready {
 			err = fmt.Errorf(" is tensor %d, which no operator makes", v.Int(i))

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/flatbuf"
 	"github.com/stretchr/testify/require"
 )
 
@@ -49,62 +50,23 @@ func TestTruncatedFiles(t *testing.T) {
 type model struct{ Table }
 
 func load(t testing.TB, name string) model {
-	data := read(t, filepath.Join(testdata, name+".tflite"))
-	f := &flat{data: data}
-	return model{Table{f, schema()["Model"], f.target(0)}}
+	return model{Model(read(t, filepath.Join(testdata, name+".tflite")))}
 }
 
-func (t Table) sub(name string, i int64) Table { return t.Vector(name).Table(i) }
+func sub(t Table, name string, i int64) Table { return t.Vector(name).Table(i) }
 
-func (m model) graph() Table { return m.sub("subgraphs", 0) }
-
-// own gives the table a vtable of its own, at the file's end.
-func (t Table) own() (vt int64) {
-	old := t.at - int64(int32(t.f.u32(t.at)))
-	vt = (t.f.size() + 3) &^ 3
-	t.f.data = append(append(t.f.data, make([]byte, vt-t.f.size())...), t.f.data[old:old+t.f.u16(old)]...)
-	t.f.put(t.at, 4, t.at-vt)
-	return vt
-}
-
-// drop makes a field absent.
-func (t Table) drop(name string) {
-	vt := t.own()
-	for i, c := range t.l.columns {
-		if c.name == name {
-			t.f.put(vt+4+2*int64(i), 2, 0)
-		}
-	}
-}
-
-// set changes a field that is there.
-func (t Table) set(name string, n int64) {
-	c, at := t.find(name)
-	if at == 0 {
-		panic(name + " is not there")
-	}
-	t.f.put(at, c.size, n)
-}
-
-// set changes an element.
-func (v Vector) set(i, n int64) { v.f.put(v.at+i*v.c.size, v.c.size, n) }
-
-func (f *flat) put(at, size, n int64) {
-	var all [8]byte
-	binary.LittleEndian.PutUint64(all[:], uint64(n))
-	copy(f.data[at:at+size], all[:])
-}
+func (m model) graph() Table { return sub(m.Table, "subgraphs", 0) }
 
 // scale changes the quantization of a tensor.
 func (m model) scale(tensor int64, scale float32) {
-	q, _ := m.graph().sub("tensors", tensor).Table("quantization")
-	q.Vector("scale").set(0, int64(math.Float32bits(scale)))
+	q, _ := sub(m.graph(), "tensors", tensor).Table("quantization")
+	q.Vector("scale").Set(0, int64(math.Float32bits(scale)))
 }
 
 // operator is the first one of that name.
 func (m model) operator(t testing.TB, name string) Table {
-	for i, v := int64(0), m.graph().Vector("operators"); i < v.n; i++ {
-		if op := v.Table(i); operators()[builtin(m.sub("operator_codes", op.Int("opcode_index")))].name == name {
+	for i, v := int64(0), m.graph().Vector("operators"); i < v.Len(); i++ {
+		if op := v.Table(i); operators()[builtin(sub(m.Table, "operator_codes", op.Int("opcode_index")))].name == name {
 			return op
 		}
 	}
@@ -114,8 +76,8 @@ func (m model) operator(t testing.TB, name string) Table {
 
 // constant is the data of the operator's input i.
 func (m model) constant(op Table, i int64) Vector {
-	tensor := m.graph().sub("tensors", op.Vector("inputs").Int(i))
-	return m.sub("buffers", tensor.Int("buffer")).Vector("data")
+	tensor := sub(m.graph(), "tensors", op.Vector("inputs").Int(i))
+	return sub(m.Table, "buffers", tensor.Int("buffer")).Vector("data")
 }
 
 func TestRules(t *testing.T) {
@@ -123,101 +85,99 @@ func TestRules(t *testing.T) {
 		model, text string
 		damage      func(model)
 	}{
-		{"digits", "it has no TFL3 at byte 4", func(m model) { m.f.data[4] = 'X' }},
-		{"digits", "model: the table at 4294967295 is not in the file", func(m model) { m.f.put(0, 4, -1) }},
-		{"digits", "version 4 of the schema, want 3", func(m model) { m.set("version", 4) }},
-		{"digits", "it has no subgraphs", func(m model) { m.drop("subgraphs") }},
-		{"digits", "it has no buffers", func(m model) { m.drop("buffers") }},
-		{"digits", "subgraph 0 has no tensors", func(m model) { m.graph().drop("tensors") }},
+		{"digits", "it has no TFL3 at byte 4", func(m model) { m.File().Data()[4] = 'X' }},
+		{"digits", "model: the table at 4294967295 is not in the file", func(m model) { m.File().Put(0, 4, -1) }},
+		{"digits", "version 4 of the schema, want 3", func(m model) { m.Set("version", 4) }},
+		{"digits", "it has no subgraphs", func(m model) { m.Drop("subgraphs") }},
+		{"digits", "it has no buffers", func(m model) { m.Drop("buffers") }},
+		{"digits", "subgraph 0 has no tensors", func(m model) { m.graph().Drop("tensors") }},
 		{"digits", "model.subgraphs[0].tensors[1].name: the string at", func(m model) {
-			_, at := m.graph().sub("tensors", 1).find("name")
-			m.f.put(m.f.target(at), 4, 1<<30)
+			m.File().Put(m.File().Target(sub(m.graph(), "tensors", 1).At("name")), 4, 1<<30)
 		}},
 		{"digits", "model.subgraphs[0].operators[0].inputs: the vector at", func(m model) {
-			v := m.graph().sub("operators", 0).Vector("inputs")
-			m.f.put(v.at-4, 4, math.MaxInt32)
+			sub(m.graph(), "operators", 0).Vector("inputs").SetLen(math.MaxInt32)
 		}},
 		{"digits", "model.subgraphs[0].operators[0].builtin_options is of kind 127, of 126 known", func(m model) {
-			m.graph().sub("operators", 0).set("builtin_options_type", 127)
+			sub(m.graph(), "operators", 0).Set("builtin_options_type", 127)
 		}},
 		{"digits", "].type is 99", func(m model) {
-			m.graph().sub("tensors", m.operator(t, "RESHAPE").Vector("inputs").Int(1)).set("type", 99)
+			sub(m.graph(), "tensors", m.operator(t, "RESHAPE").Vector("inputs").Int(1)).Set("type", 99)
 		}},
-		{"digits", "model.subgraphs[0].tensors[0].shape[1] is -8", func(m model) { m.graph().sub("tensors", 0).Vector("shape").set(1, -8) }},
-		{"digits", "tensor 0 has more than 2147483648 bytes", func(m model) { m.graph().sub("tensors", 0).Vector("shape").set(0, math.MaxInt32) }},
+		{"digits", "model.subgraphs[0].tensors[0].shape[1] is -8", func(m model) { sub(m.graph(), "tensors", 0).Vector("shape").Set(1, -8) }},
+		{"digits", "tensor 0 has more than 2147483648 bytes", func(m model) { sub(m.graph(), "tensors", 0).Vector("shape").Set(0, math.MaxInt32) }},
 		{"digits", "needs 4 bytes, has", func(m model) {
 			c := m.operator(t, "CONV_2D").Vector("inputs").Int(1)
-			shape := m.graph().sub("tensors", c).Vector("shape")
-			for i := range shape.n {
-				shape.set(i, 1)
+			shape := sub(m.graph(), "tensors", c).Vector("shape")
+			for i := range shape.Len() {
+				shape.Set(i, 1)
 			}
 		}},
-		{"digits_dynamic", "in its signature", func(m model) { m.graph().sub("tensors", 0).Vector("shape_signature").set(3, 5) }},
+		{"digits_dynamic", "in its signature", func(m model) { sub(m.graph(), "tensors", 0).Vector("shape_signature").Set(3, 5) }},
 		{"digits", "has buffer 999 of", func(m model) {
-			m.graph().sub("tensors", m.operator(t, "CONV_2D").Vector("inputs").Int(1)).set("buffer", 999)
+			sub(m.graph(), "tensors", m.operator(t, "CONV_2D").Vector("inputs").Int(1)).Set("buffer", 999)
 		}},
 		{"digits_int8", "quantization: scale 0 is 0", func(m model) {
-			q, _ := m.graph().sub("tensors", 0).Table("quantization")
-			q.Vector("scale").set(0, 0)
+			q, _ := sub(m.graph(), "tensors", 0).Table("quantization")
+			q.Vector("scale").Set(0, 0)
 		}},
 		{"digits_int8", "quantization: zero point 0 is 300", func(m model) {
-			q, _ := m.graph().sub("tensors", 0).Table("quantization")
-			q.Vector("zero_point").set(0, 300)
+			q, _ := sub(m.graph(), "tensors", 0).Table("quantization")
+			q.Vector("zero_point").Set(0, 300)
 		}},
 		{"digits_int8", "quantization: 1 scales, 0 zero points", func(m model) {
-			q, _ := m.graph().sub("tensors", 0).Table("quantization")
-			q.drop("zero_point")
+			q, _ := sub(m.graph(), "tensors", 0).Table("quantization")
+			q.Drop("zero_point")
 		}},
 		{"digits", ": operator code 77 of", func(m model) {
-			m.operator(t, "RESHAPE").set("opcode_index", 77)
+			m.operator(t, "RESHAPE").Set("opcode_index", 77)
 		}},
-		{"digits", "operator 0 (CONV_2D), input 1 is tensor 99 of", func(m model) { m.operator(t, "CONV_2D").Vector("inputs").set(1, 99) }},
-		{"digits", "(CONV_2D), input 0 is tensor -1 of", func(m model) { m.operator(t, "CONV_2D").Vector("inputs").set(0, -1) }},
+		{"digits", "operator 0 (CONV_2D), input 1 is tensor 99 of", func(m model) { m.operator(t, "CONV_2D").Vector("inputs").Set(1, 99) }},
+		{"digits", "(CONV_2D), input 0 is tensor -1 of", func(m model) { m.operator(t, "CONV_2D").Vector("inputs").Set(0, -1) }},
 		{"digits", "which no operator before makes", func(m model) {
 			op := m.operator(t, "CONV_2D")
-			op.Vector("inputs").set(0, op.Vector("outputs").Int(0))
+			op.Vector("inputs").Set(0, op.Vector("outputs").Int(0))
 		}},
-		{"digits", "which is made elsewhere", func(m model) { m.operator(t, "CONV_2D").Vector("outputs").set(0, 0) }},
-		{"digits", "input 0 is tensor 999 of", func(m model) { m.graph().Vector("inputs").set(0, 999) }},
-		{"digits", "output 0 is tensor 999 of", func(m model) { m.graph().Vector("outputs").set(0, 999) }},
-		{"digits", "(CONV_2D), inputs are 1, fewer than needed", func(m model) { m.f.put(m.operator(t, "CONV_2D").Vector("inputs").at-4, 4, 1) }},
-		{"digits", "(CONV_2D): its options lack stride_w", func(m model) { m.operator(t, "CONV_2D").drop("builtin_options") }},
-		{"digits", "(CONV_2D): its options are SoftmaxOptions", func(m model) { m.operator(t, "CONV_2D").set("builtin_options_type", 9) }},
-		{"digits", "stride_w is 0", func(m model) { m.operator(t, "CONV_2D").options().set("stride_w", 0) }},
+		{"digits", "which is made elsewhere", func(m model) { m.operator(t, "CONV_2D").Vector("outputs").Set(0, 0) }},
+		{"digits", "input 0 is tensor 999 of", func(m model) { m.graph().Vector("inputs").Set(0, 999) }},
+		{"digits", "output 0 is tensor 999 of", func(m model) { m.graph().Vector("outputs").Set(0, 999) }},
+		{"digits", "(CONV_2D), inputs are 1, fewer than needed", func(m model) { m.operator(t, "CONV_2D").Vector("inputs").SetLen(1) }},
+		{"digits", "(CONV_2D): its options lack stride_w", func(m model) { m.operator(t, "CONV_2D").Drop("builtin_options") }},
+		{"digits", "(CONV_2D): its options are SoftmaxOptions", func(m model) { m.operator(t, "CONV_2D").Set("builtin_options_type", 9) }},
+		{"digits", "stride_w is 0", func(m model) { options(m.operator(t, "CONV_2D")).Set("stride_w", 0) }},
 		{"digits", "(CONV_2D): its output has more than 2147483648 bytes", func(m model) {
-			m.graph().sub("tensors", 0).Vector("shape").set(2, 1<<25)
+			sub(m.graph(), "tensors", 0).Vector("shape").Set(2, 1<<25)
 		}},
-		{"digits", "the shapes of its tensors do not fit", func(m model) { m.graph().sub("tensors", 0).Vector("shape").set(3, 3) }},
-		{"digits", "whose type or content does not fit", func(m model) { m.constant(m.operator(t, "RESHAPE"), 1).set(3, 0x80) }},
-		{"fivedim", "whose type or content does not fit", func(m model) { m.constant(m.operator(t, "TRANSPOSE"), 1).set(0, 1) }},
+		{"digits", "the shapes of its tensors do not fit", func(m model) { sub(m.graph(), "tensors", 0).Vector("shape").Set(3, 3) }},
+		{"digits", "whose type or content does not fit", func(m model) { m.constant(m.operator(t, "RESHAPE"), 1).Set(3, 0x80) }},
+		{"fivedim", "whose type or content does not fit", func(m model) { m.constant(m.operator(t, "TRANSPOSE"), 1).Set(0, 1) }},
 		{"digits_int8", "(RESHAPE), output 0 is tensor", func(m model) {
-			m.graph().sub("tensors", m.operator(t, "RESHAPE").Vector("outputs").Int(0)).set("type", 7)
+			sub(m.graph(), "tensors", m.operator(t, "RESHAPE").Vector("outputs").Int(0)).Set("type", 7)
 		}},
 		{"sums_int8", "quantization: scale 0 is 1e-40", func(m model) { m.scale(0, 1e-40) }},
 		{"sums_int8", "(ADD): the quantization of its tensors does not fit", func(m model) { m.scale(2, 1e-9) }},
-		{"sums_int8", "(ADD): the quantization of its tensors does not fit", func(m model) { m.graph().sub("tensors", 1).drop("quantization") }},
+		{"sums_int8", "(ADD): the quantization of its tensors does not fit", func(m model) { sub(m.graph(), "tensors", 1).Drop("quantization") }},
 		{"sums_int8", "(LESS): the quantization of its tensors does not fit", func(m model) { m.scale(0, 1) }},
 		{"accumulator", "(ASSIGN_VARIABLE): the variable is of another type or size elsewhere", func(m model) {
-			m.graph().sub("tensors", 1).Vector("shape").set(1, 1)
+			sub(m.graph(), "tensors", 1).Vector("shape").Set(1, 1)
 		}},
-		{"multi_signatures", "signature 0 has no signature_key", func(m model) { m.sub("signature_defs", 0).drop("signature_key") }},
+		{"multi_signatures", "signature 0 has no signature_key", func(m model) { sub(m.Table, "signature_defs", 0).Drop("signature_key") }},
 		{"multi_signatures", "signature 0, inputs 0 has no name", func(m model) {
-			m.sub("signature_defs", 0).sub("inputs", 0).drop("name")
+			sub(sub(m.Table, "signature_defs", 0), "inputs", 0).Drop("name")
 		}},
 		{"multi_signatures", "tensor 0 is not one of subgraph 0 or named before", func(m model) {
-			m.sub("signature_defs", 0).sub("outputs", 0).drop("tensor_index")
+			sub(sub(m.Table, "signature_defs", 0), "outputs", 0).Drop("tensor_index")
 		}},
 		{"multi_signatures", "tensor 0 is not one of subgraph 1 or named before", func(m model) {
-			m.sub("signature_defs", 1).sub("inputs", 1).drop("tensor_index")
+			sub(sub(m.Table, "signature_defs", 1), "inputs", 1).Drop("tensor_index")
 		}},
 		{"multi_signatures", "leaves out inputs of subgraph 0", func(m model) {
-			m.f.put(m.sub("signature_defs", 0).Vector("inputs").at-4, 4, 1)
+			sub(m.Table, "signature_defs", 0).Vector("inputs").SetLen(1)
 		}},
 	} {
 		t.Run(tt.model+" "+tt.text, func(t *testing.T) {
 			m := load(t, tt.model)
 			tt.damage(m)
-			err := Check(m.f.data)
+			err := Check(m.File().Data())
 			require.ErrorIs(t, err, common.ErrModel)
 			require.ErrorContains(t, err, tt.text)
 		})
@@ -237,7 +197,7 @@ func TestNesting(t *testing.T) {
 }
 
 func TestStrings(t *testing.T) {
-	c := &checker{flat: flat{budget: 100}}
+	c := &checker{File: flatbuf.New(nil, 100)}
 	good := []byte{1, 0, 0, 0, 12, 0, 0, 0, 14, 0, 0, 0, 'h', 'i'}
 	require.NoError(t, (&tensor{data: good}).strings(c))
 	for _, bad := range [][]byte{good[:7], good[:13], {9, 0, 0, 0, 12, 0, 0, 0, 14, 0, 0, 0, 'h', 'i'}} {
@@ -256,15 +216,11 @@ func TestNumbers(t *testing.T) {
 
 // shaped is a tensor of that shape, with content where it has some.
 func shaped(content []int32, shape ...int64) *tensor {
-	t := &tensor{Table: Table{l: schema()["Tensor"]}, dtype: int32Type, constant: content != nil}
+	t := &tensor{Table: flatbuf.Absent(schema()["Tensor"]), dtype: int32Type, constant: content != nil}
 	for _, n := range content {
 		t.data = binary.LittleEndian.AppendUint32(t.data, uint32(n))
 	}
-	f := &flat{}
-	for _, n := range shape {
-		f.data = binary.LittleEndian.AppendUint32(f.data, uint32(n))
-	}
-	t.shape = Vector{f, kinds["i32"], 0, int64(len(shape))}
+	t.shape = flatbuf.Ints(shape...)
 	return t
 }
 
@@ -279,7 +235,7 @@ func TestShapes(t *testing.T) {
 	require.True(t, padded([]*tensor{shaped(nil, 2, 3), shaped([]int32{0, 0, 1, 2}, 2, 2), shaped(nil, 2, 6)}))
 	require.False(t, padded([]*tensor{shaped(nil, 2, 3), shaped([]int32{0, 9, 1, 2}, 2, 2), shaped(nil, 2, 6)}))
 
-	slice := Table{l: schema()["StridedSliceOptions"]}
+	slice := flatbuf.Absent(schema()["StridedSliceOptions"])
 	cut := func(begin, end, step int32, out ...int64) bool {
 		one := func(n int32) *tensor { return shaped([]int32{n}, 1) }
 		return strided(slice, []*tensor{shaped(nil, 10, 2), one(begin), one(end), one(step), shaped(nil, out...)})
@@ -314,10 +270,9 @@ func TestSums(t *testing.T) {
 
 func TestGates(t *testing.T) {
 	lstm := func(left ...int) Vector {
-		f := &flat{data: make([]byte, 24*4)}
-		v := Vector{f, kinds["i32"], 0, 24}
+		v := flatbuf.Ints(make([]int64, 24)...)
 		for _, i := range left {
-			v.set(int64(i), -1)
+			v.Set(int64(i), -1)
 		}
 		return v
 	}
@@ -333,8 +288,7 @@ func TestGates(t *testing.T) {
 // What the check reads is bounded by the file, not by what the file says.
 func TestShared(t *testing.T) {
 	m := load(t, "digits")
-	f := &flat{data: m.f.data, budget: 10}
-	require.ErrorContains(t, f.verify(m.l, m.at), "shared beyond reason")
+	require.ErrorContains(t, flatbuf.New(m.File().Data(), 10).Root(m.Layout()).Verify(), "shared beyond reason")
 }
 
 func FuzzCheck(f *testing.F) {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+
+	"github.com/anyinfer/anyinfer/internal/flatbuf"
 )
 
 // scope is a subgraph as far as its operators have been looked at.
@@ -19,22 +21,22 @@ type scope struct {
 // at is the tensor that element i of v names.
 func (s *scope) at(v Vector, i int64) (*tensor, error) {
 	if n := v.Int(i); n >= 0 && n < int64(len(s.tensors)) {
-		return &s.tensors[n], s.spend(1)
+		return &s.tensors[n], s.Spend(1)
 	}
 	return nil, fmt.Errorf(" is tensor %d of %d", v.Int(i), len(s.tensors))
 }
 
 func (s *scope) operator(op Table) error {
 	index := op.Int("opcode_index")
-	if index >= s.codes.n {
-		return fmt.Errorf(": operator code %d of %d", index, s.codes.n)
+	if index >= s.codes.Len() {
+		return fmt.Errorf(": operator code %d of %d", index, s.codes.Len())
 	}
 	code := s.codes.Table(index)
 	k := operators()[builtin(code)]
 	if k.name == "CUSTOM" {
 		if known, ok := customs[code.Text("custom_code")]; ok {
 			o := op.Vector("custom_options")
-			if k = known; s.spend(o.n) != nil || !numbers(o.Bytes()) {
+			if k = known; s.Spend(o.Len()) != nil || !numbers(o.Bytes()) {
 				return fmt.Errorf(" (%s): its options are not a map of numbers", k.name)
 			}
 		}
@@ -65,17 +67,17 @@ func (s *scope) operatorOf(op Table, k operator) error {
 	}); err != nil {
 		return fmt.Errorf(", output%w", err)
 	}
-	for i, v := int64(0), op.Vector("intermediates"); i < v.n; i++ {
+	for i, v := int64(0), op.Vector("intermediates"); i < v.Len(); i++ {
 		if v.Int(i) != -1 {
 			if _, err := s.at(v, i); err != nil {
 				return fmt.Errorf(", intermediate %d%w", i, err)
 			}
 		}
 	}
-	if !inside(op.Int("large_custom_options_offset"), op.Int("large_custom_options_size"), s.size()) {
+	if !inside(op.Int("large_custom_options_offset"), op.Int("large_custom_options_size"), s.Size()) {
 		return fmt.Errorf(": its options are not in the file")
 	}
-	if strings.HasSuffix(k.name, "LSTM") && inputs.n >= 20 && inputs.n <= 24 && !gates(inputs) {
+	if strings.HasSuffix(k.name, "LSTM") && inputs.Len() >= 20 && inputs.Len() <= 24 && !gates(inputs) {
 		return fmt.Errorf(": some inputs of a gate are left out")
 	}
 	if err := s.shapes(op, k, inputs, outputs); err != nil {
@@ -93,7 +95,7 @@ func (s *scope) variable(op Table, name string, inputs, outputs Vector) error {
 	var t *tensor
 	switch name {
 	case "VAR_HANDLE":
-		o := op.options()
+		o := options(op)
 		s.handles[outputs.Int(0)] = o.Text("container") + "\x00" + o.Text("shared_name")
 		return nil
 	case "READ_VARIABLE":
@@ -104,7 +106,7 @@ func (s *scope) variable(op Table, name string, inputs, outputs Vector) error {
 		return nil
 	}
 	variable, ok := s.handles[inputs.Int(0)]
-	if !ok || t.shape.n == 0 || t.dynamic() { // of a size that only running tells
+	if !ok || t.shape.Len() == 0 || t.dynamic() { // of a size that only running tells
 		return nil
 	}
 	first := s.variables[variable]
@@ -119,7 +121,7 @@ func (s *scope) variable(op Table, name string, inputs, outputs Vector) error {
 // gates reports whether an LSTM that runs in one direction has all or none of
 // what belongs together: the input gate, peepholes, layer normalization.
 func gates(v Vector) bool {
-	has := func(i int64) bool { return i < v.n && v.Int(i) >= 0 }
+	has := func(i int64) bool { return i < v.Len() && v.Int(i) >= 0 }
 	gate, peephole, norm := has(1), has(10), has(21)
 	return has(5) == gate && has(12) == gate && has(9) == (gate && peephole) && has(11) == peephole &&
 		has(20) == (gate && norm) && has(22) == norm && has(23) == norm && (has(16) || !has(17))
@@ -129,9 +131,9 @@ func gates(v Vector) bool {
 func (s *scope) match(v Vector, pattern string, group *int64, each func(*tensor) error) error {
 	var first *tensor
 	p := 0
-	for i := range v.n {
+	for i := range v.Len() {
 		if p == len(pattern) {
-			return fmt.Errorf("s are %d, more than are known", v.n)
+			return fmt.Errorf("s are %d, more than are known", v.Len())
 		}
 		letter, more := rune(pattern[p]), pattern[p+1:]
 		if !strings.HasPrefix(more, "*") {
@@ -157,7 +159,7 @@ func (s *scope) match(v Vector, pattern string, group *int64, each func(*tensor)
 	}
 	for rest := pattern[p:]; rest != ""; rest = rest[1:] {
 		if unicode.IsLower(rune(rest[0])) && strings.IndexAny(rest, "?*") != 1 {
-			return fmt.Errorf("s are %d, fewer than needed", v.n)
+			return fmt.Errorf("s are %d, fewer than needed", v.Len())
 		}
 	}
 	return nil
@@ -172,7 +174,7 @@ func (t *tensor) is(letter rune, first *tensor, group *int64) bool {
 		}
 		return t.dtype == *group
 	case 'p':
-		return t.permutes(first.shape.n)
+		return t.permutes(first.shape.Len())
 	case 'h':
 		return t.sizes(-1, 1)
 	case 'n':
@@ -201,32 +203,29 @@ func (s *scope) options(op Table, k operator) error {
 		o, kind = second, kind2
 	}
 	switch {
-	case kind != 0 && o.l != k.options:
-		return fmt.Errorf(": its options are %s", o.l.name)
+	case kind != 0 && o.Layout() != k.options:
+		return fmt.Errorf(": its options are %s", o.Layout().Name)
 	case kind == 0 && k.options == nil:
 		return nil
 	case kind == 0:
-		o = Table{l: k.options}
+		o = flatbuf.Absent(k.options)
 	}
-	for i, c := range o.l.columns {
-		at := o.slot(i)
-		if at == 0 && !c.vector && c.kind == 'i' && c.within(c.value) != nil {
-			return fmt.Errorf(": its options lack %s", c.name)
+	for _, c := range o.Layout().Columns {
+		if c.Needed() && !o.Has(c.Name) {
+			return fmt.Errorf(": its options lack %s", c.Name)
 		}
-		if !c.graph {
+		if c.Type != "graph" {
 			continue
 		}
-		v := Vector{&s.flat, c, at, 1}
-		if c.vector {
-			v = o.Vector(c.name)
+		n, number := int64(1), func(int64) int64 { return o.Int(c.Name) }
+		if c.IsVector {
+			v := o.Vector(c.Name)
+			n, number = v.Len(), v.Int
 		}
-		for i := range v.n {
-			g := c.value
-			if at != 0 {
-				g = v.Int(i)
-			}
-			if g < 0 || g >= s.graphs.n {
-				return fmt.Errorf(": %s is %d of %d", c.name, g, s.graphs.n)
+		for i := range n {
+			g := number(i)
+			if g < 0 || g >= s.graphs.Len() {
+				return fmt.Errorf(": %s is %d of %d", c.Name, g, s.graphs.Len())
 			}
 			s.calls[s.index] = append(s.calls[s.index], g)
 		}

@@ -65,7 +65,7 @@ func log2(scale float32) bool {
 // scale is the tensor's, or 0 where it has none or one for each channel.
 func (t *tensor) scale() float32 {
 	q, _ := t.Table.Table("quantization")
-	if s := q.Vector("scale"); s.n == 1 {
+	if s := q.Vector("scale"); s.Len() == 1 {
 		return math.Float32frombits(uint32(s.Int(0)))
 	}
 	return 0

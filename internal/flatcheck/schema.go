@@ -2,13 +2,21 @@
 
 package flatcheck
 
+import (
+	"fmt"
+	"sync"
+
+	"github.com/anyinfer/anyinfer/internal/flatbuf"
+)
+
+var schema = sync.OnceValue(func() flatbuf.Schema {
+	return flatbuf.Parse(schemaText, map[string]string{"graph": "i32", "TensorType": fmt.Sprintf("i8>-1<%d", len(elementBits))})
+})
+
 // schemaText is version 3 of TFLite's FlatBuffers schema as of LiteRT 2.3, then
-// what is read of TFLite Metadata's (fields that are not are a u32): a table a
-// line (tabs continue it) with its fields in order, of which files may
-// have fewer or more. A field is name:type, then =default where that is not 0,
-// then >low and <high, which its value, or each element, must lie between.
-// graph is the index of a subgraph, TensorType an i8 that is a known one. What
-// is not listed here but in a union has no fields.
+// what is read of TFLite Metadata's (fields that are not are a u32), as
+// flatbuf.Parse has it. graph is the index of a subgraph, TensorType an i8 that
+// is a known one.
 const schemaText = `
 Model version:u32 operator_codes:[OperatorCode] subgraphs:[SubGraph] description:str buffers:[Buffer]
 	metadata_buffer:[i32] metadata:[Metadata] signature_defs:[SignatureDef] external_buffer_groups:[ExternalBufferGroup]

@@ -11,12 +11,12 @@ import (
 // with them before they ask. What only running tells is not known here.
 func (s *scope) shapes(op Table, k operator, inputs, outputs Vector) error {
 	var all []*tensor // inputs, then the output
-	for i := range inputs.n {
+	for i := range inputs.Len() {
 		if inputs.Int(i) >= 0 {
 			all = append(all, &s.tensors[inputs.Int(i)])
 		}
 	}
-	if len(all) == 0 || outputs.n == 0 {
+	if len(all) == 0 || outputs.Len() == 0 {
 		return nil
 	}
 	out := &s.tensors[outputs.Int(0)]
@@ -27,7 +27,7 @@ func (s *scope) shapes(op Table, k operator, inputs, outputs Vector) error {
 	switch k.name {
 	case "CONV_2D", "DEPTHWISE_CONV_2D":
 		filter := all[1]
-		if fits = in.shape.n == 4 && filter.shape.n == 4 && out.shape.n == 4; !fits {
+		if fits = in.shape.Len() == 4 && filter.shape.Len() == 4 && out.shape.Len() == 4; !fits {
 			break
 		}
 		switch i, f, o := in.dim(3), filter.dim(3), out.dim(3); {
@@ -38,39 +38,39 @@ func (s *scope) shapes(op Table, k operator, inputs, outputs Vector) error {
 			fits = i > 0 && o%i == 0 && o == f
 		}
 		// What the kernel makes is as large as the input, whatever the output says.
-		o, least := op.options(), func(n int64) int64 { return max(n, 1) }
+		o, least := options(op), func(n int64) int64 { return max(n, 1) }
 		n := least(out.dim(3)) * least(in.dim(0)) * least(in.dim(1)/least(o.Int("stride_h"))) * least(in.dim(2)/least(o.Int("stride_w")))
 		if bits := elementBits[out.dtype]; bits > 0 && n > maxBytes*8/bits {
 			return fmt.Errorf(": its output has more than %d bytes", maxBytes)
 		}
 	case "UNIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN", "BIDIRECTIONAL_SEQUENCE_RNN":
-		fits = in.shape.n == 3
+		fits = in.shape.Len() == 3
 	case "CONCATENATION":
-		fits = joined(all[:len(all)-1], out, op.options().Int("axis"))
+		fits = joined(all[:len(all)-1], out, options(op).Int("axis"))
 	case "PAD", "PADV2", "MIRROR_PAD":
 		fits = padded(all)
 	case "RESHAPE", "SQUEEZE", "EXPAND_DIMS":
 		fits = dynamic || in.elements() == out.elements()
 	case "STRIDED_SLICE":
-		fits = dynamic || strided(op.options(), all)
+		fits = dynamic || strided(options(op), all)
 	default:
 		fits = !k.elementwise || broadcast(all[:len(all)-1], out)
 	}
 	if !fits {
 		return fmt.Errorf(": the shapes of its tensors do not fit")
 	}
-	if !scales(k.name, op.options(), all) {
+	if !scales(k.name, options(op), all) {
 		return fmt.Errorf(": the quantization of its tensors does not fit")
 	}
 	return nil
 }
 
-// options of an operator.
-func (t Table) options() Table { o, _ := t.Table("builtin_options"); return o }
+// options are an operator's.
+func options(op Table) Table { o, _ := op.Table("builtin_options"); return o }
 
 // dim is dimension d, or -1 where only running tells it.
 func (t *tensor) dim(d int64) int64 {
-	if sig := t.Vector("shape_signature"); sig.n != 0 {
+	if sig := t.Vector("shape_signature"); sig.Len() != 0 {
 		return sig.Int(d)
 	}
 	return t.shape.Int(d)
@@ -78,7 +78,7 @@ func (t *tensor) dim(d int64) int64 {
 
 // dynamic reports whether only running tells a dimension.
 func (t *tensor) dynamic() bool {
-	for d := range t.shape.n {
+	for d := range t.shape.Len() {
 		if t.dim(d) < 0 {
 			return true
 		}
@@ -89,17 +89,17 @@ func (t *tensor) dynamic() bool {
 // joined reports whether out has the shape of all in together along axis.
 func joined(in []*tensor, out *tensor, axis int64) bool {
 	if axis < 0 {
-		axis += out.shape.n
+		axis += out.shape.Len()
 	}
-	if axis < 0 || axis >= out.shape.n {
+	if axis < 0 || axis >= out.shape.Len() {
 		return false
 	}
 	rest := out.dim(axis)
 	for _, t := range in {
-		if t.shape.n != out.shape.n {
+		if t.shape.Len() != out.shape.Len() {
 			return false
 		}
-		for d := range out.shape.n {
+		for d := range out.shape.Len() {
 			switch n := t.dim(d); {
 			case d != axis:
 				if n != out.dim(d) && min(n, out.dim(d)) >= 0 {
@@ -119,13 +119,13 @@ func joined(in []*tensor, out *tensor, axis int64) bool {
 
 // broadcast reports whether out has the shape that all in make together.
 func broadcast(in []*tensor, out *tensor) bool {
-	for d := int64(1); d <= out.shape.n; d++ { // from the last
+	for d := int64(1); d <= out.shape.Len(); d++ { // from the last
 		want := int64(1)
 		for _, t := range in {
-			if d > t.shape.n {
+			if d > t.shape.Len() {
 				continue
 			}
-			n := t.dim(t.shape.n - d)
+			n := t.dim(t.shape.Len() - d)
 			if n >= 0 && n != 1 && want > 1 && n != want {
 				return false
 			}
@@ -133,11 +133,11 @@ func broadcast(in []*tensor, out *tensor) bool {
 				want = n
 			}
 		}
-		if n := out.dim(out.shape.n - d); n != want && min(n, want) >= 0 {
+		if n := out.dim(out.shape.Len() - d); n != want && min(n, want) >= 0 {
 			return false
 		}
 	}
-	return !slices.ContainsFunc(in, func(t *tensor) bool { return t.shape.n > out.shape.n })
+	return !slices.ContainsFunc(in, func(t *tensor) bool { return t.shape.Len() > out.shape.Len() })
 }
 
 // padded reports whether the output has the room that the paddings, a pair a
@@ -148,10 +148,10 @@ func padded(all []*tensor) bool {
 	if pads == nil {
 		return true
 	}
-	if int64(len(pads)) != 2*in.shape.n || in.shape.n != out.shape.n {
+	if int64(len(pads)) != 2*in.shape.Len() || in.shape.Len() != out.shape.Len() {
 		return false
 	}
-	for d := range in.shape.n {
+	for d := range in.shape.Len() {
 		if n, o := in.dim(d), out.dim(d); min(n, o) >= 0 && n+pads[2*d]+pads[2*d+1] != o {
 			return false
 		}
@@ -165,8 +165,8 @@ func strided(o Table, all []*tensor) bool {
 	begin, _ := all[1].ints()
 	end, _ := all[2].ints()
 	step, _ := all[3].ints()
-	n := all[1].shape.n
-	if n != 1 || all[2].shape.n != 1 || all[3].shape.n != 1 {
+	n := all[1].shape.Len()
+	if n != 1 || all[2].shape.Len() != 1 || all[3].shape.Len() != 1 {
 		return false
 	}
 	n = all[1].shape.Int(0)
@@ -176,11 +176,11 @@ func strided(o Table, all []*tensor) bool {
 	if begin == nil || end == nil || step == nil || o.Int("new_axis_mask")|o.Int("ellipsis_mask") != 0 {
 		return true // too rich for here
 	}
-	if n > in.shape.n {
+	if n > in.shape.Len() {
 		return false
 	}
 	var shape []int64
-	for d := range in.shape.n {
+	for d := range in.shape.Len() {
 		size := in.shape.Int(d)
 		if d >= n {
 			shape = append(shape, size)
@@ -222,7 +222,7 @@ func strided(o Table, all []*tensor) bool {
 			shape = append(shape, max(0, (e-b+s+1)/s))
 		}
 	}
-	if int64(len(shape)) != out.shape.n {
+	if int64(len(shape)) != out.shape.Len() {
 		return false
 	}
 	for d, n := range shape {

@@ -26,13 +26,13 @@ type tensor struct {
 func (t *tensor) init(c *checker, tab Table) error {
 	*t = tensor{Table: tab, dtype: tab.Int("type"), shape: tab.Vector("shape")}
 	sig := t.Vector("shape_signature")
-	if t.shape.n > maxRank || sig.n != 0 && sig.n != t.shape.n {
-		return fmt.Errorf(" has %d dimensions and %d in its signature", t.shape.n, sig.n)
+	if t.shape.Len() > maxRank || sig.Len() != 0 && sig.Len() != t.shape.Len() {
+		return fmt.Errorf(" has %d dimensions and %d in its signature", t.shape.Len(), sig.Len())
 	}
 	n, positive := int64(1), int64(1) // a dimension of 0 does not make room for others
-	for i := range t.shape.n {
+	for i := range t.shape.Len() {
 		d := t.shape.Int(i)
-		if sig.n != 0 && sig.Int(i) != -1 && sig.Int(i) != d {
+		if sig.Len() != 0 && sig.Int(i) != -1 && sig.Int(i) != d {
 			return fmt.Errorf(" has %d for dimension %d, and %d in its signature", d, i, sig.Int(i))
 		}
 		n *= d
@@ -41,8 +41,8 @@ func (t *tensor) init(c *checker, tab Table) error {
 		}
 	}
 	if b := t.Int("buffer"); b != 0 {
-		if b >= c.buffers.n {
-			return fmt.Errorf(" has buffer %d of %d", b, c.buffers.n)
+		if b >= c.buffers.Len() {
+			return fmt.Errorf(" has buffer %d of %d", b, c.buffers.Len())
 		}
 		t.data = Content(c.buffers.Table(b))
 	}
@@ -75,12 +75,12 @@ const smallestNormal = 0x1p-126
 func (t *tensor) quantization(c *checker) error {
 	q, _ := t.Table.Table("quantization")
 	scale, axis := q.Vector("scale"), q.Int("quantized_dimension")
-	if scale.n == 0 {
+	if scale.Len() == 0 {
 		return nil
 	}
 	zero := q.Vector("zero_point")
-	if zero.n != scale.n {
-		return fmt.Errorf("%d scales, %d zero points", scale.n, zero.n)
+	if zero.Len() != scale.Len() {
+		return fmt.Errorf("%d scales, %d zero points", scale.Len(), zero.Len())
 	}
 	low, high := int64(math.MinInt32), int64(math.MaxInt32)
 	switch bits := elementBits[t.dtype]; t.dtype {
@@ -89,19 +89,19 @@ func (t *tensor) quantization(c *checker) error {
 	case int8Type, int16Type:
 		low, high = -1<<(bits-1), 1<<(bits-1)-1
 	}
-	if axis < 0 || scale.n > 1 && (axis >= t.shape.n || t.shape.Int(axis) != scale.n) {
-		return fmt.Errorf("%d scales for dimension %d", scale.n, axis)
+	if axis < 0 || scale.Len() > 1 && (axis >= t.shape.Len() || t.shape.Int(axis) != scale.Len()) {
+		return fmt.Errorf("%d scales for dimension %d", scale.Len(), axis)
 	}
-	for i := range scale.n {
+	for i := range scale.Len() {
 		s := math.Float32frombits(uint32(scale.Int(i)))
-		if scale.n == 1 && s < smallestNormal || !(s >= 0 && s <= math.MaxFloat32) { // a channel may be dead
+		if scale.Len() == 1 && s < smallestNormal || !(s >= 0 && s <= math.MaxFloat32) { // a channel may be dead
 			return fmt.Errorf("scale %d is %v", i, s)
 		}
 		if z := zero.Int(i); z < low || z > high {
 			return fmt.Errorf("zero point %d is %d", i, z)
 		}
 	}
-	return c.spend(scale.n)
+	return c.Spend(scale.Len())
 }
 
 // strings checks a constant's: their number, where each begins, and the end.
@@ -116,24 +116,24 @@ func (t *tensor) strings(c *checker) error {
 			return fmt.Errorf(", string %d is not in its buffer", i)
 		}
 	}
-	return c.spend(at(0))
+	return c.Spend(at(0))
 }
 
 // sparsity checks that what is stored of a constant unfolds into its shape,
 // and counts it. The dimensions are the tensor's, then the blocks'.
 func (t *tensor) sparsity(c *checker, s Table) (int64, error) {
 	order, blocks, dims := s.Vector("traversal_order"), s.Vector("block_map"), s.Vector("dim_metadata")
-	rank := t.shape.n
-	if order.n != rank+blocks.n || dims.n != order.n || order.n > 2*maxRank {
-		return 0, fmt.Errorf("%d dimensions in order, %d described, %d blocks", order.n, dims.n, blocks.n)
+	rank := t.shape.Len()
+	if order.Len() != rank+blocks.Len() || dims.Len() != order.Len() || order.Len() > 2*maxRank {
+		return 0, fmt.Errorf("%d dimensions in order, %d described, %d blocks", order.Len(), dims.Len(), blocks.Len())
 	}
-	sizes, seen := make([]int64, order.n), make([]bool, order.n)
+	sizes, seen := make([]int64, order.Len()), make([]bool, order.Len())
 	for i := range rank {
 		sizes[i] = t.shape.Int(i)
 	}
-	for i := range order.n {
+	for i := range order.Len() {
 		d := order.Int(i)
-		if d < 0 || d >= order.n || seen[d] || (d < rank) != (i < rank) {
+		if d < 0 || d >= order.Len() || seen[d] || (d < rank) != (i < rank) {
 			return 0, fmt.Errorf("dimension %d is %d", i, d)
 		}
 		seen[d] = true
@@ -146,7 +146,7 @@ func (t *tensor) sparsity(c *checker, s Table) (int64, error) {
 		}
 	}
 	n := int64(1)
-	for i := range order.n {
+	for i := range order.Len() {
 		d, size := dims.Table(i), sizes[order.Int(i)]
 		if d.Int("format") == 0 {
 			if n *= size; d.Int("dense_size") != size || n > math.MaxInt32 {
@@ -157,15 +157,15 @@ func (t *tensor) sparsity(c *checker, s Table) (int64, error) {
 		segments, _ := d.Table("array_segments")
 		indices, _ := d.Table("array_indices")
 		starts, at := segments.Vector("values"), indices.Vector("values")
-		if starts.n != n+1 || starts.Int(0) != 0 || starts.Int(n) != at.n {
-			return 0, fmt.Errorf("dimension %d has %d segments of %d indices", i, starts.n-1, at.n)
+		if starts.Len() != n+1 || starts.Int(0) != 0 || starts.Int(n) != at.Len() {
+			return 0, fmt.Errorf("dimension %d has %d segments of %d indices", i, starts.Len()-1, at.Len())
 		}
-		if err := c.spend(n + at.n); err != nil {
+		if err := c.Spend(n + at.Len()); err != nil {
 			return 0, err
 		}
 		for j := range n {
 			last := int64(-1)
-			if starts.Int(j) > starts.Int(j+1) || starts.Int(j+1) > at.n {
+			if starts.Int(j) > starts.Int(j+1) || starts.Int(j+1) > at.Len() {
 				return 0, fmt.Errorf("dimension %d, segment %d begins at %d", i, j, starts.Int(j+1))
 			}
 			for k := starts.Int(j); k < starts.Int(j+1); k++ {
@@ -175,7 +175,7 @@ func (t *tensor) sparsity(c *checker, s Table) (int64, error) {
 				last = at.Int(k)
 			}
 		}
-		n = at.n
+		n = at.Len()
 	}
 	return n, nil
 }
@@ -183,7 +183,7 @@ func (t *tensor) sparsity(c *checker, s Table) (int64, error) {
 // elements counts them; tensors past init have a number that fits.
 func (t *tensor) elements() int64 {
 	n := int64(1)
-	for i := range t.shape.n {
+	for i := range t.shape.Len() {
 		n *= t.shape.Int(i)
 	}
 	return n

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package flatbuf reads FlatBuffers that nobody vouches for, by a schema in
+// text.
+package flatbuf
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// maxNesting is how deep tables may lie in tables, as SDKs' own verifiers have it.
+const maxNesting = 64
+
+// File is a FlatBuffer under check. Positions in it are int64, which no sum of
+// two offsets overflows.
+type File struct {
+	data   []byte
+	budget int64 // of table slots and vector elements looked at: shared parts count each time
+	depth  int
+}
+
+// New is a file of which so many parts may be looked at.
+func New(data []byte, budget int64) *File { return &File{data: data, budget: budget} }
+
+// Data is the whole file.
+func (f *File) Data() []byte { return f.data }
+
+// Spend bounds the work that a file can cause by its size.
+func (f *File) Spend(n int64) error {
+	if f.budget -= n; f.budget < 0 {
+		return fmt.Errorf(": its parts are shared beyond reason")
+	}
+	return nil
+}
+
+// Root is the file's table. Only after Verify can it be read.
+func (f *File) Root(l *Layout) Table {
+	if len(f.data) < 4 {
+		return Table{f, l, -1}
+	}
+	return Table{f, l, f.target(0)}
+}
+
+// Size is the file's.
+func (f *File) Size() int64           { return int64(len(f.data)) }
+func (f *File) u16(at int64) int64    { return int64(binary.LittleEndian.Uint16(f.data[at:])) }
+func (f *File) u32(at int64) int64    { return int64(binary.LittleEndian.Uint32(f.data[at:])) }
+func (f *File) target(at int64) int64 { return at + f.u32(at) }
+
+// has reports whether n bytes at a multiple of align are there.
+func (f *File) has(at, n, align int64) bool {
+	return at >= 0 && n >= 0 && at%align == 0 && n <= f.Size()-at
+}
+
+// Verify checks that all that belongs to a table lies in the file.
+func (t Table) Verify() error {
+	f, at := t.f, t.at
+	if err := f.Spend(1 + int64(len(t.l.Columns))); err != nil {
+		return err
+	}
+	if f.depth++; f.depth > maxNesting {
+		return fmt.Errorf(": tables lie more than %d deep", maxNesting)
+	}
+	defer func() { f.depth-- }()
+	if !f.has(at, 4, 4) {
+		return fmt.Errorf(": the table at %d is not in the file", at)
+	}
+	vt := at - int64(int32(f.u32(at)))
+	if !f.has(vt, 4, 2) || f.u16(vt) < 4 || f.u16(vt)%2 != 0 || !f.has(vt, f.u16(vt), 2) ||
+		f.u16(vt+2) < 4 || !f.has(at, f.u16(vt+2), 4) {
+		return fmt.Errorf(": the table at %d is damaged", at)
+	}
+	for i, c := range t.l.Columns {
+		at := t.slot(i)
+		if at == 0 {
+			continue
+		}
+		size := c.size
+		if c.IsVector {
+			size = 4
+		}
+		if off := at - t.at; off < 4 || off+size > f.u16(vt+2) || at%size != 0 {
+			return fmt.Errorf(".%s is not in its table", c.Name)
+		}
+		if err := t.column(i, c, at); err != nil {
+			return fmt.Errorf(".%s%w", c.Name, err)
+		}
+	}
+	return nil
+}
+
+// column checks what is at a field: itself, or what it refers to.
+func (t Table) column(i int, c Column, at int64) error {
+	f := t.f
+	if !c.IsVector && c.kind != 's' && c.kind != 't' {
+		return f.number(c, at)
+	}
+	at = f.target(at)
+	switch {
+	case c.IsVector:
+		if !f.has(at, 4, 4) || !f.has(at+4, f.u32(at)*c.size, c.size) {
+			return fmt.Errorf(": the vector at %d is not in the file", at)
+		}
+		v := Vector{f, c, at + 4, f.u32(at)}
+		if c.kind == 't' || c.kind == 's' || c.bounded() {
+			if err := f.Spend(v.n); err != nil {
+				return err
+			}
+			for i := range v.n {
+				var err error
+				switch at := v.at + i*c.size; c.kind {
+				case 't':
+					err = v.Table(i).Verify()
+				case 's':
+					err = f.text(f.target(at))
+				default:
+					err = f.number(c, at)
+				}
+				if err != nil {
+					return fmt.Errorf("[%d]%w", i, err)
+				}
+			}
+		}
+	case c.kind == 's':
+		return f.text(at)
+	case c.union:
+		number := t.Int(t.l.Columns[i-1].Name)
+		if number == 0 {
+			return nil
+		}
+		if number > int64(len(c.Of)) {
+			return fmt.Errorf(" is of kind %d, of %d known", number, len(c.Of))
+		}
+		return Table{f, c.Of[number-1], at}.Verify()
+	default:
+		return Table{f, c.Of[0], at}.Verify()
+	}
+	return nil
+}
+
+// text checks a string.
+func (f *File) text(at int64) error {
+	if !f.has(at, 4, 4) || !f.has(at+4, f.u32(at)+1, 1) || f.data[at+4+f.u32(at)] != 0 {
+		return fmt.Errorf(": the string at %d is not in the file", at)
+	}
+	return nil
+}
+
+// number checks one against its bounds.
+func (f *File) number(c Column, at int64) error {
+	if n := f.read(c, at); !c.within(n) {
+		return fmt.Errorf(" is %d", n)
+	}
+	return nil
+}
+
+// read is a number, which a float is the bits of.
+func (f *File) read(c Column, at int64) int64 {
+	switch {
+	case c.size == 1 && c.kind == 'i':
+		return int64(int8(f.data[at]))
+	case c.size == 1:
+		return int64(f.data[at])
+	case c.size == 2:
+		return f.u16(at)
+	case c.size == 4 && c.kind == 'i':
+		return int64(int32(f.u32(at)))
+	case c.size == 4:
+		return f.u32(at)
+	}
+	return int64(binary.LittleEndian.Uint64(f.data[at:])) // u64 beyond int64 becomes negative
+}
+
+// Table is one that Verify found good; the zero Table has every field absent.
+// Its fields are asked for by their names in the schema.
+type Table struct {
+	f  *File
+	l  *Layout
+	at int64
+}
+
+// Absent is a table of that layout without a field.
+func Absent(l *Layout) Table { return Table{l: l} }
+
+// Layout is the table's, or nil of the zero Table.
+func (t Table) Layout() *Layout { return t.l }
+
+// File is the one that the table is in.
+func (t Table) File() *File { return t.f }
+
+// slot is the position of field i, or 0 where it is absent.
+func (t Table) slot(i int) int64 {
+	if t.f == nil {
+		return 0
+	}
+	vt := t.at - int64(int32(t.f.u32(t.at)))
+	if at := int64(4 + 2*i); at+2 <= t.f.u16(vt) && t.f.u16(vt+at) != 0 {
+		return t.at + t.f.u16(vt+at)
+	}
+	return 0
+}
+
+func (t Table) find(name string) (*Column, int64) {
+	if t.l == nil {
+		return &Column{}, 0
+	}
+	for i := range t.l.Columns {
+		if c := &t.l.Columns[i]; c.Name == name {
+			return c, t.slot(i)
+		}
+	}
+	return &Column{}, 0
+}
+
+// Has reports whether a field is there.
+func (t Table) Has(name string) bool { _, at := t.find(name); return at != 0 }
+
+// Int is a number, or the schema's default. A float is its bits.
+func (t Table) Int(name string) int64 {
+	c, at := t.find(name)
+	if at == 0 {
+		return c.value
+	}
+	return t.f.read(*c, at)
+}
+
+// Text is a string.
+func (t Table) Text(name string) string {
+	_, at := t.find(name)
+	if at == 0 {
+		return ""
+	}
+	return t.f.textAt(t.f.target(at))
+}
+
+func (f *File) textAt(at int64) string { return string(f.data[at+4 : at+4+f.u32(at)]) }
+
+// Table is what a field refers to, and of which kind a union is: 0 for none.
+func (t Table) Table(name string) (Table, int64) {
+	c, at := t.find(name)
+	if at == 0 {
+		return Table{}, 0
+	}
+	kind := int64(1)
+	if c.union {
+		if kind = t.Int(name + "_type"); kind == 0 {
+			return Table{}, 0
+		}
+	}
+	return Table{t.f, c.Of[kind-1], t.f.target(at)}, kind
+}
+
+// Vector is a field's; the zero Vector where it is absent.
+type Vector struct {
+	f     *File
+	c     Column
+	at, n int64
+}
+
+// Vector is the elements of a field.
+func (t Table) Vector(name string) Vector {
+	c, at := t.find(name)
+	if at == 0 {
+		return Vector{}
+	}
+	at = t.f.target(at)
+	return Vector{t.f, *c, at + 4, t.f.u32(at)}
+}
+
+// Len is the number of elements.
+func (v Vector) Len() int64 { return v.n }
+
+// Int is element i, which is there, as Table.Int.
+func (v Vector) Int(i int64) int64 { return v.f.read(v.c, v.at+i*v.c.size) }
+
+// Text is element i, which is there.
+func (v Vector) Text(i int64) string { return v.f.textAt(v.f.target(v.at + 4*i)) }
+
+// Table is element i, which is there.
+func (v Vector) Table(i int64) Table { return Table{v.f, v.c.Of[0], v.f.target(v.at + 4*i)} }
+
+// Bytes is all elements; nil for none.
+func (v Vector) Bytes() []byte {
+	if v.f == nil {
+		return nil
+	}
+	return v.f.data[v.at : v.at+v.n*v.c.size]
+}

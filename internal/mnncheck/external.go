@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mnncheck
+
+import "github.com/anyinfer/anyinfer/internal/flatbuf"
+
+// External is how large the file of weights beside one in which Check found
+// nothing must be, 0 if there need not be any. MNN computes with whatever is in
+// memory where that file is missing or short.
+func External(file []byte) (size int64) {
+	net := flatbuf.New(file, 0).Root(schema()["Net"])
+	graphs := []vector{net.Vector("oplists")}
+	for i, all := int64(0), net.Vector("subgraphs"); i < all.Len(); i++ {
+		graphs = append(graphs, all.Table(i).Vector("nodes"))
+	}
+	for _, ops := range graphs {
+		for i := range ops.Len() {
+			p, _ := ops.Table(i).Table("main")
+			e := p.Vector("external") // the offset, then the size of each part
+			var end int64
+			for k := range e.Len() {
+				end += e.Int(k)
+			}
+			size = max(size, end)
+		}
+	}
+	return size
+}
