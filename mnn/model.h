@@ -93,7 +93,7 @@ VARPS attempt(anyinfer_model_t& m, const shapes& given, const trial& t, bool aga
       if (shape.dims[k] < 0) shape.dims[k] = t.dim(found == given.end() ? nullptr : &found->second, size_t(k), again);
     inputs.push_back(input_variable(d.info, shape));
     if (m.separated) continue; // nobody reads it
-    zeros.emplace_back(packed_size(*inputs.back()->getInfo()) + 64);
+    zeros.emplace_back(planes(*inputs.back()->getInfo()).packed() + 64);
     set_memory(inputs.back(), zeros.back().data());
   }
   watch w;

@@ -184,25 +184,27 @@ alignas(64) char nowhere[64]; // where inputs are until bind: nobody reads it
 
 size_t bytes_of(const Variable::Info& info) { return info.size * size_t(info.type.bytes()); }
 
-// packed_size is that of four channels side by side, as NC4HW4 has them.
-size_t packed_size(const Variable::Info& info) {
-  size_t n = size_t(info.type.bytes());
-  for (size_t i = 0; i < info.dim.size(); i++) n *= i == 1 ? (size_t(info.dim[i]) + 3) / 4 * 4 : size_t(info.dim[i]);
-  return n;
-}
+// planes are how NCHW and NC4HW4 see a tensor of any rank.
+struct planes {
+  size_t batch = 1, channels = 1, area = 1, size;
 
-// pack copies NCHW to NC4HW4; what fills up the channels stays 0.
-void pack(const Variable::Info& info, const char* from, char* to) {
-  const size_t size = size_t(info.type.bytes());
-  const size_t batch = info.dim.empty() ? 1 : size_t(info.dim[0]), channels = info.dim.size() < 2 ? 1 : size_t(info.dim[1]);
-  size_t area = 1;
-  for (size_t i = 2; i < info.dim.size(); i++) area *= size_t(info.dim[i]);
-  for (size_t b = 0; b < batch; b++)
-    for (size_t c = 0; c < channels; c++) {
-      char* block = to + ((b * ((channels + 3) / 4) + c / 4) * area * 4 + c % 4) * size;
-      for (size_t i = 0; i < area; i++, from += size) memcpy(block + i * 4 * size, from, size);
-    }
-}
+  explicit planes(const Variable::Info& info) : size(size_t(info.type.bytes())) {
+    for (size_t i = 0; i < info.dim.size(); i++) (i == 0 ? batch : i == 1 ? channels : area) *= size_t(info.dim[i]);
+  }
+
+  size_t blocks() const { return (channels + 3) / 4; } // of four channels, the last filled up
+
+  size_t packed() const { return batch * blocks() * 4 * area * size; }
+
+  // pack copies NCHW to NC4HW4; what fills up the last block stays as it is.
+  void pack(const char* from, char* to) const {
+    for (size_t b = 0; b < batch; b++)
+      for (size_t c = 0; c < channels; c++) {
+        char* block = to + ((b * blocks() + c / 4) * area * 4 + c % 4) * size;
+        for (size_t i = 0; i < area; i++, from += size) memcpy(block + i * 4 * size, from, size);
+      }
+  }
+};
 
 // input_variable is a variable over memory that set_memory tells.
 VARP input_variable(const Variable::Info& like, const anyinfer_shape& shape) {

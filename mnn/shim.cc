@@ -270,7 +270,7 @@ anyinfer_status reshape(anyinfer_session_t* s, const anyinfer_shape* inputs, any
       s->inputs.push_back(input_variable(known[i].info, inputs[i]));
       auto info = s->inputs[i]->getInfo();
       if (info->order != MNN::Express::NC4HW4) continue;
-      s->packed[i].assign(packed_size(*info) + 64, 0);
+      s->packed[i].assign(planes(*info).packed() + 64, 0);
       set_memory(s->inputs[i], s->packed[i].data());
     }
     if (!s->model->separated) {
@@ -281,6 +281,8 @@ anyinfer_status reshape(anyinfer_session_t* s, const anyinfer_shape* inputs, any
     for (size_t i = 0; i < s->outputs.size(); i++) {
       auto info = s->outputs[i]->getInfo();
       if (info == nullptr) refuse(ANYINFER_SHAPE, "MNN does not tell the shape of output \"%.100s\"", s->model->outputs[i].name.c_str());
+      for (int d : info->dim)
+        if (d < 0) refuse(ANYINFER_SHAPE, "output \"%.100s\" would have a dimension of %d", s->model->outputs[i].name.c_str(), d);
       outputs[i] = to_shape(info->dim);
     }
   });
@@ -324,7 +326,7 @@ anyinfer_status run(anyinfer_session_t* s, anyinfer_error* error) {
     hosts::call call(&s->model->engine->host);
     s->following.canceled = false; // a cancel that came too early is repeated
     for (size_t i = 0; i < s->inputs.size(); i++)
-      if (!s->packed[i].empty()) pack(*s->inputs[i]->getInfo(), static_cast<const char*>(s->from[i]), s->packed[i].data());
+      if (!s->packed[i].empty()) planes(*s->inputs[i]->getInfo()).pack(static_cast<const char*>(s->from[i]), s->packed[i].data());
     if (!s->model->separated) {
       ExecutorScope scope(s->own.executor);
       s->outputs = forward(*s->module, s->inputs, s->following);

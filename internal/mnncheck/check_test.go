@@ -444,6 +444,7 @@ func TestGraphs(t *testing.T) {
 		return operation("BinaryOp", "BinaryOp", object{"opType": 12}, []int64{0, 1}, []int64{2})
 	}
 	unary := func() object { return net("ReLU", "", nil, 1, shape(4)) }
+	constant := func() object { return net("ReLU", "", nil, 1, floats(1)) }
 	branch := func() object {
 		m := net("If", "IfParam", object{"then_graph": "one", "else_graph": "two", "aliases_inputs": []object{{}, strings("a")},
 			"aliases_outputs": []object{strings("b", "b")}}, 1, shape(), shape(4))
@@ -492,11 +493,20 @@ func TestGraphs(t *testing.T) {
 		{"(ReLU): output is tensor 0, which is no input, or made elsewhere", unary, func(m object) { last(m)["outputIndexes"] = []int64{0} }},
 		{"(ReLU): it has no name", unary, func(m object) { delete(last(m), "name") }},
 		{"(ReLU): it names a file", unary, func(m object) { last(m)["externalPath"] = "/etc/passwd" }},
-		{"(Const): it names a file", func() object { return net("ReLU", "", nil, 1, floats(1)) }, func(m object) { first(m, "oplists")["externalPath"] = "/etc/passwd" }},
+		{"(Const): it names a file", constant, func(m object) { first(m, "oplists")["externalPath"] = "/etc/passwd" }},
 		{"(ReLU): its parameter is Blob, not Relu", unary, func(m object) { last(m)["main_type"], last(m)["main"] = 7, floats(1) }},
 		{"(ReLU): its parameter is of kind 7, but there is false", unary, func(m object) { last(m)["main_type"] = 7 }},
 		{"(Identity): its parameter is Blob", unary, func(m object) { last(m)["type"], last(m)["main_type"], last(m)["main"] = 262, 7, floats(1) }},
 		{"(Pooling): it has no Pool", unary, func(m object) { last(m)["type"] = 47 }},
+		{"(Const), outputs: tensor 9 of 2", constant, func(m object) { first(m, "oplists")["outputIndexes"] = []int64{9} }},
+		{"(Const): outputs are 0", constant, func(m object) { delete(first(m, "oplists"), "outputIndexes") }},
+		{"(Const): tensor 0 is made elsewhere", constant, func(m object) { m["oplists"] = append(m["oplists"].([]object), first(m, "oplists")) }},
+		{"(Squeeze): squeezeDims are 10", func() object {
+			return net("Squeeze", "SqueezeParam", object{"squeezeDims": zeros(1)}, 1, shape(1))
+		}, func(m object) { main(m)["squeezeDims"] = zeros(10) }},
+		{"tensor 2 is an output that no operator makes", branch, func(m object) {
+			first(m, "subgraphs")["tensors"], first(m, "subgraphs")["outputs"] = names(3), []int64{2}
+		}},
 		{"subgraph 0 has no name", branch, func(m object) { delete(first(m, "subgraphs"), "name") }},
 		{"subgraph 0, inputs: tensor 9 of 2", branch, func(m object) { first(m, "subgraphs")["inputs"] = []int64{9} }},
 		{"subgraph 0, outputs: tensor 9 of 2", branch, func(m object) { first(m, "subgraphs")["outputs"] = []int64{9} }},
@@ -527,6 +537,16 @@ func TestGraphs(t *testing.T) {
 		{"extraTensorInfos[0] has no blob", loop, func(m object) { main(m)["extraTensorInfos"] = []object{{}} }},
 		{"commands[0]: it has no op", loop, func(m object) { delete(first(main(m), "commands"), "op") }},
 		{`commands[0]: its operator is "Pooling" with ""`, loop, func(m object) { first(main(m), "commands")["op"].(object)["type"] = 47 }},
+		{"commands[0]: opType is 35", loop, func(m object) {
+			first(main(m), "commands")["op"] = operation("UnaryOp", "UnaryOp", object{"opType": 35}, nil, nil)
+		}},
+		{"commands[0]: opType is 18", loop, func(m object) {
+			first(main(m), "commands")["op"] = operation("BinaryOp", "BinaryOp", object{"opType": 18}, nil, nil)
+		}},
+		{"commands[0]: size is more than 536870912", loop, func(m object) { first(main(m), "commands")["size"] = []int64{1 << 15, 1 << 15, 4} }},
+		{"extraTensorInfos[0]: dimension 0 is -2", loop, func(m object) {
+			main(m)["extraTensorInfos"] = []object{{"blob": object{"dims": []int64{-2, 4}}}}
+		}},
 		{"commands[0]: fuse is 99", loop, func(m object) { first(main(m), "commands")["fuse"] = 99 }},
 		{"commands[0]: size has 2 dimensions", loop, func(m object) { first(main(m), "commands")["size"] = []int64{1, 4} }},
 		{"commands[0]: size[1] is -1", loop, func(m object) { first(main(m), "commands")["size"] = []int64{1, -1, 4} }},
