@@ -258,6 +258,20 @@ anyinfer_shape to_shape(const std::vector<T>& dims) {
   return shape;
 }
 
+/* part is file number index of a source: its bytes in memory, or read. */
+inline std::string part(const anyinfer_source* source, int32_t index) {
+  if (source->data != nullptr) return std::string(static_cast<const char*>(source->data[index]), size_t(source->sizes[index]));
+  const std::vector<char> bytes = contents(source->paths[index]);
+  return std::string(bytes.begin(), bytes.end());
+}
+
+/* at is an element of all; past the last it refuses with status. */
+template <typename T>
+T& at(std::vector<T>& all, int32_t index, anyinfer_status status, const char* what) {
+  if (index < 0 || size_t(index) >= all.size()) refuse(status, "there is no %s %d", what, int(index));
+  return all[size_t(index)];
+}
+
 /* set_text copies to text as far as there is room, with the NUL. */
 inline void set_text(char* text, uint32_t size, const std::string& value) {
   if (size > 0) snprintf(text, size, "%s", value.c_str());

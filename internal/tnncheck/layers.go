@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tnncheck
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// infer is the shape of what a layer makes; nil where that is not known.
+func (l layer) infer(known map[string][]int, w *weights) ([]int, error) {
+	var in [][]int
+	for _, name := range l.inputs {
+		dims := known[name]
+		if c, ok := w.constants[name]; ok {
+			dims = c.dims
+		}
+		in = append(in, dims)
+	}
+	own, ok := w.layers[l.name]
+	if _, has := layouts[plain(l.kind)]; ok && has && own.kind != plain(l.kind) {
+		return nil, fmt.Errorf("its weights are those of %.100s", own.kind)
+	}
+	f := checks[l.kind]
+	if f == nil {
+		return nil, nil
+	}
+	if len(l.outputs) != 1 {
+		return nil, fmt.Errorf("it has %d outputs", len(l.outputs))
+	}
+	return f(l, in, own)
+}
+
+var checks = map[string]func(l layer, in [][]int, own resource) ([]int, error){
+	"Convolution": convolution, "InnerProduct": innerProduct, "Pooling": pooling, "Flatten": flatten, "Softmax": softmax,
+	"Add": broadcast, "Sub": broadcast, "Mul": broadcast, "Div": broadcast, "Maximum": broadcast, "Minimum": broadcast,
+	"ReLU": same, "ReLU6": same, "Sigmoid": same, "Tanh": same, "Abs": same, "Exp": same, "Neg": same, "Sqrt": same, "HardSwish": same,
+	"Dropout": same, "Identity": same,
+}
+
+// extent is how much of an input a window covers, or an error.
+func extent(kernel, dilation int) (int, error) {
+	if kernel < 1 || kernel > 1<<15 || dilation < 1 || dilation > 1<<15 {
+		return 0, fmt.Errorf("a kernel of %d with a dilation of %d", kernel, dilation)
+	}
+	return dilation*(kernel-1) + 1, nil
+}
+
+// windows is how many of an extent fit into size with padding on both sides.
+func windows(size, extent, stride, pad, padKind int, up bool) (int, error) {
+	if stride < 1 || stride > 1<<15 || pad < 0 || pad >= extent || padKind < -1 || padKind > 1 {
+		return 0, fmt.Errorf("a stride of %d and a padding of %d, kind %d, for windows of %d", stride, pad, padKind, extent)
+	}
+	room := size + 2*pad - extent
+	switch {
+	case padKind == 0: // as many as there are strides
+		return (size + stride - 1) / stride, nil
+	case padKind == 1:
+		room, up = size-extent, false
+	}
+	if room < 0 {
+		return 0, fmt.Errorf("windows of %d do not fit into %d", extent, size)
+	}
+	n := room/stride + 1
+	if up && room%stride != 0 {
+		if n++; (n-1)*stride-pad >= size {
+			return 0, errors.New("a window begins beyond the input")
+		}
+	}
+	return n, nil
+}
+
+// needs refuses weights of another count, or quantized ones, which have another kind of layer.
+func (r resource) needs(i, count int) error {
+	if len(r.raws) <= i || r.raws[i].count() != count {
+		got := 0
+		if len(r.raws) > i {
+			got = r.raws[i].count()
+		}
+		return fmt.Errorf("it has %d weights, not %d", got, count)
+	}
+	if t := r.raws[i].dtype; t != 0 && t != 1 {
+		return fmt.Errorf("its weights are of type %d", t)
+	}
+	return nil
+}
+
+func convolution(l layer, in [][]int, own resource) ([]int, error) {
+	p, err := l.ints(11)
+	if err != nil {
+		return nil, err
+	}
+	p = append(p, []int{1, 1, 0}[min(3, len(p)-11):]...)
+	group, channels, out := p[0], p[1], p[2]
+	pads := p[10]
+	x := in[0]
+	if group < 1 || channels < 1 || out < 1 || channels > 1<<20 || out > 1<<20 || out%group != 0 || channels%group != 0 && channels*group > 1<<20 {
+		return nil, fmt.Errorf("%d groups, %d channels, %d out of it", group, channels, out)
+	}
+	if !slices.Contains([]int{0, 1, 2, 0x100}, p[13]) {
+		return nil, fmt.Errorf("an activation %d", p[13])
+	}
+	if x != nil {
+		if len(x) != 4 || x[1]%group != 0 || channels != x[1] && channels != x[1]/group {
+			return nil, fmt.Errorf("%d channels in %d groups, and an input %v", channels, group, x)
+		}
+		channels = x[1]
+	}
+	h, err := extent(p[3], p[11])
+	if err != nil {
+		return nil, err
+	}
+	w, err := extent(p[4], p[12])
+	if err != nil {
+		return nil, err
+	}
+	if x != nil || group == 1 {
+		if err := own.needs(0, out*(channels/group)*p[3]*p[4]); err != nil {
+			return nil, err
+		}
+	}
+	if p[9] != 0 {
+		if err := own.needs(1, out); err != nil {
+			return nil, err
+		}
+	}
+	if x == nil {
+		return nil, nil
+	}
+	high, err := windows(x[2], h, p[5], p[7], pads, false)
+	if err != nil {
+		return nil, err
+	}
+	wide, err := windows(x[3], w, p[6], p[8], pads, false)
+	return []int{x[0], out, high, wide}, err
+}
+
+func innerProduct(l layer, in [][]int, own resource) ([]int, error) {
+	p, err := l.ints(4)
+	if err != nil {
+		return nil, err
+	}
+	n, x := p[0], in[0]
+	if n < 1 || p[2] != 0 || p[3] != 1 { // TNN counts from axis 1, whatever this says
+		return nil, fmt.Errorf("%d outputs, transposed %d, from axis %d", n, p[2], p[3])
+	}
+	if p[1] != 0 {
+		if err := own.needs(1, n); err != nil {
+			return nil, err
+		}
+	}
+	if x == nil {
+		return nil, nil
+	}
+	if len(x) < 2 {
+		return nil, fmt.Errorf("an input %v", x)
+	}
+	return []int{x[0], n}, own.needs(0, n*product(x[1:]))
+}
+
+func pooling(l layer, in [][]int, _ resource) ([]int, error) {
+	p, err := l.ints(7)
+	if err != nil {
+		return nil, err
+	}
+	p = append(p, []int{-1, -1, 0, 0, 0, 0, 0}[min(7, len(p)-7):]...)
+	x := in[0]
+	if p[0] != 0 && p[0] != 1 || p[7] < -1 || p[7] > 3 || p[8] < -1 || p[8] > 3 || p[10] != 0 && p[10] != 1 || p[11] != 0 && p[11] != 1 {
+		return nil, fmt.Errorf("parameters %v", p)
+	}
+	if x == nil {
+		return nil, nil
+	}
+	if len(x) != 4 {
+		return nil, fmt.Errorf("an input %v", x)
+	}
+	if p[11] == 1 {
+		if p[12] < 1 || p[13] < 1 {
+			return nil, fmt.Errorf("an output of %dx%d", p[12], p[13])
+		}
+		return []int{x[0], x[1], p[12], p[13]}, nil
+	}
+	out := []int{x[0], x[1], 0, 0}
+	for i := range 2 {
+		kernel := p[1+i]
+		if kernel == 0 {
+			kernel = x[2+i]
+		}
+		if at := max(p[7+i], p[8]); at >= 0 {
+			kernel = x[at]
+		}
+		if kernel, err = extent(kernel, 1); err == nil {
+			out[2+i], err = windows(x[2+i], kernel, p[3+i], p[5+i], p[9], p[10] == 1)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func flatten(l layer, in [][]int, _ resource) ([]int, error) {
+	p, err := l.ints(1)
+	if err != nil || in[0] == nil {
+		return nil, err
+	}
+	if p[0] < 0 || p[0] > len(in[0]) {
+		return nil, fmt.Errorf("axis %d of %v", p[0], in[0])
+	}
+	return []int{product(in[0][:p[0]]), product(in[0][p[0]:])}, nil
+}
+
+func softmax(l layer, in [][]int, _ resource) ([]int, error) {
+	p, err := l.ints(0)
+	p = append(p, 1)
+	if x := in[0]; err == nil && x != nil && (p[0] < -len(x) || p[0] >= len(x)) {
+		return nil, fmt.Errorf("axis %d of %v", p[0], x)
+	}
+	return in[0], err
+}
+
+func broadcast(l layer, in [][]int, own resource) ([]int, error) {
+	if len(own.raws) > 0 {
+		if len(in) != 1 || own.raws[0].count() == 0 || own.raws[0].dims == nil {
+			return nil, nil // TNN finds its shape, or refuses
+		}
+		in = append(in, own.raws[0].dims)
+	} else if len(in) < 2 {
+		return nil, errors.New("it has one input, and no weights")
+	}
+	var out []int
+	for _, x := range in {
+		if x == nil {
+			return nil, nil
+		}
+		out = append(make([]int, max(0, len(x)-len(out))), out...)
+		for i, d := range x {
+			at := len(out) - len(x) + i
+			if o := max(out[at], 1); o != d && o != 1 && d != 1 {
+				return nil, fmt.Errorf("inputs of %v", in)
+			}
+			out[at] = max(out[at], d)
+		}
+	}
+	return out, nil
+}
+
+func same(_ layer, in [][]int, _ resource) ([]int, error) { return in[0], nil }
+
+func product(dims []int) int {
+	n := 1
+	for _, d := range dims {
+		n *= d
+	}
+	return n
+}

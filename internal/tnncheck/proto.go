@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tnncheck
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// net is what a .tnnproto says.
+type net struct {
+	inputs  []blob
+	outputs []string
+	layers  []layer
+}
+
+type blob struct {
+	name string
+	dims []int
+}
+
+type layer struct {
+	kind, name      string
+	inputs, outputs []string
+	params          []string
+}
+
+const (
+	magic   = 0xFABC0002
+	magicV2 = 0xFABC0004
+	longest = 4095 // bytes of a line: TNN cuts longer ones
+)
+
+// parse reads the text as TNN does: without quotes and line ends it is a list
+// that commas separate.
+func parse(text string) (*net, error) {
+	if strings.ContainsRune(text, 0) {
+		return nil, errors.New("the .tnnproto is no text")
+	}
+	lines := strings.Split(strings.NewReplacer(`"`, "", "\n", "").Replace(text), ",")
+	if len(lines) <= 5 {
+		return nil, errors.New("the .tnnproto ends too early")
+	}
+	for i := range lines {
+		if len(lines[i]) > longest && i != 2 { // line 2 has the names of all blobs, which TNN does not read
+			return nil, fmt.Errorf("line %d of the .tnnproto has %d bytes, of which TNN reads %d", i+1, len(lines[i]), longest)
+		}
+		lines[i] = trim(lines[i])
+	}
+	head := fields(lines[0])
+	if len(head) < 4 || head[3] != fmt.Sprint(magic) && head[3] != fmt.Sprint(magicV2) {
+		return nil, errors.New("the .tnnproto does not begin as one")
+	}
+	n := new(net)
+	for _, input := range strings.Split(lines[1], ":") {
+		b, err := parseInput(fields(trim(input)), head[3] == fmt.Sprint(magicV2))
+		if err != nil {
+			return nil, err
+		}
+		n.inputs = append(n.inputs, b)
+	}
+	n.outputs = fields(lines[3])
+	for _, line := range lines[5:] {
+		words := strings.FieldsFunc(line, func(r rune) bool { return r == ' ' })
+		for i, w := range words {
+			words[i] = trim(w)
+		}
+		if len(words) == 0 {
+			continue
+		}
+		l, err := parseLayer(words)
+		if err != nil {
+			return nil, err
+		}
+		n.layers = append(n.layers, l)
+	}
+	if want, err := strconv.Atoi(lines[4]); err != nil || want > len(n.layers) {
+		return nil, fmt.Errorf("there are %d layers of %.20s", len(n.layers), lines[4])
+	}
+	return n, nil
+}
+
+func parseInput(words []string, v2 bool) (blob, error) {
+	var dims []int
+	for _, w := range words[1:] {
+		d, err := strconv.Atoi(w)
+		if err != nil {
+			return blob{}, fmt.Errorf("input %.100q: %.100q is no number", words[0], w)
+		}
+		dims = append(dims, d)
+	}
+	if v2 { // a count, the dims and the type
+		if len(dims) < 3 || dims[0] != len(dims)-2 || dims[len(dims)-1] < 0 || dims[len(dims)-1] > 6 {
+			return blob{}, fmt.Errorf("input %.100q does not have as many dimensions as it says, and a type", words[0])
+		}
+		dims = dims[1 : len(dims)-1]
+	}
+	if words[0] == "" || len(dims) == 0 {
+		return blob{}, errors.New("an input lacks its name or its shape")
+	}
+	return blob{words[0], dims}, nil
+}
+
+func parseLayer(words []string) (layer, error) {
+	if len(words) < 4 {
+		return layer{}, fmt.Errorf("layer %.100q ends too early", words[0])
+	}
+	l := layer{kind: words[0], name: words[1]}
+	in, err := strconv.Atoi(words[2])
+	out, err2 := strconv.Atoi(words[3])
+	if rest := len(words) - 4; err != nil || err2 != nil || in < 1 || out < 1 || in > rest || out > rest-in {
+		return layer{}, fmt.Errorf("layer %.100q does not have the inputs and outputs that it says", l.name)
+	}
+	l.inputs, l.outputs, l.params = words[4:4+in], words[4+in:4+in+out], words[4+in+out:]
+	return l, nil
+}
+
+// ints are the parameters of a layer, at least so many.
+func (l layer) ints(least int) ([]int, error) {
+	if len(l.params) < least {
+		return nil, fmt.Errorf("it has %d parameters, not %d", len(l.params), least)
+	}
+	p := make([]int, len(l.params))
+	for i, w := range l.params {
+		v, err := strconv.ParseInt(w, 10, 32)
+		if err != nil {
+			return nil, fmt.Errorf("its parameter %.100q is no number", w)
+		}
+		p[i] = int(v)
+	}
+	return p, nil
+}
+
+// fields splits at each space: two make an empty word.
+func fields(line string) []string {
+	words := strings.Split(line, " ")
+	for i, w := range words {
+		words[i] = trim(w)
+	}
+	return words
+}
+
+func trim(s string) string { return strings.TrimFunc(s, func(r rune) bool { return r <= ' ' }) }

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build tnn
+
+package tnn
+
+/*
+#cgo CPPFLAGS: -I${SRCDIR}/../cinclude -DANYINFER_ENTRY=anyinfer_engine_tnn
+#cgo CXXFLAGS: -std=c++17 -fvisibility=hidden
+#cgo !darwin LDFLAGS: -Wl,--whole-archive -lTNN -Wl,--no-whole-archive -lstdc++ -lpthread -ldl -lm -Wl,-z,noexecstack
+#cgo darwin LDFLAGS: -Wl,--whole-archive -lTNN -Wl,--no-whole-archive -lc++
+
+#include "anyinfer_engine.h"
+
+static void *entry(void) { return (void *)ANYINFER_ENTRY; }
+*/
+import "C"
+
+import (
+	"unsafe"
+
+	_ "github.com/anyinfer/anyinfer/cinclude" // the headers: to be vendored, and to be built anew when they change
+	"github.com/anyinfer/anyinfer/internal/dylib"
+)
+
+func init() { dylib.Link(spec.Engine, []unsafe.Pointer{C.entry()}) }

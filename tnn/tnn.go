@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tnn
+
+import (
+	"embed"
+
+	"github.com/anyinfer/anyinfer/internal/cengine"
+	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/tnncheck"
+)
+
+// Sources has the shim in C++, but for the headers of package cinclude: what
+// `anyinfer shim build tnn` compiles.
+//
+//go:embed *.cc *.h
+var Sources embed.FS
+
+var spec = dylib.Spec{Engine: "tnn", Stem: "anyinfer_tnn"}
+
+func init() {
+	cengine.Register(cengine.Engine{
+		Spec: spec, Formats: []string{"tnn"}, Check: tnncheck.Check, Rebuild: "anyinfer shim build tnn",
+	})
+}
