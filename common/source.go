@@ -6,8 +6,8 @@ import (
 	"bytes"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
@@ -25,8 +25,15 @@ type part struct {
 }
 
 // File is a model in one file or folder on disk. A file that belongs to it by
-// convention and lies beside it (IR's .bin) is found by itself.
-func File(path string) Source { return Files(path) }
+// convention and lies beside it is found by itself: IR's .bin, TNN's .tnnmodel.
+func File(path string) Source {
+	if second := second(path); second != "" {
+		if _, err := os.Stat(second); err == nil {
+			return Files(path, second)
+		}
+	}
+	return Files(path)
+}
 
 // Files is a model in several files on disk, the describing one first:
 // model.xml and weights.bin, model.tnnproto and model.tnnmodel.
@@ -49,15 +56,16 @@ func Bytes(data ...[]byte) Source {
 }
 
 // FS is a model in files of fsys, such as an embed.FS. They are read at once.
-// IR's .bin is found by itself where it lies beside its .xml.
+// IR's .bin and TNN's .tnnmodel are found by themselves.
 func FS(fsys fs.FS, names ...string) Source {
 	if fsys == nil {
 		return Source{err: &Error{Op: "load", Err: ErrModel, Text: "the fs.FS is nil"}}
 	}
-	if len(names) == 1 && path.Ext(names[0]) == ".xml" {
-		bin := strings.TrimSuffix(names[0], ".xml") + ".bin"
-		if _, err := fs.Stat(fsys, bin); err == nil {
-			names = append(names[:1:1], bin)
+	if len(names) == 1 {
+		if second := second(names[0]); second != "" {
+			if _, err := fs.Stat(fsys, second); err == nil {
+				names = append(names[:1:1], second)
+			}
 		}
 	}
 	var s Source
@@ -70,6 +78,16 @@ func FS(fsys fs.FS, names ...string) Source {
 		s.parts = append(s.parts, part{name: n, data: data})
 	}
 	return s
+}
+
+// second is the file that belongs to a model's first by convention, or "".
+func second(first string) string {
+	for ext, other := range map[string]string{".xml": ".bin", ".tnnproto": ".tnnmodel"} {
+		if name, ok := strings.CutSuffix(first, ext); ok {
+			return name + other
+		}
+	}
+	return ""
 }
 
 // As is s with its format said, for names and bytes that do not tell.
@@ -121,6 +139,9 @@ var extensions = map[string]string{
 	".ref": "reference",
 }
 
+// tnnproto is how a .tnnproto begins: the numbers of inputs, blobs and outputs, and one that is always the same.
+var tnnproto = regexp.MustCompile(`^"1 \d+ 1 42066247`)
+
 // Format is "onnx", "openvino", "tflite", "tensorflow", "paddle", "mnn",
 // "tnn", "tensorrt", or "" where neither As, the name nor the first bytes tell.
 func (s Source) Format() string {
@@ -136,6 +157,8 @@ func (s Source) Format() string {
 		return "tflite"
 	case bytes.HasPrefix(head, []byte("<?xml")), bytes.HasPrefix(head, []byte("<net")):
 		return "openvino"
+	case tnnproto.Match(head):
+		return "tnn"
 	case bytes.HasPrefix(head, []byte("ptrt")), bytes.HasPrefix(head, []byte("ftrt")):
 		return "tensorrt"
 	case len(head) > 2 && head[0] == 0x08 && head[1] < 0x20 && (head[2] == 0x12 || head[2] == 0x3a):
@@ -155,7 +178,7 @@ func (s Source) head() []byte {
 		return nil
 	}
 	defer f.Close()
-	b := make([]byte, 16)
+	b := make([]byte, 32)
 	n, _ := f.Read(b)
 	return b[:n]
 }

@@ -5,6 +5,7 @@ package tnn
 import (
 	"embed"
 
+	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/cengine"
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/tnncheck"
@@ -16,10 +17,12 @@ import (
 //go:embed *.cc *.h
 var Sources embed.FS
 
-var spec = dylib.Spec{Engine: "tnn", Stem: "anyinfer_tnn"}
+var spec = dylib.Spec{Engine: "tnn", Stem: "anyinfer_tnn", Install: "TNN_ROOT=... anyinfer shim build tnn"}
 
 func init() {
 	cengine.Register(cengine.Engine{
-		Spec: spec, Formats: []string{"tnn"}, Check: tnncheck.Check, Rebuild: "anyinfer shim build tnn",
+		Spec: spec, Formats: []string{"tnn"}, Check: check, Rebuild: "anyinfer shim build tnn",
 	})
 }
+
+func check(files [][]byte, _ []string, o common.Options) error { return tnncheck.Check(files, o.Shapes) }

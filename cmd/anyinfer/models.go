@@ -71,7 +71,11 @@ func newSources(files []string) ([]common.Source, error) {
 				return nil, err
 			}
 		}
-		sources = append(sources, common.Files(g...))
+		if len(g) == 1 {
+			sources = append(sources, common.File(g[0]))
+		} else {
+			sources = append(sources, common.Files(g...))
+		}
 	}
 	return sources, nil
 }

@@ -24,10 +24,10 @@ type Engine struct {
 	// Native makes pairs of keys and values of Options.Native, which is not
 	// nil; it is nil where the engine has none.
 	Native func(native any) (map[string]string, error)
-	// Check refuses a damaged file that the SDK might not survive; nil where it
-	// survives all. The SDK gets the bytes that were checked; path is where they
-	// came from, or "".
-	Check func(file []byte, path string) error
+	// Check refuses a model that the SDK might not survive, damaged or with these
+	// options; nil where it survives all. The SDK gets the bytes that were
+	// checked; paths are where they came from, or nil.
+	Check func(files [][]byte, paths []string, o common.Options) error
 	// Rebuild is what to type where the shim does not fit this program.
 	Rebuild string
 }

@@ -133,17 +133,13 @@ func (m *model) load(ctx context.Context, src common.Source, pairs map[string]st
 		if err != nil {
 			return err
 		}
+		if m.Check != nil {
+			if err := m.Check(parts, paths, m.options); err != nil {
+				return err
+			}
+		}
 		data, sizes := make([]*byte, len(parts)), make([]uint64, len(parts))
 		for i, part := range parts {
-			if m.Check != nil {
-				var path string
-				if paths != nil {
-					path = paths[i]
-				}
-				if err := m.Check(part, path); err != nil {
-					return err
-				}
-			}
 			if data[i] = unsafe.SliceData(part); len(part) > 0 {
 				m.bytes.Pin(data[i])
 			}

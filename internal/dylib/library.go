@@ -3,6 +3,7 @@
 package dylib
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,6 +27,7 @@ type Spec struct {
 	Engine  string   // as in `anyinfer sdk install`
 	Stem    string   // libSTEM.so, libSTEM.dylib, STEM.dll
 	Sonames []string // further names to ask the system loader for
+	Install string   // what to type where there is none, if it is not that
 }
 
 // Env is the environment variable that names the library or its folder.
@@ -55,7 +57,7 @@ func Open(spec Spec, table []Decl, explicit string) (*Library, error) {
 		return openLinked(spec.Engine, addrs, explicit)
 	}
 	f := finder{spec: spec}
-	fix := fmt.Sprintf("anyinfer sdk install %s, or point %s at the library", spec.Engine, spec.Env())
+	fix := fmt.Sprintf("%s, or point %s at the library", cmp.Or(spec.Install, "anyinfer sdk install "+spec.Engine), spec.Env())
 	switch env := os.Getenv(spec.Env()); {
 	case explicit != "":
 		f.try(explicit, "Config.Library")

@@ -107,16 +107,16 @@ func (t *tail) String() string { return string(t.head) + "\n...\n" + string(t.re
 type damaged struct {
 	name  string
 	files func() [][]byte
-	ext   string // of the first file
-	bad   bool   // it cannot be a model any more
+	exts  []string // of the files
+	bad   bool     // it cannot be a model any more
 }
 
 // damages are the cases for a format, the same in every process.
 func (s *suite) damages(t *testing.T, format string) []damaged {
 	var all []damaged
-	ext := ""
+	var exts []string
 	add := func(name string, bad bool, files func() [][]byte) {
-		all = append(all, damaged{name, files, ext, bad})
+		all = append(all, damaged{name, files, exts, bad})
 	}
 	for _, name := range []string{"digits", "multi"} {
 		m := s.model(t, name)
@@ -124,7 +124,7 @@ func (s *suite) damages(t *testing.T, format string) []damaged {
 			continue
 		}
 		good := m.bytes(t, s.root, format)
-		ext = filepath.Ext(m.Files[format][0])
+		exts = m.exts(format)
 		for f, data := range good {
 			lengths := []int{0, 1, 2, 3, 4, 5, 7, 8, 12, 16, 20, 31, 32, 64}
 			for i := 1; i < 40; i++ {
@@ -179,7 +179,7 @@ func (s *suite) damages(t *testing.T, format string) []damaged {
 		random := rand.New(rand.NewPCG(uint64(seed), 3))
 		m := flippable[random.IntN(len(flippable))]
 		good := m.bytes(t, s.root, format)
-		ext = filepath.Ext(m.Files[format][0])
+		exts = m.exts(format)
 		f := 0
 		if len(good) > 1 && len(good[1]) > 0 && random.IntN(8) == 0 {
 			f = 1 // weights: mostly still a model, so not often
@@ -198,6 +198,14 @@ func (s *suite) damages(t *testing.T, format string) []damaged {
 		})
 	}
 	return all
+}
+
+// exts are the extensions of the model's files.
+func (e entry) exts(format string) (exts []string) {
+	for _, f := range e.Files[format] {
+		exts = append(exts, filepath.Ext(f))
+	}
+	return exts
 }
 
 func bits(where []int) string {
@@ -222,7 +230,7 @@ func (s *suite) damageJob(t *testing.T, job string) {
 		files := c.files()
 		src := common.Bytes(files...).As(format)
 		if (from+i)%2 == 0 {
-			src = onDisk(t, files, c.ext).As(format)
+			src = onDisk(t, files, c.exts).As(format)
 		}
 		runDamaged(e, src, c.bad, os.Stdout, wrong)
 		fmt.Fprintf(os.Stdout, "\nEND\n")
@@ -230,14 +238,14 @@ func (s *suite) damageJob(t *testing.T, job string) {
 }
 
 // onDisk writes the files of a model over those of the last.
-func onDisk(t *testing.T, files [][]byte, ext string) common.Source {
+func onDisk(t *testing.T, files [][]byte, exts []string) common.Source {
 	dir := filepath.Join(os.TempDir(), "damaged")
 	require.NoError(t, os.RemoveAll(dir))
 	require.NoError(t, os.Mkdir(dir, 0o700))
 	for i, b := range files {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, "model"+[]string{ext, ".bin"}[i]), b, 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "model"+exts[i]), b, 0o600))
 	}
-	return common.File(filepath.Join(dir, "model"+ext))
+	return common.File(filepath.Join(dir, "model"+exts[0]))
 }
 
 func runDamaged(e *common.Engine, src common.Source, bad bool, log io.Writer, wrong func(string, ...any)) {

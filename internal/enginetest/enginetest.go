@@ -139,6 +139,20 @@ func (s *suite) model(t *testing.T, name string) entry {
 	return entry{}
 }
 
+// first is the first of these models that the engine has in one of its formats.
+func (s *suite) first(t *testing.T, names ...string) string {
+	t.Helper()
+	for _, name := range names {
+		for _, f := range s.Formats {
+			if s.model(t, name).Files[f] != nil {
+				return name
+			}
+		}
+	}
+	t.Fatalf("none of %q is in a format of this engine", names)
+	return ""
+}
+
 // format is the engine's first format that m has.
 func (s *suite) format(t *testing.T, m entry) string {
 	t.Helper()
@@ -165,7 +179,7 @@ func (s *suite) load(t *testing.T, name string, o *common.Options) (*common.Mode
 	t.Helper()
 	m := s.model(t, name)
 	format := s.format(t, m)
-	loaded, err := s.engine(t).Load(ctx, m.file(s.root, format), o)
+	loaded, err := s.engine(t).Load(ctx, m.file(s.root, format), s.suited(t, m, format, o))
 	require.NoError(t, err)
 	return loaded, m, format
 }

@@ -41,7 +41,7 @@ func (s *suite) logJob(t *testing.T) {
 				bad[i] = bad[i][:len(bad[i])*2/3]
 			}
 			for _, src := range []common.Source{m.file(s.root, format), common.Bytes(bad...).As(format)} {
-				loaded, err := e.Load(ctx, src, nil)
+				loaded, err := e.Load(ctx, src, s.suited(t, m, format, nil))
 				if err != nil {
 					continue
 				}

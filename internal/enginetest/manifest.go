@@ -134,6 +134,9 @@ func (e entry) tensors(t *testing.T, root, format string, infos []info, arrays m
 func concrete(t *testing.T, shape, base, actual common.Shape) common.Shape {
 	t.Helper()
 	require.True(t, base.Accepts(actual), "%v for %v", actual, base)
+	if !shape.Dynamic() && base.Dynamic() {
+		return actual // it was asked for, with options
+	}
 	shape = append(common.Shape{}, shape...)
 	for i, d := range base {
 		if d == -1 {
@@ -143,6 +146,38 @@ func concrete(t *testing.T, shape, base, actual common.Shape) common.Shape {
 		}
 	}
 	return shape
+}
+
+// suited are options with the shapes of all cases, for inputs that are dynamic
+// but not in this format: its files have no dynamic dimensions.
+func (s *suite) suited(t *testing.T, e entry, format string, o *common.Options) *common.Options {
+	t.Helper()
+	shapes := map[string]common.ShapeRange{}
+	for _, info := range e.Inputs {
+		if !info.Shape.Dynamic() || e.shape(format, info).Dynamic() {
+			continue
+		}
+		var r common.ShapeRange
+		for n := range e.Cases {
+			shape := s.in(t, e, format, n)[info.Name].Shape()
+			if n == 0 {
+				r = common.ShapeRange{Min: slices.Clone(shape), Opt: shape, Max: slices.Clone(shape)}
+			}
+			for i, d := range shape {
+				r.Min[i], r.Max[i] = min(r.Min[i], d), max(r.Max[i], d)
+			}
+		}
+		shapes[info.Name] = r
+	}
+	if len(shapes) == 0 {
+		return o
+	}
+	with := common.Options{}
+	if o != nil {
+		with = *o
+	}
+	with.Shapes = shapes
+	return &with
 }
 
 func (s *suite) in(t *testing.T, e entry, format string, n int) common.Tensors {

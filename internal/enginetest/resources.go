@@ -191,7 +191,7 @@ func (s *suite) with(t *testing.T, name string, f func(*common.Model, entry, str
 		m := s.model(t, name)
 		format := s.format(t, m)
 		// One thread: a pool of them waits for busy neighbours, not for us.
-		loaded, err := e.Load(ctx, m.file(s.root, format), &common.Options{Threads: 1})
+		loaded, err := e.Load(ctx, m.file(s.root, format), s.suited(t, m, format, &common.Options{Threads: 1}))
 		require.NoError(t, err)
 		f(loaded, m, format)
 		require.NoError(t, e.Close())
@@ -218,7 +218,7 @@ func (s *suite) sessionRuns(t *testing.T) {
 }
 
 func (s *suite) modelRuns(t *testing.T) {
-	s.with(t, "nonzero_cast", func(loaded *common.Model, m entry, format string) {
+	s.with(t, s.first(t, "nonzero_cast", "digits_dynamic"), func(loaded *common.Model, m entry, format string) {
 		var ins []common.Tensors
 		for n := range m.Cases {
 			ins = append(ins, s.in(t, m, format, n))
@@ -315,7 +315,7 @@ func (s *suite) allocations(t *testing.T) {
 	}
 	cancelable, cancel := context.WithCancel(ctx)
 	defer cancel()
-	for _, name := range []string{"digits", "digits_dynamic", "nonzero_cast", "multi"} {
+	for _, name := range []string{"digits", "digits_dynamic", s.first(t, "nonzero_cast", "edges"), "multi"} {
 		loaded, m, format := s.load(t, name, nil)
 		session := newSession(t, loaded)
 		runSession(t, session, s.in(t, m, format, 0))

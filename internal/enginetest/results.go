@@ -85,7 +85,7 @@ func (s *suite) results(t *testing.T) {
 		if len(m.Cases) == 0 && m.Signatures == nil {
 			t.Skip("the manifest has no cases: it is for other tests")
 		}
-		loaded, err := e.Load(ctx, m.file(s.root, format), nil)
+		loaded, err := e.Load(ctx, m.file(s.root, format), s.suited(t, m, format, nil))
 		require.NoError(t, err)
 		defer loaded.Close()
 		signatures := loaded.Signatures()

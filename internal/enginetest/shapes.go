@@ -17,7 +17,7 @@ func (s *suite) shapes(t *testing.T) {
 	for _, format := range s.Formats {
 		s.run(t, format, func(t *testing.T) {
 			for _, name := range []string{"digits_dynamic", "edges"} {
-				if m := s.model(t, name); m.Files[format] != nil && m.shape(format, m.Inputs[0]).Dynamic() {
+				if m := s.model(t, name); m.Files[format] != nil {
 					s.run(t, name, func(t *testing.T) { s.upAndDown(t, e, m, format) })
 				}
 			}
@@ -29,12 +29,15 @@ func (s *suite) shapes(t *testing.T) {
 }
 
 func (s *suite) upAndDown(t *testing.T, e *common.Engine, m entry, format string) {
-	loaded, err := e.Load(ctx, m.file(s.root, format), nil)
+	options := s.suited(t, m, format, nil)
+	loaded, err := e.Load(ctx, m.file(s.root, format), options)
 	require.NoError(t, err)
 	defer loaded.Close()
 	session := newSession(t, loaded)
-	require.Nil(t, session.Input(0), "its shape is dynamic")
-	require.ErrorIs(t, session.Run(ctx), common.ErrShape, "nothing is bound yet")
+	if options == nil {
+		require.Nil(t, session.Input(0), "its shape is dynamic")
+		require.ErrorIs(t, session.Run(ctx), common.ErrShape, "nothing is bound yet")
+	}
 	random := rand.New(rand.NewPCG(1, 1))
 	order := []int{}
 	for range 5 {

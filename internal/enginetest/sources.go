@@ -29,7 +29,7 @@ func (s *suite) sources(t *testing.T) {
 }
 
 func (s *suite) everySource(t *testing.T, e *common.Engine, m entry, format string) {
-	paths, data := m.paths(s.root, format), m.bytes(t, s.root, format)
+	paths, data, options := m.paths(s.root, format), m.bytes(t, s.root, format), s.suited(t, m, format, nil)
 	strange := filepath.Join(t.TempDir(), "a folder, ä 模型 #%20")
 	plain := filepath.Join(t.TempDir(), "plain")
 	require.NoError(t, os.Mkdir(strange, 0o700))
@@ -60,7 +60,7 @@ func (s *suite) everySource(t *testing.T, e *common.Engine, m entry, format stri
 	}
 	for name, src := range sources {
 		s.run(t, name, func(t *testing.T) {
-			loaded, err := e.Load(ctx, src, nil)
+			loaded, err := e.Load(ctx, src, options)
 			require.NoError(t, err)
 			defer loaded.Close()
 			require.Equal(t, format, loaded.Info().Format)
@@ -70,7 +70,7 @@ func (s *suite) everySource(t *testing.T, e *common.Engine, m entry, format stri
 		})
 	}
 	s.run(t, "bytes that nobody holds", func(t *testing.T) {
-		loaded, err := e.Load(ctx, common.Bytes(m.bytes(t, s.root, format)...).As(format), nil)
+		loaded, err := e.Load(ctx, common.Bytes(m.bytes(t, s.root, format)...).As(format), options)
 		require.NoError(t, err)
 		defer loaded.Close()
 		for range 5 { // give their memory to others, were it free
@@ -94,7 +94,7 @@ func (s *suite) everySource(t *testing.T, e *common.Engine, m entry, format stri
 			copies = append(copies, filepath.Join(dir, "model"+filepath.Ext(p)))
 			require.NoError(t, os.WriteFile(copies[i], data[i], 0o600))
 		}
-		loaded, err := e.Load(ctx, common.File(copies[0]), nil)
+		loaded, err := e.Load(ctx, common.File(copies[0]), options)
 		require.NoError(t, err)
 		defer loaded.Close()
 		if runtime.GOOS != "windows" { // files in use stay there
@@ -105,7 +105,7 @@ func (s *suite) everySource(t *testing.T, e *common.Engine, m entry, format stri
 		m.check(t, s.want(t, m, format, 0), out)
 	})
 	s.run(t, "common.Load", func(t *testing.T) {
-		loaded, err := common.Load(ctx, common.File(paths[0]), nil)
+		loaded, err := common.Load(ctx, common.File(paths[0]), options)
 		require.NoError(t, err)
 		out, err := loaded.Run(ctx, s.in(t, m, format, 0))
 		require.NoError(t, err)

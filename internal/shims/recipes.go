@@ -2,7 +2,10 @@
 
 package shims
 
-import "github.com/anyinfer/anyinfer/mnn"
+import (
+	"github.com/anyinfer/anyinfer/mnn"
+	"github.com/anyinfer/anyinfer/tnn"
+)
 
 // All are the engines that have a shim.
 var All = []Recipe{
@@ -13,5 +16,9 @@ var All = []Recipe{
 			Macros:    []string{"MNN_VERSION_MAJOR", "MNN_VERSION_MINOR", "MNN_VERSION_PATCH"},
 			Libraries: []string{"MNN", "MNN_Express"}, // the latter only where MNN_SEP_BUILD was on
 		},
+	},
+	{
+		Engine: "tnn", Sources: tnn.Sources,
+		SDK: SDK{Name: "TNN", Env: "TNN_ROOT", Header: "tnn/core/tnn.h", Version: "0.3", Libraries: []string{"TNN"}},
 	},
 }

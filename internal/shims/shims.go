@@ -35,8 +35,10 @@ type SDK struct {
 	Name   string // for people
 	Env    string // the environment variable that names its folder
 	Header string // one that tells it, below include/
-	// Macros in Header are the numbers of its version.
-	Macros []string
+	// Macros in Header are the numbers of its version. Version is that of an
+	// SDK that does not tell: what the shim is written for.
+	Macros  []string
+	Version string
 	// Libraries are named as after a linker's -l. The first must be there, others are linked where they are.
 	Libraries []string
 }
@@ -92,6 +94,9 @@ func (r Recipe) Root(explicit string, installed ...string) (string, error) {
 
 // Version reads the version of the SDK in root.
 func (r Recipe) Version(root string) (string, error) {
+	if r.SDK.Version != "" {
+		return r.SDK.Version, nil
+	}
 	file := filepath.Join(root, "include", filepath.FromSlash(r.SDK.Header))
 	text, err := os.ReadFile(file)
 	if err != nil {
