@@ -124,8 +124,10 @@ std::vector<std::string> split(const std::string& text, const char* at) {
   return parts;
 }
 
-std::vector<std::string> words(const std::string& text) {
-  std::vector<std::string> all = split(text, " \t\r\n\"");
+std::vector<std::string> words(std::string text) {
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < ' ' || c == '"') c = ' ';
+  std::vector<std::string> all = split(text, " ");
   all.erase(std::remove(all.begin(), all.end(), ""), all.end());
   return all;
 }

@@ -36,6 +36,7 @@ var forms = []*regexp.Regexp{
 	regexp.MustCompile(`^([IWEF])\d{4} \d\d:\d\d:\d[\d.]* +\d+ ([\w./-]+:\d+\].*)`), // absl
 	regexp.MustCompile(`^\[libprotobuf (INFO|WARNING|ERROR|FATAL) (.*)`),            // Protobuf
 	regexp.MustCompile(`^\[[\d:.]+\]([TDIWEF])[A-Z]*(\[.*)`),                        // OpenVINO
+	regexp.MustCompile(`^([DIE])/tnn: (.*)`),                                        // TNN
 }
 
 var levels = map[byte]slog.Level{

@@ -5,6 +5,7 @@ package tnncheck
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -17,8 +18,9 @@ type net struct {
 }
 
 type blob struct {
-	name string
-	dims []int
+	name  string
+	dtype int
+	dims  []int
 }
 
 type layer struct {
@@ -76,6 +78,12 @@ func parse(text string) (*net, error) {
 		}
 		n.layers = append(n.layers, l)
 	}
+	quantized := slices.ContainsFunc(n.layers, func(l layer) bool { return strings.HasPrefix(l.kind, "Quantized") })
+	for _, b := range n.inputs {
+		if b.dtype == int8Type && !quantized {
+			return nil, fmt.Errorf("input %.100q is of int8, and no layer is", b.name)
+		}
+	}
 	if want, err := strconv.Atoi(lines[4]); err != nil || want > len(n.layers) {
 		return nil, fmt.Errorf("there are %d layers of %.20s", len(n.layers), lines[4])
 	}
@@ -84,6 +92,7 @@ func parse(text string) (*net, error) {
 
 func parseInput(words []string, v2 bool) (blob, error) {
 	var dims []int
+	dtype := 0
 	for _, w := range words[1:] {
 		d, err := strconv.Atoi(w)
 		if err != nil {
@@ -95,12 +104,12 @@ func parseInput(words []string, v2 bool) (blob, error) {
 		if len(dims) < 3 || dims[0] != len(dims)-2 || dims[len(dims)-1] < 0 || dims[len(dims)-1] > 6 {
 			return blob{}, fmt.Errorf("input %.100q does not have as many dimensions as it says, and a type", words[0])
 		}
-		dims = dims[1 : len(dims)-1]
+		dtype, dims = dims[len(dims)-1], dims[1:len(dims)-1]
 	}
 	if words[0] == "" || len(dims) == 0 {
 		return blob{}, errors.New("an input lacks its name or its shape")
 	}
-	return blob{words[0], dims}, nil
+	return blob{words[0], dtype, dims}, nil
 }
 
 func parseLayer(words []string) (layer, error) {

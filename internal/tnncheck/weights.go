@@ -30,6 +30,8 @@ type raw struct {
 // sizes are those of the types that an array can have: float32, float16, int8, int32, bfloat16, int64, uint32.
 var sizes = []int{4, 2, 1, 4, 2, 8, 4}
 
+const int8Type = 2
+
 func (r raw) count() int {
 	if r.bytes == 0 {
 		return 0
@@ -150,9 +152,8 @@ func (r *reader) raw() (a raw) {
 }
 
 func (r *reader) layout(letters string) (raws []raw) {
-	const int8 = 2
 	quantized := func() {
-		if raws = append(raws, r.raw()); raws[len(raws)-1].dtype == int8 {
+		if raws = append(raws, r.raw()); raws[len(raws)-1].dtype == int8Type {
 			raws = append(raws, r.raw())
 		}
 	}
@@ -180,13 +181,13 @@ func (r *reader) layout(letters string) (raws []raw) {
 				raws = append(raws, r.raw())
 			}
 		case 'q':
-			if raws[0].dtype == int8 {
+			if raws[0].dtype == int8Type {
 				quantized()
 			}
 		case 'z':
 			quantized()
 		case 'x':
-			if raws[0].dtype == int8 {
+			if raws[0].dtype == int8Type {
 				raws = append(raws, r.raw())
 			}
 		}

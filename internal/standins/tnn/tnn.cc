@@ -109,6 +109,8 @@ struct Reader {
 Status interpret(const std::string& proto, const std::string& model, Net& net) {
   std::string text = proto;
   text.erase(std::remove_if(text.begin(), text.end(), [](char c) { return c == '"' || c == '\n'; }), text.end());
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < ' ') c = ' ';
   std::vector<std::string> lines;
   std::stringstream all(text);
   for (std::string line; std::getline(all, line, ',');) lines.push_back(line);
