@@ -8,33 +8,40 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The crate that carries the C headers of TFLite and LiteRT.
 HEADERS := edgefirst-tflite-sys@0.10.3
 ENGINES := openvino tflite litert mnn
-PACKAGES := ./openvino ./tflite ./tflite/litert ./mnn
+PACKAGES := ./openvino ./tflite ./tflite/litert ./mnn ./tnn
 # All build tags, without those whose packages do not compile without an SDK;
 # the engines of which a tag links an SDK, and the packages with C or C++.
 PLAIN := openvino,tflite,reference
-TAGS := $(PLAIN),mnn
-LINKED := openvino tflite mnn
-SHIMS := ./cinclude/reference ./mnn
+TAGS := $(PLAIN),mnn,tnn
+LINKED := openvino tflite mnn tnn
+SHIMS := ./cinclude/reference ./mnn ./tnn
+# TNN has no package: tests have a stand-in of this project's own for it, unless TNN_ROOT names a genuine one.
+STANDIN := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/anyinfer/standin
+GENUINE_TNN := $(TNN_ROOT)
 LIBRARY := ./common/... ./cinclude/... ./internal/dylib ./internal/flatcheck ./internal/cengine $(PACKAGES)
 TARGETS := linux/amd64 linux/arm64 linux/arm linux/386 linux/riscv64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 android/arm64
 OLDER := 2024.6.0 2025.4.1
 SANITIZE := -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
-.PHONY: demo test test-cgo test-nocgo test-linked test-asan test-older build lint bench sdk reference headers testdata
+.PHONY: demo test test-cgo test-nocgo test-linked test-asan test-older build lint bench sdk tnn reference headers testdata
+
+test-cgo test-nocgo test-linked tnn: export TNN_ROOT := $(or $(GENUINE_TNN),$(STANDIN)/tnn)
+test-asan: export TNN_ROOT := $(or $(GENUINE_TNN),$(STANDIN)/asan)
+test-cgo test-nocgo: export ANYINFER_TNN_LIBRARY := $(STANDIN)/libanyinfer_tnn.so
 
 demo: ## install what is missing, run two small models with every engine
 	$(GO) run ./cmd/anyinfer demo --out demo-out
 
 test: test-cgo test-nocgo test-linked test-asan test-older ## all tests on the real SDKs, loaded with and without cgo, and linked
 
-test-cgo: sdk reference headers
+test-cgo: sdk tnn reference headers
 	PYTHONPATH="$(REFERENCE)" ANYINFER_TEST_PYTHON=$(PYTHON) CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
 
-test-nocgo: sdk reference headers
+test-nocgo: sdk tnn reference headers
 	PYTHONPATH="$(REFERENCE)" ANYINFER_TEST_PYTHON=$(PYTHON) CGO_ENABLED=0 $(GO) test -gcflags=all=-d=checkptr -timeout 20m ./...
 	$(GO) test -tags leakprofile -run LeakProfile ./common
 
-test-linked: sdk reference headers ## the engines in programs that link their SDKs, and all in one
+test-linked: sdk tnn reference headers ## the engines in programs that link their SDKs, and all in one
 	env=$$($(GO) run ./cmd/anyinfer sdk env $(LINKED)) && eval "$$env" && \
 		export CGO_ENABLED=1 PYTHONPATH="$(REFERENCE)" ANYINFER_TEST_PYTHON=$(PYTHON) && \
 		$(GO) test -tags $(TAGS) -timeout 20m $(sort $(LINKED:%=./%) $(SHIMS)) && \
@@ -43,12 +50,15 @@ test-linked: sdk reference headers ## the engines in programs that link their SD
 # Go's memory, where forgotten handles lie, is not to count as holding what C has
 # not freed (use_root_regions). With symbols, reports name functions. SDKs in
 # C++ may have no RTTI, which checks of vptr need.
-test-asan: sdk reference ## shims, and the driver of them all, with sanitizers for addresses, leaks and undefined behaviour
+test-asan: sdk reference $(STANDIN)/asan/lib/libTNN.so ## shims, and the driver of them all, with sanitizers for addresses, leaks and undefined behaviour
+	CXXFLAGS="$(SANITIZE) -fno-sanitize=vptr" LDFLAGS="-fsanitize=address,undefined -Wl,-z,undefs" \
+		$(GO) run ./cmd/anyinfer shim build tnn --out "$(STANDIN)/asan/libanyinfer_tnn.so"
 	env=$$($(GO) run ./cmd/anyinfer sdk env $(LINKED)) && eval "$$env" && \
 		export CGO_ENABLED=1 PYTHONPATH="$(REFERENCE)" ANYINFER_TEST_PYTHON=$(PYTHON) ANYINFER_TEST_FLIPS=2000 && \
 		export CFLAGS="$(SANITIZE)" CGO_CFLAGS="$(SANITIZE)" CGO_CXXFLAGS="$(SANITIZE) -fno-sanitize=vptr" && \
 		export CGO_LDFLAGS="-fsanitize=address,undefined $$CGO_LDFLAGS" LSAN_OPTIONS=use_root_regions=0 && \
-		$(GO) test -asan -ldflags='-s=0 -w=0' -tags $(TAGS) -timeout 20m ./internal/cengine $(SHIMS)
+		$(GO) test -asan -ldflags='-s=0 -w=0' -tags $(TAGS) -timeout 20m ./internal/cengine $(SHIMS) && \
+		ANYINFER_TNN_LIBRARY="$(STANDIN)/asan" $(GO) test -asan -ldflags='-s=0 -w=0' -timeout 20m ./tnn
 
 test-older: ## the OpenVINO driver on older releases, the oldest that it supports among them
 	for v in $(OLDER); do $(GO) run ./cmd/anyinfer sdk install openvino --version $$v && \
@@ -74,6 +84,14 @@ bench: sdk ## Session.Run beside a C loop over the same calls
 
 sdk:
 	$(GO) run ./cmd/anyinfer sdk install $(ENGINES)
+
+tnn: $(STANDIN)/tnn/lib/libTNN.so ## TNN's shim, on the TNN of TNN_ROOT or on the stand-in
+	$(GO) run ./cmd/anyinfer shim build tnn --out "$(STANDIN)/libanyinfer_tnn.so"
+
+$(STANDIN)/%/lib/libTNN.so: internal/standins/tnn/tnn.cc $(wildcard internal/standins/tnn/include/tnn/*/*.h)
+	rm -rf "$(STANDIN)/$*" && mkdir -p "$(@D)" && cp -r internal/standins/tnn/include "$(STANDIN)/$*"
+	$(CXX) -std=c++17 -Wall -Wextra -O2 $(if $(filter asan,$*),$(SANITIZE)) -fPIC -fopenmp -shared -Wl,-soname,libTNN.so \
+		-Iinternal/standins/tnn/include -o "$@" $<
 
 reference: $(REFERENCE)/.ready
 $(REFERENCE)/.ready: internal/enginetest/requirements.txt

@@ -7,8 +7,8 @@ package tnn
 /*
 #cgo CPPFLAGS: -I${SRCDIR}/../cinclude -DANYINFER_ENTRY=anyinfer_engine_tnn
 #cgo CXXFLAGS: -std=c++17 -fvisibility=hidden
-#cgo !darwin LDFLAGS: -Wl,--whole-archive -lTNN -Wl,--no-whole-archive -lstdc++ -lpthread -ldl -lm -Wl,-z,noexecstack
-#cgo darwin LDFLAGS: -Wl,--whole-archive -lTNN -Wl,--no-whole-archive -lc++
+#cgo !darwin LDFLAGS: -lTNN -lstdc++ -lpthread -ldl -lm
+#cgo darwin LDFLAGS: -lTNN -lc++
 
 #include "anyinfer_engine.h"
 

@@ -181,7 +181,7 @@ func (b *benchmark) dropMissing() (notes []string) {
 	}
 	for _, c := range b.contenders {
 		if c.missing {
-			notes = append(notes, fmt.Sprintf("%s reads this model too, but is not installed; anyinfer sdk install %s", c.engine, c.engine))
+			notes = append(notes, fmt.Sprintf("%s reads this model too, but is not installed; %s", c.engine, toInstall(c.engine)))
 		}
 	}
 	b.contenders = there

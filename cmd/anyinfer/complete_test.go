@@ -58,7 +58,7 @@ func TestComplete(t *testing.T) {
 		{"sdk env --dir ", "", dirs},
 		{"sdk install mn", "mnn", none},
 		{"shim ", "build", none},
-		{"shim build ", "mnn", none},
+		{"shim build ", "mnn tnn", none},
 		{"shim build --root ", "", dirs},
 		{"shim build --out ", "so", files},
 	} {

@@ -66,9 +66,9 @@ func demo(ctx context.Context, w, log io.Writer, out string) error {
 	var notes []string
 	var failed []error
 	for _, name := range common.Engines() {
-		if toBuild(name) {
+		if note := toBuild(name); note != "" {
 			lines = append(lines, []string{name, "not installed, see below"})
-			notes = append(notes, fmt.Sprintf("%s: 'anyinfer sdk install %s' builds it, which takes some minutes", name, name))
+			notes = append(notes, name+": "+note)
 			continue
 		}
 		line, err := demoEngine(ctx, log, status, name, d, photo, filepath.Join(out, "edges-"+name+".png"))
@@ -95,13 +95,21 @@ func demo(ctx context.Context, w, log io.Writer, out string) error {
 	return errors.Join(failed...)
 }
 
-// toBuild reports whether an engine's SDK is missing and would be built, not
-// fetched.
-func toBuild(name string) bool {
+// toBuild is what to say of an engine whose SDK is missing and would be built,
+// not fetched; "" of others.
+func toBuild(name string) string {
 	e, err := common.Open(name, nil)
 	e.Close()
-	pin, unknown := sdkinstall.Find(name, "", runtime.GOOS, runtime.GOARCH)
-	return missing(err) && !chosen(name) && unknown == nil && pin.Crate()
+	if !missing(err) || chosen(name) {
+		return ""
+	}
+	if !packaged(name) {
+		return fmt.Sprintf("it has no package; '%s' uses one that you have built", toInstall(name))
+	}
+	if pin, unknown := sdkinstall.Find(name, "", runtime.GOOS, runtime.GOARCH); unknown == nil && pin.Crate() {
+		return fmt.Sprintf("'%s' builds it, which takes some minutes", toInstall(name))
+	}
+	return ""
 }
 
 // demoEngine is an engine's line of the table.
@@ -152,8 +160,10 @@ func openOrInstall(ctx context.Context, log io.Writer, status *statusLine, name 
 // source is the embedded model of that name in a format that the engine reads.
 func source(engine, model string) (common.Source, error) {
 	for _, format := range common.Formats(engine) {
-		if _, err := fs.Stat(testdata.FS, model+"."+format); err == nil {
-			return common.FS(testdata.FS, model+"."+format), nil
+		for _, ext := range []string{format, format + "proto"} {
+			if _, err := fs.Stat(testdata.FS, model+"."+ext); err == nil {
+				return common.FS(testdata.FS, model+"."+ext), nil
+			}
 		}
 	}
 	return common.Source{}, fmt.Errorf("%s: the demo has no %s model for it", engine, model)
@@ -284,9 +294,17 @@ func filter(ctx context.Context, e *common.Engine, photo *image.Gray) (*image.Gr
 	if err != nil {
 		return nil, err
 	}
-	defer m.Close()
+	defer func() { m.Close() }()
 	sig := m.Signatures()[0]
 	height, width := photo.Rect.Dy(), photo.Rect.Dx()
+	if in := sig.Inputs[0]; !in.Shape.Dynamic() { // in a format that has only fixed shapes
+		m.Close()
+		o := &common.Options{Shapes: map[string]common.ShapeRange{in.Name: common.Fixed(1, 1, height, width)}}
+		if m, err = e.Load(ctx, src, o); err != nil {
+			return nil, err
+		}
+		sig = m.Signatures()[0]
+	}
 	shape := slices.Clone(sig.Inputs[0].Shape)
 	for i, n := 0, []int{height, width}; i < len(shape) && len(n) > 0; i++ {
 		if shape[i] < 0 { // height comes before width in every layout

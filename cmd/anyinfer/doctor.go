@@ -17,6 +17,7 @@ import (
 	_ "github.com/anyinfer/anyinfer/openvino"
 	_ "github.com/anyinfer/anyinfer/tflite"
 	_ "github.com/anyinfer/anyinfer/tflite/litert"
+	_ "github.com/anyinfer/anyinfer/tnn"
 )
 
 // health is what doctor says of an engine.

@@ -11,6 +11,8 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/sdkinstall"
+	"github.com/anyinfer/anyinfer/internal/shims"
 )
 
 // checkEngines refuses names in --engine that no engine has.
@@ -58,7 +60,20 @@ func (n notInstalled) Error() string {
 	if len(n.engines) > 1 {
 		who = "none of " + strings.Join(n.engines, ", ") + " is"
 	}
-	return fmt.Sprintf("%s installed; type 'anyinfer sdk install %s' ('anyinfer doctor' says where it was looked for)", who, first)
+	return fmt.Sprintf("%s installed; type '%s' ('anyinfer doctor' says where it was looked for)", who, toInstall(first))
+}
+
+// toInstall is what to type to have an engine.
+func toInstall(engine string) string {
+	if r, ok := shims.Find(engine); ok && !packaged(engine) {
+		return r.SDK.Env + "=... anyinfer shim build " + engine
+	}
+	return "anyinfer sdk install " + engine
+}
+
+// packaged reports whether an engine's SDK can be installed.
+func packaged(engine string) bool {
+	return slices.ContainsFunc(sdkinstall.Pins(), func(p sdkinstall.Pin) bool { return p.Engine == engine })
 }
 
 func (n notInstalled) Unwrap() error { return n.error }

@@ -33,7 +33,7 @@ means:
 
 Programs built without tags find SDKs by themselves; for them the exports choose among several.
 
-For mnn the linker gets what MNN_ROOT names, where it is set.`,
+For mnn and tnn the linker gets what MNN_ROOT and TNN_ROOT name, where they are set.`,
 		ValidArgsFunction: completeEngine,
 		RunE: func(cmd *cobra.Command, engines []string) error {
 			root, err := f.root()
@@ -79,8 +79,8 @@ func chooseSDKs(root string, engines []string, version, goos, goarch string) ([]
 	}
 	for _, engine := range engines {
 		if !slices.ContainsFunc(chosen, func(c sdkdir.SDK) bool { return c.Engine == engine }) {
-			return nil, fmt.Errorf("no %s SDK %sfor %s/%s lies in %s; install it with 'anyinfer sdk install %s'",
-				engine, spaced(version), goos, goarch, root, engine)
+			return nil, fmt.Errorf("no %s SDK %sfor %s/%s lies in %s; install it with '%s'",
+				engine, spaced(version), goos, goarch, root, toInstall(engine))
 		}
 	}
 	if len(chosen) == 0 {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/internal/linktest"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
+	"github.com/anyinfer/anyinfer/internal/shims"
 )
 
 // TestLinkedBuild builds a user's program, with its dependencies vendored, with
@@ -29,6 +30,10 @@ func TestLinkedBuild(t *testing.T) {
 		if len(sdkdir.Installed(engine)) == 0 {
 			missing = errors.New("not installed: " + engine)
 		}
+	}
+	recipe, _ := shims.Find("tnn")
+	if _, err := recipe.Root(""); err != nil {
+		missing = err
 	}
 	if missing != nil && os.Getenv("CI") != "true" {
 		t.Skip(missing)
@@ -49,7 +54,7 @@ func TestLinkedBuild(t *testing.T) {
 	}
 	const (
 		build = "go build -tags openvino,tflite ./..."
-		all   = "go build -tags reference,mnn,openvino,tflite ./..." // the reference engine needs no SDK
+		all   = "go build -tags reference,mnn,openvino,tflite,tnn ./..." // the reference engine needs no SDK
 	)
 	out, err := shell(build)
 	require.Error(t, err, "built without the SDKs")
@@ -57,7 +62,7 @@ func TestLinkedBuild(t *testing.T) {
 	out, err = shell(all, "CGO_ENABLED=0")
 	require.Error(t, err, "built without cgo")
 	var args, want []string
-	for engine, model := range map[string]string{"openvino": "digits.tflite", "tflite": "digits.tflite", "mnn": "digits.mnn", "reference": "digits.ref"} {
+	for engine, model := range map[string]string{"openvino": "digits.tflite", "tflite": "digits.tflite", "mnn": "digits.mnn", "tnn": "digits.tnnproto", "reference": "digits.ref"} {
 		require.Contains(t, out, "undefined: the_tag_"+engine+"_")
 		path, err := filepath.Abs(models + model)
 		require.NoError(t, err)
@@ -66,7 +71,7 @@ func TestLinkedBuild(t *testing.T) {
 
 	const env = `eval "$(anyinfer sdk env openvino tflite)" && `
 	require.Contains(t, newSDKEnv().Long, env+build)
-	out, err = shell(strings.Replace(env, "tflite", "tflite mnn", 1) + all)
+	out, err = shell(strings.Replace(env, "tflite", "tflite mnn tnn", 1) + all)
 	require.NoError(t, err, out)
 	cmd := exec.Command(filepath.Join(dir, "program"), args...)
 	cmd.Env = []string{} // no LD_LIBRARY_PATH, and no HOME to find SDKs in

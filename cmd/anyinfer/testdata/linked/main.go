@@ -17,6 +17,7 @@ import (
 	_ "github.com/anyinfer/anyinfer/mnn"
 	_ "github.com/anyinfer/anyinfer/openvino"
 	_ "github.com/anyinfer/anyinfer/tflite"
+	_ "github.com/anyinfer/anyinfer/tnn"
 )
 
 func main() {
