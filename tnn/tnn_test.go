@@ -215,6 +215,37 @@ func TestParts(t *testing.T) {
 	}
 }
 
+// TestGPUs runs on the stand-in's devices, which are none but in name: it
+// tests what the engine asks of TNN, not that GPUs work.
+func TestGPUs(t *testing.T) {
+	e := open(t)
+	if !strings.Contains(e.Info().Version, "stand-in") {
+		t.Skip("for the stand-in's devices")
+	}
+	var names []string
+	for _, d := range e.Info().Devices {
+		names = append(names, d.Name)
+	}
+	require.Equal(t, []string{"OPENCL", "METAL"}, names[2:], "CUDA finds no device")
+	want := values.Float64s(run(t, load(t, e, "digits", nil), 1, 1, 8, 8))
+	for _, c := range []struct {
+		device       string
+		asked, given common.DType
+	}{{"OPENCL", 0, common.Float32}, {"OPENCL", common.Float32, common.Float32}, {"OPENCL", common.Float16, common.Float16},
+		{"METAL", 0, common.Float16}, {"METAL", common.Float16, common.Float16}} {
+		m := load(t, e, "digits", &common.Options{Device: c.device, Precision: c.asked})
+		require.Equal(t, c.given, m.Info().Precision)
+		require.Zero(t, m.Info().Threads)
+		require.InDeltaSlice(t, want, values.Float64s(run(t, m, 1, 1, 8, 8)), 1e-6)
+	}
+	for _, o := range []common.Options{
+		{Device: "METAL", Precision: common.Float32}, {Device: "OPENCL", Precision: common.BFloat16}, {Device: "OPENCL", Threads: 1},
+	} {
+		_, err := e.Load(ctx, common.File("../testdata/digits.tnnproto"), &o)
+		require.ErrorIs(t, err, common.ErrOption)
+	}
+}
+
 // TestFaults has TNN fail in ways that the genuine one does not on demand. Each
 // ends in an error, and other models go on.
 func TestFaults(t *testing.T) {

@@ -77,6 +77,7 @@ func TestList(t *testing.T) {
 }
 
 func TestEnv(t *testing.T) {
+	t.Setenv("TNN_ROOT", "")
 	if runtime.GOOS == "windows" {
 		t.Skip("needs sh")
 	}

@@ -71,6 +71,21 @@ func windows(size, extent, stride, pad, padKind int, up bool) (int, error) {
 	return n, nil
 }
 
+// reaches refuses windows of which a column lies wholly in the padding: TNN
+// clears more of a row than there is.
+func reaches(size, out, extent, stride, pad, padKind int) error {
+	switch padKind {
+	case 0:
+		pad = max(0, (out-1)*stride+extent-size) / 2
+	case 1:
+		pad = 0
+	}
+	if (pad+stride-1)/stride > out || extent-1-pad > size {
+		return fmt.Errorf("a padding of %d for windows of %d on an input of %d, which TNN does not survive", pad, extent, size)
+	}
+	return nil
+}
+
 // needs refuses weights of another count, or quantized ones, which have another kind of layer.
 func (r resource) needs(i, count int) error {
 	if len(r.raws) <= i || r.raws[i].count() != count {
@@ -128,12 +143,16 @@ func convolution(l layer, in [][]int, own resource) ([]int, error) {
 	if x == nil {
 		return nil, nil
 	}
-	high, err := windows(x[2], h, p[5], p[7], pads, false)
-	if err != nil {
-		return nil, err
+	y := []int{x[0], out, 0, 0}
+	for i, extent := range []int{h, w} {
+		if y[2+i], err = windows(x[2+i], extent, p[5+i], p[7+i], pads, false); err == nil {
+			err = reaches(x[2+i], y[2+i], extent, p[5+i], p[7+i], pads)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
-	wide, err := windows(x[3], w, p[6], p[8], pads, false)
-	return []int{x[0], out, high, wide}, err
+	return y, nil
 }
 
 func innerProduct(l layer, in [][]int, own resource) ([]int, error) {

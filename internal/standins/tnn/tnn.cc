@@ -75,6 +75,13 @@ bool CpuUtils::CpuSupportFp16() { return false; }
 
 namespace {
 
+// there tells what the stand-in was "built with". CUDA is, but finds no GPU;
+// the other devices compute on the processor.
+bool there(DeviceType device) {
+  const DeviceType all[] = {DEVICE_NAIVE, DEVICE_X86, DEVICE_ARM, DEVICE_OPENCL, DEVICE_METAL, DEVICE_CUDA};
+  return std::find(std::begin(all), std::end(all), device) != std::end(all);
+}
+
 struct Reader {
   const std::string& data;
   size_t at = 0;
@@ -314,8 +321,12 @@ Status TNN::GetModelInputShapesMap(InputShapesMap& shapes) {
 std::shared_ptr<Instance> TNN::CreateInst(NetworkConfig& config, Status& status, InputShapesMap shapes) { return CreateInst(config, status, shapes, shapes); }
 
 std::shared_ptr<Instance> TNN::CreateInst(NetworkConfig& config, Status& status, InputShapesMap, InputShapesMap max_shapes) {
-  if (config.device_type != DEVICE_NAIVE && config.device_type != DEVICE_X86 && config.device_type != DEVICE_ARM) {
-    status = failed(TNNERR_DEVICE_NOT_SUPPORT, "there is no such device");
+  if (config.device_type == DEVICE_METAL && config.precision != PRECISION_NORMAL && config.precision != PRECISION_AUTO) {
+    status = failed(TNNERR_DEVICE_NOT_SUPPORT, "Metal computes in float16");
+    return nullptr;
+  }
+  if (!there(config.device_type) || config.device_type == DEVICE_CUDA) {
+    status = Status(TNNERR_DEVICE_NOT_SUPPORT, "there is no such device");
     return nullptr;
   }
   auto instance = std::make_shared<Instance>(net_);
@@ -349,7 +360,7 @@ namespace {
 
 Status convertible(Blob& blob, Mat& mat) {
   const DeviceType device = blob.GetBlobDesc().device_type;
-  if (device != DEVICE_NAIVE && device != DEVICE_X86 && device != DEVICE_ARM) return Status(TNNERR_INIT_LAYER, "image converter is nil, check device type");
+  if (!there(device)) return Status(TNNERR_INIT_LAYER, "image converter is nil, check device type");
   const bool integers = blob.GetBlobDesc().data_type == DATA_TYPE_INT32;
   if (mat.GetMatType() != (integers ? NC_INT32 : NCHW_FLOAT)) return Status(TNNERR_PARAM_ERR, "convert type not support yet");
   return TNN_OK;
