@@ -48,6 +48,7 @@ func process(t *testing.T, args ...string) (code int, stdout, stderr string) {
 func TestExitCodes(t *testing.T) {
 	t.Setenv("ANYINFER_SDK_DIR", t.TempDir())
 	t.Setenv("MNN_ROOT", "")
+	t.Setenv("TNN_ROOT", "")
 	for _, test := range []struct {
 		args []string
 		code int
