@@ -8,8 +8,10 @@ import (
 	"encoding/binary"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -215,11 +217,54 @@ func TestParts(t *testing.T) {
 	}
 }
 
+// TestParameters loads models with other numbers in their text, and runs what
+// still is one: no sizes may lead TNN out of its memory.
+func TestParameters(t *testing.T) {
+	e := open(t)
+	numbers := strings.Fields("0 1 2 3 4 5 -1 -2 7 8 16 100 256 1000 65536 2147483647 -2147483648")
+	ran := 0
+	for seed := range 1000 {
+		random := rand.New(rand.NewPCG(uint64(seed), 9))
+		model := "../testdata/" + []string{"digits", "edges", "multi"}[random.IntN(3)]
+		proto, err := os.ReadFile(model + ".tnnproto")
+		require.NoError(t, err)
+		weights, err := os.ReadFile(model + ".tnnmodel")
+		require.NoError(t, err)
+		words := strings.Split(string(proto), " ")
+		var at []int
+		for i, w := range words {
+			if _, err := strconv.Atoi(w); err == nil && i > 4 { // behind the magic number
+				at = append(at, i)
+			}
+		}
+		for range 1 + random.IntN(3) {
+			words[at[random.IntN(len(at))]] = numbers[random.IntN(len(numbers))]
+		}
+		o := &common.Options{Threads: 1, Device: []string{"", "NAIVE"}[random.IntN(2)]}
+		m, err := e.Load(ctx, common.Bytes([]byte(strings.Join(words, " ")), weights).As("tnn"), o)
+		if err != nil {
+			continue
+		}
+		in := common.Tensors{}
+		for _, info := range m.Signatures()[0].Inputs {
+			if info.Shape.Elems() < 1<<16 {
+				in[info.Name], err = common.NewTensor(info.DType, info.Shape...)
+				require.NoError(t, err)
+			}
+		}
+		if _, err := m.Run(ctx, in); err == nil {
+			ran++
+		}
+		require.NoError(t, m.Close())
+	}
+	require.Greater(t, ran, 20)
+}
+
 // TestGPUs runs on the stand-in's devices, which are none but in name: it
 // tests what the engine asks of TNN, not that GPUs work.
 func TestGPUs(t *testing.T) {
 	e := open(t)
-	if !strings.Contains(e.Info().Version, "stand-in") {
+	if !strings.Contains(e.Info().Version, "standin") {
 		t.Skip("for the stand-in's devices")
 	}
 	var names []string
@@ -250,7 +295,7 @@ func TestGPUs(t *testing.T) {
 // ends in an error, and other models go on.
 func TestFaults(t *testing.T) {
 	e := open(t)
-	if !strings.Contains(e.Info().Version, "stand-in") {
+	if !strings.Contains(e.Info().Version, "standin") {
 		t.Skip("the genuine TNN has no layer Fault")
 	}
 	fault := func(what string) common.Source { return network("x 2 4 3 0", "y", "Fault y 1 1 x y "+what) }

@@ -15,6 +15,28 @@ import (
 	"github.com/anyinfer/anyinfer/internal/shims"
 )
 
+// TestShimBuildTNN: an SDK that does not tell its version.
+func TestShimBuildTNN(t *testing.T) {
+	recipe, _ := shims.Find("tnn")
+	if _, err := recipe.Root(""); err != nil && os.Getenv("CI") != "true" {
+		t.Skip(err)
+	}
+	root := t.TempDir()
+	t.Setenv(sdkdir.EnvRoot, root)
+	t.Setenv("ANYINFER_TNN_LIBRARY", "")
+	code, stdout, stderr := command(t, "shim", "build", "tnn")
+	require.Zero(t, code, stderr)
+	require.Regexp(t, `\nbuilt: `+root+`/tnn/0\.3/\S+/lib/libanyinfer_tnn\.so `, stdout)
+	_, stdout, _ = process(t, "doctor")
+	require.Regexp(t, `\ntnn +ready +0\.3( standin)? +\w+,NAIVE\S* +`+root+`/tnn/`, stdout)
+	t.Setenv(sdkdir.EnvRoot, t.TempDir())
+	_, stdout, _ = process(t, "doctor")
+	require.Regexp(t, `\ntnn +missing +- +- +TNN_ROOT=\.\.\. anyinfer shim build tnn, or point ANYINFER_TNN_LIBRARY at`, stdout)
+	code, _, stderr = command(t, "run", models+"digits.tnnproto")
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, "tnn is not installed; type 'TNN_ROOT=... anyinfer shim build tnn'")
+}
+
 // TestShimBuild compiles MNN's shim on the MNN that the environment names or
 // that is installed, and opens it.
 func TestShimBuild(t *testing.T) {

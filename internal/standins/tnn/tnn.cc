@@ -143,6 +143,7 @@ Status interpret(const std::string& proto, const std::string& model, Net& net) {
     for (int k = 0; k < in && words >> word; k++) l.in.push_back(word);
     for (int k = 0; k < out && words >> word; k++) l.out.push_back(word);
     while (words >> word) l.words.push_back(word), l.p.push_back(atoi(word.c_str()));
+    for (size_t i = l.p.size(); i < 14; i++) l.p.push_back(i == 11 || i == 12);
     net.layers.push_back(l);
   }
   Reader r{model};

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#define ANYINFER_TNN_VERSION "0.3 stand-in"
+#define ANYINFER_TNN_VERSION "0.3 standin"
 
 #define TNN_NS tnn
 #define PUBLIC __attribute__((visibility("default")))
