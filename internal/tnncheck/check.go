@@ -111,9 +111,11 @@ func (n *net) fits(w *weights, inputs []blob) error {
 	return nil
 }
 
+// most is how many elements of four bytes TNN can count: it has sizes in an int.
+const most = 1<<29 - 1
+
 // sane refuses shapes that TNN cannot count in.
 func sane(dims []int) error {
-	const most = 1<<29 - 1 // of four bytes each: it has sizes in an int
 	n := 1
 	for _, d := range dims {
 		if d < 1 || d > most/n {

@@ -131,7 +131,7 @@ func convolution(l layer, in [][]int, own resource) ([]int, error) {
 		return nil, err
 	}
 	if x != nil || group == 1 {
-		if err := own.needs(0, out*(channels/group)*p[3]*p[4]); err != nil {
+		if err := own.needs(0, product([]int{out, channels / group, p[3], p[4]})); err != nil {
 			return nil, err
 		}
 	}
@@ -175,7 +175,7 @@ func innerProduct(l layer, in [][]int, own resource) ([]int, error) {
 	if len(x) < 2 {
 		return nil, fmt.Errorf("an input %v", x)
 	}
-	return []int{x[0], n}, own.needs(0, n*product(x[1:]))
+	return []int{x[0], n}, own.needs(0, product(append([]int{n}, x[1:]...)))
 }
 
 func pooling(l layer, in [][]int, _ resource) ([]int, error) {
@@ -267,9 +267,13 @@ func broadcast(l layer, in [][]int, own resource) ([]int, error) {
 
 func same(_ layer, in [][]int, _ resource) ([]int, error) { return in[0], nil }
 
+// product is that of dims, or -1 where TNN has no count for it.
 func product(dims []int) int {
 	n := 1
 	for _, d := range dims {
+		if d < 0 || d > most/max(n, 1) {
+			return -1
+		}
 		n *= d
 	}
 	return n

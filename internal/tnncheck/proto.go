@@ -30,9 +30,9 @@ type layer struct {
 }
 
 const (
-	magic   = 0xFABC0002
-	magicV2 = 0xFABC0004
-	longest = 4095 // bytes of a line: TNN cuts longer ones
+	magic   uint32 = 0xFABC0002
+	magicV2 uint32 = 0xFABC0004
+	longest        = 4095 // bytes of a line: TNN cuts longer ones
 )
 
 // parse reads the text as TNN does: without quotes and line ends it is a list

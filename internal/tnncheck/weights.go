@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -138,7 +139,7 @@ func (r *reader) raw() (a raw) {
 		count := 1
 		for i := 0; i < n && r.err == nil; i++ {
 			d := int(int32(r.uint32()))
-			if d < 0 || d > 1<<31/max(count, 1) {
+			if d < 0 || d > math.MaxInt32/max(count, 1) {
 				r.err = fmt.Errorf("an array of weights has a dimension of %d", d)
 			}
 			a.dims, count = append(a.dims, d), count*d
