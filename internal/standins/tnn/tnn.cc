@@ -243,9 +243,12 @@ Instance::~Instance() = default;
 Status Instance::Infer() {
   for (auto& l : net_->layers) {
     Blob& in = *blobs_[l.in[0]];
+    for (auto& name : l.in)
+      if (blobs_[name]->GetBlobDesc().dims != in.GetBlobDesc().dims) return failed(TNNERR_LAYER_ERR, "it does not broadcast");
     for (auto& name : l.out) {
       BlobDesc& desc = blobs_[name]->GetBlobDesc();
       desc.dims = shape_of(l, in.GetBlobDesc().dims);
+      if (*std::min_element(desc.dims.begin(), desc.dims.end()) < 1) return failed(TNNERR_LAYER_ERR, "layer output dims is invalid");
       desc.data_type = l.kind == "Fault" && l.words[0] == "int64" ? DATA_TYPE_INT64 : in.GetBlobDesc().data_type;
       blobs_[name]->late = l.kind == "Fault" && l.words[0] == "late";
     }
@@ -349,6 +352,7 @@ std::shared_ptr<Instance> TNN::CreateInst(NetworkConfig& config, Status& status,
     for (auto& name : l.out) add(name, DATA_TYPE_FLOAT);
   }
   status = instance->Infer();
+  if (int(status) != TNN_OK) return nullptr;
   for (auto& b : instance->blobs_) b.second->values.resize(size_t(count(b.second->GetBlobDesc().dims)));
   return instance;
 }
