@@ -31,6 +31,7 @@ using MNN::Express::Module;
 using MNN::Express::Variable;
 using MNN::Express::VARP;
 using MNN::Express::VARPS;
+using anyinfer::at;
 using anyinfer::guarded;
 using anyinfer::hosts;
 using anyinfer::refuse;

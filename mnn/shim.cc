@@ -82,8 +82,8 @@ const char* version(anyinfer_engine_t*) { return MNN::getVersion(); }
 
 anyinfer_status device(anyinfer_engine_t* engine, int32_t index, anyinfer_device* out, anyinfer_error* error) {
   return guarded(error, [&] {
-    if (index < 0 || size_t(index) >= engine->devices.size()) refuse(ANYINFER_DEVICE, "there is no device %d", int(index));
-    *out = {engine->devices[size_t(index)].name, engine->devices[size_t(index)].description};
+    auto& b = at(engine->devices, index, ANYINFER_DEVICE, "device");
+    *out = {b.name, b.description};
   });
 }
 
@@ -215,16 +215,13 @@ anyinfer_status signature(anyinfer_model_t* model, int32_t index, const char** n
   });
 }
 
-anyinfer_status describe(const std::vector<description>& all, int32_t index, anyinfer_tensor* out, anyinfer_error* error) {
-  return guarded(error, [&] {
-    if (index < 0 || size_t(index) >= all.size()) refuse(ANYINFER_NAME, "there is no tensor %d", int(index));
-    *out = all[size_t(index)].tensor;
-  });
+anyinfer_status input(anyinfer_model_t* model, int32_t, int32_t index, anyinfer_tensor* out, anyinfer_error* error) {
+  return guarded(error, [&] { *out = at(model->inputs, index, ANYINFER_NAME, "input").tensor; });
 }
 
-anyinfer_status input(anyinfer_model_t* model, int32_t, int32_t index, anyinfer_tensor* out, anyinfer_error* error) { return describe(model->inputs, index, out, error); }
-
-anyinfer_status output(anyinfer_model_t* model, int32_t, int32_t index, anyinfer_tensor* out, anyinfer_error* error) { return describe(model->outputs, index, out, error); }
+anyinfer_status output(anyinfer_model_t* model, int32_t, int32_t index, anyinfer_tensor* out, anyinfer_error* error) {
+  return guarded(error, [&] { *out = at(model->outputs, index, ANYINFER_NAME, "output").tensor; });
+}
 
 // Session
 
@@ -347,8 +344,7 @@ anyinfer_status result(anyinfer_session_t* s, int32_t index, anyinfer_shape* sha
   return guarded(error, [&] {
     hosts::call call(&s->model->engine->host);
     ExecutorScope scope(s->own.executor);
-    if (index < 0 || size_t(index) >= s->outputs.size()) refuse(ANYINFER_NAME, "there is no output %d", int(index));
-    auto& v = s->outputs[size_t(index)];
+    auto& v = at(s->outputs, index, ANYINFER_NAME, "output");
     auto info = v->getInfo();
     if (info == nullptr) refuse(ANYINFER_RUN, "MNN does not tell what output %d is", int(index));
     const auto& name = s->model->outputs[size_t(index)].name;
