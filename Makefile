@@ -54,7 +54,7 @@ test-asan: sdk reference $(STANDIN)/asan/lib/libTNN.so ## shims, and the driver 
 	CXXFLAGS="$(SANITIZE) -fno-sanitize=vptr" LDFLAGS="-fsanitize=address,undefined -Wl,-z,undefs" \
 		$(GO) run ./cmd/anyinfer shim build tnn --out "$(STANDIN)/asan/libanyinfer_tnn.so"
 	env=$$($(GO) run ./cmd/anyinfer sdk env $(LINKED)) && eval "$$env" && \
-		export CGO_ENABLED=1 PYTHONPATH="$(REFERENCE)" ANYINFER_TEST_PYTHON=$(PYTHON) ANYINFER_TEST_FLIPS=2000 && \
+		export CGO_ENABLED=1 PYTHONPATH="$(REFERENCE)" ANYINFER_TEST_PYTHON=$(PYTHON) ANYINFER_TEST_FLIPS=600 && \
 		export CFLAGS="$(SANITIZE)" CGO_CFLAGS="$(SANITIZE)" CGO_CXXFLAGS="$(SANITIZE) -fno-sanitize=vptr" && \
 		export CGO_LDFLAGS="-fsanitize=address,undefined $$CGO_LDFLAGS" LSAN_OPTIONS=use_root_regions=0 && \
 		$(GO) test -asan -ldflags='-s=0 -w=0' -tags $(TAGS) -timeout 20m ./internal/cengine $(SHIMS) && \
