@@ -3,7 +3,6 @@
 package mnn_test
 
 import (
-	"path/filepath"
 	"testing"
 
 	"github.com/anyinfer/anyinfer/internal/enginebench"
@@ -15,16 +14,12 @@ var digits = enginebench.Case{Engine: "mnn", Model: "../testdata/digits.mnn"}
 // BenchmarkSession compares with a loop in C++ over MNN's own API.
 func BenchmarkSession(b *testing.B) {
 	recipe, _ := shims.Find("mnn")
-	root, err := recipe.Root("", recipe.Installed()...)
+	flags, err := recipe.ProgramFlags()
 	if err != nil {
 		b.Skip(err)
 	}
-	libs, err := recipe.SDK.Find(root)
-	if err != nil {
-		b.Fatal(err)
-	}
 	c := digits
-	c.CXXFlags = append([]string{"-std=c++17", "-I", filepath.Join(root, "include"), "-Wl,-rpath," + filepath.Dir(libs[0])}, append(libs, "-pthread")...)
+	c.CXXFlags = flags
 	enginebench.Session(b, c)
 }
 

@@ -106,6 +106,9 @@ struct runtime {
   }
 };
 
+// because is what MNN said, for the end of a text.
+std::string because(const std::string& said) { return said.empty() ? "" : ": " + said; }
+
 // usable tells whether a backend that MNN was built with finds its device.
 bool usable(const backend& b) {
   hosts::mute quiet;

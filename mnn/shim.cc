@@ -174,7 +174,7 @@ anyinfer_status load(anyinfer_engine_t* engine, const anyinfer_source* source, a
     ExecutorScope scope(m->own->executor);
     watch::follow(*m->own->executor);
     m->module = m->load(*m->own);
-    if (m->module == nullptr) refuse(ANYINFER_MODEL, "MNN cannot load it%s%.900s", call.text.empty() ? "" : ": ", call.text.c_str());
+    if (m->module == nullptr) refuse(ANYINFER_MODEL, "MNN cannot load it%.900s", because(call.text).c_str());
     if (*source->canceled) refuse(ANYINFER_RUN, "the caller lost interest");
     m->separated = separate(*m->module);
     describe_inputs(*m, given);
@@ -253,7 +253,7 @@ void close_session(anyinfer_session_t* s) {
 void infer(anyinfer_session_t& s, anyinfer_status status, const std::string& said) {
   std::lock_guard<std::mutex> lock(s.model->preparing);
   s.outputs = forward(*s.module, s.inputs, s.following);
-  if (s.outputs.size() != s.model->outputs.size()) refuse(status, "MNN cannot prepare for these inputs%s%.900s", said.empty() ? "" : ": ", said.c_str());
+  if (s.outputs.size() != s.model->outputs.size()) refuse(status, "MNN cannot prepare for these inputs%.900s", because(said).c_str());
 }
 
 anyinfer_status reshape(anyinfer_session_t* s, const anyinfer_shape* inputs, anyinfer_shape* outputs, anyinfer_error* error) {
@@ -315,7 +315,7 @@ anyinfer_status bind_memory(anyinfer_session_t* s, const void* const* inputs, vo
 
 void check(const anyinfer_session_t& s, bool good, const std::string& said) {
   if (s.following.canceled) refuse(ANYINFER_RUN, "cancelled");
-  if (!good || s.following.begun != s.following.ended) refuse(ANYINFER_RUN, "MNN failed%s%.900s", said.empty() ? "" : ": ", said.c_str());
+  if (!good || s.following.begun != s.following.ended) refuse(ANYINFER_RUN, "MNN failed%.900s", because(said).c_str());
 }
 
 anyinfer_status run(anyinfer_session_t* s, anyinfer_error* error) {

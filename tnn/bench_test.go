@@ -3,7 +3,6 @@
 package tnn_test
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -23,16 +22,12 @@ func BenchmarkSession(b *testing.B) {
 		}
 	}
 	recipe, _ := shims.Find("tnn")
-	root, err := recipe.Root("")
+	flags, err := recipe.ProgramFlags()
 	if err != nil {
 		b.Skip(err)
 	}
-	libs, err := recipe.SDK.Find(root)
-	if err != nil {
-		b.Fatal(err)
-	}
 	c := digits
-	c.CXXFlags = append([]string{"-std=c++17", "-I", filepath.Join(root, "include"), "-Wl,-rpath," + filepath.Dir(libs[0])}, append(libs, "-pthread")...)
+	c.CXXFlags = flags
 	enginebench.Session(b, c)
 }
 

@@ -98,18 +98,19 @@ func demo(ctx context.Context, w, log io.Writer, out string) error {
 // toBuild is what to say of an engine whose SDK is missing and would be built,
 // not fetched; "" of others.
 func toBuild(name string) string {
+	note := fmt.Sprintf("it has no package; '%s' uses one that you have built", toInstall(name))
+	if packaged(name) {
+		if pin, err := sdkinstall.Find(name, "", runtime.GOOS, runtime.GOARCH); err != nil || !pin.Crate() {
+			return ""
+		}
+		note = fmt.Sprintf("'%s' builds it, which takes some minutes", toInstall(name))
+	}
 	e, err := common.Open(name, nil)
 	e.Close()
 	if !missing(err) || chosen(name) {
 		return ""
 	}
-	if !packaged(name) {
-		return fmt.Sprintf("it has no package; '%s' uses one that you have built", toInstall(name))
-	}
-	if pin, unknown := sdkinstall.Find(name, "", runtime.GOOS, runtime.GOARCH); unknown == nil && pin.Crate() {
-		return fmt.Sprintf("'%s' builds it, which takes some minutes", toInstall(name))
-	}
-	return ""
+	return note
 }
 
 // demoEngine is an engine's line of the table.

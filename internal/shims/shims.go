@@ -92,6 +92,21 @@ func (r Recipe) Root(explicit string, installed ...string) (string, error) {
 		r.SDK.Name, r.SDK.Env, where, r.Engine, r.SDK.Env, r.SDK.Header, r.SDK.Libraries[0])
 }
 
+// ProgramFlags compile and link a program in C++ over the SDK itself, that of
+// the environment or an installed one.
+func (r Recipe) ProgramFlags() ([]string, error) {
+	root, err := r.Root("", r.Installed()...)
+	if err != nil {
+		return nil, err
+	}
+	libs, err := r.SDK.Find(root)
+	if err != nil {
+		return nil, err
+	}
+	flags := append(cxxFlags[:len(cxxFlags):len(cxxFlags)], "-I", filepath.Join(root, "include"), "-Wl,-rpath,"+filepath.Dir(libs[0]))
+	return append(append(flags, libs...), "-pthread"), nil
+}
+
 // Version reads the version of the SDK in root.
 func (r Recipe) Version(root string) (string, error) {
 	if r.SDK.Version != "" {
