@@ -95,23 +95,25 @@ class hosts {
     line.erase(line.find_last_not_of(" \r\n\t") + 1);
     line.erase(0, line.find_first_not_of(" \r\n\t"));
     if (line.empty()) return;
-    if (heard() != nullptr) *heard() += heard()->empty() ? line : "; " + line;
+    if (heard() != nullptr && level >= least()) *heard() += heard()->empty() ? line : "; " + line;
     if (muted()) return;
     std::lock_guard<std::mutex> lock(mutex_);
     const anyinfer_host* to = current() != nullptr ? current() : all_.empty() ? nullptr : all_.back();
     if (to != nullptr && to->log != nullptr) to->log(to->user, level, line.c_str());
   }
 
-  /* While a call lives, this thread's lines are its host's, and kept in text
-   * for errors. */
+  /* While a call lives, this thread's lines are its host's, and those of a
+   * level that is no lower than keep are kept in text for errors. */
   struct call {
-    explicit call(const anyinfer_host* host) : host_(current()), text_(heard()) {
+    explicit call(const anyinfer_host* host, int32_t keep = ANYINFER_DEBUG) : host_(current()), text_(heard()), least_(least()) {
       current() = host;
       heard() = &text;
+      least() = keep;
     }
     ~call() {
       current() = host_;
       heard() = text_;
+      least() = least_;
     }
     call(const call&) = delete;
     std::string text;
@@ -119,6 +121,7 @@ class hosts {
    private:
     const anyinfer_host* host_;
     std::string* text_;
+    int32_t least_;
   };
 
   /* While a mute lives, this thread logs nothing: it tries what may fail. */
@@ -139,6 +142,10 @@ class hosts {
   static std::string*& heard() {
     static thread_local std::string* text = nullptr;
     return text;
+  }
+  static int32_t& least() {
+    static thread_local int32_t level = ANYINFER_DEBUG;
+    return level;
   }
   static bool& muted() {
     static thread_local bool is = false;
@@ -203,9 +210,9 @@ class options {
     return all;
   }
 
-  void done() const {
+  void done(const char* why = "") const {
     if (!left_.empty())
-      refuse(ANYINFER_OPTION, "this engine cannot honour %.100s=%.100s", left_.begin()->first.c_str(), left_.begin()->second.c_str());
+      refuse(ANYINFER_OPTION, "this engine cannot honour %.100s=%.100s%s", left_.begin()->first.c_str(), left_.begin()->second.c_str(), why);
   }
 
  private:

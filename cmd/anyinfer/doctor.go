@@ -15,6 +15,7 @@ import (
 
 	_ "github.com/anyinfer/anyinfer/mnn"
 	_ "github.com/anyinfer/anyinfer/openvino"
+	_ "github.com/anyinfer/anyinfer/tensorrt"
 	_ "github.com/anyinfer/anyinfer/tflite"
 	_ "github.com/anyinfer/anyinfer/tflite/litert"
 	_ "github.com/anyinfer/anyinfer/tnn"
@@ -85,7 +86,7 @@ func printHealth(w io.Writer, all []health, asJSON bool) error {
 	for _, h := range all {
 		last := h.Library
 		if h.Status != "ready" {
-			last = h.Fix
+			last = cmp.Or(h.Fix, h.Library)
 		}
 		t.row(h.Engine, h.Status, cmp.Or(shortVersion(h.Version), "-"), cmp.Or(deviceNames(h.Devices), "-"), last)
 	}

@@ -5,7 +5,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -100,17 +99,13 @@ func exports(sdks []sdkdir.SDK, run bool) (string, error) {
 		}
 		libDir := s.LibDir()
 		if r, ok := shims.Find(s.Engine); ok {
-			root, err := r.Root("", s.Dir)
+			place, err := r.Root("", s.Dir)
 			if err != nil {
 				return "", err
 			}
-			libs, err := r.SDK.Find(root)
-			if err != nil {
-				return "", err
-			}
-			libDir = filepath.Dir(libs[0])
-			cppflags = append(cppflags, "-I"+filepath.Join(root, "include"))
-			fmt.Fprintf(&b, "export %s=%s\n", r.SDK.Env, shellQuote(root))
+			libDir = place.LibDir()
+			cppflags = append(cppflags, "-I"+place.Include)
+			fmt.Fprintf(&b, "export %s=%s\n", r.SDK.Env, shellQuote(place.Root))
 		}
 		ldflags = append(ldflags, "-L"+libDir)
 		if run && s.OS != "windows" {

@@ -82,7 +82,7 @@ and $LDFLAGS count. Without --out the shim goes to where the engine is looked fo
 }
 
 // placeShim compiles a shim and puts it where the engine looks.
-func placeShim(ctx context.Context, recipe shims.Recipe, from string, log io.Writer) (library string, err error) {
+func placeShim(ctx context.Context, recipe shims.Recipe, from shims.Place, log io.Writer) (library string, err error) {
 	root, err := sdkdir.Root()
 	if err != nil {
 		return "", err

@@ -46,7 +46,7 @@ func TestShimBuild(t *testing.T) {
 		t.Skip(err)
 	}
 	require.NoError(t, err)
-	t.Setenv("MNN_ROOT", from)
+	t.Setenv("MNN_ROOT", from.Root)
 	root := t.TempDir()
 	t.Setenv(sdkdir.EnvRoot, root)
 	t.Setenv("ANYINFER_MNN_LIBRARY", "")

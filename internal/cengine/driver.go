@@ -8,6 +8,7 @@
 package cengine
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"unsafe"
@@ -28,6 +29,8 @@ type Engine struct {
 	// options; nil where it survives all. The SDK gets the bytes that were
 	// checked; paths are where they came from, or nil.
 	Check func(files [][]byte, paths []string, o common.Options) error
+	// Copies tells that the engine needs a model's bytes no longer than load.
+	Copies bool
 	// Rebuild is what to type where the shim does not fit this program.
 	Rebuild string
 }
@@ -35,7 +38,7 @@ type Engine struct {
 // Register makes e known to package common.
 func Register(e Engine) {
 	common.Register(common.Registration{
-		Name: e.Spec.Engine, Formats: e.Formats, Open: func(c common.Config) (common.Driver, error) { return open(&e, c) },
+		Name: e.Spec.Engine, Formats: e.Formats, Open: func(c common.Config) (common.Driver, error) { return Open(&e, c) },
 	})
 }
 
@@ -49,7 +52,8 @@ type driver struct {
 	id             uintptr // by which the engine logs
 }
 
-func open(e *Engine, c common.Config) (common.Driver, error) {
+// Open opens e, for an engine whose driver does more than this one.
+func Open(e *Engine, c common.Config) (common.Driver, error) {
 	if c.Native != nil {
 		return nil, &common.Error{Err: common.ErrOption, Text: "this engine has no options for Config.Native"}
 	}
@@ -68,6 +72,9 @@ func open(e *Engine, c common.Config) (common.Driver, error) {
 	d.id = hear(d.log)
 	if err := d.log.During(d.start); err != nil {
 		d.Close()
+		if e := (*common.Error)(nil); errors.As(err, &e) && e.Path == "" {
+			e.Path = lib.Path // where it is what it is
+		}
 		return nil, err
 	}
 	return d, nil

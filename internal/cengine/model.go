@@ -160,6 +160,9 @@ func (m *model) load(ctx context.Context, src common.Source, pairs map[string]st
 	if m.handle, err = m.create(fnLoad, dylib.Int(m.driver.handle), dylib.Ptr(c)); err != nil && ctx.Err() != nil {
 		return ctx.Err()
 	}
+	if m.Copies {
+		m.bytes.Unpin()
+	}
 	return err
 }
 

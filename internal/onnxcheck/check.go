@@ -42,12 +42,19 @@ const (
 	nodeOutput    = 2
 	nodeAttribute = 5
 
-	attributeGraph  = 6
-	attributeGraphs = 11
+	attributeTensor  = 5
+	attributeGraph   = 6
+	attributeTensors = 10
+	attributeGraphs  = 11
 
-	valueName    = 1
-	tensorName   = 8
-	sparseValues = 1
+	valueName      = 1
+	tensorName     = 8
+	tensorExternal = 13
+	sparseValues   = 1
+	sparseIndices  = 2
+
+	entryKey   = 1
+	entryValue = 2
 )
 
 // scope has the names that are made so far, a graph's beside those around it.

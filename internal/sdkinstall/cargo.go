@@ -72,10 +72,14 @@ func assemble(ctx context.Context, pin Pin, recipe shims.Recipe, out, dir string
 	if err != nil {
 		return err
 	}
-	if version, err := recipe.Version(dir); err != nil || version != pin.Version {
+	place, err := recipe.SDK.Find(dir)
+	if err != nil {
+		return err
+	}
+	if version, err := recipe.Version(place); err != nil || version != pin.Version {
 		return cmp.Or(err, fmt.Errorf("the crate brought version %s instead of %s", version, pin.Version))
 	}
-	if err := recipe.Build(ctx, dir, library, io.Discard); err != nil {
+	if err := recipe.Build(ctx, place, library, io.Discard); err != nil {
 		return err
 	}
 	sdk := pin.SDK

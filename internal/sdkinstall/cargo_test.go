@@ -151,7 +151,9 @@ echo "[mnn-sys 0.2.0] cargo:rustc-link-search=native=$CARGO_TARGET_DIR/out"
 	// A shim on an SDK elsewhere takes its place, and is not taken for the one of the installed SDK.
 	other := t.TempDir()
 	require.NoError(t, os.CopyFS(other, os.DirFS(filepath.Join(out, "mnn-install"))))
-	foreign, err := BuildShim(t.Context(), shims.All[0], other, root, io.Discard)
+	place, err := shims.All[0].SDK.Find(other)
+	require.NoError(t, err)
+	foreign, err := BuildShim(t.Context(), shims.All[0], place, root, io.Discard)
 	require.NoError(t, err)
 	require.Equal(t, sdk.Dir, foreign.Dir)
 	require.Empty(t, foreign.Shim)
@@ -163,7 +165,7 @@ echo "[mnn-sys 0.2.0] cargo:rustc-link-search=native=$CARGO_TARGET_DIR/out"
 	_, err = Remove(root, "mnn", "", runtime.GOOS, runtime.GOARCH)
 	require.NoError(t, err)
 	for range 2 {
-		alone, err := BuildShim(t.Context(), shims.All[0], other, root, io.Discard)
+		alone, err := BuildShim(t.Context(), shims.All[0], place, root, io.Discard)
 		require.NoError(t, err)
 		require.Equal(t, sdk.Dir, alone.Dir)
 		require.Equal(t, []string{"lib/libanyinfer_mnn.so", sdkdir.Manifest}, files(t, alone.Dir))

@@ -13,9 +13,9 @@ import (
 	"github.com/anyinfer/anyinfer/internal/shims"
 )
 
-// BuildShim compiles a shim on the SDK in folder from and puts it where the engine looks below root: into the SDK of that
+// BuildShim compiles a shim on the SDK at from and puts it where the engine looks below root: into the SDK of that
 // version where it is installed, else into a folder that has nothing else.
-func BuildShim(ctx context.Context, r shims.Recipe, from, root string, log io.Writer) (sdkdir.SDK, error) {
+func BuildShim(ctx context.Context, r shims.Recipe, from shims.Place, root string, log io.Writer) (sdkdir.SDK, error) {
 	version, err := r.Version(from)
 	if err != nil {
 		return sdkdir.SDK{}, err
@@ -44,7 +44,7 @@ func BuildShim(ctx context.Context, r shims.Recipe, from, root string, log io.Wr
 		return sdk, err
 	}
 	installed.Shim = ""
-	if from == final {
+	if from.Root == final {
 		if installed.Shim, err = r.Digest(); err != nil {
 			return installed, err
 		}
@@ -69,6 +69,10 @@ func refresh(ctx context.Context, sdk sdkdir.SDK, o InstallOptions) (_ sdkdir.SD
 	if err != nil || digest == sdk.Shim {
 		return sdk, true, err
 	}
-	sdk, err = BuildShim(ctx, r, sdk.Dir, o.Root, o.Log)
+	place, err := r.SDK.Find(sdk.Dir)
+	if err != nil {
+		return sdk, false, err
+	}
+	sdk, err = BuildShim(ctx, r, place, o.Root, o.Log)
 	return sdk, false, err
 }

@@ -4,6 +4,7 @@ package shims
 
 import (
 	"github.com/anyinfer/anyinfer/mnn"
+	"github.com/anyinfer/anyinfer/tensorrt"
 	"github.com/anyinfer/anyinfer/tnn"
 )
 
@@ -12,9 +13,17 @@ var All = []Recipe{
 	{
 		Engine: "mnn", Sources: mnn.Sources,
 		SDK: SDK{
-			Name: "MNN", Env: "MNN_ROOT", Header: "MNN/MNNDefine.h",
+			Name: "MNN", Env: "MNN_ROOT", Packaged: true, Header: "MNN/MNNDefine.h",
 			Macros:    []string{"MNN_VERSION_MAJOR", "MNN_VERSION_MINOR", "MNN_VERSION_PATCH"},
 			Libraries: []string{"MNN", "MNN_Express"}, // the latter only where MNN_SEP_BUILD was on
+		},
+	},
+	{
+		Engine: "tensorrt", Sources: tensorrt.Sources,
+		SDK: SDK{
+			Name: "TensorRT", Env: "TENSORRT_ROOT", System: "/usr", Header: "NvInferVersion.h",
+			Macros:    []string{"NV_TENSORRT_MAJOR", "NV_TENSORRT_MINOR", "NV_TENSORRT_PATCH"},
+			Libraries: []string{"nvinfer", "nvonnxparser"},
 		},
 	},
 	{

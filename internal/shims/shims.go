@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"github.com/anyinfer/anyinfer/cinclude"
@@ -34,14 +35,28 @@ type Recipe struct {
 type SDK struct {
 	Name   string // for people
 	Env    string // the environment variable that names its folder
-	Header string // one that tells it, below include/
+	Header string // one that tells it, below include/ or where Debian's packages have it
 	// Macros in Header are the numbers of its version. Version is that of an
 	// SDK that does not tell: what the shim is written for.
 	Macros  []string
 	Version string
 	// Libraries are named as after a linker's -l. The first must be there, others are linked where they are.
 	Libraries []string
+	// Packaged tells that 'anyinfer sdk install' has it.
+	Packaged bool
+	// System is where the system's own packages put it, if there are any.
+	System string
 }
+
+// Place is where an SDK lies.
+type Place struct {
+	Root      string
+	Include   string   // folder of the headers
+	Libraries []string // files
+}
+
+// LibDir is the folder of the libraries.
+func (p Place) LibDir() string { return filepath.Dir(p.Libraries[0]) }
 
 // Find returns the recipe of an engine.
 func Find(engine string) (Recipe, bool) {
@@ -65,65 +80,74 @@ func (r Recipe) Installed() (dirs []string) {
 	return dirs
 }
 
-// Root returns the folder of the SDK to compile on: explicit, else what the
-// environment names, else the first of installed that has headers.
-func (r Recipe) Root(explicit string, installed ...string) (string, error) {
+// Root finds the SDK to compile on: explicit, else what the environment names,
+// else the first of installed that has headers, else the system's.
+func (r Recipe) Root(explicit string, installed ...string) (Place, error) {
 	for _, named := range []struct{ by, dir string }{{"--root", explicit}, {r.SDK.Env, os.Getenv(r.SDK.Env)}} {
 		if named.dir != "" {
-			dir, err := filepath.Abs(named.dir)
-			if err == nil {
-				_, err = r.SDK.Find(dir)
-			}
+			p, err := r.SDK.Find(named.dir)
 			if err != nil {
-				return "", fmt.Errorf("%s: %w", named.by, err)
+				return p, fmt.Errorf("%s: %w", named.by, err)
 			}
-			return dir, nil
+			return p, nil
 		}
 	}
 	where := "none is installed"
+	if r.SDK.System != "" {
+		installed = append(installed[:len(installed):len(installed)], r.SDK.System)
+	}
 	for _, dir := range installed {
-		_, err := r.SDK.Find(dir)
+		p, err := r.SDK.Find(dir)
 		if err == nil {
-			return dir, nil
+			return p, nil
 		}
 		where = err.Error() // it is a shim alone
 	}
-	return "", fmt.Errorf("no %s to compile with: %s is not set, and %s; run 'anyinfer sdk install %s', or set %s to a folder with include/%s and lib/lib%s.so or .a",
-		r.SDK.Name, r.SDK.Env, where, r.Engine, r.SDK.Env, r.SDK.Header, r.SDK.Libraries[0])
+	return Place{}, fmt.Errorf("no %s to compile with: %s is not set, and %s; %sset %s to a folder with include/%s and lib/lib%s.so or .a",
+		r.SDK.Name, r.SDK.Env, where, r.install(), r.SDK.Env, r.SDK.Header, r.SDK.Libraries[0])
+}
+
+// install is what to type to have an SDK, where that can be had so.
+func (r Recipe) install() string {
+	if r.SDK.Packaged {
+		return "run 'anyinfer sdk install " + r.Engine + "', or "
+	}
+	return ""
 }
 
 // ProgramFlags compile and link a program in C++ over the SDK itself, that of
 // the environment or an installed one.
 func (r Recipe) ProgramFlags() ([]string, error) {
-	root, err := r.Root("", r.Installed()...)
+	p, err := r.Root("", r.Installed()...)
 	if err != nil {
 		return nil, err
 	}
-	libs, err := r.SDK.Find(root)
-	if err != nil {
-		return nil, err
-	}
-	flags := append(cxxFlags[:len(cxxFlags):len(cxxFlags)], "-I", filepath.Join(root, "include"), "-Wl,-rpath,"+filepath.Dir(libs[0]))
-	return append(append(flags, libs...), "-pthread"), nil
+	flags := append(cxxFlags[:len(cxxFlags):len(cxxFlags)], "-I", p.Include, "-Wl,-rpath,"+p.LibDir())
+	return append(append(flags, p.Libraries...), "-pthread"), nil
 }
 
-// Version reads the version of the SDK in root.
-func (r Recipe) Version(root string) (string, error) {
+// Version reads the version of an SDK.
+func (r Recipe) Version(p Place) (string, error) {
 	if r.SDK.Version != "" {
 		return r.SDK.Version, nil
 	}
-	file := filepath.Join(root, "include", filepath.FromSlash(r.SDK.Header))
+	file := filepath.Join(p.Include, filepath.FromSlash(r.SDK.Header))
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return "", err
 	}
 	var numbers []string
 	for _, m := range r.SDK.Macros {
-		found := regexp.MustCompile(`(?m)^\s*#\s*define\s+` + m + `\s+(\d+)`).FindSubmatch(text)
-		if found == nil {
+		number := m
+		for range 4 { // a macro may be another one's value
+			if found := regexp.MustCompile(`(?m)^\s*#\s*define\s+` + number + `\s+(\w+)`).FindSubmatch(text); found != nil {
+				number = string(found[1])
+			}
+		}
+		if _, err := strconv.Atoi(number); err != nil {
 			return "", fmt.Errorf("%s does not define %s as a number", file, m)
 		}
-		numbers = append(numbers, string(found[1]))
+		numbers = append(numbers, number)
 	}
 	return strings.Join(numbers, "."), nil
 }
@@ -160,15 +184,11 @@ var (
 // do not meet another engine's.
 const exports = "{ global: anyinfer_engine; local: *; };\n"
 
-// Build compiles the shim on the SDK in root to the file library, and tells
-// log what it does.
-func (r Recipe) Build(ctx context.Context, root, library string, log io.Writer) error {
+// Build compiles the shim on an SDK to the file library, and tells log what
+// it does.
+func (r Recipe) Build(ctx context.Context, sdk Place, library string, log io.Writer) error {
 	if runtime.GOOS != "linux" {
 		return fmt.Errorf("shims are compiled on linux only; this is %s", runtime.GOOS)
-	}
-	libs, err := r.SDK.Find(root)
-	if err != nil {
-		return err
 	}
 	files, err := fs.Glob(r.Sources, "*.cc")
 	if err != nil {
@@ -187,9 +207,9 @@ func (r Recipe) Build(ctx context.Context, root, library string, log io.Writer) 
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(log, "compiling %s with %s on %s\n", strings.Join(files, ", "), strings.Join(cxx, " "), strings.Join(libs, ", "))
+	fmt.Fprintf(log, "compiling %s with %s on %s\n", strings.Join(files, ", "), strings.Join(cxx, " "), strings.Join(sdk.Libraries, ", "))
 	var args []string
-	for _, l := range libs {
+	for _, l := range sdk.Libraries {
 		if filepath.Ext(l) == ".a" {
 			// Whole: backends register themselves in static initializers, which nothing refers to.
 			args = append(args, "-Wl,--whole-archive", l, "-Wl,--no-whole-archive")
@@ -199,29 +219,49 @@ func (r Recipe) Build(ctx context.Context, root, library string, log io.Writer) 
 	}
 	args = append(append(args, linkFlags...), "-Wl,--version-script="+script)
 	args = append(args, strings.Fields(os.Getenv("LDFLAGS"))...)
-	flags := append(cxxFlags[:len(cxxFlags):len(cxxFlags)], "-I", filepath.Join(root, "include"))
+	flags := append(cxxFlags[:len(cxxFlags):len(cxxFlags)], "-I", sdk.Include)
 	return shim.CXX.Compile(ctx, library, files, flags, args, r.Sources)
 }
 
-// Find returns the libraries to link of the SDK in root, which may be a build
-// tree.
-func (s SDK) Find(root string) (libs []string, err error) {
-	if _, err := os.Stat(filepath.Join(root, "include", filepath.FromSlash(s.Header))); err != nil {
-		return nil, fmt.Errorf("%s has no include/%s", root, s.Header)
+// triplets are Debian's names of architectures, which its packages and
+// JetPack's have in their folders.
+var triplets = map[string]string{"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu", "arm": "arm-linux-gnueabihf"}
+
+// Find looks for the SDK in root, which may be a build tree.
+func (s SDK) Find(root string) (Place, error) {
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return Place{}, err
 	}
-	for _, dir := range []string{"lib", "lib64", "", "build"} {
+	p := Place{Root: root}
+	triplet := triplets[runtime.GOARCH]
+	for _, dir := range []string{"include", "include/" + triplet} {
+		if dir = filepath.Join(root, dir); exists(filepath.Join(dir, filepath.FromSlash(s.Header))) {
+			p.Include = dir
+			break
+		}
+	}
+	if p.Include == "" {
+		return p, fmt.Errorf("%s has no include/%s", root, s.Header)
+	}
+	for _, dir := range []string{"lib", "lib64", "", "build", "lib/" + triplet} {
 		for _, ext := range []string{".so", ".a"} {
 			for _, name := range s.Libraries {
 				file := filepath.Join(root, dir, "lib"+name+ext)
-				if _, err := os.Stat(file); err != nil {
+				if !exists(file) {
 					break
 				}
-				libs = append(libs, file)
+				p.Libraries = append(p.Libraries, file)
 			}
-			if libs != nil {
-				return libs, nil
+			if p.Libraries != nil {
+				return p, nil
 			}
 		}
 	}
-	return nil, errors.New(root + " has no lib" + s.Libraries[0] + ".so or .a in lib, lib64, build or itself")
+	return p, errors.New(root + " has no lib" + s.Libraries[0] + ".so or .a in lib, lib64, build or itself")
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }

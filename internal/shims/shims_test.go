@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -26,7 +27,7 @@ import (
 // ones: a part that registers itself and that nothing refers to, C++ templates
 // with static variables, assembler code that says nothing about the stack.
 var sdkFiles = map[string]string{
-	"include/tiny/version.h": "#define TINY_MAJOR 12\n# define  TINY_MINOR 0 // of 12\n",
+	"include/tiny/version.h": "#define TINY_RELEASE 12\n#define TINY_MAJOR TINY_RELEASE\n# define  TINY_MINOR 0 // of 12\n",
 	"include/tiny/tiny.h":    "#include <string>\nint tiny_parts(std::string name);\nstruct tiny_registrar { tiny_registrar(); };\n",
 	"tiny.cc": "#include <tiny/tiny.h>\ntemplate <class T> struct all { static T n; };\ntemplate <class T> T all<T>::n;\n" +
 		"tiny_registrar::tiny_registrar() { all<int>::n++; }\nint tiny_parts(std::string name) { return name == \"all\" ? all<int>::n : -1; }\n",
@@ -44,7 +45,7 @@ var shimSources = fstest.MapFS{
 
 func recipe() Recipe {
 	return Recipe{Engine: "tiny", Sources: shimSources, SDK: SDK{
-		Name: "Tiny", Env: "TINY_ROOT", Header: "tiny/version.h", Macros: []string{"TINY_MAJOR", "TINY_MINOR"}, Libraries: []string{"tiny", "tiny_more"},
+		Name: "Tiny", Env: "TINY_ROOT", Packaged: true, Header: "tiny/version.h", Macros: []string{"TINY_MAJOR", "TINY_MINOR"}, Libraries: []string{"tiny", "tiny_more"},
 	}}
 }
 
@@ -80,6 +81,14 @@ func buildSDK(t *testing.T, lib string) string {
 	return root
 }
 
+// find is the SDK in root.
+func find(t *testing.T, r Recipe, root string) Place {
+	t.Helper()
+	place, err := r.SDK.Find(root)
+	require.NoError(t, err)
+	return place
+}
+
 func TestBuild(t *testing.T) {
 	for _, lib := range []string{"lib/libtiny.a", "lib64/libtiny.so", "libtiny.so", "build/libtiny.a"} {
 		t.Run(lib, func(t *testing.T) {
@@ -87,7 +96,7 @@ func TestBuild(t *testing.T) {
 			r := recipe()
 			file := filepath.Join(t.TempDir(), r.Library())
 			var log bytes.Buffer
-			require.NoError(t, r.Build(t.Context(), root, file, &log))
+			require.NoError(t, r.Build(t.Context(), find(t, r, root), file, &log))
 			require.Regexp(t, `^compiling parts.cc, shim.cc with \S+ on `+filepath.Join(root, lib)+"\n$", log.String())
 
 			f, err := elf.Open(file)
@@ -121,14 +130,14 @@ func TestBuildFails(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "x.so")
 	r := recipe()
 	r.Sources = fstest.MapFS{"shim.cc": {Data: []byte("int wrong = nonsense;\n")}}
-	require.ErrorContains(t, r.Build(t.Context(), root, file, io.Discard), "nonsense")
+	require.ErrorContains(t, r.Build(t.Context(), find(t, r, root), file, io.Discard), "nonsense")
 	r.Sources = fstest.MapFS{"shim.cc": {Data: []byte("#include \"anyinfer_engine.h\"\nconst anyinfer_api* absent(); ANYINFER_EXPORT const anyinfer_api* ANYINFER_ENTRY(void) { return absent(); }\n")}}
-	require.ErrorContains(t, r.Build(t.Context(), root, file, io.Discard), "absent", "found when it is linked, not when it is opened")
+	require.ErrorContains(t, r.Build(t.Context(), find(t, r, root), file, io.Discard), "absent", "found when it is linked, not when it is opened")
 	t.Setenv("CXX", "nope++ -m64")
-	require.ErrorContains(t, r.Build(t.Context(), root, file, io.Discard), "no C++ compiler: $CXX: ")
+	require.ErrorContains(t, r.Build(t.Context(), find(t, r, root), file, io.Discard), "no C++ compiler: $CXX: ")
 	t.Setenv("CXX", "")
 	t.Setenv("PATH", t.TempDir())
-	require.ErrorContains(t, r.Build(t.Context(), root, file, io.Discard), "no C++ compiler: none of c++, g++, clang++ is there; install one")
+	require.ErrorContains(t, r.Build(t.Context(), find(t, r, root), file, io.Discard), "no C++ compiler: none of c++, g++, clang++ is there; install one")
 	require.NoFileExists(t, file)
 }
 
@@ -157,10 +166,25 @@ func TestRoot(t *testing.T) {
 			continue
 		}
 		require.NoError(t, err)
-		require.Equal(t, test.want, got)
+		require.Equal(t, test.want, got.Root)
 	}
+	t.Setenv("TINY_ROOT", "")
+	r.SDK.System = b
+	got, err := r.Root("", alone)
+	require.NoError(t, err)
+	require.Equal(t, b, got.Root, "the system's own")
+
+	// As Debian's packages have it.
+	c := filepath.Join(t.TempDir(), "usr")
+	triplet := triplets[runtime.GOARCH]
+	require.NoError(t, os.CopyFS(filepath.Join(c, "include", triplet), os.DirFS(filepath.Join(a, "include"))))
+	require.NoError(t, os.CopyFS(filepath.Join(c, "lib", triplet), os.DirFS(filepath.Join(a, "lib"))))
+	require.Equal(t, Place{
+		Root: c, Include: filepath.Join(c, "include", triplet), Libraries: []string{filepath.Join(c, "lib", triplet, "libtiny.a")},
+	}, find(t, r, c))
+
 	require.NoError(t, os.RemoveAll(filepath.Join(a, "lib")))
-	_, err := r.Root(a)
+	_, err = r.Root(a)
 	require.ErrorContains(t, err, a+" has no libtiny.so or .a in lib")
 }
 
@@ -168,19 +192,20 @@ func TestLibraries(t *testing.T) {
 	root := buildSDK(t, "lib/libtiny.so")
 	more := filepath.Join(root, "lib", "libtiny_more.so")
 	require.NoError(t, os.Link(filepath.Join(root, "lib", "libtiny.so"), more))
-	libs, err := recipe().SDK.Find(root)
-	require.NoError(t, err)
-	require.Equal(t, []string{filepath.Join(root, "lib", "libtiny.so"), more}, libs)
+	place := find(t, recipe(), root)
+	require.Equal(t, []string{filepath.Join(root, "lib", "libtiny.so"), more}, place.Libraries)
+	require.Equal(t, filepath.Join(root, "lib"), place.LibDir())
 }
 
 func TestVersion(t *testing.T) {
 	root := buildSDK(t, "lib/libtiny.a")
 	r := recipe()
-	v, err := r.Version(root)
+	place := find(t, r, root)
+	v, err := r.Version(place)
 	require.NoError(t, err)
 	require.Equal(t, "12.0", v)
 	r.SDK.Macros = append(r.SDK.Macros, "TINY_PATCH")
-	_, err = r.Version(root)
+	_, err = r.Version(place)
 	require.ErrorContains(t, err, "version.h does not define TINY_PATCH as a number")
 }
 

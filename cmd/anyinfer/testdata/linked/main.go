@@ -16,6 +16,7 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 	_ "github.com/anyinfer/anyinfer/mnn"
 	_ "github.com/anyinfer/anyinfer/openvino"
+	_ "github.com/anyinfer/anyinfer/tensorrt"
 	_ "github.com/anyinfer/anyinfer/tflite"
 	_ "github.com/anyinfer/anyinfer/tnn"
 )

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ONNX models become plans. */
+#ifndef ANYINFER_TENSORRT_BUILD_H
+#define ANYINFER_TENSORRT_BUILD_H
+
+#include "io.h"
+
+#include <NvOnnxParser.h>
+
+#include <chrono>
+#include <memory>
+#include <set>
+
+namespace anyinfer_tensorrt {
+
+using nvinfer1::BuilderFlag;
+using nvinfer1::IBuilder;
+using nvinfer1::IBuilderConfig;
+using nvinfer1::IHostMemory;
+using nvinfer1::INetworkDefinition;
+
+/* What a plan is built with. */
+struct recipe {
+  std::string precision; // asked for; "": the model's own
+  std::map<std::string, anyinfer::range> shapes;
+  long long workspace = 0; // bytes; 0: what TensorRT takes
+  int level = 0;           // of optimization, 1 to 5; 0: TensorRT's default
+  int sessions = 1;
+  bool tf32 = false;
+  std::string timing_cache; // a file to read and to write, or ""
+};
+
+#if ANYINFER_TENSORRT >= 1000
+/* progress logs how far a build is, and ends it when the caller loses interest. */
+class progress : public nvinfer1::IProgressMonitor {
+ public:
+  progress(const anyinfer_host& host, const volatile int32_t& canceled) : host_(host), canceled_(canceled) {}
+
+  void phaseStart(const char* phase, const char* parent, int32_t steps) noexcept override {
+    if (parent == nullptr) say(phase, 0, steps);
+    std::lock_guard<std::mutex> lock(mutex_);
+    try {
+      steps_[phase] = steps;
+    } catch (...) {
+    }
+  }
+
+  bool stepComplete(const char* phase, int32_t step) noexcept override {
+    const auto now = std::chrono::steady_clock::now();
+    std::unique_lock<std::mutex> lock(mutex_);
+    if (now - said_ > std::chrono::seconds(2)) {
+      said_ = now;
+      const auto found = steps_.find(phase);
+      const int32_t steps = found == steps_.end() ? 0 : found->second;
+      lock.unlock();
+      say(phase, step + 1, steps);
+    }
+    return !canceled_;
+  }
+
+  void phaseFinish(const char*) noexcept override {}
+
+ private:
+  void say(const char* phase, int32_t step, int32_t steps) const noexcept {
+    char line[300];
+    snprintf(line, sizeof line, "building the plan: %.200s, step %d of %d", phase, int(step), int(steps));
+    if (host_.log != nullptr) host_.log(host_.user, ANYINFER_INFO, line);
+  }
+
+  const anyinfer_host& host_;
+  const volatile int32_t& canceled_;
+  std::mutex mutex_; // phases run on threads of their own
+  std::map<std::string, int32_t> steps_;
+  std::chrono::steady_clock::time_point said_ = std::chrono::steady_clock::now();
+};
+#endif
+
+/* builder is one build, and what it takes. */
+class builder {
+ public:
+  builder(const anyinfer_host& host, const call& here, const processor& on, const recipe& how, const volatile int32_t& canceled)
+      : host_(host), here_(here), on_(on), how_(how), canceled_(canceled) {
+    builder_.reset(here.made(nvinfer1::createInferBuilder(trt_log()), ANYINFER_DEVICE, "TensorRT cannot build on this machine"));
+    network_.reset(here.made(builder_->createNetworkV2(network_flags()), ANYINFER_RUN, "TensorRT makes no network"));
+    config_.reset(here.made(builder_->createBuilderConfig(), ANYINFER_RUN, "TensorRT makes no configuration"));
+  }
+
+  /* parse reads an ONNX file; weights in other files lie beside path. */
+  void parse(const void* model, size_t size, const char* path) {
+    std::unique_ptr<nvonnxparser::IParser> parser(here_.made(nvonnxparser::createParser(*network_, trt_log()), ANYINFER_RUN, "TensorRT makes no parser"));
+    if (parser->parse(model, size, path)) return;
+    std::string text = "TensorRT cannot read it";
+    for (int i = 0; i < parser->getNbErrors(); i++) {
+      const auto* e = parser->getError(i);
+      text += (i == 0 ? ": " : "; ") + (e->node() >= 0 ? "node " + std::to_string(e->node()) + ": " : std::string()) + e->desc();
+    }
+    throw anyinfer::failure{ANYINFER_MODEL, 0, parser->getNbErrors() == 0 && !here_.text.empty() ? text + ": " + here_.text : text};
+  }
+
+  /* plan builds, and sets precision to the one type that the model computes
+   * in; it stays "" where there are several. */
+  std::unique_ptr<IHostMemory> plan(std::string& precision) {
+    shapes();
+    types(precision);
+    place();
+    limits();
+    timing();
+    if (canceled_) refuse(ANYINFER_RUN, "the caller lost interest");
+#if ANYINFER_TENSORRT >= 1000
+    progress monitor(host_, canceled_);
+    config_->setProgressMonitor(&monitor);
+#else
+    if (host_.log != nullptr) host_.log(host_.user, ANYINFER_INFO, "building the plan, which can take minutes; this release does not tell how far it is");
+#endif
+    std::unique_ptr<IHostMemory> plan(here_.made(builder_->buildSerializedNetwork(*network_, *config_), ANYINFER_MODEL, "TensorRT cannot build a plan of it"));
+    keep_timing();
+    return plan;
+  }
+
+ private:
+  uint32_t network_flags() const {
+#if ANYINFER_TENSORRT >= 1100
+    return 0; // tensors have the types of the model, always
+#elif ANYINFER_TENSORRT >= 1000
+    return how_.precision.empty() ? 1U << uint32_t(nvinfer1::NetworkDefinitionCreationFlag::kSTRONGLY_TYPED) : 0;
+#else
+    return 1U << uint32_t(nvinfer1::NetworkDefinitionCreationFlag::kEXPLICIT_BATCH);
+#endif
+  }
+
+  /* shapes gives the builder what range each dynamic input has. */
+  void shapes() {
+    bool any = false;
+    std::set<std::string> unknown;
+    for (auto& s : how_.shapes) unknown.insert(s.first);
+    for (int i = 0; i < network_->getNbInputs(); i++) {
+      const auto* input = network_->getInput(i);
+      const char* name = input->getName();
+      unknown.erase(name);
+      const Dims d = input->getDimensions();
+      const auto given = how_.shapes.find(name);
+      if (given == how_.shapes.end()) {
+        if (dynamic(d))
+          refuse(ANYINFER_OPTION, "input \"%.100s\" is %s: TensorRT builds for a range of shapes, which Options.Shapes says", name, to_text(d).c_str());
+        continue;
+      }
+      const anyinfer::range& r = given->second;
+      bool fits = size_t(d.nbDims) == r.min.size();
+      for (size_t k = 0; fits && k < r.min.size(); k++) fits = d.d[k] < 0 || (d.d[k] == r.min[k] && d.d[k] == r.max[k]);
+      if (!fits) refuse(ANYINFER_SHAPE, "input \"%.100s\" is %s, and Options.Shapes asks for other shapes", name, to_text(d).c_str());
+      any = any || dynamic(d);
+    }
+    if (!unknown.empty()) refuse(ANYINFER_NAME, "there is no input \"%.100s\"", unknown.begin()->c_str());
+    if (!any) return;
+    for (int k = 0; k < profiles(); k++) {
+      nvinfer1::IOptimizationProfile* profile = here_.made(builder_->createOptimizationProfile(), ANYINFER_RUN, "TensorRT makes no profile"); // the builder's
+      for (auto& s : how_.shapes)
+        for (auto which : {std::make_pair(OptProfileSelector::kMIN, &s.second.min), {OptProfileSelector::kOPT, &s.second.opt}, {OptProfileSelector::kMAX, &s.second.max}})
+          here_.require(profile->setDimensions(s.first.c_str(), which.first, to_dims(which.second->data(), which.second->size())), ANYINFER_SHAPE, "TensorRT refuses Options.Shapes");
+      here_.require(config_->addOptimizationProfile(profile) >= 0, ANYINFER_SHAPE, "TensorRT refuses Options.Shapes");
+    }
+  }
+
+  /* profiles is how many a plan needs, so that its sessions run at once. */
+  int profiles() {
+#if ANYINFER_TENSORRT >= 1000
+    return 1;
+#elif ANYINFER_TENSORRT >= 806
+    config_->setPreviewFeature(nvinfer1::PreviewFeature::kPROFILE_SHARING_0806, true);
+    return 1;
+#else
+    return how_.sessions;
+#endif
+  }
+
+  /* types has TensorRT compute in what was asked for, or in the model's own
+   * types. */
+  void types(std::string& precision) {
+    if (!how_.tf32) config_->clearFlag(BuilderFlag::kTF32);
+    std::set<DataType> found; // that are computed in
+    bool quantized = false;
+    for (int i = 0; i < network_->getNbLayers(); i++) {
+      const auto* layer = network_->getLayer(i);
+      quantized = quantized || layer->getType() == nvinfer1::LayerType::kQUANTIZE;
+      for (int k = 0; k < layer->getNbOutputs(); k++) {
+        const DataType t = layer->getOutput(k)->getType();
+        if (!counts(t)) found.insert(t);
+      }
+    }
+    const std::map<DataType, const char*> names = {
+      {DataType::kFLOAT, "float32"}, {DataType::kHALF, "float16"},
+#if ANYINFER_TENSORRT >= 1000
+      {DataType::kBF16, "bfloat16"},
+#endif
+    };
+    const std::string own = found.size() == 1 && names.count(*found.begin()) != 0 ? names.at(*found.begin()) : "";
+    precision = how_.precision.empty() ? own : how_.precision;
+#if ANYINFER_TENSORRT >= 1100
+    (void)quantized;
+    if (!how_.precision.empty() && how_.precision != own)
+      refuse(ANYINFER_OPTION, "precision cannot be %.100s: since TensorRT 11 a model is computed in its own types; convert the model", how_.precision.c_str());
+#else
+    // Flags allow a type; what a strongly typed network has needs none.
+    if (how_.precision == "float16" || (!strong() && how_.precision.empty() && found.count(DataType::kHALF) != 0)) config_->setFlag(BuilderFlag::kFP16);
+    if (quantized && !strong()) config_->setFlag(BuilderFlag::kINT8);
+    if (how_.precision == "bfloat16") {
+#if ANYINFER_TENSORRT >= 1000
+      config_->setFlag(BuilderFlag::kBF16);
+#else
+      refuse(ANYINFER_OPTION, "precision cannot be bfloat16: TensorRT has it since 10");
+#endif
+    }
+#endif
+    if (on_.dla >= 0 && precision != "float16" && !quantized)
+      refuse(ANYINFER_OPTION, "%s computes in float16 and int8 only: ask for Precision Float16, or give it a quantized model", on_.name.c_str());
+  }
+
+  /* counts tells whether a type is one of indices, lengths and conditions. */
+  static bool counts(DataType t) {
+#if ANYINFER_TENSORRT >= 1000
+    if (t == DataType::kINT64) return true;
+#endif
+    return t == DataType::kINT32 || t == DataType::kBOOL;
+  }
+
+#if ANYINFER_TENSORRT < 1100
+  bool strong() const { return ANYINFER_TENSORRT >= 1000 && how_.precision.empty(); }
+#endif
+
+  void place() {
+    if (on_.dla < 0) return;
+    config_->setDefaultDeviceType(nvinfer1::DeviceType::kDLA);
+    config_->setDLACore(on_.dla);
+    config_->setFlag(BuilderFlag::kGPU_FALLBACK); // for layers that it lacks
+  }
+
+  void limits() {
+    if (how_.workspace > 0) {
+#if ANYINFER_TENSORRT >= 804
+      config_->setMemoryPoolLimit(nvinfer1::MemoryPoolType::kWORKSPACE, size_t(how_.workspace));
+#else
+      config_->setMaxWorkspaceSize(size_t(how_.workspace));
+#endif
+    }
+    if (how_.level > 0) {
+#if ANYINFER_TENSORRT >= 806
+      config_->setBuilderOptimizationLevel(how_.level);
+#else
+      refuse(ANYINFER_OPTION, "level: TensorRT has optimization levels since 8.6");
+#endif
+    }
+  }
+
+  /* timing starts with what earlier builds have measured. */
+  void timing() {
+    if (how_.timing_cache.empty()) return;
+    std::ifstream file(how_.timing_cache, std::ios::binary);
+    const std::string old((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    timing_.reset(config_->createTimingCache(old.data(), old.size()));
+    if (timing_ == nullptr && !old.empty()) timing_.reset(config_->createTimingCache("", 0)); // another release's
+    if (timing_ != nullptr) config_->setTimingCache(*timing_, false);
+  }
+
+  void keep_timing() const {
+    if (timing_ == nullptr) return;
+    const std::unique_ptr<IHostMemory> bytes(timing_->serialize());
+    if (bytes != nullptr) std::ofstream(how_.timing_cache, std::ios::binary).write(static_cast<const char*>(bytes->data()), std::streamsize(bytes->size()));
+  }
+
+  const anyinfer_host& host_;
+  const call& here_;
+  const processor& on_;
+  const recipe& how_;
+  const volatile int32_t& canceled_;
+  std::unique_ptr<IBuilder> builder_;
+  std::unique_ptr<INetworkDefinition> network_;
+  std::unique_ptr<IBuilderConfig> config_;
+  std::unique_ptr<nvinfer1::ITimingCache> timing_; // goes before config_
+};
+
+}  // namespace anyinfer_tensorrt
+
+#endif

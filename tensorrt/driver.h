@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The CUDA driver (libcuda.so.1), which comes with the machine and not with an
+ * SDK: it is opened when the engine is, and its absence is an error. */
+#ifndef ANYINFER_TENSORRT_DRIVER_H
+#define ANYINFER_TENSORRT_DRIVER_H
+
+#include <dlfcn.h>
+
+#include "log.h"
+
+namespace anyinfer_tensorrt {
+
+typedef int CUdevice;
+typedef int CUresult;
+typedef unsigned long long CUdeviceptr;
+typedef struct CUctx_st* CUcontext;
+typedef struct CUstream_st* CUstream;
+typedef struct CUgraph_st* CUgraph;
+typedef struct CUgraphExec_st* CUgraphExec;
+
+enum { CUDA_NO_DEVICE = 100 };
+enum { MULTIPROCESSORS = 16, INTEGRATED = 18, COMPUTE_MAJOR = 75, COMPUTE_MINOR = 76 }; // CUdevice_attribute
+enum { STREAM_NON_BLOCKING = 1 };
+enum { CAPTURE_THREAD_LOCAL = 1 };
+
+/* The functions called, with their prototypes in the driver's own types. */
+#define ANYINFER_CUDA_FUNCTIONS(F)                                                                     \
+  F(cuInit, (unsigned flags))                                                                          \
+  F(cuGetErrorString, (CUresult error, const char** text))                                             \
+  F(cuDeviceGetCount, (int* count))                                                                    \
+  F(cuDeviceGet, (CUdevice* device, int ordinal))                                                      \
+  F(cuDeviceGetName, (char* name, int size, CUdevice device))                                          \
+  F(cuDeviceGetAttribute, (int* value, int attribute, CUdevice device))                                \
+  F(cuDeviceTotalMem_v2, (size_t* bytes, CUdevice device))                                             \
+  F(cuDevicePrimaryCtxRetain, (CUcontext* context, CUdevice device))                                   \
+  F(cuDevicePrimaryCtxRelease, (CUdevice device))                                                      \
+  F(cuCtxPushCurrent_v2, (CUcontext context))                                                          \
+  F(cuCtxPopCurrent_v2, (CUcontext* context))                                                          \
+  F(cuMemAlloc_v2, (CUdeviceptr* pointer, size_t size))                                                \
+  F(cuMemFree_v2, (CUdeviceptr pointer))                                                               \
+  F(cuMemAllocHost_v2, (void** pointer, size_t size))                                                  \
+  F(cuMemFreeHost, (void* pointer))                                                                    \
+  F(cuMemcpyHtoDAsync_v2, (CUdeviceptr to, const void* from, size_t size, CUstream stream))            \
+  F(cuMemcpyDtoHAsync_v2, (void* to, CUdeviceptr from, size_t size, CUstream stream))                  \
+  F(cuStreamCreate, (CUstream* stream, unsigned flags))                                                \
+  F(cuStreamDestroy_v2, (CUstream stream))                                                             \
+  F(cuStreamSynchronize, (CUstream stream))
+
+/* Those of CUDA graphs: drivers before 11.4 (JetPack 4) lack some. */
+#define ANYINFER_CUDA_GRAPHS(F)                                                                        \
+  F(cuStreamBeginCapture_v2, (CUstream stream, int mode))                                              \
+  F(cuStreamEndCapture, (CUstream stream, CUgraph* graph))                                             \
+  F(cuGraphInstantiateWithFlags, (CUgraphExec* exec, CUgraph graph, unsigned long long flags))         \
+  F(cuGraphLaunch, (CUgraphExec exec, CUstream stream))                                                \
+  F(cuGraphExecDestroy, (CUgraphExec exec))                                                            \
+  F(cuGraphDestroy, (CUgraph graph))
+
+struct driver {
+#define F(name, parameters) CUresult(*name) parameters = nullptr;
+  ANYINFER_CUDA_FUNCTIONS(F)
+  ANYINFER_CUDA_GRAPHS(F)
+#undef F
+  bool graphs = true;
+
+  driver() {
+    void* library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+    if (library == nullptr) {
+      const char* why = dlerror();
+      refuse(ANYINFER_DEVICE, "no CUDA device: the NVIDIA driver is not installed, or not passed on to this container (%.500s)", why != nullptr ? why : "");
+    }
+#define F(name, parameters)                                                   \
+  name = reinterpret_cast<CUresult(*) parameters>(dlsym(library, #name));     \
+  if (name == nullptr) refuse(ANYINFER_DEVICE, "the NVIDIA driver is too old: its libcuda.so.1 lacks " #name);
+    ANYINFER_CUDA_FUNCTIONS(F)
+#undef F
+#define F(name, parameters)                                               \
+  name = reinterpret_cast<CUresult(*) parameters>(dlsym(library, #name)); \
+  graphs = graphs && name != nullptr;
+    ANYINFER_CUDA_GRAPHS(F)
+#undef F
+  }
+};
+
+/* cuda is the driver; where it cannot be had, this throws each time anew. */
+inline const driver& cuda() {
+  static const driver* const one = new driver; // TensorRT uses it until the process ends
+  return *one;
+}
+
+inline std::string cuda_error(CUresult result) {
+  const char* text = nullptr;
+  cuda().cuGetErrorString(result, &text);
+  return text != nullptr ? text : "CUDA error";
+}
+
+/* check throws where a call of the driver has failed. */
+inline void check(CUresult result, const char* what) {
+  if (result != 0) throw anyinfer::failure{ANYINFER_DEVICE, result, what + std::string(": ") + cuda_error(result)};
+}
+
+/* A processor that models can be loaded to: a GPU, or a DLA core beside one. */
+struct processor {
+  std::string name, description;
+  CUdevice gpu;
+  int dla; // -1: the GPU itself
+};
+
+/* primary is a GPU's primary context, which TensorRT uses, too. It is current
+ * on a thread only while a current lives there: goroutines move. */
+class primary {
+ public:
+  explicit primary(CUdevice device) : device_(device) { check(cuda().cuDevicePrimaryCtxRetain(&context, device), "the GPU cannot be used"); }
+  ~primary() { cuda().cuDevicePrimaryCtxRelease(device_); }
+  primary(const primary&) = delete;
+  CUcontext context = nullptr;
+
+ private:
+  CUdevice device_;
+};
+
+class current {
+ public:
+  explicit current(const primary& p) : result_(cuda().cuCtxPushCurrent_v2(p.context)) { check(result_, "the GPU cannot be used"); }
+  /* To close things with: a GPU that is lost shall not keep them open. */
+  current(const primary& p, std::nothrow_t) : result_(cuda().cuCtxPushCurrent_v2(p.context)) {}
+  ~current() {
+    CUcontext popped;
+    if (result_ == 0) cuda().cuCtxPopCurrent_v2(&popped);
+  }
+  current(const current&) = delete;
+
+ private:
+  CUresult result_;
+};
+
+inline int attribute(int which, CUdevice device) {
+  int value = 0;
+  check(cuda().cuDeviceGetAttribute(&value, which, device), "a GPU does not tell what it is");
+  return value;
+}
+
+/* gpus are the GPUs of this machine; one at least. TensorRT is not to be
+ * touched before: without a GPU its factories return what crashes. */
+inline std::vector<processor> gpus() {
+  const CUresult result = cuda().cuInit(0);
+  int n = 0;
+  if (result == 0) check(cuda().cuDeviceGetCount(&n), "the GPUs cannot be counted");
+  if (n == 0) throw anyinfer::failure{ANYINFER_DEVICE, result, "no CUDA device" + (result == 0 ? "" : ": " + cuda_error(result))};
+  std::vector<processor> all;
+  for (int i = 0; i < n; i++) {
+    CUdevice device;
+    char name[200] = "";
+    size_t bytes = 0;
+    check(cuda().cuDeviceGet(&device, i), "a GPU cannot be used");
+    check(cuda().cuDeviceGetName(name, sizeof name, device), "a GPU does not tell its name");
+    check(cuda().cuDeviceTotalMem_v2(&bytes, device), "a GPU does not tell its memory");
+    char text[300];
+    snprintf(text, sizeof text, "%s, compute capability %d.%d, %d multiprocessors, %.1f GB", name, attribute(COMPUTE_MAJOR, device),
+             attribute(COMPUTE_MINOR, device), attribute(MULTIPROCESSORS, device), double(bytes) / 1e9);
+    all.push_back({"GPU." + std::to_string(i), text, device, -1});
+  }
+  return all;
+}
+
+/* memory is a block on the GPU with one of the same size in pinned memory of
+ * the host, which the GPU copies from and to by itself. */
+class memory {
+ public:
+  memory() = default;
+  ~memory() { release(); }
+  memory(const memory&) = delete;
+
+  /* reserve sees that there are bytes; what was there is lost. */
+  void reserve(size_t bytes) {
+    if (bytes <= size_) return;
+    release();
+    check(cuda().cuMemAlloc_v2(&device, bytes), "no memory on the GPU");
+    check(cuda().cuMemAllocHost_v2(reinterpret_cast<void**>(&host), bytes), "no pinned memory");
+    size_ = bytes;
+  }
+
+  CUdeviceptr device = 0;
+  char* host = nullptr;
+
+ private:
+  void release() {
+    if (device != 0) cuda().cuMemFree_v2(device);
+    if (host != nullptr) cuda().cuMemFreeHost(host);
+    device = 0, host = nullptr, size_ = 0;
+  }
+
+  size_t size_ = 0;
+};
+
+class stream {
+ public:
+  stream() { check(cuda().cuStreamCreate(&handle, STREAM_NON_BLOCKING), "no stream on the GPU"); }
+  ~stream() { cuda().cuStreamDestroy_v2(handle); }
+  stream(const stream&) = delete;
+
+  void wait() const { check(cuda().cuStreamSynchronize(handle), "the GPU failed"); }
+
+  CUstream handle = nullptr;
+};
+
+/* graph is what a stream was given, to be launched at once. */
+class graph {
+ public:
+  ~graph() { clear(); }
+
+  /* capture records what f puts on s. Where that cannot be recorded, there is
+   * no graph, and false. */
+  template <typename F>
+  bool capture(const stream& s, F&& f) {
+    clear();
+    if (cuda().cuStreamBeginCapture_v2(s.handle, CAPTURE_THREAD_LOCAL) != 0) return false;
+    bool good = true;
+    try {
+      f();
+    } catch (const anyinfer::failure&) {
+      good = false;
+    }
+    CUgraph recorded = nullptr;
+    good = cuda().cuStreamEndCapture(s.handle, &recorded) == 0 && good;
+    good = good && cuda().cuGraphInstantiateWithFlags(&exec_, recorded, 0) == 0;
+    if (recorded != nullptr) cuda().cuGraphDestroy(recorded);
+    if (!good) exec_ = nullptr;
+    return good;
+  }
+
+  void launch(const stream& s) const { check(cuda().cuGraphLaunch(exec_, s.handle), "the graph cannot be launched"); }
+
+  explicit operator bool() const { return exec_ != nullptr; }
+
+  void clear() {
+    if (exec_ != nullptr) cuda().cuGraphExecDestroy(exec_);
+    exec_ = nullptr;
+  }
+
+ private:
+  CUgraphExec exec_ = nullptr;
+};
+
+}  // namespace anyinfer_tensorrt
+
+#endif

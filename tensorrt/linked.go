@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build tensorrt
+
+package tensorrt
+
+/*
+#cgo CPPFLAGS: -I${SRCDIR}/../cinclude -I${SRCDIR} -DANYINFER_ENTRY=anyinfer_engine_tensorrt
+#cgo CXXFLAGS: -std=c++17 -fvisibility=hidden
+#cgo LDFLAGS: -lnvinfer -lnvonnxparser -lstdc++ -lpthread -ldl
+
+#include "anyinfer_engine.h"
+
+static void *entry(void) { return (void *)ANYINFER_ENTRY; }
+*/
+import "C"
+
+import (
+	"unsafe"
+
+	_ "github.com/anyinfer/anyinfer/cinclude" // the headers: to be vendored, and to be built anew when they change
+	"github.com/anyinfer/anyinfer/internal/dylib"
+)
+
+func init() { dylib.Link(spec.Engine, []unsafe.Pointer{C.entry()}) }

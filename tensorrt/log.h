@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* TensorRT's log lines and errors, and the names that this shim has to itself. */
+#ifndef ANYINFER_TENSORRT_LOG_H
+#define ANYINFER_TENSORRT_LOG_H
+
+/* Engines may be linked into one program: their structs need names of their own. */
+#define anyinfer_engine_t anyinfer_tensorrt_engine
+#define anyinfer_model_t anyinfer_tensorrt_model
+#define anyinfer_session_t anyinfer_tensorrt_session
+
+#include "anyinfer_shim.hpp"
+
+#if !__has_include(<NvInfer.h>)
+#error "TensorRT's headers are not found: say where with `eval \"$(anyinfer sdk env tensorrt)\"`, with TENSORRT_ROOT set"
+#endif
+#if defined(__GNUC__)
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations" // what a release deprecates, an older one has nothing else for
+#endif
+#include <NvInfer.h>
+
+/* The release of the headers, 805 for 8.5. */
+#define ANYINFER_TENSORRT (NV_TENSORRT_MAJOR * 100 + NV_TENSORRT_MINOR)
+
+namespace anyinfer_tensorrt {
+
+using anyinfer::at;
+using anyinfer::guarded;
+using anyinfer::hosts;
+using anyinfer::refuse;
+
+inline hosts& logs() {
+  static auto* all = new hosts; // TensorRT's threads outlive static objects
+  return *all;
+}
+
+/* While a call lives, this thread's lines are its host's, and errors are kept
+ * for what the caller is told. */
+struct call : hosts::call {
+  explicit call(const anyinfer_host* host) : hosts::call(host, ANYINFER_ERROR) {}
+
+  [[noreturn]] void failed(anyinfer_status status, const std::string& what) const {
+    throw anyinfer::failure{status, 0, text.empty() ? what : what + ": " + text};
+  }
+
+  /* made is p, which TensorRT has returned; NULL is a failure. */
+  template <typename T>
+  T* made(T* p, anyinfer_status status, const char* what) const {
+    if (p == nullptr) failed(status, what);
+    return p;
+  }
+
+  void require(bool good, anyinfer_status status, const char* what) const {
+    if (!good) failed(status, what);
+  }
+};
+
+class logger : public nvinfer1::ILogger {
+  void log(Severity severity, const char* text) noexcept override {
+    try {
+      switch (severity) {
+        case Severity::kINTERNAL_ERROR:
+        case Severity::kERROR: return logs().say(ANYINFER_ERROR, text);
+        case Severity::kWARNING: return logs().say(ANYINFER_WARN, text);
+        case Severity::kINFO: return logs().say(ANYINFER_DEBUG, text); // of memory and tactics: for nobody who has not asked
+        default: return; // megabytes
+      }
+    } catch (...) {
+    }
+  }
+};
+
+/* There is one for all: TensorRT wants the same in a process. */
+inline logger& trt_log() {
+  static auto* one = new logger;
+  return *one;
+}
+
+}  // namespace anyinfer_tensorrt
+
+#endif

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tensorrt
+
+import (
+	"embed"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/cengine"
+	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/onnxcheck"
+)
+
+// Sources has the shim in C++, but for the headers of package cinclude: what
+// `anyinfer shim build tensorrt` compiles.
+//
+//go:embed *.cc *.h
+var Sources embed.FS
+
+// Options is what common.Options.Native can hold for this engine. Workspace,
+// Level and TF32 are for building, so for ONNX models.
+type Options struct {
+	// Workspace is how many bytes of the GPU's memory a layer may use while it
+	// runs (MemoryPoolType::kWORKSPACE). 0: what TensorRT takes.
+	Workspace int64
+	// Level is how long to look for fast kernels, from 1, soon, to 5
+	// (setBuilderOptimizationLevel, since TensorRT 8.6). 0: TensorRT's default.
+	Level int
+	// TF32 lets float32 models compute in TensorFloat-32, with 10 bits of
+	// mantissa, which TensorRT would do by itself.
+	TF32 bool
+	// Graphs records a Run as a CUDA graph, which is launched as a whole: for
+	// models of many small layers. Recording happens in the second Run with
+	// the same shapes. Models that cannot be recorded, those with outputs
+	// whose shapes depend on values among them, run without.
+	Graphs bool
+	// Plugins are shared libraries with layers of your own, to be opened
+	// before the model is. TensorRT's own plugins are there.
+	Plugins []string
+}
+
+var spec = dylib.Spec{Engine: "tensorrt", Stem: "anyinfer_tensorrt", Install: "anyinfer shim build tensorrt"}
+
+var engine = cengine.Engine{
+	Spec: spec, Native: native, Check: check, Copies: true, Rebuild: "anyinfer shim build tensorrt",
+}
+
+func init() {
+	common.Register(common.Registration{Name: spec.Engine, Formats: []string{"tensorrt", "onnx"}, Open: open})
+}
+
+// check refuses ONNX files that are damaged. Nobody can check a plan.
+func check(files [][]byte, _ []string, _ common.Options) error {
+	if len(files) != 1 || common.Bytes(files...).Format() != "onnx" {
+		return nil
+	}
+	return onnxcheck.Check(files[0])
+}
+
+// native is Options, or a request of the cache, as pairs of keys and values.
+func native(o any) (map[string]string, error) {
+	switch o := o.(type) {
+	case Options:
+		return o.pairs()
+	case request:
+		return o.pairs()
+	}
+	return nil, &common.Error{Err: common.ErrOption, Text: fmt.Sprintf("Native is %T, not tensorrt.Options", o)}
+}
+
+func (o Options) pairs() (map[string]string, error) {
+	pairs := map[string]string{}
+	if o.Workspace < 0 || o.Level < 0 || o.Level > 5 {
+		return nil, &common.Error{Err: common.ErrOption, Text: fmt.Sprintf("Workspace %d or Level %d is out of range", o.Workspace, o.Level)}
+	}
+	if o.Workspace > 0 {
+		pairs["workspace"] = strconv.FormatInt(o.Workspace, 10)
+	}
+	if o.Level > 0 {
+		pairs["level"] = strconv.Itoa(o.Level)
+	}
+	for key, on := range map[string]bool{"tf32": o.TF32, "graphs": o.Graphs} {
+		if on {
+			pairs[key] = "1"
+		}
+	}
+	if len(o.Plugins) > 0 {
+		pairs["plugins"] = strings.Join(o.Plugins, "\n")
+	}
+	return pairs, nil
+}
