@@ -279,6 +279,28 @@ T& at(std::vector<T>& all, int32_t index, anyinfer_status status, const char* wh
   return all[size_t(index)];
 }
 
+/* The functions of that name, for models with one signature: inputs and
+ * outputs are vectors, and their elements have a tensor. */
+template <typename M>
+anyinfer_status signature(M* model, int32_t index, const char** name, int32_t* inputs, int32_t* outputs, anyinfer_error* error) {
+  return guarded(error, [&] {
+    if (index != 0) refuse(ANYINFER_NAME, "there is no signature %d", int(index));
+    *name = "";
+    *inputs = int32_t(model->inputs.size());
+    *outputs = int32_t(model->outputs.size());
+  });
+}
+
+template <typename M>
+anyinfer_status input(M* model, int32_t, int32_t index, anyinfer_tensor* out, anyinfer_error* error) {
+  return guarded(error, [&] { *out = at(model->inputs, index, ANYINFER_NAME, "input").tensor; });
+}
+
+template <typename M>
+anyinfer_status output(M* model, int32_t, int32_t index, anyinfer_tensor* out, anyinfer_error* error) {
+  return guarded(error, [&] { *out = at(model->outputs, index, ANYINFER_NAME, "output").tensor; });
+}
+
 /* set_text copies to text as far as there is room, with the NUL. */
 inline void set_text(char* text, uint32_t size, const std::string& value) {
   if (size > 0) snprintf(text, size, "%s", value.c_str());

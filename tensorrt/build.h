@@ -141,7 +141,7 @@ class builder {
       const auto given = how_.shapes.find(name);
       if (given == how_.shapes.end()) {
         if (dynamic(d))
-          refuse(ANYINFER_OPTION, "input \"%.100s\" is %s: TensorRT builds for a range of shapes, which Options.Shapes says", name, to_text(d).c_str());
+          refuse(ANYINFER_OPTION, "input \"%.100s\" is %s: TensorRT builds for a range of shapes; say it in Options.Shapes, or to the command with --shape", name, to_text(d).c_str());
         continue;
       }
       const anyinfer::range& r = given->second;
@@ -161,7 +161,8 @@ class builder {
     }
   }
 
-  /* profiles is how many a plan needs, so that its sessions run at once. */
+  /* profiles is how many a plan needs, so that its sessions run at once: those
+   * of the pool and one that the caller makes. */
   int profiles() {
 #if ANYINFER_TENSORRT >= 1000
     return 1;
@@ -169,7 +170,7 @@ class builder {
     config_->setPreviewFeature(nvinfer1::PreviewFeature::kPROFILE_SHARING_0806, true);
     return 1;
 #else
-    return how_.sessions;
+    return how_.sessions + 1;
 #endif
   }
 

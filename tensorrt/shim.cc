@@ -108,23 +108,6 @@ anyinfer_status property(anyinfer_model_t* model, const char* key, char* text, u
   });
 }
 
-anyinfer_status signature(anyinfer_model_t* model, int32_t index, const char** name, int32_t* inputs, int32_t* outputs, anyinfer_error* error) {
-  return guarded(error, [&] {
-    if (index != 0) refuse(ANYINFER_NAME, "there is no signature %d", int(index));
-    *name = "";
-    *inputs = int32_t(model->inputs.size());
-    *outputs = int32_t(model->outputs.size());
-  });
-}
-
-anyinfer_status input(anyinfer_model_t* model, int32_t, int32_t index, anyinfer_tensor* out, anyinfer_error* error) {
-  return guarded(error, [&] { *out = at(model->inputs, index, ANYINFER_NAME, "input").tensor; });
-}
-
-anyinfer_status output(anyinfer_model_t* model, int32_t, int32_t index, anyinfer_tensor* out, anyinfer_error* error) {
-  return guarded(error, [&] { *out = at(model->outputs, index, ANYINFER_NAME, "output").tensor; });
-}
-
 // Session
 
 anyinfer_status session(anyinfer_model_t* model, int32_t, anyinfer_session_t** out, anyinfer_error* error) {
@@ -202,8 +185,8 @@ anyinfer_status layer(anyinfer_session_t* s, int32_t index, anyinfer_layer* out,
 }
 
 const anyinfer_api api = {
-    ANYINFER_ABI, sizeof(anyinfer_api), "tensorrt", "tensorrt,onnx", open_engine, close_engine, version, device, load, close_model, property, signature,
-    input, output, session, close_session, reshape, bind_memory, run, result,
+    ANYINFER_ABI, sizeof(anyinfer_api), "tensorrt", "tensorrt,onnx", open_engine, close_engine, version, device, load, close_model, property,
+    anyinfer::signature, anyinfer::input, anyinfer::output, session, close_session, reshape, bind_memory, run, result,
     nullptr, // cancel: what the GPU was given it finishes
     nullptr, // reset: a plan keeps no variables
     layer,

@@ -42,7 +42,7 @@ type Options struct {
 	Plugins []string
 }
 
-var spec = dylib.Spec{Engine: "tensorrt", Stem: "anyinfer_tensorrt", Install: "anyinfer shim build tensorrt"}
+var spec = dylib.Spec{Engine: "tensorrt", Stem: "anyinfer_tensorrt", Install: "TENSORRT_ROOT=... anyinfer shim build tensorrt"}
 
 var engine = cengine.Engine{
 	Spec: spec, Native: native, Check: check, Copies: true, Rebuild: "anyinfer shim build tensorrt",

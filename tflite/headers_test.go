@@ -14,7 +14,7 @@ import (
 func TestHeaders(t *testing.T) {
 	const headers, noXNN = "tensorflow/lite/core/c/c_api", "no package carries xnnpack_delegate.h"
 	c := headercheck.Check{
-		Dir:     headercheck.Crate(t),
+		Dir:     headercheck.TFLite(t),
 		Headers: []string{headers + ".h", headers + "_opaque.h", headers + "_experimental.h"},
 		Table:   table,
 		Values:  map[string]int64{"kTfLiteOk": 0, "kTfLiteDynamic": allocationDynamic, "kTfLiteArenaRwPersistent": allocationPersistent},

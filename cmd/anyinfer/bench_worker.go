@@ -125,7 +125,7 @@ func newBencher(ctx context.Context, j job) (_ *bencher, err error) {
 	}()
 	b.loaded.OpenMS = milliseconds(start)
 	start = time.Now()
-	m, err := b.engine.Load(ctx, src, &common.Options{Device: j.Device, Threads: j.Threads, Sessions: j.Sessions})
+	m, err := loadFor(ctx, b.engine, src, common.Options{Device: j.Device, Threads: j.Threads, Sessions: j.Sessions}, given)
 	if err != nil {
 		return nil, err
 	}

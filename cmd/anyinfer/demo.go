@@ -98,7 +98,7 @@ func demo(ctx context.Context, w, log io.Writer, out string) error {
 // toBuild is what to say of an engine whose SDK is missing and would be built,
 // not fetched; "" of others.
 func toBuild(name string) string {
-	note := fmt.Sprintf("it has no package; '%s' uses one that you have built", toInstall(name))
+	note := fmt.Sprintf("it has no package; '%s' uses one that you have", toInstall(name))
 	if packaged(name) {
 		if pin, err := sdkinstall.Find(name, "", runtime.GOOS, runtime.GOARCH); err != nil || !pin.Crate() {
 			return ""
@@ -226,6 +226,9 @@ func (d digits) run(ctx context.Context, e *common.Engine) (r digitsResult, err 
 		return r, err
 	}
 	m, err := e.Load(ctx, src, &common.Options{Threads: 1})
+	if errors.Is(err, common.ErrOption) { // a GPU has no threads
+		m, err = e.Load(ctx, src, nil)
+	}
 	if err != nil {
 		return r, err
 	}
@@ -291,21 +294,17 @@ func filter(ctx context.Context, e *common.Engine, photo *image.Gray) (*image.Gr
 	if err != nil {
 		return nil, err
 	}
+	height, width := photo.Rect.Dy(), photo.Rect.Dx()
 	m, err := e.Load(ctx, src, nil)
+	if errors.Is(err, common.ErrOption) || err == nil && !m.Signatures()[0].Dynamic() { // for the engine, or the format, has only fixed shapes
+		m.Close()
+		m, err = e.Load(ctx, src, &common.Options{Shapes: map[string]common.ShapeRange{"image": common.Fixed(1, 1, height, width)}})
+	}
 	if err != nil {
 		return nil, err
 	}
-	defer func() { m.Close() }()
+	defer m.Close()
 	sig := m.Signatures()[0]
-	height, width := photo.Rect.Dy(), photo.Rect.Dx()
-	if in := sig.Inputs[0]; !in.Shape.Dynamic() { // in a format that has only fixed shapes
-		m.Close()
-		o := &common.Options{Shapes: map[string]common.ShapeRange{in.Name: common.Fixed(1, 1, height, width)}}
-		if m, err = e.Load(ctx, src, o); err != nil {
-			return nil, err
-		}
-		sig = m.Signatures()[0]
-	}
 	shape := slices.Clone(sig.Inputs[0].Shape)
 	for i, n := 0, []int{height, width}; i < len(shape) && len(n) > 0; i++ {
 		if shape[i] < 0 { // height comes before width in every layout

@@ -116,7 +116,7 @@ func inspectModel(ctx context.Context, files []string, engine string) (inspectio
 	if err != nil {
 		return inspection{}, err
 	}
-	opened, m, err := load(ctx, engine, sources, nil)
+	opened, m, err := load(ctx, engine, sources, common.Options{}, given{})
 	if err != nil {
 		return inspection{}, err
 	}

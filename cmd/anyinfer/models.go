@@ -144,7 +144,7 @@ func enginesFor(sources []common.Source) ([]string, error) {
 
 // load loads the source that suits the engine; without a name, that is the
 // first ready one. The caller closes the engine, and the model with it.
-func load(ctx context.Context, name string, sources []common.Source, o *common.Options) (*common.Engine, *common.Model, error) {
+func load(ctx context.Context, name string, sources []common.Source, o common.Options, g given) (*common.Engine, *common.Model, error) {
 	engines := []string{name}
 	if name == "" {
 		var err error
@@ -163,7 +163,7 @@ func load(ctx context.Context, name string, sources []common.Source, o *common.O
 			failed = append(failed, err)
 			continue
 		}
-		m, err := e.Load(ctx, src, o)
+		m, err := loadFor(ctx, e, src, o, g)
 		if err != nil {
 			e.Close()
 		}
@@ -173,4 +173,24 @@ func load(ctx context.Context, name string, sources []common.Source, o *common.O
 		return nil, nil, notInstalled{failed[0], engines}
 	}
 	return nil, nil, errors.Join(failed...)
+}
+
+// loadFor loads a model. An engine that wants to know the shapes of inputs
+// beforehand gets those of g.
+func loadFor(ctx context.Context, e *common.Engine, src common.Source, o common.Options, g given) (*common.Model, error) {
+	m, err := e.Load(ctx, src, &o)
+	if !errors.Is(err, common.ErrOption) {
+		return m, err
+	}
+	o.Shapes = map[string]common.ShapeRange{}
+	for name, s := range g.shapes {
+		o.Shapes[name] = common.Fixed(s...)
+	}
+	for name, t := range g.data {
+		o.Shapes[name] = common.Fixed(t.Shape()...)
+	}
+	if len(o.Shapes) == 0 {
+		return nil, err
+	}
+	return e.Load(ctx, src, &o)
 }

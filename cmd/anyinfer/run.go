@@ -106,7 +106,7 @@ func run(ctx context.Context, w io.Writer, models []string, f runFlags, out stri
 
 func runEngine(ctx context.Context, name string, sources []common.Source, given given, f runFlags) (*outcome, error) {
 	start := time.Now()
-	e, m, err := load(ctx, name, sources, &common.Options{Device: f.device, Threads: f.threads})
+	e, m, err := load(ctx, name, sources, common.Options{Device: f.device, Threads: f.threads}, given)
 	if err != nil {
 		return nil, err
 	}

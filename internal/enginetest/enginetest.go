@@ -30,6 +30,9 @@ import (
 type Engine struct {
 	Name    string
 	Formats []string // which files of testdata it reads
+	// Bounded tells that it loads a model with dynamic dimensions only with
+	// Options.Shapes.
+	Bounded bool
 	// Skip has the reason for each test that cannot hold for this engine, by
 	// its name below the caller's: "results/onnx/dtypes/bfloat16".
 	Skip map[string]string

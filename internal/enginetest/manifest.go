@@ -148,13 +148,24 @@ func concrete(t *testing.T, shape, base, actual common.Shape) common.Shape {
 	return shape
 }
 
+// needed is nil, or for a model with dynamic dimensions what a Bounded engine
+// wants.
+func (s *suite) needed(t *testing.T, e entry, format string) *common.Options {
+	t.Helper()
+	if !s.Bounded {
+		return nil
+	}
+	return s.suited(t, e, format, nil)
+}
+
 // suited are options with the shapes of all cases, for inputs that are dynamic
-// but not in this format: its files have no dynamic dimensions.
+// but not in this format, whose files have no dynamic dimensions, or not for
+// this engine.
 func (s *suite) suited(t *testing.T, e entry, format string, o *common.Options) *common.Options {
 	t.Helper()
 	shapes := map[string]common.ShapeRange{}
 	for _, info := range e.Inputs {
-		if !info.Shape.Dynamic() || e.shape(format, info).Dynamic() {
+		if !info.Shape.Dynamic() || e.shape(format, info).Dynamic() && !s.Bounded {
 			continue
 		}
 		var r common.ShapeRange

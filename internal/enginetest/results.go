@@ -14,7 +14,7 @@ import (
 func (s *suite) metadata(t *testing.T) {
 	e := s.engine(t)
 	s.each(t, func(t *testing.T, m entry, format string) {
-		loaded, err := e.Load(ctx, m.file(s.root, format), nil)
+		loaded, err := e.Load(ctx, m.file(s.root, format), s.needed(t, m, format))
 		require.NoError(t, err)
 		defer loaded.Close()
 		i := loaded.Info()

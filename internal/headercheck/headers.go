@@ -36,32 +36,38 @@ func SDKs(t *testing.T, engine string) []sdkdir.SDK {
 	return sdks
 }
 
-// The crate that carries the C headers of TFLite, from about 2.19, and of
-// LiteRT 2.1.6, in the folders tensorflow and litert. `make headers` has cargo
-// fetch it.
-const (
-	crate       = "edgefirst-tflite-sys-0.10.3"
-	crateSHA256 = "458c8adba94ceeb5f15a6c7d28553f5622110dd29b74b5b9b535a3988f5eaba5"
-)
+// TFLite returns a folder with the C headers of TFLite, from about 2.19, and of
+// LiteRT 2.1.6, in the folders tensorflow and litert.
+func TFLite(t *testing.T) string {
+	t.Helper()
+	return crate(t, "edgefirst-tflite-sys-0.10.3", "458c8adba94ceeb5f15a6c7d28553f5622110dd29b74b5b9b535a3988f5eaba5")
+}
 
-// Crate returns a folder with the headers of TFLite and LiteRT.
-func Crate(t *testing.T) string {
+// TensorRT returns a folder with the C++ headers of TensorRT 11.4.
+func TensorRT(t *testing.T) string {
+	t.Helper()
+	return filepath.Join(crate(t, "trtx-sys-0.9.1+rtx1.7", "5480ee056292951daa1bc74532162d6cb75190f091e45d7d97c0c356916ae171"), "TensorRT-Headers", "TRT-Enterprise-11.4")
+}
+
+// crate returns a folder with the headers that a crate carries. `make headers`
+// has cargo fetch it.
+func crate(t *testing.T, name, sha string) string {
 	t.Helper()
 	home, err := os.UserHomeDir()
 	require.NoError(t, err)
 	cargo := cmp.Or(os.Getenv("CARGO_HOME"), filepath.Join(home, ".cargo"))
-	files, err := filepath.Glob(filepath.Join(cargo, "registry", "cache", "*", crate+".crate"))
+	files, err := filepath.Glob(filepath.Join(cargo, "registry", "cache", "*", name+".crate"))
 	require.NoError(t, err)
 	if len(files) == 0 {
-		missing(t, "%s has no crate %s: run 'make headers'", cargo, crate)
+		missing(t, "%s has no crate %s: run 'make headers'", cargo, name)
 	}
 	archive, err := os.ReadFile(files[0])
 	require.NoError(t, err)
 	digest := sha256.Sum256(archive)
-	require.Equal(t, crateSHA256, hex.EncodeToString(digest[:]), files[0])
+	require.Equal(t, sha, hex.EncodeToString(digest[:]), files[0])
 	dir := t.TempDir()
 	require.NoError(t, unpack(archive, dir))
-	return filepath.Join(dir, crate)
+	return filepath.Join(dir, name)
 }
 
 // typed matches a C++ and C23 way to write an enum, in one place of TFLite's.

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tensorrt_test
+
+import (
+	"testing"
+
+	"github.com/anyinfer/anyinfer/internal/enginebench"
+)
+
+var digits = enginebench.Case{Engine: "tensorrt", Model: models + "digits.onnx"}
+
+func BenchmarkModel(b *testing.B)    { enginebench.Model(b, digits) }
+func BenchmarkParallel(b *testing.B) { enginebench.Parallel(b, digits) }
