@@ -5,19 +5,24 @@ PYTHON ?= python3
 # The other implementations that tests compare with; kept outside the checkout.
 REFERENCE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/anyinfer/reference
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-# The crate that carries the C headers of TFLite and LiteRT.
-HEADERS := edgefirst-tflite-sys@0.10.3
+# The crates that carry the C headers of TFLite and LiteRT, and the C++ headers of TensorRT.
+HEADERS := edgefirst-tflite-sys@0.10.3 trtx-sys@0.9.1
 ENGINES := openvino tflite litert mnn
-PACKAGES := ./openvino ./tflite ./tflite/litert ./mnn ./tnn
+PACKAGES := ./openvino ./tflite ./tflite/litert ./mnn ./tnn ./tensorrt
 # All build tags, without those whose packages do not compile without an SDK;
 # the engines of which a tag links an SDK, and the packages with C or C++.
 PLAIN := openvino,tflite,reference
-TAGS := $(PLAIN),mnn,tnn
-LINKED := openvino tflite mnn tnn
-SHIMS := ./cinclude/reference ./mnn ./tnn
-# TNN has no package: tests have a stand-in of this project's own for it, unless TNN_ROOT names a genuine one.
+TAGS := $(PLAIN),mnn,tnn,tensorrt
+LINKED := openvino tflite mnn tnn tensorrt
+SHIMS := ./cinclude/reference ./mnn ./tnn ./tensorrt
+# TNN has no package, and TensorRT takes a GPU: tests have stand-ins of this
+# project's own for them, unless TNN_ROOT and TENSORRT_ROOT name genuine ones.
 STANDIN := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/anyinfer/standin
 GENUINE_TNN := $(TNN_ROOT)
+GENUINE_TENSORRT := $(TENSORRT_ROOT)
+# What TensorRT's stand-in stands for, and for its other tests: 8.2, 8.6, 11.4.
+TENSORRT := 1015
+OTHER_TENSORRTS := 802 806 1104
 LIBRARY := ./common/... ./cinclude/... ./internal/dylib ./internal/flatcheck ./internal/cengine $(PACKAGES)
 TARGETS := linux/amd64 linux/arm64 linux/arm linux/386 linux/riscv64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 android/arm64
 OLDER := 2024.6.0 2025.4.1

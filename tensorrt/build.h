@@ -87,14 +87,14 @@ class builder {
 
   /* parse reads an ONNX file; weights in other files lie beside path. */
   void parse(const void* model, size_t size, const char* path) {
-    std::unique_ptr<nvonnxparser::IParser> parser(here_.made(nvonnxparser::createParser(*network_, trt_log()), ANYINFER_RUN, "TensorRT makes no parser"));
-    if (parser->parse(model, size, path)) return;
+    parser_.reset(here_.made(nvonnxparser::createParser(*network_, trt_log()), ANYINFER_RUN, "TensorRT makes no parser"));
+    if (parser_->parse(model, size, path)) return;
     std::string text = "TensorRT cannot read it";
-    for (int i = 0; i < parser->getNbErrors(); i++) {
-      const auto* e = parser->getError(i);
+    for (int i = 0; i < parser_->getNbErrors(); i++) {
+      const auto* e = parser_->getError(i);
       text += (i == 0 ? ": " : "; ") + (e->node() >= 0 ? "node " + std::to_string(e->node()) + ": " : std::string()) + e->desc();
     }
-    throw anyinfer::failure{ANYINFER_MODEL, 0, parser->getNbErrors() == 0 && !here_.text.empty() ? text + ": " + here_.text : text};
+    throw anyinfer::failure{ANYINFER_MODEL, 0, parser_->getNbErrors() == 0 && !here_.text.empty() ? text + ": " + here_.text : text};
   }
 
   /* plan builds, and sets precision to the one type that the model computes
@@ -131,12 +131,13 @@ class builder {
   /* shapes gives the builder what range each dynamic input has. */
   void shapes() {
     bool any = false;
-    std::set<std::string> unknown;
-    for (auto& s : how_.shapes) unknown.insert(s.first);
+    std::set<std::string> names;
+    for (int i = 0; i < network_->getNbInputs(); i++) names.insert(network_->getInput(i)->getName());
+    for (auto& s : how_.shapes)
+      if (names.count(s.first) == 0) refuse(ANYINFER_NAME, "there is no input \"%.100s\"", s.first.c_str());
     for (int i = 0; i < network_->getNbInputs(); i++) {
       const auto* input = network_->getInput(i);
       const char* name = input->getName();
-      unknown.erase(name);
       const Dims d = input->getDimensions();
       const auto given = how_.shapes.find(name);
       if (given == how_.shapes.end()) {
@@ -150,7 +151,6 @@ class builder {
       if (!fits) refuse(ANYINFER_SHAPE, "input \"%.100s\" is %s, and Options.Shapes asks for other shapes", name, to_text(d).c_str());
       any = any || dynamic(d);
     }
-    if (!unknown.empty()) refuse(ANYINFER_NAME, "there is no input \"%.100s\"", unknown.begin()->c_str());
     if (!any) return;
     for (int k = 0; k < profiles(); k++) {
       nvinfer1::IOptimizationProfile* profile = here_.made(builder_->createOptimizationProfile(), ANYINFER_RUN, "TensorRT makes no profile"); // the builder's
@@ -275,6 +275,7 @@ class builder {
   const volatile int32_t& canceled_;
   std::unique_ptr<IBuilder> builder_;
   std::unique_ptr<INetworkDefinition> network_;
+  std::unique_ptr<nvonnxparser::IParser> parser_; // has the weights until the plan is built
   std::unique_ptr<IBuilderConfig> config_;
   std::unique_ptr<nvinfer1::ITimingCache> timing_; // goes before config_
 };

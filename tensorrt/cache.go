@@ -41,12 +41,8 @@ func newEntry(dir string, id identity) entry {
 	}
 }
 
-// begin makes the folder to build in, without what an earlier build left when
-// its process was ended, and with the measurements there are.
+// begin makes the folder to build in, with the measurements there are.
 func (e entry) begin() error {
-	if err := os.RemoveAll(e.work); err != nil {
-		return err
-	}
 	if err := os.Mkdir(e.work, 0o777); err != nil {
 		return err
 	}

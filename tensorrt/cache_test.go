@@ -80,10 +80,12 @@ func built(t *testing.T, e *common.Engine, s standin, src common.Source, o commo
 	require.NoError(t, err)
 	defer m.Close()
 	require.Equal(t, "onnx", m.Info().Format)
-	sig := m.Signatures()[0]
-	x, err := common.NewTensor(sig.Inputs[0].DType, sig.Inputs[0].Shape...)
-	require.NoError(t, err)
-	_, err = m.Run(ctx, common.Tensors{sig.Inputs[0].Name: x})
+	in := common.Tensors{}
+	for _, info := range m.Signatures()[0].Inputs {
+		in[info.Name], err = common.NewTensor(info.DType, info.Shape...)
+		require.NoError(t, err)
+	}
+	_, err = m.Run(ctx, in)
 	require.NoError(t, err)
 	return s.calls("buildSerializedNetwork") > n
 }

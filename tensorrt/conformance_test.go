@@ -11,32 +11,36 @@ import (
 
 func TestConformance(t *testing.T) {
 	enginetest.Run(t, enginetest.Engine{
-		Name: "tensorrt", Formats: []string{"onnx"}, Bounded: true,
-		Skip:  map[string]string{"options/threads": "a GPU has no threads to be counted; the option is refused"},
-		Adapt: adapt,
+		Name: "tensorrt", Formats: []string{"onnx"}, Bounded: true, Threadless: true, Adapt: adapt,
+		Without: map[string]string{
+			"slow":           "it is for interrupting a Run, and a GPU finishes what it was given",
+			"digits_qdq":     "it quantizes to uint8, TensorRT to int8 around 0",
+			"dtypes/int16":   noType,
+			"dtypes/uint16":  noType,
+			"dtypes/uint32":  noType,
+			"dtypes/uint64":  noType,
+			"dtypes/float64": noType,
+			"dtypes/int8":    quantized,
+			"dtypes/uint8":   quantized,
+		},
 	})
 }
+
+const (
+	noType    = "TensorRT has no such type"
+	quantized = "TensorRT has it for quantized values and casts, not for inputs of other layers"
+)
 
 // adapt leaves out what a release of TensorRT lacks.
 func adapt(e *enginetest.Engine, version string) {
 	var major, minor int
 	fmt.Sscanf(version, "%d.%d", &major, &minor)
-	skip := func(reason string, models ...string) {
-		for _, m := range models {
-			for _, group := range []string{"metadata", "results"} {
-				e.Skip[group+"/onnx/"+m] = reason
-			}
-		}
-	}
-	skip("TensorRT has no such type", "dtypes/int16", "dtypes/uint16", "dtypes/uint32", "dtypes/uint64", "dtypes/float64")
-	skip("TensorRT has int8 and uint8 as quantized values and at casts, not as inputs of other layers", "dtypes/int8", "dtypes/uint8")
 	if major < 10 {
-		skip("TensorRT has it since 10", "dtypes/int64", "dtypes/bfloat16", "nonzero")
+		for _, m := range []string{"dtypes/int64", "dtypes/bfloat16", "nonzero"} {
+			e.Without[m] = "TensorRT has the type since 10"
+		}
 	}
 	if major == 8 && minor < 5 {
-		skip("TensorRT has outputs whose shapes depend on values since 8.5", "nonzero", "nonzero_cast")
-		for n := range 3 {
-			e.Skip[fmt.Sprintf("concurrency/nonzero_cast, %d sessions", 1<<n)] = "TensorRT has outputs whose shapes depend on values since 8.5"
-		}
+		e.Without["nonzero_cast"] = "TensorRT has outputs whose shapes depend on values since 8.5"
 	}
 }

@@ -200,6 +200,11 @@ func lock(ctx context.Context, dir string, id identity) (entry, func(), error) {
 		}
 		return entry{}, nil, cacheError(e.lock, err)
 	}
+	// What an earlier build left, when its process was ended.
+	if err := os.RemoveAll(e.work); err != nil {
+		l.Unlock()
+		return entry{}, nil, cacheError(e.work, err)
+	}
 	return e, func() { l.Unlock() }, nil
 }
 

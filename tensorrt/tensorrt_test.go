@@ -206,19 +206,20 @@ func TestLog(t *testing.T) {
 	}), &slog.HandlerOptions{Level: slog.LevelInfo}))})
 	require.NoError(t, err)
 	defer e.Close()
+	told := func(what string) {
+		require.Eventually(t, func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return strings.Contains(out.String(), what)
+		}, 5*time.Second, time.Millisecond, what)
+	}
 	load(t, e, "digits.onnx", nil)
-	require.Eventually(t, func() bool {
-		mu.Lock()
-		defer mu.Unlock()
-		return strings.Contains(out.String(), `level=INFO msg="building the plan`)
-	}, 5*time.Second, time.Millisecond)
+	told(`level=INFO msg="building the plan`)
 	_, err = e.Load(ctx, common.Bytes([]byte("ptrt, and no plan")).As("tensorrt"), nil)
 	require.ErrorIs(t, err, common.ErrModel)
 	require.ErrorContains(t, err, "TensorRT does not take this plan")
-	mu.Lock()
-	defer mu.Unlock()
-	require.Contains(t, out.String(), "level=ERROR")
-	require.Contains(t, out.String(), "engine=tensorrt")
+	told("level=ERROR")
+	told("engine=tensorrt")
 }
 
 type writer func([]byte) (int, error)

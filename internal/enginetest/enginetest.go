@@ -33,9 +33,13 @@ type Engine struct {
 	// Bounded tells that it loads a model with dynamic dimensions only with
 	// Options.Shapes.
 	Bounded bool
+	// Threadless tells that it refuses Options.Threads: a GPU has none.
+	Threadless bool
 	// Skip has the reason for each test that cannot hold for this engine, by
 	// its name below the caller's: "results/onnx/dtypes/bfloat16".
 	Skip map[string]string
+	// Without has the reason for each model that it cannot run, by its name.
+	Without map[string]string
 	// Adapt, where set, changes the rest for the version that is at hand.
 	Adapt func(e *Engine, version string)
 	// Damaged lists damaged files that crash the SDK by itself, where no
@@ -52,6 +56,12 @@ func Run(t *testing.T, e Engine) {
 		version := Require(t, e.Name)
 		if e.Adapt != nil {
 			e.Adapt(&s.Engine, version)
+		}
+	}
+	for i, m := range s.models {
+		if reason := s.Without[m.Name]; reason != "" {
+			t.Logf("without the model %s: %s", m.Name, reason)
+			s.models[i].Files = nil
 		}
 	}
 	if job != "" {

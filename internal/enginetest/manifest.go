@@ -158,6 +158,14 @@ func (s *suite) needed(t *testing.T, e entry, format string) *common.Options {
 	return s.suited(t, e, format, nil)
 }
 
+// oneThread are options for a Run that takes one.
+func (s *suite) oneThread() *common.Options {
+	if s.Threadless {
+		return &common.Options{}
+	}
+	return &common.Options{Threads: 1}
+}
+
 // suited are options with the shapes of all cases, for inputs that are dynamic
 // but not in this format, whose files have no dynamic dimensions, or not for
 // this engine.

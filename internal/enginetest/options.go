@@ -38,6 +38,10 @@ func (s *suite) options(t *testing.T) {
 	s.run(t, "threads", func(t *testing.T) {
 		for _, n := range []int{1, min(2, runtime.NumCPU())} {
 			loaded := load(t, common.Options{Threads: n}, true)
+			if s.Threadless {
+				require.Nil(t, loaded)
+				continue
+			}
 			require.NotNil(t, loaded, "every engine can run on %d threads", n)
 			require.Equal(t, n, loaded.Info().Threads)
 		}

@@ -118,7 +118,7 @@ func (s *suite) compare(t *testing.T, todo []comparison) {
 	t.Logf("the engine is %s, the Python package %s", e.Info().Version, version)
 	for n, c := range todo {
 		s.run(t, c.name, func(t *testing.T) {
-			loaded, err := e.Load(ctx, common.File(c.model), &common.Options{Threads: 1})
+			loaded, err := e.Load(ctx, common.File(c.model), s.oneThread())
 			require.NoError(t, err)
 			defer loaded.Close()
 			session := newSession(t, loaded)

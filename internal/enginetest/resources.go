@@ -191,7 +191,7 @@ func (s *suite) with(t *testing.T, name string, f func(*common.Model, entry, str
 		m := s.model(t, name)
 		format := s.format(t, m)
 		// One thread: a pool of them waits for busy neighbours, not for us.
-		loaded, err := e.Load(ctx, m.file(s.root, format), s.suited(t, m, format, &common.Options{Threads: 1}))
+		loaded, err := e.Load(ctx, m.file(s.root, format), s.suited(t, m, format, s.oneThread()))
 		require.NoError(t, err)
 		f(loaded, m, format)
 		require.NoError(t, e.Close())
