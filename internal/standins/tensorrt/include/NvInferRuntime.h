@@ -212,7 +212,6 @@ class IExecutionContext : public INoCopy {
   virtual bool setInputTensorAddress(char const* tensorName, void const* data) = 0;
   virtual bool setOutputAllocator(char const* tensorName, IOutputAllocator* outputAllocator) = 0;
   virtual IOutputAllocator* getOutputAllocator(char const* tensorName) const = 0;
-  virtual int64_t getMaxOutputSize(char const* tensorName) const = 0;
   virtual int32_t inferShapes(int32_t nbMaxNames, char const** tensorNames) = 0;
   virtual bool enqueueV3(cudaStream_t stream) = 0;
 #endif
