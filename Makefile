@@ -10,60 +10,76 @@ HEADERS := edgefirst-tflite-sys@0.10.3 trtx-sys@0.9.1
 ENGINES := openvino tflite litert mnn
 PACKAGES := ./openvino ./tflite ./tflite/litert ./mnn ./tnn ./tensorrt
 # All build tags, without those whose packages do not compile without an SDK;
-# the engines of which a tag links an SDK, and the packages with C or C++.
+# the engines of which a tag links an SDK, and the packages with C or C++ that
+# run on what is genuine.
 PLAIN := openvino,tflite,reference
 TAGS := $(PLAIN),mnn,tnn,tensorrt
 LINKED := openvino tflite mnn tnn tensorrt
-SHIMS := ./cinclude/reference ./mnn ./tnn ./tensorrt
+SHIMS := ./cinclude/reference ./mnn
 # TNN has no package, and TensorRT takes a GPU: tests have stand-ins of this
 # project's own for them, unless TNN_ROOT and TENSORRT_ROOT name genuine ones.
+# That for TensorRT stands for several releases: 1015 is 10.15.
 STANDIN := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/anyinfer/standin
-GENUINE_TNN := $(TNN_ROOT)
-GENUINE_TENSORRT := $(TENSORRT_ROOT)
-# What TensorRT's stand-in stands for, and for its other tests: 8.2, 8.6, 11.4.
 TENSORRT := 1015
 OTHER_TENSORRTS := 802 806 1104
+STANDINS := $(STANDIN)/tnn/lib $(STANDIN)/tensorrt-$(TENSORRT)/lib
+GENUINE_TNN := $(TNN_ROOT)
+GENUINE_TENSORRT := $(TENSORRT_ROOT)
 LIBRARY := ./common/... ./cinclude/... ./internal/dylib ./internal/flatcheck ./internal/cengine $(PACKAGES)
 TARGETS := linux/amd64 linux/arm64 linux/arm linux/386 linux/riscv64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 android/arm64
 OLDER := 2024.6.0 2025.4.1
 SANITIZE := -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
-.PHONY: demo test test-cgo test-nocgo test-linked test-asan test-older build lint bench sdk tnn reference headers testdata
+.PHONY: demo test test-cgo test-nocgo test-linked test-standins test-asan test-older build lint bench gpu-check sdk shims reference headers testdata
 
-test-cgo test-nocgo test-linked tnn: export TNN_ROOT := $(or $(GENUINE_TNN),$(STANDIN)/tnn)
-test-asan: export TNN_ROOT := $(or $(GENUINE_TNN),$(STANDIN)/asan)
+test-cgo test-nocgo test-linked test-asan shims: export TNN_ROOT := $(or $(GENUINE_TNN),$(STANDIN)/tnn)
+test-cgo test-nocgo test-linked test-asan shims: export TENSORRT_ROOT := $(or $(GENUINE_TENSORRT),$(STANDIN)/tensorrt-$(TENSORRT))
 test-cgo test-nocgo: export ANYINFER_TNN_LIBRARY := $(STANDIN)/libanyinfer_tnn.so
+test-cgo test-nocgo: export ANYINFER_TENSORRT_LIBRARY := $(STANDIN)/libanyinfer_tensorrt.so
 
 demo: ## install what is missing, run two small models with every engine
 	$(GO) run ./cmd/anyinfer demo --out demo-out
 
-test: test-cgo test-nocgo test-linked test-asan test-older ## all tests on the real SDKs, loaded with and without cgo, and linked
+test: test-cgo test-nocgo test-linked test-standins test-asan test-older ## all tests on the real SDKs, loaded with and without cgo, and linked
 
-test-cgo: sdk tnn reference headers
+test-cgo: sdk shims reference headers
 	PYTHONPATH="$(REFERENCE)" ANYINFER_TEST_PYTHON=$(PYTHON) CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
 
-test-nocgo: sdk tnn reference headers
+test-nocgo: sdk shims reference headers
 	PYTHONPATH="$(REFERENCE)" ANYINFER_TEST_PYTHON=$(PYTHON) CGO_ENABLED=0 $(GO) test -gcflags=all=-d=checkptr -timeout 20m ./...
 	$(GO) test -tags leakprofile -run LeakProfile ./common
 
-test-linked: sdk tnn reference headers ## the engines in programs that link their SDKs, and all in one
+test-linked: sdk shims reference headers ## the engines in programs that link their SDKs, and all in one
 	env=$$($(GO) run ./cmd/anyinfer sdk env $(LINKED)) && eval "$$env" && \
 		export CGO_ENABLED=1 PYTHONPATH="$(REFERENCE)" ANYINFER_TEST_PYTHON=$(PYTHON) && \
 		$(GO) test -tags $(TAGS) -timeout 20m $(sort $(LINKED:%=./%) $(SHIMS)) && \
 		$(GO) test -tags $(TAGS) -timeout 20m -run '^Test(Run.*|Inspect|Bench|Demo)$$' ./cmd/anyinfer
 
+test-standins: $(OTHER_TENSORRTS:%=$(STANDIN)/tensorrt-%/lib) ## the TensorRT driver on the stand-in for other releases
+	for v in $(OTHER_TENSORRTS); do \
+		TENSORRT_ROOT="$(STANDIN)/tensorrt-$$v" $(GO) run ./cmd/anyinfer shim build tensorrt --out "$(STANDIN)/tensorrt-$$v/libanyinfer_tensorrt.so" && \
+		ANYINFER_TENSORRT_LIBRARY="$(STANDIN)/tensorrt-$$v" CGO_ENABLED=0 $(GO) test -skip '^TestHeaders$$' -timeout 20m ./tensorrt || exit; done
+
 # Go's memory, where forgotten handles lie, is not to count as holding what C has
 # not freed (use_root_regions). With symbols, reports name functions. SDKs in
 # C++ may have no RTTI, which checks of vptr need.
-test-asan: sdk reference $(STANDIN)/asan/lib/libTNN.so ## shims, and the driver of them all, with sanitizers for addresses, leaks and undefined behaviour
-	CXXFLAGS="$(SANITIZE) -fno-sanitize=vptr" LDFLAGS="-fsanitize=address,undefined -Wl,-z,undefs" \
-		$(GO) run ./cmd/anyinfer shim build tnn --out "$(STANDIN)/asan/libanyinfer_tnn.so"
-	env=$$($(GO) run ./cmd/anyinfer sdk env $(LINKED)) && eval "$$env" && \
-		export CGO_ENABLED=1 PYTHONPATH="$(REFERENCE)" ANYINFER_TEST_PYTHON=$(PYTHON) ANYINFER_TEST_FLIPS=600 && \
-		export CFLAGS="$(SANITIZE)" CGO_CFLAGS="$(SANITIZE)" CGO_CXXFLAGS="$(SANITIZE) -fno-sanitize=vptr" && \
-		export CGO_LDFLAGS="-fsanitize=address,undefined $$CGO_LDFLAGS" LSAN_OPTIONS=use_root_regions=0 && \
-		$(GO) test -asan -ldflags='-s=0 -w=0' -tags $(TAGS) -timeout 20m ./internal/cengine $(SHIMS) && \
-		ANYINFER_TNN_LIBRARY="$(STANDIN)/asan" $(GO) test -asan -ldflags='-s=0 -w=0' -timeout 20m ./tnn
+SANITIZED := tnn $(patsubst %,tensorrt-%,$(TENSORRT) $(OTHER_TENSORRTS))
+test-asan: export CGO_ENABLED := 1
+test-asan: export ANYINFER_TEST_PYTHON := $(PYTHON)
+test-asan: export ANYINFER_TEST_FLIPS := 600
+test-asan: export LSAN_OPTIONS := use_root_regions=0
+test-asan: export CFLAGS := $(SANITIZE)
+test-asan: export CGO_CFLAGS := $(SANITIZE)
+test-asan: export CGO_CXXFLAGS := $(SANITIZE) -fno-sanitize=vptr
+test-asan: export CGO_LDFLAGS := -fsanitize=address,undefined
+test-asan: sdk shims reference $(SANITIZED:%=$(STANDIN)/asan/%/lib) ## shims, and the driver of them all, with sanitizers for addresses, leaks and undefined behaviour
+	env=$$($(GO) run ./cmd/anyinfer sdk env $(LINKED)) && eval "$$env" && export PYTHONPATH="$(REFERENCE)" && \
+		$(GO) test -asan -ldflags='-s=0 -w=0' -tags $(TAGS) -timeout 20m ./internal/cengine $(SHIMS)
+	for s in $(SANITIZED); do engine=$${s%-*} root="$(STANDIN)/asan/$$s"; \
+		CXXFLAGS="$$CGO_CXXFLAGS" LDFLAGS="-fsanitize=address,undefined -Wl,-z,undefs" \
+			$(GO) run ./cmd/anyinfer shim build $$engine --root "$$root" --out "$$root/libanyinfer_$$engine.so" && \
+		env ANYINFER_TNN_LIBRARY="$$root" ANYINFER_TENSORRT_LIBRARY="$$root" \
+			$(GO) test -asan -ldflags='-s=0 -w=0' -skip '^TestHeaders$$' -timeout 20m ./$$engine || exit; done
 
 test-older: ## the OpenVINO driver on older releases, the oldest that it supports among them
 	for v in $(OLDER); do $(GO) run ./cmd/anyinfer sdk install openvino --version $$v && \
@@ -90,13 +106,22 @@ bench: sdk ## Session.Run beside a C loop over the same calls
 sdk:
 	$(GO) run ./cmd/anyinfer sdk install $(ENGINES)
 
-tnn: $(STANDIN)/tnn/lib/libTNN.so ## TNN's shim, on the TNN of TNN_ROOT or on the stand-in
-	$(GO) run ./cmd/anyinfer shim build tnn --out "$(STANDIN)/libanyinfer_tnn.so"
+gpu-check: ## what proves the engine tensorrt, on a machine with a GPU: with the TensorRT of TENSORRT_ROOT, or the system's
+	$(GO) run ./cmd/anyinfer shim build tensorrt --out "$(STANDIN)/gpu/libanyinfer_tensorrt.so"
+	ANYINFER_TENSORRT_LIBRARY="$(STANDIN)/gpu" CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 60m ./tensorrt
+	ANYINFER_TENSORRT_LIBRARY="$(STANDIN)/gpu" CGO_ENABLED=0 $(GO) test -count=1 -timeout 60m ./tensorrt
+	env=$$($(GO) run ./cmd/anyinfer sdk env tensorrt) && eval "$$env" && $(GO) test -tags tensorrt -count=1 -timeout 60m ./tensorrt
+	ANYINFER_TENSORRT_LIBRARY="$(STANDIN)/gpu" $(GO) test -run '^$$' -bench . ./tensorrt
 
-$(STANDIN)/%/lib/libTNN.so: internal/standins/tnn/tnn.cc $(wildcard internal/standins/tnn/include/tnn/*/*.h)
-	rm -rf "$(STANDIN)/$*" && mkdir -p "$(@D)" && cp -r internal/standins/tnn/include "$(STANDIN)/$*"
-	$(CXX) -std=c++17 -Wall -Wextra -O2 $(if $(filter asan,$*),$(SANITIZE)) -fPIC -fopenmp -shared -Wl,-soname,libTNN.so \
-		-Iinternal/standins/tnn/include -o "$@" $<
+shims: $(STANDINS) ## the shims of TNN and TensorRT, on those of TNN_ROOT and TENSORRT_ROOT or on the stand-ins
+	$(GO) run ./cmd/anyinfer shim build tnn --out "$(STANDIN)/libanyinfer_tnn.so"
+	$(GO) run ./cmd/anyinfer shim build tensorrt --out "$(STANDIN)/libanyinfer_tensorrt.so"
+
+# A stand-in is a folder: tnn, tensorrt-1015, with sanitizers asan/tnn and so on.
+$(STANDIN)/%/lib: $(shell find internal/standins -type f)
+	name=$(notdir $*); version=$${name#*-}; [ "$$version" != "$$name" ] || version=; \
+		internal/standins/$${name%-*}/build.sh "$(@D)" $$version $(if $(filter asan/%,$*),$(SANITIZE))
+	touch "$@"
 
 reference: $(REFERENCE)/.ready
 $(REFERENCE)/.ready: internal/enginetest/requirements.txt
@@ -104,9 +129,10 @@ $(REFERENCE)/.ready: internal/enginetest/requirements.txt
 	touch "$@"
 
 headers:
-	@ls "$${CARGO_HOME:-$$HOME/.cargo}"/registry/cache/*/$(subst @,-,$(HEADERS)).crate >/dev/null 2>&1 || \
-		cargo info --quiet $(HEADERS) >/dev/null || \
-		{ [ -z "$$CI" ] && echo "without cargo, declarations of TFLite and LiteRT are not compared with the headers"; }
+	@for c in $(HEADERS); do \
+		ls "$${CARGO_HOME:-$$HOME/.cargo}"/registry/cache/*/$${c%@*}-$${c#*@}*.crate >/dev/null 2>&1 || \
+		cargo info --quiet $$c >/dev/null || \
+		{ [ -z "$$CI" ] && echo "without cargo, declarations are not compared with the headers of $$c"; } || exit; done
 
 testdata: ## make the test models anew
 	$(PYTHON) testdata/make.py
