@@ -91,6 +91,8 @@ build: ## everything compiles without an SDK, the library packages for every tar
 	CGO_ENABLED=1 $(GO) build ./...
 	@for t in $(TARGETS); do echo "build for $$t"; \
 		CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build $(LIBRARY) || exit; done
+	@for t in darwin/arm64 windows/amd64; do echo "build the examples for $$t"; \
+		CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build ./examples/... || exit; done
 	GOOS=js GOARCH=wasm $(GO) build ./common
 
 lint: build ## gofmt, vet, staticcheck, and that all compiles

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command classify tells which handwritten digit each PNG file shows.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/anyinfer/anyinfer/common"
+)
+
+func main() {
+	slog.SetLogLoggerLevel(slog.LevelWarn) // engines also tell how they set themselves up
+	name := flag.String("engine", "", "one of "+strings.Join(common.Engines(), ", ")+" (default the first that is ready)")
+	flag.Parse()
+	if flag.NArg() == 0 {
+		fmt.Fprintln(os.Stderr, "usage: classify [-engine NAME] FILE.png ...")
+		os.Exit(2)
+	}
+	if err := classify(*name, flag.Args()); err != nil {
+		fmt.Fprintln(os.Stderr, "classify:", err)
+		os.Exit(1)
+	}
+}
+
+func classify(name string, files []string) error {
+	engine, err := open(name)
+	if err != nil {
+		return err
+	}
+	defer engine.Close() // and with it the model and its session
+	model, err := engine.Load(context.Background(), digits(engine.Info().Name), nil)
+	if err != nil {
+		return err
+	}
+	session, err := model.NewSession("")
+	if err != nil {
+		return err
+	}
+	pixels, err := common.Data[float32](session.Input(0)) // stays bound: each picture goes in here
+	if err != nil {
+		return err
+	}
+	var failed []error // one bad file is no reason to leave out the others
+	for _, file := range files {
+		if err := readInk(file, pixels); err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		if err := session.Run(context.Background()); err != nil {
+			return err
+		}
+		scores, err := common.Data[float32](session.Output(0))
+		if err != nil {
+			return err
+		}
+		digit := slices.Index(scores, slices.Max(scores))
+		fmt.Printf("%s  %d  %.1f %%\n", file, digit, 100*scores[digit])
+	}
+	return errors.Join(failed...)
+}

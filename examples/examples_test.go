@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package examples_test builds the examples and runs them on the real engines,
+// with the commands of their READMEs, which have to print what stands there.
+package examples_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"debug/elf"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"io"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/enginetest"
+	"github.com/anyinfer/anyinfer/internal/npy"
+	_ "github.com/anyinfer/anyinfer/mnn"
+	_ "github.com/anyinfer/anyinfer/openvino"
+	_ "github.com/anyinfer/anyinfer/tflite"
+	_ "github.com/anyinfer/anyinfer/tflite/litert"
+	_ "github.com/anyinfer/anyinfer/tnn"
+	"github.com/stretchr/testify/require"
+)
+
+var examples = []string{"classify", "embedded", "pool", "quickstart", "stream"}
+
+// binaries is where the examples are, built as this test is.
+var binaries string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "examples")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		binaries = dir
+		build := exec.Command("go", "build", "-o", dir+string(filepath.Separator))
+		build.Env = os.Environ()
+		if info, ok := debug.ReadBuildInfo(); ok {
+			for _, s := range info.Settings {
+				switch s.Key {
+				case "-race":
+					build.Args = append(build.Args, "-race="+s.Value)
+				case "CGO_ENABLED":
+					build.Env = append(build.Env, "CGO_ENABLED="+s.Value)
+				}
+			}
+		}
+		build.Args = append(build.Args, "./...")
+		build.Stderr = os.Stderr
+		if err := build.Run(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
+// example is a command that is killed when it hangs or outlives its test.
+func example(t *testing.T, name string, args ...string) *exec.Cmd {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	return exec.CommandContext(ctx, filepath.Join(binaries, name), args...)
+}
+
+// run is what cmd prints, and its exit code.
+func run(t *testing.T, cmd *exec.Cmd) (stdout, stderr string, code int) {
+	t.Helper()
+	var out, err bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &err
+	if e := cmd.Run(); e != nil {
+		require.ErrorAs(t, e, new(*exec.ExitError))
+	}
+	return out.String(), err.String(), cmd.ProcessState.ExitCode()
+}
+
+var (
+	consoles = regexp.MustCompile("(?s)```console\n(.*?)```")
+	prompts  = regexp.MustCompile(`(?m)^\$ (.*)\n`)
+	goRuns   = regexp.MustCompile(`go run \./examples/(\w+)`)
+)
+
+// readme is the commands of an example's README with what they print.
+func readme(t *testing.T, name string) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(name, "README.md"))
+	require.NoError(t, err)
+	printed := map[string]string{}
+	for _, block := range consoles.FindAllStringSubmatch(string(text), -1) {
+		commands, outputs := prompts.FindAllStringSubmatch(block[1], -1), prompts.Split(block[1], -1)
+		for i, c := range commands {
+			printed[c[1]] = outputs[i+1]
+		}
+	}
+	require.NotEmpty(t, printed)
+	return printed
+}
+
+func TestREADME(t *testing.T) {
+	enginetest.Require(t, "tflite")
+	for _, name := range examples {
+		t.Run(name, func(t *testing.T) {
+			for command, printed := range readme(t, name) {
+				require.Regexp(t, goRuns, command)
+				cmd := exec.Command("sh", "-c", goRuns.ReplaceAllString(command, `"$$BINARIES"/$1`))
+				cmd.Dir, cmd.Env = "..", append(os.Environ(), "BINARIES="+binaries)
+				stdout, stderr, code := run(t, cmd)
+				require.Zero(t, code, stderr)
+				require.Equal(t, printed, stdout, command)
+			}
+		})
+	}
+}
+
+// TestNoSDK: who lacks all SDKs is told what to do, and nothing crashes.
+func TestNoSDK(t *testing.T) {
+	for _, name := range examples {
+		t.Run(name, func(t *testing.T) {
+			cmd := example(t, name)
+			if name == "classify" {
+				cmd.Args = append(cmd.Args, "classify/five.png")
+			}
+			if name == "quickstart" {
+				cmd.Dir = ".."
+			}
+			cmd.Env = append(os.Environ(), "ANYINFER_SDK_DIR="+t.TempDir())
+			for _, engine := range common.Engines() {
+				cmd.Env = append(cmd.Env, "ANYINFER_"+strings.ToUpper(engine)+"_LIBRARY="+t.TempDir())
+			}
+			stdout, stderr, code := run(t, cmd)
+			require.Equal(t, 1, code, stderr)
+			require.Empty(t, stdout)
+			require.Contains(t, stderr, common.ErrNotAvailable.Error())
+			require.Contains(t, stderr, "fix: ")
+		})
+	}
+}
+
+func TestClassifyEngines(t *testing.T) {
+	for _, engine := range common.Engines() {
+		t.Run(engine, func(t *testing.T) {
+			enginetest.Require(t, engine)
+			for command, printed := range readme(t, "classify") {
+				require.True(t, strings.HasSuffix(command, " examples/classify/*.png"), command)
+				cmd := example(t, "classify", "-engine", engine, "examples/classify/five.png", "examples/classify/four.png", "examples/classify/nine.png")
+				cmd.Dir = ".."
+				stdout, stderr, code := run(t, cmd)
+				require.Zero(t, code, stderr)
+				require.Equal(t, printed, stdout)
+			}
+		})
+	}
+}
+
+// The pictures are scans of testdata, 12 times as large, in ink on paper.
+func TestClassifyPictures(t *testing.T) {
+	scans, err := npy.ReadFile("../testdata/scans.npy")
+	require.NoError(t, err)
+	ink, err := common.Data[uint8](scans)
+	require.NoError(t, err)
+	for name, scan := range map[string]int{"four": 26, "five": 9, "nine": 29} {
+		f, err := os.Open("classify/" + name + ".png")
+		require.NoError(t, err)
+		defer f.Close()
+		picture, err := png.Decode(f)
+		require.NoError(t, err)
+		require.Equal(t, image.Rect(0, 0, 96, 96), picture.Bounds())
+		for y := range 96 {
+			for x := range 96 {
+				want := 1 - float64(ink[64*scan+8*(y/12)+x/12])/16
+				have := float64(color.GrayModel.Convert(picture.At(x, y)).(color.Gray).Y) / 255
+				require.InDelta(t, want, have, 0.5/255)
+			}
+		}
+	}
+}
+
+// One bad file is told by name, and the others are read, here one of black on
+// transparent ground, of a size that 8 does not divide.
+func TestClassifyBadFiles(t *testing.T) {
+	enginetest.Require(t, "tflite")
+	dir := t.TempDir()
+	write := func(name string, img image.Image) string {
+		f, err := os.Create(filepath.Join(dir, name))
+		require.NoError(t, err)
+		require.NoError(t, png.Encode(f, img))
+		require.NoError(t, f.Close())
+		return f.Name()
+	}
+	small, text := write("small.png", image.NewGray(image.Rect(0, 0, 7, 9))), filepath.Join(dir, "text.png")
+	require.NoError(t, os.WriteFile(text, []byte("no picture"), 0o666))
+	one := image.NewNRGBA(image.Rect(0, 0, 67, 83))
+	for y := range 83 {
+		for x := 30; x < 43; x++ {
+			one.SetNRGBA(x, y, color.NRGBA{A: 255})
+		}
+	}
+	missing, good := filepath.Join(dir, "missing.png"), write("one.png", one)
+	stdout, stderr, code := run(t, example(t, "classify", "-engine", "tflite", small, text, missing, good))
+	require.Equal(t, 1, code, stderr)
+	require.Regexp(t, "^"+regexp.QuoteMeta(good)+`  1  \d+\.\d %\n$`, stdout)
+	for _, want := range []string{small + ": 7x9 pixels", text + ": png: invalid format", missing + ": no such file"} {
+		require.Contains(t, stderr, want)
+	}
+}
+
+// The server finishes the request that is on its way when it is told to end,
+// and takes no more.
+func TestPoolShutdown(t *testing.T) {
+	enginetest.Require(t, "tflite")
+	cmd := example(t, "pool", "-addr", "localhost:0")
+	log, err := cmd.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	lines := bufio.NewScanner(log)
+	require.True(t, lines.Scan())
+	url, found := strings.CutPrefix(lines.Text(), "pool: listening on ")
+	require.True(t, found, lines.Text())
+
+	body, writer := io.Pipe()
+	status := make(chan string)
+	go func() {
+		response, err := http.Post(url, "application/json", body)
+		if err != nil {
+			status <- err.Error()
+			return
+		}
+		defer response.Body.Close()
+		text, _ := io.ReadAll(response.Body)
+		status <- response.Status + ": " + string(text)
+	}()
+	nine, err := os.ReadFile("pool/nine.json")
+	require.NoError(t, err)
+	_, err = writer.Write(nine[:100])
+	require.NoError(t, err)
+	response, err := http.Get(url) // so the one before it has come, too
+	require.NoError(t, err)
+	response.Body.Close()
+	require.Equal(t, http.StatusMethodNotAllowed, response.StatusCode)
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	for lines.Scan() && lines.Text() != "pool: shutting down" {
+	}
+	_, err = writer.Write(nine[100:])
+	require.NoError(t, err)
+	require.NoError(t, writer.Close())
+	require.Equal(t, "200 OK: {\"digit\":9}\n", <-status)
+	require.NoError(t, cmd.Wait(), "and it ends well")
+}
+
+// frames are n frames of noise with less and less contrast, and how sharp each
+// is, by the definition of the edge filter.
+func frames(n, width, height int) (raw []byte, sharpness []float64) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range n {
+		frame := make([]byte, width*height)
+		for j := range frame {
+			frame[j] = byte(random.IntN(256 * (n - i) / n))
+		}
+		at := func(x, y int) float64 {
+			if x < 0 || y < 0 || x >= width || y >= height {
+				return 0
+			}
+			return float64(frame[y*width+x]) / 255
+		}
+		sum := 0.0
+		for y := range height {
+			for x := range width {
+				gx := at(x+1, y-1) + 2*at(x+1, y) + at(x+1, y+1) - at(x-1, y-1) - 2*at(x-1, y) - at(x-1, y+1)
+				gy := at(x-1, y+1) + 2*at(x, y+1) + at(x+1, y+1) - at(x-1, y-1) - 2*at(x, y-1) - at(x+1, y-1)
+				sum += min(1, (math.Abs(gx)+math.Abs(gy))/2)
+			}
+		}
+		raw, sharpness = append(raw, frame...), append(sharpness, sum/float64(width*height))
+	}
+	return raw, sharpness
+}
+
+// Each frame is there once, in order, however many sessions work on them, and
+// where the input breaks off.
+func TestStream(t *testing.T) {
+	enginetest.Require(t, "tflite")
+	const n, width, height = 100, 37, 23
+	raw, want := frames(n, width, height)
+	for _, sessions := range []string{"0", "1", "5"} {
+		for _, cut := range []int{0, 1} {
+			t.Run(fmt.Sprint(sessions, " sessions, cut by ", cut), func(t *testing.T) {
+				cmd := example(t, "stream", "-width", fmt.Sprint(width), "-height", fmt.Sprint(height), "-sessions", sessions)
+				cmd.Stdin = bytes.NewReader(raw[:len(raw)-cut])
+				stdout, stderr, code := run(t, cmd)
+				require.Equal(t, cut, code, stderr)
+				require.Contains(t, stderr, fmt.Sprint(n-cut, " frames, "))
+				if cut > 0 {
+					require.Contains(t, stderr, "the input ends after 850 of the 851 bytes of frame 99; are width and height right?")
+				}
+				lines := strings.Split(strings.TrimSpace(stdout), "\n")
+				require.Len(t, lines, n-cut)
+				for i, line := range lines {
+					var frame int
+					var sharpness float64
+					_, err := fmt.Sscanf(line, "frame %d: sharpness %f", &frame, &sharpness)
+					require.NoError(t, err, line)
+					require.Equal(t, i, frame)
+					require.InDelta(t, want[i], sharpness, 1e-4)
+				}
+			})
+		}
+	}
+}
+
+// Ctrl-C ends it though more input may come.
+func TestStreamInterrupt(t *testing.T) {
+	enginetest.Require(t, "tflite")
+	cmd := example(t, "stream", "-width", "8", "-height", "8")
+	in, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	defer in.Close()
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	require.NoError(t, cmd.Start())
+	_, err = in.Write(make([]byte, 64))
+	require.NoError(t, err)
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "frame 0: sharpness 0.0000\n", line, "each is told as soon as it is known")
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	require.Error(t, cmd.Wait())
+	require.Equal(t, 1, cmd.ProcessState.ExitCode(), stderr.String())
+	require.Contains(t, stderr.String(), "1 frames, ")
+	require.True(t, strings.HasSuffix(stderr.String(), "stream: interrupted\n"), stderr.String())
+}
+
+// The size of frames is checked by Load.
+func TestStreamSize(t *testing.T) {
+	enginetest.Require(t, "tflite")
+	stdout, stderr, code := run(t, example(t, "stream", "-width", "0"))
+	require.Equal(t, 1, code)
+	require.Empty(t, stdout)
+	require.Contains(t, stderr, common.ErrOption.Error())
+}
+
+func TestEmbedded(t *testing.T) {
+	t.Run("the model is testdata's", func(t *testing.T) {
+		here, err := os.ReadFile("embedded/digits_int8.tflite")
+		require.NoError(t, err)
+		there, err := os.ReadFile("../testdata/digits_int8.tflite")
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(here, there), "copy it anew")
+	})
+	t.Run("cross-compiled", func(t *testing.T) {
+		for arch, machine := range map[string]elf.Machine{"arm64": elf.EM_AARCH64, "arm": elf.EM_ARM} {
+			file := filepath.Join(t.TempDir(), "embedded")
+			cmd := exec.Command("go", "build", "-o", file, "./embedded")
+			cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
+			out, err := cmd.CombinedOutput()
+			require.NoError(t, err, "%s", out)
+			binary, err := elf.Open(file)
+			require.NoError(t, err)
+			defer binary.Close()
+			require.Equal(t, machine, binary.Machine)
+		}
+	})
+	t.Run("from an empty folder", func(t *testing.T) {
+		enginetest.Require(t, "tflite")
+		cmd := example(t, "embedded")
+		cmd.Dir = t.TempDir()
+		stdout, stderr, code := run(t, cmd)
+		require.Zero(t, code, stderr)
+		require.Equal(t, slices.Collect(maps.Values(readme(t, "embedded"))), []string{stdout})
+	})
+}

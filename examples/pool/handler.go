@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"slices"
+
+	"github.com/anyinfer/anyinfer/common"
+)
+
+// digits answers requests. A Runner is a Model, or a fake in a test.
+type digits struct{ model common.Runner }
+
+// ServeHTTP runs in a goroutine a request, and needs no lock: nor does Run.
+func (d digits) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	digit, err := d.recognize(r.Context(), http.MaxBytesReader(w, r.Body, 1<<16))
+	switch {
+	case err == nil:
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, "{\"digit\":%d}\n", digit)
+	case errors.Is(err, common.ErrInput): // whatever the client did wrong
+		http.Error(w, err.Error(), http.StatusBadRequest)
+	case r.Context().Err() != nil: // the client has gone: nobody reads an answer
+	default:
+		log.Print(err) // its words are not for strangers
+		http.Error(w, "internal error", http.StatusInternalServerError)
+	}
+}
+
+// recognize reads 64 numbers from 0 to 1, how much of each pixel is inked.
+// While ctx lives, it waits for its turn; once it ends, so does the work.
+func (d digits) recognize(ctx context.Context, body io.Reader) (int, error) {
+	var pixels []float32
+	if err := json.NewDecoder(body).Decode(&pixels); err != nil {
+		return 0, fmt.Errorf("%w: %w", common.ErrInput, err)
+	}
+	image, err := common.FromSlice(pixels, 1, 8, 8, 1)
+	if err != nil {
+		return 0, err
+	}
+	out, err := d.model.Run(ctx, common.Tensors{"image": image})
+	if err != nil {
+		return 0, err
+	}
+	scores, err := common.Data[float32](out["scores"])
+	if err != nil {
+		return 0, err
+	}
+	return slices.Index(scores, slices.Max(scores)), nil
+}

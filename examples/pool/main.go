@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command pool is a web server that runs one model for many requests at once.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/anyinfer/anyinfer/common"
+	_ "github.com/anyinfer/anyinfer/openvino"
+	"github.com/anyinfer/anyinfer/testdata"
+	_ "github.com/anyinfer/anyinfer/tflite"
+	_ "github.com/anyinfer/anyinfer/tflite/litert"
+)
+
+func main() {
+	log.SetFlags(0)
+	log.SetPrefix("pool: ")
+	slog.SetLogLoggerLevel(slog.LevelWarn) // engines also tell how they set themselves up
+	addr := flag.String("addr", "localhost:8080", "address to listen on")
+	sessions := flag.Int("sessions", runtime.NumCPU(), "how many requests the model works on at once; others wait")
+	requests := flag.Int("demo", 0, "ask a server of its own so many times, and end")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	if *requests > 0 {
+		*addr = "localhost:0"
+	}
+	if err := run(ctx, *addr, *sessions, *requests); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context, addr string, sessions, requests int) error {
+	model, err := common.Load(ctx, common.FS(testdata.FS, "digits.tflite"), &common.Options{Sessions: sessions})
+	if err != nil {
+		return err
+	}
+	defer model.Close() // after the last request: it would interrupt them
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("POST /digit", digits{model})
+	server := &http.Server{Handler: mux, ReadTimeout: 10 * time.Second}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+
+	url := "http://" + listener.Addr().String() + "/digit"
+	if requests > 0 {
+		demo(ctx, url, requests)
+	} else {
+		log.Println("listening on", url)
+		select {
+		case <-ctx.Done():
+			log.Println("shutting down")
+		case err := <-served:
+			return err
+		}
+	}
+	grace, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return errors.Join(server.Shutdown(grace), model.Close())
+}
