@@ -28,7 +28,7 @@ TARGETS := linux/amd64 linux/arm64 linux/arm linux/386 linux/riscv64 darwin/amd6
 OLDER := 2024.6.0 2025.4.1
 SANITIZE := -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
-.PHONY: demo test test-cgo test-nocgo test-linked test-asan test-older build lint bench sdk tnn reference headers testdata
+.PHONY: demo test test-cgo test-nocgo test-linked test-asan test-older boards build lint bench sdk tnn reference headers testdata
 
 test-cgo test-nocgo test-linked tnn: export TNN_ROOT := $(or $(GENUINE_TNN),$(STANDIN)/tnn)
 test-asan: export TNN_ROOT := $(or $(GENUINE_TNN),$(STANDIN)/asan)
@@ -83,6 +83,9 @@ lint: build ## gofmt, vet, staticcheck, and that all compiles
 	CGO_ENABLED=1 $(GO) vet ./... ./testdata
 	CGO_ENABLED=1 $(GO) vet -tags $(PLAIN) ./...
 	$(GO) run $(STATICCHECK) ./... ./testdata
+
+boards: ## engines as on ARM boards, with the genuine SDKs under qemu; docs/boards.md
+	.ci/boards
 
 bench: sdk ## Session.Run beside a C loop over the same calls
 	$(GO) test -run '^$$' -bench . $(PACKAGES)
