@@ -30,7 +30,7 @@ TARGETS := linux/amd64 linux/arm64 linux/arm linux/386 linux/riscv64 darwin/amd6
 OLDER := 2024.6.0 2025.4.1
 SANITIZE := -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
-.PHONY: demo test test-cgo test-nocgo test-linked test-standins test-asan test-older build lint bench gpu-check sdk shims reference headers testdata
+.PHONY: demo test test-cgo test-nocgo test-linked test-standins test-asan test-older boards build lint bench gpu-check sdk shims reference headers testdata
 
 test-cgo test-nocgo test-linked test-asan shims: export TNN_ROOT := $(or $(GENUINE_TNN),$(STANDIN)/tnn)
 test-cgo test-nocgo test-linked test-asan shims: export TENSORRT_ROOT := $(or $(GENUINE_TENSORRT),$(STANDIN)/tensorrt-$(TENSORRT))
@@ -64,22 +64,18 @@ test-standins: $(OTHER_TENSORRTS:%=$(STANDIN)/tensorrt-%/lib) ## the TensorRT dr
 # not freed (use_root_regions). With symbols, reports name functions. SDKs in
 # C++ may have no RTTI, which checks of vptr need.
 SANITIZED := tnn $(patsubst %,tensorrt-%,$(TENSORRT) $(OTHER_TENSORRTS))
-test-asan: export CGO_ENABLED := 1
-test-asan: export ANYINFER_TEST_PYTHON := $(PYTHON)
-test-asan: export ANYINFER_TEST_FLIPS := 600
-test-asan: export LSAN_OPTIONS := use_root_regions=0
-test-asan: export CFLAGS := $(SANITIZE)
-test-asan: export CGO_CFLAGS := $(SANITIZE)
-test-asan: export CGO_CXXFLAGS := $(SANITIZE) -fno-sanitize=vptr
-test-asan: export CGO_LDFLAGS := -fsanitize=address,undefined
+SANITIZED_TEST := env CGO_ENABLED=1 CFLAGS="$(SANITIZE)" CGO_CFLAGS="$(SANITIZE)" CGO_CXXFLAGS="$(SANITIZE) -fno-sanitize=vptr" \
+	CGO_LDFLAGS="-fsanitize=address,undefined $$CGO_LDFLAGS" LSAN_OPTIONS=use_root_regions=0 ANYINFER_TEST_FLIPS=600 \
+	$(GO) test -asan -ldflags='-s=0 -w=0' -timeout 20m
 test-asan: sdk shims reference $(SANITIZED:%=$(STANDIN)/asan/%/lib) ## shims, and the driver of them all, with sanitizers for addresses, leaks and undefined behaviour
-	env=$$($(GO) run ./cmd/anyinfer sdk env $(LINKED)) && eval "$$env" && export PYTHONPATH="$(REFERENCE)" && \
-		$(GO) test -asan -ldflags='-s=0 -w=0' -tags $(TAGS) -timeout 20m ./internal/cengine $(SHIMS)
+	env=$$($(GO) run ./cmd/anyinfer sdk env $(LINKED)) && eval "$$env" && \
+		export PYTHONPATH="$(REFERENCE)" ANYINFER_TEST_PYTHON=$(PYTHON) && \
+		$(SANITIZED_TEST) -tags $(TAGS) ./internal/cengine $(SHIMS)
 	for s in $(SANITIZED); do engine=$${s%-*} root="$(STANDIN)/asan/$$s"; \
-		CXXFLAGS="$$CGO_CXXFLAGS" LDFLAGS="-fsanitize=address,undefined -Wl,-z,undefs" \
+		CXXFLAGS="$(SANITIZE) -fno-sanitize=vptr" LDFLAGS="-fsanitize=address,undefined -Wl,-z,undefs" \
 			$(GO) run ./cmd/anyinfer shim build $$engine --root "$$root" --out "$$root/libanyinfer_$$engine.so" && \
-		env ANYINFER_TNN_LIBRARY="$$root" ANYINFER_TENSORRT_LIBRARY="$$root" \
-			$(GO) test -asan -ldflags='-s=0 -w=0' -skip '^TestHeaders$$' -timeout 20m ./$$engine || exit; done
+		export ANYINFER_TNN_LIBRARY="$$root" ANYINFER_TENSORRT_LIBRARY="$$root" && \
+		$(SANITIZED_TEST) -skip '^TestHeaders$$' ./$$engine || exit; done
 
 test-older: ## the OpenVINO driver on older releases, the oldest that it supports among them
 	for v in $(OLDER); do $(GO) run ./cmd/anyinfer sdk install openvino --version $$v && \
@@ -101,6 +97,9 @@ lint: build ## gofmt, vet, staticcheck, and that all compiles
 	CGO_ENABLED=1 $(GO) vet ./... ./testdata
 	CGO_ENABLED=1 $(GO) vet -tags $(PLAIN) ./...
 	$(GO) run $(STATICCHECK) ./... ./testdata
+
+boards: ## engines as on ARM boards, with the genuine SDKs under qemu; docs/boards.md
+	.ci/boards
 
 bench: sdk ## Session.Run beside a C loop over the same calls
 	$(GO) test -run '^$$' -bench . $(PACKAGES)

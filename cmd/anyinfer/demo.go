@@ -96,14 +96,19 @@ func demo(ctx context.Context, w, log io.Writer, out string) error {
 }
 
 // toBuild is what to say of an engine whose SDK is missing and would be built,
-// not fetched; "" of others.
+// not fetched, or is none for this machine; "" of others.
 func toBuild(name string) string {
 	note := fmt.Sprintf("it has no package; '%s' uses one that you have", toInstall(name))
 	if packaged(name) {
-		if pin, err := sdkinstall.Find(name, "", runtime.GOOS, runtime.GOARCH); err != nil || !pin.Crate() {
+		pin, err := sdkinstall.Find(name, "", runtime.GOOS, runtime.GOARCH)
+		switch {
+		case err != nil:
+			note = fmt.Sprintf("it has no package for %s/%s", runtime.GOOS, runtime.GOARCH)
+		case !pin.Crate():
 			return ""
+		default:
+			note = fmt.Sprintf("'%s' builds it, which takes some minutes", toInstall(name))
 		}
-		note = fmt.Sprintf("'%s' builds it, which takes some minutes", toInstall(name))
 	}
 	e, err := common.Open(name, nil)
 	e.Close()

@@ -73,6 +73,7 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"shim", "build"}, 2, "anyinfer: name an engine: mnn, tnn\n"},
 		{[]string{"shim", "build", "mmn"}, 2, "anyinfer: engine \"mmn\" has no shim; did you mean mnn or tnn?\n"},
 		{[]string{"shim", "build", "mnn", "mnn"}, 2, "anyinfer: name one engine\n"},
+		{[]string{"shim", "build", "mnn", "--target", "arm64"}, 2, "anyinfer: --target: shims are not compiled for \"arm64\"; they are for linux/amd64, linux/arm, linux/arm64\n"},
 		{[]string{"shim", "build", "mnn", "--root", "/none"}, 1, "anyinfer: --root: /none has no include/MNN/MNNDefine.h\n"},
 		{[]string{"sdk", "env", "openvino"}, 1, "install it with 'anyinfer sdk install openvino'"},
 		{[]string{"sdk", "env"}, 1, "install one with"},

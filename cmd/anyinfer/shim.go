@@ -34,7 +34,7 @@ func newShimCommand() *cobra.Command {
 }
 
 func newShimBuild() *cobra.Command {
-	var root, out string
+	var root, out, target string
 	cmd := &cobra.Command{
 		Use:   "build ENGINE",
 		Short: "Compile an engine's shim, on an SDK that is on this machine",
@@ -42,13 +42,21 @@ func newShimBuild() *cobra.Command {
 
 The SDK is that of --root, else of the engine's variable, as MNN_ROOT, else the one that 'anyinfer sdk install' put in
 place. It has the headers in include, and the library, shared or static, in lib or itself; a build tree will do. $CXXFLAGS
-and $LDFLAGS count. Without --out the shim goes to where the engine is looked for.`,
+and $LDFLAGS count. Without --out the shim goes to where the engine is looked for.
+
+For another processor, --target names it, the SDK is one for that, and without $CXX the compiler is Debian's cross compiler,
+as aarch64-linux-gnu-g++.`,
 		Example: `  MNN_ROOT=/opt/mnn anyinfer shim build mnn
-  anyinfer shim build mnn --root ~/src/MNN --out ./libanyinfer_mnn.so`,
+  anyinfer shim build mnn --root ~/src/MNN --out ./libanyinfer_mnn.so
+  anyinfer shim build mnn --target linux/arm64 --root ~/MNN-arm64 --out ./libanyinfer_mnn.so`,
 		Args:              oneShim,
 		ValidArgsFunction: completeShim,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			recipe, _ := shims.Find(args[0])
+			recipe, err := recipe.For(target)
+			if err != nil {
+				return usageError{fmt.Errorf("--target: %w", err)}
+			}
 			from, err := recipe.Root(root, recipe.Installed()...)
 			if err != nil {
 				return err
@@ -75,6 +83,7 @@ and $LDFLAGS count. Without --out the shim goes to where the engine is looked fo
 		},
 	}
 	cmd.Flags().StringVar(&root, "root", "", "folder of the SDK")
+	cmd.Flags().StringVar(&target, "target", "", "what it is for, as linux/arm64 (default this machine)")
 	cmd.Flags().StringVar(&out, "out", "", "file to write (default where the engine is looked for)")
 	must(cmd.MarkFlagDirname("root"))
 	must(cmd.MarkFlagFilename("out", "so"))

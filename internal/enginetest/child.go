@@ -36,12 +36,17 @@ func (s *suite) work(t *testing.T, job string) {
 	}
 }
 
+// emulator is the command that runs this process, as with go test's -exec; nil
+// on real processors. It must run other processes of this binary, too.
+func emulator() []string { return strings.Fields(os.Getenv("ANYINFER_TEST_EMULATOR")) }
+
 // command is this test binary with a job.
 func (s *suite) command(t *testing.T, job string) *exec.Cmd {
 	t.Helper()
 	exe, err := os.Executable()
 	require.NoError(t, err)
-	cmd := exec.Command(exe, "-test.run=^"+s.top+"$", "-test.v", "-test.timeout=10m")
+	args := append(emulator(), exe, "-test.run=^"+s.top+"$", "-test.v", "-test.timeout=10m")
+	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), jobVariable+"="+job, "TMPDIR="+t.TempDir())
 	return cmd
 }

@@ -12,6 +12,7 @@
 // runs the resource tests at full length, ANYINFER_TEST_FLIPS sets the number
 // of damaged models a format, ANYINFER_TEST_MODELS the folder of the public
 // models and ANYINFER_TEST_PYTHON the interpreter that has the SDKs' packages.
+// ANYINFER_TEST_EMULATOR is the command that emulates the processor.
 package enginetest
 
 import (

@@ -65,6 +65,9 @@ func (s *suite) closeOrder(t *testing.T) {
 func (s *suite) slow(t *testing.T, e *common.Engine) (loaded *common.Model, session *common.Session, in common.Tensors, want *common.Tensor, full time.Duration) {
 	t.Helper()
 	m := s.model(t, "slow")
+	if emulator() != nil {
+		m = s.model(t, "slow_small")
+	}
 	loaded, err := e.Load(ctx, m.file(s.root, s.format(t, m)), nil)
 	require.NoError(t, err)
 	session = newSession(t, loaded)

@@ -20,7 +20,7 @@ func BuildShim(ctx context.Context, r shims.Recipe, from shims.Place, root strin
 	if err != nil {
 		return sdkdir.SDK{}, err
 	}
-	sdk := sdkdir.SDK{Engine: r.Engine, Version: version, OS: runtime.GOOS, Arch: runtime.GOARCH, Library: "lib/" + r.Library()}
+	sdk := sdkdir.SDK{Engine: r.Engine, Version: version, OS: runtime.GOOS, Arch: r.SDK.GOARCH(), Library: "lib/" + r.Library()}
 	final := filepath.Join(root, sdk.Path())
 	temp, err := tempDir(root)
 	if err != nil {
@@ -69,6 +69,7 @@ func refresh(ctx context.Context, sdk sdkdir.SDK, o InstallOptions) (_ sdkdir.SD
 	if err != nil || digest == sdk.Shim {
 		return sdk, true, err
 	}
+	r.SDK.Arch = sdk.Arch
 	place, err := r.SDK.Find(sdk.Dir)
 	if err != nil {
 		return sdk, false, err

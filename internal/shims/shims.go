@@ -46,6 +46,7 @@ type SDK struct {
 	Packaged bool
 	// System is where the system's own packages put it, if there are any.
 	System string
+	Arch   string // the GOARCH that it is for, where that is not this machine's
 }
 
 // Place is where an SDK lies.
@@ -74,8 +75,11 @@ func (r Recipe) Library() string { return "libanyinfer_" + r.Engine + ".so" }
 // Installed are the folders of the engine's SDKs that are installed, the newest
 // first.
 func (r Recipe) Installed() (dirs []string) {
-	for _, s := range sdkdir.Installed(r.Engine) {
-		dirs = append(dirs, s.Dir)
+	list, _ := sdkdir.List() // an unreadable root holds no usable SDK
+	for _, s := range list {
+		if s.Engine == r.Engine && s.OS == runtime.GOOS && s.Arch == r.SDK.GOARCH() {
+			dirs = append(dirs, s.Dir)
+		}
 	}
 	return dirs
 }
@@ -203,7 +207,8 @@ func (r Recipe) Build(ctx context.Context, sdk Place, library string, log io.Wri
 	if err := os.WriteFile(script, []byte(exports), 0o600); err != nil {
 		return err
 	}
-	cxx, err := shim.CXX.Compiler()
+	language := shim.CXX.For(r.SDK.GOARCH())
+	cxx, err := language.Compiler()
 	if err != nil {
 		return err
 	}
@@ -220,7 +225,10 @@ func (r Recipe) Build(ctx context.Context, sdk Place, library string, log io.Wri
 	args = append(append(args, linkFlags...), "-Wl,--version-script="+script)
 	args = append(args, strings.Fields(os.Getenv("LDFLAGS"))...)
 	flags := append(cxxFlags[:len(cxxFlags):len(cxxFlags)], "-I", sdk.Include)
-	return shim.CXX.Compile(ctx, library, files, flags, args, r.Sources)
+	if err := language.Compile(ctx, library, files, flags, args, r.Sources); err != nil {
+		return err
+	}
+	return r.SDK.check(library)
 }
 
 // triplets are Debian's names of architectures, which its packages and
@@ -234,7 +242,7 @@ func (s SDK) Find(root string) (Place, error) {
 		return Place{}, err
 	}
 	p := Place{Root: root}
-	triplet := triplets[runtime.GOARCH]
+	triplet := triplets[s.GOARCH()]
 	for _, dir := range []string{"include", "include/" + triplet} {
 		if dir = filepath.Join(root, dir); exists(filepath.Join(dir, filepath.FromSlash(s.Header))) {
 			p.Include = dir

@@ -11,7 +11,7 @@ import openvino
 UUID = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 # What has an MNN file too; README.md says what becomes of the others.
-MNN = "digits digits_dynamic edges multi int8 int32 uint8 bfloat16 float32 scalar fivedim nonzero_cast slow".split()
+MNN = "digits digits_dynamic edges multi int8 int32 uint8 bfloat16 float32 scalar fivedim nonzero_cast slow slow_small".split()
 # What MNN has and its converter does not keep: inputs' dtypes, and a dynamic first dimension, for which it writes 1.
 DTYPES = {"bfloat16": "DT_BFLOAT16"}
 SHAPES = {"digits_dynamic": ([1, 1, 8, 8], [-1, 1, 8, 8])}

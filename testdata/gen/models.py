@@ -238,8 +238,13 @@ def slow(out):
     # 1x1: XNNPACK keeps a table of pointers for larger kernels, 100 MB for each at 7x7 on 512x512.
     # The copies split what TFLite's XNNPACK delegate takes: it runs a whole part without asking for cancellation.
     layers = [("conv", mean(64, 1), None, 0, False)] + [("conv", w, None, 0, False), ("copy",)] * 96 + [("conv", mean(1, 64), None, 0, False)]
-    i, o = ("x", "float32", [1, 1, 256, 256]), ("y", "float32", [1, 1, 256, 256])
-    onnxfile.save_layers(out / "slow.onnx", layers, i, o)
-    tflitefile.save_layers(out / "slow.tflite", layers, i, o)
-    convert.onnx(out / "slow.onnx")
-    yield entry("slow", ["onnx", "openvino", "tflite"], [i], [o], [])
+    # The second is for emulators, which take minutes for the first.
+    for name, size, formats in (("slow", 256, ["onnx", "openvino", "tflite"]), ("slow_small", 8, ["onnx", "tflite"])):
+        i, o = ("x", "float32", [1, 1, size, size]), ("y", "float32", [1, 1, size, size])
+        onnxfile.save_layers(out / f"{name}.onnx", layers, i, o)
+        tflitefile.save_layers(out / f"{name}.tflite", layers, i, o)
+        if "openvino" in formats:
+            convert.onnx(out / f"{name}.onnx")
+        else:
+            convert.mnn(out / f"{name}.onnx", out / f"{name}.mnn")
+        yield entry(name, formats, [i], [o], [])

@@ -32,6 +32,9 @@ func open(c common.Config) (common.Driver, error) {
 	if a := runtime.GOARCH; a != "amd64" && a != "arm64" {
 		return nil, &common.Error{Err: common.ErrNotAvailable, Text: "LiteRT is supported on amd64 and arm64, not on " + a}
 	}
+	if !atomics() {
+		return nil, &common.Error{Err: common.ErrNotAvailable, Text: "LiteRT needs a processor of ARMv8.1 or newer, as Cortex-A76; engine tflite runs the same models on this one"}
+	}
 	lib, err := dylib.Open(spec, table, c.Library)
 	if err == nil && runtime.GOOS == "windows" && !lib.Has(compiledEnvironment) { // its LiteRtLayout is another one
 		err = &common.Error{Path: lib.Path, Err: common.ErrVersion, Text: "on Windows LiteRT 2.2 or newer is needed", Fix: "anyinfer sdk install litert"}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/anyinfer/anyinfer/cinclude"
@@ -27,13 +28,26 @@ type Language struct {
 	compiler  string   // the environment variable that names one
 	compilers []string // else the first of these that is there
 	flags     string   // the environment variable with more flags
+	install   string   // the package that has one
 }
 
 // What shims are written in.
 var (
-	C   = Language{"C", "CC", []string{"cc", "gcc", "clang"}, "CFLAGS"}
-	CXX = Language{"C++", "CXX", []string{"c++", "g++", "clang++"}, "CXXFLAGS"}
+	C   = Language{"C", "CC", []string{"cc", "gcc", "clang"}, "CFLAGS", "g++"}
+	CXX = Language{"C++", "CXX", []string{"c++", "g++", "clang++"}, "CXXFLAGS", "g++"}
 )
+
+// For is the language with the compilers of Debian for another GOARCH.
+func (l Language) For(goarch string) Language {
+	if prefix, ok := crossPrefixes[goarch]; ok && goarch != runtime.GOARCH {
+		last := l.compilers[1]
+		l.compilers = []string{prefix + last}
+		l.install = last + "-" + strings.ReplaceAll(strings.TrimSuffix(prefix, "-"), "_", "-")
+	}
+	return l
+}
+
+var crossPrefixes = map[string]string{"amd64": "x86_64-linux-gnu-", "arm64": "aarch64-linux-gnu-", "arm": "arm-linux-gnueabihf-"}
 
 // Compiler is the command of the compiler to use, with its first arguments.
 func (l Language) Compiler() ([]string, error) {
@@ -48,8 +62,8 @@ func (l Language) Compiler() ([]string, error) {
 			return []string{path}, nil
 		}
 	}
-	return nil, fmt.Errorf("no %s compiler: none of %s is there; install one (on Debian and Ubuntu: apt install g++), or name one in $%s",
-		l.name, strings.Join(l.compilers, ", "), l.compiler)
+	return nil, fmt.Errorf("no %s compiler: none of %s is there; install one (on Debian and Ubuntu: apt install %s), or name one in $%s",
+		l.name, strings.Join(l.compilers, ", "), l.install, l.compiler)
 }
 
 // Build compiles file, which lies in one of sources, to a shared library.

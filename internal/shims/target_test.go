@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package shims
+
+import (
+	"debug/elf"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anyinfer/anyinfer/internal/cengine/shim"
+)
+
+// TestCross compiles an SDK and its shim for another processor.
+func TestCross(t *testing.T) {
+	goarch, machine := "arm64", elf.EM_AARCH64
+	if runtime.GOARCH == goarch {
+		goarch, machine = "arm", elf.EM_ARM
+	}
+	cxx, err := shim.CXX.For(goarch).Compiler()
+	if err != nil && os.Getenv("CI") != "true" {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
+	native, err := shim.CXX.Compiler()
+	require.NoError(t, err)
+	r, err := recipe().For("linux/" + goarch)
+	require.NoError(t, err)
+
+	t.Setenv("CXX", cxx[0])
+	place, err := r.SDK.Find(buildSDK(t, "lib/"+triplets[goarch]+"/libtiny.so")) // where packages for several processors put it
+	require.NoError(t, err)
+	t.Setenv("CXX", "")
+	file := filepath.Join(t.TempDir(), r.Library())
+	require.NoError(t, r.Build(t.Context(), place, file, io.Discard))
+	f, err := elf.Open(file)
+	require.NoError(t, err)
+	defer f.Close()
+	require.Equal(t, machine, f.Machine)
+
+	// A compiler for this machine cannot link that SDK, and what it makes of another is not what was asked for.
+	t.Setenv("CXX", native[0])
+	require.Error(t, r.Build(t.Context(), place, file, io.Discard))
+	place, err = r.SDK.Find(buildSDK(t, "lib/libtiny.so"))
+	require.NoError(t, err)
+	require.ErrorContains(t, r.Build(t.Context(), place, file, io.Discard), "not for "+machine.String()+": name one for linux/"+goarch+" in $CXX")
+	require.NoFileExists(t, file)
+}
+
+func TestTarget(t *testing.T) {
+	r, err := recipe().For("")
+	require.NoError(t, err)
+	require.Equal(t, runtime.GOARCH, r.SDK.GOARCH())
+	for _, target := range []string{"arm64", "linux/sparc", "darwin/arm64", "linux/"} {
+		_, err := recipe().For(target)
+		require.ErrorContains(t, err, "they are for linux/amd64, linux/arm, linux/arm64")
+	}
+	t.Setenv("CXX", "")
+	t.Setenv("PATH", t.TempDir())
+	for goarch, name := range map[string]string{"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu", "arm": "arm-linux-gnueabihf"} {
+		if goarch != runtime.GOARCH {
+			_, err := shim.CXX.For(goarch).Compiler()
+			require.ErrorContains(t, err, "none of "+name+"-g++ is there")
+		}
+	}
+	_, err = shim.CXX.For("amd64").Compiler()
+	if runtime.GOARCH != "amd64" {
+		require.ErrorContains(t, err, "apt install g++-x86-64-linux-gnu", "the package has no underscore")
+	}
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package litert
+
+import (
+	"encoding/binary"
+	"os"
+	"runtime"
+)
+
+// atomics reports whether the processor has the atomic instructions of ARMv8.1,
+// without which LiteRT for arm64 ends the process when it is first called. Where
+// the system does not tell it reports true.
+func atomics() bool {
+	if runtime.GOOS != "linux" || runtime.GOARCH != "arm64" {
+		return true
+	}
+	const hwcap, bit = 16, 1 << 8 // AT_HWCAP, HWCAP_ATOMICS
+	vector, _ := os.ReadFile("/proc/self/auxv")
+	for ; len(vector) >= 16; vector = vector[16:] {
+		if binary.LittleEndian.Uint64(vector) == hwcap {
+			return binary.LittleEndian.Uint64(vector[8:])&bit != 0
+		}
+	}
+	return true
+}
