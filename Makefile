@@ -25,10 +25,15 @@ TENSORRT := 1015
 OTHER_TENSORRTS := 802 806 1104
 LIBRARY := ./common/... ./cinclude/... ./internal/dylib ./internal/flatcheck ./internal/cengine $(PACKAGES)
 TARGETS := linux/amd64 linux/arm64 linux/arm linux/386 linux/riscv64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 android/arm64
+# What make cross builds, and for what; then with these SDKs linked for arm64. MNN has none to install for another
+# machine: CROSS_TAGS=openvino,tflite,mnn with one in MNN_ROOT.
+PROGRAMS := ./cmd/... $(if $(wildcard examples/.),./examples/...)
+CROSS := linux/arm64 linux/arm/v7 linux/arm/v6 linux/riscv64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+CROSS_TAGS := openvino,tflite
 OLDER := 2024.6.0 2025.4.1
 SANITIZE := -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
-.PHONY: demo test test-cgo test-nocgo test-linked test-asan test-older build lint bench sdk tnn reference headers testdata
+.PHONY: demo test test-cgo test-nocgo test-linked test-asan test-older build cross lint bench sdk tnn reference headers testdata
 
 test-cgo test-nocgo test-linked tnn: export TNN_ROOT := $(or $(GENUINE_TNN),$(STANDIN)/tnn)
 test-asan: export TNN_ROOT := $(or $(GENUINE_TNN),$(STANDIN)/asan)
@@ -76,6 +81,12 @@ build: ## everything compiles without an SDK, the library packages for every tar
 	@for t in $(TARGETS); do echo "build for $$t"; \
 		CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build $(LIBRARY) || exit; done
 	GOOS=js GOARCH=wasm $(GO) build ./common
+
+cross: ## the command and the examples for boards and other systems, in dist
+	@for t in $(CROSS); do \
+		$(GO) run ./cmd/anyinfer build --target $$t -o dist/$$(echo $$t | tr / -)/ $(PROGRAMS) || exit; done
+	$(GO) run ./cmd/anyinfer sdk install openvino tflite --arch arm64
+	$(GO) run ./cmd/anyinfer build --target linux/arm64 --tags $(CROSS_TAGS) -o dist/linux-arm64-linked/ $(PROGRAMS)
 
 lint: build ## gofmt, vet, staticcheck, and that all compiles
 	@files=$$(gofmt -l .); [ -z "$$files" ] || { echo "not gofmt-ed: $$files"; exit 1; }

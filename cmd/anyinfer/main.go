@@ -69,8 +69,8 @@ func newRoot() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().Bool("verbose", false, "show all that engines have to say, not only warnings")
-	root.AddCommand(newBenchCommand(), newBenchWorkerCommand(), newDemoCommand(), newDoctorCommand(), newInspectCommand(), newRunCommand(), newSDKCommand(),
-		newShimCommand())
+	root.AddCommand(newBenchCommand(), newBenchWorkerCommand(), newBuildCommand(), newDemoCommand(), newDoctorCommand(), newInspectCommand(),
+		newRunCommand(), newSDKCommand(), newShimCommand())
 	return root
 }
 
