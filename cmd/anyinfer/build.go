@@ -69,6 +69,7 @@ type build struct {
 	out             string
 	tags            []string
 	flags, packages []string
+	settings        []string // more of the environment
 }
 
 // run builds in dir, by default the working folder.
@@ -104,8 +105,9 @@ func (b build) run(ctx context.Context, dir string, stdout, stderr io.Writer) er
 // env are the settings of go build's environment.
 func (b build) env() ([]string, error) {
 	linked := slices.DeleteFunc(slices.Clone(b.tags), func(tag string) bool { return !slices.Contains(linkable, tag) })
-	if linked == nil {
-		return append(b.target.env(), "CGO_ENABLED=0"), nil
+	env := append(b.target.env(), b.settings...)
+	if len(linked) == 0 {
+		return append(env, "CGO_ENABLED=0"), nil
 	}
 	if b.target.arm == "6" {
 		return nil, notHere{"no SDK is for " + b.target.String() + ": those for 32-bit ARM are for ARMv7", "leave out --tags " + strings.Join(linked, ",")}
@@ -126,7 +128,7 @@ func (b build) env() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	env := append(append(b.target.env(), "CGO_ENABLED=1"), compilers...)
+	env = append(append(env, "CGO_ENABLED=1"), compilers...)
 	for _, v := range vars {
 		if had := os.Getenv(v.name); v.add && had != "" {
 			v.value += " " + had
