@@ -156,13 +156,13 @@ const packSuffix = ".tar.gz"
 
 // check finds what is wrong with the command line.
 func (p *packer) check(models []string) error {
-	if p.engines == nil {
+	if len(p.engines) == 0 {
 		return usageError{fmt.Errorf("--engine: name the engines to bring along; there are: %s", strings.Join(common.Engines(), ", "))}
 	}
 	if err := checkEngines(p.engines); err != nil {
 		return err
 	}
-	if models == nil && p.program == "" {
+	if len(models) == 0 && p.program == "" {
 		return usageError{errors.New("name the models to bring along, or with --program a program that has its own")}
 	}
 	if machines[p.target.arch].class == 0 || p.target.os != "linux" {
@@ -222,7 +222,7 @@ func (p *packer) addModels(files []string) error {
 		if info, err := os.Stat(s.Name()); err != nil || info.IsDir() {
 			return cmp.Or(err, fmt.Errorf("%s is a folder; models in files can be packed", s.Name()))
 		}
-		if able == nil {
+		if len(able) == 0 {
 			if _, err := enginesFor([]common.Source{s}); err != nil {
 				return err
 			}
@@ -233,7 +233,7 @@ func (p *packer) addModels(files []string) error {
 		}
 	}
 	for _, e := range p.engines {
-		if files != nil && !useful[e] {
+		if len(files) > 0 && !useful[e] {
 			return fmt.Errorf("%s reads none of the models; it reads files that end in %s", e, strings.Join(readable(e), ", "))
 		}
 	}
