@@ -236,15 +236,26 @@ func TestPackLinked(t *testing.T) {
 	compile("int more(void); int all(void) { return more() + 2; }", "-shared", "-Wl,-soname,libx.so", "-o", tnn.LibraryPath(),
 		"-L"+elsewhere, "-lmore", "-Wl,-rpath,"+elsewhere)
 	compile("int all(void); int main(void) { return all(); }", "-o", filepath.Join(work, "app"), "-L"+tnn.LibDir(), "-lx", "-Wl,-rpath-link,"+elsewhere)
-	code, _, stderr := command(t, "pack", "--engine", "tnn", "--program", filepath.Join(work, "app"), "--out", filepath.Join(work, "x.tar.gz"))
+	tflite := putSDK(t, root, "tflite", "2.0", runtime.GOOS, runtime.GOARCH)
+	compile("int all(void) { return 7; }", "-shared", "-Wl,-soname,libx.so", "-o", tflite.LibraryPath())
+	want := map[string]int{"tnn": 42, "tflite": 7}
+	for engine := range want {
+		code, _, stderr := command(t, "pack", "--engine", engine, "--program", filepath.Join(work, "app"), "--out", filepath.Join(work, engine+".tar.gz"))
+		require.Zero(t, code, stderr)
+	}
+	other := putELF(t, filepath.Join(work, "other"), runtime.GOARCH, armhf) // linked with nothing
+	code, _, stderr := command(t, "pack", "--engine", "tnn", "--program", other, "--out", filepath.Join(work, "y.tar.gz"))
 	require.Zero(t, code, stderr)
+	require.Contains(t, unpacked(t, filepath.Join(work, "y.tar.gz"))["y/run"], "\nexport LD_LIBRARY_PATH=\"$here/lib/tnn${", "the engine needs it")
 	require.NoError(t, errors.Join(os.RemoveAll(root), os.RemoveAll(elsewhere)))
-	said, err := exec.Command("tar", "xzf", filepath.Join(work, "x.tar.gz"), "-C", work).CombinedOutput()
-	require.NoError(t, err, "%s", said)
-	run := exec.Command(filepath.Join(work, "x", "run"))
-	said, err = run.CombinedOutput()
-	require.Error(t, err)
-	require.Equal(t, 42, run.ProcessState.ExitCode(), "%s", said)
+	for engine, code := range want {
+		said, err := exec.Command("tar", "xzf", filepath.Join(work, engine+".tar.gz"), "-C", work).CombinedOutput()
+		require.NoError(t, err, "%s", said)
+		run := exec.Command(filepath.Join(work, engine, "run"))
+		said, err = run.CombinedOutput()
+		require.Error(t, err)
+		require.Equal(t, code, run.ProcessState.ExitCode(), "%s", said)
+	}
 }
 
 // TestPack runs what was packed for this machine, where nothing but that can be found.
