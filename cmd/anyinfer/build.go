@@ -21,7 +21,7 @@ import (
 )
 
 // linkable are the engines whose build tag links an SDK.
-var linkable = []string{"mnn", "openvino", "tflite", "tnn"}
+var linkable = []string{"mnn", "openvino", "tensorrt", "tflite", "tnn"}
 
 func newBuildCommand() *cobra.Command {
 	var to string

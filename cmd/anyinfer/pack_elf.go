@@ -84,7 +84,8 @@ func neededBy(file string) ([]string, error) {
 	return f.ImportedLibraries()
 }
 
-// neededElsewhere are the libraries that a library is linked with and finds in folders of this machine.
+// neededElsewhere are the libraries that a library is linked with and finds in folders of this machine, but for those of the
+// system, whose C library is not to be brought along.
 func neededElsewhere(file string) (found []string, err error) {
 	f, err := elf.Open(file)
 	if err != nil {
@@ -101,9 +102,12 @@ func neededElsewhere(file string) (found []string, err error) {
 			return nil, err
 		}
 		for _, dir := range filepath.SplitList(strings.Join(paths, ":")) {
+			if !filepath.IsAbs(dir) || strings.HasPrefix(dir, "/lib") || strings.HasPrefix(dir, "/usr/lib") {
+				continue
+			}
 			for _, name := range needed {
 				path := filepath.Join(dir, name)
-				if _, err := os.Stat(path); err == nil && filepath.IsAbs(dir) && !slices.Contains(found, path) {
+				if _, err := os.Stat(path); err == nil && !slices.Contains(found, path) {
 					found = append(found, path)
 				}
 			}
