@@ -27,10 +27,15 @@ GENUINE_TNN := $(TNN_ROOT)
 GENUINE_TENSORRT := $(TENSORRT_ROOT)
 LIBRARY := ./common/... ./cinclude/... ./internal/dylib ./internal/flatcheck ./internal/cengine $(PACKAGES)
 TARGETS := linux/amd64 linux/arm64 linux/arm linux/386 linux/riscv64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 android/arm64
+# What make cross builds, and for what; then with these SDKs linked for arm64. MNN has none to install for another
+# machine: CROSS_TAGS=openvino,tflite,mnn with one in MNN_ROOT.
+PROGRAMS := ./cmd/... $(if $(wildcard examples/.),./examples/...)
+CROSS := linux/arm64 linux/arm/v7 linux/arm/v6 linux/riscv64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+CROSS_TAGS := openvino,tflite
 OLDER := 2024.6.0 2025.4.1
 SANITIZE := -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
-.PHONY: demo test test-cgo test-nocgo test-linked test-standins test-asan test-older boards build lint bench gpu-check sdk shims reference headers testdata
+.PHONY: demo test test-cgo test-nocgo test-linked test-standins test-asan test-older boards build cross lint bench gpu-check sdk shims reference headers testdata
 
 test-cgo test-nocgo test-linked test-asan shims: export TNN_ROOT := $(or $(GENUINE_TNN),$(STANDIN)/tnn)
 test-cgo test-nocgo test-linked test-asan shims: export TENSORRT_ROOT := $(or $(GENUINE_TENSORRT),$(STANDIN)/tensorrt-$(TENSORRT))
@@ -90,6 +95,12 @@ build: ## everything compiles without an SDK, the library packages for every tar
 	@for t in darwin/arm64 windows/amd64; do echo "build the examples for $$t"; \
 		CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build ./examples/... || exit; done
 	GOOS=js GOARCH=wasm $(GO) build ./common
+
+cross: ## the command and the examples for boards and other systems, in dist
+	@for t in $(CROSS); do \
+		$(GO) run ./cmd/anyinfer build --target $$t -o dist/$$(echo $$t | tr / -)/ $(PROGRAMS) || exit; done
+	$(GO) run ./cmd/anyinfer sdk install openvino tflite --arch arm64
+	$(GO) run ./cmd/anyinfer build --target linux/arm64 --tags $(CROSS_TAGS) -o dist/linux-arm64-linked/ $(PROGRAMS)
 
 lint: build ## gofmt, vet, staticcheck, and that all compiles
 	@files=$$(gofmt -l .); [ -z "$$files" ] || { echo "not gofmt-ed: $$files"; exit 1; }

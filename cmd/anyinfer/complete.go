@@ -38,14 +38,25 @@ func completeModel(_ *cobra.Command, args []string, _ string) ([]string, cobra.S
 }
 
 // completeEngines offers another engine for a list with commas.
-func completeEngines(_ *cobra.Command, _ []string, list string) (all []string, _ cobra.ShellCompDirective) {
-	before := list[:strings.LastIndex(list, ",")+1]
-	for _, e := range common.Engines() {
-		if !slices.Contains(strings.Split(before, ","), e) {
-			all = append(all, before+e)
+func completeEngines(cmd *cobra.Command, args []string, list string) ([]string, cobra.ShellCompDirective) {
+	return completeList(common.Engines())(cmd, args, list)
+}
+
+// completeList offers another of words for a list with commas.
+func completeList(words []string) cobra.CompletionFunc {
+	return func(_ *cobra.Command, _ []string, list string) (all []string, _ cobra.ShellCompDirective) {
+		before := list[:strings.LastIndex(list, ",")+1]
+		for _, w := range words {
+			if !slices.Contains(strings.Split(before, ","), w) {
+				all = append(all, before+w)
+			}
 		}
+		return all, cobra.ShellCompDirectiveNoFileComp
 	}
-	return all, cobra.ShellCompDirectiveNoFileComp
+}
+
+func completeTarget(cmd *cobra.Command) {
+	must(cmd.RegisterFlagCompletionFunc("target", cobra.FixedCompletions(targets, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveKeepOrder)))
 }
 
 // completeDevice offers the devices of the engines in --engine, else of all.

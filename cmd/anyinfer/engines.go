@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/sdkdir"
 	"github.com/anyinfer/anyinfer/internal/sdkinstall"
 	"github.com/anyinfer/anyinfer/internal/shims"
 )
@@ -69,6 +72,22 @@ func toInstall(engine string) string {
 		return r.SDK.Env + "=... anyinfer shim build " + engine
 	}
 	return "anyinfer sdk install " + engine
+}
+
+// installFor says how to have an engine's SDK for a target.
+func installFor(engine string, t target) string {
+	if _, ok := shims.Find(engine); ok && !t.host() {
+		return fmt.Sprintf("it is built on a machine of that kind: type '%s' there, and copy %s of its SDK folder to the same place here",
+			toInstall(engine), filepath.Join(engine, "VERSION", sdkdir.Target(t.os, t.arch)))
+	}
+	text := toInstall(engine)
+	if t.os != runtime.GOOS {
+		text += " --os " + t.os
+	}
+	if t.arch != runtime.GOARCH {
+		text += " --arch " + t.arch
+	}
+	return "install it with '" + text + "'"
 }
 
 // packaged reports whether an engine's SDK can be installed.

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -69,15 +70,25 @@ func newRoot() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().Bool("verbose", false, "show all that engines have to say, not only warnings")
-	root.AddCommand(newBenchCommand(), newBenchWorkerCommand(), newDemoCommand(), newDoctorCommand(), newInspectCommand(), newRunCommand(), newSDKCommand(),
-		newShimCommand())
+	root.AddCommand(newBenchCommand(), newBenchWorkerCommand(), newBuildCommand(), newDemoCommand(), newDoctorCommand(), newInspectCommand(),
+		newPackCommand(), newRunCommand(), newSDKCommand(), newShimCommand())
 	return root
 }
 
 func version() string {
-	v := "(unknown)"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		v = info.Main.Version
+	return fmt.Sprintf("%s (%s %s/%s)", cmp.Or(ownVersion(), "(unknown)"), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// ownVersion is that of this module, in whichever the program was built.
+func ownVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
 	}
-	return fmt.Sprintf("%s (%s %s/%s)", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	for _, m := range append(info.Deps, &info.Main) {
+		if m.Path == modulePath {
+			return m.Version
+		}
+	}
+	return ""
 }

@@ -70,7 +70,7 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"sdk", "install", "openvino", "--from", "missing.whl"}, 1, "missing.whl"},
 		{[]string{"sdk", "install", "mnn", "--os", "plan9"}, 1, "no mnn SDK for plan9/"},
 		{[]string{"sdk", "install", "mnn", "--from", "x"}, 1, "x: no such file"},
-		{[]string{"shim", "build"}, 2, "anyinfer: name an engine: mnn, tnn\n"},
+		{[]string{"shim", "build"}, 2, "anyinfer: name an engine: mnn, tensorrt, tnn\n"},
 		{[]string{"shim", "build", "mmn"}, 2, "anyinfer: engine \"mmn\" has no shim; did you mean mnn or tnn?\n"},
 		{[]string{"shim", "build", "mnn", "mnn"}, 2, "anyinfer: name one engine\n"},
 		{[]string{"shim", "build", "mnn", "--target", "arm64"}, 2, "anyinfer: --target: shims are not compiled for \"arm64\"; they are for linux/amd64, linux/arm, linux/arm64\n"},

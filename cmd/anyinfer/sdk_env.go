@@ -5,7 +5,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -30,6 +29,8 @@ means:
 
   eval "$(anyinfer sdk env tflite --arch arm64)" && CGO_ENABLED=1 CC=aarch64-linux-gnu-gcc GOARCH=arm64 go build -tags tflite ./...
 
+'anyinfer build --target linux/arm64 --tags tflite' does both.
+
 Programs built without tags find SDKs by themselves; for them the exports choose among several.
 
 For mnn and tnn the linker gets what MNN_ROOT and TNN_ROOT name, where they are set.`,
@@ -44,11 +45,11 @@ For mnn and tnn the linker gets what MNN_ROOT and TNN_ROOT name, where they are 
 			if err != nil {
 				return err
 			}
-			text, err := exports(sdks, goos == runtime.GOOS && goarch == runtime.GOARCH)
+			vars, err := variables(sdks, target{os: goos, arch: goarch}.host())
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprint(cmd.OutOrStdout(), text)
+			_, err = fmt.Fprint(cmd.OutOrStdout(), exports(vars))
 			return err
 		},
 	}
@@ -78,8 +79,8 @@ func chooseSDKs(root string, engines []string, version, goos, goarch string) ([]
 	}
 	for _, engine := range engines {
 		if !slices.ContainsFunc(chosen, func(c sdkdir.SDK) bool { return c.Engine == engine }) {
-			return nil, fmt.Errorf("no %s SDK %sfor %s/%s lies in %s; install it with '%s'",
-				engine, spaced(version), goos, goarch, root, toInstall(engine))
+			return nil, notHere{fmt.Sprintf("no %s SDK %sfor %s/%s lies in %s", engine, spaced(version), goos, goarch, root),
+				installFor(engine, target{os: goos, arch: goarch})}
 		}
 	}
 	if len(chosen) == 0 {
@@ -88,24 +89,30 @@ func chooseSDKs(root string, engines []string, version, goos, goarch string) ([]
 	return chosen, nil
 }
 
-// exports returns lines for a POSIX shell. Only SDKs for the running system can be run with. What is linked of an SDK in
-// C++ is the SDK, not the shim that is installed with it.
-func exports(sdks []sdkdir.SDK, run bool) (string, error) {
-	var b strings.Builder
+// variable is one of the environment of a build that links SDKs.
+type variable struct {
+	name, value string
+	add         bool // to what the variable has
+}
+
+// variables are those of a build that links SDKs. Only SDKs for the running system can be run with. What is linked of an
+// SDK in C++ is the SDK, not the shim that is installed with it.
+func variables(sdks []sdkdir.SDK, run bool) ([]variable, error) {
+	var all []variable
 	var cppflags, ldflags []string
 	for _, s := range sdks {
 		if run && s.Library != "" {
-			fmt.Fprintf(&b, "export %s=%s\n", dylib.Spec{Engine: s.Engine}.Env(), shellQuote(s.LibraryPath()))
+			all = append(all, variable{name: dylib.Spec{Engine: s.Engine}.Env(), value: s.LibraryPath()})
 		}
 		libDir := s.LibDir()
 		if r, ok := shims.Find(s.Engine); ok {
 			place, err := r.Root("", s.Dir)
 			if err != nil {
-				return "", err
+				return nil, err
 			}
 			libDir = place.LibDir()
 			cppflags = append(cppflags, "-I"+place.Include)
-			fmt.Fprintf(&b, "export %s=%s\n", r.SDK.Env, shellQuote(place.Root))
+			all = append(all, variable{name: r.SDK.Env, value: place.Root})
 		}
 		ldflags = append(ldflags, "-L"+libDir)
 		if run && s.OS != "windows" {
@@ -123,11 +130,24 @@ func exports(sdks []sdkdir.SDK, run bool) (string, error) {
 		}
 		flags, err := goQuote(v.flags)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
-		fmt.Fprintf(&b, "export %s=%s\"${%s:+ $%s}\"\n", v.name, shellQuote(flags), v.name, v.name)
+		all = append(all, variable{name: v.name, value: flags, add: true})
 	}
-	return b.String(), nil
+	return all, nil
+}
+
+// exports returns lines for a POSIX shell.
+func exports(vars []variable) string {
+	var b strings.Builder
+	for _, v := range vars {
+		fmt.Fprintf(&b, "export %s=%s", v.name, shellQuote(v.value))
+		if v.add {
+			fmt.Fprintf(&b, "\"${%s:+ $%s}\"", v.name, v.name)
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
 }
 
 // shellQuote quotes a word for a POSIX shell, where it needs it.

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"debug/elf"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/anyinfer/anyinfer/internal/linktest"
+	"github.com/anyinfer/anyinfer/internal/sdkdir"
+)
+
+func TestParseTarget(t *testing.T) {
+	for s, want := range map[string]target{
+		"":               {runtime.GOOS, runtime.GOARCH, ""},
+		"linux/arm64":    {"linux", "arm64", ""},
+		"linux/arm64/v8": {"linux", "arm64", ""},
+		"linux/aarch64":  {"linux", "arm64", ""},
+		"linux/arm":      {"linux", "arm", "7"},
+		"linux/armhf":    {"linux", "arm", "7"},
+		"linux/arm/v7":   {"linux", "arm", "7"},
+		"linux/arm/v6":   {"linux", "arm", "6"},
+		"darwin/x86_64":  {"darwin", "amd64", ""},
+		"plan9/386":      {"plan9", "386", ""},
+	} {
+		got, err := parseTarget(s)
+		require.NoError(t, err, s)
+		require.Equal(t, want, got, s)
+	}
+	for _, s := range []string{"arm64", "linux", "linux/", "/arm64", "linux/arm/v5", "linux/arm/7", "linux/amd64/v3", "linux/arm64/v9"} {
+		_, err := parseTarget(s)
+		require.ErrorContains(t, err, `--target "`+s+`": want an operating system and a processor, as in linux/amd64, linux/arm64, linux/arm/v7`)
+	}
+	for _, s := range targets {
+		parsed, err := parseTarget(s)
+		require.NoError(t, err)
+		require.Equal(t, s, parsed.String())
+	}
+}
+
+func TestAddLinkerFlags(t *testing.T) {
+	for _, test := range []struct{ args, want []string }{
+		{nil, []string{"-ldflags=-I x"}},
+		{[]string{"-trimpath", "./a"}, []string{"-ldflags=-I x", "-trimpath", "./a"}},
+		{[]string{"-ldflags", "-s -w"}, []string{"-ldflags=-I x", "-ldflags=-I x -s -w"}},
+		{[]string{"--ldflags=-X 'a=b c'"}, []string{"-ldflags=-I x", "-ldflags=-I x -X 'a=b c'"}},
+		{[]string{"-ldflags=./a=-s", "-ldflags", " ./b=-w"}, []string{"-ldflags=-I x", "-ldflags=./a=-I x -s", "-ldflags=./b=-I x -w"}},
+		{[]string{"-ldflags="}, []string{"-ldflags=-I x", "-ldflags=-I x"}},
+	} {
+		require.Equal(t, test.want, addLinkerFlags(test.args, "-I x"))
+	}
+}
+
+// interpreter is what a program names as its loader.
+func interpreter(t *testing.T, file string) string {
+	t.Helper()
+	f, err := elf.Open(file)
+	require.NoError(t, err)
+	defer f.Close()
+	i := slices.IndexFunc(f.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP })
+	require.GreaterOrEqual(t, i, 0, "it is static")
+	name, err := io.ReadAll(f.Progs[i].Open())
+	require.NoError(t, err)
+	return string(bytes.TrimRight(name, "\x00"))
+}
+
+// TestBuild builds a user's program for boards.
+func TestBuild(t *testing.T) {
+	dir := linktest.Module(t, fstest.MapFS{"main.go": {Mode: 0o666, Data: []byte(`package main
+
+import (
+	"fmt"
+
+	"github.com/anyinfer/anyinfer/common"
+	_ "github.com/anyinfer/anyinfer/tflite"
+)
+
+var text = "not set"
+
+func main() { fmt.Println(text, common.Engines()) }
+`)}})
+	t.Chdir(dir)
+	t.Setenv("GOFLAGS", "")
+	code, stdout, stderr := command(t, "build", "--target", "linux/arm/v6", "-o", "app", "--", "-ldflags", "-X 'main.text=set by a flag'")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stdout, "GOOS=linux GOARCH=arm GOARM=6 CGO_ENABLED=0 go build -o app '-ldflags=-I ")
+	require.Equal(t, "/lib/ld-linux-armhf.so.3", interpreter(t, "app"))
+	built, err := os.ReadFile("app")
+	require.NoError(t, err)
+	require.True(t, bytes.Contains(built, []byte("set by a flag")), "the user's -ldflags got lost")
+
+	code, _, stderr = command(t, "build", "--target", "linux/arm64", "-o", "app", ".")
+	require.Zero(t, code, stderr)
+	require.Equal(t, "/lib/ld-linux-aarch64.so.1", interpreter(t, "app"))
+
+	code, _, stderr = command(t, "build", "--target", "linux/amr64")
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, "anyinfer: go build for linux/amr64: exit status")
+	t.Setenv("GOFLAGS", "-ldflags=-s")
+	code, _, stderr = command(t, "build", "--target", "linux/arm")
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, "GOFLAGS has -ldflags")
+}
+
+func TestBuildRefuses(t *testing.T) {
+	t.Setenv(sdkdir.EnvRoot, t.TempDir())
+	for _, name := range []string{"MNN_ROOT", "TNN_ROOT", "CC", "CXX"} {
+		t.Setenv(name, "")
+	}
+	root, err := sdkdir.Root()
+	require.NoError(t, err)
+	other := target{os: "linux", arch: "riscv64"}
+	putSDK(t, root, "openvino", "1.0", other.os, other.arch)
+	path, err := exec.LookPath("go")
+	require.NoError(t, err)
+	bin := t.TempDir()
+	if err := os.Symlink(path, filepath.Join(bin, "go")); err != nil {
+		t.Skip(err)
+	}
+	t.Setenv("PATH", bin)
+	for _, test := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"--target", "arm64"}, 2, `--target "arm64": want`},
+		{[]string{"--", "-tags=x"}, 2, "write -tags=x before --"},
+		{[]string{"--", "-o", "x"}, 2, "write -o before --"},
+		{[]string{"--target", "linux/riscv64", "--tags", "tflite"}, 1, "no tflite SDK for linux/riscv64 lies in " + root + "; install it with 'anyinfer sdk install tflite --arch riscv64'"},
+		{[]string{"--target", "linux/riscv64", "--tags", "x,mnn"}, 1, "; it is built on a machine of that kind: type 'anyinfer sdk install mnn' there, and copy mnn/VERSION/linux-riscv64 of its SDK folder"},
+		{[]string{"--target", "linux/arm/v6", "--tags", "tflite"}, 1, "those for 32-bit ARM are for ARMv7; leave out --tags tflite"},
+		{[]string{"--target", "linux/riscv64", "--tags", "openvino"}, 1, "there is no C compiler for linux/riscv64; install riscv64-linux-gnu-gcc (on Debian and Ubuntu: apt install gcc-riscv64-linux-gnu), or name another in CC"},
+	} {
+		code, stdout, stderr := command(t, append([]string{"build"}, test.args...)...)
+		require.Equal(t, test.code, code, "%v: %s", test.args, stderr)
+		require.Contains(t, stderr, test.want)
+		require.Empty(t, stdout)
+	}
+	_, err = build{target: other, tags: []string{"openvino"}}.env()
+	require.ErrorAs(t, err, &notHere{})
+	t.Setenv("CC", "other-gcc")
+	t.Setenv("CGO_LDFLAGS", "-lmine")
+	env, err := build{target: other, tags: []string{"x", "openvino"}}.env()
+	require.NoError(t, err)
+	require.Equal(t, []string{"GOOS=linux", "GOARCH=riscv64", "CGO_ENABLED=1",
+		"CGO_LDFLAGS=-L" + filepath.Join(root, "openvino", "1.0", "linux-riscv64", "lib") + " -lmine"}, env)
+}

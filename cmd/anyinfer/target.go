@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+)
+
+// target is the kind of machine that a program is for.
+type target struct {
+	os, arch string // as GOOS and GOARCH
+	arm      string // as GOARM; "" where nobody said
+}
+
+// targets are those that a shell offers; the go command knows more.
+var targets = []string{
+	"linux/amd64", "linux/arm64", "linux/arm/v7", "linux/arm/v6", "linux/386", "linux/riscv64",
+	"darwin/amd64", "darwin/arm64", "windows/amd64", "windows/arm64",
+}
+
+// processors are names beside Go's: those of container images, of Debian and of uname -m.
+var processors = map[string]string{
+	"arm": "arm/v7", "armhf": "arm/v7", "armv7l": "arm/v7", "armv6l": "arm/v6",
+	"arm64/v8": "arm64", "aarch64": "arm64", "x86_64": "amd64", "i386": "386", "i686": "386",
+}
+
+// parseTarget reads the value of --target, which is by default the running system.
+func parseTarget(s string) (target, error) {
+	if s == "" {
+		return target{os: runtime.GOOS, arch: runtime.GOARCH}, nil
+	}
+	goos, arch, _ := strings.Cut(s, "/")
+	if name := processors[arch]; name != "" {
+		arch = name
+	}
+	arch, variant, _ := strings.Cut(arch, "/")
+	t := target{os: goos, arch: arch, arm: strings.TrimPrefix(variant, "v")}
+	if known := arch == "arm" && (variant == "v6" || variant == "v7") || arch != "arm" && variant == ""; goos == "" || arch == "" || !known {
+		return target{}, usageError{fmt.Errorf("--target %q: want an operating system and a processor, as in %s", s, strings.Join(targets[:4], ", "))}
+	}
+	return t, nil
+}
+
+func (t target) String() string {
+	if t.arm != "" {
+		return t.os + "/" + t.arch + "/v" + t.arm
+	}
+	return t.os + "/" + t.arch
+}
+
+// host reports whether it is the running system's.
+func (t target) host() bool { return t.os == runtime.GOOS && t.arch == runtime.GOARCH }
+
+// env are settings for the go command.
+func (t target) env() []string {
+	env := []string{"GOOS=" + t.os, "GOARCH=" + t.arch}
+	if t.arm != "" {
+		env = append(env, "GOARM="+t.arm)
+	}
+	return env
+}
+
+// armhf is the interpreter of programs for 32-bit ARM with floating point in hardware. The go command writes that of
+// systems without, which Debian and Raspberry Pi OS lack.
+const armhf = "/lib/ld-linux-armhf.so.3"
+
+// interpreter is the one to be set; "" where the go command's own is right.
+func (t target) interpreter() string {
+	if t.os == "linux" && t.arch == "arm" {
+		return armhf
+	}
+	return ""
+}
+
+// notHere is the error where this machine lacks what it needs.
+type notHere struct{ what, fix string }
+
+func (n notHere) Error() string { return n.what + "; " + n.fix }
+
+// toolchains are Debian's names of cross compilers. That for 32-bit ARM makes programs for ARMv7.
+var toolchains = map[string]string{
+	"linux/amd64": "x86_64-linux-gnu", "linux/arm64": "aarch64-linux-gnu", "linux/arm/v7": "arm-linux-gnueabihf",
+	"linux/386": "i686-linux-gnu", "linux/riscv64": "riscv64-linux-gnu",
+}
+
+// compilers are settings of CC and CXX for cgo, for what the environment does not set.
+func (t target) compilers(cplusplus bool) (env []string, err error) {
+	if t.host() {
+		return nil, nil
+	}
+	for _, c := range []struct {
+		variable, language, command string
+		needed                      bool
+	}{{"CC", "C", "gcc", true}, {"CXX", "C++", "g++", cplusplus}} {
+		if os.Getenv(c.variable) != "" || !c.needed {
+			continue
+		}
+		name := toolchains[t.String()]
+		if name == "" {
+			return nil, notHere{fmt.Sprintf("no %s compiler for %s is known", c.language, t), "name one in " + c.variable}
+		}
+		command := name + "-" + c.command
+		if _, err := exec.LookPath(command); errors.Is(err, exec.ErrNotFound) {
+			return nil, notHere{fmt.Sprintf("there is no %s compiler for %s", c.language, t), fmt.Sprintf(
+				"install %s (on Debian and Ubuntu: apt install %s-%s), or name another in %s", command, c.command, strings.ReplaceAll(name, "_", "-"), c.variable)}
+		}
+		env = append(env, c.variable+"="+command)
+	}
+	return env, nil
+}
