@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/platform"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 	"github.com/anyinfer/anyinfer/internal/sdkinstall"
 	"github.com/anyinfer/anyinfer/internal/shims"
@@ -165,7 +166,7 @@ func (p *packer) check(models []string) error {
 	if len(models) == 0 && p.program == "" {
 		return usageError{errors.New("name the models to bring along, or with --program a program that has its own")}
 	}
-	if machines[p.target.arch].class == 0 || p.target.os != "linux" {
+	if _, known := platform.Linux[p.target.arch]; !known || p.target.os != "linux" {
 		return usageError{fmt.Errorf("--target %s: archives are made for linux on %s", p.target, strings.Join(slices.Sorted(maps.Keys(machines)), ", "))}
 	}
 	if p.target.arm == "6" {

@@ -12,17 +12,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/anyinfer/anyinfer/internal/platform"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 )
-
-// machines are what ELF files say of processors, by GOARCH.
-var machines = map[string]struct {
-	machine elf.Machine
-	class   elf.Class
-}{
-	"amd64": {elf.EM_X86_64, elf.ELFCLASS64}, "arm64": {elf.EM_AARCH64, elf.ELFCLASS64}, "arm": {elf.EM_ARM, elf.ELFCLASS32},
-	"386": {elf.EM_386, elf.ELFCLASS32}, "riscv64": {elf.EM_RISCV, elf.ELFCLASS64},
-}
 
 // openELF opens a file that is to be for a target; fix is what to do where it is not.
 func openELF(file string, t target, fix string) (*elf.File, error) {
@@ -33,7 +25,7 @@ func openELF(file string, t target, fix string) (*elf.File, error) {
 		}
 		return nil, fmt.Errorf("%s is no program or library for linux (%w); %s", file, err, fix)
 	}
-	if want := machines[t.arch]; f.Machine != want.machine || f.Class != want.class || f.Data != elf.ELFDATA2LSB {
+	if !platform.Linux[t.arch].Is(f) {
 		f.Close()
 		return nil, fmt.Errorf("%s is for %v, not %s; %s", file, f.Machine, t, fix)
 	}

@@ -26,6 +26,7 @@ import (
 
 	suite "github.com/anyinfer/anyinfer/internal/enginetest"
 	"github.com/anyinfer/anyinfer/internal/npy"
+	"github.com/anyinfer/anyinfer/internal/platform"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 	"github.com/anyinfer/anyinfer/internal/values"
 )
@@ -33,8 +34,8 @@ import (
 // putELF writes the headers of a program for a machine, with the loader that it names, if any.
 func putELF(t *testing.T, file, arch, loader string) string {
 	t.Helper()
-	m := machines[arch]
-	ident := [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(m.class), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)}
+	m := platform.Linux[arch]
+	ident := [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(m.Class), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)}
 	progs := uint16(0)
 	if loader != "" {
 		progs = 1
@@ -42,11 +43,11 @@ func putELF(t *testing.T, file, arch, loader string) string {
 	}
 	var b bytes.Buffer
 	write := func(v any) { require.NoError(t, binary.Write(&b, binary.LittleEndian, v)) }
-	if m.class == elf.ELFCLASS64 {
-		write(elf.Header64{Ident: ident, Type: uint16(elf.ET_EXEC), Machine: uint16(m.machine), Version: 1, Phoff: 64, Ehsize: 64, Phentsize: 56, Phnum: progs})
+	if m.Class == elf.ELFCLASS64 {
+		write(elf.Header64{Ident: ident, Type: uint16(elf.ET_EXEC), Machine: uint16(m.Machine), Version: 1, Phoff: 64, Ehsize: 64, Phentsize: 56, Phnum: progs})
 		write(elf.Prog64{Type: uint32(elf.PT_INTERP), Off: 64 + 56, Filesz: uint64(len(loader)), Memsz: uint64(len(loader))})
 	} else {
-		write(elf.Header32{Ident: ident, Type: uint16(elf.ET_EXEC), Machine: uint16(m.machine), Version: 1, Phoff: 52, Ehsize: 52, Phentsize: 32, Phnum: progs})
+		write(elf.Header32{Ident: ident, Type: uint16(elf.ET_EXEC), Machine: uint16(m.Machine), Version: 1, Phoff: 52, Ehsize: 52, Phentsize: 32, Phnum: progs})
 		write(elf.Prog32{Type: uint32(elf.PT_INTERP), Off: 52 + 32, Filesz: uint32(len(loader)), Memsz: uint32(len(loader))})
 	}
 	b.WriteString(loader)

@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+
+	"github.com/anyinfer/anyinfer/internal/platform"
 )
 
 // target is the kind of machine that a program is for.
@@ -82,12 +84,6 @@ type notHere struct{ what, fix string }
 
 func (n notHere) Error() string { return n.what + "; " + n.fix }
 
-// toolchains are Debian's names of cross compilers. That for 32-bit ARM makes programs for ARMv7.
-var toolchains = map[string]string{
-	"linux/amd64": "x86_64-linux-gnu", "linux/arm64": "aarch64-linux-gnu", "linux/arm/v7": "arm-linux-gnueabihf",
-	"linux/386": "i686-linux-gnu", "linux/riscv64": "riscv64-linux-gnu",
-}
-
 // compilers are settings of CC and CXX for cgo, for what the environment does not set.
 func (t target) compilers(cplusplus bool) (env []string, err error) {
 	if t.host() {
@@ -100,14 +96,14 @@ func (t target) compilers(cplusplus bool) (env []string, err error) {
 		if os.Getenv(c.variable) != "" || !c.needed {
 			continue
 		}
-		name := toolchains[t.String()]
-		if name == "" {
+		processor, known := platform.Linux[t.arch]
+		if !known || t.os != "linux" || t.arm == "6" {
 			return nil, notHere{fmt.Sprintf("no %s compiler for %s is known", c.language, t), "name one in " + c.variable}
 		}
-		command := name + "-" + c.command
+		command := processor.Compiler(c.command)
 		if _, err := exec.LookPath(command); errors.Is(err, exec.ErrNotFound) {
 			return nil, notHere{fmt.Sprintf("there is no %s compiler for %s", c.language, t), fmt.Sprintf(
-				"install %s (on Debian and Ubuntu: apt install %s-%s), or name another in %s", command, c.command, strings.ReplaceAll(name, "_", "-"), c.variable)}
+				"install %s (on Debian and Ubuntu: apt install %s), or name another in %s", command, processor.Package(c.command), c.variable)}
 		}
 		env = append(env, c.variable+"="+command)
 	}

@@ -21,6 +21,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/cinclude"
 	"github.com/anyinfer/anyinfer/internal/cengine/shim"
+	"github.com/anyinfer/anyinfer/internal/platform"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 )
 
@@ -231,10 +232,6 @@ func (r Recipe) Build(ctx context.Context, sdk Place, library string, log io.Wri
 	return r.SDK.check(library)
 }
 
-// triplets are Debian's names of architectures, which its packages and
-// JetPack's have in their folders.
-var triplets = map[string]string{"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu", "arm": "arm-linux-gnueabihf"}
-
 // Find looks for the SDK in root, which may be a build tree.
 func (s SDK) Find(root string) (Place, error) {
 	root, err := filepath.Abs(root)
@@ -242,7 +239,7 @@ func (s SDK) Find(root string) (Place, error) {
 		return Place{}, err
 	}
 	p := Place{Root: root}
-	triplet := triplets[s.GOARCH()]
+	triplet := platform.Linux[s.GOARCH()].Triplet // in the folders of Debian's packages, and of JetPack's
 	for _, dir := range []string{"include", "include/" + triplet} {
 		if dir = filepath.Join(root, dir); exists(filepath.Join(dir, filepath.FromSlash(s.Header))) {
 			p.Include = dir

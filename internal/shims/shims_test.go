@@ -21,6 +21,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/internal/cengine/shim"
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/platform"
 )
 
 // The SDK of these tests is a library with all that makes trouble in real
@@ -176,7 +177,7 @@ func TestRoot(t *testing.T) {
 
 	// As Debian's packages have it.
 	c := filepath.Join(t.TempDir(), "usr")
-	triplet := triplets[runtime.GOARCH]
+	triplet := platform.Linux[runtime.GOARCH].Triplet
 	require.NoError(t, os.CopyFS(filepath.Join(c, "include", triplet), os.DirFS(filepath.Join(a, "include"))))
 	require.NoError(t, os.CopyFS(filepath.Join(c, "lib", triplet), os.DirFS(filepath.Join(a, "lib"))))
 	require.Equal(t, Place{

@@ -6,14 +6,14 @@ import (
 	"cmp"
 	"debug/elf"
 	"fmt"
+	"maps"
 	"os"
 	"runtime"
 	"slices"
 	"strings"
-)
 
-// machines are the processors that shims are compiled for, by GOARCH.
-var machines = map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64, "arm": elf.EM_ARM}
+	"github.com/anyinfer/anyinfer/internal/platform"
+)
 
 // For is the recipe for a target, GOOS/GOARCH as in linux/arm64; "" is this machine.
 func (r Recipe) For(target string) (Recipe, error) {
@@ -21,13 +21,8 @@ func (r Recipe) For(target string) (Recipe, error) {
 	if target == "" {
 		return r, nil
 	}
-	if goos != "linux" || machines[goarch] == 0 {
-		var known []string
-		for arch := range machines {
-			known = append(known, "linux/"+arch)
-		}
-		slices.Sort(known)
-		return r, fmt.Errorf("shims are not compiled for %q; they are for %s", target, strings.Join(known, ", "))
+	if _, known := platform.Linux[goarch]; goos != "linux" || !known {
+		return r, fmt.Errorf("shims are not compiled for %q; they are for linux/%s", target, strings.Join(slices.Sorted(maps.Keys(platform.Linux)), ", linux/"))
 	}
 	r.SDK.Arch = goarch
 	return r, nil
@@ -38,7 +33,7 @@ func (s SDK) GOARCH() string { return cmp.Or(s.Arch, runtime.GOARCH) }
 
 // check removes a library that is for another processor: $CXX may be a compiler for this one.
 func (s SDK) check(library string) error {
-	want, known := machines[s.GOARCH()]
+	want, known := platform.Linux[s.GOARCH()]
 	if !known {
 		return nil
 	}
@@ -47,9 +42,9 @@ func (s SDK) check(library string) error {
 		return err
 	}
 	defer f.Close()
-	if f.Machine != want {
+	if !want.Is(f) {
 		os.Remove(library)
-		return fmt.Errorf("the compiler made a library for %v, not for %v: name one for linux/%s in $CXX", f.Machine, want, s.GOARCH())
+		return fmt.Errorf("the compiler made a library for %v, not for %v: name one for linux/%s in $CXX", f.Machine, want.Machine, s.GOARCH())
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anyinfer/anyinfer/internal/cengine/shim"
+	"github.com/anyinfer/anyinfer/internal/platform"
 )
 
 // TestCross compiles an SDK and its shim for another processor.
@@ -34,7 +35,7 @@ func TestCross(t *testing.T) {
 	require.NoError(t, err)
 
 	t.Setenv("CXX", cxx[0])
-	place, err := r.SDK.Find(buildSDK(t, "lib/"+triplets[goarch]+"/libtiny.so")) // where packages for several processors put it
+	place, err := r.SDK.Find(buildSDK(t, "lib/"+platform.Linux[goarch].Triplet+"/libtiny.so")) // where packages for several processors put it
 	require.NoError(t, err)
 	t.Setenv("CXX", "")
 	file := filepath.Join(t.TempDir(), r.Library())
@@ -59,14 +60,14 @@ func TestTarget(t *testing.T) {
 	require.Equal(t, runtime.GOARCH, r.SDK.GOARCH())
 	for _, target := range []string{"arm64", "linux/sparc", "darwin/arm64", "linux/"} {
 		_, err := recipe().For(target)
-		require.ErrorContains(t, err, "they are for linux/amd64, linux/arm, linux/arm64")
+		require.ErrorContains(t, err, "they are for linux/386, linux/amd64, linux/arm, linux/arm64, linux/riscv64")
 	}
 	t.Setenv("CXX", "")
 	t.Setenv("PATH", t.TempDir())
-	for goarch, name := range map[string]string{"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu", "arm": "arm-linux-gnueabihf"} {
+	for goarch, p := range platform.Linux {
 		if goarch != runtime.GOARCH {
 			_, err := shim.CXX.For(goarch).Compiler()
-			require.ErrorContains(t, err, "none of "+name+"-g++ is there")
+			require.ErrorContains(t, err, "none of "+p.Triplet+"-g++ is there")
 		}
 	}
 	_, err = shim.CXX.For("amd64").Compiler()

@@ -17,6 +17,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/cinclude"
 	"github.com/anyinfer/anyinfer/internal/execgroup"
+	"github.com/anyinfer/anyinfer/internal/platform"
 )
 
 // Strict are the flags for C that is to be read by people.
@@ -39,15 +40,12 @@ var (
 
 // For is the language with the compilers of Debian for another GOARCH.
 func (l Language) For(goarch string) Language {
-	if prefix, ok := crossPrefixes[goarch]; ok && goarch != runtime.GOARCH {
-		last := l.compilers[1]
-		l.compilers = []string{prefix + last}
-		l.install = last + "-" + strings.ReplaceAll(strings.TrimSuffix(prefix, "-"), "_", "-")
+	if p, ok := platform.Linux[goarch]; ok && goarch != runtime.GOARCH {
+		gnu := l.compilers[1]
+		l.compilers, l.install = []string{p.Compiler(gnu)}, p.Package(gnu)
 	}
 	return l
 }
-
-var crossPrefixes = map[string]string{"amd64": "x86_64-linux-gnu-", "arm64": "aarch64-linux-gnu-", "arm": "arm-linux-gnueabihf-"}
 
 // Compiler is the command of the compiler to use, with its first arguments.
 func (l Language) Compiler() ([]string, error) {
