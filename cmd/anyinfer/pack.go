@@ -167,7 +167,7 @@ func (p *packer) check(models []string) error {
 		return usageError{errors.New("name the models to bring along, or with --program a program that has its own")}
 	}
 	if _, known := platform.Linux[p.target.arch]; !known || p.target.os != "linux" {
-		return usageError{fmt.Errorf("--target %s: archives are made for linux on %s", p.target, strings.Join(slices.Sorted(maps.Keys(machines)), ", "))}
+		return usageError{fmt.Errorf("--target %s: archives are made for linux on %s", p.target, strings.Join(slices.Sorted(maps.Keys(platform.Linux)), ", "))}
 	}
 	if p.target.arm == "6" {
 		return notHere{"no engine is for " + p.target.String() + ": those for 32-bit ARM are for ARMv7", "build with 'anyinfer build', and bring a library of your own"}
