@@ -25,7 +25,7 @@ sed "s/^#define STANDIN_TENSORRT .*/#define STANDIN_TENSORRT $version/" "$here/i
 
 # Sources that include TensorRT's headers are of its release. They are compiled
 # by as many as there are processors.
-flags="-std=c++17 -Wall -Wextra -O1 -fPIC -fvisibility=hidden -pthread $*"
+flags="-std=c++17 -Wall -Wextra -O2 -fPIC -fvisibility=hidden -pthread $*"
 objects=$out/objects
 mkdir -p "$objects"
 (cd "$here" && ls ./*.cc) | xargs -P "$(nproc)" -I{} ${CXX:-g++} $flags -I"$out/include" -I"$here" -c "$here/{}" -o "$objects/{}.o"

@@ -329,7 +329,11 @@ class Context final : public nvinfer1::IExecutionContext, public Object {
       spoil(stream);
       return refuse(function, waits ? "it cannot be captured: it waits for the stream" : "it cannot be captured before it was enqueued once with these shapes");
     }
-    if (!(late ? enqueue_late(function, job, stream) : push(stream, [job] { return perform(job); }) == 0)) return refuse(function, "Cuda Runtime (the stream does not take it)");
+    if (late) {
+      if (!enqueue_late(function, job, stream)) return false;
+    } else if (push(stream, [job] { return perform(job); }) != 0) {
+      return refuse(function, "Cuda Runtime (the stream does not take it)");
+    }
     prepared_ = job.shapes;
     if (!waits || profiler_ == nullptr || !emits_) return true;
     if (drain(stream) != 0) return refuse(function, "Cuda Runtime (unspecified launch failure)");
@@ -359,9 +363,8 @@ class Context final : public nvinfer1::IExecutionContext, public Object {
   // enqueue_late waits for the shapes of outputs, and asks for their memory.
   bool enqueue_late(const char* function, const Job& job, cudaStream_t stream) {
 #if STANDIN_TENSORRT >= 806
-    if (drain(stream) != 0) return false;
     auto out = std::make_shared<std::map<std::string, Tensor>>();
-    if (compute(job, *out) != 0) return false;
+    if (drain(stream) != 0 || compute(job, *out) != 0) return refuse(function, "Cuda Runtime (unspecified launch failure)");
     for (Place p : job.outputs) {
       const Tensor& t = out->at(p.io->name);
       const auto found = allocators_.find(p.io->name);
@@ -378,7 +381,7 @@ class Context final : public nvinfer1::IExecutionContext, public Object {
         found->second->notifyShape(name, to_dims(t.shape));
         p.shape = t.shape, p.bytes = t.data.size(), p.memory = memory(at, bytes, compiled_->device);
       }
-      if (push(stream, [p, out] { return write(p, out->at(p.io->name)); }) != 0) return false;
+      if (push(stream, [p, out] { return write(p, out->at(p.io->name)); }) != 0) return refuse(function, "Cuda Runtime (the stream does not take it)");
     }
     return true;
 #else

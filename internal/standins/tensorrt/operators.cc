@@ -86,48 +86,97 @@ Value conv(const Node& n, const Values& in) {
   return {in[0].type, {x[0], w[0], win.out(0, x[2]), win.out(1, x[3])}};
 }
 
-// Where the processor has vectors of four doubles, they are used.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-__attribute__((target_clones("arch=haswell", "default"), optimize("O3")))
+// A Tap is a weight of Conv with the pixels that it is for, in a row of the output.
+struct Tap {
+  const double* x; // for the first of them
+  double weight;
+  int64_t from, to;
+  size_t place; // of the weight in a filter
+};
+
+// Conv is most of the time that a model takes: taps that are for the same pixels
+// are added while those are in registers. Where the processor has vectors of
+// four doubles, they are used; sanitizers stay out.
+typedef double Four __attribute__((vector_size(32), aligned(8), may_alias));
+const int64_t BLOCK = 16;
+
+__attribute__((always_inline)) inline void add_block(double* sums, const Tap* taps, size_t count, int64_t at) {
+  Four* s = reinterpret_cast<Four*>(sums);
+  Four a = s[0], b = s[1], c = s[2], d = s[3];
+  for (size_t i = 0; i < count; i++) {
+    const Four* x = reinterpret_cast<const Four*>(taps[i].x + at);
+    const double w = taps[i].weight;
+    a += w * x[0], b += w * x[1], c += w * x[2], d += w * x[3];
+  }
+  s[0] = a, s[1] = b, s[2] = c, s[3] = d;
+}
+
+#define STANDIN_BLOCKS(name)                                                          \
+  void name(double* sums, const Tap* taps, size_t count, int64_t pixels) {            \
+    for (int64_t i = 0; i + BLOCK <= pixels; i += BLOCK) add_block(sums + i, taps, count, i); \
+  }
+#if defined(__x86_64__)
+__attribute__((target("fma"), optimize("O2"), no_sanitize("address", "undefined"))) STANDIN_BLOCKS(add_blocks_fast)
 #endif
-static void
-add_scaled(double* sums, const float* x, double w, int64_t n) {
-  for (int64_t i = 0; i < n; i++) sums[i] += w * double(x[i]);
+__attribute__((optimize("O2"), no_sanitize("address", "undefined"))) STANDIN_BLOCKS(add_blocks)
+#undef STANDIN_BLOCKS
+
+void add(std::vector<double>& row, const std::vector<Tap>& taps, int64_t stride) {
+  static auto* const blocks =
+#if defined(__x86_64__)
+      __builtin_cpu_supports("fma") ? add_blocks_fast :
+#endif
+      add_blocks;
+  for (size_t i = 0, end; i < taps.size(); i = end) {
+    const Tap& t = taps[i];
+    for (end = i + 1; end < taps.size() && taps[end].from == t.from && taps[end].to == t.to;) end++;
+    int64_t done = 0;
+    if (stride == 1) {
+      blocks(row.data() + t.from, &t, end - i, t.to - t.from);
+      done = (t.to - t.from) / BLOCK * BLOCK;
+    }
+    for (size_t k = i; k < end; k++)
+      for (int64_t j = t.from + done; j < t.to; j++) row[size_t(j)] += taps[k].weight * taps[k].x[(j - t.from) * stride];
+  }
 }
 
 Tensor compute_conv(const Node& n, const Tensors& in, const Shape& out, const Arithmetic& arithmetic) {
   const Shape &xs = in[0]->shape, &ws = in[1]->shape;
   const Window win(n, {ws[2], ws[3]});
   const std::vector<float> x = factors(arithmetic, *in[0]), w = factors(arithmetic, *in[1]), b = in.size() > 2 ? to_floats(*in[2]) : std::vector<float>();
-  const int64_t group = n.number("group", 1), height = xs[2], width = xs[3];
-  std::vector<float> y;
-  y.reserve(size_t(volume(out)));
-  std::vector<double> row(static_cast<size_t>(out[3]));
+  const int64_t filters = ws[0] / n.number("group", 1), height = xs[2], width = xs[3], stride = win.stride[1];
+  std::vector<float> y(static_cast<size_t>(volume(out)));
+  std::vector<double> row(static_cast<size_t>(out[3])), lines(static_cast<size_t>(xs[1] * ws[2] * width));
+  std::vector<Tap> taps;
   for (int64_t image = 0; image < out[0]; image++)
-    for (int64_t o = 0; o < out[1]; o++)
-      for (int64_t i = 0; i < out[2]; i++) {
-        std::fill(row.begin(), row.end(), b.empty() ? 0 : double(b[size_t(o)]));
-        for (int64_t c = 0; c < ws[1]; c++)
-          for (int64_t k = 0; k < ws[2]; k++) {
-            const int64_t h = i * win.stride[0] - win.pad[0] + k * win.dilation[0];
-            if (h < 0 || h >= height) continue;
-            const float* line = x.data() + ((image * xs[1] + o / (ws[0] / group) * ws[1] + c) * height + h) * width;
-            for (int64_t l = 0; l < ws[3]; l++) {
-              const double weight = w[size_t(((o * ws[1] + c) * ws[2] + k) * ws[3] + l)];
-              const int64_t first = l * win.dilation[1] - win.pad[1];
-              if (win.stride[1] == 1) {
-                const int64_t from = std::max<int64_t>(0, -first), to = std::min(out[3], width - first);
-                if (to > from) add_scaled(row.data() + from, line + from + first, weight, to - from);
-                continue;
-              }
-              for (int64_t j = 0; j < out[3]; j++) {
-                const int64_t v = j * win.stride[1] + first;
-                if (v >= 0 && v < width) row[size_t(j)] += weight * double(line[v]);
+    for (int64_t i = 0; i < out[2]; i++) {
+      const auto at = [&](int64_t k) { return i * win.stride[0] - win.pad[0] + k * win.dilation[0]; };
+      // All that the row needs, side by side: channels lie where caches have no
+      // room for many at once.
+      for (int64_t c = 0; c < xs[1]; c++)
+        for (int64_t k = 0; k < ws[2]; k++)
+          if (at(k) >= 0 && at(k) < height) std::copy_n(x.begin() + ((image * xs[1] + c) * height + at(k)) * width, width, lines.begin() + (c * ws[2] + k) * width);
+      for (int64_t o = 0; o < out[1]; o++) {
+        if (o % filters == 0) { // the first of a group
+          taps.clear();
+          for (int64_t c = 0; c < ws[1]; c++)
+            for (int64_t k = 0; k < ws[2]; k++) {
+              if (at(k) < 0 || at(k) >= height) continue;
+              const double* line = lines.data() + ((o / filters * ws[1] + c) * ws[2] + k) * width;
+              for (int64_t l = 0; l < ws[3]; l++) {
+                const int64_t first = l * win.dilation[1] - win.pad[1];
+                const int64_t from = first < 0 ? (-first + stride - 1) / stride : 0, to = std::min(out[3], first < width ? (width - first - 1) / stride + 1 : 0);
+                if (to > from) taps.push_back({line + from * stride + first, 0, from, to, size_t((c * ws[2] + k) * ws[3] + l)});
               }
             }
-          }
-        for (double v : row) y.push_back(float(v));
+        }
+        const float* filter = w.data() + o * ws[1] * ws[2] * ws[3];
+        for (auto& t : taps) t.weight = double(filter[t.place]);
+        std::fill(row.begin(), row.end(), b.empty() ? 0 : double(b[size_t(o)]));
+        add(row, taps, stride);
+        std::copy(row.begin(), row.end(), y.begin() + ((image * out[1] + o) * out[2] + i) * out[3]);
       }
+    }
   finish(arithmetic, y);
   return from_floats(in[0]->type, out, y);
 }

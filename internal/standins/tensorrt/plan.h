@@ -71,12 +71,13 @@ inline std::string read_plan(const std::string& bytes, std::pair<int, int> compu
   if (bytes.compare(0, magic, PLAN_MAGIC) != 0) return "Serialization assertion plan->header.magicTag == rt::kPLAN_MAGIC_TAG failed. Magic tag does not match";
   Reader head(bytes.substr(magic));
   const std::string from = head.string();
-  const auto major = int(head.number()), minor = int(head.number());
+  const int64_t major = head.number(), minor = head.number();
   const int64_t sum = head.number();
   const std::string body = head.string();
   if (!head.finished()) return "Serialization assertion plan->header.size == blobSize failed.";
   if (from != release()) return "The engine plan file is not compatible with this version of TensorRT, expecting library version " + release() + " got " + from.substr(0, 40) + ", please rebuild.";
-  if (compute != std::make_pair(major, minor)) return "The engine plan file is generated on an incompatible device, expecting compute " + capability(compute) + " got compute " + capability({major, minor}) + ", please rebuild.";
+  if (compute.first != major || compute.second != minor)
+    return "The engine plan file is generated on an incompatible device, expecting compute " + capability(compute) + " got compute " + std::to_string(major) + "." + std::to_string(minor) + ", please rebuild.";
   if (checksum(body) != sum) return "Serialization assertion stdArchiveReader checksum failed. The plan is damaged";
   Reader r(body);
   p.arithmetic.type = int(r.number());

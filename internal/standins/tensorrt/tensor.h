@@ -183,16 +183,17 @@ inline float from_bfloat(uint16_t b) {
 }
 
 inline std::vector<float> to_floats(const Tensor& t) {
+  if (t.type == FLOAT) return std::vector<float>(t.as<float>(), t.as<float>() + t.size());
   std::vector<float> all(t.size());
-  for (size_t i = 0; i < all.size(); i++) all[i] = t.type == FLOAT ? t.as<float>()[i] : t.type == FLOAT16 ? from_half(t.as<uint16_t>()[i]) : from_bfloat(t.as<uint16_t>()[i]);
+  for (size_t i = 0; i < all.size(); i++) all[i] = t.type == FLOAT16 ? from_half(t.as<uint16_t>()[i]) : from_bfloat(t.as<uint16_t>()[i]);
   return all;
 }
 
 inline Tensor from_floats(int type, Shape shape, const std::vector<float>& values) {
   Tensor t(type, std::move(shape));
-  for (size_t i = 0; i < values.size(); i++)
-    if (type == FLOAT) t.as<float>()[i] = values[i];
-    else t.as<uint16_t>()[i] = type == FLOAT16 ? to_half(values[i]) : to_bfloat(values[i]);
+  if (type == FLOAT && !values.empty()) memcpy(t.data.data(), values.data(), t.data.size());
+  else
+    for (size_t i = 0; i < values.size(); i++) t.as<uint16_t>()[i] = type == FLOAT16 ? to_half(values[i]) : to_bfloat(values[i]);
   return t;
 }
 
