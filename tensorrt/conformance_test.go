@@ -13,7 +13,8 @@ func TestConformance(t *testing.T) {
 	enginetest.Run(t, enginetest.Engine{
 		Name: "tensorrt", Formats: []string{"onnx"}, Bounded: true, Threadless: true, Adapt: adapt,
 		Without: map[string]string{
-			"slow":           "it is for interrupting a Run, and a GPU finishes what it was given",
+			"slow":           notInterrupted,
+			"slow_small":     notInterrupted,
 			"digits_qdq":     "it quantizes to uint8, TensorRT to int8 around 0",
 			"dtypes/int16":   noType,
 			"dtypes/uint16":  noType,
@@ -27,6 +28,8 @@ func TestConformance(t *testing.T) {
 }
 
 const (
+	notInterrupted = "it is for interrupting a Run, and a GPU finishes what it was given"
+
 	noType    = "TensorRT has no such type"
 	quantized = "TensorRT has it for quantized values and casts, not for inputs of other layers"
 )

@@ -36,7 +36,7 @@ func (s *suite) work(t *testing.T, job string) {
 	}
 }
 
-// emulator is the command that runs this process, as with go test's -exec; nil
+// emulator is the command that runs this process, as with go test's -exec; empty
 // on real processors. It must run other processes of this binary, too.
 func emulator() []string { return strings.Fields(os.Getenv("ANYINFER_TEST_EMULATOR")) }
 
