@@ -67,7 +67,9 @@ test-standins: $(OTHER_TENSORRTS:%=$(STANDIN)/tensorrt-%/lib) ## the TensorRT dr
 
 # Go's memory, where forgotten handles lie, is not to count as holding what C has
 # not freed (use_root_regions). With symbols, reports name functions. SDKs in
-# C++ may have no RTTI, which checks of vptr need.
+# C++ may have no RTTI, which checks of vptr need. What differs from release to
+# release of TensorRT most, 8.2 and 10.15 show; on the others the long tests are
+# left out.
 SANITIZED := tnn $(patsubst %,tensorrt-%,$(TENSORRT) $(OTHER_TENSORRTS))
 SANITIZED_TEST := env CGO_ENABLED=1 CFLAGS="$(SANITIZE)" CGO_CFLAGS="$(SANITIZE)" CGO_CXXFLAGS="$(SANITIZE) -fno-sanitize=vptr" \
 	CGO_LDFLAGS="-fsanitize=address,undefined $$CGO_LDFLAGS" LSAN_OPTIONS=use_root_regions=0 ANYINFER_TEST_FLIPS=600 \
@@ -80,7 +82,8 @@ test-asan: sdk shims reference $(SANITIZED:%=$(STANDIN)/asan/%/lib) ## shims, an
 		CXXFLAGS="$(SANITIZE) -fno-sanitize=vptr" LDFLAGS="-fsanitize=address,undefined -Wl,-z,undefs" \
 			$(GO) run ./cmd/anyinfer shim build $$engine --root "$$root" --out "$$root/libanyinfer_$$engine.so" && \
 		export ANYINFER_TNN_LIBRARY="$$root" ANYINFER_TENSORRT_LIBRARY="$$root" && \
-		$(SANITIZED_TEST) -skip '^TestHeaders$$' ./$$engine || exit; done
+		case $$s in *-806|*-1104) short='|Conformance|Cache.*';; *) short=;; esac && \
+		$(SANITIZED_TEST) -skip "^Test(Headers|Shim$$short)\$$" ./$$engine || exit; done
 
 test-older: ## the OpenVINO driver on older releases, the oldest that it supports among them
 	for v in $(OLDER); do $(GO) run ./cmd/anyinfer sdk install openvino --version $$v && \
