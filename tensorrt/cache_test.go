@@ -41,7 +41,14 @@ func cacheChild(dir string) {
 	delay := must(strconv.Atoi(os.Getenv(envCache + "_DELAY")))
 	s.buildDelay(delay)
 	fmt.Println("begun")
-	m := must(e.Load(ctx, common.File(models+"digits.onnx"), &common.Options{CacheDir: dir}))
+	o := &common.Options{CacheDir: dir}
+	if fault := os.Getenv(envCache + "_FAULT"); fault != "" {
+		s.fault(fault)
+		o.Device = "GPU.1"
+		_, err := e.Load(ctx, common.File(models+"digits.onnx"), o)
+		fmt.Println(err)
+	}
+	m := must(e.Load(ctx, common.File(models+"digits.onnx"), o))
 	if n := len(scores(&t, m, images(&t, 1, 1))); n != 10 {
 		panic(n)
 	}
@@ -248,6 +255,16 @@ func TestCacheKilled(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestFirstUse: a GPU that cannot be used is asked again the next time.
+func TestFirstUse(t *testing.T) {
+	onStandin(t, open(t))
+	t.Setenv(envCache+"_FAULT", "cuDevicePrimaryCtxRetain")
+	_, out, done := startChild(t, t.TempDir(), 0)
+	require.NoError(t, done())
+	require.Contains(t, out.String(), "device not usable: the GPU cannot be used: ")
+	require.Contains(t, out.String(), "\nbuilt 1\n")
 }
 
 // TestCacheShared: of processes that want the same plan at once one builds it.

@@ -33,7 +33,6 @@ enum { CAPTURE_THREAD_LOCAL = 1 };
   F(cuDeviceGetAttribute, (int* value, int attribute, CUdevice device))                                \
   F(cuDeviceTotalMem_v2, (size_t* bytes, CUdevice device))                                             \
   F(cuDevicePrimaryCtxRetain, (CUcontext* context, CUdevice device))                                   \
-  F(cuDevicePrimaryCtxRelease, (CUdevice device))                                                      \
   F(cuCtxPushCurrent_v2, (CUcontext context))                                                          \
   F(cuCtxPopCurrent_v2, (CUcontext* context))                                                          \
   F(cuMemAlloc_v2, (CUdeviceptr* pointer, size_t size))                                                \
@@ -105,24 +104,25 @@ struct processor {
   int dla; // -1: the GPU itself
 };
 
-/* primary is a GPU's primary context, which TensorRT uses, too. It is current
- * on a thread only while a current lives there: goroutines move. */
-class primary {
- public:
-  explicit primary(CUdevice device) : device_(device) { check(cuda().cuDevicePrimaryCtxRetain(&context, device), "the GPU cannot be used"); }
-  ~primary() { cuda().cuDevicePrimaryCtxRelease(device_); }
-  primary(const primary&) = delete;
-  CUcontext context = nullptr;
+/* primary is a GPU's primary context, which TensorRT uses, too. It is kept until
+ * the process ends: TensorRT has a CUDA runtime inside, which does not expect
+ * that it goes. */
+inline CUcontext primary(CUdevice device) {
+  static std::mutex mutex;
+  static auto* all = new std::map<CUdevice, CUcontext>;
+  std::lock_guard<std::mutex> lock(mutex);
+  CUcontext& context = (*all)[device];
+  if (context == nullptr) check(cuda().cuDevicePrimaryCtxRetain(&context, device), "the GPU cannot be used");
+  return context;
+}
 
- private:
-  CUdevice device_;
-};
-
+/* While a current lives, a GPU's primary context is current on this thread:
+ * goroutines move from thread to thread. */
 class current {
  public:
-  explicit current(const primary& p) : result_(cuda().cuCtxPushCurrent_v2(p.context)) { check(result_, "the GPU cannot be used"); }
+  explicit current(CUcontext primary) : result_(cuda().cuCtxPushCurrent_v2(primary)) { check(result_, "the GPU cannot be used"); }
   /* To close things with: a GPU that is lost shall not keep them open. */
-  current(const primary& p, std::nothrow_t) : result_(cuda().cuCtxPushCurrent_v2(p.context)) {}
+  current(CUcontext primary, std::nothrow_t) : result_(cuda().cuCtxPushCurrent_v2(primary)) {}
   ~current() {
     CUcontext popped;
     if (result_ == 0) cuda().cuCtxPopCurrent_v2(&popped);

@@ -14,7 +14,7 @@ struct anyinfer_engine_t {
 struct anyinfer_model_t {
   anyinfer_engine_t* engine;
   anyinfer_tensorrt::processor on;
-  std::shared_ptr<anyinfer_tensorrt::primary> gpu;
+  anyinfer_tensorrt::CUcontext gpu; // is current around all that follows
   std::string format, precision;
   bool profile = false, graphs = false;
   std::unique_ptr<nvinfer1::IRuntime> runtime; // outlives the plan

@@ -36,8 +36,7 @@ void add_dla(std::vector<processor>& all) {
   const std::vector<processor> gpus = all;
   for (auto& g : gpus) {
     if (attribute(INTEGRATED, g.gpu) == 0) continue;
-    const primary gpu(g.gpu);
-    const current here(gpu);
+    const current now(primary(g.gpu));
     const std::unique_ptr<nvinfer1::IRuntime> runtime(nvinfer1::createInferRuntime(trt_log()));
     const int cores = runtime == nullptr ? 0 : runtime->getNbDLACores();
     for (int i = 0; i < cores; i++) all.push_back({"DLA." + std::to_string(i), "Deep Learning Accelerator, with layers that it lacks on " + g.name, g.gpu, i});
@@ -79,8 +78,8 @@ anyinfer_status load(anyinfer_engine_t* engine, const anyinfer_source* source, a
     const call here(&engine->host);
     anyinfer::options options(source);
     const processor& on = choose(*engine, options.take("device"));
-    const auto gpu = std::make_shared<primary>(on.gpu);
-    const current now(*gpu);
+    const CUcontext gpu = primary(on.gpu);
+    const current now(gpu);
     std::unique_ptr<anyinfer_model_t> m(new anyinfer_model_t);
     m->engine = engine, m->on = on, m->gpu = gpu;
     load_model(*m, here, source, options);
@@ -89,8 +88,7 @@ anyinfer_status load(anyinfer_engine_t* engine, const anyinfer_source* source, a
 }
 
 void close_model(anyinfer_model_t* model) {
-  const auto gpu = model->gpu; // goes after the model, and after it is current
-  const current now(*gpu, std::nothrow);
+  const current now(model->gpu, std::nothrow);
   const call here(&model->engine->host);
   delete model;
 }
@@ -113,7 +111,7 @@ anyinfer_status property(anyinfer_model_t* model, const char* key, char* text, u
 anyinfer_status session(anyinfer_model_t* model, int32_t, anyinfer_session_t** out, anyinfer_error* error) {
   return guarded(error, [&] {
     const call here(&model->engine->host);
-    const current now(*model->gpu);
+    const current now(model->gpu);
     std::unique_ptr<anyinfer_session_t> s(new anyinfer_session_t(model));
     {
       std::lock_guard<std::mutex> lock(model->mutex);
@@ -129,7 +127,7 @@ anyinfer_status session(anyinfer_model_t* model, int32_t, anyinfer_session_t** o
 }
 
 void close_session(anyinfer_session_t* s) {
-  const current now(*s->model->gpu, std::nothrow);
+  const current now(s->model->gpu, std::nothrow);
   const call here(&s->model->engine->host);
   delete s;
 }
@@ -137,7 +135,7 @@ void close_session(anyinfer_session_t* s) {
 anyinfer_status reshape(anyinfer_session_t* s, const anyinfer_shape* inputs, anyinfer_shape* outputs, anyinfer_error* error) {
   return guarded(error, [&] {
     const call here(&s->model->engine->host);
-    const current now(*s->model->gpu);
+    const current now(s->model->gpu);
     prepare(*s, here, inputs, outputs);
   });
 }
@@ -152,7 +150,7 @@ anyinfer_status bind_memory(anyinfer_session_t* s, const void* const* inputs, vo
 anyinfer_status run(anyinfer_session_t* s, anyinfer_error* error) {
   return guarded(error, [&] {
     const call here(&s->model->engine->host);
-    const current now(*s->model->gpu);
+    const current now(s->model->gpu);
     run_once(*s, here);
   });
 }
@@ -168,7 +166,7 @@ anyinfer_status result(anyinfer_session_t* s, int32_t index, anyinfer_shape* sha
     *data = one.at.host;
     const size_t bytes = p.bytes(one.dims);
     if (bytes == 0) return;
-    const current now(*s->model->gpu);
+    const current now(s->model->gpu);
     check(cuda().cuMemcpyDtoHAsync_v2(one.at.host, one.at.device, bytes, s->stream.handle), "an output cannot be copied");
     s->stream.wait();
 #else
