@@ -34,6 +34,7 @@ type health struct {
 
 func newDoctorCommand() *cobra.Command {
 	var asJSON bool
+	var engines []string
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Tell which engines are ready, and how to fix the others",
@@ -41,19 +42,30 @@ func newDoctorCommand() *cobra.Command {
 
 An engine is ready, missing (no library found) or broken (a library was found
 but does not work). The exit code is 1 where an engine is broken or none is
-ready.`,
+ready; with --engine, where one of those is not ready.`,
+		Example: `  anyinfer doctor
+  anyinfer doctor --engine tensorrt   # the health check of a container, say`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkEngines(engines); err != nil {
+				return err
+			}
+			named := engines
+			if len(named) == 0 {
+				named = common.Engines()
+			}
 			var all []health
-			for _, name := range common.Engines() {
+			for _, name := range named {
 				all = append(all, examine(name))
 			}
 			if err := printHealth(cmd.OutOrStdout(), all, asJSON); err != nil {
 				return err
 			}
-			return verdict(all)
+			return verdict(all, len(engines) > 0)
 		},
 	}
+	cmd.Flags().StringSliceVar(&engines, "engine", nil, "engines to look at, separated by commas, all of which must be ready")
+	must(cmd.RegisterFlagCompletionFunc("engine", completeEngines))
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -109,7 +121,9 @@ func deviceNames(devices []common.Device) string {
 	return strings.Join(names, ",")
 }
 
-func verdict(all []health) error {
+// verdict is the error of a doctor who finds engines ill: all of them have to be
+// ready, or those that are there, of which there has to be one.
+func verdict(all []health, every bool) error {
 	ready, broken := 0, 0
 	for _, h := range all {
 		switch h.Status {
@@ -122,6 +136,8 @@ func verdict(all []health) error {
 	switch {
 	case broken > 0:
 		return fmt.Errorf("%d of %d engines broken", broken, len(all))
+	case every && ready < len(all):
+		return fmt.Errorf("%d of %d engines missing", len(all)-ready, len(all))
 	case ready == 0:
 		return errors.New("no engine is ready")
 	}

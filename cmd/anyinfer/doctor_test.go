@@ -11,9 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func doctorJSON(t *testing.T) (code int, byName map[string]health) {
+func doctorJSON(t *testing.T, args ...string) (code int, byName map[string]health) {
 	t.Helper()
-	code, stdout, _ := process(t, "doctor", "--json")
+	code, stdout, _ := process(t, append([]string{"doctor", "--json"}, args...)...)
 	var all []health
 	require.NoError(t, json.Unmarshal([]byte(stdout), &all))
 	byName = map[string]health{}
@@ -54,6 +54,44 @@ func TestDoctorBroken(t *testing.T) {
 	require.Equal(t, "broken", engines["tflite"].Status)
 	require.Equal(t, broken, engines["tflite"].Library)
 	require.Contains(t, engines["tflite"].Error, broken)
+}
+
+func TestDoctorEngine(t *testing.T) {
+	t.Setenv("ANYINFER_SDK_DIR", t.TempDir())
+	t.Setenv("ANYINFER_MNN_LIBRARY", filepath.Join(t.TempDir(), "nowhere"))
+	broken := filepath.Join(t.TempDir(), "libtensorflowlite_c.so")
+	require.NoError(t, os.WriteFile(broken, []byte("not a library"), 0o666))
+	t.Setenv("ANYINFER_TFLITE_LIBRARY", broken)
+
+	code, engines := doctorJSON(t, "--engine", "mnn")
+	require.Equal(t, 1, code)
+	require.Len(t, engines, 1)
+	require.Equal(t, "missing", engines["mnn"].Status)
+	code, stdout, stderr := process(t, "doctor", "--engine", "mnn")
+	require.Equal(t, 1, code)
+	require.NotContains(t, stdout, "tflite")
+	require.Equal(t, "anyinfer: 1 of 1 engines missing\n", stderr)
+
+	code, engines = doctorJSON(t, "--engine", "tflite,mnn")
+	require.Equal(t, 1, code)
+	require.Equal(t, "broken", engines["tflite"].Status)
+	require.Len(t, engines, 2)
+
+	code, _, stderr = process(t, "doctor", "--engine", "tflit")
+	require.Equal(t, 2, code)
+	require.Contains(t, stderr, "tflite")
+}
+
+func TestDoctorEngineReady(t *testing.T) {
+	enginetest(t)
+	// What is broken beside it does not matter.
+	t.Setenv("ANYINFER_OPENVINO_LIBRARY", filepath.Join(t.TempDir(), "nowhere"))
+	t.Setenv("ANYINFER_MNN_LIBRARY", filepath.Join(t.TempDir(), "nowhere"))
+	code, engines := doctorJSON(t, "--engine", "tflite")
+	require.Zero(t, code)
+	require.Equal(t, "ready", engines["tflite"].Status)
+	code, _ = doctorJSON(t, "--engine", "tflite,mnn")
+	require.Equal(t, 1, code, "one that is missing is enough")
 }
 
 func TestDoctorReady(t *testing.T) {
