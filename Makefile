@@ -22,7 +22,7 @@ SHIMS := ./cinclude/reference ./mnn
 STANDIN := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/anyinfer/standin
 TENSORRT := 1015
 OTHER_TENSORRTS := 802 806 1104
-STANDINS := $(STANDIN)/tnn/lib $(STANDIN)/tensorrt-$(TENSORRT)/lib
+STANDINS := $(STANDIN)/tnn/.built $(STANDIN)/tensorrt-$(TENSORRT)/.built
 GENUINE_TNN := $(TNN_ROOT)
 GENUINE_TENSORRT := $(TENSORRT_ROOT)
 LIBRARY := ./common/... ./cinclude/... ./internal/dylib ./internal/flatcheck ./internal/cengine $(PACKAGES)
@@ -60,7 +60,7 @@ test-linked: sdk shims reference headers ## the engines in programs that link th
 		$(GO) test -tags $(TAGS) -timeout 20m $(sort $(LINKED:%=./%) $(SHIMS)) && \
 		$(GO) test -tags $(TAGS) -timeout 20m -run '^Test(Run.*|Inspect|Bench|Demo)$$' ./cmd/anyinfer
 
-test-standins: $(OTHER_TENSORRTS:%=$(STANDIN)/tensorrt-%/lib) ## the TensorRT driver on the stand-in for other releases
+test-standins: $(OTHER_TENSORRTS:%=$(STANDIN)/tensorrt-%/.built) ## the TensorRT driver on the stand-in for other releases
 	for v in $(OTHER_TENSORRTS); do \
 		TENSORRT_ROOT="$(STANDIN)/tensorrt-$$v" $(GO) run ./cmd/anyinfer shim build tensorrt --out "$(STANDIN)/tensorrt-$$v/libanyinfer_tensorrt.so" && \
 		ANYINFER_TENSORRT_LIBRARY="$(STANDIN)/tensorrt-$$v" CGO_ENABLED=0 $(GO) test -skip '^TestHeaders$$' -timeout 20m ./tensorrt || exit; done
@@ -74,7 +74,7 @@ SANITIZED := tnn $(patsubst %,tensorrt-%,$(TENSORRT) $(OTHER_TENSORRTS))
 SANITIZED_TEST := env CGO_ENABLED=1 CFLAGS="$(SANITIZE)" CGO_CFLAGS="$(SANITIZE)" CGO_CXXFLAGS="$(SANITIZE) -fno-sanitize=vptr" \
 	CGO_LDFLAGS="-fsanitize=address,undefined $$CGO_LDFLAGS" LSAN_OPTIONS=use_root_regions=0 ANYINFER_TEST_FLIPS=600 \
 	$(GO) test -asan -ldflags='-s=0 -w=0' -timeout 20m
-test-asan: sdk shims reference $(SANITIZED:%=$(STANDIN)/asan/%/lib) ## shims, and the driver of them all, with sanitizers for addresses, leaks and undefined behaviour
+test-asan: sdk shims reference $(SANITIZED:%=$(STANDIN)/asan/%/.built) ## shims, and the driver of them all, with sanitizers for addresses, leaks and undefined behaviour
 	env=$$($(GO) run ./cmd/anyinfer sdk env $(LINKED)) && eval "$$env" && \
 		export PYTHONPATH="$(REFERENCE)" ANYINFER_TEST_PYTHON=$(PYTHON) && \
 		$(SANITIZED_TEST) -tags $(TAGS) ./internal/cengine $(SHIMS)
@@ -140,7 +140,7 @@ shims: $(STANDINS) ## the shims of TNN and TensorRT, on those of TNN_ROOT and TE
 	$(GO) run ./cmd/anyinfer shim build tensorrt --out "$(STANDIN)/libanyinfer_tensorrt.so"
 
 # A stand-in is a folder: tnn, tensorrt-1015, with sanitizers asan/tnn and so on.
-$(STANDIN)/%/lib: $(shell find internal/standins -type f)
+$(STANDIN)/%/.built: $(shell find internal/standins -type f)
 	name=$(notdir $*); version=$${name#*-}; [ "$$version" != "$$name" ] || version=; \
 		internal/standins/$${name%-*}/build.sh "$(@D)" $$version $(if $(filter asan/%,$*),$(SANITIZE))
 	touch "$@"
