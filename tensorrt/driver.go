@@ -83,8 +83,11 @@ func (d driver) Load(ctx context.Context, src common.Source, o common.Options) (
 		return nil, err
 	}
 	defer unlock()
-	if m := d.restore(ctx, e, o, options); m != nil || ctx.Err() != nil {
-		return m, ctx.Err()
+	if m := d.restore(ctx, e, o, options); m != nil {
+		return m, nil
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
 	return d.build(ctx, e, src, o, options)
 }
