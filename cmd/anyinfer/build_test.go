@@ -114,7 +114,7 @@ func main() { fmt.Println(text, common.Engines()) }
 
 func TestBuildRefuses(t *testing.T) {
 	t.Setenv(sdkdir.EnvRoot, t.TempDir())
-	for _, name := range []string{"MNN_ROOT", "TNN_ROOT", "CC", "CXX"} {
+	for _, name := range []string{"MNN_ROOT", "TNN_ROOT", "TENSORRT_ROOT", "CC", "CXX"} {
 		t.Setenv(name, "")
 	}
 	root, err := sdkdir.Root()

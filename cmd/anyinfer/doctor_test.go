@@ -29,6 +29,7 @@ func TestDoctorMissing(t *testing.T) {
 	t.Setenv("ANYINFER_LITERT_LIBRARY", filepath.Join(t.TempDir(), "nowhere"))
 	t.Setenv("ANYINFER_OPENVINO_LIBRARY", filepath.Join(t.TempDir(), "nowhere"))
 	t.Setenv("ANYINFER_TNN_LIBRARY", "")
+	t.Setenv("ANYINFER_TENSORRT_LIBRARY", "")
 	code, engines := doctorJSON(t)
 	if engines["tflite"].Status == "ready" {
 		t.Skip("the system's loader has TFLite")

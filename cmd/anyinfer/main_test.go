@@ -49,6 +49,7 @@ func TestExitCodes(t *testing.T) {
 	t.Setenv("ANYINFER_SDK_DIR", t.TempDir())
 	t.Setenv("MNN_ROOT", "")
 	t.Setenv("TNN_ROOT", "")
+	t.Setenv("TENSORRT_ROOT", "")
 	for _, test := range []struct {
 		args []string
 		code int
@@ -73,7 +74,7 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"shim", "build"}, 2, "anyinfer: name an engine: mnn, tensorrt, tnn\n"},
 		{[]string{"shim", "build", "mmn"}, 2, "anyinfer: engine \"mmn\" has no shim; did you mean mnn or tnn?\n"},
 		{[]string{"shim", "build", "mnn", "mnn"}, 2, "anyinfer: name one engine\n"},
-		{[]string{"shim", "build", "mnn", "--target", "arm64"}, 2, "anyinfer: --target: shims are not compiled for \"arm64\"; they are for linux/amd64, linux/arm, linux/arm64\n"},
+		{[]string{"shim", "build", "mnn", "--target", "arm64"}, 2, "anyinfer: --target: shims are not compiled for \"arm64\"; they are for linux/386, linux/amd64, linux/arm, linux/arm64, linux/riscv64\n"},
 		{[]string{"shim", "build", "mnn", "--root", "/none"}, 1, "anyinfer: --root: /none has no include/MNN/MNNDefine.h\n"},
 		{[]string{"sdk", "env", "openvino"}, 1, "install it with 'anyinfer sdk install openvino'"},
 		{[]string{"sdk", "env"}, 1, "install one with"},

@@ -78,6 +78,7 @@ func TestList(t *testing.T) {
 
 func TestEnv(t *testing.T) {
 	t.Setenv("TNN_ROOT", "")
+	t.Setenv("TENSORRT_ROOT", "")
 	if runtime.GOOS == "windows" {
 		t.Skip("needs sh")
 	}

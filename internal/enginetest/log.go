@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/anyinfer/anyinfer/common"
@@ -26,9 +27,28 @@ func (s *suite) log(t *testing.T) {
 	require.Empty(t, stderr.String())
 }
 
+// lines are what is logged. A library's own come from other goroutines, also
+// later than what they are about.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 // logJob does all that may make an SDK talk.
 func (s *suite) logJob(t *testing.T) {
-	var out bytes.Buffer
+	var out lines
 	e, err := common.Open(s.Name, &common.Config{Logger: slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	require.NoError(t, err)
 	for _, format := range s.Formats {
