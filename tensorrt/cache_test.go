@@ -158,11 +158,12 @@ func TestCache(t *testing.T) {
 	require.ErrorIs(t, err, common.ErrOption)
 }
 
-// plan is the plan of digits, as a cache has it between a line and a checksum.
-func plan(t *testing.T, e *common.Engine) []byte {
+// plan is the plan of a model, as a cache has it between a line and a checksum.
+func plan(t *testing.T, e *common.Engine, model string, o common.Options) []byte {
 	t.Helper()
 	dir := t.TempDir()
-	m, err := e.Load(ctx, common.File(models+"digits.onnx"), &common.Options{CacheDir: dir})
+	o.CacheDir = dir
+	m, err := e.Load(ctx, common.File(models+model), &o)
 	require.NoError(t, err)
 	require.NoError(t, m.Close())
 	file, err := os.ReadFile(files(t, dir, ".plan")[0])
@@ -174,7 +175,7 @@ func plan(t *testing.T, e *common.Engine) []byte {
 // TestPlan: a plan is a model of its own, with its build behind it.
 func TestPlan(t *testing.T) {
 	e := open(t)
-	data := plan(t, e)
+	data := plan(t, e, "digits.onnx", common.Options{})
 	file := filepath.Join(t.TempDir(), "digits.engine")
 	require.NoError(t, os.WriteFile(file, data, 0o666))
 	want := scores(t, load(t, e, "digits.onnx", nil), images(t, 1, 1))
@@ -194,6 +195,20 @@ func TestPlan(t *testing.T) {
 			require.ErrorContains(t, err, "a plan keeps what it was built with")
 		}
 	}
+}
+
+// TestPlanShapes: a plan has its range of shapes in it.
+func TestPlanShapes(t *testing.T) {
+	e := open(t)
+	m, err := e.Load(ctx, common.Bytes(plan(t, e, "digits_dynamic.onnx", *batches(2, 4))).As("tensorrt"), nil)
+	require.NoError(t, err)
+	defer m.Close()
+	require.Equal(t, common.Shape{-1, 1, 8, 8}, m.Signatures()[0].Inputs[0].Shape)
+	require.Len(t, scores(t, m, images(t, 3, 1)), 30)
+	_, err = m.Run(ctx, common.Tensors{"image": images(t, 5, 1)})
+	require.ErrorIs(t, err, common.ErrShape)
+	require.ErrorContains(t, err, "the plan was built for image [2x1x8x8] to [4x1x8x8]")
+	require.Len(t, scores(t, m, images(t, 4, 1)), 40)
 }
 
 // TestCacheDamaged: whatever byte is another one, the plan is built anew.

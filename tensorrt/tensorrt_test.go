@@ -235,7 +235,7 @@ func TestCancelBuild(t *testing.T) {
 	}
 	s.buildDelay(60_000)
 	defer s.buildDelay(0)
-	short, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+	short, cancel := context.WithTimeout(ctx, 2500*time.Millisecond) // the second line of progress comes after 2 s
 	defer cancel()
 	start := time.Now()
 	_, err := e.Load(short, common.File(models+"digits.onnx"), nil)
@@ -350,6 +350,36 @@ func TestSessions(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// TestProfilesInUse: before 8.6 a profile serves one context. A plan has one for
+// each of Sessions and one more.
+func TestProfilesInUse(t *testing.T) {
+	e := open(t)
+	m := load(t, e, "digits_dynamic.onnx", batches(1, 4))
+	run := func() (*common.Session, error) {
+		s, err := m.NewSession("")
+		require.NoError(t, err)
+		err = s.BindInput(0, images(t, 3, 1))
+		if err == nil {
+			err = s.Run(ctx)
+		}
+		return s, err
+	}
+	first, err := run()
+	require.NoError(t, err)
+	_, err = run()
+	require.NoError(t, err)
+	third, err := run()
+	if !before(e, 8, 6) {
+		require.NoError(t, err)
+		return
+	}
+	require.ErrorIs(t, err, common.ErrRun)
+	require.ErrorContains(t, err, "load with Options.Sessions")
+	require.NoError(t, first.Close())
+	require.NoError(t, third.BindInput(0, images(t, 2, 1)))
+	require.NoError(t, third.Run(ctx))
 }
 
 func must[T any](v T, err error) T {
