@@ -199,6 +199,9 @@ func (r Recipe) Build(ctx context.Context, sdk Place, library string, log io.Wri
 	if err != nil {
 		return err
 	}
+	if err := os.MkdirAll(filepath.Dir(library), 0o777); err != nil {
+		return err
+	}
 	temp, err := os.MkdirTemp("", "anyinfer-shim")
 	if err != nil {
 		return err

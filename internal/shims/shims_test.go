@@ -95,7 +95,7 @@ func TestBuild(t *testing.T) {
 		t.Run(lib, func(t *testing.T) {
 			root := buildSDK(t, lib)
 			r := recipe()
-			file := filepath.Join(t.TempDir(), r.Library())
+			file := filepath.Join(t.TempDir(), "new folder", r.Library())
 			var log bytes.Buffer
 			require.NoError(t, r.Build(t.Context(), find(t, r, root), file, &log))
 			require.Regexp(t, `^compiling parts.cc, shim.cc with \S+ on `+filepath.Join(root, lib)+"\n$", log.String())
