@@ -359,8 +359,9 @@ func TestProfilesInUse(t *testing.T) {
 	m := load(t, e, "digits_dynamic.onnx", batches(1, 4))
 	run := func() (*common.Session, error) {
 		s, err := m.NewSession("")
-		require.NoError(t, err)
-		err = s.BindInput(0, images(t, 3, 1))
+		if err == nil {
+			err = s.BindInput(0, images(t, 3, 1))
+		}
 		if err == nil {
 			err = s.Run(ctx)
 		}
@@ -370,7 +371,7 @@ func TestProfilesInUse(t *testing.T) {
 	require.NoError(t, err)
 	_, err = run()
 	require.NoError(t, err)
-	third, err := run()
+	_, err = run()
 	if !before(e, 8, 6) {
 		require.NoError(t, err)
 		return
@@ -378,8 +379,8 @@ func TestProfilesInUse(t *testing.T) {
 	require.ErrorIs(t, err, common.ErrRun)
 	require.ErrorContains(t, err, "load with Options.Sessions")
 	require.NoError(t, first.Close())
-	require.NoError(t, third.BindInput(0, images(t, 2, 1)))
-	require.NoError(t, third.Run(ctx))
+	_, err = run()
+	require.NoError(t, err)
 }
 
 func must[T any](v T, err error) T {
