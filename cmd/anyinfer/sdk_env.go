@@ -72,7 +72,12 @@ func chooseSDKs(root string, engines []string, version, goos, goarch string) ([]
 		}
 	}
 	for _, r := range shims.All {
-		if os.Getenv(r.SDK.Env) != "" && (len(engines) == 0 || slices.Contains(engines, r.Engine)) &&
+		named, there := slices.Contains(engines, r.Engine), os.Getenv(r.SDK.Env) != ""
+		if named && !there && (target{os: goos, arch: goarch}).host() {
+			_, err := r.Root("") // the system's own
+			there = err == nil
+		}
+		if there && (len(engines) == 0 || named) &&
 			!slices.ContainsFunc(chosen, func(c sdkdir.SDK) bool { return c.Engine == r.Engine }) {
 			chosen = append(chosen, sdkdir.SDK{Engine: r.Engine})
 		}
