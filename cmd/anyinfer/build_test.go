@@ -137,7 +137,7 @@ func TestBuildRefuses(t *testing.T) {
 		{[]string{"--", "-tags=x"}, 2, "write -tags=x before --"},
 		{[]string{"--", "-o", "x"}, 2, "write -o before --"},
 		{[]string{"--target", "linux/riscv64", "--tags", "tflite"}, 1, "no tflite SDK for linux/riscv64 lies in " + root + "; install it with 'anyinfer sdk install tflite --arch riscv64'"},
-		{[]string{"--target", "linux/riscv64", "--tags", "x,mnn"}, 1, "; it is built on a machine of that kind: type 'anyinfer sdk install mnn' there, and copy mnn/VERSION/linux-riscv64 of its SDK folder"},
+		{[]string{"--target", "linux/riscv64", "--tags", "x,mnn"}, 1, "; set MNN_ROOT to one for linux/riscv64"},
 		{[]string{"--target", "linux/arm/v6", "--tags", "tflite"}, 1, "those for 32-bit ARM are for ARMv7; leave out --tags tflite"},
 		{[]string{"--target", "linux/riscv64", "--tags", "openvino"}, 1, "there is no C compiler for linux/riscv64; install riscv64-linux-gnu-gcc (on Debian and Ubuntu: apt install gcc-riscv64-linux-gnu), or name another in CC"},
 	} {

@@ -6,14 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
-	"github.com/anyinfer/anyinfer/internal/sdkdir"
 	"github.com/anyinfer/anyinfer/internal/sdkinstall"
 	"github.com/anyinfer/anyinfer/internal/shims"
 )
@@ -74,13 +72,16 @@ func toInstall(engine string) string {
 	return "anyinfer sdk install " + engine
 }
 
-// installFor says how to have an engine's SDK for a target.
+// installFor says how to have an engine's SDK, or what is like it, for a target.
 func installFor(engine string, t target) string {
-	if _, ok := shims.Find(engine); ok && !t.host() {
-		return fmt.Sprintf("it is built on a machine of that kind: type '%s' there, and copy %s of its SDK folder to the same place here",
-			toInstall(engine), filepath.Join(engine, "VERSION", sdkdir.Target(t.os, t.arch)))
+	if r, ok := shims.Find(engine); ok && !pinned(engine, t) {
+		text := r.SDK.Env + "=... anyinfer shim build " + engine
+		if !t.host() {
+			text += " --target " + t.os + "/" + t.arch
+		}
+		return "compile it with '" + text + "'"
 	}
-	text := toInstall(engine)
+	text := "anyinfer sdk install " + engine
 	if t.os != runtime.GOOS {
 		text += " --os " + t.os
 	}
@@ -88,6 +89,12 @@ func installFor(engine string, t target) string {
 		text += " --arch " + t.arch
 	}
 	return "install it with '" + text + "'"
+}
+
+// pinned reports whether an engine's SDK can be installed for a target.
+func pinned(engine string, t target) bool {
+	_, err := sdkinstall.Find(engine, "", t.os, t.arch)
+	return err == nil
 }
 
 // packaged reports whether an engine's SDK can be installed.

@@ -198,7 +198,7 @@ func (p *packer) sdk(ctx context.Context, engine string) (sdkdir.SDK, error) {
 	if i >= 0 {
 		return list[i], nil
 	}
-	if _, isShim := shims.Find(engine); isShim && (!p.target.host() || !packaged(engine)) {
+	if _, isShim := shims.Find(engine); isShim && !pinned(engine, p.target) {
 		return sdkdir.SDK{}, notHere{fmt.Sprintf("no %s for %s lies in %s", engine, p.target, root), installFor(engine, p.target)}
 	}
 	sdk, _, err := sdkinstall.Install(ctx, sdkinstall.InstallOptions{

@@ -193,7 +193,7 @@ func TestPackRefuses(t *testing.T) {
 		{"--engine tflite --target linux/arm --program " + armel + " " + model, 1, armel + " wants the loader /lib/ld-linux.so.3, and the engines for linux/arm/v7 are for systems that have /lib/ld-linux-armhf.so.3; build it with"},
 		{"--engine tflite --target linux/arm --program " + static + " " + model, 1, static + " is static, or a library"},
 		{"--engine tflite --target linux/386 " + model, 1, "libx.so is no program or library for linux"},
-		{"--engine mnn --target linux/" + other + " " + models + "digits.mnn", 1, "no mnn for linux/" + other + " lies in " + root + "; it is built on a machine of that kind: type 'anyinfer sdk install mnn' there, and copy mnn/VERSION/linux-" + other},
+		{"--engine mnn --target linux/" + other + " " + models + "digits.mnn", 1, "no mnn for linux/" + other + " lies in " + root + "; compile it with 'MNN_ROOT=... anyinfer shim build mnn --target linux/" + other + "'"},
 		{"--engine litert --target linux/arm --program " + armhf + " " + model, 1, "there is no litert SDK for linux/arm; there is one for"},
 		{"--engine tflite --target linux/arm " + model, 1, "there is no go command to build this program with; name a program with --program"},
 	} {

@@ -79,13 +79,17 @@ func chooseSDKs(root string, engines []string, version, goos, goarch string) ([]
 		}
 		if there && (len(engines) == 0 || named) &&
 			!slices.ContainsFunc(chosen, func(c sdkdir.SDK) bool { return c.Engine == r.Engine }) {
-			chosen = append(chosen, sdkdir.SDK{Engine: r.Engine})
+			chosen = append(chosen, sdkdir.SDK{Engine: r.Engine, OS: goos, Arch: goarch})
 		}
 	}
 	for _, engine := range engines {
 		if !slices.ContainsFunc(chosen, func(c sdkdir.SDK) bool { return c.Engine == engine }) {
-			return nil, notHere{fmt.Sprintf("no %s SDK %sfor %s/%s lies in %s", engine, spaced(version), goos, goarch, root),
-				installFor(engine, target{os: goos, arch: goarch})}
+			t := target{os: goos, arch: goarch}
+			todo := installFor(engine, t)
+			if r, ok := shims.Find(engine); ok && !pinned(engine, t) {
+				todo = fmt.Sprintf("set %s to one for %s/%s", r.SDK.Env, goos, goarch) // a shim alone cannot be linked
+			}
+			return nil, notHere{fmt.Sprintf("no %s SDK %sfor %s/%s lies in %s", engine, spaced(version), goos, goarch, root), todo}
 		}
 	}
 	if len(chosen) == 0 {
@@ -111,6 +115,7 @@ func variables(sdks []sdkdir.SDK, run bool) ([]variable, error) {
 		}
 		libDir := s.LibDir()
 		if r, ok := shims.Find(s.Engine); ok {
+			r.SDK.Arch = s.Arch
 			place, err := r.Root("", s.Dir)
 			if err != nil {
 				return nil, err

@@ -12,13 +12,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/anyinfer/anyinfer/internal/platform"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 	"github.com/anyinfer/anyinfer/internal/sdkinstall"
+	"github.com/anyinfer/anyinfer/internal/shims"
 )
 
 // putSDK writes an SDK without content below root.
@@ -177,6 +180,49 @@ func TestEnvOfShim(t *testing.T) {
 	require.Contains(t, stderr, "MNN_ROOT is not set, and "+sdk.Dir+" has no include/MNN/MNNDefine.h", "a shim alone")
 	putMNN(sdk.Dir, "lib/libMNN.a")
 	require.Equal(t, shim+flags(sdk.Dir, sdk.LibDir()), env())
+}
+
+// TensorRT is where the system's packages, or JetPack's in a board's folders, put it.
+func TestEnvOfSystem(t *testing.T) {
+	t.Setenv(sdkdir.EnvRoot, t.TempDir())
+	t.Setenv("TENSORRT_ROOT", "")
+	usr := t.TempDir()
+	all := shims.All
+	t.Cleanup(func() { shims.All = all })
+	shims.All = slices.Clone(all)
+	for i := range shims.All {
+		if shims.All[i].Engine == "tensorrt" {
+			shims.All[i].SDK.System = usr
+		}
+	}
+	other := "arm64"
+	if runtime.GOARCH == other {
+		other = "amd64"
+	}
+	for _, goarch := range []string{runtime.GOARCH, other} {
+		triplet := platform.Linux[goarch].Triplet
+		for _, file := range []string{"include/" + triplet + "/NvInferVersion.h", "lib/" + triplet + "/libnvinfer.so", "lib/" + triplet + "/libnvonnxparser.so"} {
+			file = filepath.Join(usr, file)
+			require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+			require.NoError(t, os.WriteFile(file, nil, 0o644))
+		}
+	}
+	code, stdout, stderr := command(t, "sdk", "env", "tensorrt")
+	require.Zero(t, code, stderr)
+	here := platform.Linux[runtime.GOARCH].Triplet
+	require.Contains(t, stdout, "export TENSORRT_ROOT="+usr+"\n")
+	require.Contains(t, stdout, "-I"+usr+"/include/"+here)
+	require.Contains(t, stdout, "-L"+usr+"/lib/"+here)
+	code, _, _ = command(t, "sdk", "env")
+	require.Equal(t, 1, code, "what is not named is not linked")
+	code, _, stderr = command(t, "sdk", "env", "tensorrt", "--arch", other)
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, "set TENSORRT_ROOT to one for linux/"+other)
+
+	t.Setenv("TENSORRT_ROOT", usr)
+	code, stdout, stderr = command(t, "sdk", "env", "tensorrt", "--arch", other)
+	require.Zero(t, code, stderr)
+	require.Contains(t, stdout, "-L"+usr+"/lib/"+platform.Linux[other].Triplet)
 }
 
 func TestGoQuote(t *testing.T) {

@@ -11,19 +11,21 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/anyinfer/anyinfer/internal/cengine/shim"
 	"github.com/anyinfer/anyinfer/internal/execgroup"
+	"github.com/anyinfer/anyinfer/internal/platform"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 )
 
 // minCargo is the oldest that can read the crates.
 const minCargo = "1.84"
 
-// buildTools makes sure of all that the long build needs, before it starts, and returns the environment for it.
-func buildTools(ctx context.Context, dir string) (env []string, err error) {
+// buildTools makes sure of all that the long build for a GOARCH needs, before it starts, and returns the environment for it.
+func buildTools(ctx context.Context, dir, goarch string) (env []string, err error) {
 	var missing []string
 	need := func(what string, err error) {
 		if err != nil {
@@ -32,10 +34,19 @@ func buildTools(ctx context.Context, dir string) (env []string, err error) {
 	}
 	env, err = cargoEnv(ctx, dir)
 	need("cargo "+minCargo+" or newer (rustup installs it; on Debian 13 and Ubuntu 25.04 or newer: apt install cargo)", err)
-	_, err = shim.C.Compiler()
-	need("a C compiler (apt install build-essential)", err)
-	_, err = shim.CXX.Compiler()
-	need("a C++ compiler (apt install build-essential)", err)
+	compilers := "build-essential"
+	if goarch != runtime.GOARCH {
+		compilers = platform.Linux[goarch].Package("g++")
+	}
+	cc, err := shim.C.For(goarch).Compiler()
+	need("a C compiler (apt install "+compilers+")", err)
+	cxx, err := shim.CXX.For(goarch).Compiler()
+	need("a C++ compiler (apt install "+compilers+")", err)
+	if goarch != runtime.GOARCH {
+		target := rustTarget(goarch)
+		need("Rust's library for "+target+" (rustup target add "+target+")", findRustLibrary(ctx, dir, target, env))
+		env = append(env, "CARGO_BUILD_TARGET="+target, "CC="+strings.Join(cc, " "), "CXX="+strings.Join(cxx, " "))
+	}
 	_, err = exec.LookPath("cmake")
 	need("cmake (apt install cmake)", err)
 	if os.Getenv("CMAKE_GENERATOR") == "" {
@@ -86,6 +97,23 @@ func cargoEnv(ctx context.Context, dir string) ([]string, error) {
 		return nil, fmt.Errorf("this is %s", strings.TrimSpace(said))
 	}
 	return env, nil
+}
+
+// rustTarget is what Rust calls linux on a GOARCH that is amd64 or arm64.
+func rustTarget(goarch string) string {
+	return strings.Replace(platform.Linux[goarch].Triplet, "-linux-", "-unknown-linux-", 1)
+}
+
+// findRustLibrary asks the compiler where its library for a target is, and looks there.
+func findRustLibrary(ctx context.Context, dir, target string, env []string) error {
+	cmd := execgroup.CommandContext(ctx, cmp.Or(os.Getenv("RUSTC"), "rustc"), "--print", "target-libdir", "--target", target)
+	cmd.Dir, cmd.Env = dir, env
+	out, err := cmd.Output()
+	if err != nil {
+		return err
+	}
+	_, err = os.Stat(strings.TrimSpace(string(out)))
+	return err
 }
 
 // findLibclang looks for libclang where the build will, which is near its end.

@@ -32,7 +32,11 @@ var projects embed.FS
 // with the engine's shim compiled on it.
 func buildCrate(ctx context.Context, pin Pin, temp, dir string, log io.Writer, progress progress) error {
 	recipe, _ := shims.Find(pin.Engine) // each has one
-	env, err := buildTools(ctx, temp)
+	recipe, err := recipe.For(pin.OS + "/" + pin.Arch)
+	if err != nil {
+		return err
+	}
+	env, err := buildTools(ctx, temp, pin.Arch)
 	if err != nil {
 		return err
 	}
@@ -123,6 +127,9 @@ func cargo(ctx context.Context, pin Pin, temp string, env []string, log io.Write
 	cmd := execgroup.CommandContext(ctx, "cargo", "build", "--locked", "--release", "-vv", "--color", "never")
 	cmd.Dir = project
 	cmd.Env = append(env, "CARGO_TARGET_DIR="+filepath.Join(temp, "target"), "TMPDIR="+temp)
+	if settings := filepath.Join(project, pin.Arch+".cmake"); exists(settings) {
+		cmd.Env = append(cmd.Env, "CMAKE_TOOLCHAIN_FILE="+settings)
+	}
 	f := &follower{log: log, prefix: fmt.Sprintf("[%s %s] ", pin.Package, pin.PackageVersion), start: time.Now(), progress: progress, doing: "fetching and building what the build needs"}
 	cmd.Stdout, cmd.Stderr = f, f
 	if err := cmd.Run(); err != nil {
@@ -132,6 +139,11 @@ func cargo(ctx context.Context, pin Pin, temp string, env []string, log io.Write
 		return "", errors.New("the crate does not say where its library is")
 	}
 	return f.out, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // follower is told what cargo says.

@@ -7,6 +7,7 @@ package sdkinstall
 import (
 	"bytes"
 	"context"
+	"debug/elf"
 	"errors"
 	"fmt"
 	"io"
@@ -71,9 +72,9 @@ func standIn(t *testing.T, script string) {
 }
 
 // buildTiny makes what the crate's build script leaves behind.
-func buildTiny(t *testing.T) (out string) {
+func buildTiny(t *testing.T, goarch string) (out string) {
 	t.Helper()
-	cxx, err := shim.CXX.Compiler()
+	cxx, err := shim.CXX.For(goarch).Compiler()
 	if err != nil && os.Getenv("CI") != "true" {
 		t.Skip(err)
 	}
@@ -100,7 +101,7 @@ func buildTiny(t *testing.T) (out string) {
 
 func TestCrate(t *testing.T) {
 	root, temp := pinCrate(t)
-	out := buildTiny(t)
+	out := buildTiny(t, runtime.GOARCH)
 	standIn(t, `[ "$*" = "build --locked --release -vv --color never" ] && [ -f Cargo.lock ] && [ -f src/lib.rs ] || exit 3
 [ "$MNN_LIB_DIR" = "" ] || exit 4
 mkdir -p "$CARGO_TARGET_DIR" && cp -r '`+out+`' "$CARGO_TARGET_DIR/out" && echo "[mnn-sys 0.2.0] [100%] Built target"
@@ -177,6 +178,50 @@ echo "[mnn-sys 0.2.0] cargo:rustc-link-search=native=$CARGO_TARGET_DIR/out"
 	require.ErrorContains(t, err, "there is no file to install it from")
 }
 
+// TestCrateForAnotherProcessor has cargo, a stand-in, told what it is for, and the shim compiled for it.
+func TestCrateForAnotherProcessor(t *testing.T) {
+	if runtime.GOARCH == "arm64" {
+		t.Skip("arm64 is no other processor here")
+	}
+	root, temp := pinCrate(t)
+	releases[0].archives[0].arch = "arm64"
+	t.Setenv("CC", "")
+	t.Setenv("CXX", "")
+	out := buildTiny(t, "arm64")
+	told := filepath.Join(out, "told")
+	standIn(t, `echo "$CARGO_BUILD_TARGET|$CC|$CXX" >'`+told+`' && grep CMAKE_SYSTEM_PROCESSOR "$CMAKE_TOOLCHAIN_FILE" >>'`+told+`'
+echo '[mnn-sys 0.2.0] cargo:rustc-link-search=native=`+out+`/mnn-install/lib'
+`)
+	rust := filepath.Join(out, "rustc")
+	t.Setenv("RUSTC", rust)
+	require.NoError(t, os.WriteFile(rust, []byte("#!/bin/sh\necho '"+out+"'/$4\n"), 0o755))
+	o := InstallOptions{Engine: "mnn", Arch: "arm64", Root: root}
+	_, _, err := Install(t.Context(), o)
+	require.ErrorContains(t, err, "Rust's library for aarch64-unknown-linux-gnu (rustup target add aarch64-unknown-linux-gnu)")
+	require.NoFileExists(t, told)
+
+	require.NoError(t, os.Mkdir(filepath.Join(out, "aarch64-unknown-linux-gnu"), 0o777))
+	sdk, _, err := Install(t.Context(), o)
+	require.NoError(t, err)
+	require.Equal(t, "arm64", sdk.Arch)
+	f, err := elf.Open(sdk.LibraryPath())
+	require.NoError(t, err)
+	defer f.Close()
+	require.Equal(t, elf.EM_AARCH64, f.Machine)
+	text, err := os.ReadFile(told)
+	require.NoError(t, err)
+	cc, err := shim.C.For("arm64").Compiler()
+	require.NoError(t, err)
+	cxx, err := shim.CXX.For("arm64").Compiler()
+	require.NoError(t, err)
+	require.Equal(t, "aarch64-unknown-linux-gnu|"+cc[0]+"|"+cxx[0]+"\nset(CMAKE_SYSTEM_PROCESSOR aarch64)\n", string(text))
+	requireNothing(t, temp)
+
+	t.Setenv("PATH", t.TempDir())
+	_, err = buildTools(t.Context(), root, "arm64")
+	require.ErrorContains(t, err, "C++ compiler (apt install g++-aarch64-linux-gnu)")
+}
+
 // files are those below dir.
 func files(t *testing.T, dir string) (all []string) {
 	t.Helper()
@@ -228,7 +273,7 @@ func TestFollower(t *testing.T) {
 
 func TestCrateOfAnotherVersion(t *testing.T) {
 	root, temp := pinCrate(t)
-	out := buildTiny(t)
+	out := buildTiny(t, runtime.GOARCH)
 	releases[0].version = "7.1"
 	standIn(t, "echo '[mnn-sys 0.2.0] cargo:rustc-link-search=native="+out+"/mnn-install/lib'\n")
 	_, _, err := Install(t.Context(), InstallOptions{Engine: "mnn", Root: root})
@@ -305,7 +350,7 @@ func TestBuildTools(t *testing.T) {
 	standIn(t, "")
 	t.Setenv("CC", "sh")
 	t.Setenv("CXX", "sh")
-	env, err := buildTools(t.Context(), root)
+	env, err := buildTools(t.Context(), root, runtime.GOARCH)
 	require.NoError(t, err)
 	require.Equal(t, len(os.Environ()), len(env))
 
@@ -313,7 +358,7 @@ func TestBuildTools(t *testing.T) {
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
 	cargo := func(script string) error {
 		require.NoError(t, os.WriteFile(filepath.Join(bin, "cargo"), []byte("#!/bin/sh\n"+script), 0o755))
-		_, err := buildTools(t.Context(), root)
+		_, err := buildTools(t.Context(), root, runtime.GOARCH)
 		return err
 	}
 	require.ErrorContains(t, cargo("echo cargo 1.75.0"), "this is cargo 1.75.0")

@@ -107,7 +107,7 @@ func (p Pin) String() string {
 	return fmt.Sprintf("%s %s for %s/%s", p.Engine, p.Version, p.OS, p.Arch)
 }
 
-// Crate reports whether the SDK is the source of a Rust crate, which is built for the machine that runs this.
+// Crate reports whether the SDK is the source of a Rust crate, which is built.
 func (p Pin) Crate() bool { return strings.HasSuffix(p.File, ".crate") }
 
 // Origin says what the SDK is made of.
@@ -133,8 +133,8 @@ func Find(engine, version, goos, goarch string) (Pin, error) {
 		})
 	}
 	if found := match(engine, version, goos, goarch); len(found) > 0 {
-		if p := found[0]; p.Crate() && (p.OS != runtime.GOOS || p.Arch != runtime.GOARCH) {
-			return Pin{}, fmt.Errorf("%s is built from source on a machine of that kind, and this is %s/%s", p, runtime.GOOS, runtime.GOARCH)
+		if p := found[0]; p.Crate() && p.OS != runtime.GOOS {
+			return Pin{}, fmt.Errorf("%s is built from source on %s, and this is %s", p, p.OS, runtime.GOOS)
 		}
 		return found[0], nil
 	}

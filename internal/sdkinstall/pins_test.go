@@ -56,8 +56,8 @@ func TestFind(t *testing.T) {
 	}
 
 	for _, p := range Pins() {
-		if _, err := Find(p.Engine, p.Version, p.OS, p.Arch); p.Crate() && (p.OS != runtime.GOOS || p.Arch != runtime.GOARCH) {
-			require.ErrorContains(t, err, "is built from source on a machine of that kind, and this is "+runtime.GOOS+"/"+runtime.GOARCH)
+		if _, err := Find(p.Engine, p.Version, p.OS, p.Arch); p.Crate() && p.OS != runtime.GOOS {
+			require.ErrorContains(t, err, "is built from source on "+p.OS+", and this is "+runtime.GOOS)
 		} else {
 			require.NoError(t, err)
 		}
