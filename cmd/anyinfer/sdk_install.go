@@ -26,10 +26,12 @@ Each comes from a public package of a pinned version and SHA-256, named before i
 
 Nobody publishes MNN for C++ as a binary: cargo fetches a crate with its source and builds it, which takes 8 to 15 minutes
 on 2 cores and needs cargo, a C++ compiler, cmake and libclang; then the engine's shim is compiled on it. That is done
-once; where only the shim is of another version of this program, only that is compiled again.`,
+once; where only the shim is of another version of this program, only that is compiled again. With --arch it is built on
+Linux for another processor, with Debian's cross compiler or that of $CC and $CXX, and Rust's library for the target.`,
 		Example: `  anyinfer sdk install openvino tflite
   anyinfer sdk install openvino --version 2024.6.0
-  anyinfer sdk install tflite --arch arm64 --dir ./sdk-arm64`,
+  anyinfer sdk install tflite mnn --arch arm64
+  anyinfer sdk install tflite --arch arm --dir ./sdk-arm`,
 		Args:              oneEngine,
 		ValidArgsFunction: completeEngine,
 		RunE: func(cmd *cobra.Command, engines []string) error {
