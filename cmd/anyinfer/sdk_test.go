@@ -185,12 +185,12 @@ func TestEnvOfShim(t *testing.T) {
 // TensorRT is where the system's packages, or JetPack's in a board's folders, put it.
 func TestEnvOfSystem(t *testing.T) {
 	t.Setenv(sdkdir.EnvRoot, t.TempDir())
-	t.Setenv("TENSORRT_ROOT", "")
 	usr := t.TempDir()
 	all := shims.All
 	t.Cleanup(func() { shims.All = all })
 	shims.All = slices.Clone(all)
 	for i := range shims.All {
+		t.Setenv(shims.All[i].SDK.Env, "")
 		if shims.All[i].Engine == "tensorrt" {
 			shims.All[i].SDK.System = usr
 		}
