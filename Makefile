@@ -20,22 +20,23 @@ SHIMS := ./cinclude/reference ./mnn
 # project's own for them, unless TNN_ROOT and TENSORRT_ROOT name genuine ones.
 # That for TensorRT stands for several releases: 1015 is 10.15. Each runs all
 # tests once, these with sanitizers, those without.
+SANITIZE := -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 STANDIN := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/anyinfer/standin
 TENSORRT := 1015
 OTHER_TENSORRTS := 806 1104
 SANITIZED_TENSORRTS := 802 $(TENSORRT)
-STANDINS := $(STANDIN)/tnn/.built $(STANDIN)/tensorrt-$(TENSORRT)/.built
+# A stand-in is built anew where its sources, the flags or the compiler are others.
+BUILT := .built-$(shell { find internal/standins -type f | LC_ALL=C sort | xargs cat; echo '$(SANITIZE)'; $(or $(CXX),g++) --version; } | sha256sum | cut -c1-16)
+STANDINS := $(STANDIN)/tnn/$(BUILT) $(STANDIN)/tensorrt-$(TENSORRT)/$(BUILT)
 GENUINE_TNN := $(TNN_ROOT)
 GENUINE_TENSORRT := $(TENSORRT_ROOT)
 LIBRARY := ./common/... ./cinclude/... ./internal/dylib ./internal/flatcheck ./internal/cengine $(PACKAGES)
 TARGETS := linux/amd64 linux/arm64 linux/arm linux/386 linux/riscv64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 android/arm64
-# What make cross builds, and for what; then with these SDKs linked for arm64. MNN has none to install for another
-# machine: CROSS_TAGS=openvino,tflite,mnn with one in MNN_ROOT.
+# What make cross builds, and for what; then with these SDKs linked for arm64.
 PROGRAMS := ./cmd/... $(if $(wildcard examples/.),./examples/...)
 CROSS := linux/arm64 linux/arm/v7 linux/arm/v6 linux/riscv64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
-CROSS_TAGS := openvino,tflite
+CROSS_TAGS := openvino,tflite,mnn
 OLDER := 2024.6.0 2025.4.1
-SANITIZE := -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 .PHONY: demo test test-cgo test-nocgo test-linked test-standins test-asan test-older boards build cross lint lint-docker bench gpu-check sdk shims reference headers testdata
 
@@ -56,16 +57,24 @@ test-nocgo: sdk shims reference headers
 	PYTHONPATH="$(REFERENCE)" ANYINFER_TEST_PYTHON=$(PYTHON) CGO_ENABLED=0 $(GO) test -gcflags=all=-d=checkptr -timeout 20m ./...
 	$(GO) test -tags leakprofile -run LeakProfile ./common
 
+# What it does not matter to how a library is loaded, or which release it is of.
+SAME := ^TestConformance$$/^(damage|metadata|reference|resources|sources)$$
+
 test-linked: sdk shims reference headers ## the engines in programs that link their SDKs, and all in one
 	env=$$($(GO) run ./cmd/anyinfer sdk env $(LINKED)) && eval "$$env" && \
 		export CGO_ENABLED=1 PYTHONPATH="$(REFERENCE)" ANYINFER_TEST_PYTHON=$(PYTHON) && \
-		$(GO) test -tags $(TAGS) -timeout 20m $(sort $(LINKED:%=./%) $(SHIMS)) && \
+		$(GO) test -tags $(TAGS) -skip '$(SAME)' -timeout 20m $(sort $(LINKED:%=./%) $(SHIMS)) && \
 		$(GO) test -tags $(TAGS) -timeout 20m -run '^Test(Run.*|Inspect|Bench|Demo)$$' ./cmd/anyinfer
 
-test-standins: $(OTHER_TENSORRTS:%=$(STANDIN)/tensorrt-%/.built) ## the TensorRT driver on the stand-in for other releases
-	for v in $(OTHER_TENSORRTS); do \
-		TENSORRT_ROOT="$(STANDIN)/tensorrt-$$v" $(GO) run ./cmd/anyinfer shim build tensorrt --out "$(STANDIN)/tensorrt-$$v/libanyinfer_tensorrt.so" && \
-		ANYINFER_TENSORRT_LIBRARY="$(STANDIN)/tensorrt-$$v" CGO_ENABLED=0 $(GO) test -skip '^TestHeaders$$' -timeout 20m ./tensorrt || exit; done
+# What runs as one process is run with another one beside it.
+BESIDE := $(MAKE) --no-print-directory --jobs 2 --output-sync
+
+test-standins: ## the TensorRT driver on the stand-in for other releases
+	$(BESIDE) $(OTHER_TENSORRTS:%=test-tensorrt-%)
+
+test-tensorrt-%: $(STANDIN)/tensorrt-%/$(BUILT)
+	TENSORRT_ROOT="$(<D)" $(GO) run ./cmd/anyinfer shim build tensorrt --out "$(<D)/libanyinfer_tensorrt.so"
+	ANYINFER_TENSORRT_LIBRARY="$(<D)" CGO_ENABLED=0 $(GO) test -skip '^TestHeaders$$' -timeout 20m ./tensorrt
 
 # Go's memory, where forgotten handles lie, is not to count as holding what C has
 # not freed (use_root_regions). With symbols, reports name functions. SDKs in
@@ -75,21 +84,27 @@ SANITIZED := tnn $(patsubst %,tensorrt-%,$(SANITIZED_TENSORRTS) $(OTHER_TENSORRT
 SANITIZED_TEST := env CGO_ENABLED=1 CFLAGS="$(SANITIZE)" CGO_CFLAGS="$(SANITIZE)" CGO_CXXFLAGS="$(SANITIZE) -fno-sanitize=vptr" \
 	CGO_LDFLAGS="-fsanitize=address,undefined $$CGO_LDFLAGS" LSAN_OPTIONS=use_root_regions=0 ANYINFER_TEST_FLIPS=600 \
 	$(GO) test -asan -ldflags='-s=0 -w=0' -timeout 20m
-test-asan: sdk shims reference $(SANITIZED:%=$(STANDIN)/asan/%/.built) ## shims, and the driver of them all, with sanitizers for addresses, leaks and undefined behaviour
+test-asan: sdk shims reference ## shims, and the driver of them all, with sanitizers for addresses, leaks and undefined behaviour
 	env=$$($(GO) run ./cmd/anyinfer sdk env $(LINKED)) && eval "$$env" && \
 		export PYTHONPATH="$(REFERENCE)" ANYINFER_TEST_PYTHON=$(PYTHON) && \
 		$(SANITIZED_TEST) -tags $(TAGS) ./internal/cengine $(SHIMS)
-	for s in $(SANITIZED); do engine=$${s%-*} root="$(STANDIN)/asan/$$s"; \
-		CXXFLAGS="$(SANITIZE) -fno-sanitize=vptr" LDFLAGS="-fsanitize=address,undefined -Wl,-z,undefs" \
-			$(GO) run ./cmd/anyinfer shim build $$engine --root "$$root" --out "$$root/libanyinfer_$$engine.so" && \
-		export ANYINFER_TNN_LIBRARY="$$root" ANYINFER_TENSORRT_LIBRARY="$$root" && \
-		case " $(OTHER_TENSORRTS:%=tensorrt-%) " in *" $$s "*) short='|Conformance|Cache.*';; *) short=;; esac && \
-		$(SANITIZED_TEST) -skip "^Test(Headers|Shim$$short)\$$" ./$$engine || exit; done
+	$(BESIDE) $(SANITIZED:%=test-asan-%)
+
+test-asan-%: engine = $(firstword $(subst -, ,$*))
+test-asan-%: long = $(if $(filter $(OTHER_TENSORRTS:%=tensorrt-%),$*),|Conformance|Cache.*)
+test-asan-%: $(STANDIN)/asan/%/$(BUILT)
+	CXXFLAGS="$(SANITIZE) -fno-sanitize=vptr" LDFLAGS="-fsanitize=address,undefined -Wl,-z,undefs" \
+		$(GO) run ./cmd/anyinfer shim build $(engine) --root "$(<D)" --out "$(<D)/libanyinfer_$(engine).so"
+	export ANYINFER_TNN_LIBRARY="$(<D)" ANYINFER_TENSORRT_LIBRARY="$(<D)" && \
+		$(SANITIZED_TEST) -skip "^Test(Headers|Shim$(long))\$$" ./$(engine)
 
 test-older: ## the OpenVINO driver on older releases, the oldest that it supports among them
-	for v in $(OLDER); do $(GO) run ./cmd/anyinfer sdk install openvino --version $$v && \
-		env=$$($(GO) run ./cmd/anyinfer sdk env openvino --version $$v) && \
-		(eval "$$env" && CGO_ENABLED=0 $(GO) test -timeout 20m ./openvino) || exit; done
+	$(BESIDE) $(OLDER:%=test-openvino-%)
+
+test-openvino-%:
+	$(GO) run ./cmd/anyinfer sdk install openvino --version $*
+	env=$$($(GO) run ./cmd/anyinfer sdk env openvino --version $*) && eval "$$env" && \
+		CGO_ENABLED=0 $(GO) test -skip '$(SAME)' -timeout 20m ./openvino
 
 build: ## everything compiles without an SDK, the library packages for every target
 	CGO_ENABLED=0 $(GO) build ./...
@@ -103,7 +118,7 @@ build: ## everything compiles without an SDK, the library packages for every tar
 cross: ## the command and the examples for boards and other systems, in dist
 	@for t in $(CROSS); do \
 		$(GO) run ./cmd/anyinfer build --target $$t -o dist/$$(echo $$t | tr / -)/ $(PROGRAMS) || exit; done
-	$(GO) run ./cmd/anyinfer sdk install openvino tflite --arch arm64
+	$(GO) run ./cmd/anyinfer sdk install openvino tflite mnn --arch arm64
 	$(GO) run ./cmd/anyinfer build --target linux/arm64 --tags $(CROSS_TAGS) -o dist/linux-arm64-linked/ $(PROGRAMS)
 
 lint: build ## gofmt, vet, staticcheck, and that all compiles
@@ -140,8 +155,10 @@ shims: $(STANDINS) ## the shims of TNN and TensorRT, on those of TNN_ROOT and TE
 	$(GO) run ./cmd/anyinfer shim build tnn --out "$(STANDIN)/libanyinfer_tnn.so"
 	$(GO) run ./cmd/anyinfer shim build tensorrt --out "$(STANDIN)/libanyinfer_tensorrt.so"
 
+.PRECIOUS: $(STANDIN)/%/$(BUILT)
 # A stand-in is a folder: tnn, tensorrt-1015, with sanitizers asan/tnn and so on.
-$(STANDIN)/%/.built: $(shell find internal/standins -type f)
+$(STANDIN)/%/$(BUILT):
+	rm -f "$(@D)"/.built*
 	name=$(notdir $*); version=$${name#*-}; [ "$$version" != "$$name" ] || version=; \
 		internal/standins/$${name%-*}/build.sh "$(@D)" $$version $(if $(filter asan/%,$*),$(SANITIZE))
 	touch "$@"
