@@ -32,7 +32,8 @@ func newBuildCommand() *cobra.Command {
 		Long: `Build a program for another kind of machine, with go build, whose command line is shown.
 
 The target is GOOS/GOARCH, or what container images call it: linux/arm/v6 is a Raspberry Pi Zero or 1, linux/arm and
-linux/arm/v7 are newer ones with a 32-bit system. There the loader of Debian armhf is set, which go build does not do.
+linux/arm/v7 are newer ones with a 32-bit system. There, and for linux/riscv64, the loader is set that Debian has: without cgo
+go build writes another.
 
 Programs open engines' libraries when they run, and are built without cgo. With an engine's name in --tags its SDK is
 linked instead, by $CC and $CXX or Debian's cross compiler; 'anyinfer sdk install ENGINE --arch ARCH' puts it in place.

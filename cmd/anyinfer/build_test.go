@@ -102,6 +102,9 @@ func main() { fmt.Println(text, common.Engines()) }
 	code, _, stderr = command(t, "build", "--target", "linux/arm64", "-o", "app", ".")
 	require.Zero(t, code, stderr)
 	require.Equal(t, "/lib/ld-linux-aarch64.so.1", interpreter(t, "app"))
+	code, _, stderr = command(t, "build", "--target", "linux/riscv64", "-o", "app", ".")
+	require.Zero(t, code, stderr)
+	require.Equal(t, "/lib/ld-linux-riscv64-lp64d.so.1", interpreter(t, "app"))
 
 	code, _, stderr = command(t, "build", "--target", "linux/amr64")
 	require.Equal(t, 1, code)

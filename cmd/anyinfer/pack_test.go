@@ -244,7 +244,7 @@ func TestPackLinked(t *testing.T) {
 		code, _, stderr := command(t, "pack", "--engine", engine, "--program", filepath.Join(work, "app"), "--out", filepath.Join(work, engine+".tar.gz"))
 		require.Zero(t, code, stderr)
 	}
-	other := putELF(t, filepath.Join(work, "other"), runtime.GOARCH, armhf) // linked with nothing
+	other := putELF(t, filepath.Join(work, "other"), runtime.GOARCH, platform.Linux["arm"].Interpreter) // linked with nothing
 	code, _, stderr := command(t, "pack", "--engine", "tnn", "--program", other, "--out", filepath.Join(work, "y.tar.gz"))
 	require.Zero(t, code, stderr)
 	files := unpacked(t, filepath.Join(work, "y.tar.gz"))

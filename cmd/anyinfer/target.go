@@ -67,16 +67,12 @@ func (t target) env() []string {
 	return env
 }
 
-// armhf is the interpreter of programs for 32-bit ARM with floating point in hardware. The go command writes that of
-// systems without, which Debian and Raspberry Pi OS lack.
-const armhf = "/lib/ld-linux-armhf.so.3"
-
 // interpreter is the one to be set; "" where the go command's own is right.
 func (t target) interpreter() string {
-	if t.os == "linux" && t.arch == "arm" {
-		return armhf
+	if t.os != "linux" {
+		return ""
 	}
-	return ""
+	return platform.Linux[t.arch].Interpreter
 }
 
 // notHere is the error where this machine lacks what it needs.
