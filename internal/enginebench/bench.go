@@ -21,8 +21,6 @@ type Case struct {
 	Engine string
 	Model  string   // its file
 	Args   []string // of the loop in C, after the library, the sizes and the model
-	// CXXFlags compile and link the loop where it is in C++, testdata/ENGINE.cc.
-	CXXFlags []string
 }
 
 const (

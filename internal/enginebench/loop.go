@@ -16,6 +16,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/cinclude"
 	"github.com/anyinfer/anyinfer/internal/cengine/shim"
+	"github.com/anyinfer/anyinfer/internal/shims"
 )
 
 //go:embed testdata
@@ -28,16 +29,21 @@ type loop struct {
 	out *bufio.Reader
 }
 
-// startLoop compiles testdata/engine.c, or engine.cc, and starts it. It skips
-// the benchmark where there is no compiler.
+// startLoop compiles testdata/engine.c, or for an SDK in C++ engine.cc, and
+// starts it. It skips the benchmark where there is no compiler or SDK.
 func startLoop(b *testing.B, c Case, args ...string) *loop {
 	b.Helper()
 	if runtime.GOOS == "windows" {
 		b.Skip("the loop in C needs dlopen")
 	}
 	language, source := shim.C, c.Engine+".c"
-	if c.CXXFlags != nil {
+	var sdk []string
+	if recipe, ok := shims.Find(c.Engine); ok {
 		language, source = shim.CXX, c.Engine+".cc"
+		var err error
+		if sdk, err = recipe.ProgramFlags(); err != nil {
+			b.Skip(err)
+		}
 	}
 	compiler, err := language.Compiler()
 	if err != nil {
@@ -52,7 +58,7 @@ func startLoop(b *testing.B, c Case, args ...string) *loop {
 	}
 	program := filepath.Join(dir, c.Engine)
 	flags := append(compiler[1:len(compiler):len(compiler)], "-O2", "-o", program, filepath.Join(dir, "testdata", source))
-	build := exec.Command(compiler[0], append(append(flags, c.CXXFlags...), "-ldl")...)
+	build := exec.Command(compiler[0], append(append(flags, sdk...), "-ldl")...)
 	if out, err := build.CombinedOutput(); err != nil {
 		b.Fatalf("%v: %v\n%s", build, err, out)
 	}
