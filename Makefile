@@ -26,7 +26,7 @@ TENSORRT := 1015
 OTHER_TENSORRTS := 806 1104
 SANITIZED_TENSORRTS := 802 $(TENSORRT)
 # A stand-in is built anew where its sources, the flags or the compiler are others.
-BUILT := .built-$(shell { find internal/standins -type f | LC_ALL=C sort | xargs cat; echo '$(SANITIZE)'; $(or $(CXX),g++) --version; } | sha256sum | cut -c1-16)
+BUILT := .built-$(shell { find internal/standins -type f | LC_ALL=C sort | xargs cat; echo '$(SANITIZE)'; $(or $(CXX),g++) --version 2>/dev/null; } | sha256sum | cut -c1-16)
 STANDINS := $(STANDIN)/tnn/$(BUILT) $(STANDIN)/tensorrt-$(TENSORRT)/$(BUILT)
 GENUINE_TNN := $(TNN_ROOT)
 GENUINE_TENSORRT := $(TENSORRT_ROOT)
@@ -36,6 +36,7 @@ TARGETS := linux/amd64 linux/arm64 linux/arm linux/386 linux/riscv64 darwin/amd6
 PROGRAMS := ./cmd/... $(if $(wildcard examples/.),./examples/...)
 CROSS := linux/arm64 linux/arm/v7 linux/arm/v6 linux/riscv64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 CROSS_TAGS := openvino,tflite,mnn
+COMMA := ,
 OLDER := 2024.6.0 2025.4.1
 
 .PHONY: demo test test-cgo test-nocgo test-linked test-standins test-asan test-older boards build cross lint lint-docker bench gpu-check sdk shims reference headers testdata
@@ -57,7 +58,7 @@ test-nocgo: sdk shims reference headers
 	PYTHONPATH="$(REFERENCE)" ANYINFER_TEST_PYTHON=$(PYTHON) CGO_ENABLED=0 $(GO) test -gcflags=all=-d=checkptr -timeout 20m ./...
 	$(GO) test -tags leakprofile -run LeakProfile ./common
 
-# What it does not matter to how a library is loaded, or which release it is of.
+# What it does not matter to how a library is loaded.
 SAME := ^TestConformance$$/^(damage|metadata|reference|resources|sources)$$
 
 test-linked: sdk shims reference headers ## the engines in programs that link their SDKs, and all in one
@@ -104,7 +105,7 @@ test-older: ## the OpenVINO driver on older releases, the oldest that it support
 test-openvino-%:
 	$(GO) run ./cmd/anyinfer sdk install openvino --version $*
 	env=$$($(GO) run ./cmd/anyinfer sdk env openvino --version $*) && eval "$$env" && \
-		CGO_ENABLED=0 $(GO) test -skip '$(SAME)' -timeout 20m ./openvino
+		CGO_ENABLED=0 $(GO) test -timeout 20m ./openvino
 
 build: ## everything compiles without an SDK, the library packages for every target
 	CGO_ENABLED=0 $(GO) build ./...
@@ -118,7 +119,7 @@ build: ## everything compiles without an SDK, the library packages for every tar
 cross: ## the command and the examples for boards and other systems, in dist
 	@for t in $(CROSS); do \
 		$(GO) run ./cmd/anyinfer build --target $$t -o dist/$$(echo $$t | tr / -)/ $(PROGRAMS) || exit; done
-	$(GO) run ./cmd/anyinfer sdk install openvino tflite mnn --arch arm64
+	$(GO) run ./cmd/anyinfer sdk install $(subst $(COMMA), ,$(CROSS_TAGS)) --arch arm64
 	$(GO) run ./cmd/anyinfer build --target linux/arm64 --tags $(CROSS_TAGS) -o dist/linux-arm64-linked/ $(PROGRAMS)
 
 lint: build ## gofmt, vet, staticcheck, and that all compiles

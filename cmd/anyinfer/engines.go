@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/sdkdir"
 	"github.com/anyinfer/anyinfer/internal/sdkinstall"
 	"github.com/anyinfer/anyinfer/internal/shims"
 )
@@ -74,7 +76,12 @@ func toInstall(engine string) string {
 
 // installFor says how to have an engine's SDK, or what is like it, for a target.
 func installFor(engine string, t target) string {
-	if r, ok := shims.Find(engine); ok && !pinned(engine, t) {
+	r, isShim := shims.Find(engine)
+	if isShim && runtime.GOOS != "linux" {
+		return fmt.Sprintf("it is compiled on Linux, from where you copy %s of the SDK folder to the same place here",
+			filepath.Join(engine, "VERSION", sdkdir.Target(t.os, t.arch)))
+	}
+	if isShim && !pinned(engine, t) {
 		text := r.SDK.Env + "=... anyinfer shim build " + engine
 		if !t.host() {
 			text += " --target " + t.os + "/" + t.arch

@@ -33,7 +33,7 @@ means:
 
 Programs built without tags find SDKs by themselves; for them the exports choose among several.
 
-For mnn and tnn the linker gets what MNN_ROOT and TNN_ROOT name, where they are set.`,
+For mnn, tnn and tensorrt the linker gets what MNN_ROOT, TNN_ROOT and TENSORRT_ROOT name, where they are set.`,
 		ValidArgsFunction: completeEngine,
 		RunE: func(cmd *cobra.Command, engines []string) error {
 			root, err := f.root()

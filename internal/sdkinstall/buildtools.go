@@ -43,6 +43,8 @@ func buildTools(ctx context.Context, dir, goarch string) (env []string, err erro
 	cxx, err := shim.CXX.For(goarch).Compiler()
 	need("a C++ compiler (apt install "+compilers+")", err)
 	if goarch != runtime.GOARCH {
+		need("$CC", compilesFor(ctx, cc, goarch))
+		need("$CXX", compilesFor(ctx, cxx, goarch))
 		target := rustTarget(goarch)
 		need("Rust's library for "+target+" (rustup target add "+target+")", findRustLibrary(ctx, dir, target, env))
 		env = append(env, "CARGO_BUILD_TARGET="+target, "CC="+strings.Join(cc, " "), "CXX="+strings.Join(cxx, " "))
@@ -97,6 +99,20 @@ func cargoEnv(ctx context.Context, dir string) ([]string, error) {
 		return nil, fmt.Errorf("this is %s", strings.TrimSpace(said))
 	}
 	return env, nil
+}
+
+// compilesFor asks a compiler, if there is one, what it is for.
+func compilesFor(ctx context.Context, compiler []string, goarch string) error {
+	if compiler == nil {
+		return nil
+	}
+	out, err := execgroup.CommandContext(ctx, compiler[0], append(compiler[1:len(compiler):len(compiler)], "-dumpmachine")...).Output()
+	machine := strings.TrimSpace(string(out))
+	cpu, _, _ := strings.Cut(platform.Linux[goarch].Triplet, "-")
+	if err == nil && !strings.HasPrefix(machine, cpu+"-") {
+		err = fmt.Errorf("%s compiles for %s, not for linux/%s", strings.Join(compiler, " "), machine, goarch)
+	}
+	return err
 }
 
 // rustTarget is what Rust calls linux on a GOARCH that is amd64 or arm64.

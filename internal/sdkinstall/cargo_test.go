@@ -217,6 +217,14 @@ echo '[mnn-sys 0.2.0] cargo:rustc-link-search=native=`+out+`/mnn-install/lib'
 	require.Equal(t, "aarch64-unknown-linux-gnu|"+cc[0]+"|"+cxx[0]+"\nset(CMAKE_SYSTEM_PROCESSOR aarch64)\n", string(text))
 	requireNothing(t, temp)
 
+	native, err := shim.CXX.Compiler()
+	require.NoError(t, err)
+	t.Setenv("CXX", native[0])
+	_, err = buildTools(t.Context(), root, "arm64")
+	require.ErrorContains(t, err, "$CXX: "+native[0]+" compiles for ")
+	require.NotContains(t, err.Error(), "$CC")
+	t.Setenv("CXX", "")
+
 	t.Setenv("PATH", t.TempDir())
 	_, err = buildTools(t.Context(), root, "arm64")
 	require.ErrorContains(t, err, "C++ compiler (apt install g++-aarch64-linux-gnu)")

@@ -125,7 +125,7 @@ func identify(f *os.File, o InstallOptions) (Pin, error) {
 		return Pin{}, err
 	} else if p.Crate() {
 		return Pin{}, fmt.Errorf("%s is built from source, which cargo fetches: there is no file to install it from; "+
-			"without a network here, copy the folder %s from another machine of this kind", p, p.Path())
+			"without a network here, copy the folder %s from a machine that built it", p, p.Path())
 	}
 	got, err := digest(f)
 	if err != nil {

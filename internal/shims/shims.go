@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package shims compiles the shims of engines in C++ on the machine that is to
-// run them, from sources that this module carries.
+// Package shims compiles the shims of engines in C++ from sources that this
+// module carries, for this machine or another.
 package shims
 
 import (
