@@ -16,11 +16,11 @@ PLAIN := openvino,tflite,reference
 TAGS := $(PLAIN),mnn,tnn,tensorrt
 LINKED := openvino tflite mnn tnn tensorrt
 SHIMS := ./cinclude/reference ./mnn
+SANITIZE := -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 # TNN has no package, and TensorRT takes a GPU: tests have stand-ins of this
 # project's own for them, unless TNN_ROOT and TENSORRT_ROOT name genuine ones.
 # That for TensorRT stands for several releases: 1015 is 10.15. Each runs all
 # tests once, these with sanitizers, those without.
-SANITIZE := -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 STANDIN := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/anyinfer/standin
 TENSORRT := 1015
 OTHER_TENSORRTS := 806 1104

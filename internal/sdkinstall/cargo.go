@@ -127,7 +127,8 @@ func cargo(ctx context.Context, pin Pin, temp string, env []string, log io.Write
 	cmd := execgroup.CommandContext(ctx, "cargo", "build", "--locked", "--release", "-vv", "--color", "never")
 	cmd.Dir = project
 	cmd.Env = append(env, "CARGO_TARGET_DIR="+filepath.Join(temp, "target"), "TMPDIR="+temp)
-	if settings := filepath.Join(project, pin.Arch+".cmake"); exists(settings) {
+	settings := filepath.Join(project, pin.Arch+".cmake")
+	if _, err := os.Stat(settings); err == nil {
 		cmd.Env = append(cmd.Env, "CMAKE_TOOLCHAIN_FILE="+settings)
 	}
 	f := &follower{log: log, prefix: fmt.Sprintf("[%s %s] ", pin.Package, pin.PackageVersion), start: time.Now(), progress: progress, doing: "fetching and building what the build needs"}
@@ -139,11 +140,6 @@ func cargo(ctx context.Context, pin Pin, temp string, env []string, log io.Write
 		return "", errors.New("the crate does not say where its library is")
 	}
 	return f.out, nil
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 // follower is told what cargo says.
