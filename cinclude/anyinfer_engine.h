@@ -20,7 +20,7 @@
  *
  * Ownership
  *   What the caller passes is the engine's to read until the call returns, and
- *   longer only where it is said: the bytes of a model until the model is
+ *   longer only where it is said: the files of a model until the model is
  *   closed; the tensors' memory from bind until the next bind or the close of
  *   the session. What the engine returns as a pointer stays its own, and stays
  *   valid until the object it was asked of is closed, or as long as is said.
@@ -50,7 +50,7 @@ extern "C" {
 
 /* The version of this ABI. It changes when something here means something
  * else; what is only added goes to the end of anyinfer_api, whose size tells. */
-#define ANYINFER_ABI 1
+#define ANYINFER_ABI 2
 
 #define ANYINFER_MAX_RANK 16
 
@@ -123,7 +123,7 @@ typedef struct {
   const char* description; /* for people */
 } anyinfer_device;
 
-/* A model to load: in files, or in memory, or both. Options are pairs of strings; the
+/* A model to load, in memory that is read-only and stays as it is. Options are pairs of strings; the
  * engine refuses, with ANYINFER_OPTION, a key that it does not know. The
  * common ones, all optional:
  *   device      a name that the function device told
@@ -131,6 +131,8 @@ typedef struct {
  *               model's own
  *   threads     of one run
  *   sessions    how many will run at once
+ *   processors  that the program uses, where fewer than the machine has may
+ *               count: without threads, those of one run are a share of them
  *   cache_dir   a folder for what is slow to make
  *   profile     "1": layer will be called
  *   shape:NAME  the shapes of input NAME: MIN;OPT;MAX, each like 1,3,224,224;
@@ -139,13 +141,13 @@ typedef struct {
  */
 typedef struct {
   const char* format;          /* "onnx", "mnn", ... or "" if not known */
-  const char* const* paths;    /* of the files, or NULL */
-  const void* const* data;     /* the files' contents, or NULL if they are to be read from paths */
+  const char* const* paths;    /* links to the files, where the model refers to others that are found beside them; else NULL */
+  const void* const* data;     /* the files' contents */
   const uint64_t* sizes;       /* of data, in bytes */
   const char* const* keys;     /* of the options */
   const char* const* values;   /* of the options */
-  const volatile int32_t* canceled; /* becomes 1 when the caller loses interest: load may look, and fail */
-  int32_t parts;               /* how many paths, or data and sizes */
+  const volatile int32_t* canceled; /* becomes 1 when the load is cancelled: it may look, and fail */
+  int32_t parts;               /* how many paths, data and sizes */
   int32_t options;             /* how many keys and values */
 } anyinfer_source;
 
@@ -195,8 +197,9 @@ typedef struct {
   anyinfer_status (*load)(anyinfer_engine_t* engine, const anyinfer_source* source, anyinfer_model_t** model, anyinfer_error* error);
   void (*model_close)(anyinfer_model_t* model);
   /* property writes a setting that is really in use to text, which has room
-   * for size bytes with the NUL. The keys format, device, precision, threads
-   * and notes are known to every engine, if only as ""; others are its own. A
+   * for size bytes with the NUL. The keys format, device, precision, threads,
+   * notes and state ("stateless" or "stateful", where the engine has reset) are
+   * known to every engine, if only as ""; others are its own. A
    * key that it does not know is ANYINFER_OPTION. */
   anyinfer_status (*property)(anyinfer_model_t* model, const char* key, char* text, uint32_t size, anyinfer_error* error);
   /* signature tells the name and the number of inputs and outputs of number
@@ -222,12 +225,14 @@ typedef struct {
 
   /* What not every engine can may be NULL. */
 
-  /* cancel has run return soon, with any error. It may come when no run goes
-   * on, and must not hurt the next; where it comes too early, it is repeated.
-   * It does not come once session_close was called. */
+  /* cancel has run return soon, with any error. It comes while the caller
+   * executes run, so never beside another function of the session; but it may
+   * come before run has begun its work, where it may be lost, as it is repeated,
+   * or after it has ended it, where it must not hurt what comes next. */
   void (*cancel)(anyinfer_session_t* session);
-  /* reset puts the variables that a model keeps from run to run back. It may
-   * come at any time after session. Without it, models have no variables. */
+  /* reset puts the variables that a model keeps from run to run back. It
+   * comes only after a run, while all is bound. Without it, models have no
+   * variables. */
   anyinfer_status (*reset)(anyinfer_session_t* session, anyinfer_error* error);
   /* layer tells number index of the profile. Past the last it returns
    * ANYINFER_NAME. */

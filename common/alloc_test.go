@@ -12,22 +12,31 @@ import (
 
 // still is a driver, model and session that does nothing and allocates
 // nothing, unlike package fake's.
-type still struct{ shape common.Shape }
+type still struct {
+	shape common.Shape
+	state common.State
+	made  *int // sessions, if not nil
+}
 
 func (still) Info() common.EngineInfo { return common.EngineInfo{} }
-func (s still) Load(context.Context, common.Source, common.Options) (common.DriverModel, error) {
+func (s still) Load(context.Context, *common.ModelFiles, common.Options) (common.DriverModel, error) {
 	return stillModel{s}, nil
 }
 func (still) Close() error { return nil }
 
 type stillModel struct{ still }
 
-func (stillModel) Info() common.ModelInfo { return common.ModelInfo{} }
+func (s stillModel) Info() common.ModelInfo { return common.ModelInfo{State: s.state} }
 func (s stillModel) Signatures() []common.Signature {
 	info := []common.TensorInfo{{Name: "x", DType: common.Bool, Shape: s.shape}}
 	return []common.Signature{{Inputs: info, Outputs: info}}
 }
-func (s stillModel) NewSession(int) (common.DriverSession, error) { return stillSession{}, nil }
+func (s stillModel) NewSession(int) (common.DriverSession, error) {
+	if s.made != nil {
+		*s.made++
+	}
+	return stillSession{}, nil
+}
 
 type stillSession struct{}
 
@@ -36,9 +45,10 @@ func (stillSession) Run() error                          { return nil }
 func (stillSession) Cancel()                             {}
 func (stillSession) Close() error                        { return nil }
 
-func stillSessionFor(t testing.TB, name string) *common.Session {
+func stillSessionFor(t testing.TB) *common.Session {
+	name := uniqueName(t)
 	common.Register(common.Registration{Name: name, Open: func(common.Config) (common.Driver, error) {
-		return still{common.Shape{4}}, nil
+		return still{shape: common.Shape{4}}, nil
 	}})
 	e, err := common.Open(name, nil)
 	require.NoError(t, err)
@@ -51,7 +61,7 @@ func stillSessionFor(t testing.TB, name string) *common.Session {
 }
 
 func TestRunAllocatesNothing(t *testing.T) {
-	s := stillSessionFor(t, t.Name())
+	s := stillSessionFor(t)
 	cancelable, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var none context.Context // is allowed
@@ -87,7 +97,7 @@ func BenchmarkSessionRun(b *testing.B) {
 	defer cancel()
 	for name, c := range map[string]context.Context{"background": ctx, "cancelable": cancelable} {
 		b.Run(name, func(b *testing.B) {
-			s := stillSessionFor(b, b.Name())
+			s := stillSessionFor(b)
 			b.ReportAllocs()
 			for b.Loop() {
 				if err := s.Run(c); err != nil {

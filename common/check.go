@@ -8,16 +8,18 @@ import (
 	"strings"
 )
 
-// check reports numbers that no engine could honour.
-func (o *Options) check() error {
+// check reports what no engine could honour.
+func (o *Options) check(src Source) error {
 	const most = 4096 // threads or sessions: more is a mistake
 	switch {
 	case o.Threads < 0 || o.Threads > most:
-		return optionError("Threads is %d; it can be 0 (all cores) to %d", o.Threads, most)
+		return optionError("Threads is %d; it can be 0 (a share of GOMAXPROCS) to %d", o.Threads, most)
 	case o.Sessions < 0 || o.Sessions > most:
 		return optionError("Sessions is %d; it can be 0 (one) to %d", o.Sessions, most)
 	case o.Precision != 0 && o.Precision != Float32 && o.Precision != Float16 && o.Precision != BFloat16:
 		return optionError("Precision is %v; it can be 0 (the model's own), float32, float16 or bfloat16", o.Precision)
+	case o.MapFiles && src.Paths() == nil:
+		return optionError("MapFiles is for files on disk")
 	}
 	for name, r := range o.Shapes {
 		if err := r.check(name); err != nil {
@@ -41,7 +43,7 @@ func (m *model) checkInputs(in Tensors) error {
 		return inputError(ErrCount, "%d of %d inputs given; %s missing", len(in), len(infos), quoted(missing, name))
 	}
 	for _, info := range infos {
-		if err := checkInput(info, m.options.Shapes, in[info.Name]); err != nil {
+		if err := m.checkInput(info, in[info.Name]); err != nil {
 			return err
 		}
 	}
@@ -49,7 +51,7 @@ func (m *model) checkInputs(in Tensors) error {
 }
 
 // checkInput reports what keeps t from being the input that info describes.
-func checkInput(info TensorInfo, shapes map[string]ShapeRange, t *Tensor) error {
+func (m *model) checkInput(info TensorInfo, t *Tensor) error {
 	switch {
 	case t == nil:
 		return inputError(ErrInput, "the tensor for input %q is nil", info.Name)
@@ -57,10 +59,10 @@ func checkInput(info TensorInfo, shapes map[string]ShapeRange, t *Tensor) error 
 		return inputError(ErrDType, "input %q takes %v, not %v", info.Name, info.DType, t.dtype)
 	case !info.Shape.Accepts(t.shape):
 		return inputError(ErrShape, "input %q takes the shape %v, not %v", info.Name, info.Shape, t.shape)
-	case t.Len() == 0:
-		return inputError(ErrShape, "the tensor for input %q is empty: its shape is %v", info.Name, t.shape)
+	case t.Len() == 0 && !m.engine.emptyTensors:
+		return inputError(ErrShape, "the tensor for input %q has no elements: its shape is %v; this engine runs only on some", info.Name, t.shape)
 	}
-	if r, ok := shapes[info.Name]; ok && !r.Contains(t.shape) {
+	if r, ok := m.options.Shapes[info.Name]; ok && !r.Contains(t.shape) {
 		return inputError(ErrShape, "input %q was loaded for shapes %v, not %v", info.Name, r, t.shape)
 	}
 	return nil

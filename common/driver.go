@@ -2,23 +2,29 @@
 
 package common
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"strings"
+)
 
 // Driver is an open engine. Users hold an Engine; this is what an engine
 // implements, and all that it needs to. Its example is a whole engine.
 //
-// This package does the rest: a driver sees only sources that exist, options
-// with every number in range, tensors whose names, types and shapes fit, one
-// call at a time for each session, and Close once each: sessions before
+// This package does the rest: a driver sees only files that exist, options
+// with every number in range, tensors whose names, types and shapes fit, the
+// calls of a session in the order below, and Close once each: sessions before
 // their model, models before their engine. Methods of a Driver and of a
 // DriverModel (but Close) are called from many goroutines at once.
 type Driver interface {
 	Info() EngineInfo
-	// Load reads and prepares a model. Options come with Threads and Sessions
-	// as the user gave them. Shapes name no input twice; the driver refuses
-	// names that the model lacks with ErrName. Native is the user's value:
+	// Load reads and prepares a model. What files has is valid until the
+	// DriverModel was closed, or until the driver calls files.Release. Options
+	// come with Threads and Sessions as the user gave them. Shapes name no
+	// input twice; the driver refuses names that the model lacks with ErrName,
+	// and devices that it lacks with UnknownDevice. Native is the user's value:
 	// a driver accepts nil and its own type, else ErrOption.
-	Load(ctx context.Context, src Source, o Options) (DriverModel, error)
+	Load(ctx context.Context, files *ModelFiles, o Options) (DriverModel, error)
 	Close() error
 }
 
@@ -32,18 +38,26 @@ type DriverModel interface {
 	Close() error
 }
 
-// DriverSession runs a model, one call at a time.
+// DriverSession runs a model, one call at a time, in this order:
+//
+//	made --Bind--> bound --Run--> bound     a failed Bind: made again
+//	                |  ^
+//	              Reset, Profile            only when bound, after a Run
+//
+// Cancel is the exception: it comes from another goroutine, but only while Run
+// executes, so never beside Bind, Reset, Profile or Close. A driver needs no
+// lock of its own for that.
 type DriverSession interface {
 	// Bind sets the tensors of the following Runs. in has one tensor for each
 	// input. The driver fills out, which has one entry for each output: where
 	// it knows the shape, out[i] is a tensor into which Run will write
-	// (EnsureTensor keeps one that fits); else it may stay nil until Run.
+	// (EnsureTensor keeps one that fits); else it may stay nil until Run. No
+	// entry of out shares memory with one of in.
 	// in and out belong to the session until the next Bind or Close; memory
-	// that C goes on using is pinned by the driver. After an error nothing is
-	// bound: the next call is Bind or Close.
+	// that C goes on using is pinned by the driver.
 	Bind(in, out []*Tensor) error
-	// Run reads in, writes out. It may replace entries of out whose shape
-	// only running tells. It does not return while C may still write.
+	// Run reads in, writes out. It may replace entries of out whose shape is
+	// known only after running. It does not return while C may still write.
 	Run() error
 	Close() error
 }
@@ -51,15 +65,18 @@ type DriverSession interface {
 // Optional capabilities of drivers.
 type (
 	// Canceler is a DriverSession whose Run can be stopped from another
-	// goroutine. Run then returns an error soon. Cancel may come just before
-	// or after Run and must not hurt a later one. It comes again and again
-	// until Run returns, so one that was too early may be lost.
+	// goroutine. Run then returns an error soon. Cancel returns at once. It may
+	// come before native code has begun or after it has ended, while Run
+	// executes; it must not stop a later Run, and is repeated until Run
+	// returns, so one that was too early may be lost.
 	Canceler interface{ Cancel() }
 	// Resetter is a DriverSession that can put the variables, which a model
-	// keeps from Run to Run, back to their initial values. It is called
-	// before each Model.Run, so it is quick where there are none.
+	// keeps from Run to Run, back to their initial values. It is called before
+	// a Model.Run unless ModelInfo.State is Stateless. What was bound stays
+	// bound, also where Reset fails. Without it, Model.Run has a new session
+	// each time for models that are not Stateless.
 	Resetter interface{ Reset() error }
-	// Profiler is a DriverSession that tells where the last Run's time went,
+	// Profiler is a DriverSession that reports where the last Run's time went,
 	// when loaded with Options.Profile.
 	Profiler interface{ Profile() ([]LayerTime, error) }
 	// Propertier is a Driver or DriverModel whose settings can be read back
@@ -68,6 +85,17 @@ type (
 		Property(key string) (string, error)
 	}
 )
+
+// UnknownDevice is the error of a Driver whose engine has no device of that
+// name. Load goes on to the next engine then, as it does not where a device
+// fails.
+func UnknownDevice(name string, devices []Device) error {
+	var known []string
+	for _, d := range devices {
+		known = append(known, d.Name)
+	}
+	return &Error{Err: errNoDevice, Text: fmt.Sprintf("there is no device %q; there are: %s", name, strings.Join(known, ", "))}
+}
 
 // EnsureTensor is t if it has this type and shape, else a new tensor.
 func EnsureTensor(t *Tensor, dt DType, shape Shape) (*Tensor, error) {

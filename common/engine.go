@@ -13,42 +13,43 @@ type Engine struct{ *engine }
 // engine is the resource behind an Engine.
 type engine struct {
 	lifetime
-	name   string
-	driver Driver
-	info   EngineInfo
-	ctx    context.Context // ends when the engine closes, and Load with it
+	name         string
+	emptyTensors bool // Registration.EmptyTensors
+	driver       Driver
+	info         EngineInfo
+	ctx          context.Context // ends when the engine closes, and Load with it
 }
 
-func newEngine(name string, d Driver) *Engine {
+func newEngine(reg Registration, d Driver) *Engine {
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &engine{name: name, driver: d, info: d.Info(), ctx: ctx}
-	r.interrupt, r.free = cancel, d.Close
-	r.opened("engines")
+	r := &engine{name: reg.Name, emptyTensors: reg.EmptyTensors, driver: d, info: d.Info(), ctx: ctx}
+	r.cancel, r.release = cancel, d.Close
+	r.track("engines")
 	e := &Engine{r}
-	runtime.AddCleanup(e, func(r *engine) { r.close() }, r)
+	runtime.AddCleanup(e, func(r *engine) { go r.close() }, r) // other cleanups need not wait for native code
 	return e
 }
 
-// Info says what the engine really is.
+// Info is what the engine really is.
 func (e *Engine) Info() EngineInfo {
-	if e.nothing() {
+	if e.isZero() {
 		return EngineInfo{}
 	}
 	return e.info.clone()
 }
 
-func (e *Engine) nothing() bool { return e == nil || e.engine == nil }
+func (e *Engine) isZero() bool { return e == nil || e.engine == nil }
 
 // Property reads a setting of the engine by the engine's own name for it.
 func (e *Engine) Property(key string) (string, error) {
-	if e.nothing() {
-		return "", errNothing("property")
+	if e.isZero() {
+		return "", errNotOpen("property")
 	}
-	if err := e.enter(); err != nil {
+	if err := e.begin(); err != nil {
 		return "", wrap(err, e.name, "property", "")
 	}
 	defer runtime.KeepAlive(e)
-	defer e.exit()
+	defer e.end()
 	return property(e.driver, e.name, key)
 }
 
@@ -63,18 +64,21 @@ func property(of any, engine, key string) (string, error) {
 
 // Close closes the engine and every model loaded with it.
 func (e *Engine) Close() error {
-	if e.nothing() {
+	if e.isZero() {
 		return nil
 	}
 	defer runtime.KeepAlive(e)
 	return wrap(e.close(), e.name, "close", "")
 }
 
-// Load loads a model. The error Is ErrModel, ErrDevice, ErrOption, ErrInput
-// for Options.Shapes that do not fit, or the context's.
+// Load loads a model. It reads the model's files once, and their content stays
+// what it was then, whatever happens to the files (but see Options.MapFiles).
+// Where the engine cannot be interrupted, Load returns some time after ctx has
+// ended. The error wraps ErrModel, ErrDevice, ErrOption, ErrInput for
+// Options.Shapes that do not fit, or is the context's.
 func (e *Engine) Load(ctx context.Context, src Source, o *Options) (*Model, error) {
-	if e.nothing() {
-		return nil, errNothing("load")
+	if e.isZero() {
+		return nil, errNotOpen("load")
 	}
 	if err := src.check(); err != nil {
 		return nil, wrap(err, e.name, "load", "")
@@ -88,7 +92,7 @@ func (e *Engine) load(ctx context.Context, src Source, o *Options, owns bool) (*
 	if o != nil {
 		opts = o.clone()
 	}
-	if err := opts.check(); err != nil {
+	if err := opts.check(src); err != nil {
 		return nil, wrap(err, e.name, "load", src.Name())
 	}
 	if ctx == nil {
@@ -97,20 +101,27 @@ func (e *Engine) load(ctx context.Context, src Source, o *Options, owns bool) (*
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := e.enter(); err != nil {
+	if err := e.begin(); err != nil {
 		return nil, wrap(err, e.name, "load", src.Name())
 	}
 	defer runtime.KeepAlive(e)
-	defer e.exit()
+	defer e.end()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(e.ctx, cancel)()
-	d, err := e.driver.Load(ctx, src, opts)
+	files, err := src.openFiles(ctx, opts.MapFiles)
+	var d DriverModel
+	if err == nil {
+		if d, err = e.driver.Load(ctx, files, opts); err != nil {
+			err = files.explain(err)
+			files.close()
+		}
+	}
 	if err != nil {
 		if e.closing.Load() {
 			err = &Error{Err: ErrClosed}
 		}
 		return nil, wrap(err, e.name, "load", src.Name())
 	}
-	return newModel(e, d, opts, owns), nil
+	return newModel(e, d, files, opts, owns), nil
 }

@@ -21,11 +21,20 @@ var (
 	ErrOption       = errors.New("option not usable")              // unknown to this engine, or out of range
 	ErrRun          = errors.New("run failed")                     // the engine reports a failure on valid input
 	ErrInput        = errors.New("input not usable")               // the four below, nil and empty tensors: HTTP 400
-	ErrShape        = error(&inputKind{"shape does not fit"})      // Is(ErrInput)
-	ErrDType        = error(&inputKind{"dtype does not fit"})      // Is(ErrInput)
-	ErrName         = error(&inputKind{"no such name"})            // Is(ErrInput)
-	ErrCount        = error(&inputKind{"wrong number of tensors"}) // Is(ErrInput)
+	ErrShape        = error(&inputKind{"shape does not fit"})      // is an ErrInput
+	ErrDType        = error(&inputKind{"dtype does not fit"})      // is an ErrInput
+	ErrName         = error(&inputKind{"no such name"})            // is an ErrInput
+	ErrCount        = error(&inputKind{"wrong number of tensors"}) // is an ErrInput
 )
+
+// errNoDevice is an ErrDevice of a name that the engine does not know, so that
+// another engine may: it is an ErrOption, too.
+var errNoDevice = error(noDeviceKind{})
+
+type noDeviceKind struct{}
+
+func (noDeviceKind) Error() string        { return "no such device" }
+func (noDeviceKind) Is(target error) bool { return target == ErrDevice || target == ErrOption }
 
 type inputKind struct{ text string }
 

@@ -37,23 +37,21 @@ func (smoother) Info() common.EngineInfo {
 }
 
 // Load refuses what it cannot honour. Errors need only a kind and a text.
-func (smoother) Load(_ context.Context, src common.Source, o common.Options) (common.DriverModel, error) {
+func (smoother) Load(_ context.Context, files *common.ModelFiles, o common.Options) (common.DriverModel, error) {
 	switch {
 	case o.Device != "" && o.Device != "CPU":
-		return nil, &common.Error{Err: common.ErrDevice, Text: "no device " + o.Device + "; there is CPU"}
+		return nil, common.UnknownDevice(o.Device, smoother{}.Info().Devices)
 	case o.Precision != 0 && o.Precision != common.Float32, o.Threads > 1, o.CacheDir != "", o.Shapes != nil, o.Native != nil:
 		return nil, &common.Error{Err: common.ErrOption, Text: "this engine has no options but Sessions and Profile"}
 	}
-	parts, err := src.Read()
-	if err != nil {
-		return nil, err
-	}
-	weight, err := strconv.ParseFloat(strings.TrimSpace(string(parts[0])), 32)
+	weight, err := strconv.ParseFloat(strings.TrimSpace(string(files.Bytes(0))), 32)
 	if err != nil {
 		return nil, &common.Error{Err: common.ErrModel, Text: "its weight is no number", Cause: err}
 	}
+	files.Release() // nothing refers to their memory any more
 	return &smoothModel{float32(weight), common.ModelInfo{
 		Format: "smooth", Device: "CPU", Precision: common.Float32, Threads: 1, Sessions: max(o.Sessions, 1),
+		State: common.Stateful, // Model.Run resets it
 	}}, nil
 }
 
@@ -75,16 +73,16 @@ func (m *smoothModel) Signatures() []common.Signature {
 }
 
 func (m *smoothModel) NewSession(int) (common.DriverSession, error) {
-	return &smoothSession{smoothModel: m}, nil
+	return &smoothSession{weight: m.weight}, nil
 }
 
 func (m *smoothModel) Close() error { return nil }
 
 // smoothSession is the DriverSession.
 type smoothSession struct {
-	*smoothModel
-	x, y []float32
-	last float32 // a variable of the model
+	weight float32
+	x, y   []float32
+	last   float32 // a variable of the model
 
 	cancelled atomic.Bool
 	took      time.Duration
@@ -103,7 +101,7 @@ func (s *smoothSession) Bind(in, out []*common.Tensor) (err error) {
 }
 
 func (s *smoothSession) Run() error {
-	s.cancelled.Store(false) // it was meant for an earlier Run, or comes again
+	s.cancelled.Store(false) // it came as an earlier Run ended
 	begin := time.Now()
 	for i, x := range s.x {
 		if s.cancelled.Load() {

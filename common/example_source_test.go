@@ -51,12 +51,8 @@ func ExampleBytes() {
 //	common.FS(models, "models/digits.xml")
 func ExampleFS() {
 	src := common.FS(os.DirFS("../testdata"), "digits.xml") // and digits.bin beside it
-	parts, err := src.Read()
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(src.Format(), len(parts), "files")
-	// Output: openvino 2 files
+	fmt.Println(src.Format(), src.Name())
+	// Output: openvino digits.xml
 }
 
 // A name and bytes that do not tell what they are.

@@ -19,7 +19,7 @@ func init() {
 			Inputs:  []common.TensorInfo{{Name: "image", DType: common.Float32, Shape: common.Shape{1, 1, 8, 8}}},
 			Outputs: []common.TensorInfo{{Name: "scores", DType: common.Float32, Shape: common.Shape{1, 10}}},
 		}},
-		Load: func(_ common.Source, o common.Options) error {
+		Load: func(_ *common.ModelFiles, o common.Options) error {
 			if o.Precision != 0 && o.Precision != common.Float32 {
 				return &common.Error{Err: common.ErrOption, Text: "Precision " + o.Precision.String() + " is not to be had here"}
 			}

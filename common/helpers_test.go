@@ -4,6 +4,7 @@ package common_test
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,11 +16,15 @@ import (
 
 var ctx = context.Background()
 
-// unique makes engines of different tests different.
-var unique atomic.Int64
+var names atomic.Int64
 
-func register(t *testing.T, e *fake.Engine) *fake.Engine {
-	e.Name = t.Name() + string(rune('a'+unique.Add(1)%26))
+// uniqueName is a name for an engine: none can be registered twice.
+func uniqueName(t testing.TB) string { return fmt.Sprint(t.Name(), " ", names.Add(1)) }
+
+// register registers e under a name of its own, which is its format, too.
+func register(t testing.TB, e *fake.Engine) *fake.Engine {
+	e.Name = uniqueName(t)
+	e.Formats = append(e.Formats, e.Name)
 	e.Register()
 	return e
 }

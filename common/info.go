@@ -53,14 +53,37 @@ type Device struct {
 	Description string // for people: "AMD EPYC 9R14"
 }
 
+// State says whether a model keeps variables from Run to Run, such as the past
+// of a stream.
+type State uint8
+
+const (
+	UnknownState State = iota // it counts as Stateful
+	Stateless
+	Stateful
+)
+
+func (s State) String() string {
+	switch s {
+	case Stateless:
+		return "stateless"
+	case Stateful:
+		return "stateful"
+	}
+	return "unknown"
+}
+
 // ModelInfo says what was really used for a loaded model.
 type ModelInfo struct {
 	Format    string // "onnx", "openvino", "tflite"
 	Device    string
-	Precision DType  // of the arithmetic, where the engine tells; 0: not told
-	Threads   int    // of one Run; 0: the engine decides
-	Sessions  int    // Runs that can go on at once in Model.Run
-	Notes     string // what else a reader should know: delegates, streams
+	Precision DType // of the arithmetic, where the engine tells; 0: not told
+	Threads   int   // of one Run; 0: the engine decides
+	Sessions  int   // Runs that can execute at once in Model.Run
+	// State is what Session.Reset and Model.Run have to put back. Resetting may
+	// take longer than a Run: see the engine's documentation.
+	State State
+	Notes string // what else a reader should know: delegates, streams
 	// Metadata is what the model's file says of itself: "name", "description",
 	// "version", "author", "license" and whatever else it has; else nil.
 	Metadata map[string]string

@@ -14,10 +14,10 @@ var profiles = map[string]*pprof.Profile{
 	"sessions": pprof.NewProfile("anyinfer.sessions"),
 }
 
-// opened counts l among the open ones of that kind, gone no more.
-func (l *lifetime) opened(kind string) { profiles[kind].Add(l, 2) }
+// track counts l among what is open of that kind, until untrack.
+func (l *lifetime) track(kind string) { profiles[kind].Add(l, 2) }
 
-func (l *lifetime) gone() {
+func (l *lifetime) untrack() {
 	for _, p := range profiles {
 		p.Remove(l)
 	}

@@ -4,5 +4,5 @@
 
 package common
 
-func (l *lifetime) opened(string) {}
-func (l *lifetime) gone()         {}
+func (l *lifetime) track(string) {}
+func (l *lifetime) untrack()     {}

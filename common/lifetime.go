@@ -16,57 +16,59 @@ import (
 // that struct, so that the garbage collector can find the struct unused and
 // runtime.AddCleanup close the resource.
 type lifetime struct {
-	// use is held for reading by calls that may run side by side, for writing
-	// by those that may not and, for ever after, by close.
-	use       sync.RWMutex
-	closing   atomic.Bool
-	parent    *lifetime
-	interrupt func()       // asks native work to end early; or nil
-	free      func() error // closes native
-	closed    sync.Once
+	// calls is locked for reading by calls that may run side by side, for
+	// writing by those that may not, and for writing by close, which waits for
+	// both.
+	calls   sync.RWMutex
+	closing atomic.Bool
+	parent  *lifetime
+	cancel  func()       // asks a native call to end early, if one executes; or nil
+	release func() error // frees native memory
+	once    sync.Once    // close
 
 	mu       sync.Mutex
 	children map[*lifetime]struct{}
-	freed    bool // or about to be: no interrupt any more
 }
 
-// errNothing is for the nil or zero Engine, Model or Session, which whoever
-// did not look at an error may hold.
-func errNothing(op string) error {
-	return &Error{Op: op, Err: ErrClosed, Text: "it was never opened", Fix: "look at the error of Open, Load or NewSession"}
+// errNotOpen is for the nil or zero Engine, Model or Session, which a caller
+// that ignored an error may hold.
+func errNotOpen(op string) error {
+	return &Error{Op: op, Err: ErrClosed, Text: "it was never opened", Fix: "check the error of Open, Load or NewSession"}
 }
 
-// enter begins a call that may run beside others; exit ends it.
-func (l *lifetime) enter() error {
-	l.use.RLock()
-	if l.closing.Load() {
-		l.use.RUnlock()
-		return &Error{Err: ErrClosed}
+// begin starts a call that may run beside others; end ends it.
+func (l *lifetime) begin() error {
+	if !l.closing.Load() { // else the lock may be had only after close
+		l.calls.RLock()
+		if !l.closing.Load() {
+			return nil
+		}
+		l.calls.RUnlock()
 	}
-	return nil
+	return &Error{Err: ErrClosed}
 }
 
-func (l *lifetime) exit() { l.use.RUnlock() }
+func (l *lifetime) end() { l.calls.RUnlock() }
 
-// enterAlone begins a call that must be the only one; exitAlone ends it.
-func (l *lifetime) enterAlone() error {
-	if !l.use.TryLock() {
+// beginExclusive starts a call that must be the only one; endExclusive ends it.
+func (l *lifetime) beginExclusive() error {
+	if !l.calls.TryLock() {
 		if l.closing.Load() {
 			return &Error{Err: ErrClosed}
 		}
 		return &Error{Err: ErrInUse, Text: "another goroutine is using it", Fix: "make a session for each goroutine, or call Model.Run"}
 	}
 	if l.closing.Load() {
-		l.use.Unlock()
+		l.calls.Unlock()
 		return &Error{Err: ErrClosed}
 	}
 	return nil
 }
 
-func (l *lifetime) exitAlone() { l.use.Unlock() }
+func (l *lifetime) endExclusive() { l.calls.Unlock() }
 
-// adopt makes child one of l's, during a call that entered l.
-func (l *lifetime) adopt(child *lifetime) {
+// addChild makes child one of l's, between begin and end of l.
+func (l *lifetime) addChild(child *lifetime) {
 	child.parent = l
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -76,49 +78,44 @@ func (l *lifetime) adopt(child *lifetime) {
 	l.children[child] = struct{}{}
 }
 
-func (l *lifetime) kids() []*lifetime {
+func (l *lifetime) allChildren() []*lifetime {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	kids := make([]*lifetime, 0, len(l.children))
+	all := make([]*lifetime, 0, len(l.children))
 	for c := range l.children {
-		kids = append(kids, c)
+		all = append(all, c)
 	}
-	return kids
+	return all
 }
 
-// stop refuses new calls and interrupts those going on, here and below.
-func (l *lifetime) stop() {
+// cancelAll refuses new calls and cancels those that execute, here and in the
+// children.
+func (l *lifetime) cancelAll() {
 	l.closing.Store(true)
-	l.mu.Lock()
-	if l.interrupt != nil && !l.freed {
-		l.interrupt()
+	if l.cancel != nil {
+		l.cancel()
 	}
-	l.mu.Unlock()
-	for _, c := range l.kids() {
-		c.stop()
+	for _, c := range l.allChildren() {
+		c.cancelAll()
 	}
 }
 
-// close stops, waits, closes the children, frees. A second caller waits too.
+// close refuses new calls, cancels those that execute and waits for them,
+// closes the children, and frees native memory. A second caller waits, too.
 func (l *lifetime) close() (err error) {
-	l.closed.Do(func() {
-		// An interrupt that comes before native work has begun is lost, so
-		// it is repeated until the call is over.
-		for pause := 50 * time.Microsecond; ; pause = min(2*pause, 5*time.Millisecond) {
-			if l.stop(); l.use.TryLock() {
-				break
-			}
-			time.Sleep(pause)
+	l.once.Do(func() {
+		l.cancelAll()
+		if !l.calls.TryLock() {
+			stop := l.keepCanceling()
+			l.calls.Lock()
+			stop()
 		}
-		defer l.use.Unlock()
-		for _, c := range l.kids() {
+		defer l.calls.Unlock()
+		for _, c := range l.allChildren() {
 			err = join(err, c.close())
 		}
-		l.mu.Lock()
-		l.freed = true
-		l.mu.Unlock()
-		err = join(err, l.free())
-		l.gone()
+		err = join(err, l.release())
+		l.untrack()
 		if l.parent != nil {
 			l.parent.mu.Lock()
 			delete(l.parent.children, l)
@@ -126,4 +123,21 @@ func (l *lifetime) close() (err error) {
 		}
 	})
 	return err
+}
+
+// keepCanceling repeats cancelAll until the returned function is called: an
+// SDK ignores a cancel that comes before its work has begun.
+func (l *lifetime) keepCanceling() (stop func()) {
+	over := make(chan struct{})
+	go func() {
+		for pause := 50 * time.Microsecond; ; pause = min(2*pause, 5*time.Millisecond) {
+			select {
+			case <-over:
+				return
+			case <-time.After(pause):
+				l.cancelAll()
+			}
+		}
+	}()
+	return func() { close(over) }
 }

@@ -4,15 +4,56 @@ package common
 
 import (
 	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 )
 
-// maxBytes bounds a tensor's size by the machine's memory.
+// maxBytes is the memory that this process can have: the machine's, or the
+// limit of a control group that it is in.
 var maxBytes = sync.OnceValue(func() int {
+	most := uint64(math.MaxInt / 2)
 	var i syscall.Sysinfo_t
-	if syscall.Sysinfo(&i) != nil {
-		return math.MaxInt / 2
+	if syscall.Sysinfo(&i) == nil {
+		most = min(most, uint64(i.Totalram)*uint64(i.Unit))
 	}
-	return int(min(uint64(i.Totalram)*uint64(i.Unit), math.MaxInt/2))
+	groups, _ := os.ReadFile("/proc/self/cgroup")
+	return int(min(most, groupLimit("/sys/fs/cgroup", string(groups))))
 })
+
+// groupLimit is the least memory limit of the control groups in the text of
+// /proc/self/cgroup, and of those above them, in the file system mounted at
+// root.
+func groupLimit(root, groups string) uint64 {
+	least := uint64(math.MaxUint64)
+	for line := range strings.Lines(groups) {
+		// "0::/path" of version 2, "5:cpu,memory:/path" of version 1.
+		fields := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(fields) != 3 {
+			continue
+		}
+		base, file := root, "memory.max"
+		if fields[1] != "" {
+			base, file = filepath.Join(root, "memory"), "memory.limit_in_bytes"
+			if !strings.Contains(","+fields[1]+",", ",memory,") {
+				continue
+			}
+		}
+		// In a container the group's own path may not be visible; then the
+		// root of what is mounted is the container's group.
+		for path := filepath.Join("/", fields[2]); ; path = filepath.Dir(path) {
+			if text, err := os.ReadFile(filepath.Join(base, path, file)); err == nil {
+				if n, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64); err == nil { // "max" is none
+					least = min(least, n)
+				}
+			}
+			if path == "/" {
+				break
+			}
+		}
+	}
+	return least
+}

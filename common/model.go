@@ -31,16 +31,17 @@ type model struct {
 	info       ModelInfo
 	options    Options
 	signatures []Signature
-	turns      chan struct{} // has an entry for each Model.Run going on
+	slots      chan struct{} // has an entry for each Model.Run that executes
 	idle       chan *session // sessions of the pool that wait for work
 	done       chan struct{} // closed when the model closes
 }
 
-func newModel(e *Engine, d DriverModel, o Options, ownsEngine bool) *Model {
+// newModel makes a Model of a driver's, and of the files that it was read from.
+func newModel(e *Engine, d DriverModel, files *ModelFiles, o Options, ownsEngine bool) *Model {
 	n := max(o.Sessions, 1)
 	r := &model{
 		engine: e, ownsEngine: ownsEngine, driver: d, info: d.Info(), options: o, signatures: slices.Clone(d.Signatures()),
-		turns: make(chan struct{}, n), idle: make(chan *session, n), done: make(chan struct{}),
+		slots: make(chan struct{}, n), idle: make(chan *session, n), done: make(chan struct{}),
 	}
 	for i := range r.signatures {
 		s := &r.signatures[i]
@@ -48,28 +49,28 @@ func newModel(e *Engine, d DriverModel, o Options, ownsEngine bool) *Model {
 		makeUnique(s.Inputs)
 		makeUnique(s.Outputs)
 	}
-	r.interrupt = sync.OnceFunc(func() { close(r.done) })
-	r.free = d.Close
-	e.adopt(&r.lifetime)
-	r.opened("models")
+	r.cancel = sync.OnceFunc(func() { close(r.done) })
+	r.release = func() error { return join(d.Close(), files.close()) }
+	e.addChild(&r.lifetime)
+	r.track("models")
 	m := &Model{r}
-	runtime.AddCleanup(m, func(r *model) { r.closeAll() }, r)
+	runtime.AddCleanup(m, func(r *model) { go r.closeAll() }, r) // other cleanups need not wait for native code
 	return m
 }
 
-// Info says what was really used.
+// Info is what was really used.
 func (m *Model) Info() ModelInfo {
-	if m.nothing() {
+	if m.isZero() {
 		return ModelInfo{}
 	}
 	return m.info.clone()
 }
 
-func (m *Model) nothing() bool { return m == nil || m.model == nil }
+func (m *Model) isZero() bool { return m == nil || m.model == nil }
 
-// Engine says what the engine that loaded the model really is.
+// Engine is what the engine that loaded the model really is.
 func (m *Model) Engine() EngineInfo {
-	if m.nothing() {
+	if m.isZero() {
 		return EngineInfo{}
 	}
 	return m.engine.Info()
@@ -78,28 +79,29 @@ func (m *Model) Engine() EngineInfo {
 // Signatures are the model's functions with their inputs and outputs.
 // Model.Run and NewSession("") use the first.
 func (m *Model) Signatures() []Signature {
-	if m.nothing() {
+	if m.isZero() {
 		return nil
 	}
 	return cloneAll(m.signatures, Signature.clone)
 }
 
-// Property reads a setting of the model by the engine's own name for it.
+// Property reads a setting of the model by the engine's own name for it. Any
+// number of goroutines may call it.
 func (m *Model) Property(key string) (string, error) {
-	if m.nothing() {
-		return "", errNothing("property")
+	if m.isZero() {
+		return "", errNotOpen("property")
 	}
-	if err := m.enter(); err != nil {
+	if err := m.begin(); err != nil {
 		return "", wrap(err, m.engine.name, "property", "")
 	}
 	defer runtime.KeepAlive(m)
-	defer m.exit()
+	defer m.end()
 	return property(m.driver, m.engine.name, key)
 }
 
 // Close closes the model and its sessions.
 func (m *Model) Close() error {
-	if m.nothing() {
+	if m.isZero() {
 		return nil
 	}
 	defer runtime.KeepAlive(m)
@@ -115,24 +117,28 @@ func (m *model) closeAll() error {
 	return err
 }
 
-// Run runs the model once, from its initial state where it has one and the
-// engine can reset it. in has a tensor for each input; they are copied,
-// so the caller may change them afterwards. The result has a tensor for each
-// output and is the caller's. At most Options.Sessions calls go on at once;
-// further ones wait for their turn or for ctx. The error Is ErrInput where in
-// does not fit, ErrRun where the engine failed, ErrClosed, or the context's.
+// Run runs the model once. At most Options.Sessions calls execute at once, one
+// unless that is set; further ones wait until one has ended or ctx has. in has
+// a tensor for each input; they are copied, so the caller may change them
+// afterwards. The result has a tensor for each output and is the caller's.
+//
+// A model that keeps variables from Run to Run (ModelInfo.State) starts from
+// their initial values: nothing of one call shows in another.
+//
+// The error wraps ErrInput where in does not fit, ErrRun where the engine
+// failed, ErrClosed, or is the context's.
 func (m *Model) Run(ctx context.Context, in Tensors) (Tensors, error) {
-	if m.nothing() {
-		return nil, errNothing("run")
+	if m.isZero() {
+		return nil, errNotOpen("run")
 	}
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	if err := m.enter(); err != nil {
+	if err := m.begin(); err != nil {
 		return nil, wrap(err, m.engine.name, "run", "")
 	}
 	defer runtime.KeepAlive(m)
-	defer m.exit()
+	defer m.end()
 	out, err := m.run(ctx, in)
 	return out, wrap(err, m.engine.name, "run", "")
 }
@@ -145,35 +151,33 @@ func (m *model) run(ctx context.Context, in Tensors) (Tensors, error) {
 		return nil, err
 	}
 	select {
-	case m.turns <- struct{}{}:
+	case m.slots <- struct{}{}:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-m.done:
 		return nil, &Error{Err: ErrClosed}
 	}
-	defer func() { <-m.turns }()
+	defer func() { <-m.slots }()
 	s, err := m.session()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { m.idle <- s }() // has room: there are no more sessions than turns
-	if err := s.enterAlone(); err != nil {
+	defer m.giveBack(s)
+	if err := s.beginExclusive(); err != nil {
 		return nil, err
 	}
-	defer s.exitAlone()
+	defer s.endExclusive()
 	for i, info := range m.signatures[0].Inputs {
 		t := in[info.Name]
 		if !s.in[i].Is(t.dtype, t.shape) {
-			s.in[i], s.bound = nil, false
+			s.in[i], s.changed = nil, true
 			if s.in[i], err = NewTensor(t.dtype, t.shape...); err != nil {
 				return nil, err
 			}
 		}
 		s.in[i].copyFrom(t)
 	}
-	if err := s.reset(); err != nil {
-		return nil, err
-	}
+	s.resetNext = true
 	if err := s.run(ctx); err != nil {
 		return nil, err
 	}
@@ -182,6 +186,16 @@ func (m *model) run(ctx context.Context, in Tensors) (Tensors, error) {
 		out[info.Name] = s.out[i].Clone()
 	}
 	return out, nil
+}
+
+// giveBack returns a session to the pool, or closes it where the next call
+// would see what this one has left in it.
+func (m *model) giveBack(s *session) {
+	if !s.reusable() {
+		s.close()
+		return
+	}
+	m.idle <- s // has room: there are no more sessions than slots
 }
 
 // session is an idle session of the pool, or a new one.
@@ -198,14 +212,14 @@ func (m *model) session() (*session, error) {
 // one where name is "". Sessions are for one goroutine at a time each; the
 // model's weights are shared where the engine can.
 func (m *Model) NewSession(name string) (*Session, error) {
-	if m.nothing() {
-		return nil, errNothing("session")
+	if m.isZero() {
+		return nil, errNotOpen("session")
 	}
-	if err := m.enter(); err != nil {
+	if err := m.begin(); err != nil {
 		return nil, wrap(err, m.engine.name, "session", "")
 	}
 	defer runtime.KeepAlive(m)
-	defer m.exit()
+	defer m.end()
 	i := slices.IndexFunc(m.signatures, func(s Signature) bool { return s.Name == name })
 	if i < 0 && name != "" {
 		return nil, wrap(inputError(ErrName, "no signature %q; there are %s", name, quoted(m.signatures, func(s Signature) string { return s.Name })), m.engine.name, "session", "")
@@ -215,11 +229,11 @@ func (m *Model) NewSession(name string) (*Session, error) {
 		return nil, wrap(err, m.engine.name, "session", "")
 	}
 	s := &Session{r, m}
-	runtime.AddCleanup(s, func(r *session) { r.close() }, r)
+	runtime.AddCleanup(s, func(r *session) { go r.close() }, r) // other cleanups need not wait for native code
 	return s, nil
 }
 
-// makeUnique sees that no name is there twice, as a map of tensors needs.
+// makeUnique renames what has the name of another, for a map of tensors.
 func makeUnique(infos []TensorInfo) {
 	seen := map[string]bool{}
 	for i := range infos {

@@ -4,6 +4,7 @@ package common
 
 import (
 	"log/slog"
+	"runtime"
 	"slices"
 )
 
@@ -33,19 +34,34 @@ type Options struct {
 	Precision DType
 	// CacheDir is a folder where the engine may keep what is slow to make.
 	CacheDir string
-	// Threads of one Run. 0: all cores, shared out evenly among Sessions. An
-	// engine may use fewer; ModelInfo.Threads tells.
+	// Threads of one Run. 0: GOMAXPROCS, which Go takes from a container's limit
+	// where there is one, shared out evenly among Sessions. An engine may use
+	// fewer; ModelInfo.Threads has the number.
 	Threads int
-	// Sessions is how many Model.Run calls go on at once; others wait.
-	// 0: one, on all cores.
+	// Sessions is how many Model.Run calls execute at once; others wait.
+	// 0: one, with all Threads.
 	Sessions int
 	// Shapes fixes or bounds inputs by name, in place of the model's own
 	// shapes. An input without an entry keeps what the model says.
 	Shapes map[string]ShapeRange
+	// MapFiles maps the model's files instead of reading them, where the system
+	// can: Load is quicker, and processes share the memory. In return nobody may
+	// write to the files while the model is loaded. A file that is overwritten
+	// changes results, one that becomes shorter ends the process (SIGBUS).
+	MapFiles bool
 	// Profile collects times for Session.Profile, at some cost in speed.
 	Profile bool
 	// Native holds the engine's own options, of the type its package documents.
 	Native any
+}
+
+// ThreadsPerRun is Threads or, where that is 0, the share of a Run in the
+// processors that Go uses. For engine implementations.
+func (o Options) ThreadsPerRun() int {
+	if o.Threads > 0 {
+		return o.Threads
+	}
+	return max(1, runtime.GOMAXPROCS(0)/max(o.Sessions, 1))
 }
 
 // clone is o for keeping: with Shapes that the caller cannot change.

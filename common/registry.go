@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -17,7 +18,10 @@ import (
 type Registration struct {
 	Name    string
 	Formats []string // what it reads (Source.Format), what it is best at first
-	Open    func(Config) (Driver, error)
+	// EmptyTensors tells that the engine takes inputs with a dimension of 0.
+	// Such inputs of others are refused before their drivers see them.
+	EmptyTensors bool
+	Open         func(Config) (Driver, error)
 }
 
 var (
@@ -25,10 +29,14 @@ var (
 	registry   = map[string]Registration{}
 )
 
-// Register makes an engine known. A later one of the same name replaces it.
+// Register makes an engine known. It panics where there is one of that name:
+// which of two it would be depended on the order of imports.
 func Register(r Registration) {
 	registryMu.Lock()
 	defer registryMu.Unlock()
+	if _, twice := registry[r.Name]; twice {
+		panic("common: the engine " + strconv.Quote(r.Name) + " is registered twice")
+	}
 	registry[r.Name] = r
 }
 
@@ -72,20 +80,23 @@ func Open(name string, cfg *Config) (*Engine, error) {
 	if err != nil {
 		return nil, wrap(err, name, "open", "")
 	}
-	return newEngine(name, d), nil
+	return newEngine(r, d), nil
 }
 
 // Load loads a model with the first engine that is ready, reads this kind of
 // file, and takes this one with these Options; engines made for the format go
-// before those that also read it. Where none takes it, the error is the first
-// one's. The engine is opened for this model and closed with it.
+// before those that also read it. It passes over an engine that is not
+// available or cannot read the model or the Options, and logs why at Debug to
+// slog.Default(). Any other error, such as a device that is out of memory,
+// ends it. Where no engine takes the model, the error says why each did not. The
+// engine is opened for this model and closed with it.
 func Load(ctx context.Context, src Source, o *Options) (*Model, error) {
 	if err := src.check(); err != nil {
 		return nil, err
 	}
 	format := src.Format()
 	if format == "" {
-		return nil, &Error{Op: "load", Path: src.Name(), Err: ErrModel, Text: "cannot tell its format", Fix: `say it with Source.As("onnx"), or load with an Engine`}
+		return nil, &Error{Op: "load", Path: src.Name(), Err: ErrModel, Text: "its format is unknown", Fix: `name it with Source.As("onnx"), or load with an Engine`}
 	}
 	names := enginesFor(format)
 	if len(names) == 0 {
@@ -95,32 +106,63 @@ func Load(ctx context.Context, src Source, o *Options) (*Model, error) {
 			Fix:  "import the package of one that does",
 		}
 	}
-	var missing []error
-	var refused error // by the best of those that are ready
+	var passed []error
 	for _, name := range names {
-		e, err := Open(name, nil)
-		if err != nil {
-			missing = append(missing, err)
-			continue
-		}
-		m, err := e.load(ctx, src, o, true)
+		m, err := loadWith(ctx, name, src, o)
 		if err == nil {
 			return m, nil
 		}
-		e.Close()
-		if ctx != nil && ctx.Err() != nil {
+		if !passOver(err) || ctx != nil && ctx.Err() != nil {
 			return nil, err
 		}
-		refused = cmp.Or(refused, err)
+		slog.Debug("engine passed over", "engine", name, "path", src.Name(), "reason", err)
+		passed = append(passed, err)
 	}
-	if refused != nil {
-		return nil, refused
+	if len(passed) == 1 {
+		return nil, passed[0]
 	}
-	return nil, &Error{
-		Op: "load", Path: src.Name(), Err: ErrNotAvailable,
-		Text:  "no engine for " + format + " is ready",
-		Cause: errors.Join(missing...),
+	return nil, noEngine(src, format, passed)
+}
+
+// loadWith loads with the engine of that name, opened for this model.
+func loadWith(ctx context.Context, name string, src Source, o *Options) (*Model, error) {
+	e, err := Open(name, nil)
+	if err != nil {
+		return nil, err
 	}
+	m, err := e.load(ctx, src, o, true)
+	if err != nil {
+		e.Close()
+	}
+	return m, err
+}
+
+// passOver reports whether another engine may do better than the one that
+// returned err.
+func passOver(err error) bool {
+	for _, kind := range []error{ErrNotAvailable, ErrVersion, ErrModel, ErrOption, ErrInput} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
+}
+
+// noEngine is the error of a Load that has passed over all engines: of the
+// kind of the first that was ready, with the reasons of all.
+func noEngine(src Source, format string, passed []error) error {
+	e := &Error{
+		Op: "load", Path: src.Name(), Err: ErrNotAvailable, Text: "no engine for " + format + " is ready",
+		Cause: errors.Join(passed...),
+	}
+	for _, err := range passed {
+		var reason *Error
+		if errors.As(err, &reason) && !errors.Is(err, ErrNotAvailable) && !errors.Is(err, ErrVersion) {
+			e.Err, e.Text = reason.Err, "no engine that reads "+format+" loads it"
+			break
+		}
+	}
+	return e
 }
 
 // enginesFor are the engines that read format, the best first.

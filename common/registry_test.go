@@ -3,7 +3,11 @@
 package common_test
 
 import (
+	"bytes"
+	"cmp"
+	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/anyinfer/anyinfer/common"
@@ -37,77 +41,126 @@ func TestOpenConfig(t *testing.T) {
 	require.Equal(t, mine, got)
 }
 
-// TestLoadOrder: an engine made for a format goes first, then by name; one
-// that is missing is passed over; the error of a ready one counts.
+func TestRegisterTwice(t *testing.T) {
+	e := echo(t)
+	require.PanicsWithValue(t, `common: the engine "`+e.Name+`" is registered twice`, e.Register)
+}
+
+// candidates registers engines for a format, each with the error of its Open
+// and of its Load; nil for those that succeed.
+type candidate struct {
+	name       string
+	formats    []string
+	open, load error
+}
+
+func candidates(t *testing.T, all ...candidate) (opened *[]string) {
+	opened = new([]string)
+	for _, c := range all {
+		e := &fake.Engine{Load: func(*common.ModelFiles, common.Options) error { return c.load }}
+		common.Register(common.Registration{Name: c.name, Formats: c.formats, Open: func(common.Config) (common.Driver, error) {
+			if *opened = append(*opened, c.name); c.open != nil {
+				return nil, c.open
+			}
+			return e.Driver(), nil
+		}})
+		t.Cleanup(func() { require.Zero(t, e.Live(), "an engine opened in vain is closed") })
+	}
+	return opened
+}
+
+// TestLoadOrder: engines made for a format go first, then by name; the error
+// has the reasons of all that were passed over.
 func TestLoadOrder(t *testing.T) {
-	format := t.Name()
+	format := uniqueName(t)
 	src := common.Bytes([]byte("m")).As(format)
 	_, err := common.Load(ctx, src, nil)
 	require.ErrorIs(t, err, common.ErrNotAvailable)
 	require.ErrorContains(t, err, format)
 
-	var opened []string
-	ready := map[string]bool{}
-	add := func(name string, formats ...string) {
-		e := &fake.Engine{Name: format + name}
-		e.Load = func(common.Source, common.Options) error {
-			opened = append(opened, name)
-			return nil
-		}
-		e.Register()
-		common.Register(common.Registration{Name: e.Name, Formats: formats, Open: func(common.Config) (common.Driver, error) {
-			if !ready[name] {
-				opened = append(opened, name+"?")
-				return nil, &common.Error{Engine: e.Name, Err: common.ErrNotAvailable, Searched: []string{"/lib/" + name + ": no"}}
-			}
-			return nil, &common.Error{Engine: e.Name, Err: common.ErrDevice}
-		}})
+	missing := func(name string) error {
+		return &common.Error{Engine: name, Err: common.ErrNotAvailable, Searched: []string{"/lib/" + name + ": no"}}
 	}
-	add("b-own", format)
-	add("a-also", "other", format)
-	add("c-own", format, "other")
-	add("d-not", "other")
+	opened := candidates(t,
+		candidate{name: format + "b-own", formats: []string{format}, open: missing("b-own")},
+		candidate{name: format + "a-also", formats: []string{"other", format}, open: missing("a-also")},
+		candidate{name: format + "c-own", formats: []string{format, "other"}, open: &common.Error{Err: common.ErrVersion, Text: "too old"}},
+		candidate{name: format + "d-not", formats: []string{"other"}},
+	)
 	_, err = common.Load(ctx, src, nil)
 	require.ErrorIs(t, err, common.ErrNotAvailable)
-	require.Equal(t, []string{"b-own?", "c-own?", "a-also?"}, opened)
-	for _, name := range []string{"b-own", "c-own", "a-also"} {
-		require.ErrorContains(t, err, "/lib/"+name+": no", "every place is told")
+	require.Equal(t, []string{format + "b-own", format + "c-own", format + "a-also"}, *opened)
+	for _, reason := range []string{"/lib/b-own: no", "too old", "/lib/a-also: no"} {
+		require.ErrorContains(t, err, reason, "every reason is there")
 	}
-	require.Equal(t, err, func() error { _, err := common.Load(ctx, src, &common.Options{}); return err }())
 }
 
-func TestLoadFirstReady(t *testing.T) {
-	format := t.Name()
-	for name, missing := range map[string]bool{"1": true, "2": false, "3": false} {
-		e := &fake.Engine{Name: format + name, Formats: []string{format}}
-		if e.Register(); missing {
-			common.Register(common.Registration{Name: e.Name, Formats: e.Formats, Open: func(common.Config) (common.Driver, error) {
-				return nil, &common.Error{Err: common.ErrNotAvailable}
-			}})
-			continue
-		}
-		e.Load = func(common.Source, common.Options) error {
-			return &common.Error{Err: common.ErrModel, Text: "by " + name}
-		}
-		t.Cleanup(func() { require.Zero(t, e.Live(), "an engine opened in vain is closed") })
+// TestLoadPassesOver: an error ends Load unless another engine may do better;
+// what was passed over is in the log, and in the error where none succeeds.
+func TestLoadPassesOver(t *testing.T) {
+	var log bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	defer slog.SetDefault(before)
+	devices := []common.Device{{Name: "CPU"}}
+	for name, c := range map[string]struct {
+		open, load error
+		ends       bool
+	}{
+		"not available":   {open: &common.Error{Err: common.ErrNotAvailable}},
+		"too old":         {open: &common.Error{Err: common.ErrVersion}},
+		"model":           {load: &common.Error{Err: common.ErrModel}},
+		"option":          {load: &common.Error{Err: common.ErrOption}},
+		"shapes":          {load: &common.Error{Err: common.ErrShape}},
+		"unknown device":  {load: common.UnknownDevice("GPU", devices)},
+		"failing device":  {load: &common.Error{Err: common.ErrDevice}, ends: true},
+		"failure":         {load: &common.Error{Err: common.ErrRun}, ends: true},
+		"not even typed":  {load: errors.New("odd"), ends: true},
+		"failing to open": {open: &common.Error{Err: common.ErrRun}, ends: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log.Reset()
+			format := uniqueName(t)
+			src := common.Bytes([]byte("m")).As(format)
+			opened := candidates(t,
+				candidate{name: format + "1", formats: []string{format}, open: c.open, load: c.load},
+				candidate{name: format + "2", formats: []string{format}, load: &common.Error{Err: common.ErrModel, Text: "not mine"}},
+			)
+			_, err := common.Load(ctx, src, nil)
+			kind := cmp.Or(c.open, c.load)
+			if e, ok := kind.(*common.Error); ok {
+				kind = e.Err
+			}
+			require.ErrorIs(t, err, kind)
+			if c.ends {
+				require.Len(t, *opened, 1)
+				require.Empty(t, log.String())
+				return
+			}
+			require.Len(t, *opened, 2)
+			require.ErrorIs(t, err, common.ErrModel, "an engine that is ready says what is wrong")
+			require.ErrorContains(t, err, format+"1: ")
+			require.ErrorContains(t, err, "not mine")
+			require.Contains(t, log.String(), `level=DEBUG msg="engine passed over" engine="`+format+`1"`)
+
+			log.Reset()
+			third := register(t, &fake.Engine{Formats: []string{format}, Signatures: echo(t).Signatures})
+			m, err := common.Load(ctx, src, nil)
+			require.NoError(t, err)
+			require.Equal(t, third.Name, m.Engine().Name)
+			require.Equal(t, 2, strings.Count(log.String(), "passed over"))
+			require.NoError(t, m.Close())
+		})
 	}
-	_, err := common.Load(ctx, common.Bytes([]byte("m")).As(format), nil)
-	require.ErrorIs(t, err, common.ErrModel)
-	require.ErrorContains(t, err, "by 2", "of what they say, the first's counts")
-	last := echo(t)
-	last.Name, last.Formats = format+"4", []string{format}
-	last.Register()
-	m, err := common.Load(ctx, common.Bytes([]byte("m")).As(format), nil)
-	require.NoError(t, err, "one takes it")
-	require.Equal(t, last.Name, m.Engine().Name)
-	require.NoError(t, m.Close())
+	alone := uniqueName(t)
+	candidates(t, candidate{name: alone, formats: []string{alone}, load: &common.Error{Err: common.ErrModel, Text: "alone"}})
+	_, err := common.Load(ctx, common.Bytes([]byte("m")).As(alone), nil)
+	require.EqualError(t, err, alone+": load: model not usable: alone", "a list of one is no list")
 }
 
 // TestLoadOwnsEngine: Load's engine goes with its model.
 func TestLoadOwnsEngine(t *testing.T) {
 	e := echo(t)
-	e.Formats = []string{e.Name}
-	e.Register()
 	m, err := common.Load(ctx, common.Bytes([]byte("m")).As(e.Name), nil)
 	require.NoError(t, err)
 	require.Equal(t, 2, e.Live())
@@ -122,7 +175,7 @@ func TestLoadOwnsEngine(t *testing.T) {
 func TestLoadOptions(t *testing.T) {
 	var got common.Options
 	e := echo(t)
-	e.Load = func(_ common.Source, o common.Options) error { got = o; return nil }
+	e.Load = func(_ *common.ModelFiles, o common.Options) error { got = o; return nil }
 	load(t, e, nil)
 	require.Equal(t, common.Options{}, got)
 	want := common.Options{

@@ -245,7 +245,8 @@ func TestReset(t *testing.T) {
 		require.Equal(t, []float32{3}, values(t, out["y"]))
 	}
 	s := newSession(t, m)
-	require.NoError(t, s.Reset())
+	require.NoError(t, s.Reset(), "nothing ran in it")
+	sum = 0
 	values(t, s.Input(0))[0] = 60
 	for want := range 2 {
 		require.NoError(t, s.Run(ctx))

@@ -117,8 +117,8 @@ func (r ShapeRange) check(name string) error {
 	if len(r.Min) != len(r.Opt) || len(r.Min) != len(r.Max) || r.Min == nil {
 		return optionError("shapes of %q: Min, Opt and Max need the same rank; have %v, %v, %v", name, r.Min, r.Opt, r.Max)
 	}
-	if !r.Contains(r.Opt) || Shape(r.Min).Elems() < 1 || Shape(r.Max).Elems() < 1 {
-		return optionError("shapes of %q: need 1 <= Min <= Opt <= Max; have %v, %v, %v", name, r.Min, r.Opt, r.Max)
+	if !r.Contains(r.Opt) || Shape(r.Min).Elems() < 0 || Shape(r.Max).Elems() < 0 {
+		return optionError("shapes of %q: need 0 <= Min <= Opt <= Max; have %v, %v, %v", name, r.Min, r.Opt, r.Max)
 	}
 	return nil
 }

@@ -85,7 +85,6 @@ func TestBadOptions(t *testing.T) {
 		"empty range":     {Shapes: map[string]common.ShapeRange{"x": {}}},
 		"max below min":   {Shapes: map[string]common.ShapeRange{"x": {Min: s(3), Opt: s(3), Max: s(2)}}},
 		"opt outside":     {Shapes: map[string]common.ShapeRange{"x": {Min: s(1), Opt: s(9), Max: s(2)}}},
-		"zero":            {Shapes: map[string]common.ShapeRange{"x": common.Fixed(0)}},
 		"dynamic":         {Shapes: map[string]common.ShapeRange{"x": common.Fixed(-1)}},
 		"max is too much": {Shapes: map[string]common.ShapeRange{"x": {Min: s(1, 1), Opt: s(1, 1), Max: s(math.MaxInt, 2)}}},
 	} {

@@ -4,84 +4,48 @@ package common
 
 import (
 	"bytes"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
-// Source says where a model is: File, Files, Bytes or FS.
+// Source says where a model is: File, Files, Bytes or FS. Nothing is read
+// before Load, which reads each file once.
 type Source struct {
-	parts  []part
+	names  []string // of the files, the describing one first
+	fsys   fs.FS    // that they are in; nil: on disk
+	data   [][]byte // of a model in memory, which has no names
 	format string
 	err    error
 }
 
-type part struct {
-	name string // the path where it is on disk
-	disk bool
-	data []byte // where it is not
-}
-
 // File is a model in one file or folder on disk. A file that belongs to it by
 // convention and lies beside it is found by itself: IR's .bin, TNN's .tnnmodel.
-func File(path string) Source {
-	if second := second(path); second != "" {
-		if _, err := os.Stat(second); err == nil {
-			return Files(path, second)
-		}
-	}
-	return Files(path)
-}
+func File(path string) Source { return Source{names: []string{path}} }
 
 // Files is a model in several files on disk, the describing one first:
 // model.xml and weights.bin, model.tnnproto and model.tnnmodel.
-func Files(paths ...string) Source {
-	var s Source
-	for _, p := range paths {
-		s.parts = append(s.parts, part{name: p, disk: true})
-	}
-	return s
-}
+func Files(paths ...string) Source { return Source{names: slices.Clone(paths)} }
 
 // Bytes is a model in memory, in as many pieces as it has files. The bytes
 // must not change while the model is loaded.
-func Bytes(data ...[]byte) Source {
-	var s Source
-	for _, d := range data {
-		s.parts = append(s.parts, part{data: d})
-	}
-	return s
-}
+func Bytes(data ...[]byte) Source { return Source{data: slices.Clone(data)} }
 
-// FS is a model in files of fsys, such as an embed.FS. They are read at once.
-// IR's .bin and TNN's .tnnmodel are found by themselves.
+// FS is a model in files of fsys, such as an embed.FS. IR's .bin and TNN's
+// .tnnmodel are found by themselves.
 func FS(fsys fs.FS, names ...string) Source {
 	if fsys == nil {
 		return Source{err: &Error{Op: "load", Err: ErrModel, Text: "the fs.FS is nil"}}
 	}
-	if len(names) == 1 {
-		if second := second(names[0]); second != "" {
-			if _, err := fs.Stat(fsys, second); err == nil {
-				names = append(names[:1:1], second)
-			}
-		}
-	}
-	var s Source
-	for _, n := range names {
-		data, err := fs.ReadFile(fsys, n)
-		if err != nil {
-			s.err = &Error{Op: "load", Path: n, Err: ErrModel, Cause: err}
-			return s
-		}
-		s.parts = append(s.parts, part{name: n, data: data})
-	}
-	return s
+	return Source{names: slices.Clone(names), fsys: fsys}
 }
 
-// second is the file that belongs to a model's first by convention, or "".
-func second(first string) string {
+// companion is the file that belongs to a model's first by convention, or "".
+func companion(first string) string {
 	for ext, other := range map[string]string{".xml": ".bin", ".tnnproto": ".tnnmodel"} {
 		if name, ok := strings.CutSuffix(first, ext); ok {
 			return name + other
@@ -90,7 +54,34 @@ func second(first string) string {
 	return ""
 }
 
-// As is s with its format said, for names and bytes that do not tell.
+// files are the names of all files, with a companion that is there.
+func (s Source) files() []string {
+	if len(s.names) == 1 {
+		if second := companion(s.names[0]); second != "" {
+			if _, err := s.stat(second); err == nil {
+				return []string{s.names[0], second}
+			}
+		}
+	}
+	return s.names
+}
+
+func (s Source) stat(name string) (fs.FileInfo, error) {
+	if s.fsys != nil {
+		return fs.Stat(s.fsys, name)
+	}
+	return os.Stat(name)
+}
+
+func (s Source) open(name string) (fs.File, error) {
+	if s.fsys != nil {
+		return s.fsys.Open(name)
+	}
+	return os.Open(name)
+}
+
+// As gives the model's format (see Format), where neither its name nor its
+// first bytes do.
 func (s Source) As(format string) Source {
 	s.format = format
 	return s
@@ -98,38 +89,18 @@ func (s Source) As(format string) Source {
 
 // Name is the first file's name; empty for Bytes.
 func (s Source) Name() string {
-	if len(s.parts) == 0 {
+	if len(s.names) == 0 {
 		return ""
 	}
-	return s.parts[0].name
+	return s.names[0]
 }
 
-// Paths are the files on disk, or nil where the model is in memory.
+// Paths are the files on disk, or nil where the model is elsewhere.
 func (s Source) Paths() []string {
-	var paths []string
-	for _, p := range s.parts {
-		if !p.disk {
-			return nil
-		}
-		paths = append(paths, p.name)
+	if s.fsys != nil {
+		return nil
 	}
-	return paths
-}
-
-// Read is the content of each file. Bytes and FS share their memory.
-func (s Source) Read() ([][]byte, error) {
-	var all [][]byte
-	for _, p := range s.parts {
-		data := p.data
-		if p.disk {
-			var err error
-			if data, err = os.ReadFile(p.name); err != nil {
-				return nil, &Error{Op: "load", Path: p.name, Err: ErrModel, Cause: err}
-			}
-		}
-		all = append(all, data)
-	}
-	return all, nil
+	return slices.Clone(s.files())
 }
 
 // Formats by file name extension.
@@ -145,13 +116,17 @@ var tnnproto = regexp.MustCompile(`^"1 \d+ 1 42066247`)
 // Format is "onnx", "openvino", "tflite", "tensorflow", "paddle", "mnn",
 // "tnn", "tensorrt", or "" where neither As, the name nor the first bytes tell.
 func (s Source) Format() string {
-	if s.format != "" || len(s.parts) == 0 {
+	if s.format != "" {
 		return s.format
 	}
-	if f := extensions[strings.ToLower(filepath.Ext(s.parts[0].name))]; f != "" {
+	if f := extensions[strings.ToLower(filepath.Ext(s.Name()))]; f != "" {
 		return f
 	}
-	head := s.head()
+	return formatOf(s.head())
+}
+
+// formatOf is the format of a file that begins with head, or "".
+func formatOf(head []byte) string {
 	switch {
 	case len(head) >= 8 && string(head[4:8]) == "TFL3":
 		return "tflite"
@@ -169,42 +144,46 @@ func (s Source) Format() string {
 
 // head is the first bytes of the first file, as far as they can be had.
 func (s Source) head() []byte {
-	p := s.parts[0]
-	if !p.disk {
-		return p.data
+	const enough = 32
+	if len(s.data) > 0 {
+		return s.data[0][:min(len(s.data[0]), enough)]
 	}
-	f, err := os.Open(p.name)
+	f, err := s.open(s.Name())
 	if err != nil {
 		return nil
 	}
 	defer f.Close()
-	b := make([]byte, 32)
-	n, _ := f.Read(b)
+	b := make([]byte, enough)
+	n, _ := io.ReadFull(f, b)
 	return b[:n]
 }
 
-// check reports what is missing or empty before an engine sees it.
+// check reports what is missing or empty before an engine is opened for it.
 func (s Source) check() error {
 	if s.err != nil {
 		return s.err
 	}
-	if len(s.parts) == 0 {
+	if len(s.names)+len(s.data) == 0 {
 		return &Error{Op: "load", Err: ErrModel, Text: "the Source is empty", Fix: "make one with File, Files, Bytes or FS"}
 	}
-	for i, p := range s.parts {
-		size := int64(len(p.data))
-		if p.disk {
-			info, err := os.Stat(p.name)
-			if err != nil {
-				return &Error{Op: "load", Path: p.name, Err: ErrModel, Cause: err}
-			}
-			if size = info.Size(); info.IsDir() {
-				continue
-			}
+	for i, name := range s.names {
+		info, err := s.stat(name)
+		if err == nil && info.IsDir() && s.fsys != nil {
+			err = errFolder // only those on disk can be loaded
 		}
-		if size == 0 && i == 0 { // a weights file may be empty
-			return &Error{Op: "load", Path: p.name, Err: ErrModel, Text: "there is not a byte in it"}
+		if err != nil {
+			return &Error{Op: "load", Path: name, Err: ErrModel, Cause: err}
+		}
+		if i == 0 && info.Mode().IsRegular() && info.Size() == 0 { // a weights file may be empty
+			return errEmpty(name)
 		}
 	}
+	if len(s.data) > 0 && len(s.data[0]) == 0 {
+		return errEmpty("")
+	}
 	return nil
+}
+
+func errEmpty(path string) error {
+	return &Error{Op: "load", Path: path, Err: ErrModel, Text: "the file is empty"}
 }

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"testing/fstest"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/stretchr/testify/require"
@@ -37,58 +36,6 @@ func TestFormat(t *testing.T) {
 	require.Empty(t, common.Source{}.Format())
 	require.Empty(t, common.Files().Format())
 	require.Empty(t, common.Bytes().Format())
-}
-
-func TestSourceRead(t *testing.T) {
-	dir := t.TempDir()
-	a, b := filepath.Join(dir, "a b.tnnproto"), filepath.Join(dir, "ä.tnnmodel")
-	require.NoError(t, os.WriteFile(a, []byte("proto"), 0o600))
-	require.NoError(t, os.WriteFile(b, []byte("model"), 0o600))
-	files := common.Files(a, b)
-	require.Equal(t, []string{a, b}, files.Paths())
-	require.Equal(t, a, files.Name())
-	got, err := files.Read()
-	require.NoError(t, err)
-	require.Equal(t, [][]byte{[]byte("proto"), []byte("model")}, got)
-
-	mem := common.Bytes([]byte("x"), nil)
-	require.Nil(t, mem.Paths())
-	require.Empty(t, mem.Name())
-	got, err = mem.Read()
-	require.NoError(t, err)
-	require.Equal(t, [][]byte{[]byte("x"), nil}, got)
-
-	_, err = common.File(filepath.Join(dir, "none")).Read()
-	require.ErrorIs(t, err, common.ErrModel)
-	require.ErrorIs(t, err, fs.ErrNotExist)
-}
-
-func TestSourceFS(t *testing.T) {
-	fsys := fstest.MapFS{
-		"m/a.xml":  {Data: []byte("<net>")},
-		"m/a.bin":  {Data: []byte("weights")},
-		"m/b.xml":  {Data: []byte("<net b>")},
-		"m/c.onnx": {Data: []byte("c")},
-		"m/c.bin":  {Data: []byte("not c's")},
-	}
-	for _, c := range []struct {
-		names, want []string
-	}{
-		{[]string{"m/a.xml"}, []string{"<net>", "weights"}},
-		{[]string{"m/b.xml"}, []string{"<net b>"}},
-		{[]string{"m/c.onnx"}, []string{"c"}},
-		{[]string{"m/b.xml", "m/a.bin"}, []string{"<net b>", "weights"}},
-	} {
-		src := common.FS(fsys, c.names...)
-		require.Nil(t, src.Paths(), "it is in memory")
-		require.Equal(t, c.names[0], src.Name())
-		got, err := src.Read()
-		require.NoError(t, err)
-		require.Len(t, got, len(c.want))
-		for i, w := range c.want {
-			require.Equal(t, w, string(got[i]))
-		}
-	}
 }
 
 func TestSourceMissing(t *testing.T) {

@@ -26,7 +26,7 @@ type Tensor struct {
 }
 
 // NewTensor makes a zeroed tensor, TensorAlign aligned and padded; without a
-// shape it is a scalar. The error Is ErrDType or ErrShape.
+// shape it is a scalar. The error wraps ErrDType or ErrShape.
 func NewTensor(dt DType, shape ...int) (*Tensor, error) {
 	n, err := checkNew(dt, shape)
 	if err != nil {
@@ -43,7 +43,7 @@ func NewTensor(dt DType, shape ...int) (*Tensor, error) {
 
 // FromSlice makes a tensor that shares data, whose length must be the product
 // of the shape; without a shape it is a vector. For a scalar say Shape{}... .
-// The error Is ErrDType or ErrShape.
+// The error wraps ErrDType or ErrShape.
 func FromSlice[T Elem](data []T, shape ...int) (*Tensor, error) {
 	if shape == nil {
 		shape = []int{len(data)}
@@ -67,7 +67,7 @@ func FromSlice[T Elem](data []T, shape ...int) (*Tensor, error) {
 }
 
 // Data is t's elements as a slice that shares its memory. A T that is not t's
-// type is an error that Is ErrDType, a nil t one that Is ErrInput.
+// type is an error that wraps ErrDType, a nil t one that wraps ErrInput.
 func Data[T Elem](t *Tensor) ([]T, error) {
 	if t == nil {
 		return nil, inputError(ErrInput, "the tensor is nil")
@@ -139,6 +139,21 @@ func (t *Tensor) Clone() *Tensor {
 	}
 	c.copyFrom(t)
 	return c
+}
+
+// overlaps reports whether t and u share memory.
+func (t *Tensor) overlaps(u *Tensor) bool {
+	if t == nil || u == nil {
+		return false
+	}
+	if t == u {
+		return true
+	}
+	if len(t.bytes) == 0 || len(u.bytes) == 0 {
+		return false
+	}
+	a, b := uintptr(unsafe.Pointer(unsafe.SliceData(t.bytes))), uintptr(unsafe.Pointer(unsafe.SliceData(u.bytes)))
+	return a < b+uintptr(len(u.bytes)) && b < a+uintptr(len(t.bytes))
 }
 
 // copyFrom copies the elements of src, which has t's type and shape.

@@ -20,9 +20,10 @@ var spec = dylib.Spec{Engine: engine, Stem: "openvino_c", Sonames: sonames()}
 
 func init() {
 	common.Register(common.Registration{
-		Name:    engine,
-		Formats: []string{"openvino", "onnx", "tflite", "tensorflow", "paddle"},
-		Open:    open,
+		Name:         engine,
+		Formats:      []string{"openvino", "onnx", "tflite", "tensorflow", "paddle"},
+		EmptyTensors: true,
+		Open:         open,
 	})
 }
 
@@ -162,14 +163,12 @@ func (d *driver) device(name string) (string, error) {
 	if slices.Contains([]string{"AUTO", "MULTI", "HETERO", "BATCH"}, plugin) {
 		return name, nil // the SDK knows what can be combined
 	}
-	var known []string
 	for _, dev := range d.info.Devices {
 		if dev.Name == name || strings.HasPrefix(dev.Name, name+".") { // "GPU" is the first of "GPU.0", "GPU.1"
 			return name, nil
 		}
-		known = append(known, dev.Name)
 	}
-	return "", fail("load", common.ErrDevice, "no device %q; there are: %s", name, strings.Join(known, ", "))
+	return "", common.UnknownDevice(name, d.info.Devices)
 }
 
 // Property reads "KEY" of the default device, or "DEVICE/KEY".

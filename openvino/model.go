@@ -5,9 +5,10 @@ package openvino
 import (
 	"bytes"
 	"context"
+	"encoding/xml"
 	"errors"
 	"fmt"
-	"os"
+	"io"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -17,8 +18,8 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
-	"github.com/anyinfer/anyinfer/internal/flatcheck"
 	"github.com/anyinfer/anyinfer/internal/onnxcheck"
+	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
 // model is a compiled model (ov_compiled_model_t).
@@ -27,16 +28,12 @@ type model struct {
 	compiled        uintptr
 	info            common.ModelInfo
 	inputs, outputs []port
-	profile         bool
-	stateful        bool           // it has variables
-	weights         runtime.Pinner // IR weights in Go memory are used in place until Close
-	temp            string         // a folder to remove
 }
 
 // Load is load with what the SDK prints led to the log.
-func (d *driver) Load(ctx context.Context, src common.Source, o common.Options) (m common.DriverModel, err error) {
+func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Options) (m common.DriverModel, err error) {
 	err = d.log.During(func() error {
-		m, err = d.load(ctx, src, o)
+		m, err = d.load(ctx, files, o)
 		return err
 	})
 	return m, err
@@ -44,7 +41,7 @@ func (d *driver) Load(ctx context.Context, src common.Source, o common.Options) 
 
 // load reads, reshapes and compiles. The SDK cannot be interrupted; ctx is
 // looked at between the steps.
-func (d *driver) load(ctx context.Context, src common.Source, o common.Options) (_ common.DriverModel, err error) {
+func (d *driver) load(ctx context.Context, files *common.ModelFiles, o common.Options) (_ common.DriverModel, err error) {
 	device, err := d.device(o.Device)
 	if err != nil {
 		return nil, err
@@ -53,13 +50,13 @@ func (d *driver) load(ctx context.Context, src common.Source, o common.Options) 
 	if err != nil {
 		return nil, err
 	}
-	m := &model{driver: d, profile: o.Profile, info: common.ModelInfo{Format: src.Format(), Device: device, Sessions: max(o.Sessions, 1)}}
+	m := &model{driver: d, info: common.ModelInfo{Format: files.Format(), Device: device, Sessions: max(o.Sessions, 1)}}
 	defer func() {
 		if err != nil {
 			m.Close()
 		}
 	}()
-	graph, err := m.read(src)
+	graph, err := m.read(files)
 	if err != nil {
 		return nil, err
 	}
@@ -108,104 +105,125 @@ func (m *model) Property(key string) (string, error) {
 	return m.text("property", common.ErrOption, fnCompiledProperty, dylib.Int(m.compiled), dylib.String(key))
 }
 
-// Close frees the compiled model before the weights that it may still use.
+// Close frees the compiled model. IR's weights, which it may use in place, are
+// common's to free.
 func (m *model) Close() error {
 	m.lib.Call(fnCompiledFree, dylib.Int(m.compiled))
-	m.weights.Unpin()
-	return m.removeTemp()
-}
-
-func (m *model) removeTemp() error {
-	if m.temp == "" {
-		return nil
-	}
-	if err := os.RemoveAll(m.temp); err != nil {
-		return &common.Error{Op: "close", Path: m.temp, Err: common.ErrModel, Text: "a temporary folder stays", Cause: err}
-	}
 	return nil
 }
 
-// onlyFiles are the formats that OpenVINO cannot read from memory (Paddle: not
-// with its weights), with file names by which it knows them.
-var onlyFiles = map[string][]string{
-	"tflite":     {"model.tflite"},
-	"tensorflow": {"model.pb"},
-	"paddle":     {"model.pdmodel", "model.pdiparams"},
+// read makes an ov_model_t. IR comes from memory, where its weights stay in
+// use; the SDK reads other formats from paths, or best so.
+func (m *model) read(files *common.ModelFiles) (uintptr, error) {
+	switch files.Format() {
+	case "openvino":
+		if !files.Folder() && files.Len() <= 2 {
+			m.info.State = variables(files.Bytes(0))
+			return m.readMemory(files)
+		}
+	case "onnx":
+		return m.readONNX(files)
+	case "tflite":
+		return m.readTFLite(files)
+	case "paddle":
+		return m.readLinks(files, "model.pdmodel", "model.pdiparams")
+	case "tensorflow":
+		return m.readLinks(files, "model.pb")
+	}
+	return m.readLinks(files, "model"+filepath.Ext(files.Name()), "model.bin")
 }
 
-// read makes an ov_model_t of src.
-func (m *model) read(src common.Source) (uintptr, error) {
-	paths, format := src.Paths(), src.Format()
-	tflite := format == "tflite" || filepath.Ext(src.Name()) == ".tflite"
-	if tflite && m.release.before(2026, 1) {
+func (m *model) readTFLite(files *common.ModelFiles) (uintptr, error) {
+	if m.release.before(2026, 1) {
 		return 0, fail("load", common.ErrVersion, "OpenVINO %d.%d gets some TFLite models wrong; use 2026.1 or newer, or convert the model to IR", m.release.year, m.release.minor)
 	}
-	if paths != nil && !tflite {
-		if filepath.Ext(paths[0]) == ".xml" {
-			text, _ := os.ReadFile(paths[0]) // OpenVINO says what is wrong with it
-			m.stateful = hasVariables(text)
-		}
-		if format == "onnx" && m.release.badONNX() {
-			if data, err := src.Read(); err != nil {
-				return 0, err
-			} else if err := onnxcheck.Check(data[0]); err != nil {
-				return 0, err
-			}
-		}
-		return m.readFiles(paths)
-	}
-	data, err := src.Read()
+	bytes, err := tfl.Read(files) // the frontend crashes on damaged ones
 	if err != nil {
 		return 0, err
 	}
-	if tflite { // whose frontend crashes on damaged ones
-		if err := flatcheck.Check(data[0]); err != nil {
-			return 0, err
-		}
-		if paths != nil && filepath.Ext(paths[0]) == ".tflite" {
-			return m.readFiles(paths)
-		}
-	}
-	names, temporary := onlyFiles[format]
-	if !temporary && format != "openvino" && m.release.badONNX() {
-		if err := onnxcheck.Check(data[0]); err != nil {
-			return 0, err
-		}
-		names, temporary = []string{"model.onnx"}, true // in memory, a few bytes of it end the process
-	}
-	if most := max(len(names), 1); len(data) > most && (temporary || format == "onnx" || len(data) > 2) {
-		return 0, fail("load", common.ErrModel, "the model comes in %d pieces, too many for %s", len(data), format)
-	}
-	if !temporary {
-		m.stateful = hasVariables(data[0])
-		return m.readMemory(data)
-	}
-	m.temp, err = os.MkdirTemp("", "anyinfer-")
-	paths = nil
-	for i := 0; err == nil && i < len(data); i++ {
-		paths = append(paths, filepath.Join(m.temp, names[i]))
-		err = os.WriteFile(paths[i], data[i], 0o600)
-	}
+	about, err := tfl.Describe(bytes)
 	if err != nil {
-		return 0, &common.Error{Engine: engine, Op: "load", Err: common.ErrModel, Text: "no temporary file for the model", Cause: err}
+		return 0, err
 	}
-	defer m.removeTemp() // in vain on Windows, if the SDK maps it; then Close does
-	return m.readFiles(paths)
+	m.info.State = about.State()
+	return m.readLinks(files, "model.tflite")
+}
+
+// readONNX reads from a path also where there are no weights in other files:
+// from memory, a damaged model can end the process before 2026.3, and the C API
+// copies it once more.
+func (m *model) readONNX(files *common.ModelFiles) (uintptr, error) {
+	m.info.State = common.Stateless
+	if files.Len() != 1 {
+		return 0, fail("load", common.ErrModel, "an ONNX model is one file, with files beside it that it names; there are %d", files.Len())
+	}
+	if m.release.badONNX() {
+		if err := onnxcheck.Check(files.Bytes(0)); err != nil {
+			return 0, err
+		}
+	}
+	names := append([]string{"model.onnx"}, onnxcheck.External(files.Bytes(0))...)
+	for _, name := range names[1:] {
+		if err := files.Beside(name); err != nil {
+			return 0, err
+		}
+	}
+	return m.readLinks(files, names...)
 }
 
 // badONNX reports whether the ONNX frontend crashes on some damaged files.
 func (r release) badONNX() bool { return !r.before(2025, 2) && r.before(2026, 3) }
 
-// hasVariables reports whether an IR has operators that keep something from
-// Run to Run, which the C API does not tell.
-func hasVariables(ir []byte) bool { return bytes.Contains(ir, []byte(`type="ReadValue"`)) }
+// variables is whether an IR has operators that keep something from Run to
+// Run, which the C API does not tell.
+func variables(ir []byte) common.State {
+	text := xml.NewDecoder(bytes.NewReader(ir))
+	for {
+		token, err := text.RawToken()
+		if err == io.EOF {
+			return common.Stateless
+		} else if err != nil {
+			return common.UnknownState
+		}
+		layer, ok := token.(xml.StartElement)
+		if !ok || layer.Name.Local != "layer" {
+			continue
+		}
+		for _, a := range layer.Attr {
+			if a.Name.Local == "type" && strings.EqualFold(a.Value, "ReadValue") {
+				return common.Stateful
+			}
+		}
+	}
+}
 
-func (m *model) readFiles(paths []string) (uintptr, error) {
-	var weights dylib.Arg // NULL: the .bin beside an .xml
-	switch {
-	case len(paths) > 2:
-		return 0, fail("load", common.ErrModel, "the model comes in %d files; OpenVINO takes two", len(paths))
-	case len(paths) == 2:
+// readLinks reads files that the SDK finds under these names, then frees them:
+// what it maps or copies of them is its own.
+func (m *model) readLinks(files *common.ModelFiles, names ...string) (uintptr, error) {
+	defer files.Release()
+	if files.Folder() {
+		root, err := files.LinkFolder()
+		if err != nil {
+			return 0, err
+		}
+		return m.readPaths(root)
+	}
+	if files.Len() > len(names) {
+		return 0, fail("load", common.ErrModel, "the model comes in %d files, too many for the format %q", files.Len(), files.Format())
+	}
+	paths, err := files.Link(names...)
+	if err != nil {
+		return 0, err
+	}
+	if files.Format() == "onnx" {
+		paths = paths[:1] // it names the others
+	}
+	return m.readPaths(paths...)
+}
+
+func (m *model) readPaths(paths ...string) (uintptr, error) {
+	var weights dylib.Arg // NULL: none, or found by the SDK
+	if len(paths) > 1 {
 		weights = dylib.String(paths[1])
 	}
 	graph := new(uintptr)
@@ -213,19 +231,20 @@ func (m *model) readFiles(paths []string) (uintptr, error) {
 	return *graph, err
 }
 
-func (m *model) readMemory(data [][]byte) (uintptr, error) {
+func (m *model) readMemory(files *common.ModelFiles) (uintptr, error) {
 	var weights uintptr
-	if len(data) > 1 && len(data[1]) > 0 {
-		m.weights.Pin(unsafe.SliceData(data[1]))
+	if files.Len() > 1 && len(files.Bytes(1)) > 0 {
+		bytes := files.Bytes(1)
 		var err error
-		if weights, err = m.newTensor("load", fnTensorFromHost, common.Uint8, common.Shape{len(data[1])}, dylib.Slice(data[1])); err != nil {
+		if weights, err = m.newTensor("load", fnTensorFromHost, common.Uint8, common.Shape{len(bytes)}, dylib.Slice(bytes)); err != nil {
 			return 0, err
 		}
 		defer m.lib.Call(fnTensorFree, dylib.Int(weights)) // the model shares its memory
 	}
 	graph := new(uintptr)
+	text := files.Bytes(0)
 	err := m.do("load", common.ErrModel, fnReadModelFromMemory, dylib.Int(m.core),
-		dylib.Slice(data[0]), dylib.Int(len(data[0])), dylib.Int(weights), dylib.Ptr(graph))
+		dylib.Slice(text), dylib.Int(len(text)), dylib.Int(weights), dylib.Ptr(graph))
 	return *graph, err
 }
 

@@ -5,6 +5,7 @@ package openvino
 import (
 	"maps"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -62,6 +63,9 @@ func (d *driver) properties(device string, o common.Options) ([]property, error)
 		set["INFERENCE_NUM_THREADS"] = strconv.Itoa(o.Threads * max(streams, 1))
 	}
 	if strings.HasPrefix(device, "CPU") {
+		if all := runtime.GOMAXPROCS(0); o.Threads == 0 && all < runtime.NumCPU() { // else OpenVINO chooses well
+			set["INFERENCE_NUM_THREADS"] = strconv.Itoa(all)
+		}
 		// OpenVINO would pin the calling thread, which is one of Go's, with
 		// two system calls a Run, and each model's to the same first cores.
 		set["ENABLE_CPU_PINNING"] = "NO"

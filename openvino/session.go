@@ -4,7 +4,6 @@ package openvino
 
 import (
 	"runtime"
-	"slices"
 	"unsafe"
 
 	"github.com/anyinfer/anyinfer/common"
@@ -20,7 +19,6 @@ type session struct {
 	outs    []slot     // of outputs whose shape is known: Run writes into Go memory
 	dynamic []*dynamic // of the others, nil where there is none: copied after Run
 	out     []*common.Tensor
-	ran     bool // since the variables have their initial values
 }
 
 // slot is an input or output with the Go memory that the request uses.
@@ -123,7 +121,6 @@ func (s *session) bind(b *slot, set, i int, t *common.Tensor, kind error) error 
 }
 
 func (s *session) Run() error {
-	s.ran = true
 	if err := s.check("run", common.ErrRun, s.infer.Do()); err != nil {
 		return err
 	}
@@ -139,9 +136,6 @@ func (s *session) Run() error {
 
 // Reset takes a new request: the C API cannot reset the variables of one.
 func (s *session) Reset() error {
-	if !s.stateful || !s.ran {
-		return nil
-	}
 	made, err := s.model.NewSession(0)
 	if err != nil {
 		return err
@@ -151,11 +145,9 @@ func (s *session) Reset() error {
 	for _, b := range s.ins {
 		in = append(in, b.tensor)
 	}
-	if !slices.Contains(in, nil) { // else common binds before the next Run
-		if err := fresh.Bind(in, s.out); err != nil {
-			fresh.Close()
-			return err
-		}
+	if err := fresh.Bind(in, s.out); err != nil {
+		fresh.Close()
+		return err
 	}
 	old := *s
 	*s = *fresh
@@ -229,9 +221,6 @@ const maxLayers = 1 << 24 // more is not believed
 
 // Profile lists the operators of the last Run in the order of the graph.
 func (s *session) Profile() ([]common.LayerTime, error) {
-	if !s.profile {
-		return nil, fail("profile", common.ErrOption, "the model was loaded without Options.Profile")
-	}
 	list := new(cProfiles)
 	if err := s.do("profile", common.ErrRun, fnProfile, dylib.Int(s.request), dylib.Ptr(list)); err != nil {
 		return nil, err

@@ -53,11 +53,24 @@ func init() {
 }
 
 // check refuses ONNX files that are damaged. Nobody can check a plan.
-func check(files [][]byte, _ []string, _ common.Options) error {
-	if len(files) != 1 || common.Bytes(files...).Format() != "onnx" {
+func check(files *common.ModelFiles, _ common.Options) error {
+	if files.Len() != 1 || files.Format() != "onnx" {
 		return nil
 	}
-	return onnxcheck.Check(files[0])
+	if err := onnxcheck.Check(files.Bytes(0)); err != nil {
+		return err
+	}
+	return addExternal(files)
+}
+
+// addExternal adds the files that have weights of an ONNX model.
+func addExternal(files *common.ModelFiles) error {
+	for _, name := range onnxcheck.External(files.Bytes(0)) {
+		if err := files.Beside(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // native is Options, or a request of the cache, as pairs of keys and values.

@@ -23,8 +23,6 @@ type bindings struct {
 	invoke  dylib.Prepared
 	fixed   bool           // every shape is
 	late    bool           // see interpreter.late
-	bound   bool           // the last Bind was a success
-	ran     bool           // since the variables have their initial values
 	shapes  []common.Shape // of the inputs, as the interpreter has them; nil where not given
 	in, out []binding
 	outputs []*common.Tensor  // what Bind was given to fill
@@ -61,7 +59,7 @@ func newBindings(ip *interpreter) *bindings {
 }
 
 func (s *bindings) Bind(in, out []*common.Tensor) (err error) {
-	s.outputs, s.bound = out, false
+	s.outputs = out
 	if err := s.prove(in); err != nil {
 		return err
 	}
@@ -97,11 +95,7 @@ func (s *bindings) Bind(in, out []*common.Tensor) (err error) {
 			return err
 		}
 	}
-	if err := s.locate(); err != nil {
-		return err
-	}
-	s.bound = true
-	return nil
+	return s.locate()
 }
 
 // prove returns an error where the model cannot have inputs of these new
@@ -247,7 +241,6 @@ func (s *bindings) Run() error {
 			copy(b.lent.Bytes(), b.tensor.Bytes())
 		}
 	}
-	s.ran = true
 	if r := s.invoke.Do(); int32(r) != 0 {
 		return status(r, s.report, common.ErrRun, "invoking the model failed")
 	}

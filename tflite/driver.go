@@ -41,14 +41,14 @@ func (d *driver) Info() common.EngineInfo {
 	}
 }
 
-func (d *driver) Load(ctx context.Context, src common.Source, o common.Options) (common.DriverModel, error) {
+func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Options) (common.DriverModel, error) {
 	n, err := native(o)
 	if err != nil {
 		return nil, err
 	}
 	var m *model
 	err = d.log.During(func() error {
-		m, err = d.load(src, o, n)
+		m, err = d.load(files, o, n)
 		return err
 	})
 	return m, err

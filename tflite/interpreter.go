@@ -44,7 +44,7 @@ func (ip *interpreter) create(signature int, accelerated bool) (err error) {
 		}
 	}
 	if accelerated && !m.native.NoXNNPACK && m.Has(xnnpackCreate) {
-		ip.xnnpack = m.newXNNPACK(threads(m.options))
+		ip.xnnpack = m.newXNNPACK(m.options.ThreadsPerRun())
 	}
 	ip.interpret()
 	if ip.handle == 0 && ip.xnnpack != 0 { // it takes no graphs with some dynamic tensors
@@ -66,7 +66,7 @@ func (ip *interpreter) interpret() {
 	defer ip.Call(optionsDelete, dylib.Int(options)) // the interpreter copies them
 	callback, userData := ip.report.args()
 	ip.Call(optionsSetErrorReporter, dylib.Int(options), callback, userData)
-	ip.Call(optionsSetNumThreads, dylib.Int(options), dylib.Int(threads(ip.options)))
+	ip.Call(optionsSetNumThreads, dylib.Int(options), dylib.Int(ip.options.ThreadsPerRun()))
 	ip.Call(optionsEnableCancellation, dylib.Int(options), dylib.Int(1))
 	for _, d := range []uintptr{ip.external, ip.xnnpack} { // XNNPACK gets what the other leaves
 		if d != 0 {

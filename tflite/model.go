@@ -4,7 +4,6 @@ package tflite
 
 import (
 	"fmt"
-	"runtime"
 	"slices"
 	"sync"
 
@@ -23,14 +22,12 @@ type model struct {
 	plugin  *plugin // the library of Options.Delegate, or nil
 	report  *report
 	handle  uintptr
-	bytes   []byte // the model: TFLite reads it there
-	pin     runtime.Pinner
 
 	mu    sync.Mutex
 	spare *interpreter // the one that Load made, until a session takes it
 }
 
-func (d *driver) load(src common.Source, o common.Options, n Options) (_ *model, err error) {
+func (d *driver) load(files *common.ModelFiles, o common.Options, n Options) (_ *model, err error) {
 	m := &model{driver: d, options: o, native: n, report: newReport()}
 	defer func() {
 		if err != nil {
@@ -42,7 +39,7 @@ func (d *driver) load(src common.Source, o common.Options, n Options) (_ *model,
 			return nil, err
 		}
 	}
-	if err := m.read(src); err != nil {
+	if err := m.read(files); err != nil {
 		return nil, err
 	}
 	if m.spare, err = m.newInterpreter(0, true); err != nil {
@@ -55,7 +52,7 @@ func (d *driver) load(src common.Source, o common.Options, n Options) (_ *model,
 		return nil, err
 	}
 	m.info = common.ModelInfo{
-		Format: "tflite", Device: device.Name, Threads: threads(o), Sessions: max(o.Sessions, 1),
+		Format: "tflite", Device: device.Name, Threads: o.ThreadsPerRun(), Sessions: max(o.Sessions, 1), State: m.file.State(),
 		Notes: m.notes(), Metadata: m.file.Metadata,
 	}
 	if len(m.file.Signatures) > 1 { // it has memory for all of them
@@ -66,16 +63,16 @@ func (d *driver) load(src common.Source, o common.Options, n Options) (_ *model,
 }
 
 // read makes the TfLiteModel.
-func (m *model) read(src common.Source) (err error) {
-	if m.bytes, err = tfl.Read(src); err != nil {
+func (m *model) read(files *common.ModelFiles) error {
+	bytes, err := tfl.Read(files)
+	if err != nil {
 		return err
 	}
-	if m.file, err = tfl.Describe(m.bytes); err != nil {
+	if m.file, err = tfl.Describe(bytes); err != nil {
 		return err
 	}
-	m.pin.Pin(&m.bytes[0])
 	callback, userData := m.report.args()
-	m.handle = m.Call(modelCreate, dylib.Slice(m.bytes), dylib.Int(len(m.bytes)), callback, userData)
+	m.handle = m.Call(modelCreate, dylib.Slice(bytes), dylib.Int(len(bytes)), callback, userData) // which reads them in place
 	if m.handle == 0 {
 		return m.report.error(common.ErrModel, 0, "it is not a TFLite model")
 	}
@@ -171,6 +168,5 @@ func (m *model) Close() error {
 		m.Call(modelDelete, dylib.Int(m.handle))
 	}
 	m.report.close()
-	m.pin.Unpin()
 	return nil
 }

@@ -3,8 +3,6 @@
 package tflite
 
 import (
-	"runtime"
-
 	"github.com/anyinfer/anyinfer/common"
 )
 
@@ -29,7 +27,7 @@ func native(o common.Options) (Options, error) {
 	}
 	switch {
 	case o.Device != "" && o.Device != device.Name:
-		return Options{}, &common.Error{Err: common.ErrDevice, Text: "no device " + o.Device + "; there is " + device.Name}
+		return Options{}, common.UnknownDevice(o.Device, []common.Device{device})
 	case o.Precision != 0 && o.Precision != common.Float32:
 		return refuse("TFLite runs a model in its own precision, not in " + o.Precision.String())
 	case o.CacheDir != "":
@@ -47,12 +45,4 @@ func native(o common.Options) (Options, error) {
 		return n, nil
 	}
 	return refuse("Native must be a tflite.Options")
-}
-
-// threads is o.Threads, or a fair share of the cores.
-func threads(o common.Options) int {
-	if o.Threads > 0 {
-		return o.Threads
-	}
-	return max(1, runtime.NumCPU()/max(o.Sessions, 1))
 }

@@ -3,56 +3,38 @@
 package tflite
 
 import (
-	"sync"
-
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
 )
 
 // session runs a signature.
-type session struct {
-	mu sync.Mutex // for Cancel, which comes at any time, while Reset replaces:
-	*bindings
-}
+type session struct{ *bindings }
 
 // Cancel makes Run stop before the next operator.
 func (s *session) Cancel() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.Call(interpreterCancel, dylib.Int(s.handle)) // a runner's invocation, too
 }
 
 // Reset empties variable tensors of the first subgraph, which is quick. TFLite
 // offers nothing for others nor for resources, but a new interpreter.
 func (s *session) Reset() error {
-	if !s.ran || !s.file.Variables && !s.file.Resources {
-		return nil
-	}
 	if s.runner == 0 && !s.file.FarVariables && !s.file.Resources {
-		if err := status(s.Call(interpreterReset, dylib.Int(s.handle)), s.report, common.ErrRun, "TfLiteInterpreterResetVariableTensors"); err != nil {
-			return err
-		}
-		s.ran = false
-		return nil
+		return status(s.Call(interpreterReset, dylib.Int(s.handle)), s.report, common.ErrRun, "TfLiteInterpreterResetVariableTensors")
 	}
 	ip, err := s.newInterpreter(s.signature, true)
 	if err != nil {
 		return err
 	}
 	fresh := newBindings(ip)
-	if s.bound {
-		in := make([]*common.Tensor, len(s.in))
-		for i, b := range s.in {
-			in[i] = b.tensor
-		}
-		if err := fresh.Bind(in, s.outputs); err != nil {
-			fresh.Close()
-			return err
-		}
+	in := make([]*common.Tensor, len(s.in))
+	for i, b := range s.in {
+		in[i] = b.tensor
+	}
+	if err := fresh.Bind(in, s.outputs); err != nil {
+		fresh.Close()
+		return err
 	}
 	old := s.bindings
-	s.mu.Lock()
 	s.bindings = fresh
-	s.mu.Unlock()
 	return old.Close()
 }

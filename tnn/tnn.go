@@ -25,6 +25,6 @@ func init() {
 	})
 }
 
-func check(files [][]byte, _ []string, o common.Options) error {
-	return tnncheck.Check(files, o.Shapes)
+func check(files *common.ModelFiles, o common.Options) error {
+	return tnncheck.Check(files.All(), o.Shapes)
 }

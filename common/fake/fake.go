@@ -18,24 +18,34 @@ type Engine struct {
 	Name       string
 	Formats    []string
 	Signatures []common.Signature
+	// EmptyTensors tells that Run takes inputs without elements.
+	EmptyTensors bool
 	// Run computes out from in for the signature of that index. Outputs whose
 	// shape the signature fixes are given; Run sets the others. ctx ends when
 	// the run is cancelled. Runs of different sessions go on side by side.
 	Run func(ctx context.Context, signature int, in, out []*common.Tensor) error
+	// Bind, where set, may refuse the shapes of inputs.
+	Bind func(signature int, in []*common.Tensor) error
 	// Reset, where set, puts a session's variables back.
 	Reset func(signature int) error
 	// Load, where set, may refuse a model or what its Options ask.
-	Load func(src common.Source, o common.Options) error
+	Load func(files *common.ModelFiles, o common.Options) error
 
 	live atomic.Int64
 }
 
-// Register makes e known to package common.
+// Register makes e known to package common, once.
 func (e *Engine) Register() {
 	common.Register(common.Registration{
-		Name: e.Name, Formats: e.Formats,
-		Open: func(common.Config) (common.Driver, error) { e.live.Add(1); return driver{e}, nil },
+		Name: e.Name, Formats: e.Formats, EmptyTensors: e.EmptyTensors,
+		Open: func(common.Config) (common.Driver, error) { return e.Driver(), nil },
 	})
+}
+
+// Driver is e opened, for a Registration of one's own.
+func (e *Engine) Driver() common.Driver {
+	e.live.Add(1)
+	return driver{e}
 }
 
 // Live is the number of engines, models and sessions that are not closed yet.
@@ -43,48 +53,63 @@ func (e *Engine) Live() int { return int(e.live.Load()) }
 
 func (e *Engine) closed() error { e.live.Add(-1); return nil }
 
-type driver struct{ *Engine }
+type driver struct{ engine *Engine }
 
 func (d driver) Info() common.EngineInfo {
-	return common.EngineInfo{Name: d.Name, Version: "fake", Devices: []common.Device{{Name: "CPU"}}}
+	return common.EngineInfo{Name: d.engine.Name, Version: "fake", Devices: []common.Device{{Name: "CPU"}}}
 }
 
-func (d driver) Load(_ context.Context, src common.Source, o common.Options) (common.DriverModel, error) {
-	if d.Engine.Load != nil {
-		if err := d.Engine.Load(src, o); err != nil {
+func (d driver) Load(_ context.Context, files *common.ModelFiles, o common.Options) (common.DriverModel, error) {
+	if d.engine.Load != nil {
+		if err := d.engine.Load(files, o); err != nil {
 			return nil, err
 		}
 	}
-	d.live.Add(1)
-	return model{d.Engine, common.ModelInfo{Format: src.Format(), Device: "CPU", Threads: o.Threads, Sessions: max(o.Sessions, 1)}}, nil
+	info := common.ModelInfo{
+		Format: files.Format(), Device: "CPU", Threads: o.Threads, Sessions: max(o.Sessions, 1), State: common.Stateless,
+	}
+	if d.engine.Reset != nil {
+		info.State = common.Stateful
+	}
+	d.engine.live.Add(1)
+	return model{d.engine, info}, nil
 }
 
-func (d driver) Close() error { return d.closed() }
+func (d driver) Close() error { return d.engine.closed() }
 
 type model struct {
-	*Engine
-	info common.ModelInfo
+	engine *Engine
+	info   common.ModelInfo
 }
 
 func (m model) Info() common.ModelInfo         { return m.info }
-func (m model) Signatures() []common.Signature { return m.Engine.Signatures }
-func (m model) Close() error                   { return m.closed() }
+func (m model) Signatures() []common.Signature { return m.engine.Signatures }
+func (m model) Close() error                   { return m.engine.closed() }
 
 func (m model) NewSession(signature int) (common.DriverSession, error) {
-	m.live.Add(1)
-	return &session{Engine: m.Engine, signature: signature, cancel: make(chan struct{}, 1)}, nil
+	m.engine.live.Add(1)
+	return &session{engine: m.engine, signature: signature, cancel: make(chan struct{}, 1)}, nil
 }
 
 type session struct {
-	*Engine
+	engine    *Engine
 	signature int
 	in, out   []*common.Tensor
 	cancel    chan struct{}
+	order     order
 }
 
 func (s *session) Bind(in, out []*common.Tensor) (err error) {
+	s.order.begin("Bind")
+	defer func() { s.order.end("Bind", err) }()
+	s.order.disjoint(in, out)
+	if s.engine.Bind != nil {
+		if err := s.engine.Bind(s.signature, in); err != nil {
+			return err
+		}
+	}
 	s.in, s.out = slices.Clone(in), out
-	for i, info := range s.Signatures[s.signature].Outputs {
+	for i, info := range s.engine.Signatures[s.signature].Outputs {
 		if info.Shape.Dynamic() {
 			continue
 		}
@@ -95,7 +120,9 @@ func (s *session) Bind(in, out []*common.Tensor) (err error) {
 	return nil
 }
 
-func (s *session) Run() error {
+func (s *session) Run() (err error) {
+	s.order.begin("Run")
+	defer func() { s.order.end("Run", err) }()
 	select {
 	case <-s.cancel: // it was meant for an earlier Run
 	default:
@@ -111,21 +138,26 @@ func (s *session) Run() error {
 		case <-over:
 		}
 	}()
-	return s.Engine.Run(ctx, s.signature, s.in, s.out)
+	return s.engine.Run(ctx, s.signature, s.in, s.out)
 }
 
 func (s *session) Cancel() {
-	select {
-	case s.cancel <- struct{}{}:
-	default:
-	}
+	s.order.cancel(func() {
+		select {
+		case s.cancel <- struct{}{}:
+		default:
+		}
+	})
 }
 
-func (s *session) Reset() error {
-	if s.Engine.Reset == nil {
-		return nil
-	}
-	return s.Engine.Reset(s.signature)
+func (s *session) Reset() (err error) {
+	s.order.begin("Reset")
+	defer func() { s.order.end("Reset", err) }()
+	return s.engine.Reset(s.signature)
 }
 
-func (s *session) Close() error { return s.closed() }
+func (s *session) Close() error {
+	s.order.begin("Close")
+	defer s.order.end("Close", nil)
+	return s.engine.closed()
+}

@@ -52,9 +52,9 @@ func Example() {
 }
 
 func TestRefuse(t *testing.T) {
-	e := &fake.Engine{Name: "refuse", Load: func(src common.Source, o common.Options) error {
+	e := &fake.Engine{Name: "refuse", Load: func(files *common.ModelFiles, o common.Options) error {
 		require.Equal(t, 3, o.Threads)
-		return &common.Error{Err: common.ErrModel, Text: "no " + src.Format()}
+		return &common.Error{Err: common.ErrModel, Text: "no " + files.Format()}
 	}}
 	e.Register()
 	engine, err := common.Open("refuse", nil)

@@ -12,7 +12,7 @@ import (
 // place where that tells.
 
 // abiVersion is ANYINFER_ABI.
-const abiVersion = 1
+const abiVersion = 2
 
 // maxRank is ANYINFER_MAX_RANK.
 const maxRank = 16

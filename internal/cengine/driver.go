@@ -25,11 +25,11 @@ type Engine struct {
 	// Native makes pairs of keys and values of Options.Native, which is not
 	// nil; it is nil where the engine has none.
 	Native func(native any) (map[string]string, error)
-	// Check refuses a model that the SDK might not survive, damaged or with these
-	// options; nil where it survives all. The SDK gets the bytes that were
-	// checked; paths are where they came from, or nil.
-	Check func(files [][]byte, paths []string, o common.Options) error
-	// Copies tells that the engine needs a model's bytes no longer than load.
+	// Check, where set, refuses a model that the SDK might not survive, damaged
+	// or with these options. It also adds files that the model refers to
+	// (ModelFiles.Beside): the shim then gets paths, too, where it finds them.
+	Check func(files *common.ModelFiles, o common.Options) error
+	// Copies tells that the engine needs a model's files no longer than load.
 	Copies bool
 	// Rebuild is what to type where the shim does not fit this program.
 	Rebuild string

@@ -25,10 +25,9 @@ type model struct {
 	info       common.ModelInfo
 	signatures []common.Signature
 	options    common.Options
-	bytes      runtime.Pinner // the model's, which the engine reads until Close
 }
 
-func (d *driver) Load(ctx context.Context, src common.Source, o common.Options) (_ common.DriverModel, err error) {
+func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Options) (_ common.DriverModel, err error) {
 	pairs, err := d.pairs(o)
 	if err != nil {
 		return nil, err
@@ -39,7 +38,7 @@ func (d *driver) Load(ctx context.Context, src common.Source, o common.Options) 
 			m.Close()
 		}
 	}()
-	if err := d.log.During(func() error { return m.load(ctx, src, pairs) }); err != nil {
+	if err := d.log.During(func() error { return m.load(ctx, files, pairs) }); err != nil {
 		return nil, err
 	}
 	if err := m.describe(); err != nil {
@@ -50,8 +49,14 @@ func (d *driver) Load(ctx context.Context, src common.Source, o common.Options) 
 		return value
 	}
 	m.info = common.ModelInfo{
-		Format: cmp.Or(property("format"), src.Format()), Device: property("device"), Notes: property("notes"),
-		Sessions: max(o.Sessions, 1),
+		Format: cmp.Or(property("format"), files.Format()), Device: property("device"), Notes: property("notes"),
+		Sessions: max(o.Sessions, 1), State: states[property("state")],
+	}
+	if !m.Has(fnReset) {
+		m.info.State = common.Stateless
+	}
+	if d.Copies {
+		files.Release()
 	}
 	m.info.Precision, _ = common.ParseDType(property("precision")) // 0 where it does not tell
 	if n, err := strconv.ParseUint(property("threads"), 10, 16); err == nil {
@@ -60,14 +65,14 @@ func (d *driver) Load(ctx context.Context, src common.Source, o common.Options) 
 	return m, nil
 }
 
+// states are the values of the property "state".
+var states = map[string]common.State{"stateless": common.Stateless, "stateful": common.Stateful}
+
 // pairs are the options as anyinfer_source has them.
 func (d *driver) pairs(o common.Options) (map[string]string, error) {
-	names := make([]string, len(d.info.Devices))
-	for i, c := range d.info.Devices {
-		names[i] = c.Name
-	}
-	if o.Device != "" && !slices.Contains(names, o.Device) {
-		return nil, &common.Error{Err: common.ErrDevice, Text: fmt.Sprintf("there is no device %q; there are %q", o.Device, names)}
+	named := func(c common.Device) bool { return c.Name == o.Device }
+	if o.Device != "" && !slices.ContainsFunc(d.info.Devices, named) {
+		return nil, common.UnknownDevice(o.Device, d.info.Devices)
 	}
 	pairs := map[string]string{}
 	switch {
@@ -96,6 +101,7 @@ func (d *driver) pairs(o common.Options) (map[string]string, error) {
 	set("cache_dir", o.CacheDir)
 	set("threads", number(o.Threads))
 	set("sessions", number(o.Sessions))
+	set("processors", number(runtime.GOMAXPROCS(0)))
 	if o.Precision != 0 {
 		set("precision", o.Precision.String())
 	}
@@ -122,30 +128,30 @@ func dims(s common.Shape) string {
 }
 
 // load calls the engine's load; ctx interrupts it where the engine looks.
-func (m *model) load(ctx context.Context, src common.Source, pairs map[string]string) error {
+func (m *model) load(ctx context.Context, files *common.ModelFiles, pairs map[string]string) error {
 	var pin runtime.Pinner
 	defer pin.Unpin()
-	c := &source{format: cString(&pin, src.Format())}
-	paths := src.Paths()
-	c.paths, c.parts = cStrings(&pin, paths), int32(len(paths))
-	if paths == nil || m.Check != nil {
-		parts, err := src.Read()
+	if files.Folder() {
+		return &common.Error{Err: common.ErrModel, Text: "it is a folder; this engine reads files"}
+	}
+	c := &source{format: cString(&pin, files.Format()), parts: int32(files.Len())}
+	data, sizes := make([]*byte, files.Len()), make([]uint64, files.Len())
+	for i := range data {
+		data[i], sizes[i] = unsafe.SliceData(files.Bytes(i)), uint64(len(files.Bytes(i)))
+		pin.Pin(data[i])
+	}
+	c.data, c.sizes = pinned(&pin, data), pinned(&pin, sizes)
+	if m.Check != nil {
+		if err := m.Check(files, m.options); err != nil {
+			return err
+		}
+	}
+	if files.Len() > len(data) { // the model refers to others
+		paths, err := files.Link()
 		if err != nil {
 			return err
 		}
-		if m.Check != nil {
-			if err := m.Check(parts, paths, m.options); err != nil {
-				return err
-			}
-		}
-		data, sizes := make([]*byte, len(parts)), make([]uint64, len(parts))
-		for i, part := range parts {
-			if data[i] = unsafe.SliceData(part); len(part) > 0 {
-				m.bytes.Pin(data[i])
-			}
-			sizes[i] = uint64(len(part))
-		}
-		c.data, c.sizes, c.parts = pinned(&pin, data), pinned(&pin, sizes), int32(len(parts))
+		c.paths = cStrings(&pin, paths[:len(data)])
 	}
 	keys := slices.Sorted(maps.Keys(pairs))
 	var values []string
@@ -159,9 +165,6 @@ func (m *model) load(ctx context.Context, src common.Source, pairs map[string]st
 	var err error
 	if m.handle, err = m.create(fnLoad, dylib.Int(m.driver.handle), dylib.Ptr(c)); err != nil && ctx.Err() != nil {
 		return ctx.Err()
-	}
-	if m.Copies {
-		m.bytes.Unpin()
 	}
 	return err
 }
@@ -247,6 +250,5 @@ func (m *model) Close() error {
 	if m.handle != 0 {
 		m.Call(fnModelClose, dylib.Int(m.handle))
 	}
-	m.bytes.Unpin()
 	return nil
 }

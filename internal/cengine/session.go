@@ -61,8 +61,16 @@ func (m *model) NewSession(signature int) (common.DriverSession, error) {
 		r.call = m.Prepare(fnResult, dylib.Int(s.handle), dylib.Int(i), dylib.Ptr(&r.shape), dylib.Ptr(&r.data), dylib.Ptr(s.failure))
 		s.results[i] = r
 	}
+	if m.Has(fnCancel) {
+		return cancelable{s}, nil
+	}
 	return s, nil
 }
+
+// cancelable is a session of an engine that can interrupt a run.
+type cancelable struct{ *session }
+
+func (s cancelable) Cancel() { s.Call(fnCancel, dylib.Int(s.handle)) }
 
 func (s *session) Bind(in, out []*common.Tensor) (err error) {
 	defer func() { s.shaped = err == nil }()
@@ -192,28 +200,13 @@ func (s *session) fetch(i int, r *result) error {
 	return nil
 }
 
-// Cancel does nothing where the engine cannot: Run then ends by itself.
-func (s *session) Cancel() {
-	if s.Has(fnCancel) {
-		s.Call(fnCancel, dylib.Int(s.handle))
-	}
-}
-
-// Reset does nothing where the engine cannot: its models have no variables.
-func (s *session) Reset() error {
-	if !s.Has(fnReset) {
-		return nil
-	}
-	return s.made(&s.reset)
-}
+// Reset comes only where the engine can: without, its models are stateless.
+func (s *session) Reset() error { return s.made(&s.reset) }
 
 // Profile lists the layers of the last Run.
 func (s *session) Profile() (layers []common.LayerTime, err error) {
-	switch {
-	case !s.Has(fnLayer):
+	if !s.Has(fnLayer) {
 		return nil, &common.Error{Err: common.ErrOption, Text: "this engine has no profile"}
-	case !s.options.Profile:
-		return nil, &common.Error{Err: common.ErrOption, Text: "the model was loaded without Options.Profile"}
 	}
 	err = s.each(0, 1<<20, statusName, func(i int) (int32, error) {
 		c := new(layer)

@@ -19,6 +19,14 @@ type Model struct {
 	Variables, FarVariables, Resources bool
 }
 
+// State is what ModelInfo says of the model.
+func (m *Model) State() common.State {
+	if m.Variables || m.Resources {
+		return common.Stateful
+	}
+	return common.Stateless
+}
+
 // Signature is a function of the file, or its first subgraph where it has none.
 //
 // Inputs and outputs are in the subgraph's order, with the signature's names;

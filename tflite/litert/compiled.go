@@ -52,7 +52,7 @@ func (m *model) compileQuietly(hardware uint32, kernels Kernels, mode int) (*com
 	}
 	defer m.Call(optionsDestroy, dylib.Int(*options)) // nobody keeps them
 	m.Call(optionsSetHardware, dylib.Int(*options), dylib.Int(hardware))
-	onCPU := fmt.Sprintf("num_threads=%d\nkernel_mode=%d\n", threads(m.options), kernels)
+	onCPU := fmt.Sprintf("num_threads=%d\nkernel_mode=%d\n", m.options.ThreadsPerRun(), kernels)
 	var pin runtime.Pinner // of the texts below
 	defer pin.Unpin()
 	for id, text := range map[string]string{

@@ -5,9 +5,7 @@ package litert
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
-	"strings"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
@@ -71,17 +69,15 @@ func (d *driver) version() string {
 
 // device is the hardware that Options.Device names.
 func (d *driver) device(name string) (uint32, error) {
-	var names []string
 	for i, device := range d.environment.devices {
 		if name == "" || name == device.Name {
 			return d.environment.hardware[i], nil
 		}
-		names = append(names, device.Name)
 	}
-	return 0, &common.Error{Err: common.ErrDevice, Text: fmt.Sprintf("no device %q; there is %s", name, strings.Join(names, ", "))}
+	return 0, common.UnknownDevice(name, d.environment.devices)
 }
 
-func (d *driver) Load(ctx context.Context, src common.Source, o common.Options) (common.DriverModel, error) {
+func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Options) (common.DriverModel, error) {
 	hardware, err := d.device(o.Device)
 	if err != nil {
 		return nil, err
@@ -90,7 +86,7 @@ func (d *driver) Load(ctx context.Context, src common.Source, o common.Options) 
 	if err != nil {
 		return nil, err
 	}
-	return d.load(src, o, n, hardware)
+	return d.load(files, o, n, hardware)
 }
 
 func (d *driver) Close() error { return nil }

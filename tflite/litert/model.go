@@ -5,7 +5,6 @@ package litert
 import (
 	"cmp"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -25,8 +24,6 @@ type model struct {
 	signatures []signature
 	stateful   bool // it has variables
 	handle     uintptr
-	bytes      []byte // the model: LiteRT reads it there
-	pin        runtime.Pinner
 
 	mu    sync.Mutex
 	spare *compiled // the one that Load made, until a session takes it
@@ -41,14 +38,14 @@ type signature struct {
 	first  []int // for each place, the first one of its tensor; ^i where that is input i
 }
 
-func (d *driver) load(src common.Source, o common.Options, native Options, hardware uint32) (_ *model, err error) {
+func (d *driver) load(files *common.ModelFiles, o common.Options, native Options, hardware uint32) (_ *model, err error) {
 	m := &model{driver: d, options: o, native: native, hardware: hardware}
 	defer func() {
 		if err != nil {
 			m.Close()
 		}
 	}()
-	if err := m.read(src); err != nil {
+	if err := m.read(files); err != nil {
 		return nil, err
 	}
 	if m.stateful && native.Kernels == XNNPACK { // which crashes on some uses of variables, and gets others wrong
@@ -72,7 +69,7 @@ func (d *driver) load(src common.Source, o common.Options, native Options, hardw
 	}
 	device, notes := m.spare.accelerated()
 	m.info.Format, m.info.Device, m.info.Notes = "tflite", device, notes
-	m.info.Threads, m.info.Sessions = threads(o), max(o.Sessions, 1)
+	m.info.Threads, m.info.Sessions = o.ThreadsPerRun(), max(o.Sessions, 1)
 	if hardware == gpu {
 		m.info.Precision = cmp.Or(o.Precision, common.Float32)
 	}
@@ -115,18 +112,18 @@ func blame(err error, hardware uint32) error {
 }
 
 // read makes the LiteRtModel and finds its signatures.
-func (m *model) read(src common.Source) (err error) {
-	if m.bytes, err = tfl.Read(src); err != nil {
-		return err
-	}
-	about, err := tfl.Describe(m.bytes)
+func (m *model) read(files *common.ModelFiles) error {
+	bytes, err := tfl.Read(files)
 	if err != nil {
 		return err
 	}
-	m.info.Metadata, m.stateful = about.Metadata, about.Resources
-	m.pin.Pin(&m.bytes[0])
+	about, err := tfl.Describe(bytes)
+	if err != nil {
+		return err
+	}
+	m.info.Metadata, m.info.State, m.stateful = about.Metadata, about.State(), about.Resources
 	create := func(model *uintptr) error {
-		r := m.Call(modelFromBuffer, dylib.Int(m.environment.handle), dylib.Slice(m.bytes), dylib.Int(len(m.bytes)), dylib.Ptr(model))
+		r := m.Call(modelFromBuffer, dylib.Int(m.environment.handle), dylib.Slice(bytes), dylib.Int(len(bytes)), dylib.Ptr(model))
 		return status(r, common.ErrModel, "LiteRtCreateModelFromBuffer")
 	}
 	if err := create(&m.handle); err != nil {
@@ -336,6 +333,5 @@ func (m *model) Close() error {
 	if m.handle != 0 {
 		m.Call(modelDestroy, dylib.Int(m.handle))
 	}
-	m.pin.Unpin()
 	return nil
 }

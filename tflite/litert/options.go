@@ -3,8 +3,6 @@
 package litert
 
 import (
-	"runtime"
-
 	"github.com/anyinfer/anyinfer/common"
 )
 
@@ -49,12 +47,4 @@ func native(o common.Options, hardware uint32) (Options, error) {
 		return refuse("CacheDir: nothing is cached, as LiteRT ends the process where writing its file of XNNPACK's weights fails")
 	}
 	return n, nil
-}
-
-// threads is o.Threads, or a fair share of the cores.
-func threads(o common.Options) int {
-	if o.Threads > 0 {
-		return o.Threads
-	}
-	return max(1, runtime.NumCPU()/max(o.Sessions, 1))
 }

@@ -3,6 +3,7 @@
 package litert
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -361,9 +362,16 @@ func (s *session) Reset() error {
 	if err != nil {
 		return err
 	}
-	s.compiled.close()
-	s.compiled, s.stale = c, true
-	return s.attach()
+	old := s.compiled
+	s.compiled = c
+	if err := s.attach(); err != nil {
+		s.compiled = old
+		c.close()
+		return errors.Join(err, s.attach())
+	}
+	s.stale = true
+	old.close()
+	return nil
 }
 
 func (s *session) Close() error {
