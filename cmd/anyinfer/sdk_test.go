@@ -266,7 +266,7 @@ func TestInterrupt(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	defer server.Close()
-	root := t.TempDir()
+	root := filepath.Join(t.TempDir(), "sdk")
 	cmd := exec.Command(os.Args[0], "sdk", "install", "tflite", "--os", "linux", "--arch", "amd64", "--dir", root)
 	cmd.Env = append(os.Environ(), envMain+"=1", "PIP_CONFIG_FILE="+os.DevNull, "PIP_INDEX_URL="+server.URL, "PIP_FIND_LINKS=", "NO_PROXY=127.0.0.1")
 	var stderr strings.Builder

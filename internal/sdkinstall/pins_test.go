@@ -96,7 +96,7 @@ func TestEveryPin(t *testing.T) {
 			continue // CI installs it
 		}
 		t.Run(p.String(), func(t *testing.T) {
-			root := t.TempDir()
+			root := newRoot(t)
 			sdk, _, err := Install(t.Context(), InstallOptions{Engine: p.Engine, Version: p.Version, OS: p.OS, Arch: p.Arch, Root: root})
 			require.NoError(t, err)
 			require.FileExists(t, sdk.LibraryPath())
