@@ -36,7 +36,7 @@ func pinCrate(t *testing.T) (root, temp string) {
 	t.Helper()
 	oldReleases, oldShims := releases, shims.All
 	t.Cleanup(func() { releases, shims.All = oldReleases, oldShims })
-	releases = []release{{"mnn", "7.0", "mnn-sys", "0.2.0", nil,
+	releases = []release{{"mnn", "7.0", "mnn-sys", "0.2.0", mnnRS, nil,
 		[]archive{{runtime.GOOS, runtime.GOARCH, "mnn-sys-0.2.0.crate", 10, strings.Repeat("0", 64), "lib/libanyinfer_mnn.so"}}}}
 	useShim("first")
 	root, temp = newRoot(t), t.TempDir()
@@ -120,6 +120,7 @@ echo "[mnn-sys 0.2.0] cargo:rustc-link-search=native=$CARGO_TARGET_DIR/out"
 	require.False(t, already)
 	require.Equal(t, []string{"include/tiny.h", "lib/libanyinfer_mnn.so", "lib/libtiny.a", "licenses/LICENSE", "licenses/part-LICENSE.txt", sdkdir.Manifest}, files(t, sdk.Dir))
 	require.Contains(t, log.String(), "mnn 7.0 for "+runtime.GOOS+"/"+runtime.GOARCH+" from crate mnn-sys 0.2.0, built here")
+	require.Less(t, strings.Index(log.String(), "publisher: aftershootco (mnn-rs), a third party\n"), strings.Index(log.String(), "8 to 15 minutes"))
 	require.Contains(t, log.String(), "8 to 15 minutes")
 	require.Equal(t, "mnn 7.0: compiling 100 %, 0 min", strings.Split(told.String(), "\n")[1])
 	entries, err := os.ReadDir(root)

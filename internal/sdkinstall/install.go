@@ -73,7 +73,7 @@ func Install(ctx context.Context, o InstallOptions) (sdk sdkdir.SDK, already boo
 		}
 		return refresh(ctx, sdk, o)
 	}
-	fmt.Fprintf(o.Log, "%s from %s\n", pin, pin.Source())
+	fmt.Fprintf(o.Log, "%s from %s", pin, pin.Source())
 	progress := func(format string, args ...any) {
 		if o.Progress != nil {
 			o.Progress(pin.Engine + " " + pin.Version + ": " + fmt.Sprintf(format, args...))

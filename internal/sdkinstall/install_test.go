@@ -68,7 +68,7 @@ func pinWheel(t *testing.T, content []byte) string {
 	sum := sha256.Sum256(content)
 	old := releases
 	t.Cleanup(func() { releases = old })
-	releases = []release{{"tiny", "7.0", "tiny-sdk", "1.0",
+	releases = []release{{"tiny", "7.0", "tiny-sdk", "1.0", Publisher{"PyPI", "Tiny Ltd", "Tiny is Small's."},
 		[]unpackRule{{"tiny/lib/", "lib/"}, {"tiny/include/", "include/"}},
 		[]archive{{runtime.GOOS, runtime.GOARCH, wheelName, int64(len(content)), hex.EncodeToString(sum[:]), "lib/libtiny.so.7"}}}}
 	return file
@@ -103,7 +103,8 @@ func TestInstall(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, already)
 	require.Equal(t, filepath.Join(root, "tiny", "7.0", runtime.GOOS+"-"+runtime.GOARCH), sdk.Dir)
-	require.Contains(t, log.String(), "tiny 7.0 for "+runtime.GOOS+"/"+runtime.GOARCH+" from PyPI package tiny-sdk 1.0 ("+wheelName)
+	require.Equal(t, "tiny 7.0 for "+runtime.GOOS+"/"+runtime.GOARCH+" from PyPI package tiny-sdk 1.0 ("+wheelName+", 0.0 MB)\n"+
+		"  publisher: Tiny Ltd, a third party\n  Tiny is Small's.\n  SHA-256: "+Pins()[0].SHA256+"\n", log.String())
 
 	var files []string
 	require.NoError(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -330,7 +331,7 @@ func TestDownload(t *testing.T) {
 		require.NoError(t, err)
 		require.False(t, already)
 		require.FileExists(t, sdk.LibraryPath())
-		require.Equal(t, 1, strings.Count(log.String(), "\n"), "no progress where there is no terminal: %s", log.String())
+		require.Equal(t, 4, strings.Count(log.String(), "\n"), "no progress where there is no terminal: %s", log.String())
 	})
 	t.Run("progress", func(t *testing.T) {
 		large := zipped(t, append(tinyMembers, member{name: "tiny/lib/large", text: strings.Repeat("x", 100_000)})...)
