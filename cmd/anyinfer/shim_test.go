@@ -47,7 +47,8 @@ func TestShimBuild(t *testing.T) {
 	}
 	require.NoError(t, err)
 	t.Setenv("MNN_ROOT", from.Root)
-	root := t.TempDir()
+	root := filepath.Join(t.TempDir(), "sdk")
+	require.NoError(t, os.Mkdir(root, 0o755))
 	t.Setenv(sdkdir.EnvRoot, root)
 	t.Setenv("ANYINFER_MNN_LIBRARY", "")
 

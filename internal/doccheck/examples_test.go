@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package doccheck tests what the public packages' documentation must have.
+// Package doccheck tests what the public packages' documentation must have, and what they may depend on.
 package doccheck
 
 import (

@@ -170,9 +170,9 @@ func TestSearch(t *testing.T) {
 		require.Equal(t, filepath.Join(dir, "libc-of-the-test.so.2"), lib.Path)
 	})
 	t.Run("SDK folder", func(t *testing.T) {
-		root := t.TempDir()
+		root := filepath.Join(t.TempDir(), "sdk")
 		sdk := filepath.Join(root, "libc", "1.0", runtime.GOOS+"-"+runtime.GOARCH)
-		require.NoError(t, os.MkdirAll(filepath.Join(sdk, "lib"), 0o777))
+		require.NoError(t, os.MkdirAll(filepath.Join(sdk, "lib"), 0o755))
 		require.NoError(t, os.Symlink(file, filepath.Join(sdk, "lib", "libc.so.6")))
 		about := fmt.Sprintf(`{"engine": "libc", "version": "1.0", "os": %q, "arch": %q, "library": "lib/libc.so.6"}`, runtime.GOOS, runtime.GOARCH)
 		require.NoError(t, os.WriteFile(filepath.Join(sdk, "sdk.json"), []byte(about), 0o666))
@@ -180,6 +180,21 @@ func TestSearch(t *testing.T) {
 		lib, err := dylib.Open(libc, table, "")
 		require.NoError(t, err)
 		require.Equal(t, filepath.Join(sdk, "lib", "libc.so.6"), lib.Path, "not what the system's loader knows as well")
+
+		spec := libc
+		spec.Sonames = nil
+		for dir := filepath.Join(sdk, "lib"); dir != filepath.Dir(root); dir = filepath.Dir(dir) {
+			require.NoError(t, os.Chmod(dir, 0o775))
+			_, err = dylib.Open(spec, table, "")
+			e := problem(t, err)
+			require.Equal(t, filepath.Join(sdk, "lib", "libc.so.6"), e.Path)
+			require.Len(t, e.Searched, 3)
+			require.Contains(t, e.Searched[1], e.Path+" (SDK folder): folder "+dir+" has mode 0775")
+			require.Contains(t, e.Searched[1], "chmod go-w "+dir)
+			require.NoError(t, os.Chmod(dir, 0o755))
+		}
+		_, err = dylib.Open(spec, table, "")
+		require.NoError(t, err)
 	})
 	t.Run("every place", func(t *testing.T) {
 		spec := libc

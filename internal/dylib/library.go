@@ -48,7 +48,8 @@ func (s Spec) patterns() []string {
 // (Config.Library), at the environment variable, in the folder that `anyinfer
 // sdk` fills, and asks the system loader, in this order. Where one of the
 // first two is set, it counts alone: falling back to another library than the
-// one asked for helps nobody. The error lists every place tried.
+// one asked for helps nobody. In the SDK folder, what others can change is not
+// opened. The error lists every place tried.
 //
 // A linked library (Link) is there already: nothing is searched, the variable
 // is not looked at, and explicit is refused.
@@ -94,7 +95,7 @@ type finder struct {
 	spec     Spec
 	handle   uintptr
 	path     string   // of the open library
-	broken   string   // the first file that is there but does not open
+	broken   string   // the first file that is there but does not open, or must not be
 	searched []string // every place and what was found there
 }
 
@@ -121,13 +122,17 @@ func (f *finder) file(path, why string) {
 	}
 	handle, err := open(path)
 	if err != nil {
-		f.tried(path+" ("+why+")", err.Error())
-		if f.broken == "" {
-			f.broken = path
-		}
+		f.refused(path, why, err)
 		return
 	}
 	f.handle, f.path = handle, path
+}
+
+func (f *finder) refused(path, why string, err error) {
+	f.tried(path+" ("+why+")", err.Error())
+	if f.broken == "" {
+		f.broken = path
+	}
 }
 
 func (f *finder) folder(dir, why string) {
@@ -155,7 +160,9 @@ func escape(dir string) string {
 func (f *finder) sdkFolder() {
 	installed := sdkdir.Installed(f.spec.Engine)
 	for _, sdk := range installed {
-		if f.file(sdk.LibraryPath(), "SDK folder"); f.handle != 0 {
+		if err := sdk.Check(); err != nil {
+			f.refused(sdk.LibraryPath(), "SDK folder", err)
+		} else if f.file(sdk.LibraryPath(), "SDK folder"); f.handle != 0 {
 			return
 		}
 	}

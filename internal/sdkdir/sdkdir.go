@@ -20,6 +20,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/anyinfer/anyinfer/internal/privdir"
 )
 
 // EnvRoot is the environment variable that names the root.
@@ -51,6 +53,16 @@ func (s SDK) LibraryPath() string { return filepath.Join(s.Dir, filepath.FromSla
 
 // LibDir is the folder of the library and those it needs.
 func (s SDK) LibDir() string { return filepath.Dir(s.LibraryPath()) }
+
+// Check returns an error where others can change the library: from its folder up to the root, privdir.Check has to pass.
+func (s SDK) Check() error {
+	root := filepath.Dir(filepath.Dir(filepath.Dir(s.Dir)))
+	for dir := s.LibDir(); ; dir = filepath.Dir(dir) {
+		if err := privdir.Check(dir); err != nil || dir == root {
+			return err
+		}
+	}
+}
 
 // Target is the folder name of an operating system and architecture.
 func Target(goos, goarch string) string { return goos + "-" + goarch }

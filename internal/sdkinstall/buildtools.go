@@ -25,14 +25,14 @@ import (
 const minCargo = "1.84"
 
 // buildTools makes sure of all that the long build for a GOARCH needs, before it starts, and returns the environment for it.
-func buildTools(ctx context.Context, dir, goarch string) (env []string, err error) {
+func buildTools(ctx context.Context, goarch string) (env []string, err error) {
 	var missing []string
 	need := func(what string, err error) {
 		if err != nil {
 			missing = append(missing, fmt.Sprintf("  %s: %v", what, err))
 		}
 	}
-	env, err = cargoEnv(ctx, dir)
+	env, err = cargoEnv(ctx)
 	need("cargo "+minCargo+" or newer (rustup installs it; on Debian 13 and Ubuntu 25.04 or newer: apt install cargo)", err)
 	compilers := "build-essential"
 	if goarch != runtime.GOARCH {
@@ -46,7 +46,7 @@ func buildTools(ctx context.Context, dir, goarch string) (env []string, err erro
 		need("$CC", compilesFor(ctx, cc, goarch))
 		need("$CXX", compilesFor(ctx, cxx, goarch))
 		target := rustTarget(goarch)
-		need("Rust's library for "+target+" (rustup target add "+target+")", findRustLibrary(ctx, dir, target, env))
+		need("Rust's library for "+target+" (rustup target add "+target+")", findRustLibrary(ctx, target, env))
 		env = append(env, "CARGO_BUILD_TARGET="+target, "CC="+strings.Join(cc, " "), "CXX="+strings.Join(cxx, " "))
 	}
 	_, err = exec.LookPath("cmake")
@@ -66,14 +66,14 @@ func buildTools(ctx context.Context, dir, goarch string) (env []string, err erro
 }
 
 // cargoEnv is an environment in which cargo works.
-func cargoEnv(ctx context.Context, dir string) ([]string, error) {
+func cargoEnv(ctx context.Context) ([]string, error) {
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool { // they would change what is built
 		name, _, _ := strings.Cut(v, "=")
 		return slices.Contains([]string{"MNN_COMPILE", "MNN_SRC", "MNN_LIB_DIR", "CARGO_BUILD_TARGET"}, name)
 	})
 	version := func() (string, error) {
 		cmd := execgroup.CommandContext(ctx, "cargo", "--version")
-		cmd.Dir, cmd.Env = dir, env
+		cmd.Dir, cmd.Env = rustDir, env
 		out, err := cmd.Output()
 		if failed := (*exec.ExitError)(nil); errors.As(err, &failed) {
 			first, _, _ := strings.Cut(string(failed.Stderr), "\n")
@@ -121,9 +121,9 @@ func rustTarget(goarch string) string {
 }
 
 // findRustLibrary asks the compiler where its library for a target is, and looks there.
-func findRustLibrary(ctx context.Context, dir, target string, env []string) error {
+func findRustLibrary(ctx context.Context, target string, env []string) error {
 	cmd := execgroup.CommandContext(ctx, cmp.Or(os.Getenv("RUSTC"), "rustc"), "--print", "target-libdir", "--target", target)
-	cmd.Dir, cmd.Env = dir, env
+	cmd.Dir, cmd.Env = rustDir, env
 	out, err := cmd.Output()
 	if err != nil {
 		return err

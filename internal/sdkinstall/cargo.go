@@ -36,7 +36,7 @@ func buildCrate(ctx context.Context, pin Pin, temp, dir string, log io.Writer, p
 	if err != nil {
 		return err
 	}
-	env, err := buildTools(ctx, temp, pin.Arch)
+	env, err := buildTools(ctx, pin.Arch)
 	if err != nil {
 		return err
 	}
@@ -112,6 +112,10 @@ func copyLicenses(dir, source string, pin Pin) error {
 	return errors.Join(err, walked)
 }
 
+// rustDir is the working folder of cargo and rustc. cargo reads .cargo/config.toml there and in all parents, and rustup
+// rust-toolchain.toml, which name programs to run: in the parents of a folder in /tmp anybody can put them.
+const rustDir = "/"
+
 // cargo builds the project of the pin's engine below temp, and returns the folder that the crate's build script filled.
 func cargo(ctx context.Context, pin Pin, temp string, env []string, log io.Writer, progress progress) (out string, err error) {
 	project := filepath.Join(temp, "project")
@@ -124,8 +128,9 @@ func cargo(ctx context.Context, pin Pin, temp string, env []string, log io.Write
 		return "", err
 	}
 	// Only with -vv does cargo show what build scripts say.
-	cmd := execgroup.CommandContext(ctx, "cargo", "build", "--locked", "--release", "-vv", "--color", "never")
-	cmd.Dir = project
+	cmd := execgroup.CommandContext(ctx, "cargo", "build", "--manifest-path", filepath.Join(project, "Cargo.toml"),
+		"--locked", "--release", "-vv", "--color", "never")
+	cmd.Dir = rustDir
 	cmd.Env = append(env, "CARGO_TARGET_DIR="+filepath.Join(temp, "target"), "TMPDIR="+temp)
 	settings := filepath.Join(project, pin.Arch+".cmake")
 	if _, err := os.Stat(settings); err == nil {

@@ -36,10 +36,10 @@ func pinCrate(t *testing.T) (root, temp string) {
 	t.Helper()
 	oldReleases, oldShims := releases, shims.All
 	t.Cleanup(func() { releases, shims.All = oldReleases, oldShims })
-	releases = []release{{"mnn", "7.0", "mnn-sys", "0.2.0", nil,
+	releases = []release{{"mnn", "7.0", "mnn-sys", "0.2.0", mnnRS, nil,
 		[]archive{{runtime.GOOS, runtime.GOARCH, "mnn-sys-0.2.0.crate", 10, strings.Repeat("0", 64), "lib/libanyinfer_mnn.so"}}}}
 	useShim("first")
-	root, temp = t.TempDir(), t.TempDir()
+	root, temp = newRoot(t), t.TempDir()
 	t.Setenv(sdkdir.EnvRoot, root)
 	t.Setenv("TMPDIR", temp)
 	t.Setenv("MNN_ROOT", "")
@@ -101,8 +101,11 @@ func buildTiny(t *testing.T, goarch string) (out string) {
 
 func TestCrate(t *testing.T) {
 	root, temp := pinCrate(t)
+	old := syscall.Umask(0) // what is installed is safe whatever it is
+	t.Cleanup(func() { syscall.Umask(old) })
 	out := buildTiny(t, runtime.GOARCH)
-	standIn(t, `[ "$*" = "build --locked --release -vv --color never" ] && [ -f Cargo.lock ] && [ -f src/lib.rs ] || exit 3
+	standIn(t, `[ "$1 $2 $4 $5 $6 $7 $8" = "build --manifest-path --locked --release -vv --color never" ] || exit 3
+[ "$PWD" = / ] && grep -q '^\[workspace]' "$3" && [ -f "${3%.toml}.lock" ] && [ -f "${3%Cargo.toml}src/lib.rs" ] || exit 3
 [ "$MNN_LIB_DIR" = "" ] || exit 4
 mkdir -p "$CARGO_TARGET_DIR" && cp -r '`+out+`' "$CARGO_TARGET_DIR/out" && echo "[mnn-sys 0.2.0] [100%] Built target"
 echo "[mnn-sys 0.2.0] cargo:rustc-link-search=native=$CARGO_TARGET_DIR/out/mnn-install/lib"
@@ -117,12 +120,14 @@ echo "[mnn-sys 0.2.0] cargo:rustc-link-search=native=$CARGO_TARGET_DIR/out"
 	require.False(t, already)
 	require.Equal(t, []string{"include/tiny.h", "lib/libanyinfer_mnn.so", "lib/libtiny.a", "licenses/LICENSE", "licenses/part-LICENSE.txt", sdkdir.Manifest}, files(t, sdk.Dir))
 	require.Contains(t, log.String(), "mnn 7.0 for "+runtime.GOOS+"/"+runtime.GOARCH+" from crate mnn-sys 0.2.0, built here")
+	require.Less(t, strings.Index(log.String(), "publisher: aftershootco (mnn-rs), a third party\n"), strings.Index(log.String(), "8 to 15 minutes"))
 	require.Contains(t, log.String(), "8 to 15 minutes")
 	require.Equal(t, "mnn 7.0: compiling 100 %, 0 min", strings.Split(told.String(), "\n")[1])
 	entries, err := os.ReadDir(root)
 	require.NoError(t, err)
 	require.Len(t, entries, 1, "the build is gone")
 	requireNothing(t, temp)
+	requireNoWriters(t, root)
 
 	shimText := func() string {
 		t.Helper()
@@ -143,6 +148,7 @@ echo "[mnn-sys 0.2.0] cargo:rustc-link-search=native=$CARGO_TARGET_DIR/out"
 	require.NoError(t, err)
 	require.False(t, already, "the shim of other sources is compiled again")
 	require.Contains(t, shimText(), "second")
+	requireNoWriters(t, root)
 	require.NotEqual(t, sdk.Shim, renewed.Shim)
 	require.Equal(t, sdk.SHA256, renewed.SHA256)
 	_, already, err = Install(t.Context(), o)
@@ -220,14 +226,26 @@ echo '[mnn-sys 0.2.0] cargo:rustc-link-search=native=`+out+`/mnn-install/lib'
 	native, err := shim.CXX.Compiler()
 	require.NoError(t, err)
 	t.Setenv("CXX", native[0])
-	_, err = buildTools(t.Context(), root, "arm64")
+	_, err = buildTools(t.Context(), "arm64")
 	require.ErrorContains(t, err, "$CXX: "+native[0]+" compiles for ")
 	require.NotContains(t, err.Error(), "$CC")
 	t.Setenv("CXX", "")
 
 	t.Setenv("PATH", t.TempDir())
-	_, err = buildTools(t.Context(), root, "arm64")
+	_, err = buildTools(t.Context(), "arm64")
 	require.ErrorContains(t, err, "C++ compiler (apt install g++-aarch64-linux-gnu)")
+}
+
+// requireNoWriters checks that others can write to nothing below dir.
+func requireNoWriters(t *testing.T, dir string) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		require.NoError(t, err)
+		info, err := d.Info()
+		require.NoError(t, err)
+		require.Zero(t, info.Mode().Perm()&0o022, "%s %s", info.Mode(), path)
+		return nil
+	}))
 }
 
 // files are those below dir.
@@ -358,7 +376,7 @@ func TestBuildTools(t *testing.T) {
 	standIn(t, "")
 	t.Setenv("CC", "sh")
 	t.Setenv("CXX", "sh")
-	env, err := buildTools(t.Context(), root, runtime.GOARCH)
+	env, err := buildTools(t.Context(), runtime.GOARCH)
 	require.NoError(t, err)
 	require.Equal(t, len(os.Environ()), len(env))
 
@@ -366,7 +384,7 @@ func TestBuildTools(t *testing.T) {
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
 	cargo := func(script string) error {
 		require.NoError(t, os.WriteFile(filepath.Join(bin, "cargo"), []byte("#!/bin/sh\n"+script), 0o755))
-		_, err := buildTools(t.Context(), root, runtime.GOARCH)
+		_, err := buildTools(t.Context(), runtime.GOARCH)
 		return err
 	}
 	require.ErrorContains(t, cargo("echo cargo 1.75.0"), "this is cargo 1.75.0")

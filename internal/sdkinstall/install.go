@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/anyinfer/anyinfer/internal/privdir"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 )
 
@@ -62,11 +63,17 @@ func Install(ctx context.Context, o InstallOptions) (sdk sdkdir.SDK, already boo
 	if err != nil {
 		return sdk, false, err
 	}
+	if err := makeRoot(o.Root); err != nil {
+		return sdk, false, err
+	}
 	final := filepath.Join(o.Root, pin.Path())
 	if sdk, ok := intact(final, pin.SDK); ok {
+		if err := sdk.Check(); err != nil {
+			return sdk, false, err
+		}
 		return refresh(ctx, sdk, o)
 	}
-	fmt.Fprintf(o.Log, "%s from %s\n", pin, pin.Source())
+	fmt.Fprintf(o.Log, "%s from %s", pin, pin.Source())
 	progress := func(format string, args ...any) {
 		if o.Progress != nil {
 			o.Progress(pin.Engine + " " + pin.Version + ": " + fmt.Sprintf(format, args...))
@@ -158,8 +165,11 @@ func build(ctx context.Context, archive *os.File, pin Pin, dir string, progress 
 	return describe(dir, pin.SDK)
 }
 
-// describe writes the sdk.json of the SDK in dir.
+// describe writes the sdk.json of the SDK in dir, when all else is there.
 func describe(dir string, sdk sdkdir.SDK) (err error) {
+	if err := forbidOthers(dir); err != nil {
+		return err
+	}
 	if sdk.Size, err = size(dir); err != nil {
 		return err
 	}
@@ -168,6 +178,20 @@ func describe(dir string, sdk sdkdir.SDK) (err error) {
 		return err
 	}
 	return os.WriteFile(filepath.Join(dir, sdkdir.Manifest), append(text, '\n'), 0o644)
+}
+
+// forbidOthers takes from others the right to change what lies in dir: compilers and cargo go by the umask.
+func forbidOthers(dir string) error {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.Type()&fs.ModeSymlink != 0 {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil || info.Mode().Perm()&0o022 == 0 {
+			return err
+		}
+		return os.Chmod(path, info.Mode().Perm()&^0o022)
+	})
 }
 
 // place moves a built SDK to its final place. Whoever renames first wins; another that finds an intact one there is done.
@@ -217,11 +241,21 @@ func size(dir string) (total int64, err error) {
 	return total, err
 }
 
+// makeRoot makes the root, where it is missing, and refuses one in which others could change what is installed. Others may
+// read it: root can install for all users.
+func makeRoot(root string) error {
+	err := os.MkdirAll(root, 0o755)
+	if err == nil {
+		err = privdir.Check(root)
+	}
+	if err != nil {
+		return fmt.Errorf("%w; or choose another folder with --dir or %s", err, sdkdir.EnvRoot)
+	}
+	return nil
+}
+
 // tempDir makes a folder to work in, and removes those of installations that were killed long ago.
 func tempDir(root string) (string, error) {
-	if err := os.MkdirAll(root, 0o755); err != nil {
-		return "", fmt.Errorf("%w; choose another folder with --dir or %s", err, sdkdir.EnvRoot)
-	}
 	entries, _ := os.ReadDir(root)
 	for _, e := range entries {
 		info, err := e.Info()

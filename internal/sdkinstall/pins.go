@@ -14,45 +14,43 @@ import (
 // releases pins what can be installed: a new SDK is one entry here. An engine's releases stand newest first: the first
 // that has the wanted target is the default.
 var releases = []release{
-	{"openvino", "2026.4.1", "openvino", "2026.4.1", openvinoDirs, []archive{
+	{"openvino", "2026.4.1", "openvino", "2026.4.1", intel, openvinoDirs, []archive{
 		{"linux", "amd64", "openvino-2026.4.1-22982-cp311-cp311-manylinux_2_28_x86_64.whl", 59130756, "2d22b1da03f7caf74df30e9f6417d0ab2f637e4a38e08e1dcd294d2c37407aaf", "lib/libopenvino_c.so.2641"},
 		{"linux", "arm64", "openvino-2026.4.1-22982-cp311-cp311-manylinux_2_35_aarch64.whl", 30348540, "bea1eb3733c34ef331adc945da0ccda5937865031139073663be84c517ffda22", "lib/libopenvino_c.so.2641"},
 		{"darwin", "arm64", "openvino-2026.4.1-22982-cp311-cp311-macosx_11_0_arm64.whl", 33302114, "d3740853691ae4a9003bc3417a4625d848e2cc3251af4b815c59199b38be252a", "lib/libopenvino_c.2641.dylib"},
 		{"windows", "amd64", "openvino-2026.4.1-22982-cp311-cp311-win_amd64.whl", 84956545, "bfddae6d6d3ad240157b946f180c33d0ddfaaae7487995d929a4e6b4bc12b283", "lib/openvino_c.dll"},
 	}},
-	{"openvino", "2025.4.1", "openvino", "2025.4.1", openvinoDirs, []archive{
+	{"openvino", "2025.4.1", "openvino", "2025.4.1", intel, openvinoDirs, []archive{
 		{"linux", "amd64", "openvino-2025.4.1-20426-cp311-cp311-manylinux2014_x86_64.whl", 50270056, "c552a68c094b0d75f48b7c19cbd3482c44e4e267821897dcb7c9f7c36ba5f88b", "lib/libopenvino_c.so.2541"},
 		{"linux", "arm64", "openvino-2025.4.1-20426-cp311-cp311-manylinux_2_35_aarch64.whl", 28261416, "86d2d7c94cd3d29d4080cd105a3af50d3497a348b0e3414c2c04a2532feb4c12", "lib/libopenvino_c.so.2541"},
 		{"darwin", "arm64", "openvino-2025.4.1-20426-cp311-cp311-macosx_11_0_arm64.whl", 32847644, "12c482011835d72341f038021129036089c6571f8d713810caaeba88750062e8", "lib/libopenvino_c.2541.dylib"},
 		{"darwin", "amd64", "openvino-2025.4.1-20426-cp311-cp311-macosx_10_15_x86_64.whl", 37647388, "ee8ce8ebf22d407ce3b50f7926ee9b2fb9b17d131bae4bee68eba3bb5bbee203", "lib/libopenvino_c.2541.dylib"},
 		{"windows", "amd64", "openvino-2025.4.1-20426-cp311-cp311-win_amd64.whl", 41798606, "695f9b5cdb1bc6315383548517e9836b7580220b711ca9417a034ce55028bf85", "lib/openvino_c.dll"},
 	}},
-	{"openvino", "2024.6.0", "openvino", "2024.6.0", openvinoDirs, []archive{
+	{"openvino", "2024.6.0", "openvino", "2024.6.0", intel, openvinoDirs, []archive{
 		{"linux", "amd64", "openvino-2024.6.0-17404-cp311-cp311-manylinux2014_x86_64.whl", 44706701, "444a6d3a746dd728654877993c30582faefcad2868c80ec261839a144b8925bc", "lib/libopenvino_c.so.2460"},
 		{"linux", "arm64", "openvino-2024.6.0-17404-cp311-cp311-manylinux_2_31_aarch64.whl", 25146000, "ff5f871162299906fb517d5c9ded79f464a0341d8e2d55a037d4f9e38eed8652", "lib/libopenvino_c.so.2460"},
 		{"darwin", "arm64", "openvino-2024.6.0-17404-cp311-cp311-macosx_11_0_arm64.whl", 29104325, "1d59ccc2df4a8c8515f30683f6cc0091c5b4e6a01a71ebfb1dc8f2ebdb5c83f4", "lib/libopenvino_c.2460.dylib"},
 		{"darwin", "amd64", "openvino-2024.6.0-17404-cp311-cp311-macosx_10_15_x86_64.whl", 38280036, "9150c75e19606a2f2ab411271c79031726980fb6870b96445db1faca5ab64f5f", "lib/libopenvino_c.2460.dylib"},
 		{"windows", "amd64", "openvino-2024.6.0-17404-cp311-cp311-win_amd64.whl", 37420980, "4a94ef27022d56a159ea8677e5561bdd6f0d6c6237736e13c0f7cde71224ce7f", "lib/openvino_c.dll"},
 	}},
-	// Google publishes no binary of the TFLite C library; this package carries one. Its macOS wheel says universal2 and
-	// holds arm64 only; its armv7l library lacks the XNNPACK delegate.
-	{"tflite", "2.17.1", "pymicro-wakeword", "2.5.0", []unpackRule{{"pymicro_wakeword/lib/", "lib/"}}, []archive{
+	// The macOS wheel says universal2 and holds arm64 only; the armv7l library lacks the XNNPACK delegate.
+	{"tflite", "2.17.1", "pymicro-wakeword", "2.5.0", wakeword, []unpackRule{{"pymicro_wakeword/lib/", "lib/"}}, []archive{
 		{"linux", "amd64", "pymicro_wakeword-2.5.0-py3-none-manylinux_2_35_x86_64.whl", 2114958, "3869f536402b1254e3be3549d3a462ecd6ed21ce2c3e77ec8eb501c3c700417c", "lib/libtensorflowlite_c.so"},
 		{"linux", "arm64", "pymicro_wakeword-2.5.0-py3-none-manylinux_2_35_aarch64.whl", 1611022, "6c75b77c936efd19b8c35a094cb7e3fdbd4ebcd0f63635a0851ce591990829f2", "lib/libtensorflowlite_c.so"},
 		{"linux", "arm", "pymicro_wakeword-2.5.0-py3-none-manylinux_2_35_armv7l.whl", 1838144, "af92b862fe0488fba7422b9819b1a8c88781b2f90fb3e4b7f1dcfd1d90a6b69b", "lib/libtensorflowlite_c.so"},
 		{"darwin", "arm64", "pymicro_wakeword-2.5.0-py3-none-macosx_15_0_universal2.whl", 1728962, "950336248aefc9e7d0334f1894f878a3e319e2850b165d592c69b48bc706c823", "lib/libtensorflowlite_c.dylib"},
 		{"windows", "amd64", "pymicro_wakeword-2.5.0-py3-none-win_amd64.whl", 1942762, "e518dd2256436e57134cabb91b83a0b434aff6c34fdbada2841ff4b1f0f20ff5", "lib/tensorflowlite_c.dll"},
 	}},
-	// The first-party wheels; the accelerators of GPUs (WebGPU, on macOS Metal) lie beside the library, which looks there.
-	{"litert", "2.3.0", "ai-edge-litert", "2.3.0", []unpackRule{{"ai_edge_litert/libLiteRt", "lib/libLiteRt"}}, []archive{
+	// The accelerators of GPUs (WebGPU, on macOS Metal) lie beside the library, which looks there.
+	{"litert", "2.3.0", "ai-edge-litert", "2.3.0", google, []unpackRule{{"ai_edge_litert/libLiteRt", "lib/libLiteRt"}}, []archive{
 		{"linux", "amd64", "ai_edge_litert-2.3.0-cp311-cp311-manylinux_2_27_x86_64.whl", 21778233, "1f15078a6725d2357d9de9221664c29afa0545d807559c5f7199ce5e40b96b23", "lib/libLiteRt.so"},
 		{"linux", "arm64", "ai_edge_litert-2.3.0-cp311-cp311-manylinux_2_27_aarch64.whl", 14379387, "853fc608f96da87bd5f3458465dfb9abbf18d5ae6b94eceacead407146f175ae", "lib/libLiteRt.so"},
 		{"darwin", "arm64", "ai_edge_litert-2.3.0-cp311-cp311-macosx_12_0_arm64.whl", 12821669, "da19cb1ad08d5113600d1038fbe7390e74e38fcb3e92af86d56a60120343e6d2", "lib/libLiteRt.dylib"},
 		{"windows", "amd64", "ai_edge_litert-2.3.0-cp311-cp311-win_amd64.whl", 20669548, "ffee5993b859580650e844fce322e93b7abf50dfa36fd0fcbde41e079d1eebe3", "lib/libLiteRt.dll"},
 	}},
-	// Nobody publishes a binary of MNN's C++ library. The crate carries its source; sdkinstall/mnn/Cargo.lock pins what else
-	// its build needs.
-	{"mnn", "3.6.1", "mnn-sys", "0.2.0", nil, []archive{
+	// sdkinstall/mnn/Cargo.lock pins what else its build needs.
+	{"mnn", "3.6.1", "mnn-sys", "0.2.0", mnnRS, nil, []archive{
 		{"linux", "amd64", "mnn-sys-0.2.0.crate", 10106683, "9034853e342dde6533c5ad8cffd7e0f979e3cd4ce0e782630177e9659f1328b0", "lib/libanyinfer_mnn.so"},
 		{"linux", "arm64", "mnn-sys-0.2.0.crate", 10106683, "9034853e342dde6533c5ad8cffd7e0f979e3cd4ce0e782630177e9659f1328b0", "lib/libanyinfer_mnn.so"},
 	}},
@@ -61,8 +59,37 @@ var releases = []release{
 // The wheel's C++ headers and CMake files are left out: this module speaks the C API.
 var openvinoDirs = []unpackRule{{"openvino/libs/", "lib/"}, {"openvino/include/openvino/c/", "include/openvino/c/"}}
 
+// These are what the packages' own metadata says.
+var (
+	intel  = Publisher{"PyPI", "Intel (OpenVINO Developers)", ""}
+	google = Publisher{"PyPI", "Google (Google AI Edge Authors)", ""}
+
+	wakeword = Publisher{"PyPI", "Michael Hansen (OHF-Voice)",
+		"TensorFlow Lite is Google's. This package detects wake words, and brings a libtensorflowlite_c along that others compiled: " +
+			"its description names the project tphakala/tflite_c."}
+	mnnRS = Publisher{"crates", "aftershootco (mnn-rs)",
+		"MNN is Alibaba's. This package brings a copy of MNN's source. The build runs scripts of this package and of those that it " +
+			"depends on, which are pinned as well."}
+)
+
+// A Publisher is who publishes a package, and where.
+type Publisher struct {
+	Registry  string
+	Publisher string
+	// ThirdParty says whose the SDK is and how it came into the package, where the publisher is not the maker of the SDK.
+	ThirdParty string
+}
+
+func (p Publisher) String() string {
+	if p.ThirdParty != "" {
+		return p.Publisher + ", a third party"
+	}
+	return p.Publisher
+}
+
 type release struct {
 	engine, version, pkg, pkgVersion string
+	publisher                        Publisher
 	unpack                           []unpackRule
 	archives                         []archive
 }
@@ -80,7 +107,8 @@ type archive struct {
 // A Pin is one SDK that can be installed. The embedded SDK says what will be in its sdk.json; its Size is 0 until then.
 type Pin struct {
 	sdkdir.SDK
-	Download int64 // bytes of File
+	Publisher Publisher
+	Download  int64 // bytes of File
 
 	unpack []unpackRule
 }
@@ -96,7 +124,7 @@ func Pins() []Pin {
 					Package: r.pkg, PackageVersion: r.pkgVersion,
 					File: w.file, SHA256: w.sha256, Library: w.library,
 				},
-				Download: w.size, unpack: r.unpack,
+				Publisher: r.publisher, Download: w.size, unpack: r.unpack,
 			})
 		}
 	}
@@ -110,16 +138,22 @@ func (p Pin) String() string {
 // Crate reports whether the SDK is the source of a Rust crate, which is built.
 func (p Pin) Crate() bool { return strings.HasSuffix(p.File, ".crate") }
 
-// Origin says what the SDK is made of.
+// Origin says what package the SDK is made of.
 func (p Pin) Origin() string {
 	if p.Crate() {
 		return fmt.Sprintf("crate %s %s, built here", p.Package, p.PackageVersion)
 	}
-	return fmt.Sprintf("PyPI package %s %s", p.Package, p.PackageVersion)
+	return fmt.Sprintf("%s package %s %s", p.Publisher.Registry, p.Package, p.PackageVersion)
 }
 
-// Source says where the SDK comes from.
-func (p Pin) Source() string { return fmt.Sprintf("%s (%s, %s)", p.Origin(), p.File, Size(p.Download)) }
+// Source says, in lines, where the SDK comes from and whose code it is.
+func (p Pin) Source() string {
+	text := fmt.Sprintf("%s (%s, %s)\n  publisher: %s\n", p.Origin(), p.File, Size(p.Download), p.Publisher)
+	if p.Publisher.ThirdParty != "" {
+		text += "  " + p.Publisher.ThirdParty + "\n"
+	}
+	return text + "  SHA-256: " + p.SHA256 + "\n"
+}
 
 // Size formats a number of bytes as MB.
 func Size(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }

@@ -20,6 +20,9 @@ func TestPins(t *testing.T) {
 		require.Regexp(t, regexp.MustCompile(`^[0-9a-f]{64}$`), p.SHA256)
 		require.False(t, paths[p.Path()], "%s", p)
 		paths[p.Path()] = true
+		require.NotEmpty(t, p.Publisher.Publisher)
+		require.Equal(t, p.Engine == "tflite" || p.Engine == "mnn", p.Publisher.ThirdParty != "", "%s", p)
+		require.Equal(t, p.Crate(), p.Publisher.Registry == "crates", "%s", p)
 		if p.Crate() {
 			lock, err := projects.ReadFile(p.Engine + "/Cargo.lock")
 			require.NoError(t, err)
@@ -62,7 +65,7 @@ func TestFind(t *testing.T) {
 	}
 	old := releases
 	t.Cleanup(func() { releases = old })
-	releases = []release{{"mnn", "7.0", "mnn-sys", "0.2.0", nil, []archive{{"plan9", "amd64", "mnn-sys-0.2.0.crate", 10, "", ""}}}}
+	releases = []release{{"mnn", "7.0", "mnn-sys", "0.2.0", mnnRS, nil, []archive{{"plan9", "amd64", "mnn-sys-0.2.0.crate", 10, "", ""}}}}
 	_, err = Find("mnn", "", "plan9", "amd64")
 	require.ErrorContains(t, err, "is built from source on plan9, and this is "+runtime.GOOS)
 }
@@ -96,7 +99,7 @@ func TestEveryPin(t *testing.T) {
 			continue // CI installs it
 		}
 		t.Run(p.String(), func(t *testing.T) {
-			root := t.TempDir()
+			root := newRoot(t)
 			sdk, _, err := Install(t.Context(), InstallOptions{Engine: p.Engine, Version: p.Version, OS: p.OS, Arch: p.Arch, Root: root})
 			require.NoError(t, err)
 			require.FileExists(t, sdk.LibraryPath())

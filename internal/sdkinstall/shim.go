@@ -21,6 +21,9 @@ func BuildShim(ctx context.Context, r shims.Recipe, from shims.Place, root strin
 		return sdkdir.SDK{}, err
 	}
 	sdk := sdkdir.SDK{Engine: r.Engine, Version: version, OS: runtime.GOOS, Arch: r.SDK.GOARCH(), Library: "lib/" + r.Library()}
+	if err := makeRoot(root); err != nil {
+		return sdk, err
+	}
 	final := filepath.Join(root, sdk.Path())
 	temp, err := tempDir(root)
 	if err != nil {
