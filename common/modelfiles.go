@@ -30,6 +30,7 @@ type ModelFiles struct {
 	format string
 	mapped bool // Options.MapFiles
 	folder bool
+	given  int // how many of files the user gave; Beside has added the others
 	files  []modelFile
 	pin    runtime.Pinner // of memory of the caller's
 	links  string         // a private folder, or ""
@@ -45,6 +46,15 @@ var (
 	errFolder = errors.New("it is a folder")
 	errNoFile = errors.New("it is neither a regular file nor a folder")
 )
+
+// OpenFiles reads the files of a Source, for an engine that wraps another one.
+// The caller releases them. Load does it for other engines.
+func OpenFiles(ctx context.Context, src Source) (*ModelFiles, error) {
+	if err := src.check(); err != nil {
+		return nil, err
+	}
+	return src.openFiles(ctx, false)
+}
 
 // openFiles reads the files of a Source that check has passed.
 func (s Source) openFiles(ctx context.Context, mapped bool) (_ *ModelFiles, err error) {
@@ -68,6 +78,7 @@ func (s Source) openFiles(ctx context.Context, mapped bool) (_ *ModelFiles, err 
 			return nil, err
 		}
 	}
+	f.given = len(f.files)
 	f.format = s.format
 	if f.format == "" {
 		f.format = extensions[strings.ToLower(filepath.Ext(s.Name()))]
@@ -156,46 +167,59 @@ func (f *ModelFiles) Format() string { return f.format }
 // LinkFolder.
 func (f *ModelFiles) Folder() bool { return f.folder }
 
-// Len is the number of files, with those that Beside has added.
-func (f *ModelFiles) Len() int { return len(f.files) }
+// Len is the number of files that the user gave.
+func (f *ModelFiles) Len() int { return f.given }
 
 // Bytes is the content of file i, aligned to TensorAlign and to be read only.
 // It is valid until the model is closed, or until Release.
 func (f *ModelFiles) Bytes(i int) []byte { return f.files[i].content.Bytes() }
 
-// All is the content of each file.
+// All is the content of each file that the user gave.
 func (f *ModelFiles) All() [][]byte {
-	all := make([][]byte, len(f.files))
+	all := make([][]byte, f.given)
 	for i := range all {
 		all[i] = f.Bytes(i)
 	}
 	return all
 }
 
-// Beside reads one more file, which the model's first refers to by its name
-// relative to the folder that both are in, with slashes. It becomes the last
-// one. The error is an ErrModel where there is no such file, the name leads out
-// of the folder, or the model was given as Bytes.
-func (f *ModelFiles) Beside(name string) error {
+// Beside returns the content of one more file, which the model's first refers
+// to by its name relative to the folder that both are in, with slashes. Link
+// makes links to it, too. The error wraps ErrModel where there is no such file,
+// the name leads out of the folder, or the model was given as Bytes.
+func (f *ModelFiles) Beside(name string) ([]byte, error) {
 	local := filepath.FromSlash(name)
 	switch {
 	case f.source.names == nil:
-		return &Error{
+		return nil, &Error{
 			Op: "load", Err: ErrModel, Text: fmt.Sprintf("the model has a part of it in the file %q, but was not given as a file", name),
 			Fix: "load it with common.File or common.FS",
 		}
 	case !filepath.IsLocal(local):
-		return &Error{Op: "load", Path: f.Name(), Err: ErrModel, Text: fmt.Sprintf("the model refers to %q, which is not a file in its folder", name)}
-	case f.source.fsys != nil:
-		return f.add(path.Join(path.Dir(f.Name()), name))
+		return nil, &Error{Op: "load", Path: f.Name(), Err: ErrModel, Text: fmt.Sprintf("the model refers to %q, which is not a file in its folder", name)}
 	}
-	return f.add(filepath.Join(filepath.Dir(f.Name()), local))
+	full := filepath.Join(filepath.Dir(f.Name()), local)
+	if f.source.fsys != nil {
+		full = path.Join(path.Dir(f.Name()), name)
+	}
+	for _, file := range f.files[f.given:] {
+		if file.name == full {
+			return file.content.Bytes(), nil
+		}
+	}
+	if err := f.add(full); err != nil {
+		return nil, err
+	}
+	return f.files[len(f.files)-1].content.Bytes(), nil
 }
 
-// Link makes a private folder in which file i is called names[i], which may
-// have slashes, and returns the path of each: for an SDK that reads models
-// from paths only. Without names they have their own, relative to the first's
-// folder. What the SDK finds there is what Bytes has.
+// RefersToOthers reports whether Beside has found files.
+func (f *ModelFiles) RefersToOthers() bool { return len(f.files) > f.given }
+
+// Link makes a private folder in which file i is called names[i], and returns
+// the path of each: for an SDK that reads models from paths only. Files beyond
+// names, as those of Beside, have their own, relative to the first's folder.
+// What the SDK finds there is what Bytes has.
 func (f *ModelFiles) Link(names ...string) ([]string, error) {
 	paths := make([]string, len(f.files))
 	if err := f.linkFolder(); err != nil {

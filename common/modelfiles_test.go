@@ -165,13 +165,21 @@ func TestBeside(t *testing.T) {
 	for name, src := range map[string]common.Source{"file": common.File(path), "FS": common.FS(os.DirFS(dir), "m/m.onnx")} {
 		t.Run(name, func(t *testing.T) {
 			_, err := loadFiles(t, src, nil, func(files *common.ModelFiles) error {
-				require.NoError(t, files.Beside("data/w.bin"))
-				require.Equal(t, []string{"model", "weights"}, contents(files))
-				require.ErrorIs(t, files.Beside("none"), fs.ErrNotExist)
-				for _, outside := range []string{"../secret", filepath.ToSlash(filepath.Join(dir, "secret")), "", "data/../../secret"} {
-					require.ErrorIs(t, files.Beside(outside), common.ErrModel, outside)
+				require.False(t, files.RefersToOthers())
+				for range 2 {
+					weights, err := files.Beside("data/w.bin")
+					require.NoError(t, err)
+					require.Equal(t, "weights", string(weights))
 				}
-				links, err := files.Link("m.onnx", "data/w.bin")
+				require.True(t, files.RefersToOthers())
+				require.Equal(t, []string{"model"}, contents(files))
+				_, err := files.Beside("none")
+				require.ErrorIs(t, err, fs.ErrNotExist)
+				for _, outside := range []string{"../secret", filepath.ToSlash(filepath.Join(dir, "secret")), "", "data/../../secret"} {
+					_, err := files.Beside(outside)
+					require.ErrorIs(t, err, common.ErrModel, outside)
+				}
+				links, err := files.Link("renamed.onnx")
 				require.NoError(t, err)
 				weights, err := os.ReadFile(links[1])
 				require.NoError(t, err)
@@ -182,7 +190,10 @@ func TestBeside(t *testing.T) {
 			require.ErrorContains(t, err, "cannot read "+src.Name(), "errors have the user's name")
 		})
 	}
-	_, err := loadFiles(t, common.Bytes([]byte("m")), nil, func(files *common.ModelFiles) error { return files.Beside("w.bin") })
+	_, err := loadFiles(t, common.Bytes([]byte("m")), nil, func(files *common.ModelFiles) error {
+		_, err := files.Beside("w.bin")
+		return err
+	})
 	require.ErrorIs(t, err, common.ErrModel)
 	require.ErrorContains(t, err, "common.File")
 }

@@ -23,10 +23,11 @@ func check(files *common.ModelFiles, _ common.Options) error {
 	if need == 0 {
 		return nil
 	}
-	if err := files.Beside(filepath.Base(files.Name()) + ".weight"); err != nil {
+	weights, err := files.Beside(filepath.Base(files.Name()) + ".weight")
+	if err != nil {
 		return err
 	}
-	if size := len(files.Bytes(1)); int64(size) < need {
+	if size := len(weights); int64(size) < need {
 		return &common.Error{Err: common.ErrModel, Text: fmt.Sprintf("its weights are in a file beside it, of %d bytes, and it needs %d", size, need)}
 	}
 	return nil

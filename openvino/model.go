@@ -162,33 +162,34 @@ func (m *model) readONNX(files *common.ModelFiles) (uintptr, error) {
 			return 0, err
 		}
 	}
-	names := append([]string{"model.onnx"}, onnxcheck.External(files.Bytes(0))...)
-	for _, name := range names[1:] {
-		if err := files.Beside(name); err != nil {
+	for _, name := range onnxcheck.External(files.Bytes(0)) {
+		if _, err := files.Beside(name); err != nil {
 			return 0, err
 		}
 	}
-	return m.readLinks(files, names...)
+	return m.readLinks(files, "model.onnx")
 }
 
 // badONNX reports whether the ONNX frontend crashes on some damaged files.
 func (r release) badONNX() bool { return !r.before(2025, 2) && r.before(2026, 3) }
 
-// variables is whether an IR has operators that keep something from Run to
-// Run, which the C API does not tell.
+// variables reports whether an IR has operators that keep something from Run
+// to Run, also in the bodies of others. No function of the C API does.
 func variables(ir []byte) common.State {
 	text := xml.NewDecoder(bytes.NewReader(ir))
+	layers := 0
 	for {
 		token, err := text.RawToken()
-		if err == io.EOF {
+		if err == io.EOF && layers > 0 {
 			return common.Stateless
-		} else if err != nil {
+		} else if err != nil { // OpenVINO reads more than XML allows
 			return common.UnknownState
 		}
 		layer, ok := token.(xml.StartElement)
 		if !ok || layer.Name.Local != "layer" {
 			continue
 		}
+		layers++
 		for _, a := range layer.Attr {
 			if a.Name.Local == "type" && strings.EqualFold(a.Value, "ReadValue") {
 				return common.Stateful

@@ -4,9 +4,13 @@ package tensorrt
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -14,110 +18,132 @@ import (
 )
 
 // identity is what a plan depends on: the file, TensorRT's release and the
-// kind of GPU, the options.
-type identity struct{ model, machine, options string }
+// kind of GPU, the options. Its JSON is the key of the cache: every field counts,
+// each apart from the others, and maps are in order.
+type identity struct {
+	Model   string
+	Machine machine
+	Options common.Options
+	Plugins []string // digests
+}
+
+type machine struct{ Version, Device string }
 
 // entry is a plan's place in the cache.
 type entry struct {
-	identity
-	plan   sealed
-	timing sealed // measurements, which all plans of a machine share
+	plan   checksummed
+	timing checksummed // measurements, which all plans of a machine share
 	lock   string
 	work   string // a folder to build in
 }
 
-func newEntry(dir string, id identity) entry {
-	path := func(of, ext string) string {
-		sum := sha256.Sum256([]byte(of))
+func newEntry(dir string, id identity) (entry, error) {
+	all, err := json.Marshal(id)
+	if err != nil {
+		return entry{}, err
+	}
+	machine, err := json.Marshal(id.Machine)
+	if err != nil {
+		return entry{}, err
+	}
+	path := func(key []byte, ext string) string {
+		sum := sha256.Sum256(key)
 		return filepath.Join(dir, hex.EncodeToString(sum[:16])+ext)
 	}
-	all := id.model + "\n" + id.machine + id.options
 	return entry{
-		identity: id,
-		plan:     sealed{path(all, ".plan"), all},
-		timing:   sealed{path(id.machine, ".timing"), id.machine},
-		lock:     path(all, ".lock"),
-		work:     path(all, ".building"),
-	}
+		plan:   checksummed{path(all, ".plan"), all},
+		timing: checksummed{path(machine, ".timing"), machine},
+		lock:   path(all, ".lock"),
+		work:   path(all, ".building"),
+	}, nil
 }
 
 // begin makes the folder to build in, with the measurements there are.
 func (e entry) begin() error {
-	if err := os.Mkdir(e.work, 0o777); err != nil {
+	if err := os.Mkdir(e.work, 0o700); err != nil {
 		return err
 	}
-	if timing, err := e.timing.read(); err == nil {
-		return os.WriteFile(filepath.Join(e.work, "timing"), timing, 0o666)
+	timing, err := e.timing.read(context.Background())
+	if err != nil {
+		return nil // the first build here
 	}
-	return nil
+	defer timing.files.Release()
+	return os.WriteFile(filepath.Join(e.work, "timing"), timing.data, 0o600)
 }
 
 // keep moves what was built into the cache. Where two processes have measured
 // at once, the last one's measurements stay.
 func (e entry) keep(r request, precision common.DType) error {
-	plan, err := os.ReadFile(r.save)
-	if err != nil {
+	if err := e.timing.take(r.timing, ""); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if timing, err := os.ReadFile(r.timing); err == nil && len(timing) > 0 {
-		if err := e.timing.write(timing, e.work); err != nil {
-			return err
-		}
-	}
-	return e.plan.write(append([]byte(precisionText(precision)+"\n"), plan...), e.work)
+	return e.plan.take(r.save, precisionText(precision))
 }
 
-// A plan in the cache begins with a line that says what it computes in, which
-// TensorRT does not tell.
-
+// A plan in the cache ends in what it computes in, which TensorRT does not
+// tell, and the length of that in a byte.
 func precisionText(p common.DType) string {
-	if p == 0 {
-		return ""
+	text := ""
+	if p != 0 {
+		text = p.String()
 	}
-	return p.String()
+	return text + string(rune(len(text)))
 }
 
-func cutPrecision(file []byte) (precision string, plan []byte) {
-	line, plan, _ := bytes.Cut(file, []byte("\n"))
-	return string(line), plan
+func cutPrecision(data []byte) (precision string, plan []byte) {
+	end := len(data) - 1
+	if end < 0 || int(data[end]) > end {
+		return "", nil
+	}
+	begin := end - int(data[end])
+	return string(data[begin:end]), data[:begin]
 }
 
-// sealed is a file that ends in a checksum of itself and of what it is for. It
-// is there whole or not at all.
-type sealed struct{ path, id string }
-
-func (s sealed) sum(data []byte) []byte {
-	h := sha256.New()
-	h.Write(data)
-	h.Write([]byte(s.id))
-	return h.Sum(nil)
+// checksummed is a file that ends in a checksum of itself and of what it is
+// for. It is there whole or not at all.
+type checksummed struct {
+	path string
+	key  []byte
 }
 
-func (s sealed) read() ([]byte, error) {
-	file, err := os.ReadFile(s.path)
+// content is what the file has before the checksum, in memory of files.
+type content struct {
+	files *common.ModelFiles
+	data  []byte
+}
+
+func (c checksummed) read(ctx context.Context) (content, error) {
+	files, err := common.OpenFiles(ctx, common.File(c.path))
 	if err != nil {
-		return nil, err
+		return content{}, err
 	}
+	file := files.Bytes(0)
 	n := max(len(file)-sha256.Size, 0)
-	if !bytes.Equal(s.sum(file[:n]), file[n:]) {
-		return nil, errors.New("its checksum is wrong")
+	h := sha256.New()
+	h.Write(file[:n])
+	h.Write(c.key)
+	if !bytes.Equal(h.Sum(nil), file[n:]) {
+		files.Release()
+		return content{}, errors.New("its checksum is wrong")
 	}
-	return file[:n], nil
+	return content{files, file[:n]}, nil
 }
 
-// write goes by a file in the folder temp, on the same disk.
-func (s sealed) write(data []byte, temp string) error {
-	f, err := os.CreateTemp(temp, "sealed")
+// take makes the file of another one, on the same disk, and a text.
+func (c checksummed) take(from, text string) error {
+	f, err := os.OpenFile(from, os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
-	if err == nil {
-		_, err = f.Write(s.sum(data))
+	h := sha256.New()
+	if _, err = io.Copy(h, f); err == nil {
+		io.WriteString(h, text)
+		h.Write(c.key)
+		_, err = f.Write(append([]byte(text), h.Sum(nil)...))
 	}
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), s.path)
+	return os.Rename(from, c.path)
 }

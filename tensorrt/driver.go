@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/cengine"
 	"github.com/anyinfer/anyinfer/internal/filelock"
 	"github.com/anyinfer/anyinfer/internal/onnxcheck"
+	"github.com/anyinfer/anyinfer/internal/privdir"
 )
 
 // driver is that of the shim, with a cache of plans.
@@ -62,17 +64,17 @@ func (r request) pairs() (map[string]string, error) {
 }
 
 // Load goes through the cache where there is something to keep.
-func (d driver) Load(ctx context.Context, src common.Source, o common.Options) (common.DriverModel, error) {
+func (d driver) Load(ctx context.Context, files *common.ModelFiles, o common.Options) (common.DriverModel, error) {
 	options, ours := o.Native.(Options)
 	if o.CacheDir == "" || !ours && o.Native != nil { // which is an error that the shim's driver makes
-		return d.Driver.Load(ctx, src, o)
+		return d.Driver.Load(ctx, files, o)
 	}
-	if src.Format() != "onnx" {
+	if files.Format() != "onnx" || files.Len() != 1 {
 		return nil, &common.Error{Err: common.ErrOption, Text: "CacheDir is for ONNX models, whose plans it keeps; a plan needs none"}
 	}
 	dir := o.CacheDir
 	o.CacheDir = ""
-	id, err := d.identify(src, o, options)
+	id, err := d.identify(files, o, options)
 	if err != nil {
 		return nil, err
 	}
@@ -87,22 +89,28 @@ func (d driver) Load(ctx context.Context, src common.Source, o common.Options) (
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	return d.build(ctx, e, src, o, options)
+	return d.build(ctx, e, files, o, options)
 }
 
 // restore loads the plan of an entry; nil where there is none that is good.
 func (d driver) restore(ctx context.Context, e entry, o common.Options, options Options) common.DriverModel {
-	plan, err := e.plan.read()
+	cached, err := e.plan.read(ctx)
 	if err != nil {
-		if !os.IsNotExist(err) {
+		if !errors.Is(err, fs.ErrNotExist) && ctx.Err() == nil {
 			d.log.Warn("a plan in the cache is not usable, and built anew", "path", e.plan.path, "reason", err)
 		}
 		return nil
 	}
-	precision, plan := cutPrecision(plan)
+	defer cached.files.Release()
+	precision, plan := cutPrecision(cached.data)
 	o.Precision, o.Shapes = 0, nil // the plan has them in it
 	o.Native = request{Options: Options{Graphs: options.Graphs, Plugins: options.Plugins}, built: true, precision: precision}
-	m, err := d.Driver.Load(ctx, common.Bytes(plan).As("tensorrt"), o)
+	files, err := common.OpenFiles(ctx, common.Bytes(plan).As("tensorrt"))
+	var m common.DriverModel
+	if err == nil {
+		defer files.Release()
+		m, err = d.Driver.Load(ctx, files, o)
+	}
 	if err != nil {
 		if ctx.Err() == nil {
 			d.log.Warn("a plan in the cache does not load, and is built anew", "path", e.plan.path, "reason", err)
@@ -115,84 +123,82 @@ func (d driver) restore(ctx context.Context, e entry, o common.Options, options 
 
 // build loads the model, and keeps its plan. What cannot be kept is no error:
 // the model is there.
-func (d driver) build(ctx context.Context, e entry, src common.Source, o common.Options, options Options) (common.DriverModel, error) {
+func (d driver) build(ctx context.Context, e entry, files *common.ModelFiles, o common.Options, options Options) (common.DriverModel, error) {
 	if err := e.begin(); err != nil {
 		return nil, cacheError(e.work, err)
 	}
 	defer os.RemoveAll(e.work)
 	r := request{Options: options, save: filepath.Join(e.work, "plan"), timing: filepath.Join(e.work, "timing")}
 	o.Native = r
-	m, err := d.Driver.Load(ctx, src, o)
+	m, err := d.Driver.Load(ctx, files, o)
 	if err != nil {
 		return nil, err
 	}
-	now, err := digest(src)
-	if err == nil && now != e.model {
-		err = errors.New("the model's file has changed meanwhile")
-	}
-	if err == nil {
-		err = e.keep(r, m.Info().Precision)
-	}
-	if err != nil {
+	if err := e.keep(r, m.Info().Precision); err != nil {
 		d.log.Warn("the plan is not kept", "path", e.plan.path, "reason", err)
 	}
 	return m, nil
 }
 
-// identify is all that a plan depends on.
-func (d driver) identify(src common.Source, o common.Options, options Options) (id identity, err error) {
-	options.Graphs = false // is for running
-	pairs, err := options.pairs()
-	if err != nil {
+// identify is all that a plan depends on. All options count but those that
+// change nothing in it, so one that is new counts, too.
+func (d driver) identify(files *common.ModelFiles, o common.Options, options Options) (id identity, err error) {
+	options.Graphs = false
+	if o.Native, err = options.pairs(); err != nil {
 		return id, err
 	}
+	o.MapFiles, o.Profile = false, false
 	info := d.Info()
 	i := max(slices.IndexFunc(info.Devices, func(c common.Device) bool { return c.Name == o.Device }), 0)
-	id.machine = info.Version + "\n" + info.Devices[i].Description
-	id.options = fmt.Sprint(info.Devices[i].Name, o.Precision, o.Sessions, o.Shapes, pairs) // maps are printed in order
-	id.model, err = digest(src)
+	o.Device = info.Devices[i].Name
+	id.Machine = machine{Version: info.Version, Device: info.Devices[i].Description}
+	id.Options = o
+	for _, path := range options.Plugins {
+		id.Plugins = append(id.Plugins, digestPlugin(path))
+	}
+	id.Model, err = digest(files)
 	return id, err
 }
 
 // digest is that of an ONNX model with its weights in other files.
-func digest(src common.Source) (string, error) {
-	files, err := src.Read()
-	if err != nil {
-		return "", err
-	}
+func digest(files *common.ModelFiles) (string, error) {
 	h := sha256.New()
-	h.Write(files[0])
-	if paths := src.Paths(); paths != nil {
-		for _, name := range onnxcheck.External(files[0]) {
-			if err := hashFile(h, filepath.Join(filepath.Dir(paths[0]), filepath.FromSlash(name))); err != nil {
-				return "", &common.Error{Err: common.ErrModel, Text: "its weights are in a file beside it", Cause: err}
-			}
+	h.Write(files.Bytes(0))
+	for _, name := range onnxcheck.External(files.Bytes(0)) {
+		weights, err := files.Beside(name)
+		if err != nil {
+			return "", err
 		}
+		fmt.Fprintf(h, "\n%q %d ", name, len(weights))
+		h.Write(weights)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-func hashFile(w io.Writer, path string) error {
+// digestPlugin is that of a library's content; empty where only the system's
+// loader finds it.
+func digestPlugin(path string) string {
 	f, err := os.Open(path)
 	if err != nil {
-		return err
+		return ""
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return ""
 	}
-	fmt.Fprintf(w, "\n%d ", info.Size())
-	_, err = io.Copy(w, f)
-	return err
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // lock waits until nobody else builds this plan.
 func lock(ctx context.Context, dir string, id identity) (entry, func(), error) {
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	if err := privdir.Make(dir); err != nil { // a plan is code
 		return entry{}, nil, cacheError(dir, err)
 	}
-	e := newEntry(dir, id)
+	e, err := newEntry(dir, id)
+	if err != nil {
+		return entry{}, nil, cacheError(dir, err)
+	}
 	unlock, err := filelock.Lock(ctx, e.lock)
 	if err != nil {
 		if ctx.Err() != nil {

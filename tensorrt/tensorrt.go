@@ -60,13 +60,8 @@ func check(files *common.ModelFiles, _ common.Options) error {
 	if err := onnxcheck.Check(files.Bytes(0)); err != nil {
 		return err
 	}
-	return addExternal(files)
-}
-
-// addExternal adds the files that have weights of an ONNX model.
-func addExternal(files *common.ModelFiles) error {
 	for _, name := range onnxcheck.External(files.Bytes(0)) {
-		if err := files.Beside(name); err != nil {
+		if _, err := files.Beside(name); err != nil {
 			return err
 		}
 	}

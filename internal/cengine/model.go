@@ -146,7 +146,7 @@ func (m *model) load(ctx context.Context, files *common.ModelFiles, pairs map[st
 			return err
 		}
 	}
-	if files.Len() > len(data) { // the model refers to others
+	if files.RefersToOthers() {
 		paths, err := files.Link()
 		if err != nil {
 			return err
