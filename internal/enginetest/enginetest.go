@@ -39,7 +39,8 @@ type Engine struct {
 	// Skip has the reason for each test that cannot hold for this engine, by
 	// its name below the caller's: "results/onnx/dtypes/bfloat16".
 	Skip map[string]string
-	// Without has the reason for each model that it cannot run, by its name.
+	// Without has the reason for each model that it cannot run, by its name or,
+	// where that is so in one format only, by "format/name".
 	Without map[string]string
 	// Adapt, where set, changes the rest for the version that is at hand.
 	Adapt func(e *Engine, version string)
@@ -63,6 +64,12 @@ func Run(t *testing.T, e Engine) {
 		if reason := s.Without[m.Name]; reason != "" {
 			t.Logf("without the model %s: %s", m.Name, reason)
 			s.models[i].Files = nil
+		}
+		for _, format := range s.Formats {
+			if reason := s.Without[format+"/"+m.Name]; reason != "" {
+				t.Logf("without the model %s in format %s: %s", m.Name, format, reason)
+				delete(s.models[i].Files, format)
+			}
 		}
 	}
 	if job != "" {
