@@ -81,7 +81,7 @@ func Run(t *testing.T, e Engine) {
 		test func(*testing.T)
 	}{
 		{"open", s.open}, {"sources", s.sources}, {"metadata", s.metadata}, {"results", s.results}, {"states", s.states},
-		{"shapes", s.shapes},
+		{"shapes", s.shapes}, {"big", s.big},
 		{"inputs", s.inputs}, {"options", s.options}, {"lifecycle", s.lifecycle}, {"cancel", s.cancel},
 		{"concurrency", s.concurrency}, {"resources", s.resources}, {"damage", s.damage}, {"log", s.log}, {"reference", s.reference},
 	} {
@@ -213,7 +213,7 @@ func newSession(t *testing.T, m *common.Model) *common.Session {
 }
 
 // root is the folder of go.mod, above the package under test.
-func root(t *testing.T) string {
+func root(t testing.TB) string {
 	dir, err := os.Getwd()
 	require.NoError(t, err)
 	for {
