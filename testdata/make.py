@@ -44,6 +44,8 @@ def main():
         *models.ranks(out),
         *models.nonzero(out),
         *models.slow(out),
+        *models.empty_sum(out),
+        *models.table(out),
         *tfliteonly.functions(out, w, scans),
         *tfliteonly.aliases(out),
         *tfliteonly.states(out),
@@ -97,8 +99,9 @@ def check(out, e):
             worst = max(worst, worst_of(got, want, e, fmt))
         line.append(f"{fmt} {worst:.2g}")
     if "stream" in e:
-        got = runtimes.tflite_stream([out / e["files"]["tflite"][0]], [x for x, _ in e["cases"]])
-        line.append(f"in a row {max(worst_of(g, w, e, 'stream') for g, w in zip(got, e['stream'])):.2g}")
+        for fmt in e["files"].keys() & runtimes.STREAM.keys():
+            got = runtimes.STREAM[fmt](out / e["files"][fmt][0], [x for x, _ in e["cases"]])
+            line.append(f"{fmt} in a row {max(worst_of(g, w, e, 'stream') for g, w in zip(got, e['stream'])):.2g}")
     print(f"{e['name']:18}", ", ".join(line) or "no cases")
 
 

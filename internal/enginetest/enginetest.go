@@ -39,7 +39,8 @@ type Engine struct {
 	// Skip has the reason for each test that cannot hold for this engine, by
 	// its name below the caller's: "results/onnx/dtypes/bfloat16".
 	Skip map[string]string
-	// Without has the reason for each model that it cannot run, by its name.
+	// Without has the reason for each model that it cannot run, by its name or,
+	// where that is so in one format only, by "format/name".
 	Without map[string]string
 	// Adapt, where set, changes the rest for the version that is at hand.
 	Adapt func(e *Engine, version string)
@@ -64,6 +65,12 @@ func Run(t *testing.T, e Engine) {
 			t.Logf("without the model %s: %s", m.Name, reason)
 			s.models[i].Files = nil
 		}
+		for _, format := range s.Formats {
+			if reason := s.Without[format+"/"+m.Name]; reason != "" {
+				t.Logf("without the model %s in format %s: %s", m.Name, format, reason)
+				delete(s.models[i].Files, format)
+			}
+		}
 	}
 	if job != "" {
 		s.work(t, job)
@@ -74,7 +81,7 @@ func Run(t *testing.T, e Engine) {
 		test func(*testing.T)
 	}{
 		{"open", s.open}, {"sources", s.sources}, {"metadata", s.metadata}, {"results", s.results}, {"states", s.states},
-		{"shapes", s.shapes},
+		{"shapes", s.shapes}, {"big", s.big},
 		{"inputs", s.inputs}, {"options", s.options}, {"lifecycle", s.lifecycle}, {"cancel", s.cancel},
 		{"concurrency", s.concurrency}, {"resources", s.resources}, {"damage", s.damage}, {"log", s.log}, {"reference", s.reference},
 	} {
@@ -206,7 +213,7 @@ func newSession(t *testing.T, m *common.Model) *common.Session {
 }
 
 // root is the folder of go.mod, above the package under test.
-func root(t *testing.T) string {
+func root(t testing.TB) string {
 	dir, err := os.Getwd()
 	require.NoError(t, err)
 	for {

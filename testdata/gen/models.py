@@ -226,6 +226,47 @@ def nonzero(out):
     yield entry("nonzero_cast", ["onnx", "openvino", "tflite"], [i], [o], [{"x": np.float32(v)} for v in values], {"abs": 0, "rel": 0})
 
 
+def empty_sum(out):
+    """The sums of the columns of x, which may have no row, and x itself."""
+    i, outs = ("x", "float32", [-1, 3]), [("sum", "float32", [1, 3]), ("same", "float32", [-1, 3])]
+    axis, one = np.int64([0]), np.float32(1)
+    nodes = [helper.make_node("ReduceSum", ["x", "axis"], ["sum"], keepdims=1), helper.make_node("Mul", ["x", "one"], ["same"])]
+    onnxfile.save(out / "empty_sum.onnx", nodes, [i], outs, [("axis", axis), ("one", one)])
+    convert.onnx(out / "empty_sum.onnx")
+    f = tflitefile.File()
+    g = f.graph()
+    x, total, same = g.tensor(*i), g.tensor(*outs[0]), g.tensor(*outs[1])
+    g.op("SUM", [x, g.const(axis.astype(np.int32))], [total], 1, "ReducerOptions", keepDims=True)
+    g.op("MUL", [x, g.const(one)], [same], 1, "MulOptions")
+    g.g.inputs, g.g.outputs = [x], [total, same]
+    f.save(out / "empty_sum.tflite")
+    r, formats = np.random.RandomState(0), ["onnx", "openvino", "tflite"]
+    cases = [{"x": r.randn(n, 3).astype(np.float32)} for n in (5, 1)]
+    yield entry("empty_sum", formats, [i], outs, cases, engines=["openvino", "tflite", "litert", "mnn"])
+    # The same files without a row, for the engines that take empty tensors.
+    e = entry("empty_sum_none", [], [i], outs, [{"x": np.zeros((0, 3), np.float32)}], {"abs": 0, "rel": 0}, engines=["openvino"])
+    e["files"] = {f: ["empty_sum" + x for x in SUFFIXES[f]] for f in formats}
+    yield e
+
+
+def table(out):
+    """Rows of a table by their numbers. In both files the table comes last: tests put one of any size in its place."""
+    i, o = ("ids", "int32", [4]), ("rows", "float32", [4, 256])
+    rows = np.repeat(np.float32([[0], [1]]), 256, 1)
+    f = tflitefile.File()
+    g = f.graph()
+    x, y = g.tensor(*i), g.tensor(*o)
+    g.op("GATHER", [g.const(rows), x], [y], 1, "GatherOptions")
+    g.g.inputs, g.g.outputs = [x], [y]
+    f.save(out / "table.tflite")
+    convert.mnn(out / "table.tflite", out / "table.mnn")
+    for file in ("table.tflite", "table.mnn"):
+        convert.table_last(out / file, rows)
+    e = entry("table", ["tflite", "mnn"], [i], [o], [{"ids": np.int32([1, 0, 0, 1])}], {"abs": 0, "rel": 0})
+    e["expect"] = lambda c: {"rows": rows[c["ids"]]}
+    yield e
+
+
 def slow(out):
     """A second or so a run, for cancellation: one 1x1 convolution's weights applied 96 times to 64 channels."""
     r = np.random.RandomState(0)

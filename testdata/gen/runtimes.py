@@ -39,31 +39,38 @@ def onnx(files, inputs):
 
 
 def openvino_(files, inputs):
-    m = core.compile_model(files[0], "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    r = m.create_infer_request()
-    for port in m.inputs:
-        x = inputs[port.any_name]
-        if port.element_type == openvino.Type.bf16:
-            tensor = openvino.Tensor(x, openvino.Shape(x.shape), openvino.Type.bf16)
-        else:
-            tensor = openvino.Tensor(x)
-        r.set_tensor(port, tensor)
-    r.infer()
-    result = {}
-    for port in m.outputs:
-        t = r.get_tensor(port)
-        y = t.data.view(np.uint16) if t.element_type == openvino.Type.bf16 else t.data
-        result[port.any_name] = y.reshape(tuple(t.shape)).copy()
-    return result
+    return openvino_stream(files[0], [inputs])[0]
+
+
+def openvino_stream(file, runs):
+    """Several runs of one request, one after another."""
+    m = core.compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    r, results = m.create_infer_request(), []
+    for inputs in runs:
+        for port in m.inputs:
+            x = inputs[port.any_name]
+            if port.element_type == openvino.Type.bf16:
+                tensor = openvino.Tensor(x, openvino.Shape(x.shape), openvino.Type.bf16)
+            else:
+                tensor = openvino.Tensor(x)
+            r.set_tensor(port, tensor)
+        r.infer()
+        result = {}
+        for port in m.outputs:
+            t = r.get_tensor(port)
+            y = t.data.view(np.uint16) if t.element_type == openvino.Type.bf16 else t.data
+            result[port.any_name] = y.reshape(tuple(t.shape)).copy()
+        results.append(result)
+    return results
 
 
 def tflite(files, inputs):
-    return tflite_stream(files, [inputs])[0]
+    return tflite_stream(files[0], [inputs])[0]
 
 
-def tflite_stream(files, runs):
+def tflite_stream(file, runs):
     """Several runs, one after another."""
-    t, results = Interpreter(str(files[0])), []
+    t, results = Interpreter(str(file)), []
     for inputs in runs:
         for d in t.get_input_details():
             x = inputs[d["name"]]
@@ -109,6 +116,7 @@ def mnn(files, inputs):
 
 
 RUN = {"onnx": onnx, "openvino": openvino_, "tflite": tflite, "mnn": mnn}
+STREAM = {"openvino": openvino_stream, "tflite": tflite_stream}
 
 
 def nhwc(x):

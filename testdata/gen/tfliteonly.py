@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The models that are TFLite files only, as models.py has the others."""
+"""The models that are TFLite files only, as models.py has the others; one that keeps a state is an IR, too."""
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as s
 
-from . import digits, metadata, models, runtimes, tflitefile
+from . import convert, digits, metadata, models, runtimes, tflitefile
 
 EXACT = {"abs": 0, "rel": 0}
 
@@ -106,7 +106,11 @@ def states(out):
     main.g.inputs, main.g.outputs = [i], [o]
     init.g.inputs, init.g.outputs = [], []
     f.save(out / "accumulator.tflite")
-    yield streamed(entry("accumulator", [x], [y], cases, lambda c: {"y": first + c["x"]}, models.FLOAT), lambda sum_, x: sum_ + x, lambda x: first)
+    convert.accumulator(out / "accumulator.xml", first)
+    e = entry("accumulator", [x], [y], cases, lambda c: {"y": first + c["x"]}, models.FLOAT)
+    e["files"] = {"openvino": ["accumulator.xml", "accumulator.bin"], **e["files"]}
+    e["engines"].append("openvino")
+    yield streamed(e, lambda sum_, x: sum_ + x, lambda x: first)
 
 
 def streamed(e, step, initial):
