@@ -12,7 +12,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
-#include <fstream>
 #include <map>
 #include <mutex>
 #include <new>
@@ -239,22 +238,6 @@ class options {
   std::map<std::string, std::string> left_;
 };
 
-/* contents reads a file whole. Its size is not asked for: of what is no plain
- * file it would not be true. */
-inline std::vector<char> contents(const char* path) {
-  std::ifstream file(path, std::ios::binary);
-  std::vector<char> bytes;
-  size_t n = 0;
-  while (file) {
-    bytes.resize(2 * n + (1 << 16));
-    file.read(bytes.data() + n, std::streamsize(bytes.size() - n));
-    n += size_t(file.gcount());
-  }
-  if (!file.eof() || n == 0) refuse(ANYINFER_MODEL, "cannot read %.900s", path);
-  bytes.resize(n);
-  return bytes;
-}
-
 /* to_shape is dims in the ABI's struct. */
 template <typename T>
 anyinfer_shape to_shape(const std::vector<T>& dims) {
@@ -265,11 +248,9 @@ anyinfer_shape to_shape(const std::vector<T>& dims) {
   return shape;
 }
 
-/* part is file number index of a source: its bytes in memory, or read. */
+/* part is file number index of a source. */
 inline std::string part(const anyinfer_source* source, int32_t index) {
-  if (source->data != nullptr) return std::string(static_cast<const char*>(source->data[index]), size_t(source->sizes[index]));
-  const std::vector<char> bytes = contents(source->paths[index]);
-  return std::string(bytes.begin(), bytes.end());
+  return std::string(static_cast<const char*>(source->data[index]), size_t(source->sizes[index]));
 }
 
 /* at is an element of all; past the last it refuses with status. */

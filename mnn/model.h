@@ -23,7 +23,6 @@ struct anyinfer_model_t {
   const anyinfer_engine_t* engine;
   settings options;
   std::unique_ptr<runtime> own;
-  std::vector<char> file; // its content, where it came by path
   const char* data;
   size_t size;
   std::unique_ptr<Module> module; // what sessions are clones of: it runs only while it is loaded

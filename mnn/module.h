@@ -166,13 +166,24 @@ struct watch {
   }
 };
 
-// forward runs m and follows it.
+// cancels makes a cancel count while it lives: one that comes after the work of
+// a run has ended must not stop what comes next.
+struct cancels {
+  watch& of;
+  explicit cancels(watch& w) : of(w) {}
+  ~cancels() { of.canceled = false; }
+  cancels(const cancels&) = delete;
+};
+
+// forward runs m and follows it. The thread forgets w also where m throws.
 VARPS forward(Module& m, const VARPS& inputs, watch& w) {
+  struct followed {
+    explicit followed(watch& w) { watch::current() = &w; }
+    ~followed() { watch::current() = nullptr; }
+  };
   w.begun = w.ended = 0;
-  watch::current() = &w;
-  VARPS outputs = m.onForward(inputs);
-  watch::current() = nullptr;
-  return outputs;
+  const followed during(w);
+  return m.onForward(inputs);
 }
 
 // separate has a module tell shapes when it is given inputs, and compute when

@@ -12,8 +12,6 @@
 // is separated from shape inference: reshape and bind prepare, run only
 // computes, on the caller's memory. Other models, those with control flow or
 // with shapes that depend on values, are run as a whole each time.
-#include <sys/stat.h>
-
 #include <cstdlib>
 #include <thread>
 
@@ -128,10 +126,9 @@ settings choose(const anyinfer_engine_t& engine, anyinfer::options& o, const cha
     refuse(ANYINFER_OPTION, "precision cannot be %.100s: MNN does not tell whether it honours that", precision.c_str());
   }
 
-  const int threads = o.number("threads", 1024), sessions = std::max(1, o.number("sessions"));
+  const int threads = o.number("threads", 1024), sessions = std::max(1, o.number("sessions")), processors = o.number("processors");
   if (cpu) {
-    const int cores = std::max(1, int(std::thread::hardware_concurrency()));
-    s.threads = pool_threads(threads > 0 ? threads : std::max(1, cores / sessions), s.config.power);
+    s.threads = pool_threads(threads > 0 ? threads : std::max(1, processors / sessions), s.config.power);
     if (threads > s.threads)
       refuse(ANYINFER_OPTION, "threads cannot be %d: MNN has one pool of threads in a process, and the model that was loaded first made it %d large", threads, s.threads);
   } else {
@@ -145,7 +142,6 @@ settings choose(const anyinfer_engine_t& engine, anyinfer::options& o, const cha
     if (cpu) refuse(ANYINFER_OPTION, "cache_dir: MNN has nothing to keep for the CPU");
     char file[200];
     snprintf(file, sizeof file, "/mnn-%s-%s-%s-%016llx.cache", MNN::getVersion(), s.device.name, precision.c_str(), (unsigned long long)digest(data, size));
-    mkdir(folder.c_str(), 0777); // if it is not there
     s.cache = folder + file;
   }
   return s;
@@ -157,12 +153,7 @@ anyinfer_status load(anyinfer_engine_t* engine, const anyinfer_source* source, a
     if (source->format[0] != 0 && strcmp(source->format, "mnn") != 0) refuse(ANYINFER_MODEL, "MNN reads .mnn files; its converter makes them");
     if (source->parts != 1) refuse(ANYINFER_MODEL, "an MNN model is one file, not %d", int(source->parts));
     std::unique_ptr<anyinfer_model_t> m(new anyinfer_model_t);
-    if (source->data == nullptr) {
-      m->file = anyinfer::contents(source->paths[0]);
-      m->data = m->file.data(), m->size = m->file.size();
-    } else { // these bytes stay until model_close
-      m->data = static_cast<const char*>(source->data[0]), m->size = size_t(source->sizes[0]);
-    }
+    m->data = static_cast<const char*>(source->data[0]), m->size = size_t(source->sizes[0]);
     if (m->size > INT32_MAX) refuse(ANYINFER_MODEL, "it has more than 2 GB: have the converter save weights in a file of their own");
     anyinfer::options options(source);
     m->engine = engine;
@@ -175,7 +166,7 @@ anyinfer_status load(anyinfer_engine_t* engine, const anyinfer_source* source, a
     watch::follow(*m->own->executor);
     m->module = m->load(*m->own);
     if (m->module == nullptr) refuse(ANYINFER_MODEL, "MNN cannot load it%.900s", because(call.text).c_str());
-    if (*source->canceled) refuse(ANYINFER_RUN, "the caller lost interest");
+    if (*source->canceled) refuse(ANYINFER_RUN, "cancelled");
     m->separated = separate(*m->module);
     describe_inputs(*m, given);
     describe_outputs(*m, given, source->canceled, call.text);
@@ -200,6 +191,7 @@ anyinfer_status property(anyinfer_model_t* model, const char* key, char* text, u
     else if (strcmp(key, "threads") == 0) value = cpu ? std::to_string(s.threads) : "";
     else if (strcmp(key, "memory") == 0) value = modes[s.config.memory];
     else if (strcmp(key, "power") == 0) value = modes[s.config.power];
+    else if (strcmp(key, "state") == 0) value = "stateless";
     else if (strcmp(key, "notes") == 0) value = model->separated ? "" : "shapes depend on values: each Run infers them";
     else refuse(ANYINFER_OPTION, "there is no property %.100s", key);
     set_text(text, size, value);
@@ -304,7 +296,7 @@ void check(const anyinfer_session_t& s, bool good, const std::string& said) {
 anyinfer_status run(anyinfer_session_t* s, anyinfer_error* error) {
   return guarded(error, [&] {
     hosts::call call(&s->model->engine->host);
-    s->following.canceled = false; // a cancel that came too early is repeated
+    const cancels these(s->following);
     for (size_t i = 0; i < s->inputs.size(); i++)
       if (!s->packed[i].empty()) planes(*s->inputs[i]->getInfo()).pack(static_cast<const char*>(s->from[i]), s->packed[i].data());
     if (!s->model->separated) {

@@ -57,18 +57,12 @@ inline const processor& choose(const anyinfer_engine_t& engine, const std::strin
   refuse(ANYINFER_DEVICE, "there is no device %.100s", name.c_str());
 }
 
-/* bytes_or_file is the model as it was given. */
-struct bytes_or_file {
-  explicit bytes_or_file(const anyinfer_source* s) {
+/* one_file is the model. */
+struct one_file {
+  explicit one_file(const anyinfer_source* s) {
     if (s->parts != 1) refuse(ANYINFER_MODEL, "a model for TensorRT is one file, not %d", int(s->parts));
-    if (s->data != nullptr) {
-      data = static_cast<const char*>(s->data[0]), size = size_t(s->sizes[0]);
-    } else {
-      file = anyinfer::contents(s->paths[0]);
-      data = file.data(), size = file.size();
-    }
+    data = static_cast<const char*>(s->data[0]), size = size_t(s->sizes[0]);
   }
-  std::vector<char> file;
   const char* data;
   size_t size;
 };
@@ -116,10 +110,11 @@ inline void open_plan(anyinfer_model_t& m, const call& here, const void* data, s
 }
 
 inline void load_model(anyinfer_model_t& m, const call& here, const anyinfer_source* source, anyinfer::options& o) {
-  const bytes_or_file model(source);
+  const one_file model(source);
   m.format = source->format;
   if (m.format.empty()) m.format = model.size > 0 && model.data[0] == 8 ? "onnx" : "tensorrt"; // ONNX begins with its version, field 1
   if (m.format != "onnx" && m.format != "tensorrt") refuse(ANYINFER_MODEL, "TensorRT reads ONNX files, and plans");
+  o.take("processors"); // the GPU has its own
   load_plugins(o.take("plugins"));
   m.profile = o.take("profile") == "1";
   m.graphs = o.take("graphs") == "1";

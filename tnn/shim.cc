@@ -107,14 +107,14 @@ void choose(anyinfer_model_t& m, anyinfer::options& o) {
   else if (m.precision == "bfloat16" && arm) m.config.precision = PRECISION_LOW;
   else refuse(ANYINFER_OPTION, "%s does not compute in %.100s here", m.device.name, m.precision.c_str());
 
-  const int threads = o.number("threads", 1024), sessions = std::max(1, o.number("sessions")), most = m.engine->threads;
+  const int threads = o.number("threads", 1024), sessions = std::max(1, o.number("sessions")), most = m.engine->threads, processors = o.number("processors");
   if (!m.device.cpu) {
     if (threads > 0) refuse(ANYINFER_OPTION, "threads are the processor's, the device is %s", m.device.name);
     return;
   }
   if (threads > most)
     refuse(ANYINFER_OPTION, "threads cannot be %d: %s", threads, most == 1 ? "this TNN was built without OpenMP, or for one core" : "TNN has no more than there are cores");
-  m.threads = threads > 0 ? threads : std::max(1, most / sessions);
+  m.threads = threads > 0 ? threads : std::max(1, std::min(most, processors) / sessions);
 }
 
 std::shared_ptr<Instance> create(anyinfer_model_t& m, const InputShapesMap& min, const InputShapesMap& max, anyinfer_status kind) {
@@ -205,7 +205,7 @@ anyinfer_status load(anyinfer_engine_t* engine, const anyinfer_source* source, a
     config.params = {anyinfer::part(source, 0), anyinfer::part(source, 1)};
     const header names = read_header(config.params[0]);
     require(m->net.Init(config), ANYINFER_MODEL, "TNN cannot read it");
-    if (*source->canceled) refuse(ANYINFER_RUN, "the caller lost interest");
+    if (*source->canceled) refuse(ANYINFER_RUN, "cancelled");
     bounds(*m, given);
     describe_all(*m, names);
     *model = m.release();
@@ -221,6 +221,7 @@ anyinfer_status property(anyinfer_model_t* model, const char* key, char* text, u
     else if (strcmp(key, "device") == 0) value = model->device.name;
     else if (strcmp(key, "precision") == 0) value = model->precision;
     else if (strcmp(key, "threads") == 0) value = model->threads > 0 ? std::to_string(model->threads) : "";
+    else if (strcmp(key, "state") == 0) value = "stateless";
     else if (strcmp(key, "notes") != 0) refuse(ANYINFER_OPTION, "there is no property %.100s", key);
     set_text(text, size, value);
   });

@@ -74,35 +74,7 @@ static anyinfer_status device(anyinfer_engine_t* engine, int32_t index, anyinfer
 static void close_model(anyinfer_model_t* model) {
   for (int32_t i = 0; i < model->n_graphs; i++) free_graph(&model->graphs[i]);
   free(model->graphs);
-  free(model->file);
   free(model);
-}
-
-/* read_file reads a file whole. Its size is not asked for: of what is no plain
- * file it would not be true. */
-static anyinfer_status read_file(const char* path, unsigned char** content, size_t* size, anyinfer_error* error) {
-  FILE* f = fopen(path, "rb");
-  unsigned char* bytes = NULL;
-  size_t room = 0, n = 0, got = 1;
-  int bad = 0;
-  if (f == NULL) return fail(error, ANYINFER_MODEL, "cannot open %.900s", path);
-  while (got > 0 && !bad) {
-    if (n == room) {
-      unsigned char* larger = (unsigned char*)realloc(bytes, room = 2 * room + 4096);
-      if (larger == NULL) bad = 1;
-      else bytes = larger;
-    }
-    if (!bad) n += got = fread(bytes + n, 1, room - n, f);
-  }
-  bad = bad || ferror(f);
-  fclose(f);
-  if (bad) {
-    free(bytes);
-    return fail(error, ANYINFER_MODEL, "cannot read %.900s", path);
-  }
-  *content = bytes;
-  *size = n;
-  return ANYINFER_OK;
 }
 
 static anyinfer_status read_model(anyinfer_model_t* model, const unsigned char* data, size_t size, const anyinfer_source* source, anyinfer_error* error) {
@@ -115,7 +87,7 @@ static anyinfer_status read_model(anyinfer_model_t* model, const unsigned char* 
   if (model->graphs == NULL) return out_of_memory(error);
   model->n_graphs = n; /* zeroed ones can be freed */
   for (int32_t i = 0; i < n; i++) {
-    if (*source->canceled) return fail(error, ANYINFER_RUN, "the caller lost interest");
+    if (*source->canceled) return fail(error, ANYINFER_RUN, "cancelled");
     anyinfer_status status = read_graph(&r, &model->graphs[i], error);
     if (status != ANYINFER_OK) return status;
   }
@@ -193,6 +165,7 @@ static anyinfer_status set_options(anyinfer_model_t* model, const anyinfer_sourc
     else if (strcmp(key, "profile") == 0) model->profile = strcmp(value, "1") == 0;
     else if (strcmp(key, "verbose") == 0) model->verbose = strcmp(value, "1") == 0; /* an option of its own */
     else if (strcmp(key, "device") == 0 || strcmp(key, "sessions") == 0) continue; /* there is one device; sessions share nothing that changes */
+    else if (strcmp(key, "processors") == 0) continue; /* a run has one thread */
     else if (strcmp(key, "threads") == 0 && strcmp(value, "1") == 0) continue;
     else if (strcmp(key, "precision") == 0 && strcmp(value, "float32") == 0) continue;
     else status = fail(error, ANYINFER_OPTION, "this engine cannot honour %.100s=%.100s", key, value);
@@ -202,21 +175,11 @@ static anyinfer_status set_options(anyinfer_model_t* model, const anyinfer_sourc
 }
 
 static anyinfer_status fill_model(anyinfer_model_t* model, const anyinfer_source* source, anyinfer_error* error) {
-  const unsigned char* data;
-  size_t size = 0;
-  anyinfer_status status = ANYINFER_OK;
   if (source->format[0] != 0 && strcmp(source->format, "reference") != 0)
     return fail(error, ANYINFER_MODEL, "this engine reads .ref files only");
   if (source->parts != 1) return fail(error, ANYINFER_MODEL, "a .ref model is one file, not %d", (int)source->parts);
-  if (source->data == NULL) {
-    status = read_file(source->paths[0], &model->file, &size, error);
-    if (status != ANYINFER_OK) return status;
-    data = model->file;
-  } else { /* these bytes stay where they are until model_close: no copy is needed */
-    data = (const unsigned char*)source->data[0];
-    size = (size_t)source->sizes[0];
-  }
-  status = read_model(model, data, size, source, error);
+  /* The bytes stay where they are until model_close: no copy is needed. */
+  anyinfer_status status = read_model(model, (const unsigned char*)source->data[0], (size_t)source->sizes[0], source, error);
   if (status == ANYINFER_OK) status = set_options(model, source, error);
   for (int32_t i = 0; i < model->n_graphs && status == ANYINFER_OK; i++) status = describe_outputs(&model->graphs[i], error);
   return status;
@@ -233,12 +196,15 @@ static anyinfer_status load(anyinfer_engine_t* engine, const anyinfer_source* so
 }
 
 static anyinfer_status property(anyinfer_model_t* model, const char* key, char* text, uint32_t size, anyinfer_error* error) {
-  (void)model;
+  int stateful = 0;
+  for (int32_t i = 0; i < model->n_graphs; i++)
+    for (int32_t k = 0; k < model->graphs[i].n_tensors; k++) stateful = stateful || model->graphs[i].tensors[k].kind == VARIABLE;
   if (strcmp(key, "format") == 0) set_text(text, size, "reference");
   else if (strcmp(key, "device") == 0) set_text(text, size, "CPU");
   else if (strcmp(key, "precision") == 0) set_text(text, size, "float32");
   else if (strcmp(key, "threads") == 0) set_text(text, size, "1");
   else if (strcmp(key, "notes") == 0) set_text(text, size, "");
+  else if (strcmp(key, "state") == 0) set_text(text, size, stateful ? "stateful" : "stateless");
   else return fail(error, ANYINFER_OPTION, "there is no property %.100s", key);
   return ANYINFER_OK;
 }
