@@ -33,9 +33,9 @@ type model struct {
 	temp            string         // a folder to remove
 }
 
-// Load is load with what the SDK prints led to the log.
+// Load is load with what the SDK prints sent to the log.
 func (d *driver) Load(ctx context.Context, src common.Source, o common.Options) (m common.DriverModel, err error) {
-	err = d.log.During(func() error {
+	err = d.log.Capture(func() error {
 		m, err = d.load(ctx, src, o)
 		return err
 	})

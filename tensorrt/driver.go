@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,13 +18,14 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/cengine"
+	"github.com/anyinfer/anyinfer/internal/nativelog"
 	"github.com/anyinfer/anyinfer/internal/onnxcheck"
 )
 
 // driver is that of the shim, with a cache of plans.
 type driver struct {
 	common.Driver
-	log *slog.Logger
+	log nativelog.Log
 }
 
 func open(c common.Config) (common.Driver, error) {
@@ -33,7 +33,7 @@ func open(c common.Config) (common.Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	return driver{d, c.Logger.With("engine", spec.Engine)}, nil
+	return driver{d, nativelog.New(c, spec.Engine, false)}, nil
 }
 
 // request is what the cache asks of the shim, beside the user's Options.

@@ -42,7 +42,7 @@ var library = sync.OnceValues(func() (*faulty, error) {
 
 func TestMain(m *testing.M) {
 	cengine.Register(cengine.Engine{
-		Spec: dylib.Spec{Engine: "faulty", Stem: "faulty"}, Formats: []string{"reference"}, Rebuild: "type this",
+		Spec: dylib.Spec{Engine: "faulty", Stem: "faulty"}, Formats: []string{"reference"}, PrintsLog: true, Rebuild: "type this",
 		Native: func(native any) (map[string]string, error) { return native.(map[string]string), nil },
 	})
 	var err error

@@ -39,7 +39,7 @@ func (d *driver) Load(ctx context.Context, src common.Source, o common.Options) 
 			m.Close()
 		}
 	}()
-	if err := d.log.During(func() error { return m.load(ctx, src, pairs) }); err != nil {
+	if err := d.log.Capture(func() error { return m.load(ctx, src, pairs) }); err != nil {
 		return nil, err
 	}
 	if err := m.describe(); err != nil {
