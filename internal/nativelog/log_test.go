@@ -117,6 +117,7 @@ type blocked struct{ slog.Handler }
 
 func (blocked) Enabled(context.Context, slog.Level) bool  { return true }
 func (blocked) Handle(context.Context, slog.Record) error { select {} }
+func (b blocked) WithAttrs([]slog.Attr) slog.Handler      { return b }
 
 // TestBlockedHandler: neither this engine's captures nor another's wait for a
 // handler, and the other's lines arrive.
