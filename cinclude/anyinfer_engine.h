@@ -98,7 +98,9 @@ enum {
   ANYINFER_FLOAT64 = 13
 };
 
-/* Levels of log lines, as in Go's log/slog. */
+/* Levels of log lines, as in Go's log/slog. Programs print INFO by default: it
+ * is for what every user wants to know, such as how far a build of minutes is.
+ * What an SDK logs at a level of that name, of its own set-up, is DEBUG. */
 enum { ANYINFER_DEBUG = -4, ANYINFER_INFO = 0, ANYINFER_WARN = 4, ANYINFER_ERROR = 8 };
 
 typedef struct anyinfer_engine_t anyinfer_engine_t;

@@ -16,8 +16,24 @@ type Config struct {
 	// fills, then where the system loader looks. Refused with ErrOption in
 	// a program that has the engine's library linked in.
 	Library string
-	// Logger receives what the engine has to say; nil: slog.Default().
+	// Logger receives what the engine and its SDK log, with the attribute
+	// "engine"; nil: slog.Default(). Warnings and errors have these levels,
+	// and all that an SDK says of its own set-up is Debug. The handler is
+	// called on a goroutine that no call waits for: it may block, and it may
+	// use the engine. What it has not handled yet when the program exits is
+	// lost.
+	//
+	// OpenVINO before 2025.4, TFLite, LiteRT and TNN have no log and print on
+	// C's stderr. While one of these is opened, loads a model or prepares a
+	// session, C's stderr of the whole process goes to Logger (on Linux with
+	// glibc; elsewhere it stays where it is): lines that other C code prints
+	// meanwhile are logged as that engine's. If the process dies meanwhile,
+	// its last lines, such as the text of a failed assertion, are lost.
 	Logger *slog.Logger
+	// KeepStderr leaves C's stderr alone: nothing is lost when the process
+	// dies, and what those SDKs print goes to the standard error instead of
+	// Logger.
+	KeepStderr bool
 	// Native holds the engine's own options, of the type its package documents.
 	Native any
 }

@@ -60,7 +60,8 @@ func open(cfg common.Config) (common.Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &driver{lib: lib, info: common.EngineInfo{Name: engine, Library: lib.Path}, log: nativelog.New(cfg.Logger, engine)}
+	d := &driver{lib: lib, info: common.EngineInfo{Name: engine, Library: lib.Path}}
+	d.log = nativelog.New(cfg, engine, !lib.Has(fnSetLogCallback))
 	d.listen()
 	if err := d.begin(); err != nil {
 		if e := (*common.Error)(nil); errors.As(err, &e) {
@@ -78,7 +79,7 @@ func (d *driver) begin() (err error) {
 	if d.release, err = gate(d.info.Version); err != nil {
 		return err
 	}
-	return d.log.During(func() error { return dylib.KeepSignalStack(d.start) })
+	return d.log.Capture(func() error { return dylib.KeepSignalStack(d.start) })
 }
 
 // start creates the core and has it load the plugins of all devices.

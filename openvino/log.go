@@ -11,22 +11,21 @@ import (
 )
 
 // The SDK has one log for the whole process. The engine that was opened last
-// hears it.
+// gets it.
 var (
-	listener atomic.Pointer[nativelog.Log]
-	sdkLog   = nativelog.Queue[string]{Do: func(line string) { listener.Load().Say(line) }}
+	receiver atomic.Pointer[nativelog.Log]
 	onLog    = sync.OnceValue(func() uintptr {
 		return dylib.Callback(func(message uintptr) uintptr { // void (*)(const char* message)
-			sdkLog.Add(dylib.GoString(message))
+			receiver.Load().Line(dylib.GoString(message))
 			return 0
 		})
 	})
 	listening sync.Map // the libraries that have onLog; to set it again is not safe
 )
 
-// listen leads the SDK's log to d's.
+// listen has the SDK log to d's Logger.
 func (d *driver) listen() {
-	listener.Store(&d.log)
+	receiver.Store(&d.log)
 	if _, already := listening.LoadOrStore(d.lib.Path, true); !already && d.lib.Has(fnSetLogCallback) {
 		d.lib.Call(fnSetLogCallback, dylib.Int(onLog()))
 	}

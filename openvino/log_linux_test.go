@@ -55,19 +55,21 @@ func TestLog(t *testing.T) {
 	load(t, e, file("digits.xml"), &common.Options{
 		Device: "AUTO:CPU", Native: openvino.Options{Properties: map[string]string{"LOG_LEVEL": "LOG_DEBUG"}},
 	})
-	for _, text := range []string{"level=DEBUG", "level=INFO", "select device:CPU", "engine=openvino"} {
+	for _, text := range []string{"level=DEBUG", "select device:CPU", "engine=openvino"} {
 		require.Eventually(t, func() bool { return out.has(text) }, 10*time.Second, time.Millisecond, text)
 	}
 }
 
 // TestPrintedIsLogged: what a library below OpenVINO prints on a file that is
-// no model arrives there, too.
+// no model arrives there, too, where OpenVINO has no callback for its log.
 func TestPrintedIsLogged(t *testing.T) {
 	e, out := openLogging(t)
+	if e.Info().Version >= "2025.4" {
+		t.Skip("C's stderr is left alone since 2025.4, which has a callback for its log")
+	}
 	name := t.TempDir() + "/model.xml"
 	require.NoError(t, os.WriteFile(name, []byte("<net>no model</net>"), 0o600))
 	_, err := e.Load(context.Background(), common.File(name), nil)
 	require.ErrorIs(t, err, common.ErrModel)
-	require.Contains(t, out.String(), "level=ERROR")
-	require.Contains(t, out.String(), "engine=openvino")
+	require.Eventually(t, func() bool { return out.has("level=ERROR") && out.has("engine=openvino") }, 5*time.Second, time.Millisecond)
 }

@@ -30,9 +30,9 @@ type model struct {
 	inputs, outputs []port
 }
 
-// Load is load with what the SDK prints led to the log.
+// Load is load with what the SDK prints sent to the log.
 func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Options) (m common.DriverModel, err error) {
-	err = d.log.During(func() error {
+	err = d.log.Capture(func() error {
 		m, err = d.load(ctx, files, o)
 		return err
 	})

@@ -31,13 +31,14 @@ struct recipe {
 };
 
 #if ANYINFER_TENSORRT >= 1000
-/* progress logs how far a build is, and ends it when the caller loses interest. */
+/* progress logs how far a build is, at INFO once it has taken 2 s, and ends it
+ * when the caller cancels. */
 class progress : public nvinfer1::IProgressMonitor {
  public:
   progress(const anyinfer_host& host, const volatile int32_t& canceled) : host_(host), canceled_(canceled) {}
 
   void phaseStart(const char* phase, const char* parent, int32_t steps) noexcept override {
-    if (parent == nullptr) say(phase, 0, steps);
+    if (parent == nullptr) say(ANYINFER_DEBUG, phase, 0, steps);
     std::lock_guard<std::mutex> lock(mutex_);
     try {
       steps_[phase] = steps;
@@ -53,7 +54,7 @@ class progress : public nvinfer1::IProgressMonitor {
       const auto found = steps_.find(phase);
       const int32_t steps = found == steps_.end() ? 0 : found->second;
       lock.unlock();
-      say(phase, step + 1, steps);
+      say(ANYINFER_INFO, phase, step + 1, steps);
     }
     return !canceled_;
   }
@@ -61,10 +62,10 @@ class progress : public nvinfer1::IProgressMonitor {
   void phaseFinish(const char*) noexcept override {}
 
  private:
-  void say(const char* phase, int32_t step, int32_t steps) const noexcept {
+  void say(int32_t level, const char* phase, int32_t step, int32_t steps) const noexcept {
     char line[300];
     snprintf(line, sizeof line, "building the plan: %.200s, step %d of %d", phase, int(step), int(steps));
-    if (host_.log != nullptr) host_.log(host_.user, ANYINFER_INFO, line);
+    if (host_.log != nullptr) host_.log(host_.user, level, line);
   }
 
   const anyinfer_host& host_;

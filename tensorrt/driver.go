@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +17,7 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/cengine"
 	"github.com/anyinfer/anyinfer/internal/filelock"
+	"github.com/anyinfer/anyinfer/internal/nativelog"
 	"github.com/anyinfer/anyinfer/internal/onnxcheck"
 	"github.com/anyinfer/anyinfer/internal/privdir"
 )
@@ -25,7 +25,7 @@ import (
 // driver is that of the shim, with a cache of plans.
 type driver struct {
 	common.Driver
-	log *slog.Logger
+	log nativelog.Log
 }
 
 func open(c common.Config) (common.Driver, error) {
@@ -33,7 +33,7 @@ func open(c common.Config) (common.Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	return driver{d, c.Logger.With("engine", spec.Engine)}, nil
+	return driver{d, nativelog.New(c, spec.Engine, false)}, nil
 }
 
 // request is what the cache asks of the shim, beside the user's Options.

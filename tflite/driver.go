@@ -31,7 +31,7 @@ func open(c common.Config) (common.Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &driver{lib, nativelog.New(c.Logger, spec.Engine)}, nil
+	return &driver{lib, nativelog.New(c, spec.Engine, true)}, nil
 }
 
 func (d *driver) Info() common.EngineInfo {
@@ -47,7 +47,7 @@ func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Op
 		return nil, err
 	}
 	var m *model
-	err = d.log.During(func() error {
+	err = d.log.Capture(func() error {
 		m, err = d.load(files, o, n)
 		return err
 	})

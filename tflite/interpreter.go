@@ -29,7 +29,7 @@ type interpreter struct {
 // the delegate of Options, and XNNPACK where that is wanted and can be had.
 func (m *model) newInterpreter(signature int, accelerated bool) (*interpreter, error) {
 	ip := &interpreter{model: m, report: newReport()}
-	if err := m.log.During(func() error { return ip.create(signature, accelerated) }); err != nil {
+	if err := m.log.Capture(func() error { return ip.create(signature, accelerated) }); err != nil {
 		ip.close()
 		return nil, err
 	}

@@ -22,7 +22,6 @@ struct anyinfer_engine_t {
 
 struct anyinfer_model_t {
   anyinfer_host host;
-  unsigned char* file; /* its content, where the model came by path */
   graph* graphs;
   int32_t n_graphs;
   int profile, verbose;

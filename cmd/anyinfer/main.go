@@ -31,11 +31,9 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	started := false // cobra checks the command line before this
 	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
 		started = true
-		level := slog.LevelWarn
 		if verbose, _ := cmd.Flags().GetBool("verbose"); verbose {
-			level = slog.LevelDebug
+			slog.SetLogLoggerLevel(slog.LevelDebug)
 		}
-		slog.SetLogLoggerLevel(level)
 	}
 	root.SetArgs(args)
 	root.SetOut(stdout)

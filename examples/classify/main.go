@@ -8,7 +8,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -17,7 +16,6 @@ import (
 )
 
 func main() {
-	slog.SetLogLoggerLevel(slog.LevelWarn) // engines also tell how they set themselves up
 	name := flag.String("engine", "", "one of "+strings.Join(common.Engines(), ", ")+" (default the first that is ready)")
 	flag.Parse()
 	if flag.NArg() == 0 {

@@ -8,7 +8,6 @@ import (
 	_ "embed"
 	"fmt"
 	"log"
-	"log/slog"
 	"math"
 	"slices"
 
@@ -36,7 +35,6 @@ var picture = []float64{
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("embedded: ")
-	slog.SetLogLoggerLevel(slog.LevelWarn) // engines also tell how they set themselves up
 	if err := run(context.Background()); err != nil {
 		log.Fatal(err)
 	}

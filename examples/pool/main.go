@@ -8,7 +8,6 @@ import (
 	"errors"
 	"flag"
 	"log"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -27,7 +26,6 @@ import (
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("pool: ")
-	slog.SetLogLoggerLevel(slog.LevelWarn) // engines also tell how they set themselves up
 	addr := flag.String("addr", "localhost:8080", "address to listen on")
 	sessions := flag.Int("sessions", runtime.NumCPU(), "how many requests the model works on at once; others wait")
 	requests := flag.Int("demo", 0, "ask a server of its own so many times, and end")

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"log/slog"
 	"os"
 	"os/signal"
 	"runtime"
@@ -28,7 +27,6 @@ import (
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("stream: ")
-	slog.SetLogLoggerLevel(slog.LevelWarn) // engines also tell how they set themselves up
 	width := flag.Int("width", 640, "width of a frame in pixels")
 	height := flag.Int("height", 480, "height of a frame in pixels")
 	sessions := flag.Int("sessions", runtime.NumCPU(), "how many frames are worked on at once")

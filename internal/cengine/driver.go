@@ -31,6 +31,9 @@ type Engine struct {
 	Check func(files *common.ModelFiles, o common.Options) error
 	// Copies tells that the engine needs a model's files no longer than load.
 	Copies bool
+	// PrintsLog says that the SDK has no log of its own and prints on C's
+	// stderr instead, which is then captured.
+	PrintsLog bool
 	// Rebuild is what to type where the shim does not fit this program.
 	Rebuild string
 }
@@ -67,10 +70,10 @@ func Open(e *Engine, c common.Config) (common.Driver, error) {
 	}
 	d := &driver{
 		Engine: e, Library: functions, info: common.EngineInfo{Name: e.Spec.Engine, Library: lib.Path},
-		log: nativelog.New(c.Logger, e.Spec.Engine),
+		log: nativelog.New(c, e.Spec.Engine, e.PrintsLog),
 	}
-	d.id = hear(d.log)
-	if err := d.log.During(d.start); err != nil {
+	d.id = registerLog(d.log)
+	if err := d.log.Capture(d.start); err != nil {
 		d.Close()
 		if e := (*common.Error)(nil); errors.As(err, &e) && e.Path == "" {
 			e.Path = lib.Path // where it is what it is
@@ -131,7 +134,7 @@ func (d *driver) Close() error {
 	if d.handle != 0 {
 		d.Call(fnClose, dylib.Int(d.handle))
 	}
-	forget(d.id)
+	unregisterLog(d.id)
 	return nil
 }
 

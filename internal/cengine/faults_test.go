@@ -42,7 +42,7 @@ var library = sync.OnceValues(func() (*faulty, error) {
 
 func TestMain(m *testing.M) {
 	cengine.Register(cengine.Engine{
-		Spec: dylib.Spec{Engine: "faulty", Stem: "faulty"}, Formats: []string{"reference"}, Rebuild: "type this",
+		Spec: dylib.Spec{Engine: "faulty", Stem: "faulty"}, Formats: []string{"reference"}, PrintsLog: true, Rebuild: "type this",
 		Native: func(native any) (map[string]string, error) { return native.(map[string]string), nil },
 	})
 	var err error
@@ -391,6 +391,22 @@ func TestLog(t *testing.T) {
 		}
 		require.NotContains(t, out.String(), "line -99", "its level is too low")
 	}
+}
+
+// TestKeepStderr: what the engine prints is not logged, what it logs is.
+func TestKeepStderr(t *testing.T) {
+	f := engine(t)
+	var out buffer
+	e, err := common.Open("faulty", &common.Config{Library: f.path, Logger: slog.New(slog.NewTextHandler(&out, nil)), KeepStderr: true})
+	require.NoError(t, err)
+	defer e.Close()
+	for _, fault := range []string{"load: prints", "load: talks"} {
+		f.set(fault, 0)
+		_, err = load(e, fixed, nil)
+		require.NoError(t, err)
+	}
+	require.Eventually(t, func() bool { return strings.Contains(out.String(), "line 8") }, 5*time.Second, time.Millisecond)
+	require.NotContains(t, out.String(), "printed")
 }
 
 // buffer is written by the goroutine of the log.

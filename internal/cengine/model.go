@@ -38,7 +38,7 @@ func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Op
 			m.Close()
 		}
 	}()
-	if err := d.log.During(func() error { return m.load(ctx, files, pairs) }); err != nil {
+	if err := d.log.Capture(func() error { return m.load(ctx, files, pairs) }); err != nil {
 		return nil, err
 	}
 	if err := m.describe(); err != nil {

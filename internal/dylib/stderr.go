@@ -11,75 +11,80 @@ import (
 	"sync"
 )
 
-// Stderr calls f, and say with each line that C code writes to C's stderr
-// meanwhile: libraries print there what they have no other way to tell. When
-// it returns, all was said. Where C's stderr cannot be exchanged (see
-// openRedirection), it only calls f.
+// CaptureStderr calls f, and onLine with each line that C code writes to C's
+// stderr meanwhile. It returns after f has returned and onLine has had every
+// line. onLine must not block: it is called by the one goroutine that reads
+// the pipe, and every capture of the process waits for that goroutine. Where
+// C's stderr cannot be replaced (theStderrPipe is nil), only f is called.
 //
-// The stream is the process's: where several calls go on at once, the last to
-// begin hears them all. Go's os.Stderr is another thing, and goes on.
-func Stderr(say func(line string), f func()) {
-	r := theRedirection()
-	if r == nil {
+// The stream belongs to the whole process: the lines of all its C code are
+// captured, and where several captures overlap, the last one to begin gets
+// them. Go's os.Stderr is a different stream and is not affected. If the
+// process dies inside f, lines that were not read yet are lost.
+func CaptureStderr(onLine func(line string), f func()) {
+	p := theStderrPipe()
+	if p == nil {
 		f()
 		return
 	}
-	l := &listener{say, make(chan struct{})}
-	r.begin(l)
-	defer r.end(l)
+	c := &capture{onLine, make(chan struct{})}
+	p.begin(c)
+	defer p.end(c)
 	f()
 }
 
-// redirection is a stream that can stand in for C's stderr, and who listens to
-// it. There is one, for ever: C code may hold on to a stream.
-type redirection struct {
-	out      io.Reader      // what was written to the stream
-	exchange func(in bool)  // puts the stream in C's stderr's place, or C's own back
-	flush    func()         // the stream
-	mark     func(s string) // writes behind what was flushed
+// stderrPipe is a C stream that can take the place of C's stderr, with the
+// captures that read from it. There is one, and it is never closed: C code may
+// keep a copy of the stream's address.
+type stderrPipe struct {
+	out         io.Reader           // reads what was written to the stream
+	replace     func(captured bool) // sets C's stderr to the stream, or back to the original
+	flush       func()              // flushes the stream
+	writeMarker func(marker string) // writes to the pipe directly, after what was flushed
 
-	mu        sync.Mutex
-	active    int         // calls of f
-	listeners []*listener // of calls of f, and of those over whose mark was not read
-	ending    []*listener // those, in the order in which they may end
+	mu       sync.Mutex
+	running  int        // captures whose f has not returned
+	captures []*capture // those whose end marker was not read, the last one to begin at the end
+	ending   []*capture // those whose end marker will be written, in that order
 }
 
-type listener struct {
-	say   func(line string)
-	heard chan struct{} // closed when all was said
+type capture struct {
+	onLine func(line string)
+	done   chan struct{} // closed when the end marker was read
 }
 
-// endMark is a line that C code does not write.
-const endMark = "\x00end"
+// endMarker is a line that C code does not write.
+const endMarker = "\x00end"
 
-func (r *redirection) begin(l *listener) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.listeners = append(r.listeners, l)
-	if r.active++; r.active == 1 {
-		r.exchange(true)
+func (p *stderrPipe) begin(c *capture) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.captures = append(p.captures, c)
+	if p.running++; p.running == 1 {
+		p.replace(true)
 	}
 }
 
-// end waits until l has heard all. C code that writes to a full pipe waits for
-// read, so that neither flush nor mark may hold what read needs.
-func (r *redirection) end(l *listener) {
-	r.mu.Lock()
-	if r.active--; r.active == 0 {
-		r.exchange(false)
+// end waits until every line of c was read. C code that writes to a full pipe
+// waits for read, and flush and writeMarker wait for that C code: they must
+// not be called with the lock that read needs.
+func (p *stderrPipe) end(c *capture) {
+	p.mu.Lock()
+	if p.running--; p.running == 0 {
+		p.replace(false)
 	}
-	r.mu.Unlock()
-	r.flush()
-	r.mu.Lock()
-	r.ending = append(r.ending, l)
-	r.mu.Unlock()
-	r.mark("\n" + endMark + "\n")
-	<-l.heard
+	p.mu.Unlock()
+	p.flush()
+	p.mu.Lock()
+	p.ending = append(p.ending, c)
+	p.mu.Unlock()
+	p.writeMarker("\n" + endMarker + "\n")
+	<-c.done
 }
 
-// read hands out lines, for ever.
-func (r *redirection) read() {
-	in := bufio.NewReaderSize(r.out, 1<<16)
+// read passes lines on for as long as the process lives.
+func (p *stderrPipe) read() {
+	in := bufio.NewReaderSize(p.out, 1<<16)
 	for {
 		bytes, _, err := in.ReadLine()
 		if err != nil {
@@ -87,31 +92,32 @@ func (r *redirection) read() {
 		}
 		switch line := strings.TrimSpace(string(bytes)); line {
 		case "":
-		case endMark:
-			r.ended()
+		case endMarker:
+			p.finishFirst()
 		default:
-			r.last()(line)
+			p.receiver()(line)
 		}
 	}
 }
 
-// ended ends the first that waits: any mark comes behind what that one heard.
-func (r *redirection) ended() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	l := r.ending[0]
-	r.ending = r.ending[1:]
-	r.listeners = slices.DeleteFunc(r.listeners, func(x *listener) bool { return x == l })
-	close(l.heard)
+// finishFirst ends the capture that has waited longest. Each one flushes its
+// lines before it joins ending, so that any later marker is behind them.
+func (p *stderrPipe) finishFirst() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.ending[0]
+	p.ending = p.ending[1:]
+	p.captures = slices.DeleteFunc(p.captures, func(x *capture) bool { return x == c })
+	close(c.done)
 }
 
-// last is whom to tell. C code that took the stream while it stood in may
-// write when nobody listens.
-func (r *redirection) last() func(string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if n := len(r.listeners); n > 0 {
-		return r.listeners[n-1].say
+// receiver is the function for the next line. C code that kept the stream's
+// address may write when there is no capture; such lines go to the original.
+func (p *stderrPipe) receiver() func(string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := len(p.captures); n > 0 {
+		return p.captures[n-1].onLine
 	}
 	return func(line string) { os.Stderr.WriteString(line + "\n") }
 }

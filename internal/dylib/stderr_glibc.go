@@ -11,9 +11,9 @@ import (
 	"syscall"
 )
 
-// theRedirection is nil where libc is not glibc: there stderr is a variable,
-// as the C standard has it; musl's is constant.
-var theRedirection = sync.OnceValue(func() *redirection {
+// theStderrPipe is nil where libc is not glibc. In glibc stderr is a variable
+// that can be set; in musl it is a constant.
+var theStderrPipe = sync.OnceValue(func() *stderrPipe {
 	const (
 		libcVersion = iota
 		variable
@@ -43,19 +43,19 @@ var theRedirection = sync.OnceValue(func() *redirection {
 	const lineBuffered = 1 // _IOLBF
 	libc.Call(setvbuf, Int(stream), Int(0), Int(lineBuffered), Int(0))
 	stderr := (*uintptr)(pointer(libc.addrs[variable]))
-	var own uintptr
-	r := &redirection{
+	var original uintptr
+	p := &stderrPipe{
 		out: os.NewFile(uintptr(pipe[0]), "C's stderr"),
-		exchange: func(in bool) {
-			if in {
-				own = atomic.SwapUintptr(stderr, stream)
+		replace: func(captured bool) {
+			if captured {
+				original = atomic.SwapUintptr(stderr, stream)
 			} else {
-				atomic.CompareAndSwapUintptr(stderr, stream, own)
+				atomic.CompareAndSwapUintptr(stderr, stream, original)
 			}
 		},
 		flush: func() { libc.Call(fflush, Int(stream)) },
-		mark: func(s string) {
-			for b := []byte(s); len(b) > 0; {
+		writeMarker: func(marker string) {
+			for b := []byte(marker); len(b) > 0; {
 				n, err := syscall.Write(pipe[1], b)
 				if err != nil && err != syscall.EINTR {
 					return
@@ -64,6 +64,6 @@ var theRedirection = sync.OnceValue(func() *redirection {
 			}
 		},
 	}
-	go r.read()
-	return r
+	go p.read()
+	return p
 })

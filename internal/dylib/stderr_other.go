@@ -4,5 +4,5 @@
 
 package dylib
 
-// theRedirection is none: what libraries print stays on C's stderr.
-func theRedirection() *redirection { return nil }
+// theStderrPipe is nil: what libraries print stays on C's stderr.
+func theStderrPipe() *stderrPipe { return nil }

@@ -17,22 +17,22 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func say(t *testing.T, text string) { require.NoError(t, dylib.CStderr(text)) }
+func cPrint(t *testing.T, text string) { require.NoError(t, dylib.CStderr(text)) }
 
-func TestStderr(t *testing.T) {
+func TestCaptureStderr(t *testing.T) {
 	var lines []string
-	hear := func(line string) { lines = append(lines, line) }
-	dylib.Stderr(hear, func() { say(t, "one\ntwo\n\nhalf") })
+	add := func(line string) { lines = append(lines, line) }
+	dylib.CaptureStderr(add, func() { cPrint(t, "one\ntwo\n\nhalf") })
 	require.Equal(t, []string{"one", "two", "half"}, lines)
 
 	lines = nil
 	long := strings.Repeat("x", 1<<20) // more than a pipe holds
-	dylib.Stderr(hear, func() { say(t, long+"\nend\n") })
+	dylib.CaptureStderr(add, func() { cPrint(t, long+"\nend\n") })
 	require.Equal(t, long+"end", strings.Join(lines, ""))
 
 	lines = nil
-	dylib.Stderr(func(string) { t.Error("the inner one hears") }, func() {
-		dylib.Stderr(hear, func() { say(t, "nested\n") })
+	dylib.CaptureStderr(func(string) { t.Error("the inner capture gets it") }, func() {
+		dylib.CaptureStderr(add, func() { cPrint(t, "nested\n") })
 	})
 	require.Equal(t, []string{"nested"}, lines)
 }
@@ -41,12 +41,12 @@ func TestStderr(t *testing.T) {
 func TestStderrIsGivenBack(t *testing.T) {
 	var lines []string
 	got := stderrOf(t, func() {
-		say(t, "before\n")
-		dylib.Stderr(func(line string) { lines = append(lines, line) }, func() {
-			say(t, "during\n")
+		cPrint(t, "before\n")
+		dylib.CaptureStderr(func(line string) { lines = append(lines, line) }, func() {
+			cPrint(t, "during\n")
 			fmt.Fprintln(os.Stderr, "Go's")
 		})
-		say(t, "after\n")
+		cPrint(t, "after\n")
 	})
 	require.Equal(t, "before\nGo's\nafter\n", got)
 	require.Equal(t, []string{"during"}, lines)
@@ -54,26 +54,26 @@ func TestStderrIsGivenBack(t *testing.T) {
 
 func TestStderrSideBySide(t *testing.T) {
 	var mu sync.Mutex
-	heard := map[string]int{}
-	hear := func(line string) { mu.Lock(); defer mu.Unlock(); heard[line]++ }
+	count := map[string]int{}
+	add := func(line string) { mu.Lock(); defer mu.Unlock(); count[line]++ }
 	const n = 50
 	got := stderrOf(t, func() {
 		var all sync.WaitGroup
 		for i := range n {
 			all.Go(func() {
 				line := fmt.Sprint("line ", i)
-				dylib.Stderr(hear, func() { say(t, line+"\n") })
+				dylib.CaptureStderr(add, func() { cPrint(t, line+"\n") })
 				mu.Lock()
 				defer mu.Unlock()
-				if heard[line] != 1 {
-					t.Errorf("%s was heard %d times when it was over", line, heard[line])
+				if count[line] != 1 {
+					t.Errorf("%s was captured %d times when its capture returned", line, count[line])
 				}
 			})
 		}
 		all.Wait()
 	})
 	require.Empty(t, got)
-	require.Len(t, heard, n)
+	require.Len(t, count, n)
 }
 
 // stderrOf is what f wrote to file descriptor 2.

@@ -27,7 +27,8 @@ func (s *suite) work(t *testing.T, job string) {
 	case "damage":
 		s.damageJob(t, name)
 	case "log":
-		s.logJob(t)
+		require.Contains(t, logJobs, name)
+		logJobs[name](s, t)
 	case "resources":
 		require.Contains(t, resourceJobs, name)
 		resourceJobs[name](s, t)

@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -42,14 +41,15 @@ func (s *suite) damage(t *testing.T) {
 // and returns the number of the next.
 func (s *suite) damagedFrom(t *testing.T, format string, cases []damaged, from int) int {
 	cmd := s.command(t, fmt.Sprintf("damage:%s:%d", format, from))
-	var last tail
-	cmd.Stderr = &last
 	pipe, err := cmd.StdoutPipe()
 	require.NoError(t, err)
+	cmd.Stderr = cmd.Stdout // one pipe: what is printed comes after its BEGIN
+	var last tail           // of what was printed since that
 	require.NoError(t, cmd.Start())
 	hang := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() })
 	at, loaded := -1, 0
 	lines := bufio.NewScanner(pipe)
+	lines.Buffer(nil, 1<<24)
 	for lines.Scan() {
 		hang.Reset(time.Minute)
 		word, rest, _ := strings.Cut(lines.Text(), " ")
@@ -57,6 +57,7 @@ func (s *suite) damagedFrom(t *testing.T, format string, cases []damaged, from i
 		case "BEGIN":
 			at, err = strconv.Atoi(rest)
 			require.NoError(t, err)
+			last = tail{}
 		case "LOADED":
 			loaded++
 		case "WRONG":
@@ -65,7 +66,7 @@ func (s *suite) damagedFrom(t *testing.T, format string, cases []damaged, from i
 			at = -1
 		case "":
 		default:
-			last.Write(append(lines.Bytes(), '\n'))
+			last.write(append(lines.Bytes(), '\n'))
 		}
 	}
 	err = cmd.Wait()
@@ -87,18 +88,12 @@ func (s *suite) damagedFrom(t *testing.T, format string, cases []damaged, from i
 }
 
 // tail keeps the beginning and the end of what is written to it.
-type tail struct {
-	mu         sync.Mutex
-	head, rest []byte
-}
+type tail struct{ head, rest []byte }
 
-func (t *tail) Write(b []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+func (t *tail) write(b []byte) {
 	n := min(len(b), 1500-len(t.head))
 	t.head, t.rest = append(t.head, b[:n]...), append(t.rest, b[n:]...)
 	t.rest = t.rest[max(0, len(t.rest)-500):]
-	return len(b), nil
 }
 
 func (t *tail) String() string { return string(t.head) + "\n...\n" + string(t.rest) }
@@ -221,7 +216,9 @@ func (s *suite) damageJob(t *testing.T, job string) {
 	format, number, _ := strings.Cut(job, ":")
 	from, err := strconv.Atoi(number)
 	require.NoError(t, err)
-	e := s.engine(t)
+	e, err := common.Open(s.Name, &common.Config{KeepStderr: true}) // a crash is to be explained
+	require.NoError(t, err)
+	defer e.Close()
 	for i, c := range s.damages(t, format)[from:] {
 		fmt.Fprintf(os.Stdout, "\nBEGIN %d\n", from+i)
 		wrong := func(format string, args ...any) {

@@ -107,7 +107,7 @@ func footprint() (u usage) {
 
 // quiet fails where something is left of what body did.
 func quiet(t *testing.T, body func()) {
-	dylib.Stderr(func(string) {}, func() {}) // leaves one for good
+	dylib.CaptureStderr(func(string) {}, func() {}) // its goroutine stays
 	before := runtime.NumGoroutine()
 	body()
 	for i := 0; runtime.NumGoroutine() > before; i++ {

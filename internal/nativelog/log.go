@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package nativelog leads what native libraries print and log into log/slog.
+// Package nativelog sends what native libraries print and log to log/slog.
 package nativelog
 
 import (
@@ -9,23 +9,43 @@ import (
 	"regexp"
 	"sync"
 
+	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
 )
 
-// Log is the logger of an open engine, for what its library says.
-type Log struct{ *slog.Logger }
+// Log is the logger of an open engine. Logging never calls the user's handler:
+// records are queued, and a goroutine that nobody waits for delivers them. So
+// a library's callback, which may come on any thread with the library's locks
+// held, can log, and a handler may block, or load a model.
+type Log struct {
+	*slog.Logger
+	captures bool
+}
 
-// New makes each record of log bear the engine's name.
-func New(log *slog.Logger, engine string) Log { return Log{log.With("engine", engine)} }
+// New makes a Log whose records have the engine's name. printsLog says that
+// the library has no log of its own and prints on C's stderr instead, which
+// Capture then takes unless c.KeepStderr is set.
+func New(c common.Config, engine string, printsLog bool) Log {
+	return Log{slog.New(handler{c.Logger.With("engine", engine).Handler(), new(queue)}), printsLog && !c.KeepStderr}
+}
 
-// During calls f; what the library prints meanwhile on C's stderr is logged.
-func (l Log) During(f func() error) (err error) {
-	dylib.Stderr(l.Say, func() { err = f() })
+// Capture calls f and logs what the library prints on C's stderr meanwhile.
+func (l Log) Capture(f func() error) (err error) {
+	l.CaptureLines(l.Line, func() { err = f() })
 	return err
 }
 
-// Say logs a line of the library's, at the level that it begins with.
-func (l Log) Say(line string) {
+// CaptureLines is Capture with another use of the lines; onLine must not block.
+func (l Log) CaptureLines(onLine func(line string), f func()) {
+	if l.captures {
+		dylib.CaptureStderr(onLine, f)
+	} else {
+		f()
+	}
+}
+
+// Line logs a line of the library's text, at the level that it begins with.
+func (l Log) Line(line string) {
 	level, text := parse(line)
 	l.Log(context.Background(), level, text)
 }
@@ -39,54 +59,78 @@ var forms = []*regexp.Regexp{
 	regexp.MustCompile(`^([DIE])/tnn: (.*)`),                                        // TNN
 }
 
-var levels = map[byte]slog.Level{
-	'V': slog.LevelDebug, 'T': slog.LevelDebug, 'D': slog.LevelDebug, 'I': slog.LevelInfo,
-	'W': slog.LevelWarn, 'E': slog.LevelError, 'F': slog.LevelError,
-}
-
-// parse tells the level of a line, Info where it has none, and the rest.
+// parse returns the level of a line and the rest of it. SDKs use INFO for how
+// they set themselves up, which is Debug to a program that loads a model.
 func parse(line string) (slog.Level, string) {
 	for _, form := range forms {
 		if m := form.FindStringSubmatch(line); m != nil {
-			return levels[m[1][0]], m[2]
+			switch m[1][0] {
+			case 'W':
+				return slog.LevelWarn, m[2]
+			case 'E', 'F':
+				return slog.LevelError, m[2]
+			}
+			return slog.LevelDebug, m[2]
 		}
 	}
-	return slog.LevelInfo, line
+	return slog.LevelDebug, line
 }
 
-// Queue hands what is added to Do on a goroutine, one after the other. Add
-// never waits: a library's callback comes on any thread, with the library's
-// locks held, and a handler of log records may do anything.
-type Queue[T any] struct {
-	Do func(T)
-
-	mu    sync.Mutex
-	items []T
-	busy  bool
+// handler queues records for the user's handler.
+type handler struct {
+	user  slog.Handler
+	queue *queue
 }
 
-// Add queues an item.
-func (q *Queue[T]) Add(item T) {
+// Enabled is asked of the user's handler later, by the queue.
+func (h handler) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h handler) Handle(_ context.Context, r slog.Record) error {
+	h.queue.add(func() {
+		if ctx := context.Background(); h.user.Enabled(ctx, r.Level) {
+			h.user.Handle(ctx, r)
+		}
+	})
+	return nil
+}
+
+func (h handler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return handler{h.user.WithAttrs(attrs), h.queue}
+}
+
+func (h handler) WithGroup(name string) slog.Handler {
+	return handler{h.user.WithGroup(name), h.queue}
+}
+
+// queue runs functions one after the other, on a goroutine that ends when none
+// is left.
+type queue struct {
+	mu      sync.Mutex
+	waiting []func()
+	running bool
+}
+
+func (q *queue) add(f func()) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.items = append(q.items, item)
-	if !q.busy {
-		q.busy = true
-		go q.work()
+	q.waiting = append(q.waiting, f)
+	if !q.running {
+		q.running = true
+		go q.run()
 	}
 }
 
-func (q *Queue[T]) work() {
+func (q *queue) run() {
 	for {
 		q.mu.Lock()
-		items := q.items
-		q.items, q.busy = nil, len(items) > 0
+		fs := q.waiting
+		q.waiting, q.running = nil, len(fs) > 0
 		q.mu.Unlock()
-		if items == nil {
+		if fs == nil {
 			return
 		}
-		for _, item := range items {
-			q.Do(item)
+		for _, f := range fs {
+			f()
 		}
 	}
 }

@@ -3,67 +3,165 @@
 package nativelog
 
 import (
-	"bytes"
+	"context"
 	"errors"
 	"log/slog"
+	"os"
+	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/stretchr/testify/require"
 )
 
-func TestSay(t *testing.T) {
-	for line, want := range map[string]string{
-		"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.":                 "level=INFO msg=\"Created TensorFlow Lite XNNPACK delegate for CPU.\"",
-		"WARNING: All log messages before absl::InitializeLog() is called":        "level=WARN msg=\"All log messages before absl::InitializeLog() is called\"",
-		"VERBOSE: Replacing 3 out of 3 node(s)":                                   "level=DEBUG msg=\"Replacing 3 out of 3 node(s)\"",
-		"ERROR: [cpu_registry.cc:78] no":                                          "level=ERROR msg=\"[cpu_registry.cc:78] no\"",
-		"E0000 00:00:1795476835.650945    4202 text_format.cc:417] Error parsing": "level=ERROR msg=\"text_format.cc:417] Error parsing\"",
-		"[libprotobuf ERROR google/protobuf/text.cc:335] Expected":                "level=ERROR msg=\"google/protobuf/text.cc:335] Expected\"",
-		"[23:45:08.6134]D[plugin.cpp:289][AUTO] deviceNameWithID:CPU":             "level=DEBUG msg=\"[plugin.cpp:289][AUTO] deviceNameWithID:CPU\"",
-		"something else: INFO: it is":                                             "level=INFO msg=\"something else: INFO: it is\"",
-	} {
-		var out bytes.Buffer
-		New(logger(&out), "tflite").Say(line)
-		require.Equal(t, want+" engine=tflite\n", out.String())
-	}
+// output is written by the queue's goroutine.
+type output struct {
+	mu   sync.Mutex
+	text strings.Builder
 }
 
-func logger(out *bytes.Buffer) *slog.Logger {
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+func newLog(out *output, level slog.Level) Log {
 	noTime := func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {
 			return slog.Attr{}
 		}
 		return a
 	}
-	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: noTime}))
+	logger := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level, ReplaceAttr: noTime}))
+	return New(common.Config{Logger: logger}, "tflite", true)
 }
 
-func TestDuringReturnsTheError(t *testing.T) {
-	var out bytes.Buffer
+func requireLogged(t *testing.T, out *output, want string) {
+	t.Helper()
+	require.Eventually(t, func() bool { return out.String() == want }, 5*time.Second, time.Millisecond, "want %s", want)
+}
+
+func TestLine(t *testing.T) {
+	for line, want := range map[string]string{
+		"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.":                 "level=DEBUG msg=\"Created TensorFlow Lite XNNPACK delegate for CPU.\"",
+		"WARNING: All log messages before absl::InitializeLog() is called":        "level=WARN msg=\"All log messages before absl::InitializeLog() is called\"",
+		"VERBOSE: Replacing 3 out of 3 node(s)":                                   "level=DEBUG msg=\"Replacing 3 out of 3 node(s)\"",
+		"ERROR: [cpu_registry.cc:78] no":                                          "level=ERROR msg=\"[cpu_registry.cc:78] no\"",
+		"I0000 00:00:1795476835.650945    4202 cpu_registry.cc:78] registered":    "level=DEBUG msg=\"cpu_registry.cc:78] registered\"",
+		"E0000 00:00:1795476835.650945    4202 text_format.cc:417] Error parsing": "level=ERROR msg=\"text_format.cc:417] Error parsing\"",
+		"F0000 00:00:1795476835.650945    4202 text_format.cc:417] Check failed":  "level=ERROR msg=\"text_format.cc:417] Check failed\"",
+		"[libprotobuf ERROR google/protobuf/text.cc:335] Expected":                "level=ERROR msg=\"google/protobuf/text.cc:335] Expected\"",
+		"[23:45:08.6134]D[plugin.cpp:289][AUTO] deviceNameWithID:CPU":             "level=DEBUG msg=\"[plugin.cpp:289][AUTO] deviceNameWithID:CPU\"",
+		"D/tnn: virtual Status Init() [File a.cc][Line 1] no":                     "level=DEBUG msg=\"virtual Status Init() [File a.cc][Line 1] no\"",
+		"something else: ERROR: it is":                                            "level=DEBUG msg=\"something else: ERROR: it is\"",
+	} {
+		out := new(output)
+		newLog(out, slog.LevelDebug).Line(line)
+		requireLogged(t, out, want+" engine=tflite\n")
+	}
+}
+
+func TestCaptureReturnsTheError(t *testing.T) {
+	out := new(output)
 	err := errors.New("failed")
-	require.Equal(t, err, New(logger(&out), "tflite").During(func() error { return err }))
+	require.Equal(t, err, newLog(out, slog.LevelDebug).Capture(func() error { return err }))
 	require.Empty(t, out.String())
 }
 
-// TestQueue: lines come in their order, one at a time, and Add does not wait.
-func TestQueue(t *testing.T) {
-	release := make(chan struct{})
-	var lines []string
-	done := make(chan struct{})
-	q := Queue[string]{Do: func(line string) {
-		<-release
-		if lines = append(lines, line); len(lines) == 5 {
-			close(done)
-		}
-	}}
-	for _, line := range strings.Fields("a b c d") {
-		q.Add(line)
+// TestOrder: records keep their order, their attributes and the level that the
+// handler has.
+func TestOrder(t *testing.T) {
+	out := new(output)
+	l := newLog(out, slog.LevelInfo)
+	l.Debug("not wanted")
+	l.With("a", 1).WithGroup("g").Info("one", "b", 2)
+	l.Line("WARNING: two")
+	time.Sleep(time.Millisecond) // the queue may have ended
+	l.Error("three")
+	requireLogged(t, out, "level=INFO msg=one engine=tflite a=1 g.b=2\nlevel=WARN msg=two engine=tflite\nlevel=ERROR msg=three engine=tflite\n")
+}
+
+// The functions of libc that print on C's stderr and end the process.
+const (
+	perror = iota
+	assertFail
+	exit
+)
+
+func libc(t *testing.T) *dylib.Library {
+	t.Helper()
+	lib, err := dylib.Open(dylib.Spec{Engine: "c", Stem: "c", Sonames: []string{"libc.so.6"}}, []dylib.Decl{
+		perror:     {C: "void perror(const char* text)"},
+		assertFail: {C: "void __assert_fail(const char* assertion, const char* file, unsigned line, const char* function)"},
+		exit:       {C: "void _exit(int status)"},
+	}, "")
+	if err != nil {
+		t.Skip("C's stderr is captured with glibc only: ", err)
 	}
-	close(release)
-	time.Sleep(time.Millisecond) // it may have come to rest
-	q.Add("e")
-	<-done
-	require.Equal(t, strings.Fields("a b c d e"), lines)
+	return lib
+}
+
+// blocked is a handler that never returns.
+type blocked struct{ slog.Handler }
+
+func (blocked) Enabled(context.Context, slog.Level) bool  { return true }
+func (blocked) Handle(context.Context, slog.Record) error { select {} }
+func (b blocked) WithAttrs([]slog.Attr) slog.Handler      { return b }
+
+// TestBlockedHandler: neither this engine's captures nor another's wait for a
+// handler, and the other's lines arrive.
+func TestBlockedHandler(t *testing.T) {
+	c := libc(t)
+	out := new(output)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		l := New(common.Config{Logger: slog.New(blocked{slog.DiscardHandler})}, "blocked", true)
+		for range 2 {
+			l.Capture(func() error { c.Call(perror, dylib.String("ERROR: first")); return nil })
+		}
+		newLog(out, slog.LevelDebug).Capture(func() error { c.Call(perror, dylib.String("ERROR: second")); return nil })
+	}()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Fatal("a capture waits for the handler")
+	}
+	require.Eventually(t, func() bool { return strings.Contains(out.String(), `level=ERROR msg="second`) }, 5*time.Second, time.Millisecond)
+}
+
+const lastWordsVariable = "ANYINFER_TEST_LAST_WORDS"
+
+// TestKeepStderr: with it, what C prints just before it ends the process
+// reaches the standard error.
+func TestKeepStderr(t *testing.T) {
+	c := libc(t)
+	if ending := os.Getenv(lastWordsVariable); ending != "" {
+		New(common.Config{Logger: slog.New(slog.DiscardHandler), KeepStderr: true}, "dying", true).Capture(func() error {
+			if ending == "assert" {
+				c.Call(assertFail, dylib.String("the last words"), dylib.String("file.c"), dylib.Int(1), dylib.String("f"))
+			}
+			c.Call(perror, dylib.String("the last words"))
+			c.Call(exit, dylib.Int(1))
+			return nil
+		})
+	}
+	for _, ending := range []string{"assert", "_exit"} {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestKeepStderr$")
+		cmd.Env = append(os.Environ(), lastWordsVariable+"="+ending)
+		out, err := cmd.CombinedOutput()
+		require.Error(t, err)
+		require.Contains(t, string(out), "the last words", ending)
+	}
 }

@@ -30,7 +30,10 @@ func TestDescribe(t *testing.T) {
 		files, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		for _, file := range files {
-			model, err := Read(common.File(file))
+			files, err := common.OpenFiles(t.Context(), common.File(file))
+			require.NoError(t, err, file)
+			defer files.Release()
+			model, err := Read(files)
 			require.NoError(t, err, file)
 			m, err := Describe(model)
 			require.NoError(t, err, file)

@@ -28,7 +28,7 @@ func (m *model) compile(hardware uint32, kernels Kernels) (c *compiled, err erro
 		m.environment.alone.Lock()
 		defer m.environment.alone.Unlock()
 	}
-	err = m.log.During(func() error {
+	err = m.log.Capture(func() error {
 		c, err = m.compileQuietly(hardware, kernels, bufferMode)
 		return err
 	})

@@ -43,8 +43,8 @@ func open(c common.Config) (common.Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &driver{Library: lib, log: nativelog.New(c.Logger, spec.Engine)}
-	err = d.log.During(func() error {
+	d := &driver{Library: lib, log: nativelog.New(c, spec.Engine, true)}
+	err = d.log.Capture(func() error {
 		d.environment, err = d.theEnvironment()
 		return err
 	})

@@ -122,7 +122,7 @@ func (s *session) fit(in []*common.Tensor) (shapes []common.Shape, err error) {
 		s.environment.alone.Lock()
 		defer s.environment.alone.Unlock()
 	}
-	err = s.log.During(func() error {
+	err = s.log.Capture(func() error {
 		for i, t := range in {
 			shape := t.Shape()
 			if err := s.resize(s.sig, i, shape); err != nil {

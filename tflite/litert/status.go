@@ -83,8 +83,9 @@ func sentence(lines []string) string {
 	return text
 }
 
-// explain adds to the error of a Load what LiteRT has to say, which it does on
-// stderr only, and only when told to: again does once more what failed.
+// explain adds to the error of a Load the reason, which LiteRT prints on stderr
+// only, and only when told to: again repeats what failed. With KeepStderr the
+// reason stays there.
 func (d *driver) explain(err error, again func()) error {
 	e, ok := err.(*common.Error)
 	if !ok || e.Code == 0 {
@@ -92,7 +93,7 @@ func (d *driver) explain(err error, again func()) error {
 	}
 	said := map[string][]string{} // by level
 	level := ""
-	dylib.Stderr(func(line string) {
+	d.log.CaptureLines(func(line string) {
 		d.log.Debug(line)
 		if m := begin.FindStringSubmatch(line); m != nil {
 			level = m[1] + m[2]
