@@ -8,6 +8,7 @@
 #include <NvOnnxParser.h>
 
 #include <chrono>
+#include <fstream>
 #include <memory>
 #include <set>
 
