@@ -26,7 +26,7 @@ func newEngine(reg Registration, d Driver) *Engine {
 	r.cancel, r.release = cancel, d.Close
 	r.track("engines")
 	e := &Engine{r}
-	runtime.AddCleanup(e, func(r *engine) { go r.close() }, r) // other cleanups need not wait for native code
+	runtime.AddCleanup(e, func(r *engine) { r.forgotten(r.close) }, r)
 	return e
 }
 

@@ -125,6 +125,15 @@ func (l *lifetime) close() (err error) {
 	return err
 }
 
+// forgotten closes what the garbage collector has found unused, unless it is
+// closed: on a goroutine of its own, as native code may take long, and other
+// cleanups of the program wait for this one.
+func (l *lifetime) forgotten(close func() error) {
+	if !l.closing.Load() {
+		go close()
+	}
+}
+
 // keepCanceling repeats cancelAll until the returned function is called: an
 // SDK ignores a cancel that comes before its work has begun.
 func (l *lifetime) keepCanceling() (stop func()) {

@@ -54,7 +54,7 @@ func newModel(e *Engine, d DriverModel, files *ModelFiles, o Options, ownsEngine
 	e.addChild(&r.lifetime)
 	r.track("models")
 	m := &Model{r}
-	runtime.AddCleanup(m, func(r *model) { go r.closeAll() }, r) // other cleanups need not wait for native code
+	runtime.AddCleanup(m, func(r *model) { r.forgotten(r.closeAll) }, r)
 	return m
 }
 
@@ -229,7 +229,7 @@ func (m *Model) NewSession(name string) (*Session, error) {
 		return nil, wrap(err, m.engine.name, "session", "")
 	}
 	s := &Session{r, m}
-	runtime.AddCleanup(s, func(r *session) { go r.close() }, r) // other cleanups need not wait for native code
+	runtime.AddCleanup(s, func(r *session) { r.forgotten(r.close) }, r)
 	return s, nil
 }
 

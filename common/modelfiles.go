@@ -221,6 +221,15 @@ func (f *ModelFiles) RefersToOthers() bool { return len(f.files) > f.given }
 // names, as those of Beside, have their own, relative to the first's folder.
 // What the SDK finds there is what Bytes has.
 func (f *ModelFiles) Link(names ...string) ([]string, error) {
+	return f.place((*memfile.File).Link, names)
+}
+
+// Copy is Link with copies on disk, for an SDK that resolves symbolic links.
+func (f *ModelFiles) Copy(names ...string) ([]string, error) {
+	return f.place((*memfile.File).Copy, names)
+}
+
+func (f *ModelFiles) place(how func(*memfile.File, string) error, names []string) ([]string, error) {
 	paths := make([]string, len(f.files))
 	if err := f.linkFolder(); err != nil {
 		return nil, err
@@ -230,7 +239,7 @@ func (f *ModelFiles) Link(names ...string) ([]string, error) {
 			names = append(names, f.ownName(i))
 		}
 		paths[i] = filepath.Join(f.links, filepath.FromSlash(names[i]))
-		if err := f.link(i, paths[i]); err != nil {
+		if err := f.placeOne(how, i, paths[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -262,7 +271,7 @@ func (f *ModelFiles) LinkFolder() (string, error) {
 		if err := f.add(name); err != nil {
 			return err
 		}
-		return f.link(len(f.files)-1, filepath.Join(root, relative))
+		return f.placeOne((*memfile.File).Link, len(f.files)-1, filepath.Join(root, relative))
 	})
 	var e *Error
 	if err != nil && !errors.As(err, &e) {
@@ -280,11 +289,11 @@ func (f *ModelFiles) linkFolder() (err error) {
 	return nil
 }
 
-func (f *ModelFiles) link(i int, path string) error {
+func (f *ModelFiles) placeOne(how func(*memfile.File, string) error, i int, path string) error {
 	f.files[i].path = path
 	err := os.MkdirAll(filepath.Dir(path), 0o700)
 	if err == nil {
-		err = f.files[i].content.Link(path)
+		err = how(f.files[i].content, path)
 	}
 	if err != nil {
 		return &Error{Op: "load", Path: f.files[i].name, Err: ErrModel, Text: "a temporary file for the model", Cause: err}

@@ -44,21 +44,16 @@ func FS(fsys fs.FS, names ...string) Source {
 	return Source{names: slices.Clone(names), fsys: fsys}
 }
 
-// companion is the file that belongs to a model's first by convention, or "".
-func companion(first string) string {
-	for ext, other := range map[string]string{".xml": ".bin", ".tnnproto": ".tnnmodel"} {
-		if name, ok := strings.CutSuffix(first, ext); ok {
-			return name + other
-		}
-	}
-	return ""
-}
+// companions are the extensions of files that belong to a model's first by
+// convention and lie beside it, by format.
+var companions = map[string]string{"openvino": ".bin", "tnn": ".tnnmodel"}
 
 // files are the names of all files, with a companion that is there.
 func (s Source) files() []string {
 	if len(s.names) == 1 {
-		if second := companion(s.names[0]); second != "" {
-			if _, err := s.stat(second); err == nil {
+		if extension := companions[s.Format()]; extension != "" {
+			second := strings.TrimSuffix(s.names[0], filepath.Ext(s.names[0])) + extension
+			if info, err := s.stat(second); err == nil && info.Mode().IsRegular() {
 				return []string{s.names[0], second}
 			}
 		}

@@ -194,7 +194,7 @@ func TestWeightsBeside(t *testing.T) {
 	require.NoError(t, err)
 	_, err = e.Load(ctx, common.Bytes(model).As("mnn"), nil)
 	require.ErrorIs(t, err, common.ErrModel)
-	require.ErrorContains(t, err, "use common.File")
+	require.ErrorContains(t, err, "common.File")
 	file := filepath.Join(t.TempDir(), "m.mnn")
 	require.NoError(t, os.WriteFile(file, model, 0o600))
 	_, err = e.Load(ctx, common.File(file), nil)
@@ -249,12 +249,12 @@ func TestAnotherABI(t *testing.T) {
 	library := filepath.Join(t.TempDir(), "libanyinfer_mnn.so")
 	data, err := os.ReadFile(e.Info().Library)
 	require.NoError(t, err)
-	begin := []byte{1, 0, 0, 0, 8 + 21*8, 0, 0, 0} // of anyinfer_api: the version, and its size
+	begin := []byte{2, 0, 0, 0, 8 + 21*8, 0, 0, 0} // of anyinfer_api: the version, and its size
 	require.Equal(t, 1, bytes.Count(data, begin))
-	data[bytes.Index(data, begin)] = 2
+	data[bytes.Index(data, begin)] = 3
 	require.NoError(t, os.WriteFile(library, data, 0o700))
 	_, err = common.Open("mnn", &common.Config{Library: library})
 	require.ErrorIs(t, err, common.ErrVersion)
 	require.ErrorContains(t, err, "anyinfer shim build mnn")
-	require.ErrorContains(t, err, "version 2 of the engine ABI, this program 1")
+	require.ErrorContains(t, err, "version 3 of the engine ABI, this program 2")
 }

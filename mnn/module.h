@@ -166,15 +166,6 @@ struct watch {
   }
 };
 
-// cancels makes a cancel count while it lives: one that comes after the work of
-// a run has ended must not stop what comes next.
-struct cancels {
-  watch& of;
-  explicit cancels(watch& w) : of(w) {}
-  ~cancels() { of.canceled = false; }
-  cancels(const cancels&) = delete;
-};
-
 // forward runs m and follows it. The thread forgets w also where m throws.
 VARPS forward(Module& m, const VARPS& inputs, watch& w) {
   struct followed {

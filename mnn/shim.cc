@@ -227,6 +227,7 @@ void close_session(anyinfer_session_t* s) {
 // infer has MNN prepare for the inputs as they are.
 void infer(anyinfer_session_t& s, anyinfer_status status, const std::string& said) {
   std::lock_guard<std::mutex> lock(s.model->preparing);
+  s.following.canceled = false; // one that came as the last run ended
   s.outputs = forward(*s.module, s.inputs, s.following);
   if (s.outputs.size() != s.model->outputs.size()) refuse(status, "MNN cannot prepare for these inputs%.900s", because(said).c_str());
 }
@@ -296,7 +297,7 @@ void check(const anyinfer_session_t& s, bool good, const std::string& said) {
 anyinfer_status run(anyinfer_session_t* s, anyinfer_error* error) {
   return guarded(error, [&] {
     hosts::call call(&s->model->engine->host);
-    const cancels these(s->following);
+    s->following.canceled = false; // one that came too early is repeated
     for (size_t i = 0; i < s->inputs.size(); i++)
       if (!s->packed[i].empty()) planes(*s->inputs[i]->getInfo()).pack(static_cast<const char*>(s->from[i]), s->packed[i].data());
     if (!s->model->separated) {

@@ -117,10 +117,7 @@ func (m *model) Close() error {
 func (m *model) read(files *common.ModelFiles) (uintptr, error) {
 	switch files.Format() {
 	case "openvino":
-		if !files.Folder() && files.Len() <= 2 {
-			m.info.State = variables(files.Bytes(0))
-			return m.readMemory(files)
-		}
+		return m.readIR(files)
 	case "onnx":
 		return m.readONNX(files)
 	case "tflite":
@@ -210,9 +207,13 @@ func (m *model) readLinks(files *common.ModelFiles, names ...string) (uintptr, e
 		return m.readPaths(root)
 	}
 	if files.Len() > len(names) {
-		return 0, fail("load", common.ErrModel, "the model comes in %d files, too many for the format %q", files.Len(), files.Format())
+		return 0, fail("load", common.ErrModel, "the model comes in %d files; the format %q has at most %d", files.Len(), files.Format(), len(names))
 	}
-	paths, err := files.Link(names...)
+	place := files.Link
+	if files.RefersToOthers() { // they have to lie in the model's folder once links are resolved
+		place = files.Copy
+	}
+	paths, err := place(names...)
 	if err != nil {
 		return 0, err
 	}
@@ -232,7 +233,11 @@ func (m *model) readPaths(paths ...string) (uintptr, error) {
 	return *graph, err
 }
 
-func (m *model) readMemory(files *common.ModelFiles) (uintptr, error) {
+func (m *model) readIR(files *common.ModelFiles) (uintptr, error) {
+	if n := files.Len(); n == 0 || n > 2 {
+		return 0, fail("load", common.ErrModel, "an IR has one or two files, an .xml and its .bin, not %d files", n)
+	}
+	m.info.State = variables(files.Bytes(0))
 	var weights uintptr
 	if files.Len() > 1 && len(files.Bytes(1)) > 0 {
 		bytes := files.Bytes(1)
@@ -242,8 +247,7 @@ func (m *model) readMemory(files *common.ModelFiles) (uintptr, error) {
 		}
 		defer m.lib.Call(fnTensorFree, dylib.Int(weights)) // the model shares its memory
 	}
-	graph := new(uintptr)
-	text := files.Bytes(0)
+	graph, text := new(uintptr), files.Bytes(0)
 	err := m.do("load", common.ErrModel, fnReadModelFromMemory, dylib.Int(m.core),
 		dylib.Slice(text), dylib.Int(len(text)), dylib.Int(weights), dylib.Ptr(graph))
 	return *graph, err

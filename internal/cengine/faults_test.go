@@ -131,7 +131,7 @@ var faults = []struct {
 	{"", dynamic, 0, nil, ""},
 
 	{"table: NULL", fixed, 0, common.ErrVersion, "no table"},
-	{"table: ABI", fixed, 2, common.ErrVersion, "version 2 of the engine ABI, this program 1; type this"},
+	{"table: ABI", fixed, 1, common.ErrVersion, "version 1 of the engine ABI, this program 2; type this"},
 	{"table: ABI", fixed, 0, common.ErrVersion, "version 0"},
 	{"table: ABI", fixed, math.MaxUint32, common.ErrVersion, "version 4294967295"},
 	{"table: size", fixed, 0, common.ErrVersion, "of 0 bytes, lacks function 0"},
@@ -233,7 +233,7 @@ var faults = []struct {
 	{"result: dimension", dynamic, math.MinInt64, common.ErrModel, "dimension"},
 	{"result: dimension", dynamic, math.MaxInt64, common.ErrModel, "dimension"},
 	{"result: NULL", dynamic, 0, common.ErrRun, "NULL as the data"},
-	{"reset", fixed, 9, common.ErrRun, "fault in reset"},
+	{"reset", "accumulator", 9, common.ErrRun, "fault in reset"},
 	{"layer", fixed, 9, common.ErrRun, "fault in layer"},
 	{"layer: for ever", fixed, 0, common.ErrRun, "without end"},
 	{"layer: NULL", fixed, 0, nil, ""},

@@ -82,7 +82,17 @@ func (f *File) Link(path string) error {
 	if f.file != nil && f.link(path) {
 		return nil
 	}
-	return os.WriteFile(path, f.data, 0o400)
+	return f.Copy(path)
+}
+
+// Copy writes the content to a new file.
+func (f *File) Copy(path string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o400)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(f.data)
+	return errors.Join(err, file.Close())
 }
 
 // Close frees the memory. What was mapped of it by other means stays.
