@@ -239,6 +239,46 @@ func TestForgotten(t *testing.T) {
 	}
 }
 
+// TestForgottenIsSlow: a forgotten model that takes long to close keeps no
+// other cleanup of the program waiting.
+func TestForgottenIsSlow(t *testing.T) {
+	closing, leave := make(chan struct{}), make(chan struct{})
+	name := uniqueName(t)
+	common.Register(common.Registration{Name: name, Open: func(common.Config) (common.Driver, error) {
+		return slowToClose{closing, leave}, nil
+	}})
+	func() {
+		_, err := common.Open(name, nil)
+		require.NoError(t, err)
+	}()
+	defer close(leave)
+	soon(t, "another cleanup", func() {
+		collect := func(c chan struct{}) {
+			for {
+				runtime.GC()
+				select {
+				case <-c:
+					return
+				case <-time.After(time.Millisecond):
+				}
+			}
+		}
+		collect(closing)
+		other := make(chan struct{})
+		runtime.AddCleanup(new([64]byte), func(c chan struct{}) { close(c) }, other)
+		collect(other)
+	})
+}
+
+// slowToClose is a driver whose Close waits.
+type slowToClose struct{ closing, leave chan struct{} }
+
+func (slowToClose) Info() common.EngineInfo { return common.EngineInfo{} }
+func (s slowToClose) Close() error          { close(s.closing); <-s.leave; return nil }
+func (slowToClose) Load(context.Context, *common.ModelFiles, common.Options) (common.DriverModel, error) {
+	return nil, errors.New("no models")
+}
+
 // TestForgottenSession: it goes while its model stays.
 func TestForgottenSession(t *testing.T) {
 	e := echo(t)

@@ -38,6 +38,7 @@ var resourceJobs = map[string]func(*suite, *testing.T){
 	"resizing":            (*suite).resizing,
 	"cancelled runs":      (*suite).cancelledRuns,
 	"forgotten":           (*suite).forgotten,
+	"idle":                (*suite).idle,
 }
 
 // repeat calls f at most n times, but no longer than a few seconds unless
