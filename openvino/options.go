@@ -4,13 +4,13 @@ package openvino
 
 import (
 	"maps"
-	"os"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/privdir"
 )
 
 // Options are OpenVINO's own options, for common.Options.Native. The zero
@@ -71,7 +71,7 @@ func (d *driver) properties(device string, o common.Options) ([]property, error)
 		set["ENABLE_CPU_PINNING"] = "NO"
 	}
 	if o.CacheDir != "" {
-		if err := os.MkdirAll(o.CacheDir, 0o777); err != nil {
+		if err := privdir.Make(o.CacheDir); err != nil { // what is cached is code
 			return nil, &common.Error{Engine: engine, Op: "load", Err: common.ErrOption, Text: "CacheDir", Cause: err}
 		}
 		set["CACHE_DIR"] = o.CacheDir

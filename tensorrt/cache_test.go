@@ -148,9 +148,27 @@ func TestCache(t *testing.T) {
 		require.True(t, built(t, e, s, dynamic, with))
 		require.False(t, built(t, e, s, dynamic, with))
 	}
+	plans := len(files(t, dir, ".plan"))
+	shapes := func(opt int) map[string]common.ShapeRange {
+		return map[string]common.ShapeRange{"image": {Min: common.Shape{1, 1, 8, 8}, Opt: common.Shape{opt, 1, 8, 8}, Max: common.Shape{8, 1, 8, 8}}}
+	}
+	for _, opt := range []int{1, 4, 8} { // within one range
+		m, err := e.Load(ctx, dynamic, &common.Options{CacheDir: dir, Shapes: shapes(opt)})
+		require.NoError(t, err)
+		require.NoError(t, m.Close())
+	}
+	require.Len(t, files(t, dir, ".plan"), plans+3, "plans are tuned for Opt")
 	require.Len(t, files(t, dir, ".timing"), 2, "one a kind of GPU")
 	require.Empty(t, files(t, dir, ".building"))
 
+	info, err := os.Stat(dir)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o700), info.Mode().Perm(), "a plan is code")
+	require.NoError(t, os.Chmod(dir, 0o777))
+	_, err = e.Load(ctx, digits, &common.Options{CacheDir: dir})
+	require.ErrorIs(t, err, common.ErrOption)
+	require.ErrorContains(t, err, "chmod go-w")
+	require.NoError(t, os.Chmod(dir, 0o700))
 	_, err = e.Load(ctx, digits, &common.Options{CacheDir: models + "digits.onnx"})
 	require.ErrorIs(t, err, common.ErrOption)
 	require.ErrorContains(t, err, "CacheDir cannot be used")
@@ -158,7 +176,7 @@ func TestCache(t *testing.T) {
 	require.ErrorIs(t, err, common.ErrOption)
 }
 
-// plan is the plan of a model, as a cache has it between a line and a checksum.
+// plan is the plan of a model, as a cache has it before its precision and a checksum.
 func plan(t *testing.T, e *common.Engine, model string, o common.Options) []byte {
 	t.Helper()
 	dir := t.TempDir()
@@ -168,8 +186,8 @@ func plan(t *testing.T, e *common.Engine, model string, o common.Options) []byte
 	require.NoError(t, m.Close())
 	file, err := os.ReadFile(files(t, dir, ".plan")[0])
 	require.NoError(t, err)
-	_, rest, _ := bytes.Cut(file, []byte("\n"))
-	return rest[:len(rest)-32]
+	end := len(file) - 32 - 1
+	return file[:end-int(file[end])]
 }
 
 // TestPlan: a plan is a model of its own, with its build behind it.

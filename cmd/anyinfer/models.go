@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -143,7 +144,9 @@ func enginesFor(sources []common.Source) ([]string, error) {
 }
 
 // load loads the source that suits the engine; without a name, that is the
-// first ready one. The caller closes the engine, and the model with it.
+// first that is ready and can load it. What it passes over it says, if that is
+// more than an SDK that is not installed. The caller closes the engine, and the
+// model with it.
 func load(ctx context.Context, name string, sources []common.Source, o common.Options, g given) (*common.Engine, *common.Model, error) {
 	engines := []string{name}
 	if name == "" {
@@ -153,26 +156,36 @@ func load(ctx context.Context, name string, sources []common.Source, o common.Op
 		}
 	}
 	var failed []error
+	var missing error // the first engine that is not installed
 	for _, name := range engines {
 		src, err := sourceFor(name, sources)
 		if err != nil {
 			return nil, nil, err
 		}
 		e, err := open(name)
-		if err != nil {
-			failed = append(failed, err)
-			continue
-		}
-		m, err := loadFor(ctx, e, src, o, g)
-		if err != nil {
+		if err == nil {
+			var m *common.Model
+			if m, err = loadFor(ctx, e, src, o, g); err == nil {
+				for _, reason := range failed {
+					slog.Warn("engine passed over", "reason", reason)
+				}
+				return e, m, nil
+			}
 			e.Close()
 		}
-		return e, m, err
+		if errors.As(err, &notInstalled{}) {
+			missing = cmp.Or(missing, err)
+		} else {
+			failed = append(failed, err)
+		}
+		if ctx.Err() != nil {
+			break
+		}
 	}
-	if !slices.ContainsFunc(failed, func(err error) bool { return !errors.As(err, &notInstalled{}) }) {
-		return nil, nil, notInstalled{failed[0], engines}
+	if failed != nil {
+		return nil, nil, errors.Join(failed...)
 	}
-	return nil, nil, errors.Join(failed...)
+	return nil, nil, notInstalled{missing, engines}
 }
 
 // loadFor loads a model. An engine that wants to know the shapes of inputs

@@ -16,6 +16,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/privdir"
 )
 
 // model is an anyinfer_model_t.
@@ -73,6 +74,11 @@ func (d *driver) pairs(o common.Options) (map[string]string, error) {
 	named := func(c common.Device) bool { return c.Name == o.Device }
 	if o.Device != "" && !slices.ContainsFunc(d.info.Devices, named) {
 		return nil, common.UnknownDevice(o.Device, d.info.Devices)
+	}
+	if o.CacheDir != "" {
+		if err := privdir.Make(o.CacheDir); err != nil { // what is cached may be code
+			return nil, &common.Error{Err: common.ErrOption, Text: "CacheDir cannot be used", Cause: err}
+		}
 	}
 	pairs := map[string]string{}
 	switch {
