@@ -55,7 +55,7 @@ func (d DType) String() string {
 	return dtypes[d].name
 }
 
-// ParseDType is the DType of that name, or an error that Is ErrDType.
+// ParseDType is the DType of that name, or an error that wraps ErrDType.
 func ParseDType(name string) (DType, error) {
 	for d := Bool; d <= String; d++ {
 		if dtypes[d].name == name {
