@@ -46,6 +46,12 @@ func (s *suite) options(t *testing.T) {
 			require.Equal(t, n, loaded.Info().Threads)
 		}
 	})
+	s.run(t, "threads by default", func(t *testing.T) {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // as in a container with one processor
+		loaded := load(t, common.Options{}, true)
+		require.NotNil(t, loaded)
+		require.LessOrEqual(t, loaded.Info().Threads, 1)
+	})
 	s.run(t, "sessions", func(t *testing.T) {
 		loaded := load(t, common.Options{Sessions: 2}, true)
 		require.NotNil(t, loaded)
