@@ -9,7 +9,7 @@ import (
 )
 
 // check reports what no engine could honour.
-func (o *Options) check(src Source) error {
+func (o *Options) check(e *engine, src Source) error {
 	const most = 4096 // threads or sessions: more is a mistake
 	switch {
 	case o.Threads < 0 || o.Threads > most:
@@ -24,6 +24,9 @@ func (o *Options) check(src Source) error {
 	for name, r := range o.Shapes {
 		if err := r.check(name); err != nil {
 			return err
+		}
+		if r.Min.Elems() == 0 && !e.emptyTensors {
+			return optionError("shapes of %q: %v has no elements; this engine runs only on some", name, r.Min)
 		}
 	}
 	return nil

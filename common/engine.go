@@ -92,7 +92,7 @@ func (e *Engine) load(ctx context.Context, src Source, o *Options, owns bool) (*
 	if o != nil {
 		opts = o.clone()
 	}
-	if err := opts.check(src); err != nil {
+	if err := opts.check(e.engine, src); err != nil {
 		return nil, wrap(err, e.name, "load", src.Name())
 	}
 	if ctx == nil {

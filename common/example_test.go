@@ -420,3 +420,46 @@ func ExampleLayerTime() {
 	}
 	// Output: y Smooth true
 }
+
+// A model with variables goes on where the last Run of the Session ended, until
+// Reset. Model.Run always starts anew.
+func ExampleState() {
+	ctx := context.Background()
+	model, err := common.Load(ctx, common.Bytes([]byte("0.5")).As("smooth"), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer model.Close()
+	fmt.Println(model.Info().State)
+	session, err := model.NewSession("")
+	if err != nil {
+		log.Fatal(err)
+	}
+	x, err := common.FromSlice([]float32{8})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := session.BindInput(0, x); err != nil {
+		log.Fatal(err)
+	}
+	for i := range 3 {
+		if i == 2 {
+			if err := session.Reset(); err != nil {
+				log.Fatal(err)
+			}
+		}
+		if err := session.Run(ctx); err != nil {
+			log.Fatal(err)
+		}
+		y, err := common.Data[float32](session.Output(0))
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(y)
+	}
+	// Output:
+	// stateful
+	// [4]
+	// [6]
+	// [4]
+}

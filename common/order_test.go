@@ -212,14 +212,16 @@ func TestEmptyTensors(t *testing.T) {
 		e := &fake.Engine{EmptyTensors: takes, Signatures: echo(t).Signatures, Run: echo(t).Run}
 		m := load(t, register(t, e), nil)
 		out, err := m.Run(ctx, common.Tensors{"x": floats(t, nil, 0, 2)})
+		_, loadErr := open(t, e).Load(ctx, common.Bytes([]byte("m")), &common.Options{Shapes: map[string]common.ShapeRange{
+			"x": {Min: common.Shape{0, 2}, Opt: common.Shape{1, 2}, Max: common.Shape{8, 2}},
+		}})
 		if !takes {
 			require.ErrorIs(t, err, common.ErrShape)
+			require.ErrorIs(t, loadErr, common.ErrOption)
 			continue
 		}
 		require.NoError(t, err)
+		require.NoError(t, loadErr)
 		require.Equal(t, common.Shape{0, 2}, out["y"].Shape())
-		load(t, e, &common.Options{Shapes: map[string]common.ShapeRange{
-			"x": {Min: common.Shape{0, 2}, Opt: common.Shape{1, 2}, Max: common.Shape{8, 2}},
-		}})
 	}
 }

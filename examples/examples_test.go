@@ -356,7 +356,7 @@ func TestStreamSize(t *testing.T) {
 	stdout, stderr, code := run(t, example(t, "stream", "-width", "0"))
 	require.Equal(t, 1, code)
 	require.Empty(t, stdout)
-	require.Contains(t, stderr, common.ErrOption.Error())
+	require.Contains(t, stderr, "a frame of 0 x 480 has no pixels")
 }
 
 func TestEmbedded(t *testing.T) {

@@ -31,6 +31,9 @@ func main() {
 	height := flag.Int("height", 480, "height of a frame in pixels")
 	sessions := flag.Int("sessions", runtime.NumCPU(), "how many frames are worked on at once")
 	flag.Parse()
+	if *width < 1 || *height < 1 { // some engines take images without pixels
+		log.Fatalf("a frame of %d x %d has no pixels", *width, *height)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 
