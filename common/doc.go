@@ -35,21 +35,39 @@
 // # Lifetime
 //
 // Close an Engine, Model or Session when done. Close cascades: an Engine's
-// closes its Models, a Model's its Sessions. It interrupts what runs, waits
-// for it, and may be called twice and from anywhere. Later calls return
-// ErrClosed. What was forgotten is closed some time after the garbage
-// collector finds it; results stay valid, for every Tensor is Go memory.
+// closes its Models, a Model's its Sessions. It cancels Runs that execute, waits
+// for them, and may be called twice and from anywhere. Later calls return
+// ErrClosed. What nobody closed is closed some time after the garbage collector
+// finds it, on a goroutine of its own; results stay valid, for every Tensor is
+// Go memory.
 //
 // Built with the tag leakprofile, a program counts what is open: the profiles
 // "anyinfer.engines", "anyinfer.models" and "anyinfer.sessions" of
 // runtime/pprof have the stacks that opened it. Sessions that Model.Run keeps
 // are among them. Without the tag this costs nothing.
 //
+// # A model's files
+//
+// Load reads each file once, into memory that nobody can change: on Linux a
+// sealed memory file, elsewhere read-only memory. What is checked there is what
+// the engine gets, and stays so while the model is loaded, whoever overwrites,
+// cuts, replaces or deletes the files. That memory is not part of Go's heap, but
+// counts in a container's limit. Options.MapFiles shares the files' own memory
+// instead.
+//
+// # State
+//
+// Some models keep variables from Run to Run. A Session goes on with them until
+// Session.Reset; each Model.Run begins with their initial values, so that
+// nothing of one request shows in another. ModelInfo.State reports which models
+// do. Where that is not known, or an engine cannot reset, Model.Run resets or
+// takes a new session all the same.
+//
 // # Cancellation
 //
 // Where the engine can be interrupted (see its package), a Run whose context
-// ends returns soon with the context's error, and its outputs are undefined.
-// Elsewhere Run returns when the engine has finished. No Run returns while
+// ends returns soon with the context's error, and its outputs are undefined:
+// the engine is told within 5 ms, and stops at its next operator. Elsewhere Run returns when the engine has finished. No Run returns while
 // native code may still write.
 //
 // # Errors
