@@ -15,16 +15,17 @@ import (
 // would cost more than a short Run takes, and context.AfterFunc allocates.
 // It holds the execution and so the driver's session, but not the Session, which
 // the garbage collector can find unused.
+//
+// Its fields fill one cache line: after a Run none of them is in the cache.
 type execution struct {
-	driver   DriverSession
-	canceler Canceler // the driver, if its Run can be cancelled; or nil
-
 	mu       sync.Mutex
 	running  bool
-	done     <-chan struct{} // of the context of the Run; or nil
 	canceled bool            // Cancel was called because done was closed
 	watched  bool            // the goroutine exists
 	parked   bool            // it waits for wake
+	done     <-chan struct{} // of the context of the Run; or nil
+	driver   DriverSession
+	canceler Canceler // the driver, if its Run can be cancelled; or nil
 	wake     chan struct{}
 }
 
