@@ -32,3 +32,11 @@ func check(files *common.ModelFiles, _ common.Options) error {
 	}
 	return nil
 }
+
+// unknown names operators that a later MNN has.
+func unknown(files *common.ModelFiles) []string {
+	if files.Len() != 1 {
+		return nil
+	}
+	return mnncheck.Unknown(files.Bytes(0))
+}

@@ -42,7 +42,7 @@ var spec = dylib.Spec{Engine: "mnn", Stem: "anyinfer_mnn"}
 
 func init() {
 	cengine.Register(cengine.Engine{
-		Spec: spec, Formats: []string{"mnn"}, Native: native, Check: check, Rebuild: "anyinfer shim build mnn",
+		Spec: spec, Formats: []string{"mnn"}, Native: native, Check: check, Unknown: unknown, Rebuild: "anyinfer shim build mnn",
 	})
 }
 

@@ -134,7 +134,7 @@ func (m *model) readTFLite(files *common.ModelFiles) (uintptr, error) {
 	if m.release.before(2026, 1) {
 		return 0, fail("load", common.ErrVersion, "OpenVINO %d.%d gets some TFLite models wrong; use 2026.1 or newer, or convert the model to IR", m.release.year, m.release.minor)
 	}
-	bytes, err := tfl.Read(files) // the frontend crashes on damaged ones
+	bytes, err := tfl.Read(files, m.log) // the frontend crashes on damaged ones
 	if err != nil {
 		return 0, err
 	}

@@ -64,7 +64,7 @@ func (d *driver) load(files *common.ModelFiles, o common.Options, n Options) (_ 
 
 // read makes the TfLiteModel.
 func (m *model) read(files *common.ModelFiles) error {
-	bytes, err := tfl.Read(files)
+	bytes, err := tfl.Read(files, m.log)
 	if err != nil {
 		return err
 	}

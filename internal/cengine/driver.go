@@ -29,6 +29,8 @@ type Engine struct {
 	// or with these options. It also adds files that the model refers to
 	// (ModelFiles.Beside): the shim then gets paths, too, where it finds them.
 	Check func(files *common.ModelFiles, o common.Options) error
+	// Unknown, where set, names the operators that Check does not know.
+	Unknown func(files *common.ModelFiles) []string
 	// Copies tells that the engine needs a model's files no longer than load.
 	Copies bool
 	// PrintsLog says that the SDK has no log of its own and prints on C's

@@ -152,6 +152,11 @@ func (m *model) load(ctx context.Context, files *common.ModelFiles, pairs map[st
 			return err
 		}
 	}
+	if m.Unknown != nil {
+		if unknown := m.Unknown(files); unknown != nil {
+			m.log.Debug("operators that this version does not know were not checked", "operators", unknown)
+		}
+	}
 	if files.RefersToOthers() {
 		paths, err := files.Link()
 		if err != nil {

@@ -6,7 +6,10 @@ package flatbuf
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+
+	"github.com/anyinfer/anyinfer/common"
 )
 
 // maxNesting is how deep tables may lie in tables, as SDKs' own verifiers have it.
@@ -26,10 +29,25 @@ func New(data []byte, budget int64) *File { return &File{data: data, budget: bud
 // Data is the whole file.
 func (f *File) Data() []byte { return f.data }
 
+// Limit is an error about a file that may be whole, but exceeds what the check
+// or the SDK's own types take.
+type Limit string
+
+func (l Limit) Error() string { return string(l) }
+
+// Refuse is the error for a file in which a check found err.
+func Refuse(err error) error {
+	text := "the file is damaged: "
+	if errors.As(err, new(Limit)) {
+		text = "the file exceeds a limit: "
+	}
+	return &common.Error{Err: common.ErrModel, Text: text + err.Error()}
+}
+
 // Spend bounds the work that a file can cause by its size.
 func (f *File) Spend(n int64) error {
 	if f.budget -= n; f.budget < 0 {
-		return fmt.Errorf(": its parts are shared beyond reason")
+		return Limit(": too many shared objects")
 	}
 	return nil
 }
@@ -60,7 +78,7 @@ func (t Table) Verify() error {
 		return err
 	}
 	if f.depth++; f.depth > maxNesting {
-		return fmt.Errorf(": tables lie more than %d deep", maxNesting)
+		return Limit(fmt.Sprintf(": tables lie more than %d deep", maxNesting))
 	}
 	defer func() { f.depth-- }()
 	if !f.has(at, 4, 4) {
@@ -129,10 +147,7 @@ func (t Table) column(i int, c Column, at int64) error {
 		if number == 0 {
 			return nil
 		}
-		if number > int64(len(c.Of)) {
-			return fmt.Errorf(" is of kind %d, of %d known", number, len(c.Of))
-		}
-		return Table{f, c.Of[number-1], at}.Verify()
+		return Table{f, c.member(number), at}.Verify()
 	default:
 		return Table{f, c.Of[0], at}.Verify()
 	}
@@ -183,7 +198,8 @@ type Table struct {
 // Absent is a table of that layout without a field.
 func Absent(l *Layout) Table { return Table{l: l} }
 
-// Layout is the table's, or nil of the zero Table.
+// Layout is the table's, Unknown of a union's member that the schema does not
+// have, or nil of the zero Table.
 func (t Table) Layout() *Layout { return t.l }
 
 // File is the one that the table is in.
@@ -248,7 +264,7 @@ func (t Table) Table(name string) (Table, int64) {
 			return Table{}, 0
 		}
 	}
-	return Table{t.f, c.Of[kind-1], t.f.target(at)}, kind
+	return Table{t.f, c.member(kind), t.f.target(at)}, kind
 }
 
 // Vector is a field's; the zero Vector where it is absent.

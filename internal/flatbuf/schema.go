@@ -28,6 +28,18 @@ type Column struct {
 	low, high int64 // exclusive
 }
 
+// Unknown is the layout of tables that the schema does not have: later schemas
+// add members to unions. Only that the table itself lies in the file is checked.
+var Unknown = &Layout{}
+
+// member is the layout of a union's member by its number, from 1 on.
+func (c Column) member(number int64) *Layout {
+	if number > int64(len(c.Of)) {
+		return Unknown
+	}
+	return c.Of[number-1]
+}
+
 var kinds = map[string]Column{
 	"i8": {kind: 'i', size: 1}, "u8": {kind: 'u', size: 1}, "u16": {kind: 'u', size: 2},
 	"i32": {kind: 'i', size: 4}, "u32": {kind: 'u', size: 4}, "f32": {kind: 'f', size: 4},

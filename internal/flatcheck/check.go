@@ -4,14 +4,19 @@
 // damaged file may lack, and crashes the process. What passes is whole as a
 // FlatBuffer, and as a graph what the kernels rely on without asking; then it
 // can be read.
+//
+// What a later schema may have added (operators, their inputs and options,
+// element types, values of enumerations) is not checked, beyond that it lies in
+// the file: whether it can be run is for the SDK to say. Unknown lists the
+// operators.
 package flatcheck
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
-	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/flatbuf"
 )
 
@@ -22,9 +27,8 @@ type (
 )
 
 const (
-	maxRank    = 32
-	maxNesting = 32             // of subgraphs that call each other: the SDK's stack bounds it
-	maxBytes   = int64(1) << 31 // of one tensor
+	maxRank    = 32 // of what the rules for single operators look at
+	maxNesting = 32 // of subgraphs that call each other: the SDK's stack bounds it
 )
 
 // operator is a builtin operator; see opsText.
@@ -32,6 +36,7 @@ type operator struct {
 	name, inputs, outputs string
 	options               *flatbuf.Layout
 	elementwise           bool // the output's shape is the inputs', broadcast
+	unknown               bool // only its place in the graph is checked
 }
 
 var operators = sync.OnceValue(func() (all []operator) {
@@ -41,7 +46,7 @@ var operators = sync.OnceValue(func() (all []operator) {
 			w[i] = strings.Trim(w[i], "-")
 		}
 		outputs, elementwise := strings.CutSuffix(w[3], "=")
-		all = append(all, operator{w[0], w[2], outputs, schema()[w[1]+"Options"], elementwise})
+		all = append(all, operator{w[0], w[2], outputs, schema()[w[1]+"Options"], elementwise, false})
 	}
 	return all
 })
@@ -52,7 +57,7 @@ var operators = sync.OnceValue(func() (all []operator) {
 func Check(model []byte) error {
 	c := &checker{File: flatbuf.New(model, 1<<16+16*int64(len(model))), variables: map[string]*tensor{}}
 	if err := c.check(); err != nil {
-		return &common.Error{Err: common.ErrModel, Text: "the file is damaged: " + err.Error()}
+		return flatbuf.Refuse(err)
 	}
 	return nil
 }
@@ -81,7 +86,32 @@ func Content(buffer Table) []byte {
 
 // Operator is the name of the builtin operator that an operator code stands
 // for; CUSTOM for a custom one.
-func Operator(code Table) string { return operators()[builtin(code)].name }
+func Operator(code Table) string { return known(code).name }
+
+// known is the builtin operator that an operator code stands for.
+func known(code Table) operator {
+	if n := builtin(code); n >= int64(len(operators())) {
+		return operator{name: fmt.Sprintf("builtin operator %d", n), inputs: "X*", outputs: "X*", unknown: true}
+	}
+	return operators()[builtin(code)]
+}
+
+// Unknown names the operators, builtin and custom, of a file in which Check
+// found nothing that were not checked, beyond their places in the graph.
+func Unknown(model []byte) (all []string) {
+	codes := Model(model).Vector("operator_codes")
+	for i := range codes.Len() {
+		code := codes.Table(i)
+		name := Operator(code)
+		if name == "CUSTOM" {
+			name = code.Text("custom_code")
+		}
+		if _, ok := customs[name]; !ok && (known(code).unknown || Operator(code) == "CUSTOM") && !slices.Contains(all, name) {
+			all = append(all, name)
+		}
+	}
+	return all
+}
 
 type checker struct {
 	*flatbuf.File
@@ -99,8 +129,8 @@ func (c *checker) check() error {
 	if err := m.Verify(); err != nil {
 		return fmt.Errorf("model%w", err)
 	}
-	if v := m.Int("version"); v != 3 {
-		return fmt.Errorf("version %d of the schema, want 3", v)
+	if v := m.Int("version"); v < 3 {
+		return fmt.Errorf("version %d of the schema, want 3 or later", v)
 	}
 	for _, name := range []string{"operator_codes", "subgraphs", "buffers"} {
 		if !m.Has(name) {
@@ -109,9 +139,9 @@ func (c *checker) check() error {
 	}
 	c.codes, c.buffers, c.graphs = m.Vector("operator_codes"), m.Vector("buffers"), m.Vector("subgraphs")
 	for i := range c.codes.Len() {
-		if code := c.codes.Table(i); builtin(code) < 0 || builtin(code) >= int64(len(operators())) {
-			return fmt.Errorf("operator code %d is %d, which is not known", i, builtin(code))
-		} else if operators()[builtin(code)].name == "CUSTOM" && !code.Has("custom_code") {
+		if code := c.codes.Table(i); builtin(code) < 0 {
+			return fmt.Errorf("operator code %d is %d", i, builtin(code))
+		} else if Operator(code) == "CUSTOM" && !code.Has("custom_code") {
 			return fmt.Errorf("operator code %d is custom without a name", i)
 		}
 	}

@@ -32,7 +32,7 @@ func (s *scope) operator(op Table) error {
 		return fmt.Errorf(": operator code %d of %d", index, s.codes.Len())
 	}
 	code := s.codes.Table(index)
-	k := operators()[builtin(code)]
+	k := known(code)
 	if k.name == "CUSTOM" {
 		if known, ok := customs[code.Text("custom_code")]; ok {
 			o := op.Vector("custom_options")
@@ -51,7 +51,7 @@ func (s *scope) operatorOf(op Table, k operator) error {
 	var group int64 = -1 // the type of those marked a
 	inputs, outputs := op.Vector("inputs"), op.Vector("outputs")
 	if err := s.match(inputs, k.inputs, &group, func(t *tensor) error {
-		if !t.ready && k.name != "CUSTOM" {
+		if !t.ready && k.name != "CUSTOM" && !k.unknown {
 			return fmt.Errorf(", which no operator before makes")
 		}
 		return nil
@@ -59,7 +59,7 @@ func (s *scope) operatorOf(op Table, k operator) error {
 		return fmt.Errorf(", input%w", err)
 	}
 	if err := s.match(outputs, k.outputs, &group, func(t *tensor) error {
-		if t.ready && t.elements() != 0 {
+		if t.ready && t.elements() != 0 && !k.unknown {
 			return fmt.Errorf(", which is made elsewhere")
 		}
 		t.ready = true
@@ -76,6 +76,9 @@ func (s *scope) operatorOf(op Table, k operator) error {
 	}
 	if !inside(op.Int("large_custom_options_offset"), op.Int("large_custom_options_size"), s.Size()) {
 		return fmt.Errorf(": its options are not in the file")
+	}
+	if k.unknown {
+		return nil
 	}
 	if strings.HasSuffix(k.name, "LSTM") && inputs.Len() >= 20 && inputs.Len() <= 24 && !gates(inputs) {
 		return fmt.Errorf(": some inputs of a gate are left out")
@@ -127,16 +130,17 @@ func gates(v Vector) bool {
 		has(20) == (gate && norm) && has(22) == norm && has(23) == norm && (has(16) || !has(17))
 }
 
-// match checks the tensors that v names against an operator's pattern.
+// match checks the tensors that v names against an operator's pattern. Of
+// those beyond it, which later versions of an operator add, only that they exist.
 func (s *scope) match(v Vector, pattern string, group *int64, each func(*tensor) error) error {
 	var first *tensor
 	p := 0
 	for i := range v.Len() {
-		if p == len(pattern) {
-			return fmt.Errorf("s are %d, more than are known", v.Len())
+		letter, more := 'X', ""
+		if p < len(pattern) {
+			letter, more = rune(pattern[p]), pattern[p+1:]
 		}
-		letter, more := rune(pattern[p]), pattern[p+1:]
-		if !strings.HasPrefix(more, "*") {
+		if p < len(pattern) && !strings.HasPrefix(more, "*") {
 			p = len(pattern) - len(strings.TrimPrefix(more, "?"))
 		}
 		if v.Int(i) == -1 && unicode.IsUpper(letter) {
@@ -165,8 +169,12 @@ func (s *scope) match(v Vector, pattern string, group *int64, each func(*tensor)
 	return nil
 }
 
-// is reports whether t fits a letter of opsText, beside the first tensor.
+// is reports whether t fits a letter of opsText, beside the first tensor. One
+// of an unknown type fits all.
 func (t *tensor) is(letter rune, first *tensor, group *int64) bool {
+	if t.unchecked() || first.unchecked() {
+		return true
+	}
 	switch letter {
 	case 'a':
 		if *group < 0 {
@@ -201,6 +209,9 @@ func (s *scope) options(op Table, k operator) error {
 	o, kind := op.Table("builtin_options")
 	if second, kind2 := op.Table("builtin_options_2"); kind2 != 0 {
 		o, kind = second, kind2
+	}
+	if o.Layout() == flatbuf.Unknown {
+		kind = 0 // to an SDK that does not know it either, as if it were absent
 	}
 	switch {
 	case kind != 0 && o.Layout() != k.options:

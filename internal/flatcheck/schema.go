@@ -3,20 +3,19 @@
 package flatcheck
 
 import (
-	"fmt"
 	"sync"
 
 	"github.com/anyinfer/anyinfer/internal/flatbuf"
 )
 
 var schema = sync.OnceValue(func() flatbuf.Schema {
-	return flatbuf.Parse(schemaText, map[string]string{"graph": "i32", "TensorType": fmt.Sprintf("i8>-1<%d", len(elementBits))})
+	return flatbuf.Parse(schemaText, map[string]string{"graph": "i32", "TensorType": "i8>-1"})
 })
 
 // schemaText is version 3 of TFLite's FlatBuffers schema as of LiteRT 2.3, then
 // what is read of TFLite Metadata's (fields that are not are a u32), as
-// flatbuf.Parse has it. graph is the index of a subgraph, TensorType an i8 that
-// is a known one.
+// flatbuf.Parse has it. graph is the index of a subgraph, TensorType an i8.
+// Enumerations have no upper bounds, as later schemas add to them.
 const schemaText = `
 Model version:u32 operator_codes:[OperatorCode] subgraphs:[SubGraph] description:str buffers:[Buffer]
 	metadata_buffer:[i32] metadata:[Metadata] signature_defs:[SignatureDef] external_buffer_groups:[ExternalBufferGroup]
@@ -32,7 +31,7 @@ CustomQuantization custom:[u8]
 BlockwiseQuantization scales:i32 zero_points:i32 block_size:i32 block_shape:[i32]
 MultiAxisQuantization scales:i32 zero_points:i32 block_size:i32 quantized_dimensions:[i32]
 SparsityParameters traversal_order:[i32] block_map:[i32] dim_metadata:[DimensionMetadata]
-DimensionMetadata format:i8>-1<2 dense_size:i32>-1 array_segments_type:u8 array_segments:SparseIndexVector
+DimensionMetadata format:i8>-1 dense_size:i32>-1 array_segments_type:u8 array_segments:SparseIndexVector
 	array_indices_type:u8 array_indices:SparseIndexVector
 Int32Vector values:[i32]
 Uint16Vector values:[u16]
@@ -103,63 +102,63 @@ StablehloScatterOptions indices_are_sorted:u8 update_window_dims:[i64] inserted_
 	scatter_dims_to_operand_dims:[i64] index_vector_dim:i64 unique_indices:u8 update_computation_subgraph_index:graph
 StablehloCaseOptions branch_subgraph_indices:[graph]
 StablehloRngBitGeneratorOptions algorithm:i8
-Conv2DOptions padding:i8>-1<2 stride_w:i32>0<65536 stride_h:i32>0<65536 fused_activation_function:i8>-1<6
-	dilation_w_factor:i32=1>0<65536 dilation_h_factor:i32=1>0<65536 quantized_bias_type:TensorType
-Conv3DOptions padding:i8>-1<2 stride_d:i32>0<65536 stride_w:i32>0<65536 stride_h:i32>0<65536 fused_activation_function:i8>-1<6
-	dilation_d_factor:i32=1>0<65536 dilation_w_factor:i32=1>0<65536 dilation_h_factor:i32=1>0<65536
-Pool2DOptions padding:i8>-1<2 stride_w:i32>0<65536 stride_h:i32>0<65536 filter_width:i32>0<65536 filter_height:i32>0<65536
-	fused_activation_function:i8>-1<6
-DepthwiseConv2DOptions padding:i8>-1<2 stride_w:i32>0<65536 stride_h:i32>0<65536 depth_multiplier:i32
-	fused_activation_function:i8>-1<6 dilation_w_factor:i32=1>0<65536 dilation_h_factor:i32=1>0<65536
-ConcatEmbeddingsOptions num_channels:i32>0<65536 num_columns_per_channel:[i32] embedding_dim_per_channel:[i32]
+Conv2DOptions padding:i8>-1 stride_w:i32>0 stride_h:i32>0 fused_activation_function:i8>-1
+	dilation_w_factor:i32=1>0 dilation_h_factor:i32=1>0 quantized_bias_type:TensorType
+Conv3DOptions padding:i8>-1 stride_d:i32>0 stride_w:i32>0 stride_h:i32>0 fused_activation_function:i8>-1
+	dilation_d_factor:i32=1>0 dilation_w_factor:i32=1>0 dilation_h_factor:i32=1>0
+Pool2DOptions padding:i8>-1 stride_w:i32>0 stride_h:i32>0 filter_width:i32>0 filter_height:i32>0
+	fused_activation_function:i8>-1
+DepthwiseConv2DOptions padding:i8>-1 stride_w:i32>0 stride_h:i32>0 depth_multiplier:i32
+	fused_activation_function:i8>-1 dilation_w_factor:i32=1>0 dilation_h_factor:i32=1>0
+ConcatEmbeddingsOptions num_channels:i32>0 num_columns_per_channel:[i32] embedding_dim_per_channel:[i32]
 LSHProjectionOptions type:i8
-SVDFOptions rank:i32 fused_activation_function:i8>-1<6 asymmetric_quantize_inputs:u8
-RNNOptions fused_activation_function:i8>-1<6 asymmetric_quantize_inputs:u8
-SequenceRNNOptions time_major:u8 fused_activation_function:i8>-1<6 asymmetric_quantize_inputs:u8
-BidirectionalSequenceRNNOptions time_major:u8 fused_activation_function:i8>-1<6 merge_outputs:u8
+SVDFOptions rank:i32 fused_activation_function:i8>-1 asymmetric_quantize_inputs:u8
+RNNOptions fused_activation_function:i8>-1 asymmetric_quantize_inputs:u8
+SequenceRNNOptions time_major:u8 fused_activation_function:i8>-1 asymmetric_quantize_inputs:u8
+BidirectionalSequenceRNNOptions time_major:u8 fused_activation_function:i8>-1 merge_outputs:u8
 	asymmetric_quantize_inputs:u8
-FullyConnectedOptions fused_activation_function:i8>-1<6 weights_format:i8 keep_num_dims:u8
+FullyConnectedOptions fused_activation_function:i8>-1 weights_format:i8 keep_num_dims:u8
 	asymmetric_quantize_inputs:u8 quantized_bias_type:TensorType quant_spec:[u8]
 SoftmaxOptions beta:f32
-ConcatenationOptions axis:i32 fused_activation_function:i8>-1<6
-AddOptions fused_activation_function:i8>-1<6 pot_scale_int16:u8=1
-MulOptions fused_activation_function:i8>-1<6
-L2NormOptions fused_activation_function:i8>-1<6
+ConcatenationOptions axis:i32 fused_activation_function:i8>-1
+AddOptions fused_activation_function:i8>-1 pot_scale_int16:u8=1
+MulOptions fused_activation_function:i8>-1
+L2NormOptions fused_activation_function:i8>-1
 LocalResponseNormalizationOptions radius:i32 bias:f32 alpha:f32 beta:f32
-LSTMOptions fused_activation_function:i8>-1<6 cell_clip:f32 proj_clip:f32 kernel_type:i8 asymmetric_quantize_inputs:u8
-UnidirectionalSequenceLSTMOptions fused_activation_function:i8>-1<6 cell_clip:f32 proj_clip:f32 time_major:u8
+LSTMOptions fused_activation_function:i8>-1 cell_clip:f32 proj_clip:f32 kernel_type:i8 asymmetric_quantize_inputs:u8
+UnidirectionalSequenceLSTMOptions fused_activation_function:i8>-1 cell_clip:f32 proj_clip:f32 time_major:u8
 	asymmetric_quantize_inputs:u8 diagonal_recurrent_tensors:u8
-BidirectionalSequenceLSTMOptions fused_activation_function:i8>-1<6 cell_clip:f32 proj_clip:f32 merge_outputs:u8
+BidirectionalSequenceLSTMOptions fused_activation_function:i8>-1 cell_clip:f32 proj_clip:f32 merge_outputs:u8
 	time_major:u8=1 asymmetric_quantize_inputs:u8
 ResizeBilinearOptions new_height:i32 new_width:i32 align_corners:u8 half_pixel_centers:u8
 ResizeNearestNeighborOptions align_corners:u8 half_pixel_centers:u8
 CallOptions subgraph:graph
 ReshapeOptions new_shape:[i32]
 SkipGramOptions ngram_size:i32 max_skip_size:i32 include_all_ngrams:u8
-SpaceToDepthOptions block_size:i32>0<65536
-DepthToSpaceOptions block_size:i32>0<65536
-SubOptions fused_activation_function:i8>-1<6 pot_scale_int16:u8=1
-DivOptions fused_activation_function:i8>-1<6
+SpaceToDepthOptions block_size:i32>0
+DepthToSpaceOptions block_size:i32>0
+SubOptions fused_activation_function:i8>-1 pot_scale_int16:u8=1
+DivOptions fused_activation_function:i8>-1
 EmbeddingLookupSparseOptions combiner:i8
 GatherOptions axis:i32 batch_dims:i32
 ReducerOptions keep_dims:u8
 SqueezeOptions squeeze_dims:[i32]
-SplitOptions num_splits:i32>0<65536
-SplitVOptions num_splits:i32>0<65536
+SplitOptions num_splits:i32>0
+SplitVOptions num_splits:i32>0
 StridedSliceOptions begin_mask:i32 end_mask:i32 ellipsis_mask:i32 new_axis_mask:i32 shrink_axis_mask:i32 offset:u8
 CastOptions in_data_type:TensorType out_data_type:TensorType
 ArgMaxOptions output_type:TensorType
 ArgMinOptions output_type:TensorType
-TransposeConvOptions padding:i8>-1<2 stride_w:i32>0<65536 stride_h:i32>0<65536 fused_activation_function:i8>-1<6
+TransposeConvOptions padding:i8>-1 stride_w:i32>0 stride_h:i32>0 fused_activation_function:i8>-1
 	quantized_bias_type:TensorType
 SparseToDenseOptions validate_indices:u8
 ShapeOptions out_type:TensorType
 FakeQuantOptions min:f32 max:f32 num_bits:i32 narrow_range:u8
-PackOptions values_count:i32>0<65536 axis:i32
+PackOptions values_count:i32>0 axis:i32
 OneHotOptions axis:i32
 UnpackOptions num:i32 axis:i32
 LeakyReluOptions alpha:f32
-MirrorPadOptions mode:i8>-1<2
+MirrorPadOptions mode:i8>-1
 UniqueOptions idx_out_type:TensorType=2
 ReverseSequenceOptions seq_dim:i32 batch_dim:i32
 IfOptions then_subgraph_index:graph else_subgraph_index:graph

@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+
+	"github.com/anyinfer/anyinfer/internal/flatbuf"
 )
 
 // elementBits is the size of an element by TensorType; 0: it has no fixed one.
@@ -23,10 +25,24 @@ type tensor struct {
 	ready    bool // has content by the time of the operator at hand
 }
 
+// bits is the size of an element; 0: it has no fixed one, or it is not known.
+func (t *tensor) bits() int64 {
+	if t.dtype >= int64(len(elementBits)) {
+		return 0
+	}
+	return elementBits[t.dtype]
+}
+
+// unchecked reports whether the rules for single operators do not know what is
+// to be asked of the tensor.
+func (t *tensor) unchecked() bool {
+	return t.dtype >= int64(len(elementBits)) || t.shape.Len() > maxRank
+}
+
 func (t *tensor) init(c *checker, tab Table) error {
 	*t = tensor{Table: tab, dtype: tab.Int("type"), shape: tab.Vector("shape")}
 	sig := t.Vector("shape_signature")
-	if t.shape.Len() > maxRank || sig.Len() != 0 && sig.Len() != t.shape.Len() {
+	if sig.Len() != 0 && sig.Len() != t.shape.Len() {
 		return fmt.Errorf(" has %d dimensions and %d in its signature", t.shape.Len(), sig.Len())
 	}
 	n, positive := int64(1), int64(1) // a dimension of 0 does not make room for others
@@ -36,8 +52,8 @@ func (t *tensor) init(c *checker, tab Table) error {
 			return fmt.Errorf(" has %d for dimension %d, and %d in its signature", d, i, sig.Int(i))
 		}
 		n *= d
-		if positive *= max(d, 1); positive > math.MaxInt32 || positive*elementBits[t.dtype]/8 > maxBytes {
-			return fmt.Errorf(" has more than %d bytes, or too many elements", maxBytes)
+		if positive *= max(d, 1); positive > math.MaxInt32 { // SDKs count them in 32 bits
+			return flatbuf.Limit(fmt.Sprintf(" has more than %d elements", math.MaxInt32))
 		}
 	}
 	if b := t.Int("buffer"); b != 0 {
@@ -63,7 +79,7 @@ func (t *tensor) init(c *checker, tab Table) error {
 			return fmt.Errorf(", sparsity: %w", err)
 		}
 	}
-	if bits := elementBits[t.dtype]; bits != 0 && (n*bits+7)/8 != int64(len(t.data)) {
+	if bits := t.bits(); bits != 0 && n >= 0 && (n*bits+7)/8 != int64(len(t.data)) {
 		return fmt.Errorf(" needs %d bytes, has %d", (n*bits+7)/8, len(t.data))
 	}
 	return nil
@@ -83,11 +99,14 @@ func (t *tensor) quantization(c *checker) error {
 		return fmt.Errorf("%d scales, %d zero points", scale.Len(), zero.Len())
 	}
 	low, high := int64(math.MinInt32), int64(math.MaxInt32)
-	switch bits := elementBits[t.dtype]; t.dtype {
+	switch bits := t.bits(); t.dtype {
 	case uint8Type:
 		low, high = 0, 255
 	case int8Type, int16Type:
 		low, high = -1<<(bits-1), 1<<(bits-1)-1
+	}
+	if details, _ := q.Table("details"); details.Layout() == flatbuf.Unknown {
+		return c.Spend(scale.Len())
 	}
 	if axis < 0 || scale.Len() > 1 && (axis >= t.shape.Len() || t.shape.Int(axis) != scale.Len()) {
 		return fmt.Errorf("%d scales for dimension %d", scale.Len(), axis)
@@ -120,11 +139,12 @@ func (t *tensor) strings(c *checker) error {
 }
 
 // sparsity checks that what is stored of a constant unfolds into its shape,
-// and counts it. The dimensions are the tensor's, then the blocks'.
+// and counts it: -1 where it is stored in a way that is not known. The
+// dimensions are the tensor's, then the blocks'.
 func (t *tensor) sparsity(c *checker, s Table) (int64, error) {
 	order, blocks, dims := s.Vector("traversal_order"), s.Vector("block_map"), s.Vector("dim_metadata")
 	rank := t.shape.Len()
-	if order.Len() != rank+blocks.Len() || dims.Len() != order.Len() || order.Len() > 2*maxRank {
+	if order.Len() != rank+blocks.Len() || dims.Len() != order.Len() {
 		return 0, fmt.Errorf("%d dimensions in order, %d described, %d blocks", order.Len(), dims.Len(), blocks.Len())
 	}
 	sizes, seen := make([]int64, order.Len()), make([]bool, order.Len())
@@ -156,6 +176,9 @@ func (t *tensor) sparsity(c *checker, s Table) (int64, error) {
 		}
 		segments, _ := d.Table("array_segments")
 		indices, _ := d.Table("array_indices")
+		if d.Int("format") > 1 || segments.Layout() == flatbuf.Unknown || indices.Layout() == flatbuf.Unknown {
+			return -1, nil
+		}
 		starts, at := segments.Vector("values"), indices.Vector("values")
 		if starts.Len() != n+1 || starts.Int(0) != 0 || starts.Int(n) != at.Len() {
 			return 0, fmt.Errorf("dimension %d has %d segments of %d indices", i, starts.Len()-1, at.Len())
@@ -193,7 +216,7 @@ func (t *tensor) elements() int64 {
 // whether that is so. Of what is no constant there are none.
 func (t *tensor) ints() ([]int64, bool) {
 	var all []int64
-	size := int(elementBits[t.dtype] / 8)
+	size := int(t.bits() / 8)
 	if t.dtype != int32Type && t.dtype != int64Type || len(t.data) > 2*maxRank*size {
 		return nil, false
 	}

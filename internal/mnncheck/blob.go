@@ -2,7 +2,12 @@
 
 package mnncheck
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+
+	"github.com/anyinfer/anyinfer/internal/flatbuf"
+)
 
 // stored is where a Blob has elements of a type, and how many numbers one is.
 // Of other types MNN reads none.
@@ -11,13 +16,16 @@ var stored = map[int64]struct {
 	each   int64
 }{1: {"float32s", 1}, 3: {"int32s", 1}, 4: {"uint8s", 1}, 6: {"int8s", 1}, 12: {"uint8s", 1}, 14: {"uint8s", 2}, 19: {"uint8s", 2}}
 
+// types and formats are how many element types and formats of memory are known.
+const types, formats = 22, 5
+
 const nc4hw4 = 2
 
 // elements is the number that dimensions make, or why there cannot be a tensor
 // like that. Dimensions below least do not make one.
 func elements(dims vector, least int64) (int64, error) {
 	if dims.Len() > maxRank {
-		return 0, fmt.Errorf("it has %d dimensions", dims.Len())
+		return 0, flatbuf.Limit(fmt.Sprintf("it has %d dimensions, and MNN's tensors at most %d", dims.Len(), maxRank))
 	}
 	n, positive := int64(1), int64(1) // a dimension of 0 does not make room for others
 	for i := range dims.Len() {
@@ -27,7 +35,7 @@ func elements(dims vector, least int64) (int64, error) {
 		}
 		n *= d
 		if positive *= max(d, 1); positive > maxElements {
-			return 0, fmt.Errorf("it has more than %d elements", maxElements)
+			return 0, flatbuf.Limit(fmt.Sprintf("it has more than %d elements", maxElements))
 		}
 	}
 	return n, nil
@@ -43,8 +51,8 @@ func blob(b table) error {
 		return nil
 	}
 	s, ok := stored[b.Int("dataType")]
-	if !ok {
-		return fmt.Errorf(": its elements are of type %d, which MNN does not read", b.Int("dataType"))
+	if !ok { // MNN crashes on these
+		return flatbuf.Limit(fmt.Sprintf(": its elements are of type %d, which MNN does not read", b.Int("dataType")))
 	}
 	size := map[string]int64{"float32s": 4, "int32s": 4}[s.vector]
 	size = max(size, 1) * s.each
@@ -64,8 +72,20 @@ func blob(b table) error {
 
 const float, int32Type = 1, 3
 
-// kept is the type of elements that MNN makes of one in a file.
+// layout is a format in a file, or -1 where it is not known.
+func layout(format int64) int64 {
+	if format >= formats {
+		return -1
+	}
+	return format
+}
+
+// kept is the type of elements that MNN makes of one in a file, or -1 where it
+// is not known.
 func kept(dtype int64) int64 {
+	if dtype >= types {
+		return -1
+	}
 	switch dtype {
 	case 2, 19: // double, half
 		return float
@@ -87,11 +107,11 @@ func kept(dtype int64) int64 {
 // bytes of what follows each other. The first has at least so many, and where
 // it bounds the second, no fewer than that.
 func apart(external vector, count, least int64, bounds bool) error {
-	if external.Len() < count || external.Len() > 8 {
+	if external.Len() < count {
 		return fmt.Errorf("external has %d numbers", external.Len())
 	}
 	for i := range external.Len() {
-		if k := external.Int(i); k < 0 || i > 0 && k > 4*maxElements {
+		if k := external.Int(i); k < 0 || k > math.MaxInt64/(1+external.Len()) { // their sum fits
 			return fmt.Errorf("external[%d] is %d", i, k)
 		}
 	}

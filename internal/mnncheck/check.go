@@ -3,20 +3,25 @@
 // Package mnncheck checks MNN files: MNN verifies that all parts of a file lie
 // in it, then takes their meaning for granted, and crashes the process where a
 // damaged file has none.
+//
+// What a later MNN may have added (operators, their parameters, element types,
+// values of enumerations) is not checked, beyond that it lies in the file:
+// whether it can be run is for MNN to say. Unknown lists the operators.
 package mnncheck
 
 import (
 	"fmt"
+	"math"
+	"slices"
 
-	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/flatbuf"
 )
 
 const (
-	maxRank     = 9              // of MNN's tensors, which have room for no more
-	maxElements = int64(1) << 29 // of a tensor: with 4 bytes each, MNN's int counts them
-	maxInput    = 1 << 27        // elements: where memory does not suffice, MNN may crash
-	maxNumber   = 1 << 16        // of a stride, a kernel's side and the like
+	maxRank     = 9                    // of MNN's tensors, which have room for no more
+	maxElements = int64(math.MaxInt32) // of a tensor: MNN counts them in an int
+	lastType    = 604                  // of operators: MNN reads beyond its tables where there are higher ones, and adds new ones below
+	maxNumber   = 1 << 16              // of a stride, a kernel's side and the like: MNN multiplies them in an int
 )
 
 type (
@@ -29,7 +34,7 @@ type (
 func Check(file []byte) error {
 	c := &checker{File: flatbuf.New(file, 1<<16+16*int64(len(file))), graphs: map[string]*graph{}}
 	if err := c.check(); err != nil {
-		return &common.Error{Err: common.ErrModel, Text: "the file is damaged: " + err.Error()}
+		return flatbuf.Refuse(err)
 	}
 	return nil
 }
@@ -43,9 +48,6 @@ func (c *checker) check() error {
 	net := c.Root(schema()["Net"])
 	if err := net.Verify(); err != nil {
 		return fmt.Errorf("net%w", err)
-	}
-	if usage := net.Int("usage"); usage < 0 || usage > 2 {
-		return fmt.Errorf("usage %d", usage)
 	}
 	for _, name := range []string{"oplists", "tensorName"} {
 		if !net.Has(name) {
@@ -154,11 +156,11 @@ func (g *graph) check(t table, ops vector) error {
 	}
 	for i := range ops.Len() {
 		op := ops.Table(i)
-		k, ok := operators()[op.Int("type")]
-		if !ok {
-			return fmt.Errorf(", operator %d is of type %d, which is not known", i, op.Int("type"))
+		k, err := find(op)
+		if err == nil {
+			err = g.operator(op, k)
 		}
-		if err := g.operator(op, k); err != nil {
+		if err != nil {
 			return fmt.Errorf(", operator %d (%s)%w", i, k.name, err)
 		}
 	}
@@ -183,8 +185,38 @@ func (g *graph) check(t table, ops vector) error {
 	return g.describes(t)
 }
 
-// unknown reports whether MNN only knows the operator's name.
-func (k operator) unknown() bool { return k.inputs == [2]int64{0, anyNumber} && k.name != "While" }
+// find is the operator that op says it is.
+func find(op table) (operator, error) {
+	code := op.Int("type")
+	if k, ok := operators()[code]; ok {
+		return k, nil
+	}
+	k := operator{name: fmt.Sprintf("type %d", code), inputs: [2]int64{0, math.MaxInt32}, outputs: [2]int64{0, math.MaxInt32}, unknown: true}
+	switch {
+	case code < 0:
+		return k, fmt.Errorf(": no operator has this number")
+	case code > lastType:
+		return k, flatbuf.Limit(fmt.Sprintf(": MNN has operators up to type %d", lastType))
+	}
+	return k, nil
+}
+
+// Unknown names the operators, by the numbers of their types, of a file in
+// which Check found nothing that were not checked, beyond their places in the
+// graph.
+func Unknown(file []byte) (all []string) {
+	for _, ops := range graphs(flatbuf.New(file, 0).Root(schema()["Net"])) {
+		for i := range ops.Len() {
+			if k, _ := find(ops.Table(i)); k.unknown && !slices.Contains(all, k.name) {
+				all = append(all, k.name)
+			}
+		}
+	}
+	return all
+}
+
+// nameOnly reports whether MNN only knows the operator's name.
+func (k operator) nameOnly() bool { return k.inputs == [2]int64{0, anyNumber} && k.name != "While" }
 
 func (k operator) isConst() bool { return k.parameter == "Blob" }
 
@@ -209,14 +241,14 @@ func (g *graph) constant(op table) error {
 	if op.Has("externalPath") {
 		return fmt.Errorf(": it names a file")
 	}
-	t.dims, t.format, t.dtype = numbers(b.Vector("dims")), b.Int("dataFormat"), kept(b.Int("dataType"))
+	t.dims, t.format, t.dtype = numbers(b.Vector("dims")), layout(b.Int("dataFormat")), kept(b.Int("dataType"))
 	return blob(b)
 }
 
 // parameter is the operator's, which must be of that kind.
 func parameter(op table, name string) (table, error) {
 	p, _ := op.Table("main")
-	if l := p.Layout(); l == nil {
+	if l := p.Layout(); l == nil || l == flatbuf.Unknown {
 		return p, fmt.Errorf(": it has no %s", name)
 	} else if l.Name != name {
 		return p, fmt.Errorf(": its parameter is %s, not %s", l.Name, name)
@@ -265,8 +297,20 @@ func (g *graph) operator(op table, k operator) error {
 		return fmt.Errorf(": it has no name")
 	}
 	p, kind := op.Table("main")
+	if err := g.Spend(p.Vector("external").Len()); err != nil { // many operators can share it
+		return err
+	}
 	if (op.Int("main_type") != 0) != op.Has("main") {
 		return fmt.Errorf(": its parameter is of kind %d, but there is %t", op.Int("main_type"), op.Has("main"))
+	}
+	if k.unknown {
+		for _, i := range outputs {
+			g.tensors[i].format, g.tensors[i].dtype = -1, -1
+		}
+		return nil
+	}
+	if p.Layout() == flatbuf.Unknown {
+		p, kind = table{}, 0 // to an MNN that does not know it either, as if it were absent
 	}
 	if k.needed || k.parameter != "" && kind != 0 {
 		if p, err = parameter(op, k.parameter); err != nil {
@@ -275,7 +319,7 @@ func (g *graph) operator(op table, k operator) error {
 	} else if l := p.Layout(); l != nil && l.Name == "Blob" {
 		return fmt.Errorf(": its parameter is Blob")
 	}
-	if g.isSubgraph && k.unknown() {
+	if g.isSubgraph && k.nameOnly() {
 		return fmt.Errorf(" is not computed by MNN")
 	}
 	n := &node{graph: g, name: k.name, p: p}

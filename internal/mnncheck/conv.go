@@ -4,6 +4,9 @@ package mnncheck
 
 import (
 	"fmt"
+	"math"
+
+	"github.com/anyinfer/anyinfer/internal/flatbuf"
 )
 
 // common checks what all convolutions in two dimensions share.
@@ -24,10 +27,10 @@ func (n *node) common() (table, error) {
 	}{
 		{"kernelX", least, maxNumber}, {"kernelY", least, maxNumber}, {"strideX", 1, maxNumber}, {"strideY", 1, maxNumber},
 		{"dilateX", 1, maxNumber}, {"dilateY", 1, maxNumber}, {"padX", -maxNumber, maxNumber}, {"padY", -maxNumber, maxNumber},
-		{"padMode", 0, 2}, {"group", 1, maxElements}, {"outputCount", outputs, maxElements}, {"inputCount", 0, maxElements},
+		{"padMode", 0, math.MaxInt8}, {"group", 1, maxElements}, {"outputCount", outputs, maxElements}, {"inputCount", 0, maxElements},
 	} {
-		if v := c.Int(f.name); v < f.low || v > f.high {
-			return c, fmt.Errorf("%s is %d", f.name, v)
+		if err := between(f.name, c.Int(f.name), f.low, f.high); err != nil {
+			return c, err
 		}
 	}
 	for _, name := range []string{"pads", "outPads"} {
@@ -36,8 +39,8 @@ func (n *node) common() (table, error) {
 			return c, fmt.Errorf("%s are %d", name, v.Len())
 		}
 		for i := range v.Len() {
-			if d := v.Int(i); d < -maxNumber || d > maxNumber {
-				return c, fmt.Errorf("%s[%d] is %d", name, i, d)
+			if err := between(fmt.Sprintf("%s[%d]", name, i), v.Int(i), -maxNumber, maxNumber); err != nil {
+				return c, err
 			}
 		}
 	}
@@ -66,7 +69,7 @@ func (n *node) convolution() error {
 		}
 	}
 	if n.out[0].volume = n.in[0].volume * n.scale(c); n.out[0].volume > float64(maxElements) {
-		return fmt.Errorf("its output has more than %d elements", maxElements)
+		return flatbuf.Limit(fmt.Sprintf("its output has more than %d elements", maxElements))
 	}
 	switch n.name {
 	case "Im2Col", "Col2Im", "Conv2DBackPropFilter":
@@ -102,7 +105,7 @@ func (n *node) weights(c table) error {
 	in, out, group := c.Int("inputCount"), c.Int("outputCount"), c.Int("group")
 	area := c.Int("kernelX") * c.Int("kernelY")
 	if area > maxElements || area*out > maxElements {
-		return fmt.Errorf("it has more than %d weights", maxElements)
+		return flatbuf.Limit(fmt.Sprintf("it has more than %d weights", maxElements))
 	}
 	depthwise := n.name == "ConvolutionDepthwise" || n.name == "DeconvolutionDepthwise" || n.name == "DepthwiseConvInt8" || n.name == "Dilation2D"
 	have := n.channels(0)
@@ -145,7 +148,7 @@ func (n *node) weights(c table) error {
 		if err != nil {
 			return fmt.Errorf("quanParameter: %w", err)
 		}
-		if !fits(count) {
+		if count >= 0 && !fits(count) {
 			return fmt.Errorf("it has %d weights", count)
 		}
 	default:
@@ -166,7 +169,8 @@ func (n *node) weights(c table) error {
 	return nil
 }
 
-// quantized counts weights that are stored in fewer bits.
+// quantized counts weights that are stored in fewer bits: -1 where it is not
+// known how.
 func (n *node) quantized(q table, out int64) (int64, error) {
 	b := q.Vector("buffer").Bytes()
 	alphas := q.Vector("alpha").Len()
@@ -227,6 +231,9 @@ func (n *node) quantized(q table, out int64) (int64, error) {
 		return int64(len(b)) / 2, nil
 	case 4:
 		return int64(len(b)), nil
+	}
+	if kind > 4 {
+		return -1, nil
 	}
 	return 0, fmt.Errorf("type %d", kind)
 }
@@ -366,8 +373,8 @@ func (n *node) convolution3D() error {
 		}
 		for i := range v.Len() {
 			d := v.Int(i)
-			if d < f.low || d > maxNumber {
-				return fmt.Errorf("%s[%d] is %d", f.name, i, d)
+			if err := between(fmt.Sprintf("%s[%d]", f.name, i), d, f.low, maxNumber); err != nil {
+				return err
 			}
 			if f.name == "kernels" && i < 3 {
 				count *= d
@@ -399,13 +406,13 @@ func (n *node) pooling() error {
 		return fmt.Errorf("its input has %d dimensions", len(first))
 	}
 	for _, f := range []string{"type", "padType", "countType"} {
-		if v := p.Int(f); v < 0 || v > 2 {
+		if v := p.Int(f); v < 0 {
 			return fmt.Errorf("%s is %d", f, v)
 		}
 	}
 	for _, f := range []string{"padX", "padY"} {
-		if v := p.Int(f); v < -maxNumber || v > maxNumber {
-			return fmt.Errorf("%s is %d", f, v)
+		if err := between(f, p.Int(f), -maxNumber, maxNumber); err != nil {
+			return err
 		}
 	}
 	v := p.Vector("pads")
@@ -413,8 +420,8 @@ func (n *node) pooling() error {
 		return fmt.Errorf("pads are %d", v.Len())
 	}
 	for i := range v.Len() {
-		if d := v.Int(i); d < -maxNumber || d > maxNumber {
-			return fmt.Errorf("pads[%d] is %d", i, d)
+		if err := between(fmt.Sprintf("pads[%d]", i), v.Int(i), -maxNumber, maxNumber); err != nil {
+			return err
 		}
 	}
 	if p.Int("isGlobal") != 0 {
@@ -445,8 +452,8 @@ func (n *node) pooling3D() error {
 			return fmt.Errorf("%s are %d", f.name, v.Len())
 		}
 		for i := range v.Len() {
-			if d := v.Int(i); d < f.low || d > maxNumber {
-				return fmt.Errorf("%s[%d] is %d", f.name, i, d)
+			if err := between(fmt.Sprintf("%s[%d]", f.name, i), v.Int(i), f.low, maxNumber); err != nil {
+				return err
 			}
 		}
 	}

@@ -8,12 +8,7 @@ import "github.com/anyinfer/anyinfer/internal/flatbuf"
 // nothing must be, 0 if there need not be any. MNN computes with whatever is in
 // memory where that file is missing or short.
 func External(file []byte) (size int64) {
-	net := flatbuf.New(file, 0).Root(schema()["Net"])
-	graphs := []vector{net.Vector("oplists")}
-	for i, all := int64(0), net.Vector("subgraphs"); i < all.Len(); i++ {
-		graphs = append(graphs, all.Table(i).Vector("nodes"))
-	}
-	for _, ops := range graphs {
+	for _, ops := range graphs(flatbuf.New(file, 0).Root(schema()["Net"])) {
 		for i := range ops.Len() {
 			p, _ := ops.Table(i).Table("main")
 			e := p.Vector("external") // the offset, then the size of each part
@@ -25,4 +20,13 @@ func External(file []byte) (size int64) {
 		}
 	}
 	return size
+}
+
+// graphs are the operators of the net and of its subgraphs.
+func graphs(net table) []vector {
+	all := []vector{net.Vector("oplists")}
+	for i, v := int64(0), net.Vector("subgraphs"); i < v.Len(); i++ {
+		all = append(all, v.Table(i).Vector("nodes"))
+	}
+	return all
 }

@@ -2,7 +2,12 @@
 
 package mnncheck
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+
+	"github.com/anyinfer/anyinfer/internal/flatbuf"
+)
 
 // loop checks a LoopParam: commands on parts of tensors, which are the
 // operator's inputs and outputs by the places that it gives them. All that
@@ -64,7 +69,7 @@ func (n *node) outputShapes() error {
 		if _, err := elements(b.Vector("dims"), 0); err != nil {
 			return fmt.Errorf("extraTensorInfos[%d]: %w", i, err)
 		}
-		t.dims, t.format, t.dtype = numbers(b.Vector("dims")), b.Int("dataFormat"), kept(b.Int("dataType"))
+		t.dims, t.format, t.dtype = numbers(b.Vector("dims")), layout(b.Int("dataFormat")), kept(b.Int("dataType"))
 	}
 	return nil
 }
@@ -99,7 +104,7 @@ func (n *node) command(c table, places []*tensor, first bool) error {
 		switch {
 		case k == "UnaryOp" && name == "":
 		case k == "UnaryOp" && name == "UnaryOp":
-			if t := p.Int("opType"); t < 0 || t > 34 {
+			if t := p.Int("opType"); t < 0 {
 				return fmt.Errorf("opType is %d", t)
 			}
 		case k == "BinaryOp" && name == "BinaryOp":
@@ -127,7 +132,7 @@ func (n *node) command(c table, places []*tensor, first bool) error {
 			return fmt.Errorf("size[%d] is %d", i, d)
 		}
 		if total *= max(d, 1); total > maxElements {
-			return fmt.Errorf("size is more than %d", maxElements)
+			return flatbuf.Limit(fmt.Sprintf("size is more than %d", maxElements))
 		}
 	}
 	if indexes.Len() < need || views.Len() < indexes.Len() || indexes.Len() > 8 {
@@ -148,9 +153,9 @@ func (n *node) command(c table, places []*tensor, first bool) error {
 		low, high := view.Int("offset"), view.Int("offset")
 		span := func(n, stride int64) {
 			if d := (n - 1) * stride; n > 0 && d < 0 {
-				low += d
+				low = max(low+d, math.MinInt32) // outside of any tensor
 			} else if n > 0 {
-				high += d
+				high = min(high+d, math.MaxInt32)
 			}
 		}
 		e, l, h := size.Int(0), size.Int(1), size.Int(2)
@@ -234,9 +239,9 @@ func (n *node) raster() error {
 					return fmt.Errorf("region %d has size %d", i, size)
 				}
 				if step := (size - 1) * view[1+d]; step < 0 {
-					low += step
+					low = max(low+step, math.MinInt32) // outside of any tensor
 				} else {
-					high += step
+					high = min(high+step, math.MaxInt32)
 				}
 			}
 			if low < 0 || all >= 0 && high >= all {

@@ -3,6 +3,7 @@
 package mnncheck
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,10 +14,11 @@ type operator struct {
 	name            string
 	parameter       string
 	needed          bool // the parameter
+	unknown         bool // only its place in the graph is checked
 	inputs, outputs [2]int64
 }
 
-const anyNumber = 1 << 16
+const anyNumber = math.MaxInt32
 
 var operators = sync.OnceValue(func() map[int64]operator {
 	all := map[int64]operator{}
@@ -35,7 +37,7 @@ var operators = sync.OnceValue(func() map[int64]operator {
 		w := strings.Fields(line)
 		code, _ := strconv.ParseInt(w[0], 10, 64)
 		parameter, optional := strings.CutSuffix(strings.Trim(w[2], "-"), "?")
-		all[code] = operator{w[1], parameter, parameter != "" && !optional, count(w[3]), count(w[4])}
+		all[code] = operator{w[1], parameter, parameter != "" && !optional, false, count(w[3]), count(w[4])}
 	}
 	return all
 })

@@ -8,8 +8,8 @@ import "fmt"
 // so many units.
 func (n *node) recurrent() error {
 	units := n.p.Int("outputCount")
-	if units < 1 || units > maxNumber {
-		return fmt.Errorf("outputCount is %d", units)
+	if err := between("outputCount", units, 1, maxNumber); err != nil {
+		return err
 	}
 	gates := int64(1)
 	if n.name == "LSTM" {

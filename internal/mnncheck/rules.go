@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/anyinfer/anyinfer/internal/flatbuf"
 )
 
 // node is an operator with what is known of its tensors.
@@ -60,7 +62,7 @@ func (n *node) rules() error {
 			}
 		}
 		n.result(shape)
-		if n.out[0].format = p.Int("dformat"); n.out[0].format == nc4hw4 && len(shape) == 1 {
+		if n.out[0].format = layout(p.Int("dformat")); n.out[0].format == nc4hw4 && len(shape) == 1 {
 			return fmt.Errorf("it has 1 dimension, and a format with channels")
 		}
 		n.out[0].volume = 1
@@ -71,8 +73,8 @@ func (n *node) rules() error {
 			}
 			n.out[0].volume *= max(float64(d), 1)
 		}
-		if n.out[0].volume > maxInput {
-			return fmt.Errorf("it has more than %d elements", maxInput)
+		if n.out[0].volume > float64(maxElements) {
+			return flatbuf.Limit(fmt.Sprintf("it has more than %d elements", maxElements))
 		}
 	case "If":
 		return n.branch()
@@ -134,9 +136,9 @@ func (n *node) rules() error {
 		return n.pooling3D()
 	case "ConvertTensor":
 		if known {
-			n.result(converted(first, n.in[0].format, p.Int("dest")))
+			n.result(converted(first, n.in[0].format, layout(p.Int("dest"))))
 		}
-		n.out[0].format = p.Int("dest")
+		n.out[0].format = layout(p.Int("dest"))
 	case "Concat":
 		shape := unknown(rank)
 		for i, t := range n.in {
@@ -262,7 +264,7 @@ func (n *node) rules() error {
 		}
 	case "Reduction":
 		dims := p.Vector("dim")
-		if op := p.Int("operation"); op < 0 || op > 8 {
+		if op := p.Int("operation"); op < 0 {
 			return fmt.Errorf("operation %d", op)
 		}
 		limit := maxRank
@@ -424,7 +426,7 @@ func (n *node) elementwise() error {
 	rank := len(n.dims(0))
 	switch n.name {
 	case "UnaryOp":
-		if op := p.Int("opType"); op < 0 || op > 34 {
+		if op := p.Int("opType"); op < 0 {
 			return fmt.Errorf("opType is %d", op)
 		}
 	case "LayerNorm":
@@ -470,10 +472,22 @@ func (n *node) elementwise() error {
 
 func (n *node) isType(name string) bool { l := n.p.Layout(); return l != nil && l.Name == name }
 
+// between checks a number. One that is too high is no damage, but more than
+// MNN computes with.
+func between(name string, n, low, high int64) error {
+	switch {
+	case n < low:
+		return fmt.Errorf("%s is %d", name, n)
+	case n > high:
+		return flatbuf.Limit(fmt.Sprintf("%s is %d, and at most %d is supported", name, n, high))
+	}
+	return nil
+}
+
 func (n *node) positive(fields ...string) error {
 	for _, field := range fields {
-		if v := n.p.Int(field); v < 1 || v > maxNumber {
-			return fmt.Errorf("%s is %d", field, v)
+		if err := between(field, n.p.Int(field), 1, maxNumber); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -483,8 +497,8 @@ func (n *node) interp() error {
 	p := n.p
 	n.result(unknownIf(n.dims(0) != nil, len(n.dims(0))))
 	for _, f := range []string{"outputWidth", "outputHeight", "outputDepth"} {
-		if v := p.Int(f); v < 0 || v > maxNumber {
-			return fmt.Errorf("%s is %d", f, v)
+		if err := between(f, p.Int(f), 0, maxNumber); err != nil {
+			return err
 		}
 	}
 	for _, f := range []string{"widthScale", "heightScale", "depthScale"} {
@@ -492,7 +506,7 @@ func (n *node) interp() error {
 			return fmt.Errorf("%s is %g", f, v)
 		}
 	}
-	if t := p.Int("resizeType"); t < 0 || t > 4 {
+	if t := p.Int("resizeType"); t < 0 {
 		return fmt.Errorf("resizeType is %d", t)
 	}
 	return nil
@@ -550,15 +564,15 @@ func (n *node) layerNorm() error {
 	return nil
 }
 
-// isBinary reports whether MNN has a BinaryOp of that number for elements of
-// that type, as far as it is known.
+// isBinary reports whether MNN may have a BinaryOp of that number for elements
+// of that type, as far as it is known.
 func isBinary(op, dtype int64) bool {
 	const notEqual, mulSiLU = 22, 29
 	switch {
-	case op < 0 || op > mulSiLU || op == 3 || op == 4 || op == 5 || op == 18:
+	case op < 0 || op == 3 || op == 4 || op == 5 || op == 18:
 		return false
 	case dtype == float:
-		return op < 21 || op == notEqual || op == mulSiLU
+		return op < 21 || op == notEqual || op >= mulSiLU
 	}
 	return true
 }

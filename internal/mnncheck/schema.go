@@ -11,7 +11,8 @@ import (
 var schema = sync.OnceValue(func() flatbuf.Schema { return flatbuf.Parse(schemaText, nil) })
 
 // schemaText is what is read of the FlatBuffers schema of MNN 3.6, as
-// flatbuf.Parse has it. Enumerations are numbers here. A table that no rule
+// flatbuf.Parse has it. Enumerations are numbers here, without
+// upper bounds, as later schemas add to them. A table that no rule
 // reads has no fields: MNN's own verifier looks at them.
 const schemaText = `
 union OpParameter QuantizedAdd ArgMax AsString Axis BatchNorm BinaryOp Blob CastParam Convolution2D Crop CropAndResize Dequantize DetectionOutput Eltwise ExpandDims Fill Flatten Gather GatherV2 InnerProduct Input Interp LRN LSTM MatMul NonMaxSuppressionV2 Normalize PackParam Permute Plugin Pool PRelu PriorBox Proposal QuantizedAvgPool QuantizedBiasAdd QuantizedConcat QuantizedLogistic QuantizedMatMul QuantizedMaxPool QuantizedRelu QuantizedRelu6 QuantizedReshape QuantizedSoftmax QuantizeMaxMin QuantizeV2 Range Rank ReduceJoin ReductionParam Relu Relu6 RequantizationRange Requantize Reshape Resize RoiParameters Scale Selu Size Slice SliceTf SpaceBatch SqueezeParam StridedSliceParam TensorConvertInfo TfQuantizedConv2D TopKV2 Transpose UnaryOp MomentsParam RNNParam BatchMatMulParam QuantizedFloatParam DepthSpaceParam EltwiseInt8 ReverseSequenceParam Extra Pool3D Convolution3D ELU DetectionPostProcessParam OneHotParam PadParam WhileParam IfParam RandomUniform LayerNorm TensorArray LSTMBlockCell GridSample LoopParam ImageProcessParam CumSum GroupNorm FmhaV2Param FmhcaParam AttentionParam StftParam LinearAttentionParam ShapeParam RoPEParam
@@ -27,7 +28,7 @@ TensorDescribe blob:Blob index:i32 name:str regions:[Region] quantInfo:TensorQua
 TensorQuantInfo scale:f32 zero:f32 min:f32 max:f32 type:i32
 Region src:View dst:View size:[i32] origin:i32
 View offset:i32 stride:[i32]
-Blob dims:[i32] dataFormat:i8>-1<5 dataType:i32=1>-1<22 uint8s:[u8] int8s:[i8] int32s:[i32] int64s:[i64] float32s:[f32]
+Blob dims:[i32] dataFormat:i8>-1 dataType:i32=1>-1 uint8s:[u8] int8s:[i8] int32s:[i32] int64s:[i64] float32s:[f32]
 	strings:[str] external:[i64]
 Attribute s:str i:i32 b:u8 key:str type:i32 f:f32 tensor:Blob list:ListValue func:u32
 ListValue s:[str] i:[i32] f:[f32] b:[u8] type:[i32]
@@ -39,11 +40,11 @@ IfParam then_graph:str else_graph:str aliases_inputs:[StringVec] aliases_outputs
 LoopParam tensorNumber:i32 outputIndexes:[i32] inputIndexes:[i32] extraTensorInfos:[TensorDescribe]
 	parallel:u8=1 loopNumber:i32 commands:[RegionCommand] initCommand:[RegionCommand]
 RegionCommand op:Op steps:[i32] size:[i32] indexes:[i32] view:[View] fuse:i32=-1 iterIndexes:[i32]
-Input dims:[i32] dtype:i32=1>-1<22 dformat:i8=2>-1<5
+Input dims:[i32] dtype:i32=1>-1 dformat:i8=2>-1
 Axis axis:i32
 ArgMax outMaxVal:i32 topK:i32 axis:i32 softmaxThreshold:i32
 BinaryOp opType:i32 T:i32=1 activationType:i32
-CastParam srcT:i32 dstT:i32>-1<22
+CastParam srcT:i32 dstT:i32>-1
 Convolution2D common:Convolution2DCommon weight:[f32] bias:[f32] quanParameter:IDSTQuan
 	symmetricQuan:QuantizedFloatParam sparseParameter:SparseCommon external:[i64]
 Convolution2DCommon padX:i32 padY:i32 kernelX:i32=1 kernelY:i32=1 strideX:i32=1 strideY:i32=1 dilateX:i32=1
@@ -58,7 +59,7 @@ Convolution3D common:Convolution3DCommon weight:[f32] bias:[f32] external:[i64]
 Convolution3DCommon dilates:[i32] strides:[i32] kernels:[i32] pads:[i32] padMode:i8 inputCount:i32
 	outputCount:i32 relu:u8 relu6:u8 group:i32=1 outPads:[i32] hasOutputShape:u8
 Pool padX:i32 padY:i32 isGlobal:u8 kernelX:i32 kernelY:i32 strideX:i32 strideY:i32 type:i8 padType:i8
-	dataType:i32=1>-1<22 ceilModel:u8=1 pads:[i32] countType:i8
+	dataType:i32=1>-1 ceilModel:u8=1 pads:[i32] countType:i8
 Pool3D strides:[i32] kernels:[i32] pads:[i32] type:i8 padType:i8 isGlobal:u8
 InnerProduct outputCount:i32 biasTerm:i32 weightSize:i32 weight:[f32] bias:[f32] axis:i32 transpose:u8
 	quanParameter:IDSTQuan
@@ -69,7 +70,7 @@ BatchNorm channels:i32 slopeData:[f32] meanData:[f32] varData:[f32] biasData:[f3
 	epsilon:f32
 PRelu slopeCount:i32 slope:[f32]
 LayerNorm axis:[i32] epsilon:f32 gamma:[f32] beta:[f32] group:i32=1 external:[i64] useRMSNorm:u8
-Reshape dims:[i32] dimType:i8>-1<5
+Reshape dims:[i32] dimType:i8>-1
 Permute dims:[i32]
 Slice axis:i32 slicePoints:[i32] sourceType:i8
 SqueezeParam squeezeDims:[i32]
@@ -97,7 +98,7 @@ UnaryOp opType:i32 T:i32 tableInt8:[i8]
 TopKV2 T:i32=1 sorted:u8 largest:u8=1
 OneHotParam dType:i32=1 axis:i32=-1
 PadParam mode:i8
-TensorConvertInfo source:i8>-1<5 dest:i8>-1<5
+TensorConvertInfo source:i8>-1 dest:i8>-1
 GridSample mode:i8 paddingMode:i8 alignCorners:u8 backward:u8
 ImageProcessParam filterType:i8 sourceFormat:i32 destFormat:i32 wrap:i8 mean:[f32] normal:[f32]
 	transform:[f32] paddingValue:i8 shape:[i32] outputType:i32 draw:u8

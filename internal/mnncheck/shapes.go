@@ -10,7 +10,7 @@ const nhwc = 1
 func converted(dims []int64, from, to int64) []int64 {
 	rank := len(dims)
 	switch {
-	case from < 0:
+	case from < 0 || to < 0:
 		return unknown(rank)
 	case (from == nhwc) == (to == nhwc) || rank <= 2:
 		return dims
@@ -167,7 +167,11 @@ func (n *node) slice() error {
 
 func (n *node) stridedSlice() error {
 	p := n.p
-	if from := p.Int("fromType"); from != 0 && from != 1 || from == 0 && len(n.in) == 3 {
+	from := p.Int("fromType")
+	if err := between("fromType", from, 0, 1); err != nil { // with others MNN crashes
+		return err
+	}
+	if from == 0 && len(n.in) == 3 {
 		return fmt.Errorf("fromType is %d with %d inputs", from, len(n.in))
 	}
 	rank := int64(maxRank)
@@ -228,13 +232,13 @@ func (n *node) spaceBatch() error {
 		return fmt.Errorf("blocks are %d, paddings %d", len(blocks), len(pads))
 	}
 	for i, b := range blocks {
-		if b < 1 || b > maxNumber {
-			return fmt.Errorf("block %d is %d", i, b)
+		if err := between(fmt.Sprintf("block %d", i), b, 1, maxNumber); err != nil {
+			return err
 		}
 	}
 	for i, d := range pads {
-		if d < -maxNumber || d > maxNumber {
-			return fmt.Errorf("padding %d is %d", i, d)
+		if err := between(fmt.Sprintf("padding %d", i), d, -maxNumber, maxNumber); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -289,7 +293,7 @@ func (n *node) padding() error {
 	first := n.dims(0)
 	n.result(unknownIf(first != nil, len(first)))
 	mode := n.p.Int("mode")
-	if mode < 0 || mode > 3 {
+	if mode < 0 {
 		return fmt.Errorf("mode is %d", mode)
 	}
 	if err := n.content(1, 2*len(first)); err != nil {

@@ -7,14 +7,21 @@ package tfl
 import (
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/flatcheck"
+	"github.com/anyinfer/anyinfer/internal/nativelog"
 )
 
 // Read returns the one file of a TFLite model, checked. The library reads its
-// constants in place.
-func Read(files *common.ModelFiles) ([]byte, error) {
+// constants in place. What the check does not know is for the log.
+func Read(files *common.ModelFiles, log nativelog.Log) ([]byte, error) {
 	if files.Len() != 1 {
 		return nil, &common.Error{Err: common.ErrModel, Text: "a TFLite model is one file"}
 	}
 	model := files.Bytes(0)
-	return model, flatcheck.Check(model)
+	if err := flatcheck.Check(model); err != nil {
+		return nil, err
+	}
+	if unknown := flatcheck.Unknown(model); unknown != nil {
+		log.Debug("operators that this version does not know were not checked", "operators", unknown)
+	}
+	return model, nil
 }

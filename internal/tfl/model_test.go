@@ -5,6 +5,7 @@ package tfl
 import (
 	"archive/zip"
 	"bytes"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/flatcheck"
+	"github.com/anyinfer/anyinfer/internal/nativelog"
 	"github.com/stretchr/testify/require"
 )
 
@@ -33,7 +35,7 @@ func TestDescribe(t *testing.T) {
 			files, err := common.OpenFiles(t.Context(), common.File(file))
 			require.NoError(t, err, file)
 			defer files.Release()
-			model, err := Read(files)
+			model, err := Read(files, nativelog.Log{Logger: slog.Default()})
 			require.NoError(t, err, file)
 			m, err := Describe(model)
 			require.NoError(t, err, file)

@@ -113,7 +113,7 @@ func blame(err error, hardware uint32) error {
 
 // read makes the LiteRtModel and finds its signatures.
 func (m *model) read(files *common.ModelFiles) error {
-	bytes, err := tfl.Read(files)
+	bytes, err := tfl.Read(files, m.log)
 	if err != nil {
 		return err
 	}
