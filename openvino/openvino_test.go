@@ -529,3 +529,27 @@ func TestErrorsSideBySide(t *testing.T) {
 		require.NoError(t, <-done)
 	}
 }
+
+// TestIneffectiveProperties: what OpenVINO takes and ignores is refused, as what
+// it does not know is.
+func TestIneffectiveProperties(t *testing.T) {
+	e := open(t)
+	for key, c := range map[string]struct{ value, says string }{
+		"ENABLE_MMAP":         {"NO", "MapFiles"},
+		"CACHE_DIR":           {t.TempDir(), "CacheDir"},
+		"CACHE_MODE":          {"OPTIMIZE_SIZE", "CacheDir"},
+		"FORCE_TBB_TERMINATE": {"YES", "process"},
+		"ALLOW_AUTO_BATCHING": {"NO", "batching"},
+		"AUTO_BATCH_TIMEOUT":  {"5", "batching"},
+		"NO_SUCH_PROPERTY":    {"1", ""},
+	} {
+		o := common.Options{Native: openvino.Options{Properties: map[string]string{key: c.value}}}
+		_, err := e.Load(ctx, file("digits.xml"), &o)
+		require.ErrorIs(t, err, common.ErrOption, key)
+		require.ErrorContains(t, err, key)
+		require.ErrorContains(t, err, c.says)
+	}
+	o := common.Options{CacheDir: t.TempDir(), Native: openvino.Options{Properties: map[string]string{"CACHE_MODE": "OPTIMIZE_SPEED"}}}
+	require.NoError(t, os.Chmod(o.CacheDir, 0o700))
+	load(t, e, file("digits.xml"), &o)
+}

@@ -23,8 +23,33 @@ type Options struct {
 	// or "cumulative_throughput". Empty: latency.
 	Hint string
 	// Properties are handed to the device as they are and win over what the
-	// other options set. OpenVINO's documentation lists them by device.
+	// other options set. OpenVINO's documentation lists them by device. One that
+	// takes no effect where a model is compiled is refused as an unknown one is:
+	// ENABLE_MMAP (see common.Options.MapFiles), CACHE_DIR (CacheDir), CACHE_MODE
+	// without a CacheDir, FORCE_TBB_TERMINATE, and on the CPU those of batching.
 	Properties map[string]string
+}
+
+// ineffective is why OpenVINO ignores a property that it accepts when it
+// compiles a model for a device; "" where it does not.
+func ineffective(key, device string, o common.Options) string {
+	switch key {
+	case "ENABLE_MMAP":
+		return "it is for reading a model, and this package reads its files itself; use Options.MapFiles"
+	case "CACHE_DIR":
+		return "use Options.CacheDir"
+	case "CACHE_MODE":
+		if o.CacheDir == "" {
+			return "it is for a cache; set Options.CacheDir, too"
+		}
+	case "FORCE_TBB_TERMINATE":
+		return "it is for the whole process, not for a model"
+	case "ALLOW_AUTO_BATCHING", "AUTO_BATCH_TIMEOUT":
+		if device == "CPU" {
+			return "the CPU has no automatic batching"
+		}
+	}
+	return ""
 }
 
 // property is a setting by OpenVINO's name for it.
@@ -75,6 +100,9 @@ func (d *driver) properties(device string, o common.Options) ([]property, error)
 			return nil, &common.Error{Engine: engine, Op: "load", Err: common.ErrOption, Text: "CacheDir", Cause: err}
 		}
 		set["CACHE_DIR"] = o.CacheDir
+		// A file of the cache that is mapped and then changed would change
+		// results, or end the process.
+		set["ENABLE_MMAP"] = "NO"
 	}
 	if o.Profile {
 		set["PERF_COUNT"] = "YES"
@@ -93,6 +121,9 @@ func (d *driver) properties(device string, o common.Options) ([]property, error)
 	for k, v := range native.Properties {
 		if k == "" || strings.ContainsRune(k+v, 0) {
 			return nil, fail("load", common.ErrOption, "property %q=%q: it has no name or a NUL", k, v)
+		}
+		if why := ineffective(k, device, o); why != "" {
+			return nil, fail("load", common.ErrOption, "property %q has no effect here: %s", k, why)
 		}
 		set[k] = v
 	}

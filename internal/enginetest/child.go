@@ -26,6 +26,10 @@ func (s *suite) work(t *testing.T, job string) {
 		s.nowhere(t)
 	case "damage":
 		s.damageJob(t, name)
+	case "files":
+		s.filesJob(t)
+	case "races":
+		s.racesJob(t)
 	case "log":
 		require.Contains(t, logJobs, name)
 		logJobs[name](s, t)

@@ -9,8 +9,9 @@
 //	}
 //
 // Environment variables: CI makes a missing SDK a failure, ANYINFER_TEST_SOAK
-// runs the resource tests at full length, ANYINFER_TEST_FLIPS sets the number
-// of damaged models a format, ANYINFER_TEST_MODELS the folder of the public
+// runs the resource tests at full length, ANYINFER_TEST_RACES says how long the
+// test of races goes on (5s) or how many sessions it closes in each state
+// (1000), ANYINFER_TEST_FLIPS sets the number of damaged models a format, ANYINFER_TEST_MODELS the folder of the public
 // models and ANYINFER_TEST_PYTHON the interpreter that has the SDKs' packages.
 // ANYINFER_TEST_EMULATOR is the command that emulates the processor.
 package enginetest
@@ -80,10 +81,10 @@ func Run(t *testing.T, e Engine) {
 		name string
 		test func(*testing.T)
 	}{
-		{"open", s.open}, {"sources", s.sources}, {"metadata", s.metadata}, {"results", s.results}, {"states", s.states},
+		{"open", s.open}, {"sources", s.sources}, {"files", s.files}, {"metadata", s.metadata}, {"results", s.results}, {"states", s.states},
 		{"shapes", s.shapes}, {"big", s.big},
 		{"inputs", s.inputs}, {"options", s.options}, {"lifecycle", s.lifecycle}, {"cancel", s.cancel},
-		{"concurrency", s.concurrency}, {"resources", s.resources}, {"damage", s.damage}, {"log", s.log}, {"reference", s.reference},
+		{"concurrency", s.concurrency}, {"races", s.races}, {"resources", s.resources}, {"damage", s.damage}, {"log", s.log}, {"reference", s.reference},
 	} {
 		s.run(t, group.name, group.test)
 	}
