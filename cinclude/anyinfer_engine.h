@@ -21,7 +21,7 @@
  * Ownership
  *   What the caller passes is the engine's to read until the call returns, and
  *   longer only where it is said: the files of a model until the model is
- *   closed; the tensors' memory from bind until the next bind or the close of
+ *   closed, unless the property files is "copied"; the tensors' memory from bind until the next bind or the close of
  *   the session. What the engine returns as a pointer stays its own, and stays
  *   valid until the object it was asked of is closed, or as long as is said.
  *   Objects are closed once each: sessions before their model, models before
@@ -200,7 +200,8 @@ typedef struct {
   void (*model_close)(anyinfer_model_t* model);
   /* property writes a setting that is really in use to text, which has room
    * for size bytes with the NUL. The keys format, device, precision, threads,
-   * notes and state ("stateless" or "stateful", where the engine has reset) are
+   * notes, state ("stateless" or "stateful", where the engine has reset) and files
+   * ("copied", where the engine needs those of the model no longer than load) are
    * known to every engine, if only as ""; others are its own. A
    * key that it does not know is ANYINFER_OPTION. */
   anyinfer_status (*property)(anyinfer_model_t* model, const char* key, char* text, uint32_t size, anyinfer_error* error);

@@ -12,7 +12,7 @@ import (
 
 func TestConformance(t *testing.T) {
 	enginetest.Run(t, enginetest.Engine{
-		Name: "openvino", Formats: []string{"openvino", "onnx", "tflite"},
+		Name: "openvino", Memory: map[string]float64{"onnx": 2.1, "tflite": 2.1}, Formats: []string{"openvino", "onnx", "tflite"},
 		Skip: map[string]string{
 			"metadata/tflite/digits_int8":     "OpenVINO reads the integers and does not tell what they mean",
 			"metadata/tflite/dtypes/bfloat16": "OpenVINO's TFLite frontend does not read bfloat16",

@@ -45,7 +45,7 @@ type Options struct {
 var spec = dylib.Spec{Engine: "tensorrt", Stem: "anyinfer_tensorrt", Install: "TENSORRT_ROOT=... anyinfer shim build tensorrt"}
 
 var engine = cengine.Engine{
-	Spec: spec, Native: native, Check: check, Copies: true, Rebuild: "anyinfer shim build tensorrt",
+	Spec: spec, Native: native, Check: check, Rebuild: "anyinfer shim build tensorrt",
 }
 
 func init() {

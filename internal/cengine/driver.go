@@ -31,8 +31,6 @@ type Engine struct {
 	Check func(files *common.ModelFiles, o common.Options) error
 	// Unknown, where set, names the operators that Check does not know.
 	Unknown func(files *common.ModelFiles) []string
-	// Copies tells that the engine needs a model's files no longer than load.
-	Copies bool
 	// PrintsLog says that the SDK has no log of its own and prints on C's
 	// stderr instead, which is then captured.
 	PrintsLog bool

@@ -56,7 +56,7 @@ func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Op
 	if !m.Has(fnReset) {
 		m.info.State = common.Stateless
 	}
-	if d.Copies {
+	if property("files") == "copied" {
 		files.Release()
 	}
 	m.info.Precision, _ = common.ParseDType(property("precision")) // 0 where it does not tell

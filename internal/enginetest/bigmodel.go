@@ -213,22 +213,3 @@ func bigReference(rows int) (before, after []byte) {
 	b = tensor(b, "table", constant, rows, bigColumns, rows*bigRow)
 	return b, numbers(nil, 1, dense, 0, 2, -1, 1, 0, 0, 0, 0, 0, 0, 0, 0)
 }
-
-// big loads and runs models of 8 MB.
-func (s *suite) big(t *testing.T) {
-	e := s.engine(t)
-	for _, format := range BigFormats {
-		if own, _, _ := bytes.Cut([]byte(format), []byte("-")); !slices.Contains(s.Formats, string(own)) {
-			continue
-		}
-		s.run(t, format, func(t *testing.T) {
-			b := WriteBigModel(t, t.TempDir(), format, 8e6)
-			loaded, err := e.Load(ctx, common.File(b.Path), nil)
-			require.NoError(t, err)
-			defer loaded.Close()
-			out, err := loaded.Run(ctx, b.Inputs(t))
-			require.NoError(t, err)
-			b.Check(t, out)
-		})
-	}
-}

@@ -28,6 +28,8 @@ func (s *suite) work(t *testing.T, job string) {
 		s.damageJob(t, name)
 	case "files":
 		s.filesJob(t)
+	case "big":
+		s.bigJob(t, name)
 	case "races":
 		s.racesJob(t)
 	case "log":

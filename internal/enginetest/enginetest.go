@@ -11,7 +11,7 @@
 // Environment variables: CI makes a missing SDK a failure, ANYINFER_TEST_SOAK
 // runs the resource tests at full length, ANYINFER_TEST_RACES says how long the
 // test of races goes on (5s) or how many sessions it closes in each state
-// (1000), ANYINFER_TEST_FLIPS sets the number of damaged models a format, ANYINFER_TEST_MODELS the folder of the public
+// (1000), ANYINFER_TEST_BIG the size of large models in MB, ANYINFER_TEST_FLIPS sets the number of damaged models a format, ANYINFER_TEST_MODELS the folder of the public
 // models and ANYINFER_TEST_PYTHON the interpreter that has the SDKs' packages.
 // ANYINFER_TEST_EMULATOR is the command that emulates the processor.
 package enginetest
@@ -43,6 +43,9 @@ type Engine struct {
 	// Without has the reason for each model that it cannot run, by its name or,
 	// where that is so in one format only, by "format/name".
 	Without map[string]string
+	// Memory is what loading a model of a format of BigFormats takes at most, in
+	// sizes of its files, where that is more than 1.1: the SDK copies them.
+	Memory map[string]float64
 	// Adapt, where set, changes the rest for the version that is at hand.
 	Adapt func(e *Engine, version string)
 	// Damaged lists damaged files that crash the SDK by itself, where no
