@@ -13,16 +13,18 @@
 // # Models
 //
 // OpenVINO's own IR (.xml with its .bin), ONNX, TFLite, TensorFlow (.pb or a
-// SavedModel folder) and Paddle (.pdmodel). All are read from files; IR and
-// ONNX also from memory, with IR weights used in place. The others go from
-// memory through a temporary file. TFLite needs OpenVINO 2026.1: older ones
-// crash on damaged files. So do 2025.2 to 2026.2 on ONNX whose edges do not join
-// up, which is checked there. 2024.6 and 2025.0 may crash on damaged IR.
+// SavedModel folder) and Paddle (.pdmodel). IR is read from memory, with its
+// weights used in place; OpenVINO reads the others from links to memory in a
+// private folder below TMPDIR. TFLite needs OpenVINO 2026.1: older ones crash on
+// damaged files. So do those before 2026.3 on ONNX whose edges do not join up,
+// which is checked there. 2024.6 and 2025.0 may crash on damaged IR.
 //
 // Elements at inputs and outputs have one of the DTypes but String; sub-byte
 // types are refused at Load with ErrDType. OpenVINO tells no Quantization.
 // Before 2025.4 an output that a no-op makes may bear another of its names.
-// Variables are reset in IR models only: the C API does not tell of others.
+// Variables are reset by a new infer request. ModelInfo.State reports which IR
+// has some; TensorFlow and Paddle models, of which that is not known, are reset
+// like those that have.
 //
 // # Devices
 //
@@ -34,7 +36,8 @@
 //
 // Precision 0 and Float32 compute in float32: OpenVINO itself would use
 // bfloat16 or float16 for speed where a device has them. Threads and Sessions
-// become INFERENCE_NUM_THREADS and NUM_STREAMS; OpenVINO uses no more of
+// become INFERENCE_NUM_THREADS and NUM_STREAMS, and GOMAXPROCS bounds the
+// threads where it is less than the cores; OpenVINO uses no more of
 // either than there are cores, and ModelInfo says how many. Threads are not
 // pinned to cores. Everything else is in Options, the type for
 // common.Options.Native.

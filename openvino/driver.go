@@ -87,10 +87,30 @@ func (d *driver) start() (err error) {
 	if err := d.do("open", common.ErrNotAvailable, fnCoreCreate, dylib.Ptr(&d.core)); err != nil {
 		return err
 	}
-	if d.info.Devices, err = d.devices(); err != nil {
+	if d.release.mapsByCore() {
+		err = d.do("open", common.ErrVersion, fnSetCoreProperty, append(variadic(dylib.Int(d.core), dylib.String("")), dylib.String("ENABLE_MMAP"), dylib.String("NO"))...)
+	}
+	if err == nil {
+		d.info.Devices, err = d.devices()
+	}
+	if err != nil {
 		d.Close()
 	}
 	return err
+}
+
+// mapsByCore reports whether ENABLE_MMAP is a setting of the core alone, so
+// that files are mapped for all models or for none. Later releases also take it
+// for the compiling of one.
+func (r release) mapsByCore() bool { return r.before(2025, 4) }
+
+// variadic are the named arguments of a C function that takes more, such that
+// those appended to them are where it looks for them.
+func variadic(named ...dylib.Arg) []dylib.Arg {
+	if runtime.GOOS == "darwin" && runtime.GOARCH == "arm64" { // on the stack: fill the 8 registers
+		named = append(named, make([]dylib.Arg, 8-len(named))...)
+	}
+	return named
 }
 
 func (d *driver) Info() common.EngineInfo { return d.info }

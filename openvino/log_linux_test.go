@@ -67,8 +67,8 @@ func TestPrintedIsLogged(t *testing.T) {
 	if e.Info().Version >= "2025.4" {
 		t.Skip("C's stderr is left alone since 2025.4, which has a callback for its log")
 	}
-	name := t.TempDir() + "/model.xml"
-	require.NoError(t, os.WriteFile(name, []byte("<net>no model</net>"), 0o600))
+	name := t.TempDir() + "/model.pb"
+	require.NoError(t, os.WriteFile(name, []byte("no model"), 0o600))
 	_, err := e.Load(context.Background(), common.File(name), nil)
 	require.ErrorIs(t, err, common.ErrModel)
 	require.Eventually(t, func() bool { return out.has("level=ERROR") && out.has("engine=openvino") }, 5*time.Second, time.Millisecond)

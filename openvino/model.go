@@ -168,7 +168,7 @@ func (m *model) readONNX(files *common.ModelFiles) (uintptr, error) {
 }
 
 // badONNX reports whether the ONNX frontend crashes on some damaged files.
-func (r release) badONNX() bool { return !r.before(2025, 2) && r.before(2026, 3) }
+func (r release) badONNX() bool { return r.before(2026, 3) }
 
 // variables reports whether an IR has operators that keep something from Run
 // to Run, also in the bodies of others. No function of the C API does.
@@ -300,10 +300,7 @@ func (m *model) compile(graph uintptr, device string, properties []property) err
 		}
 		args = append(args, dylib.Int(len(list)), dylib.Slice(list), dylib.Ptr(&m.compiled))
 	} else {
-		args = append(args, dylib.Int(2*len(properties)), dylib.Ptr(&m.compiled))
-		if runtime.GOOS == "darwin" && runtime.GOARCH == "arm64" {
-			args = append(args, make([]dylib.Arg, 3)...) // variadic arguments go on the stack: fill the 8 registers
-		}
+		args = variadic(append(args, dylib.Int(2*len(properties)), dylib.Ptr(&m.compiled))...)
 		const most = 32 // arguments of a native call
 		if room := (most - len(args)) / 2; len(properties) > room {
 			return fail("load", common.ErrOption, "%d properties; this version of OpenVINO takes %d here", len(properties), room)

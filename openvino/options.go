@@ -102,7 +102,9 @@ func (d *driver) properties(device string, o common.Options) ([]property, error)
 		set["CACHE_DIR"] = o.CacheDir
 		// A file of the cache that is mapped and then changed would change
 		// results, or end the process.
-		set["ENABLE_MMAP"] = "NO"
+		if !d.release.mapsByCore() {
+			set["ENABLE_MMAP"] = "NO"
+		}
 	}
 	if o.Profile {
 		set["PERF_COUNT"] = "YES"

@@ -16,6 +16,7 @@ const (
 	fnCoreDevices
 	fnDevicesFree
 	fnCoreProperty
+	fnSetCoreProperty
 	fnReadModel
 	fnReadModelFromMemory
 	fnCompile
@@ -66,6 +67,7 @@ var symbols = []dylib.Decl{
 	fnCoreDevices:         {C: "ov_status_e ov_core_get_available_devices(const ov_core_t* core, ov_available_devices_t* devices)"},
 	fnDevicesFree:         {C: "void ov_available_devices_free(ov_available_devices_t* devices)"},
 	fnCoreProperty:        {C: "ov_status_e ov_core_get_property(const ov_core_t* core, const char* device_name, const char* property_key, char** property_value)"},
+	fnSetCoreProperty:     {C: "ov_status_e ov_core_set_property(const ov_core_t* core, const char* device_name, ...)"},
 	fnReadModel:           {C: "ov_status_e ov_core_read_model(const ov_core_t* core, const char* model_path, const char* bin_path, ov_model_t** model)"},
 	fnReadModelFromMemory: {C: "ov_status_e ov_core_read_model_from_memory_buffer(const ov_core_t* core, const char* model_str, const size_t str_len, const ov_tensor_t* weights, ov_model_t** model)"},
 	fnCompile:             {C: "ov_status_e ov_core_compile_model(const ov_core_t* core, const ov_model_t* model, const char* device_name, const size_t property_args_size, ov_compiled_model_t** compiled_model, ...)"},
