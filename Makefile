@@ -59,7 +59,7 @@ test-nocgo: sdk shims reference headers
 	$(GO) test -tags leakprofile -run LeakProfile ./common
 
 # What it does not matter to how a library is loaded.
-SAME := ^TestConformance$$/^(damage|metadata|reference|resources|sources)$$
+SAME := ^TestConformance$$/^(big|damage|files|metadata|reference|resources|sources)$$
 
 test-linked: sdk shims reference headers ## the engines in programs that link their SDKs, and all in one
 	env=$$($(GO) run ./cmd/anyinfer sdk env $(LINKED)) && eval "$$env" && \
