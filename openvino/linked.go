@@ -20,6 +20,7 @@ void ov_core_free(void);
 void ov_core_get_available_devices(void);
 void ov_available_devices_free(void);
 void ov_core_get_property(void);
+void ov_core_set_property(void);
 void ov_core_read_model(void);
 void ov_core_read_model_from_memory_buffer(void);
 void ov_core_compile_model(void);
@@ -70,6 +71,7 @@ static void functions(void **f) {
 	*f++ = (void *)ov_core_get_available_devices;
 	*f++ = (void *)ov_available_devices_free;
 	*f++ = (void *)ov_core_get_property;
+	*f++ = (void *)ov_core_set_property;
 	*f++ = (void *)ov_core_read_model;
 	*f++ = (void *)ov_core_read_model_from_memory_buffer;
 	*f++ = (void *)ov_core_compile_model;
@@ -117,7 +119,7 @@ import (
 )
 
 func init() {
-	f := make([]unsafe.Pointer, 46)
+	f := make([]unsafe.Pointer, 47)
 	C.functions(&f[0])
 	dylib.Link("openvino", f)
 }
