@@ -31,6 +31,7 @@ void ov_model_const_input_by_index(void);
 void ov_model_outputs_size(void);
 void ov_model_const_output_by_index(void);
 void ov_model_reshape_by_port_indexes(void);
+void ov_model_is_dynamic(void);
 void ov_compiled_model_free(void);
 void ov_compiled_model_get_property(void);
 void ov_compiled_model_inputs_size(void);
@@ -82,6 +83,7 @@ static void functions(void **f) {
 	*f++ = (void *)ov_model_outputs_size;
 	*f++ = (void *)ov_model_const_output_by_index;
 	*f++ = (void *)ov_model_reshape_by_port_indexes;
+	*f++ = (void *)ov_model_is_dynamic;
 	*f++ = (void *)ov_compiled_model_free;
 	*f++ = (void *)ov_compiled_model_get_property;
 	*f++ = (void *)ov_compiled_model_inputs_size;
@@ -119,7 +121,7 @@ import (
 )
 
 func init() {
-	f := make([]unsafe.Pointer, 47)
+	f := make([]unsafe.Pointer, 48)
 	C.functions(&f[0])
 	dylib.Link("openvino", f)
 }

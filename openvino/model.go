@@ -28,6 +28,7 @@ type model struct {
 	compiled        uintptr
 	info            common.ModelInfo
 	inputs, outputs []port
+	dynamic         bool // a shape is not fixed, also one between two operators
 }
 
 // Load is load with what the SDK prints sent to the log.
@@ -70,6 +71,7 @@ func (d *driver) load(ctx context.Context, files *common.ModelFiles, o common.Op
 	if err := m.reshape(graph, o.Shapes); err != nil {
 		return nil, err
 	}
+	m.dynamic = byte(d.lib.Call(fnModelIsDynamic, dylib.Int(graph))) != 0
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

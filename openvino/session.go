@@ -46,7 +46,18 @@ type answer struct {
 	data uintptr
 }
 
-func (m *model) NewSession(int) (_ common.DriverSession, err error) {
+func (m *model) NewSession(int) (common.DriverSession, error) {
+	s, err := m.newSession()
+	switch {
+	case err != nil:
+		return nil, err
+	case m.dynamic:
+		return s, nil
+	}
+	return cancelable{s}, nil
+}
+
+func (m *model) newSession() (_ *session, err error) {
 	s := &session{
 		model: m, ins: make([]slot, len(m.inputs)), outs: make([]slot, len(m.outputs)), dynamic: make([]*dynamic, len(m.outputs)),
 	}
@@ -136,11 +147,10 @@ func (s *session) Run() error {
 
 // Reset takes a new request: the C API cannot reset the variables of one.
 func (s *session) Reset() error {
-	made, err := s.model.NewSession(0)
+	fresh, err := s.model.newSession()
 	if err != nil {
 		return err
 	}
-	fresh := made.(*session)
 	var in []*common.Tensor
 	for _, b := range s.ins {
 		in = append(in, b.tensor)
@@ -154,8 +164,13 @@ func (s *session) Reset() error {
 	return old.Close()
 }
 
+// cancelable is a session whose Run can be stopped. Where shapes are dynamic it
+// cannot: the CPU plugin then keeps those that the operators did not come to, and
+// a later Run, even of another request, gets results of wrong shapes.
+type cancelable struct{ *session }
+
 // Cancel stops Run between two operators of the model.
-func (s *session) Cancel() { s.lib.Call(fnCancel, dylib.Int(s.request)) }
+func (s cancelable) Cancel() { s.lib.Call(fnCancel, dylib.Int(s.request)) }
 
 // Close frees the request before the memory that it uses.
 func (s *session) Close() error {

@@ -27,6 +27,7 @@ const (
 	fnModelOutputs
 	fnModelOutput
 	fnModelReshape
+	fnModelIsDynamic
 	fnCompiledFree
 	fnCompiledProperty
 	fnCompiledInputs
@@ -78,6 +79,7 @@ var symbols = []dylib.Decl{
 	fnModelOutputs:        {C: "ov_status_e ov_model_outputs_size(const ov_model_t* model, size_t* output_size)"},
 	fnModelOutput:         {C: "ov_status_e ov_model_const_output_by_index(const ov_model_t* model, const size_t index, ov_output_const_port_t** output_port)"},
 	fnModelReshape:        {C: "ov_status_e ov_model_reshape_by_port_indexes(const ov_model_t* model, const size_t* port_indexes, const ov_partial_shape_t* partial_shape, size_t size)"},
+	fnModelIsDynamic:      {C: "bool ov_model_is_dynamic(const ov_model_t* model)"},
 	fnCompiledFree:        {C: "void ov_compiled_model_free(ov_compiled_model_t* compiled_model)"},
 	fnCompiledProperty:    {C: "ov_status_e ov_compiled_model_get_property(const ov_compiled_model_t* compiled_model, const char* property_key, char** property_value)"},
 	fnCompiledInputs:      {C: "ov_status_e ov_compiled_model_inputs_size(const ov_compiled_model_t* compiled_model, size_t* size)"},

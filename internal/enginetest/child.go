@@ -31,7 +31,7 @@ func (s *suite) work(t *testing.T, job string) {
 	case "big":
 		s.bigJob(t, name)
 	case "races":
-		s.racesJob(t)
+		s.racesJob(t, name)
 	case "log":
 		require.Contains(t, logJobs, name)
 		logJobs[name](s, t)

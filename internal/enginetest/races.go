@@ -5,13 +5,15 @@ package enginetest
 import (
 	"context"
 	"errors"
-	"maps"
+	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
-	"runtime/debug"
+	"runtime"
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,204 +21,269 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// races closes sessions and models at random moments of what others do with
-// them, in a process of its own: a crash is a failure of this test.
-func (s *suite) races(t *testing.T) { s.child(t, "races:") }
-
-// The methods of a session during which it is closed. Each is called again and
-// again until it fails.
-var raceStates = map[string]func(m entry, session *common.Session, in []common.Tensors, round int) error{
-	"making": nil, // of other sessions
-	"binding": func(m entry, session *common.Session, in []common.Tensors, round int) error {
-		for i, info := range m.Inputs { // also with another shape, where the cases have several
-			if err := session.BindInput(i, in[round%len(in)][info.Name].Clone()); err != nil {
-				return err
-			}
+// races closes sessions, models and engines at random moments while others use
+// them. A model that keeps a state must show nothing of it in Model.Run. Each
+// model has a process of its own, where a crash is this test's failure.
+func (s *suite) races(t *testing.T) {
+	for _, m := range s.models {
+		raced := slices.Contains([]string{"digits", "digits_dynamic", "accumulator", "rnn"}, m.Name)
+		if raced && m.Files[s.Formats[0]] != nil && s.Skip["states/"+s.Formats[0]+"/"+m.Name] == "" {
+			s.run(t, m.Name, func(t *testing.T) { s.child(t, "races:"+m.Name) })
 		}
-		return session.Run(ctx)
-	},
-	"running": func(_ entry, session *common.Session, _ []common.Tensors, round int) error {
-		c, cancel := context.WithTimeout(ctx, time.Duration(round%100)*time.Microsecond)
-		defer cancel()
-		return session.Run(c)
-	},
-	"resetting": func(_ entry, session *common.Session, _ []common.Tensors, _ int) error {
-		if err := session.Run(ctx); err != nil {
-			return err
-		}
-		return session.Reset()
-	},
-	"profiling": func(_ entry, session *common.Session, _ []common.Tensors, _ int) error {
-		if err := session.Run(ctx); err != nil {
-			return err
-		}
-		_, err := session.Profile()
-		return err
-	},
+	}
 }
 
-// raceEffort is how many sessions to close in each state, or how long to go on
-// in all, as ANYINFER_TEST_RACES says.
-func raceEffort(t *testing.T) (closes int, length time.Duration) {
+// What is closed, and what others do with it meanwhile.
+var (
+	raceLevels = []string{"session", "model", "engine"}
+	raceStates = []string{"making", "binding", "running", "resetting", "profiling"}
+)
+
+// raceLimits are how many closes of a session there are in each state, and how
+// long the closes at one level in one state may take: ANYINFER_TEST_RACES says
+// the one or, for all models together, the other. There is one close at least.
+func raceLimits(t *testing.T) (closes int, limit time.Duration) {
 	text := os.Getenv("ANYINFER_TEST_RACES")
-	if text == "" {
-		return 0, 500 * time.Millisecond
-	}
 	if n, err := strconv.Atoi(text); err == nil {
-		return n, 0
+		return n, time.Hour
 	}
-	length, err := time.ParseDuration(text)
-	require.NoError(t, err, "ANYINFER_TEST_RACES")
-	return 0, length
+	all := 500 * time.Millisecond
+	if text != "" {
+		var err error
+		all, err = time.ParseDuration(text)
+		require.NoError(t, err, "ANYINFER_TEST_RACES is a number of closes or a duration")
+	}
+	const models = 3
+	return math.MaxInt, all / time.Duration(models*len(raceStates)*len(raceLevels))
 }
 
-func (s *suite) racesJob(t *testing.T) {
-	closes, length := raceEffort(t)
-	e := s.engine(t)
-	names := []string{"digits"}
-	for _, name := range []string{"accumulator", "rnn"} { // which keep a state
-		if i := slices.IndexFunc(s.models, func(m entry) bool { return m.Name == name && len(m.Files) > 0 }); i >= 0 {
-			names = append(names, name)
-		}
-	}
-	states := slices.Sorted(maps.Keys(raceStates))
-	debug.SetTraceback("all")
-	hang := time.AfterFunc(time.Minute, func() { panic("a Close, or what it closes, does not return") })
-	for _, name := range names {
-		m := s.model(t, name)
-		format := s.format(t, m)
-		if reason := s.Skip["states/"+format+"/"+name]; reason != "" {
-			t.Logf("%s: %s", name, reason)
-			continue
-		}
-		for _, state := range states {
-			r := &race{suite: s, engine: e, m: m, format: format, state: state}
-			if !r.prepare(t) {
-				t.Logf("%s, %s: the engine has no profile", name, state)
-				continue
-			}
-			start, share := time.Now(), length/time.Duration(len(names)*len(states))
-			sessions, models := 0, 0
-			for closes > 0 && (sessions < closes || models < closes/5) || closes == 0 && time.Since(start) < share {
-				hang.Reset(time.Minute)
-				sessions += r.round(t, 5)
-				models++
-			}
-			t.Logf("%s, %s: %d sessions and %d models closed in %v", name, state, sessions, models, time.Since(start).Round(time.Millisecond))
-		}
-	}
-	hang.Stop()
-}
-
+// race is a model that is used and closed.
 type race struct {
 	*suite
-	engine  *common.Engine
-	m       entry
-	format  string
-	state   string
-	options *common.Options
-	ins     []common.Tensors
-	wants   []common.Tensors
+	t        *testing.T
+	m        entry
+	src      common.Source
+	options  common.Options
+	in, want []common.Tensors // by case
+	closes   atomic.Int64     // for the watchdog
 }
 
-// prepare reads the cases, and reports whether the engine has that state.
-func (r *race) prepare(t *testing.T) bool {
-	for n := range r.m.Cases {
-		r.ins = append(r.ins, r.in(t, r.m, r.format, n))
-		r.wants = append(r.wants, r.want(t, r.m, r.format, n))
+func (s *suite) racesJob(t *testing.T, name string) {
+	closes, limit := raceLimits(t)
+	m := s.model(t, name)
+	format := s.format(t, m)
+	r := &race{suite: s, t: t, m: m, src: m.file(s.root, format), options: *s.suited(t, m, format, &common.Options{Sessions: 2})}
+	for n := range m.Cases {
+		r.in, r.want = append(r.in, s.in(t, m, format, n)), append(r.want, s.want(t, m, format, n))
 	}
-	r.options = r.suited(t, r.m, r.format, &common.Options{Sessions: 2, Profile: r.state == "profiling"})
-	loaded, err := r.engine.Load(ctx, r.m.file(r.root, r.format), r.options)
-	if r.state == "profiling" && errors.Is(err, common.ErrOption) {
-		return false
-	}
-	require.NoError(t, err)
-	session := newSession(t, loaded)
-	runSession(t, session, r.ins[0])
-	_, err = session.Profile()
-	require.NoError(t, loaded.Close())
-	return r.state != "profiling" || err == nil
+	defer r.watch()()
+	quiet(t, func() {
+		for _, state := range raceStates {
+			if r.options.Profile = state == "profiling"; !r.takesOptions() {
+				t.Log("the engine has no profile")
+				continue
+			}
+			done := make([]int, len(raceLevels))
+			start := time.Now()
+			for level := range raceLevels {
+				n := max(1, closes/[]int{1, 5, 50}[level])
+				done[level] = r.race(level, state, n, limit)
+			}
+			t.Logf("%s, %s: closed %d sessions, %d models, %d engines in %v; %v",
+				name, state, done[0], done[1], done[2], time.Since(start).Round(time.Millisecond), footprint())
+		}
+	})
 }
 
-// expected reports whether err may come of a Close or a deadline meanwhile. It
-// fails for another one.
-func expected(t *testing.T, err error) bool {
-	for _, kind := range []error{common.ErrClosed, common.ErrInUse, context.DeadlineExceeded} {
-		if errors.Is(err, kind) {
-			return true
+// takesOptions reports whether the engine takes Options.Profile, where that is set.
+func (r *race) takesOptions() bool {
+	e, err := common.Open(r.Name, nil)
+	require.NoError(r.t, err)
+	defer e.Close()
+	_, err = e.Load(ctx, r.src, &r.options)
+	if err != nil {
+		require.ErrorIs(r.t, err, common.ErrOption)
+	}
+	return err == nil
+}
+
+// watch ends the process, with the stacks of all goroutines, where nothing was
+// closed for a minute.
+func (r *race) watch() (stop func()) {
+	over := make(chan struct{})
+	go func() {
+		for last := int64(-1); ; {
+			select {
+			case <-over:
+				return
+			case <-time.After(time.Minute):
+			}
+			n := r.closes.Load()
+			if n == last {
+				stacks := make([]byte, 1<<20)
+				fmt.Printf("nothing was closed for a minute\n%s\n", stacks[:runtime.Stack(stacks, true)])
+				os.Exit(2)
+			}
+			last = n
+		}
+	}()
+	return func() { close(over) }
+}
+
+// race closes n times at a level, or as often as the time allows, what others
+// use in a state.
+func (r *race) race(level int, state string, n int, limit time.Duration) (done int) {
+	var (
+		e       *common.Engine
+		m       *common.Model
+		session *common.Session
+		err     error
+	)
+	for start := time.Now(); done == 0 || done < n && time.Since(start) < limit; done++ {
+		if e == nil {
+			e, err = common.Open(r.Name, nil)
+			require.NoError(r.t, err)
+		}
+		if m == nil {
+			m, err = e.Load(ctx, r.src, &r.options)
+			require.NoError(r.t, err)
+		}
+		session = newSession(r.t, m)
+		runSession(r.t, session, r.in[0])
+		u := user{race: r, model: m, session: session, level: level, alone: done%2 == 0}
+		began := time.Now()
+		u.use(state) // which tells how long it takes
+		took := time.Since(began)
+
+		var users sync.WaitGroup
+		for range 2 - done%2 {
+			users.Go(u.runModel)
+		}
+		for range 1 + done%2 { // the second gets ErrInUse, or is the reason for that
+			users.Go(func() {
+				for !u.over.Load() && u.use(state) {
+					runtime.Gosched()
+				}
+			})
+		}
+		for d, begin := rand.N(2*took+time.Microsecond), time.Now(); time.Since(begin) < d; {
+			runtime.Gosched()
+		}
+		require.NoError(r.t, []closer{session, m, e}[level].Close())
+		u.over.Store(true)
+		users.Wait()
+		r.closes.Add(1)
+		if level > 0 {
+			m = nil
+		}
+		if level > 1 {
+			e = nil
+		}
+		if r.t.Failed() {
+			r.t.FailNow()
 		}
 	}
-	if err != nil {
-		t.Errorf("%v", err)
+	if e != nil {
+		require.NoError(r.t, e.Close())
 	}
-	return err != nil
+	return done
 }
 
-// round closes n sessions of a model one after the other, then the model while
-// further ones and Model.Run are at work, and returns how many it has closed.
-func (r *race) round(t *testing.T, n int) int {
-	loaded, err := r.engine.Load(ctx, r.m.file(r.root, r.format), r.options)
-	require.NoError(t, err)
-	var all sync.WaitGroup
-	for g := range 2 {
-		all.Go(func() {
-			for i := g; ; i++ {
-				c := i % len(r.ins)
-				out, err := loaded.Run(ctx, r.ins[c])
-				if expected(t, err) {
-					return
-				}
-				for name, want := range r.wants[c] { // from the initial state, whatever others do
-					if diff := r.m.differ(want, out[name]); diff != "" {
-						t.Errorf("%s, case %d: %s", r.m.Name, c, diff)
-					}
-				}
-			}
-		})
-	}
-	if r.state == "making" {
-		all.Go(func() {
-			for {
-				session, err := loaded.NewSession("")
-				if expected(t, err) {
-					return
-				}
-				all.Go(func() { expected(t, session.Run(ctx)) })
-				require.NoError(t, session.Close())
-			}
-		})
-	}
-	for range n {
-		pause := r.start(t, &all, loaded)
-		time.Sleep(time.Duration(rand.IntN(300)) * time.Microsecond)
-		require.NoError(t, pause.Close())
-	}
-	r.start(t, &all, loaded) // closed with the model
-	time.Sleep(time.Duration(rand.IntN(300)) * time.Microsecond)
-	require.NoError(t, loaded.Close())
-	all.Wait()
-	return n + 1
+// user is what uses a session and its model in goroutines.
+type user struct {
+	*race
+	model   *common.Model
+	session *common.Session
+	level   int
+	alone   bool // nobody else has the session: its outputs can be read
+	over    atomic.Bool
 }
 
-// start makes a session and has a goroutine call the state's methods on it,
-// until it is closed.
-func (r *race) start(t *testing.T, all *sync.WaitGroup, loaded *common.Model) *common.Session {
-	session := newSession(t, loaded)
-	for i, info := range r.m.Inputs {
-		require.NoError(t, session.BindInput(i, r.ins[0][info.Name].Clone()))
+// good reports success. The errors of a call on what is closed at level or
+// above, and those of contexts, are no success either, but right.
+func (u *user) good(level int, err error) bool {
+	switch {
+	case err == nil:
+		return true
+	case level <= u.level && errors.Is(err, common.ErrClosed),
+		level == 0 && !u.alone && errors.Is(err, common.ErrInUse),
+		err == context.DeadlineExceeded:
+	default:
+		u.t.Errorf("close the %s: %v", raceLevels[u.level], err)
 	}
-	if call := raceStates[r.state]; call != nil {
-		all.Go(func() {
-			for i := 0; ; i++ {
-				err := call(r.m, session, r.ins, i)
-				if errors.Is(err, context.DeadlineExceeded) {
-					continue
-				}
-				if expected(t, err) {
-					return
-				}
+	return false
+}
+
+// context is one that does not end, or ends at any moment.
+func (u *user) context() (context.Context, context.CancelFunc) {
+	if rand.N(3) > 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, rand.N(200*time.Microsecond))
+}
+
+// runModel runs the model until it is closed. Each result is that of the
+// initial state.
+func (u *user) runModel() {
+	for !u.over.Load() {
+		n := rand.N(len(u.in))
+		c, cancel := u.context()
+		out, err := u.model.Run(c, u.in[n])
+		cancel()
+		if u.good(1, err) {
+			u.right(n, out)
+		} else if errors.Is(err, common.ErrClosed) {
+			return
+		}
+		runtime.Gosched()
+	}
+}
+
+func (u *user) right(n int, out common.Tensors) {
+	for name, want := range u.want[n] {
+		if diff := u.m.differ(want, out[name]); diff != "" {
+			u.t.Errorf("case %d, output %q: %s", n, name, diff)
+		}
+	}
+}
+
+// use has the session in a state once, and reports whether it is still open.
+func (u *user) use(state string) bool {
+	session, n := u.session, rand.N(len(u.in))
+	if state == "making" {
+		made, err := u.model.NewSession("")
+		if !u.good(1, err) {
+			return false
+		}
+		defer made.Close()
+		session = made
+	}
+	if state == "making" || state == "binding" {
+		for i, info := range u.m.Inputs {
+			if err := session.BindInput(i, u.in[n][info.Name]); !u.good(0, err) {
+				return !errors.Is(err, common.ErrClosed)
 			}
-		})
+		}
+	} else {
+		n = 0 // what is bound
 	}
-	return session
+	// Another user's Run may come between Reset and Run.
+	known := state == "making" || u.alone && u.m.Stream == nil
+	if state == "resetting" || state == "binding" {
+		if err := session.Reset(); !u.good(0, err) {
+			return !errors.Is(err, common.ErrClosed)
+		}
+		known = u.alone
+	}
+	c, cancel := u.context()
+	defer cancel()
+	err := session.Run(c)
+	if u.good(0, err) && known {
+		u.right(n, outputs(session))
+	}
+	if state == "profiling" {
+		_, err = session.Profile()
+		u.good(0, err)
+	}
+	return !errors.Is(err, common.ErrClosed)
 }
