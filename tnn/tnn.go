@@ -28,3 +28,6 @@ func init() {
 func check(files *common.ModelFiles, o common.Options) error {
 	return tnncheck.Check(files.All(), o.Shapes)
 }
+
+// unknown names layers for which the check has no rules.
+func unknown(files *common.ModelFiles) []string { return tnncheck.Unknown(files.Bytes(0)) }

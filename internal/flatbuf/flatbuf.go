@@ -29,17 +29,17 @@ func New(data []byte, budget int64) *File { return &File{data: data, budget: bud
 // Data is the whole file.
 func (f *File) Data() []byte { return f.data }
 
-// Limit is an error about a file that may be whole, but exceeds what the check
-// or the SDK's own types take.
-type Limit string
+// Unsupported is an error about a file that may be whole, but has more than the
+// check or the SDK's own types take.
+type Unsupported string
 
-func (l Limit) Error() string { return string(l) }
+func (u Unsupported) Error() string { return string(u) }
 
 // Refuse is the error for a file in which a check found err.
 func Refuse(err error) error {
 	text := "the file is damaged: "
-	if errors.As(err, new(Limit)) {
-		text = "the file exceeds a limit: "
+	if errors.As(err, new(Unsupported)) {
+		text = "the file is not supported: "
 	}
 	return &common.Error{Err: common.ErrModel, Text: text + err.Error()}
 }
@@ -47,7 +47,7 @@ func Refuse(err error) error {
 // Spend bounds the work that a file can cause by its size.
 func (f *File) Spend(n int64) error {
 	if f.budget -= n; f.budget < 0 {
-		return Limit(": too many shared objects")
+		return Unsupported(": too many shared objects")
 	}
 	return nil
 }
@@ -78,7 +78,7 @@ func (t Table) Verify() error {
 		return err
 	}
 	if f.depth++; f.depth > maxNesting {
-		return Limit(fmt.Sprintf(": tables lie more than %d deep", maxNesting))
+		return Unsupported(fmt.Sprintf(": tables lie more than %d deep", maxNesting))
 	}
 	defer func() { f.depth-- }()
 	if !f.has(at, 4, 4) {

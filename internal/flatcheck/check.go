@@ -123,6 +123,9 @@ type checker struct {
 
 func (c *checker) check() error {
 	if data := c.Data(); len(data) < 8 || string(data[4:8]) != "TFL3" {
+		if len(data) >= 8 && string(data[4:7]) == "TFL" {
+			return flatbuf.Unsupported(fmt.Sprintf("it is of format %q, want TFL3", data[4:8]))
+		}
 		return fmt.Errorf("it has no TFL3 at byte 4")
 	}
 	m := c.Root(schema()["Model"])

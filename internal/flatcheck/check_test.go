@@ -94,6 +94,7 @@ func TestRules(t *testing.T) {
 		damage      func(model)
 	}{
 		{"digits", "it has no TFL3 at byte 4", func(m model) { m.File().Data()[4] = 'X' }},
+		{"digits", `the file is not supported: it is of format "TFL4", want TFL3`, func(m model) { m.File().Data()[7] = '4' }},
 		{"digits", "model: the table at 4294967295 is not in the file", func(m model) { m.File().Put(0, 4, -1) }},
 		{"digits", "version 2 of the schema, want 3 or later", func(m model) { m.Set("version", 2) }},
 		{"digits", "it has no subgraphs", func(m model) { m.Drop("subgraphs") }},
@@ -105,7 +106,7 @@ func TestRules(t *testing.T) {
 		{"digits", "model.subgraphs[0].operators[0].inputs: the vector at", func(m model) {
 			sub(m.graph(), "operators", 0).Vector("inputs").SetLen(math.MaxInt32)
 		}},
-		{"digits", "(CONV_2D): its options lack stride_w", func(m model) {
+		{"digits", "(CONV_2D): its options are of a kind that is not known, and it needs stride_w", func(m model) {
 			sub(m.graph(), "operators", 0).Set("builtin_options_type", 127)
 		}},
 		{"digits", "].builtin_options: the table at", func(m model) {

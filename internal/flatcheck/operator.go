@@ -80,6 +80,9 @@ func (s *scope) operatorOf(op Table, k operator) error {
 	if k.unknown {
 		return nil
 	}
+	if !strings.Contains(k.inputs, "*") && inputs.Len() > int64(len(strings.ReplaceAll(k.inputs, "?", ""))) {
+		return s.options(op, k) // what a later version of the operator does with more inputs is not known
+	}
 	if strings.HasSuffix(k.name, "LSTM") && inputs.Len() >= 20 && inputs.Len() <= 24 && !gates(inputs) {
 		return fmt.Errorf(": some inputs of a gate are left out")
 	}
@@ -210,8 +213,9 @@ func (s *scope) options(op Table, k operator) error {
 	if second, kind2 := op.Table("builtin_options_2"); kind2 != 0 {
 		o, kind = second, kind2
 	}
-	if o.Layout() == flatbuf.Unknown {
-		kind = 0 // to an SDK that does not know it either, as if it were absent
+	unknown := o.Layout() == flatbuf.Unknown
+	if unknown {
+		kind = 0 // to an SDK that does not know them either, as if they were absent
 	}
 	switch {
 	case kind != 0 && o.Layout() != k.options:
@@ -222,6 +226,9 @@ func (s *scope) options(op Table, k operator) error {
 		o = flatbuf.Absent(k.options)
 	}
 	for _, c := range o.Layout().Columns {
+		if unknown && (c.Needed() || c.Type == "graph") {
+			return flatbuf.Unsupported(fmt.Sprintf(": its options are of a kind that is not known, and it needs %s", c.Name))
+		}
 		if c.Needed() && !o.Has(c.Name) {
 			return fmt.Errorf(": its options lack %s", c.Name)
 		}

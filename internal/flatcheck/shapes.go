@@ -19,7 +19,7 @@ func (s *scope) shapes(op Table, k operator, inputs, outputs Vector) error {
 			all = append(all, &s.tensors[inputs.Int(i)])
 		}
 	}
-	if len(all) == 0 || outputs.Len() == 0 {
+	if len(all) == 0 || outputs.Len() == 0 || outputs.Int(0) < 0 {
 		return nil
 	}
 	out := &s.tensors[outputs.Int(0)]
@@ -47,7 +47,7 @@ func (s *scope) shapes(op Table, k operator, inputs, outputs Vector) error {
 		o, least := options(op), func(n int64) int64 { return max(n, 1) }
 		n := least(out.dim(3)) * least(in.dim(0)) * least(in.dim(1)/least(o.Int("stride_h"))) * least(in.dim(2)/least(o.Int("stride_w")))
 		if n > math.MaxInt32 {
-			return flatbuf.Limit(fmt.Sprintf(": its output has more than %d elements", math.MaxInt32))
+			return flatbuf.Unsupported(fmt.Sprintf(": its output has more than %d elements", math.MaxInt32))
 		}
 	case "UNIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN", "BIDIRECTIONAL_SEQUENCE_RNN":
 		fits = in.shape.Len() == 3

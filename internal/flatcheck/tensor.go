@@ -53,7 +53,7 @@ func (t *tensor) init(c *checker, tab Table) error {
 		}
 		n *= d
 		if positive *= max(d, 1); positive > math.MaxInt32 { // SDKs count them in 32 bits
-			return flatbuf.Limit(fmt.Sprintf(" has more than %d elements", math.MaxInt32))
+			return flatbuf.Unsupported(fmt.Sprintf(" has more than %d elements", math.MaxInt32))
 		}
 	}
 	if b := t.Int("buffer"); b != 0 {

@@ -25,7 +25,7 @@ const nc4hw4 = 2
 // like that. Dimensions below least do not make one.
 func elements(dims vector, least int64) (int64, error) {
 	if dims.Len() > maxRank {
-		return 0, flatbuf.Limit(fmt.Sprintf("it has %d dimensions, and MNN's tensors at most %d", dims.Len(), maxRank))
+		return 0, flatbuf.Unsupported(fmt.Sprintf("it has %d dimensions, and MNN's tensors at most %d", dims.Len(), maxRank))
 	}
 	n, positive := int64(1), int64(1) // a dimension of 0 does not make room for others
 	for i := range dims.Len() {
@@ -35,7 +35,7 @@ func elements(dims vector, least int64) (int64, error) {
 		}
 		n *= d
 		if positive *= max(d, 1); positive > maxElements {
-			return 0, flatbuf.Limit(fmt.Sprintf("it has more than %d elements", maxElements))
+			return 0, flatbuf.Unsupported(fmt.Sprintf("it has more than %d elements", maxElements))
 		}
 	}
 	return n, nil
@@ -52,7 +52,7 @@ func blob(b table) error {
 	}
 	s, ok := stored[b.Int("dataType")]
 	if !ok { // MNN crashes on these
-		return flatbuf.Limit(fmt.Sprintf(": its elements are of type %d, which MNN does not read", b.Int("dataType")))
+		return flatbuf.Unsupported(fmt.Sprintf(": its elements are of type %d, which MNN does not read", b.Int("dataType")))
 	}
 	size := map[string]int64{"float32s": 4, "int32s": 4}[s.vector]
 	size = max(size, 1) * s.each

@@ -19,7 +19,8 @@ import (
 
 const (
 	maxRank     = 9                    // of MNN's tensors, which have room for no more
-	maxElements = int64(math.MaxInt32) // of a tensor: MNN counts them in an int
+	maxElements = int64(1) << 29       // of a tensor: MNN counts their bytes, 4 each, in an int
+	maxWeights  = int64(math.MaxInt32) // of an operator, for the same reason, as they may have 1 byte or less
 	lastType    = 604                  // of operators: MNN reads beyond its tables where there are higher ones, and adds new ones below
 	maxNumber   = 1 << 16              // of a stride, a kernel's side and the like: MNN multiplies them in an int
 )
@@ -196,7 +197,7 @@ func find(op table) (operator, error) {
 	case code < 0:
 		return k, fmt.Errorf(": no operator has this number")
 	case code > lastType:
-		return k, flatbuf.Limit(fmt.Sprintf(": MNN has operators up to type %d", lastType))
+		return k, flatbuf.Unsupported(fmt.Sprintf(": MNN has operators up to type %d", lastType))
 	}
 	return k, nil
 }
@@ -277,8 +278,10 @@ func (g *graph) operator(op table, k operator) error {
 		n    int64
 		want [2]int64
 	}{{"inputs", int64(len(inputs)), k.inputs}, {"outputs", int64(len(outputs)), k.outputs}} {
-		if side.n < side.want[0] || side.n > side.want[1] {
+		if side.n < side.want[0] {
 			return fmt.Errorf(": %s are %d", side.name, side.n)
+		} else if side.n > side.want[1] {
+			return flatbuf.Unsupported(fmt.Sprintf(": %s are %d, and MNN takes at most %d", side.name, side.n, side.want[1]))
 		}
 	}
 	for _, i := range inputs {

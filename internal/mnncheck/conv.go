@@ -69,7 +69,7 @@ func (n *node) convolution() error {
 		}
 	}
 	if n.out[0].volume = n.in[0].volume * n.scale(c); n.out[0].volume > float64(maxElements) {
-		return flatbuf.Limit(fmt.Sprintf("its output has more than %d elements", maxElements))
+		return flatbuf.Unsupported(fmt.Sprintf("its output has more than %d elements", maxElements))
 	}
 	switch n.name {
 	case "Im2Col", "Col2Im", "Conv2DBackPropFilter":
@@ -104,14 +104,14 @@ func (n *node) weights(c table) error {
 	p := n.p
 	in, out, group := c.Int("inputCount"), c.Int("outputCount"), c.Int("group")
 	area := c.Int("kernelX") * c.Int("kernelY")
-	if area > maxElements || area*out > maxElements {
-		return flatbuf.Limit(fmt.Sprintf("it has more than %d weights", maxElements))
+	if area > maxWeights || area*out > maxWeights {
+		return flatbuf.Unsupported(fmt.Sprintf("it has more than %d weights", maxWeights))
 	}
 	depthwise := n.name == "ConvolutionDepthwise" || n.name == "DeconvolutionDepthwise" || n.name == "DepthwiseConvInt8" || n.name == "Dilation2D"
 	have := n.channels(0)
 	fits := func(count int64) bool {
 		each := area * out
-		if count <= 0 || count > maxElements || count%each != 0 {
+		if count <= 0 || count > maxWeights || count%each != 0 {
 			return false
 		}
 		channels := count / each * group // that it takes
@@ -333,7 +333,7 @@ func (r *reader) shape(wide bool) int64 {
 		if wide {
 			size = 4
 		}
-		if n *= r.uint(size); n > maxElements {
+		if n *= r.uint(size); n > maxWeights {
 			r.bad = true
 			return 0
 		}

@@ -104,12 +104,14 @@ func (n *node) command(c table, places []*tensor, first bool) error {
 		switch {
 		case k == "UnaryOp" && name == "":
 		case k == "UnaryOp" && name == "UnaryOp":
-			if t := p.Int("opType"); t < 0 {
-				return fmt.Errorf("opType is %d", t)
+			if err := between("opType", p.Int("opType"), 0, lastUnary); err != nil { // MNN crashes in a loop, else refuses it
+				return err
 			}
 		case k == "BinaryOp" && name == "BinaryOp":
 			if t := p.Int("opType"); !isBinary(t, -1) {
 				return fmt.Errorf("opType is %d", t)
+			} else if err := between("opType", t, 0, lastBinary); err != nil {
+				return err
 			}
 			need = 3
 		case k == "MatMul" && name == "MatMul":
@@ -118,8 +120,8 @@ func (n *node) command(c table, places []*tensor, first bool) error {
 			return fmt.Errorf("its operator is %q with %q", k, name)
 		}
 	}
-	if c.Int("fuse") < -1 || c.Int("fuse") > 29 {
-		return fmt.Errorf("fuse is %d", c.Int("fuse"))
+	if err := between("fuse", c.Int("fuse"), -1, lastBinary); err != nil {
+		return err
 	}
 	size := c.Vector("size")
 	if size.Len() != 3 {
@@ -132,7 +134,7 @@ func (n *node) command(c table, places []*tensor, first bool) error {
 			return fmt.Errorf("size[%d] is %d", i, d)
 		}
 		if total *= max(d, 1); total > maxElements {
-			return flatbuf.Limit(fmt.Sprintf("size is more than %d", maxElements))
+			return flatbuf.Unsupported(fmt.Sprintf("size is more than %d", maxElements))
 		}
 	}
 	if indexes.Len() < need || views.Len() < indexes.Len() || indexes.Len() > 8 {

@@ -74,7 +74,7 @@ func (n *node) rules() error {
 			n.out[0].volume *= max(float64(d), 1)
 		}
 		if n.out[0].volume > float64(maxElements) {
-			return flatbuf.Limit(fmt.Sprintf("it has more than %d elements", maxElements))
+			return flatbuf.Unsupported(fmt.Sprintf("it has more than %d elements", maxElements))
 		}
 	case "If":
 		return n.branch()
@@ -479,7 +479,7 @@ func between(name string, n, low, high int64) error {
 	case n < low:
 		return fmt.Errorf("%s is %d", name, n)
 	case n > high:
-		return flatbuf.Limit(fmt.Sprintf("%s is %d, and at most %d is supported", name, n, high))
+		return flatbuf.Unsupported(fmt.Sprintf("%s is %d, and at most %d is supported", name, n, high))
 	}
 	return nil
 }
@@ -564,15 +564,17 @@ func (n *node) layerNorm() error {
 	return nil
 }
 
+const lastUnary, lastBinary = 34, 29 // opType of those known
+
 // isBinary reports whether MNN may have a BinaryOp of that number for elements
 // of that type, as far as it is known.
 func isBinary(op, dtype int64) bool {
-	const notEqual, mulSiLU = 22, 29
+	const notEqual = 22
 	switch {
 	case op < 0 || op == 3 || op == 4 || op == 5 || op == 18:
 		return false
 	case dtype == float:
-		return op < 21 || op == notEqual || op >= mulSiLU
+		return op < 21 || op == notEqual || op >= lastBinary
 	}
 	return true
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package onnxcheck checks that the edges of an ONNX file's graphs join up:
-// some releases of an SDK end the process where they do not.
+// some releases of an SDK end the process where they do not. It looks at no
+// operator, so none is unknown to it.
 package onnxcheck
 
 import (
@@ -9,7 +10,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/flatbuf"
 )
 
 // Check returns why a file is not to be given to such an SDK, as an Error of
@@ -23,7 +24,7 @@ func Check(model []byte) error {
 		err = check(graph, scope{}, 0)
 	}
 	if err != nil {
-		return &common.Error{Err: common.ErrModel, Text: "the file is damaged: " + err.Error()}
+		return flatbuf.Refuse(err)
 	}
 	return nil
 }
@@ -72,11 +73,13 @@ func (s *scope) has(name string) bool {
 	return false
 }
 
-const maxNesting = 16
+// maxNesting is of graphs in nodes of graphs: Protocol Buffers' own parsers take
+// 100 messages, of which a graph, a node and an attribute are three.
+const maxNesting = 33
 
 func check(graph message, outer scope, depth int) error {
 	if depth > maxNesting {
-		return errors.New("its graphs are nested beyond reason")
+		return flatbuf.Unsupported(fmt.Sprintf("its graphs are nested more than %d deep", maxNesting))
 	}
 	s := scope{map[string]bool{}, &outer}
 	var nodes, outputs []message

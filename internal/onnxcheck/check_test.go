@@ -40,6 +40,9 @@ func TestDamaged(t *testing.T) {
 		require.ErrorIs(t, err, common.ErrModel)
 		require.ErrorContains(t, err, test.text)
 	}
+	other := bytes.Replace(good, []byte("\x22\x03Add"), []byte("\x22\x03Xyz"), 1)
+	require.NotEqual(t, good, other)
+	require.NoError(t, Check(other), "an operator that no SDK may have yet")
 	for n := range good {
 		Check(good[:n]) // must come back
 		if n > 1 && n < 50 {
@@ -61,6 +64,7 @@ func TestNesting(t *testing.T) {
 	}
 	require.NoError(t, Check(outer(inner("x"))))
 	require.ErrorContains(t, Check(outer(inner("y"))), `nothing makes the input "y"`)
+	require.ErrorContains(t, check(nil, scope{}, maxNesting+1), "nested more than 33 deep")
 }
 
 func FuzzCheck(f *testing.F) {

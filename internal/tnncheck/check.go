@@ -6,13 +6,17 @@
 //
 // The structure of both files is checked for every model. Shapes and
 // parameters are checked for the layers in layers.go; behind another kind of
-// layer shapes are not known, and what depends on them is not checked.
+// layer shapes are not known, and what depends on them is not checked. Nor is
+// what a later TNN may have added: layers, element types, values of
+// enumerations. Unknown lists the layers.
 package tnncheck
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/flatbuf"
 )
 
 // Check returns why TNN is not to be given a .tnnproto and its .tnnmodel with
@@ -29,13 +33,13 @@ func Check(files [][]byte, shapes map[string]common.ShapeRange) error {
 	if err == nil {
 		err = n.connected(w)
 	}
-	if err == nil && shapes == nil {
+	if err == nil && shapes == nil && !w.partial {
 		err = n.fits(w, n.inputs)
 	}
 	if err != nil {
-		return &common.Error{Err: common.ErrModel, Text: "the file is damaged: " + err.Error()}
+		return flatbuf.Refuse(err)
 	}
-	if shapes == nil {
+	if shapes == nil || w.partial {
 		return nil
 	}
 	for _, pick := range []func(common.ShapeRange) common.Shape{
@@ -54,6 +58,21 @@ func Check(files [][]byte, shapes map[string]common.ShapeRange) error {
 	return nil
 }
 
+// Unknown names the kinds of layers of a .tnnproto in which Check found nothing
+// whose shapes, parameters and weights were not checked.
+func Unknown(proto []byte) (all []string) {
+	n, err := parse(string(proto))
+	if err != nil {
+		return nil
+	}
+	for _, l := range n.layers {
+		if checks[l.kind] == nil && !slices.Contains(all, l.kind) {
+			all = append(all, l.kind)
+		}
+	}
+	return all
+}
+
 // connected refuses blobs that nothing makes, or that more than one layer does.
 func (n *net) connected(w *weights) error {
 	made := map[string]bool{}
@@ -68,7 +87,7 @@ func (n *net) connected(w *weights) error {
 	}
 	for _, l := range n.layers {
 		for _, name := range l.inputs {
-			if !made[name] {
+			if !made[name] && !w.partial { // it may be a constant
 				return fmt.Errorf("layer %.100q needs %.100q, which nothing before it makes", l.name, name)
 			}
 		}
@@ -80,7 +99,7 @@ func (n *net) connected(w *weights) error {
 		}
 	}
 	for _, name := range n.outputs {
-		if !made[name] {
+		if !made[name] && !w.partial {
 			return fmt.Errorf("nothing makes the output %.100q", name)
 		}
 	}

@@ -41,7 +41,7 @@ func TestText(t *testing.T) {
 	for _, c := range []struct{ old, new, want string }{
 		{"4206624772", "4206624771", "does not begin as one"},
 		{`"scores ,"`, `"scores`, "there are 6 layers of "},
-		{"8 8 0 ,", "8 8 9 ,", "as many dimensions"},
+		{"8 8 0 ,", "8 8 -9 ,", "as many dimensions"},
 		{"8 8 0 ,", "8 8 8 0 ,", "as many dimensions"},
 		{"8 8 0 ,", "8 8 2 ,", "is of int8, and no layer is"},
 		{"1 1 8 8 0", "1 1 8 x 0", `"x" is no number`},
@@ -60,8 +60,8 @@ func TestText(t *testing.T) {
 		{"1 1 16 3 3 1 1", "1 1 16 3 3 0 1", "a stride of 0"},
 		{"1 1 16 3 3 1 1", "1 1 16 3 5 1 1", "it has 144 weights, not 240"},
 		{"1 1 16 3 3 1 1", "1 1 17 3 3 1 1", "it has 144 weights, not 153"},
-		{"-1 1 1 1 ,\"\n\"Pooling t1", "-1 1 1 9 ,\"\n\"Pooling t1", "an activation 9"},
-		{"0 2 2 2 2 0 0 -1 -1", "7 2 2 2 2 0 0 -1 -1", "parameters [7"},
+		{"-1 1 1 1 ,\"\n\"Pooling t1", "-1 1 1 -9 ,\"\n\"Pooling t1", "an activation -9"},
+		{"0 2 2 2 2 0 0 -1 -1", "-7 2 2 2 2 0 0 -1 -1", "parameters [-7"},
 		{"0 2 2 2 2 0 0 -1 -1", "0 2 2 0 2 0 0 -1 -1", "a stride of 0"},
 		{"0 2 2 2 2 0 0 -1 -1", "0 20 2 2 2 0 0 -1 -1", "windows of 20 do not fit into 8"},
 		{"1 16 16 3 3 1 1 1 1 1 -1 1 1", "1 16 16 3 3 1 1 1 90 1 -1 1 90", "a padding of 90 for windows of 181 on an input of 4"},
@@ -96,13 +96,12 @@ func TestWeights(t *testing.T) {
 		"too short": {func(b []byte) []byte { return b[:len(b)-1] }, "ends too early"},
 		"too long":  {func(b []byte) []byte { return append(b, 1, 2, 3) }, "ends too early"},
 		"layers":    {func(b []byte) []byte { b[5] = 0x7f; return b }, "does not begin as one"},
-		"a name":    {func(b []byte) []byte { b[16] = 88; return b }, "a layer that TNN does not know"},
 		"no length": {func(b []byte) []byte { b[15] = 0x80; return b }, "ends too early"},
 		"one less":  {func(b []byte) []byte { b[4] = 1; return b }, ""},
 		"an array": {func(b []byte) []byte {
-			b[bytes.LastIndex(b, binary.LittleEndian.AppendUint32(nil, 0xFABC0004))+4] = 77
+			b[bytes.LastIndex(b, binary.LittleEndian.AppendUint32(nil, 0xFABC0004))+3] = 0xFF
 			return b
-		}, "an array of weights is none"},
+		}, "an array of weights is damaged"},
 		"dimensions": {func(b []byte) []byte {
 			b[bytes.LastIndex(b, binary.LittleEndian.AppendUint32(nil, 0xFABC0004))+16] = 9
 			return b
@@ -112,6 +111,36 @@ func TestWeights(t *testing.T) {
 		require.ErrorIs(t, err, common.ErrModel, name)
 		require.ErrorContains(t, err, c.want, name)
 	}
+}
+
+// TestUnknown changes what a later TNN may have.
+func TestUnknown(t *testing.T) {
+	for _, c := range []struct {
+		old, new string
+		want     []string
+	}{
+		{"Softmax scores", "Softmin scores", []string{"Softmin"}},
+		{"8 8 0 ,", "8 8 7 ,", nil},
+		{"-1 1 1 1 ,\"\n\"Pooling t1", "-1 1 1 9 ,\"\n\"Pooling t1", nil},
+		{"0 2 2 2 2 0 0 -1 -1", "7 2 2 2 2 0 0 -1 -1", nil},
+	} {
+		f := files(t, "digits")
+		require.Contains(t, string(f[0]), c.old)
+		f[0] = []byte(strings.Replace(string(f[0]), c.old, c.new, 1))
+		require.NoError(t, Check(f, nil), c.new)
+		require.Equal(t, c.want, Unknown(f[0]))
+	}
+	for name, change := range map[string]func(b []byte){
+		"layer":        func(b []byte) { b[16] = 88 },
+		"element type": func(b []byte) { b[bytes.LastIndex(b, binary.LittleEndian.AppendUint32(nil, 0xFABC0004))+4] = 7 },
+	} {
+		f := files(t, "digits")
+		change(f[1])
+		require.NoError(t, Check(f, nil), name)
+	}
+	f := files(t, "digits")
+	f[0] = []byte(strings.Replace(string(f[0]), "4206624772", "4206624773", 1))
+	require.ErrorContains(t, Check(f, nil), "the file is not supported: it has a format that is newer")
 }
 
 // FuzzCheck must end, and without a panic.

@@ -5,7 +5,6 @@ package tnncheck
 import (
 	"errors"
 	"fmt"
-	"slices"
 )
 
 // infer is the shape of what a layer makes; nil where that is not known.
@@ -41,7 +40,7 @@ var checks = map[string]func(l layer, in [][]int, own resource) ([]int, error){
 
 // extent is how much of an input a window covers, or an error.
 func extent(kernel, dilation int) (int, error) {
-	if kernel < 1 || kernel > 1<<15 || dilation < 1 || dilation > 1<<15 {
+	if kernel < 1 || dilation < 1 || kernel > most/dilation {
 		return 0, fmt.Errorf("a kernel of %d with a dilation of %d", kernel, dilation)
 	}
 	return dilation*(kernel-1) + 1, nil
@@ -49,7 +48,7 @@ func extent(kernel, dilation int) (int, error) {
 
 // windows is how many of an extent fit into size with padding on both sides.
 func windows(size, extent, stride, pad, padKind int, up bool) (int, error) {
-	if stride < 1 || stride > 1<<15 || pad < 0 || pad >= extent || padKind < -1 || padKind > 1 {
+	if stride < 1 || pad < 0 || pad >= extent || padKind < -1 {
 		return 0, fmt.Errorf("a stride of %d and a padding of %d, kind %d, for windows of %d", stride, pad, padKind, extent)
 	}
 	room := size + 2*pad - extent
@@ -88,6 +87,9 @@ func reaches(size, out, extent, stride, pad, padKind int) error {
 
 // needs refuses weights of another count, or quantized ones, which have another kind of layer.
 func (r resource) needs(i, count int) error {
+	if len(r.raws) > i && !r.raws[i].known() {
+		return nil
+	}
 	if len(r.raws) <= i || r.raws[i].count() != count {
 		got := 0
 		if len(r.raws) > i {
@@ -110,10 +112,10 @@ func convolution(l layer, in [][]int, own resource) ([]int, error) {
 	group, channels, out := p[0], p[1], p[2]
 	pads := p[10]
 	x := in[0]
-	if group < 1 || channels < 1 || out < 1 || channels > 1<<20 || out > 1<<20 || out%group != 0 || channels%group != 0 && channels*group > 1<<20 {
+	if group < 1 || channels < 1 || out < 1 || out%group != 0 || channels%group != 0 && channels*group > most {
 		return nil, fmt.Errorf("%d groups, %d channels, %d out of it", group, channels, out)
 	}
-	if !slices.Contains([]int{0, 1, 2, 0x100}, p[13]) {
+	if p[13] < 0 {
 		return nil, fmt.Errorf("an activation %d", p[13])
 	}
 	if x != nil {
@@ -140,7 +142,7 @@ func convolution(l layer, in [][]int, own resource) ([]int, error) {
 			return nil, err
 		}
 	}
-	if x == nil {
+	if x == nil || pads > 1 { // a kind of padding that is not known
 		return nil, nil
 	}
 	y := []int{x[0], out, 0, 0}
@@ -185,10 +187,10 @@ func pooling(l layer, in [][]int, _ resource) ([]int, error) {
 	}
 	p = append(p, []int{-1, -1, 0, 0, 0, 0, 0}[min(7, len(p)-7):]...)
 	x := in[0]
-	if p[0] != 0 && p[0] != 1 || p[7] < -1 || p[7] > 3 || p[8] < -1 || p[8] > 3 || p[10] != 0 && p[10] != 1 || p[11] != 0 && p[11] != 1 {
+	if p[0] < 0 || p[7] < -1 || p[7] > 3 || p[8] < -1 || p[8] > 3 || p[10] != 0 && p[10] != 1 || p[11] != 0 && p[11] != 1 {
 		return nil, fmt.Errorf("parameters %v", p)
 	}
-	if x == nil {
+	if x == nil || p[9] > 1 { // a kind of padding that is not known
 		return nil, nil
 	}
 	if len(x) != 4 {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/anyinfer/anyinfer/internal/flatbuf"
 )
 
 // net is what a .tnnproto says.
@@ -35,6 +37,11 @@ const (
 	longest        = 4095 // bytes of a line: TNN cuts longer ones
 )
 
+// later reports whether a file's format is newer than those known.
+func later(m uint32) bool { return m > magicV2 && m>>16 == magicV2>>16 }
+
+const errLater = flatbuf.Unsupported("it has a format that is newer than this version reads")
+
 // parse reads the text as TNN does: without quotes and line ends it is a list
 // that commas separate.
 func parse(text string) (*net, error) {
@@ -47,11 +54,16 @@ func parse(text string) (*net, error) {
 	}
 	for i := range lines {
 		if len(lines[i]) > longest && i != 2 { // line 2 has the names of all blobs, which TNN does not read
-			return nil, fmt.Errorf("line %d of the .tnnproto has %d bytes, of which TNN reads %d", i+1, len(lines[i]), longest)
+			return nil, flatbuf.Unsupported(fmt.Sprintf("line %d of the .tnnproto has %d bytes, of which TNN reads %d", i+1, len(lines[i]), longest))
 		}
 		lines[i] = trim(lines[i])
 	}
 	head := fields(lines[0])
+	if len(head) > 3 {
+		if m, err := strconv.ParseUint(head[3], 10, 32); err == nil && later(uint32(m)) {
+			return nil, errLater
+		}
+	}
 	if len(head) < 4 || head[3] != fmt.Sprint(magic) && head[3] != fmt.Sprint(magicV2) {
 		return nil, errors.New("the .tnnproto does not begin as one")
 	}
@@ -101,7 +113,7 @@ func parseInput(words []string, v2 bool) (blob, error) {
 		dims = append(dims, d)
 	}
 	if v2 { // a count, the dims and the type
-		if len(dims) < 3 || dims[0] != len(dims)-2 || dims[len(dims)-1] < 0 || dims[len(dims)-1] > 6 {
+		if len(dims) < 3 || dims[0] != len(dims)-2 || dims[len(dims)-1] < 0 {
 			return blob{}, fmt.Errorf("input %.100q does not have as many dimensions as it says, and a type", words[0])
 		}
 		dtype, dims = dims[len(dims)-1], dims[1:len(dims)-1]

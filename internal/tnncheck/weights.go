@@ -14,6 +14,7 @@ import (
 type weights struct {
 	layers    map[string]resource
 	constants map[string]raw
+	partial   bool // what follows is not known
 }
 
 // resource is what a layer has there.
@@ -33,9 +34,15 @@ var sizes = []int{4, 2, 1, 4, 2, 8, 4}
 
 const int8Type = 2
 
+// known reports whether the size of the elements is.
+func (r raw) known() bool { return r.dtype < len(sizes) }
+
 func (r raw) count() int {
 	if r.bytes == 0 {
 		return 0
+	}
+	if !r.known() {
+		return -1
 	}
 	return r.bytes / sizes[r.dtype]
 }
@@ -60,19 +67,26 @@ func plain(kind string) string {
 
 func readWeights(data []byte) (*weights, error) {
 	r := &reader{data: data}
-	if m := r.uint32(); m != magic && m != magicV2 {
+	if m := r.uint32(); later(m) {
+		return nil, errLater
+	} else if m != magic && m != magicV2 {
 		r.at = 0 // an old file
 	}
 	n := int(r.uint32() & 0x1FFFFFFF)
 	if r.err == nil && n >= 10000 {
 		return nil, errors.New("the .tnnmodel does not begin as one")
 	}
-	w := &weights{map[string]resource{}, map[string]raw{}}
+	w := &weights{layers: map[string]resource{}, constants: map[string]raw{}}
 	for i := 0; i < n && r.err == nil; i++ {
 		number, kind, name := int32(r.uint32()), r.string(), r.string()
 		layout, ok := layouts[plain(kind)]
-		if r.err == nil && (!ok || number < 0 || number > 10000) {
-			return nil, fmt.Errorf("the .tnnmodel has weights of a layer that TNN does not know, %.100q", kind)
+		switch {
+		case r.err != nil:
+		case number < 0 || number > 10000:
+			return nil, fmt.Errorf("the .tnnmodel has weights of a layer of number %d", number)
+		case !ok: // where its weights end is not known
+			w.partial = true
+			return w, nil
 		}
 		w.layers[name] = resource{plain(kind), r.layout(layout)}
 	}
@@ -127,13 +141,17 @@ func (r *reader) raw() (a raw) {
 	if a.bytes == 0 {
 		return raw{}
 	}
-	if dtype < 0 || dtype >= len(sizes) || a.bytes < 0 || a.bytes%sizes[dtype] != 0 || m != magic && m != magicV2 {
-		r.err = errors.New("an array of weights is none")
+	if later(m) {
+		r.err = errLater
+		return raw{}
+	}
+	if dtype < 0 || a.bytes < 0 || a.known() && a.bytes%sizes[dtype] != 0 || m != magic && m != magicV2 {
+		r.err = errors.New("an array of weights is damaged")
 		return raw{}
 	}
 	if m == magicV2 {
 		n := int(int32(r.uint32()))
-		if n < 0 || n > 16 {
+		if n < 0 {
 			r.err = fmt.Errorf("an array of weights has %d dimensions", n)
 		}
 		count := 1
@@ -144,7 +162,7 @@ func (r *reader) raw() (a raw) {
 			}
 			a.dims, count = append(a.dims, d), count*d
 		}
-		if r.err == nil && n > 0 && count != a.count() {
+		if r.err == nil && n > 0 && a.known() && count != a.count() {
 			r.err = fmt.Errorf("an array of weights has %d bytes, its shape is %v", a.bytes, a.dims)
 		}
 	}
