@@ -541,6 +541,8 @@ func TestIneffectiveProperties(t *testing.T) {
 		"FORCE_TBB_TERMINATE": {"YES", "process"},
 		"ALLOW_AUTO_BATCHING": {"NO", "batching"},
 		"AUTO_BATCH_TIMEOUT":  {"5", "batching"},
+		"MODEL_PTR":           {"1", "pointer"},
+		"WEIGHTS_PATH":        {"/w", "CacheDir"},
 		"NO_SUCH_PROPERTY":    {"1", ""},
 	} {
 		o := common.Options{Native: openvino.Options{Properties: map[string]string{key: c.value}}}

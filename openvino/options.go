@@ -26,7 +26,8 @@ type Options struct {
 	// other options set. OpenVINO's documentation lists them by device. One that
 	// takes no effect where a model is compiled is refused as an unknown one is:
 	// ENABLE_MMAP (see common.Options.MapFiles), CACHE_DIR (CacheDir), CACHE_MODE
-	// without a CacheDir, FORCE_TBB_TERMINATE, and on the CPU those of batching.
+	// without a CacheDir, FORCE_TBB_TERMINATE, on the CPU those of batching, and
+	// some more.
 	Properties map[string]string
 }
 
@@ -38,7 +39,11 @@ func ineffective(key, device string, o common.Options) string {
 		return "it is for reading a model, and this package reads its files itself; use Options.MapFiles"
 	case "CACHE_DIR":
 		return "use Options.CacheDir"
-	case "CACHE_MODE":
+	case "CACHE_BLOB_ID", "WEIGHTS_PATH":
+		return "it is for compiled models that are exported and imported; use Options.CacheDir"
+	case "CACHE_ENCRYPTION_CALLBACKS", "MODEL_PTR":
+		return "its value is a pointer, which text cannot hold"
+	case "CACHE_MODE", "ENABLE_WEIGHTLESS":
 		if o.CacheDir == "" {
 			return "it is for a cache; set Options.CacheDir, too"
 		}
