@@ -21,7 +21,7 @@ var spec = dylib.Spec{Engine: "tnn", Stem: "anyinfer_tnn", Install: "TNN_ROOT=..
 
 func init() {
 	cengine.Register(cengine.Engine{
-		Spec: spec, Formats: []string{"tnn"}, Check: check, PrintsLog: true, Rebuild: "anyinfer shim build tnn",
+		Spec: spec, Formats: []string{"tnn"}, Check: check, Unknown: unknown, PrintsLog: true, Rebuild: "anyinfer shim build tnn",
 	})
 }
 
