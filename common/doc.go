@@ -67,7 +67,8 @@
 //
 // Where the engine can be interrupted (see its package), a Run whose context
 // ends returns soon with the context's error, and its outputs are undefined:
-// the engine is told within 5 ms, and stops at its next operator. Elsewhere Run returns when the engine has finished. No Run returns while
+// Cancel reaches the engine within 5 ms, which stops at its next operator.
+// Elsewhere Run returns when the engine has finished. No Run returns while
 // native code may still write.
 //
 // # Errors
