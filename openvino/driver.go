@@ -102,7 +102,7 @@ func (d *driver) start() (err error) {
 // mapsByCore reports whether ENABLE_MMAP is a setting of the core alone, so
 // that files are mapped for all models or for none. Later releases also take it
 // for the compiling of one.
-func (r release) mapsByCore() bool { return r.before(2025, 4) }
+func (r release) mapsByCore() bool { return r.before(2025, 0) }
 
 // variadic are the named arguments of a C function that takes more, such that
 // those appended to them are where it looks for them.
