@@ -79,11 +79,7 @@ func (s Source) openFiles(ctx context.Context, mapped bool) (_ *ModelFiles, err 
 		}
 	}
 	f.given = len(f.files)
-	f.format = s.format
-	if f.format == "" {
-		f.format = extensions[strings.ToLower(filepath.Ext(s.Name()))]
-	}
-	if f.format == "" && !f.folder {
+	if f.format = s.namedFormat(); f.format == "" && !f.folder {
 		f.format = formatOf(f.Bytes(0))
 	}
 	return f, nil
@@ -299,14 +295,6 @@ func (f *ModelFiles) placeOne(how func(*memfile.File, string) error, i int, path
 		return &Error{Op: "load", Path: f.files[i].name, Err: ErrModel, Text: "a temporary file for the model", Cause: err}
 	}
 	return nil
-}
-
-// Unlink removes the folder of Link, once the SDK has opened what it needs.
-// Where that is not possible yet, as on Windows, it goes with the files.
-func (f *ModelFiles) Unlink() {
-	if f.links != "" && os.RemoveAll(f.links) == nil {
-		f.links = ""
-	}
 }
 
 // Release frees the files at once: the SDK has read them, and what it keeps

@@ -111,13 +111,18 @@ var tnnproto = regexp.MustCompile(`^"1 \d+ 1 42066247`)
 // Format is "onnx", "openvino", "tflite", "tensorflow", "paddle", "mnn",
 // "tnn", "tensorrt", or "" where neither As, the name nor the first bytes tell.
 func (s Source) Format() string {
-	if s.format != "" {
-		return s.format
-	}
-	if f := extensions[strings.ToLower(filepath.Ext(s.Name()))]; f != "" {
+	if f := s.namedFormat(); f != "" {
 		return f
 	}
 	return formatOf(s.head())
+}
+
+// namedFormat is the format as As or the first file's name gives it, or "".
+func (s Source) namedFormat() string {
+	if s.format != "" {
+		return s.format
+	}
+	return extensions[strings.ToLower(filepath.Ext(s.Name()))]
 }
 
 // formatOf is the format of a file that begins with head, or "".

@@ -161,10 +161,8 @@ func (m *model) readONNX(files *common.ModelFiles) (uintptr, error) {
 			return 0, err
 		}
 	}
-	for _, name := range onnxcheck.External(files.Bytes(0)) {
-		if _, err := files.Beside(name); err != nil {
-			return 0, err
-		}
+	if err := onnxcheck.ReadExternal(files); err != nil {
+		return 0, err
 	}
 	return m.readLinks(files, "model.onnx")
 }

@@ -60,12 +60,7 @@ func check(files *common.ModelFiles, _ common.Options) error {
 	if err := onnxcheck.Check(files.Bytes(0)); err != nil {
 		return err
 	}
-	for _, name := range onnxcheck.External(files.Bytes(0)) {
-		if _, err := files.Beside(name); err != nil {
-			return err
-		}
-	}
-	return nil
+	return onnxcheck.ReadExternal(files)
 }
 
 // native is Options, or a request of the cache, as pairs of keys and values.

@@ -153,9 +153,7 @@ func (m *model) load(ctx context.Context, files *common.ModelFiles, pairs map[st
 		}
 	}
 	if m.Unknown != nil {
-		if unknown := m.Unknown(files); unknown != nil {
-			m.log.Debug("operators that this version does not know were not checked", "operators", unknown)
-		}
+		m.log.Unchecked(m.Unknown(files))
 	}
 	if files.RefersToOthers() {
 		paths, err := files.Link()

@@ -22,6 +22,13 @@ type Log struct {
 	captures bool
 }
 
+// Unchecked logs the operators of a model for which its checker has no rules.
+func (l Log) Unchecked(operators []string) {
+	if operators != nil {
+		l.Debug("operators that this version does not know were not checked", "operators", operators)
+	}
+}
+
 // New makes a Log whose records have the engine's name. printsLog says that
 // the library has no log of its own and prints on C's stderr instead, which
 // Capture then takes unless c.KeepStderr is set.

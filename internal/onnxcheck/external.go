@@ -2,7 +2,11 @@
 
 package onnxcheck
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/anyinfer/anyinfer/common"
+)
 
 // within are the fields, by the message, that lead to tensors.
 var within = map[string]map[uint64]string{
@@ -39,4 +43,15 @@ func External(model []byte) []string {
 	}
 	walk("model", model, 0)
 	return files
+}
+
+// ReadExternal reads the files that have weights of the model, so that links to
+// it lead to them, too.
+func ReadExternal(files *common.ModelFiles) error {
+	for _, name := range External(files.Bytes(0)) {
+		if _, err := files.Beside(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -20,8 +20,6 @@ func Read(files *common.ModelFiles, log nativelog.Log) ([]byte, error) {
 	if err := flatcheck.Check(model); err != nil {
 		return nil, err
 	}
-	if unknown := flatcheck.Unknown(model); unknown != nil {
-		log.Debug("operators that this version does not know were not checked", "operators", unknown)
-	}
+	log.Unchecked(flatcheck.Unknown(model))
 	return model, nil
 }
