@@ -72,7 +72,7 @@ type (
 	Canceler interface{ Cancel() }
 	// Resetter is a DriverSession that can put the variables, which a model
 	// keeps from Run to Run, back to their initial values. It is called before
-	// a Model.Run unless ModelInfo.State is Stateless. What was bound stays
+	// a Model.Run unless ModelInfo.State is Stateless. The tensors stay
 	// bound, also where Reset fails. Without it, Model.Run has a new session
 	// each time for models that are not Stateless.
 	Resetter interface{ Reset() error }

@@ -301,7 +301,7 @@ func (f *ModelFiles) placeOne(how func(*memfile.File, string) error, i int, path
 // is its own.
 func (f *ModelFiles) Release() { f.close() }
 
-// close frees what is left.
+// close frees the files and removes the links. It may be called again.
 func (f *ModelFiles) close() error {
 	var errs []error
 	if f.links != "" {

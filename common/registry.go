@@ -18,7 +18,7 @@ import (
 type Registration struct {
 	Name    string
 	Formats []string // what it reads (Source.Format), what it is best at first
-	// EmptyTensors tells that the engine takes inputs with a dimension of 0.
+	// EmptyTensors is set where the engine takes inputs with a dimension of 0.
 	// Such inputs of others are refused before their drivers see them.
 	EmptyTensors bool
 	Open         func(Config) (Driver, error)

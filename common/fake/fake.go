@@ -18,7 +18,7 @@ type Engine struct {
 	Name       string
 	Formats    []string
 	Signatures []common.Signature
-	// EmptyTensors tells that Run takes inputs without elements.
+	// EmptyTensors is set where Run takes inputs without elements.
 	EmptyTensors bool
 	// Run computes out from in for the signature of that index. Outputs whose
 	// shape the signature fixes are given; Run sets the others. ctx ends when
