@@ -94,7 +94,7 @@ func UnknownDevice(name string, devices []Device) error {
 	for _, d := range devices {
 		known = append(known, d.Name)
 	}
-	return &Error{Err: errNoDevice, Text: fmt.Sprintf("there is no device %q; there are: %s", name, strings.Join(known, ", "))}
+	return &Error{Kind: errNoDevice, Message: fmt.Sprintf("there is no device %q; there are: %s", name, strings.Join(known, ", "))}
 }
 
 // EnsureTensor is t if it has this type and shape, else a new tensor.

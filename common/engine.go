@@ -56,7 +56,7 @@ func (e *Engine) Property(key string) (string, error) {
 func property(of any, engine, key string) (string, error) {
 	p, ok := of.(Propertier)
 	if !ok {
-		return "", &Error{Engine: engine, Op: "property", Err: ErrOption, Text: "this engine has no properties to read"}
+		return "", &Error{Engine: engine, Op: "property", Kind: ErrOption, Message: "this engine has no properties to read"}
 	}
 	v, err := p.Property(key)
 	return v, wrap(err, engine, "property", "")
@@ -119,7 +119,7 @@ func (e *Engine) load(ctx context.Context, src Source, o *Options, owns bool) (*
 	}
 	if err != nil {
 		if e.closing.Load() {
-			err = &Error{Err: ErrClosed}
+			err = &Error{Kind: ErrClosed}
 		}
 		return nil, wrap(err, e.name, "load", src.Name())
 	}

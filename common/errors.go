@@ -6,7 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"slices"
+	"log/slog"
 	"strings"
 )
 
@@ -16,6 +16,7 @@ var (
 	ErrVersion      = errors.New("library version not usable")     // too old, or lacks a symbol
 	ErrClosed       = errors.New("already closed")                 // Engine, Model or Session
 	ErrInUse        = errors.New("session in use")                 // by another goroutine
+	ErrBusy         = errors.New("too many calls are waiting")     // Options.MaxWaiting: HTTP 429
 	ErrModel        = errors.New("model not usable")               // missing, damaged, or not for this engine
 	ErrDevice       = errors.New("device not usable")              // unknown, absent, or failing
 	ErrOption       = errors.New("option not usable")              // unknown to this engine, or out of range
@@ -41,65 +42,75 @@ type inputKind struct{ text string }
 func (k *inputKind) Error() string        { return k.text }
 func (k *inputKind) Is(target error) bool { return target == ErrInput }
 
-// Error is every error of this module but a context's. Only Err is always set.
+// Error is every error of this module but a context's. Only Kind is always set.
 type Error struct {
 	Engine   string   // "openvino"
 	Op       string   // "open", "load", "bind", "run", ...
 	Path     string   // the file concerned
+	Kind     error    // one of the Err variables
+	Message  string   // what happened, in the engine's words where it has some
+	Hint     string   // what to do next
 	Code     int      // the engine's status code; 0: none
-	Text     string   // what happened, in the engine's words where it has some
-	Fix      string   // what to do next
 	Searched []string // each place looked at and what was there
-	Err      error    // one of the Err variables
-	Cause    error    // the error below, such as fs.ErrNotExist; or nil
+	Err      error    // the cause, such as fs.ErrNotExist; or nil
 }
 
 // Error is one line, or several where places were searched.
-func (e *Error) Error() string {
+func (e *Error) Error() string { return e.text("\n  tried ", "\n  fix: ") }
+
+// LogValue is the error's text as one line, for package log/slog.
+func (e *Error) LogValue() slog.Value {
+	return slog.StringValue(strings.Join(strings.Fields(e.text("; tried ", "; ")), " "))
+}
+
+// text is the error's text with these words before each place searched and
+// before the hint that follows them.
+func (e *Error) text(tried, hint string) string {
 	var b strings.Builder
 	for _, s := range []string{e.Engine, strings.TrimSpace(e.Op + " " + e.Path)} {
 		if s != "" {
 			b.WriteString(s + ": ")
 		}
 	}
-	if e.Err != nil {
-		b.WriteString(e.Err.Error())
+	if e.Kind != nil {
+		b.WriteString(e.Kind.Error())
 	}
-	if e.Text != "" {
-		b.WriteString(": " + strings.TrimSpace(e.Text))
+	if e.Message != "" {
+		b.WriteString(": " + strings.TrimSpace(e.Message))
 	}
-	if e.Cause != nil && !strings.Contains(e.Text, e.Cause.Error()) {
-		b.WriteString(": " + e.Cause.Error())
+	if e.Err != nil && !strings.Contains(e.Message, e.Err.Error()) {
+		b.WriteString(": " + e.Err.Error())
 	}
 	if e.Code != 0 {
 		fmt.Fprintf(&b, " (code %d)", e.Code)
 	}
 	for _, s := range e.Searched {
-		b.WriteString("\n  tried " + s)
+		b.WriteString(tried + s)
 	}
 	switch {
-	case e.Fix == "":
+	case e.Hint == "":
 	case e.Searched != nil:
-		b.WriteString("\n  fix: " + e.Fix)
+		b.WriteString(hint + e.Hint)
 	default:
-		b.WriteString("; " + e.Fix)
+		b.WriteString("; " + e.Hint)
 	}
 	return b.String()
 }
 
-// Unwrap makes errors.Is and errors.As see Err and Cause.
-func (e *Error) Unwrap() []error {
-	return slices.DeleteFunc([]error{e.Err, e.Cause}, func(err error) bool { return err == nil })
-}
+// Is reports whether target is the error's Kind, or what the Kind also is.
+func (e *Error) Is(target error) bool { return errors.Is(e.Kind, target) }
+
+// Unwrap is the cause.
+func (e *Error) Unwrap() error { return e.Err }
 
 // inputError is an *Error for input that never reached an engine.
 func inputError(kind error, format string, args ...any) error {
-	return &Error{Err: kind, Text: fmt.Sprintf(format, args...)}
+	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
 }
 
 // optionError is an *Error for Options that no engine could honour.
 func optionError(format string, args ...any) error {
-	return &Error{Op: "load", Err: ErrOption, Text: fmt.Sprintf(format, args...)}
+	return &Error{Op: "load", Kind: ErrOption, Message: fmt.Sprintf(format, args...)}
 }
 
 // join is both errors as one, of the first one's kind.
@@ -112,7 +123,7 @@ func join(a, b error) error {
 		return errors.Join(a, b)
 	}
 	both := *c
-	both.Cause = errors.Join(c.Cause, b)
+	both.Err = errors.Join(c.Err, b)
 	return &both
 }
 

@@ -21,7 +21,7 @@ func TestErrorKinds(t *testing.T) {
 	texts := map[string]bool{}
 	for _, k := range kinds {
 		texts[k.Error()] = true
-		err := error(&common.Error{Err: k})
+		err := error(&common.Error{Kind: k})
 		require.Equal(t, k.Error(), err.Error())
 		for _, other := range kinds {
 			want := k == other
@@ -39,15 +39,15 @@ func TestErrorKinds(t *testing.T) {
 func TestErrorText(t *testing.T) {
 	cause := &fs.PathError{Op: "open", Path: "m.onnx", Err: fs.ErrNotExist}
 	for want, e := range map[string]*common.Error{
-		"session in use": {Err: common.ErrInUse},
+		"session in use": {Kind: common.ErrInUse},
 		"openvino: load m.onnx: model not usable: it is odd (code -3); convert it again": {
-			Engine: "openvino", Op: "load", Path: "m.onnx", Err: common.ErrModel, Text: " it is odd\n", Code: -3, Fix: "convert it again"},
+			Engine: "openvino", Op: "load", Path: "m.onnx", Kind: common.ErrModel, Message: " it is odd\n", Code: -3, Hint: "convert it again"},
 		"load m.onnx: model not usable: open m.onnx: " + fs.ErrNotExist.Error(): {
-			Op: "load", Path: "m.onnx", Err: common.ErrModel, Cause: cause},
+			Op: "load", Path: "m.onnx", Kind: common.ErrModel, Err: cause},
 		"model not usable: said open m.onnx: " + fs.ErrNotExist.Error(): {
-			Err: common.ErrModel, Text: "said " + cause.Error(), Cause: cause},
+			Kind: common.ErrModel, Message: "said " + cause.Error(), Err: cause},
 		"tflite: open: engine not available: no library\n  tried /a: no such file\n  tried /b: not ELF\n  fix: install it": {
-			Engine: "tflite", Op: "open", Err: common.ErrNotAvailable, Text: "no library", Fix: "install it",
+			Engine: "tflite", Op: "open", Kind: common.ErrNotAvailable, Message: "no library", Hint: "install it",
 			Searched: []string{"/a: no such file", "/b: not ELF"}},
 	} {
 		require.Equal(t, want, e.Error())
@@ -56,7 +56,7 @@ func TestErrorText(t *testing.T) {
 
 func TestErrorUnwrap(t *testing.T) {
 	cause := &fs.PathError{Op: "open", Path: "m.onnx", Err: fs.ErrNotExist}
-	err := error(&common.Error{Err: common.ErrModel, Cause: cause})
+	err := error(&common.Error{Kind: common.ErrModel, Err: cause})
 	require.ErrorIs(t, err, common.ErrModel)
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	var path *fs.PathError

@@ -27,7 +27,7 @@ type smoother struct{}
 
 func openSmoother(c common.Config) (common.Driver, error) {
 	if c.Library != "" || c.Native != nil {
-		return nil, &common.Error{Err: common.ErrOption, Text: "this engine has no library and no options of its own"}
+		return nil, &common.Error{Kind: common.ErrOption, Message: "this engine has no library and no options of its own"}
 	}
 	return smoother{}, nil
 }
@@ -42,11 +42,11 @@ func (smoother) Load(_ context.Context, files *common.ModelFiles, o common.Optio
 	case o.Device != "" && o.Device != "CPU":
 		return nil, common.UnknownDevice(o.Device, smoother{}.Info().Devices)
 	case o.Precision != 0 && o.Precision != common.Float32, o.Threads > 1, o.CacheDir != "", o.Shapes != nil, o.Native != nil:
-		return nil, &common.Error{Err: common.ErrOption, Text: "this engine has no options but Sessions and Profile"}
+		return nil, &common.Error{Kind: common.ErrOption, Message: "this engine has no options but Sessions and Profile"}
 	}
 	weight, err := strconv.ParseFloat(strings.TrimSpace(string(files.Bytes(0))), 32)
 	if err != nil {
-		return nil, &common.Error{Err: common.ErrModel, Text: "its weight is no number", Cause: err}
+		return nil, &common.Error{Kind: common.ErrModel, Message: "its weight is no number", Err: err}
 	}
 	files.Release() // nothing refers to their memory any more
 	return &smoothModel{float32(weight), common.ModelInfo{
@@ -105,7 +105,7 @@ func (s *smoothSession) Run() error {
 	begin := time.Now()
 	for i, x := range s.x {
 		if s.cancelled.Load() {
-			return &common.Error{Err: common.ErrRun, Text: "interrupted"}
+			return &common.Error{Kind: common.ErrRun, Message: "interrupted"}
 		}
 		s.last += s.weight * (x - s.last)
 		s.y[i] = s.last
@@ -129,12 +129,12 @@ func (s *smoothSession) Cancel()      { s.cancelled.Store(true) }
 func (s *smoothSession) Reset() error { s.last = 0; return nil }
 
 func (s *smoothSession) Profile() ([]common.LayerTime, error) {
-	return []common.LayerTime{{Name: "y", Type: "Smooth", Micros: s.took.Microseconds()}}, nil
+	return []common.LayerTime{{Name: "y", Type: "Smooth", Duration: s.took}}, nil
 }
 
 func (m *smoothModel) Property(key string) (string, error) {
 	if key != "weight" {
-		return "", &common.Error{Err: common.ErrOption, Text: "no property " + key + "; there is weight"}
+		return "", &common.Error{Kind: common.ErrOption, Message: "no property " + key + "; there is weight"}
 	}
 	return fmt.Sprint(m.weight), nil
 }

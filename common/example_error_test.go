@@ -17,7 +17,7 @@ func ExampleError() {
 	_, err := common.Open("mnn", nil)
 	var e *common.Error
 	if errors.As(err, &e) && errors.Is(err, common.ErrNotAvailable) {
-		fmt.Println(e.Fix)
+		fmt.Println(e.Hint)
 	}
 	// Output: import its package: _ "github.com/anyinfer/anyinfer/mnn"
 }

@@ -416,7 +416,7 @@ func ExampleLayerTime() {
 		log.Fatal(err)
 	}
 	for _, l := range layers {
-		fmt.Println(l.Name, l.Type, time.Duration(l.Micros)*time.Microsecond < time.Second)
+		fmt.Println(l.Name, l.Type, time.Duration(l.Duration)*time.Microsecond < time.Second)
 	}
 	// Output: y Smooth true
 }

@@ -68,7 +68,7 @@ func newGate(t *testing.T) *gate {
 				copy(out[0].Bytes(), in[0].Bytes())
 				return nil
 			case <-ctx.Done():
-				return &common.Error{Err: common.ErrRun, Text: "interrupted"}
+				return &common.Error{Kind: common.ErrRun, Message: "interrupted"}
 			}
 		},
 	})

@@ -5,6 +5,7 @@ package common
 import (
 	"maps"
 	"slices"
+	"time"
 )
 
 // Quantization maps stored integers to real numbers:
@@ -91,9 +92,9 @@ type ModelInfo struct {
 
 // LayerTime is one line of a profile of the last Run.
 type LayerTime struct {
-	Name, Type string // the layer's name and its operator
-	Kernel     string // the implementation that ran
-	Micros     int64  // wall-clock time in microseconds; 0: fused away
+	Name, Type string        // the layer's name and its operator
+	Kernel     string        // the implementation that ran
+	Duration   time.Duration // of wall-clock time; 0: the layer is part of another
 }
 
 // What users are given is theirs to change, so it is copied.

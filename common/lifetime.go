@@ -33,7 +33,7 @@ type lifetime struct {
 // errNotOpen is for the nil or zero Engine, Model or Session, which a caller
 // that ignored an error may hold.
 func errNotOpen(op string) error {
-	return &Error{Op: op, Err: ErrClosed, Text: "it was never opened", Fix: "check the error of Open, Load or NewSession"}
+	return &Error{Op: op, Kind: ErrClosed, Message: "it was never opened", Hint: "check the error of Open, Load or NewSession"}
 }
 
 // begin starts a call that may run beside others; end ends it.
@@ -45,7 +45,7 @@ func (l *lifetime) begin() error {
 		}
 		l.calls.RUnlock()
 	}
-	return &Error{Err: ErrClosed}
+	return &Error{Kind: ErrClosed}
 }
 
 func (l *lifetime) end() { l.calls.RUnlock() }
@@ -54,13 +54,13 @@ func (l *lifetime) end() { l.calls.RUnlock() }
 func (l *lifetime) beginExclusive() error {
 	if !l.calls.TryLock() {
 		if l.closing.Load() {
-			return &Error{Err: ErrClosed}
+			return &Error{Kind: ErrClosed}
 		}
-		return &Error{Err: ErrInUse, Text: "another goroutine is using it", Fix: "make a session for each goroutine, or call Model.Run"}
+		return &Error{Kind: ErrInUse, Message: "another goroutine is using it", Hint: "make a session for each goroutine, or call Model.Run"}
 	}
 	if l.closing.Load() {
 		l.calls.Unlock()
-		return &Error{Err: ErrClosed}
+		return &Error{Kind: ErrClosed}
 	}
 	return nil
 }

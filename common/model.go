@@ -155,7 +155,7 @@ func (m *model) run(ctx context.Context, in Tensors) (Tensors, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-m.done:
-		return nil, &Error{Err: ErrClosed}
+		return nil, &Error{Kind: ErrClosed}
 	}
 	defer func() { <-m.slots }()
 	s, err := m.session()

@@ -118,8 +118,8 @@ func (f *ModelFiles) add(name string) error {
 	case !f.mapped && info.Size() > int64(maxBytes()):
 		file.Close()
 		return &Error{
-			Op: "load", Path: name, Err: ErrModel, Text: fmt.Sprintf("the file has %d bytes, more than the %d bytes of memory that this process can have", info.Size(), maxBytes()),
-			Fix: "load it where there is more memory, or with Options.MapFiles",
+			Op: "load", Path: name, Kind: ErrModel, Message: fmt.Sprintf("the file has %d bytes, more than the %d bytes of memory that this process can have", info.Size(), maxBytes()),
+			Hint: "load it where there is more memory, or with Options.MapFiles",
 		}
 	}
 	if err != nil {
@@ -130,7 +130,7 @@ func (f *ModelFiles) add(name string) error {
 	if onDisk, ok := file.(*os.File); ok && f.mapped {
 		if content, err = memfile.Map(onDisk, info.Size()); err != nil {
 			file.Close()
-			return &Error{Op: "load", Path: name, Err: ErrOption, Text: "MapFiles", Cause: err}
+			return &Error{Op: "load", Path: name, Kind: ErrOption, Message: "MapFiles", Err: err}
 		}
 	} else {
 		content, err = memfile.Read(f.ctx, file, info.Size())
@@ -150,7 +150,7 @@ func (f *ModelFiles) errorIn(name string, err error) error {
 	if f.ctx.Err() != nil {
 		return f.ctx.Err()
 	}
-	return &Error{Op: "load", Path: name, Err: ErrModel, Cause: err}
+	return &Error{Op: "load", Path: name, Kind: ErrModel, Err: err}
 }
 
 // Name is the first file's name as the user gave it; empty for Bytes.
@@ -188,11 +188,11 @@ func (f *ModelFiles) Beside(name string) ([]byte, error) {
 	switch {
 	case f.source.names == nil:
 		return nil, &Error{
-			Op: "load", Err: ErrModel, Text: fmt.Sprintf("the model has a part of it in the file %q, but was not given as a file", name),
-			Fix: "load it with common.File or common.FS",
+			Op: "load", Kind: ErrModel, Message: fmt.Sprintf("the model has a part of it in the file %q, but was not given as a file", name),
+			Hint: "load it with common.File or common.FS",
 		}
 	case !filepath.IsLocal(local):
-		return nil, &Error{Op: "load", Path: f.Name(), Err: ErrModel, Text: fmt.Sprintf("the model refers to %q, which is not a file in its folder", name)}
+		return nil, &Error{Op: "load", Path: f.Name(), Kind: ErrModel, Message: fmt.Sprintf("the model refers to %q, which is not a file in its folder", name)}
 	}
 	full := filepath.Join(filepath.Dir(f.Name()), local)
 	if f.source.fsys != nil {
@@ -279,7 +279,7 @@ func (f *ModelFiles) LinkFolder() (string, error) {
 func (f *ModelFiles) linkFolder() (err error) {
 	if f.links == "" {
 		if f.links, err = os.MkdirTemp("", "anyinfer-"); err != nil {
-			return &Error{Op: "load", Path: f.Name(), Err: ErrModel, Text: "the engine needs a temporary folder for the model's files", Fix: "set TMPDIR to a folder that can be written", Cause: err}
+			return &Error{Op: "load", Path: f.Name(), Kind: ErrModel, Message: "the engine needs a temporary folder for the model's files", Hint: "set TMPDIR to a folder that can be written", Err: err}
 		}
 	}
 	return nil
@@ -292,7 +292,7 @@ func (f *ModelFiles) placeOne(how func(*memfile.File, string) error, i int, path
 		err = how(f.files[i].content, path)
 	}
 	if err != nil {
-		return &Error{Op: "load", Path: f.files[i].name, Err: ErrModel, Text: "a temporary file for the model", Cause: err}
+		return &Error{Op: "load", Path: f.files[i].name, Kind: ErrModel, Message: "a temporary file for the model", Err: err}
 	}
 	return nil
 }
@@ -306,7 +306,7 @@ func (f *ModelFiles) close() error {
 	var errs []error
 	if f.links != "" {
 		if err := os.RemoveAll(f.links); err != nil {
-			errs = append(errs, &Error{Op: "close", Path: f.links, Err: ErrModel, Text: "a temporary folder stays", Cause: err})
+			errs = append(errs, &Error{Op: "close", Path: f.links, Kind: ErrModel, Message: "a temporary folder stays", Err: err})
 		}
 		f.links = ""
 	}
@@ -328,7 +328,7 @@ func (f *ModelFiles) explain(err error) error {
 	c := *e
 	for _, file := range f.files {
 		if file.path != "" {
-			c.Text = strings.ReplaceAll(c.Text, file.path, file.name)
+			c.Message = strings.ReplaceAll(c.Message, file.path, file.name)
 		}
 	}
 	return &c

@@ -185,7 +185,7 @@ func TestBeside(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, "weights", string(weights))
 				require.Equal(t, links[1], filepath.Join(filepath.Dir(links[0]), "data", "w.bin"))
-				return &common.Error{Err: common.ErrModel, Text: "cannot read " + links[0]}
+				return &common.Error{Kind: common.ErrModel, Message: "cannot read " + links[0]}
 			})
 			require.ErrorContains(t, err, "cannot read "+src.Name(), "errors have the user's name")
 		})
@@ -230,7 +230,7 @@ func TestFilesAreFreed(t *testing.T) {
 		return len(left)
 	}
 	before := open()
-	_, err := loadFiles(t, common.File(path), nil, func(*common.ModelFiles) error { return &common.Error{Err: common.ErrModel} })
+	_, err := loadFiles(t, common.File(path), nil, func(*common.ModelFiles) error { return &common.Error{Kind: common.ErrModel} })
 	require.ErrorIs(t, err, common.ErrModel)
 	require.Equal(t, before, open())
 	m, err := loadFiles(t, common.File(path), nil, func(files *common.ModelFiles) error { files.Release(); return nil })

@@ -20,14 +20,14 @@ func stateful(t *testing.T) *fake.Engine {
 	e := &fake.Engine{Signatures: echo(t).Signatures}
 	e.Bind = func(_ int, in []*common.Tensor) error {
 		if in[0].Len() > 6 {
-			return &common.Error{Err: common.ErrShape, Text: "too many rows"}
+			return &common.Error{Kind: common.ErrShape, Message: "too many rows"}
 		}
 		return nil
 	}
 	e.Run = func(ctx context.Context, _ int, in, out []*common.Tensor) error {
 		select {
 		case <-ctx.Done():
-			return &common.Error{Err: common.ErrRun, Text: "canceled"}
+			return &common.Error{Kind: common.ErrRun, Message: "canceled"}
 		case <-time.After(20 * time.Microsecond):
 		}
 		out[0] = in[0].Clone()

@@ -64,9 +64,9 @@ func Open(name string, cfg *Config) (*Engine, error) {
 	registryMu.RUnlock()
 	if !ok {
 		return nil, &Error{
-			Engine: name, Op: "open", Err: ErrNotAvailable,
-			Text: "no engine of that name; there are: " + strings.Join(Engines(), ", "),
-			Fix:  `import its package: _ "github.com/anyinfer/anyinfer/` + name + `"`,
+			Engine: name, Op: "open", Kind: ErrNotAvailable,
+			Message: "no engine of that name; there are: " + strings.Join(Engines(), ", "),
+			Hint:    `import its package: _ "github.com/anyinfer/anyinfer/` + name + `"`,
 		}
 	}
 	var c Config
@@ -96,14 +96,14 @@ func Load(ctx context.Context, src Source, o *Options) (*Model, error) {
 	}
 	format := src.Format()
 	if format == "" {
-		return nil, &Error{Op: "load", Path: src.Name(), Err: ErrModel, Text: "its format is unknown", Fix: `name it with Source.As("onnx"), or load with an Engine`}
+		return nil, &Error{Op: "load", Path: src.Name(), Kind: ErrModel, Message: "its format is unknown", Hint: `name it with Source.As("onnx"), or load with an Engine`}
 	}
 	names := enginesFor(format)
 	if len(names) == 0 {
 		return nil, &Error{
-			Op: "load", Path: src.Name(), Err: ErrNotAvailable,
-			Text: "none of the imported engines reads " + format + "; there are: " + strings.Join(Engines(), ", "),
-			Fix:  "import the package of one that does",
+			Op: "load", Path: src.Name(), Kind: ErrNotAvailable,
+			Message: "none of the imported engines reads " + format + "; there are: " + strings.Join(Engines(), ", "),
+			Hint:    "import the package of one that does",
 		}
 	}
 	var passed []error
@@ -152,13 +152,13 @@ func passOver(err error) bool {
 // kind of the first that was ready, with the reasons of all.
 func noEngine(src Source, format string, passed []error) error {
 	e := &Error{
-		Op: "load", Path: src.Name(), Err: ErrNotAvailable, Text: "no engine for " + format + " is ready",
-		Cause: errors.Join(passed...),
+		Op: "load", Path: src.Name(), Kind: ErrNotAvailable, Message: "no engine for " + format + " is ready",
+		Err: errors.Join(passed...),
 	}
 	for _, err := range passed {
 		var reason *Error
 		if errors.As(err, &reason) && !errors.Is(err, ErrNotAvailable) && !errors.Is(err, ErrVersion) {
-			e.Err, e.Text = reason.Err, "no engine that reads "+format+" loads it"
+			e.Kind, e.Message = reason.Kind, "no engine that reads "+format+" loads it"
 			break
 		}
 	}

@@ -29,7 +29,7 @@ func TestOpenConfig(t *testing.T) {
 	var got common.Config
 	common.Register(common.Registration{Name: t.Name(), Open: func(c common.Config) (common.Driver, error) {
 		got = c
-		return nil, &common.Error{Err: common.ErrVersion, Text: "old"}
+		return nil, &common.Error{Kind: common.ErrVersion, Message: "old"}
 	}})
 	_, err := common.Open(t.Name(), nil)
 	require.ErrorIs(t, err, common.ErrVersion)
@@ -79,12 +79,12 @@ func TestLoadOrder(t *testing.T) {
 	require.ErrorContains(t, err, format)
 
 	missing := func(name string) error {
-		return &common.Error{Engine: name, Err: common.ErrNotAvailable, Searched: []string{"/lib/" + name + ": no"}}
+		return &common.Error{Engine: name, Kind: common.ErrNotAvailable, Searched: []string{"/lib/" + name + ": no"}}
 	}
 	opened := candidates(t,
 		candidate{name: format + "b-own", formats: []string{format}, open: missing("b-own")},
 		candidate{name: format + "a-also", formats: []string{"other", format}, open: missing("a-also")},
-		candidate{name: format + "c-own", formats: []string{format, "other"}, open: &common.Error{Err: common.ErrVersion, Text: "too old"}},
+		candidate{name: format + "c-own", formats: []string{format, "other"}, open: &common.Error{Kind: common.ErrVersion, Message: "too old"}},
 		candidate{name: format + "d-not", formats: []string{"other"}},
 	)
 	_, err = common.Load(ctx, src, nil)
@@ -107,16 +107,16 @@ func TestLoadPassesOver(t *testing.T) {
 		open, load error
 		ends       bool
 	}{
-		"not available":   {open: &common.Error{Err: common.ErrNotAvailable}},
-		"too old":         {open: &common.Error{Err: common.ErrVersion}},
-		"model":           {load: &common.Error{Err: common.ErrModel}},
-		"option":          {load: &common.Error{Err: common.ErrOption}},
-		"shapes":          {load: &common.Error{Err: common.ErrShape}},
+		"not available":   {open: &common.Error{Kind: common.ErrNotAvailable}},
+		"too old":         {open: &common.Error{Kind: common.ErrVersion}},
+		"model":           {load: &common.Error{Kind: common.ErrModel}},
+		"option":          {load: &common.Error{Kind: common.ErrOption}},
+		"shapes":          {load: &common.Error{Kind: common.ErrShape}},
 		"unknown device":  {load: common.UnknownDevice("GPU", devices)},
-		"failing device":  {load: &common.Error{Err: common.ErrDevice}, ends: true},
-		"failure":         {load: &common.Error{Err: common.ErrRun}, ends: true},
+		"failing device":  {load: &common.Error{Kind: common.ErrDevice}, ends: true},
+		"failure":         {load: &common.Error{Kind: common.ErrRun}, ends: true},
 		"not even typed":  {load: errors.New("odd"), ends: true},
-		"failing to open": {open: &common.Error{Err: common.ErrRun}, ends: true},
+		"failing to open": {open: &common.Error{Kind: common.ErrRun}, ends: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log.Reset()
@@ -124,12 +124,12 @@ func TestLoadPassesOver(t *testing.T) {
 			src := common.Bytes([]byte("m")).As(format)
 			opened := candidates(t,
 				candidate{name: format + "1", formats: []string{format}, open: c.open, load: c.load},
-				candidate{name: format + "2", formats: []string{format}, load: &common.Error{Err: common.ErrModel, Text: "not mine"}},
+				candidate{name: format + "2", formats: []string{format}, load: &common.Error{Kind: common.ErrModel, Message: "not mine"}},
 			)
 			_, err := common.Load(ctx, src, nil)
 			kind := cmp.Or(c.open, c.load)
 			if e, ok := kind.(*common.Error); ok {
-				kind = e.Err
+				kind = e.Kind
 			}
 			require.ErrorIs(t, err, kind)
 			if c.ends {
@@ -153,7 +153,7 @@ func TestLoadPassesOver(t *testing.T) {
 		})
 	}
 	alone := uniqueName(t)
-	candidates(t, candidate{name: alone, formats: []string{alone}, load: &common.Error{Err: common.ErrModel, Text: "alone"}})
+	candidates(t, candidate{name: alone, formats: []string{alone}, load: &common.Error{Kind: common.ErrModel, Message: "alone"}})
 	_, err := common.Load(ctx, common.Bytes([]byte("m")).As(alone), nil)
 	require.EqualError(t, err, alone+": load: model not usable: alone", "a list of one is no list")
 }

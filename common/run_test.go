@@ -127,7 +127,7 @@ func TestWrongInput(t *testing.T) {
 			require.ErrorAs(t, err, &typed)
 			require.Equal(t, e.Name, typed.Engine)
 			require.Equal(t, "run", typed.Op)
-			require.NotEmpty(t, typed.Text)
+			require.NotEmpty(t, typed.Message)
 			require.Zero(t, runs)
 			for i, n := range []string{"a", "b", "c"} {
 				if x := c.in[n]; len(c.in) == 3 && x != good()[n] && !x.Is(good()[n].DType(), good()[n].Shape()) {
@@ -233,7 +233,7 @@ func TestReset(t *testing.T) {
 		},
 		Reset: func(int) error {
 			if sum > 100 {
-				return &common.Error{Err: common.ErrRun, Text: "cannot"}
+				return &common.Error{Kind: common.ErrRun, Message: "cannot"}
 			}
 			sum = 0
 			return nil
@@ -319,7 +319,7 @@ func TestRunError(t *testing.T) {
 	fail.Store(true)
 	e.Run = func(ctx context.Context, signature int, in, out []*common.Tensor) error {
 		if fail.Load() {
-			return &common.Error{Err: common.ErrRun, Text: "odd", Code: 7}
+			return &common.Error{Kind: common.ErrRun, Message: "odd", Code: 7}
 		}
 		return copies(ctx, signature, in, out)
 	}

@@ -220,7 +220,7 @@ func (s *session) run(ctx context.Context) error {
 	case err != nil && canceled:
 		return ctx.Err()
 	case err != nil && s.closing.Load():
-		return &Error{Err: ErrClosed, Cause: err}
+		return &Error{Kind: ErrClosed, Err: err}
 	}
 	return err
 }
@@ -231,7 +231,7 @@ func (s *session) finishOutputs() error {
 	for i, info := range s.signature.Outputs {
 		t := s.out[i]
 		if t.DType() != info.DType {
-			return &Error{Err: ErrRun, Text: "the engine left output " + info.Name + " without a " + info.DType.String() + " tensor"}
+			return &Error{Kind: ErrRun, Message: "the engine left output " + info.Name + " without a " + info.DType.String() + " tensor"}
 		}
 		if t.dtype == Bool {
 			for j, b := range t.bytes {
@@ -258,7 +258,7 @@ func (s *Session) Reset() error {
 	defer runtime.KeepAlive(s)
 	defer s.endExclusive()
 	if s.resetter == nil && s.model.info.State != Stateless {
-		return &Error{Engine: s.model.engine.name, Op: "reset", Err: ErrOption, Text: "this engine cannot reset a model's variables", Fix: "make a new session"}
+		return &Error{Engine: s.model.engine.name, Op: "reset", Kind: ErrOption, Message: "this engine cannot reset a model's variables", Hint: "make a new session"}
 	}
 	if !s.bound {
 		s.resetNext = true // a driver resets only what is bound
@@ -298,9 +298,9 @@ func (s *Session) Profile() ([]LayerTime, error) {
 	p, ok := s.driver.(Profiler)
 	switch {
 	case !ok:
-		return nil, &Error{Engine: s.model.engine.name, Op: "profile", Err: ErrOption, Text: "this engine has no profile"}
+		return nil, &Error{Engine: s.model.engine.name, Op: "profile", Kind: ErrOption, Message: "this engine has no profile"}
 	case !s.model.options.Profile:
-		return nil, &Error{Engine: s.model.engine.name, Op: "profile", Err: ErrOption, Text: "the model was loaded without Options.Profile"}
+		return nil, &Error{Engine: s.model.engine.name, Op: "profile", Kind: ErrOption, Message: "the model was loaded without Options.Profile"}
 	case !s.ran || !s.bound:
 		return nil, nil // there was no Run
 	}

@@ -94,7 +94,7 @@ func TestBadOptions(t *testing.T) {
 			var typed *common.Error
 			require.ErrorAs(t, err, &typed)
 			require.Equal(t, "load", typed.Op)
-			require.NotEmpty(t, typed.Text)
+			require.NotEmpty(t, typed.Message)
 		})
 	}
 }

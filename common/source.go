@@ -39,7 +39,7 @@ func Bytes(data ...[]byte) Source { return Source{data: slices.Clone(data)} }
 // .tnnmodel are found by themselves.
 func FS(fsys fs.FS, names ...string) Source {
 	if fsys == nil {
-		return Source{err: &Error{Op: "load", Err: ErrModel, Text: "the fs.FS is nil"}}
+		return Source{err: &Error{Op: "load", Kind: ErrModel, Message: "the fs.FS is nil"}}
 	}
 	return Source{names: slices.Clone(names), fsys: fsys}
 }
@@ -164,7 +164,7 @@ func (s Source) check() error {
 		return s.err
 	}
 	if len(s.names)+len(s.data) == 0 {
-		return &Error{Op: "load", Err: ErrModel, Text: "the Source is empty", Fix: "make one with File, Files, Bytes or FS"}
+		return &Error{Op: "load", Kind: ErrModel, Message: "the Source is empty", Hint: "make one with File, Files, Bytes or FS"}
 	}
 	for i, name := range s.names {
 		info, err := s.stat(name)
@@ -172,7 +172,7 @@ func (s Source) check() error {
 			err = errFolder // only those on disk can be loaded
 		}
 		if err != nil {
-			return &Error{Op: "load", Path: name, Err: ErrModel, Cause: err}
+			return &Error{Op: "load", Path: name, Kind: ErrModel, Err: err}
 		}
 		if i == 0 && info.Mode().IsRegular() && info.Size() == 0 { // a weights file may be empty
 			return errEmpty(name)
@@ -185,5 +185,5 @@ func (s Source) check() error {
 }
 
 func errEmpty(path string) error {
-	return &Error{Op: "load", Path: path, Err: ErrModel, Text: "the file is empty"}
+	return &Error{Op: "load", Path: path, Kind: ErrModel, Message: "the file is empty"}
 }

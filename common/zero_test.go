@@ -47,7 +47,7 @@ func TestNothing(t *testing.T) {
 	require.Nil(t, zero.Shape())
 	_, err := common.Data[float32](&zero)
 	require.ErrorIs(t, err, common.ErrDType)
-	require.NotEmpty(t, (&common.Error{Text: "x"}).Error())
+	require.NotEmpty(t, (&common.Error{Message: "x"}).Error())
 	require.Equal(t, common.Shape{-1}, common.ShapeRange{Min: common.Shape{1}}.Shape())
 	require.False(t, common.ShapeRange{Min: common.Shape{1}}.Contains(common.Shape{1}))
 	e := &common.Engine{}

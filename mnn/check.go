@@ -28,7 +28,7 @@ func check(files *common.ModelFiles, _ common.Options) error {
 		return err
 	}
 	if size := len(weights); int64(size) < need {
-		return &common.Error{Err: common.ErrModel, Text: fmt.Sprintf("its weights are in a file beside it, of %d bytes, and it needs %d", size, need)}
+		return &common.Error{Kind: common.ErrModel, Message: fmt.Sprintf("its weights are in a file beside it, of %d bytes, and it needs %d", size, need)}
 	}
 	return nil
 }

@@ -50,7 +50,7 @@ func init() {
 func native(o any) (map[string]string, error) {
 	options, ok := o.(Options)
 	if !ok {
-		return nil, &common.Error{Err: common.ErrOption, Text: fmt.Sprintf("Native is %T, not mnn.Options", o)}
+		return nil, &common.Error{Kind: common.ErrOption, Message: fmt.Sprintf("Native is %T, not mnn.Options", o)}
 	}
 	pairs := map[string]string{}
 	for key, mode := range map[string]Mode{"memory": options.Memory, "power": options.Power} {
@@ -61,7 +61,7 @@ func native(o any) (map[string]string, error) {
 		case Low:
 			pairs[key] = "low"
 		default:
-			return nil, &common.Error{Err: common.ErrOption, Text: fmt.Sprintf("%s cannot be %d", key, mode)}
+			return nil, &common.Error{Kind: common.ErrOption, Message: fmt.Sprintf("%s cannot be %d", key, mode)}
 		}
 	}
 	return pairs, nil

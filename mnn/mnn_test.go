@@ -177,7 +177,7 @@ func TestProfile(t *testing.T) {
 		var types []string
 		for _, l := range layers {
 			types = append(types, l.Type)
-			require.GreaterOrEqual(t, l.Micros, int64(0))
+			require.GreaterOrEqual(t, l.Duration, time.Duration(0))
 		}
 		require.Contains(t, types, "Convolution")
 		require.Contains(t, types, "Softmax")

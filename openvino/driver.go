@@ -142,8 +142,8 @@ func (r release) before(year, minor int) bool {
 func gate(version string) (r release, err error) {
 	if _, err := fmt.Sscanf(version, "%d.%d", &r.year, &r.minor); err != nil || r.before(2024, 6) {
 		return r, &common.Error{
-			Engine: engine, Op: "open", Err: common.ErrVersion, Text: fmt.Sprintf("the library is version %q; 2024.6 or newer is needed", version),
-			Fix: "anyinfer sdk install openvino",
+			Engine: engine, Op: "open", Kind: common.ErrVersion, Message: fmt.Sprintf("the library is version %q; 2024.6 or newer is needed", version),
+			Hint: "anyinfer sdk install openvino",
 		}
 	}
 	return r, nil

@@ -312,7 +312,7 @@ func (m *model) compile(graph uintptr, device string, properties []property) err
 	err := m.do("load", common.ErrModel, fn, args...)
 	var e *common.Error
 	if errors.As(err, &e) {
-		e.Err = blame(e.Text, device)
+		e.Kind = blame(e.Message, device)
 	}
 	return err
 }

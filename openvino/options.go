@@ -102,7 +102,7 @@ func (d *driver) properties(device string, o common.Options) ([]property, error)
 	}
 	if o.CacheDir != "" {
 		if err := privdir.Make(o.CacheDir); err != nil { // what is cached is code
-			return nil, &common.Error{Engine: engine, Op: "load", Err: common.ErrOption, Text: "CacheDir", Cause: err}
+			return nil, &common.Error{Engine: engine, Op: "load", Kind: common.ErrOption, Message: "CacheDir", Err: err}
 		}
 		set["CACHE_DIR"] = o.CacheDir
 		// A file of the cache that is mapped and then changed would change

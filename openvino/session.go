@@ -4,6 +4,7 @@ package openvino
 
 import (
 	"runtime"
+	"time"
 	"unsafe"
 
 	"github.com/anyinfer/anyinfer/common"
@@ -248,7 +249,7 @@ func (s *session) Profile() ([]common.LayerTime, error) {
 	dylib.CopyOut(infos, list.infos)
 	layers := make([]common.LayerTime, len(infos))
 	for i, p := range infos {
-		layers[i] = common.LayerTime{Name: dylib.GoString(p.name), Type: dylib.GoString(p.node), Kernel: dylib.GoString(p.exec), Micros: p.real}
+		layers[i] = common.LayerTime{Name: dylib.GoString(p.name), Type: dylib.GoString(p.node), Kernel: dylib.GoString(p.exec), Duration: time.Duration(p.real) * time.Microsecond}
 	}
 	return layers, nil
 }

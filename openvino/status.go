@@ -25,7 +25,7 @@ const maxErrorText = 600 // bytes
 
 // fail is an error of that kind, found by this package.
 func fail(op string, kind error, format string, args ...any) error {
-	return &common.Error{Engine: engine, Op: op, Err: kind, Text: fmt.Sprintf(format, args...)}
+	return &common.Error{Engine: engine, Op: op, Kind: kind, Message: fmt.Sprintf(format, args...)}
 }
 
 // do calls function fn, whose failure is an error of that kind.
@@ -42,7 +42,7 @@ func (d *driver) check(op string, kind error, result uintptr) error {
 	if code == requestBusy {
 		kind = common.ErrInUse
 	}
-	return &common.Error{Engine: engine, Op: op, Code: int(code), Text: d.errorText(code), Err: kind}
+	return &common.Error{Engine: engine, Op: op, Code: int(code), Message: d.errorText(code), Kind: kind}
 }
 
 // text calls function fn, whose last argument becomes a string of the SDK's.

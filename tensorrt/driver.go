@@ -70,7 +70,7 @@ func (d driver) Load(ctx context.Context, files *common.ModelFiles, o common.Opt
 		return d.Driver.Load(ctx, files, o)
 	}
 	if files.Format() != "onnx" || files.Len() != 1 {
-		return nil, &common.Error{Err: common.ErrOption, Text: "CacheDir is for ONNX models, whose plans it keeps; a plan needs none"}
+		return nil, &common.Error{Kind: common.ErrOption, Message: "CacheDir is for ONNX models, whose plans it keeps; a plan needs none"}
 	}
 	dir := o.CacheDir
 	o.CacheDir = ""
@@ -215,5 +215,5 @@ func lock(ctx context.Context, dir string, id identity) (entry, func(), error) {
 }
 
 func cacheError(path string, err error) error {
-	return &common.Error{Path: path, Err: common.ErrOption, Text: "CacheDir cannot be used", Cause: err}
+	return &common.Error{Path: path, Kind: common.ErrOption, Message: "CacheDir cannot be used", Err: err}
 }

@@ -71,13 +71,13 @@ func native(o any) (map[string]string, error) {
 	case request:
 		return o.pairs()
 	}
-	return nil, &common.Error{Err: common.ErrOption, Text: fmt.Sprintf("Native is %T, not tensorrt.Options", o)}
+	return nil, &common.Error{Kind: common.ErrOption, Message: fmt.Sprintf("Native is %T, not tensorrt.Options", o)}
 }
 
 func (o Options) pairs() (map[string]string, error) {
 	pairs := map[string]string{}
 	if o.Workspace < 0 || o.Level < 0 || o.Level > 5 {
-		return nil, &common.Error{Err: common.ErrOption, Text: fmt.Sprintf("Workspace %d or Level %d is out of range", o.Workspace, o.Level)}
+		return nil, &common.Error{Kind: common.ErrOption, Message: fmt.Sprintf("Workspace %d or Level %d is out of range", o.Workspace, o.Level)}
 	}
 	if o.Workspace > 0 {
 		pairs["workspace"] = strconv.FormatInt(o.Workspace, 10)

@@ -288,7 +288,7 @@ func TestFaults(t *testing.T) {
 					require.ErrorAs(t, err, &detail, spec)
 					require.NotErrorIs(t, err, common.ErrClosed, spec)
 					require.NotErrorIs(t, err, common.ErrInUse, spec)
-					require.NotEmpty(t, detail.Text, spec)
+					require.NotEmpty(t, detail.Message, spec)
 				}
 				require.Equal(t, before, s.leaks(), "%s: %v", spec, err)
 				require.NoError(t, cycle(batches(1, 4)), "after %s", spec)

@@ -212,13 +212,13 @@ func (s *bindings) locateOne(b *binding, t uintptr) error {
 		return nil
 	}
 	if size := s.size(t); size != uintptr(len(b.tensor.Bytes())) {
-		return &common.Error{Err: common.ErrModel, Text: fmt.Sprintf("TFLite has %d bytes for a tensor of %d", size, len(b.tensor.Bytes()))}
+		return &common.Error{Kind: common.ErrModel, Message: fmt.Sprintf("TFLite has %d bytes for a tensor of %d", size, len(b.tensor.Bytes()))}
 	}
 	if b.lent != nil {
 		return nil
 	}
 	if b.addr = s.data(t); b.addr == 0 && b.tensor.Len() > 0 {
-		return &common.Error{Err: common.ErrModel, Text: "TFLite has no memory for a tensor"}
+		return &common.Error{Kind: common.ErrModel, Message: "TFLite has no memory for a tensor"}
 	}
 	return nil
 }
@@ -261,7 +261,7 @@ func (s *bindings) Run() error {
 func (s *bindings) fetch(i int) (err error) {
 	t, b := s.output(i), &s.out[i]
 	if b.shape = s.shape(t, b.shape); b.shape == nil {
-		return &common.Error{Err: common.ErrRun, Text: "TFLite tells no rank of an output"}
+		return &common.Error{Kind: common.ErrRun, Message: "TFLite tells no rank of an output"}
 	}
 	if b.tensor, err = common.EnsureTensor(s.outputs[i], s.sig.Outputs[i].DType, b.shape); err != nil {
 		return err

@@ -25,7 +25,7 @@ type driver struct {
 
 func open(c common.Config) (common.Driver, error) {
 	if c.Native != nil {
-		return nil, &common.Error{Err: common.ErrOption, Text: "this engine has no options for Config.Native"}
+		return nil, &common.Error{Kind: common.ErrOption, Message: "this engine has no options for Config.Native"}
 	}
 	lib, err := dylib.Open(spec, table, c.Library)
 	if err != nil {

@@ -81,13 +81,13 @@ func (ip *interpreter) use(signature int) error {
 	ip.dropRunner()
 	ip.signature, ip.sig = signature, &ip.file.Signatures[signature]
 	if !ip.Has(tensorRealloc) && slices.ContainsFunc(ip.sig.Inputs, func(i common.TensorInfo) bool { return i.DType == common.String }) {
-		return &common.Error{Err: common.ErrVersion, Text: "this build of TFLite takes no strings", Fix: "use another: anyinfer sdk install " + spec.Engine}
+		return &common.Error{Kind: common.ErrVersion, Message: "this build of TFLite takes no strings", Hint: "use another: anyinfer sdk install " + spec.Engine}
 	}
 	if ip.sig.Subgraph == 0 {
 		return nil
 	}
 	if !ip.Has(runnerCreate) {
-		return &common.Error{Err: common.ErrVersion, Text: "this TFLite runs no signatures beyond the first subgraph", Fix: "install a newer one: anyinfer sdk install " + spec.Engine}
+		return &common.Error{Kind: common.ErrVersion, Message: "this TFLite runs no signatures beyond the first subgraph", Hint: "install a newer one: anyinfer sdk install " + spec.Engine}
 	}
 	if ip.runner = ip.Call(runnerCreate, dylib.Int(ip.handle), dylib.String(ip.sig.Name)); ip.runner == 0 {
 		return ip.report.error(common.ErrModel, 0, "TFLite has no signature "+ip.sig.Name)
@@ -130,7 +130,7 @@ func (ip *interpreter) resize(input int, shape common.Shape) error {
 	dims := make([]int32, len(shape))
 	for i, d := range shape {
 		if dims[i] = int32(d); int(dims[i]) != d {
-			return &common.Error{Err: common.ErrShape, Text: shape.String() + " has dimensions beyond 32 bits"}
+			return &common.Error{Kind: common.ErrShape, Message: shape.String() + " has dimensions beyond 32 bits"}
 		}
 	}
 	var r uintptr
@@ -175,7 +175,7 @@ func (ip *interpreter) refit() error {
 	}
 	for i, info := range ip.sig.Outputs {
 		if shape := ip.shape(ip.output(i), nil); shape.Elems() < 1 {
-			return &common.Error{Err: common.ErrShape, Text: fmt.Sprintf("output %q would have the shape %v", info.Name, shape)}
+			return &common.Error{Kind: common.ErrShape, Message: fmt.Sprintf("output %q would have the shape %v", info.Name, shape)}
 		}
 	}
 	return nil
@@ -207,7 +207,7 @@ func (ip *interpreter) reshape() error {
 			continue
 		}
 		if !tfl.Resizable(info.Shape, r) {
-			return &common.Error{Err: common.ErrShape, Text: fmt.Sprintf("Shapes has %v for input %q, whose shape is %v; the rank and a fixed last dimension stay", r, info.Name, info.Shape)}
+			return &common.Error{Kind: common.ErrShape, Message: fmt.Sprintf("Shapes has %v for input %q, whose shape is %v; the rank and a fixed last dimension stay", r, info.Name, info.Shape)}
 		}
 		if err := ip.resize(i, r.Opt); err != nil {
 			return err

@@ -105,7 +105,7 @@ func (m *model) reshape() error {
 		if !slices.ContainsFunc(m.file.Signatures, func(s tfl.Signature) bool {
 			return slices.ContainsFunc(s.Inputs, func(i common.TensorInfo) bool { return i.Name == name })
 		}) {
-			return &common.Error{Err: common.ErrName, Text: fmt.Sprintf("Shapes has %q, which is not an input", name)}
+			return &common.Error{Kind: common.ErrName, Message: fmt.Sprintf("Shapes has %q, which is not an input", name)}
 		}
 	}
 	ip, err := m.newInterpreter(0, false)

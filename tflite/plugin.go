@@ -35,11 +35,11 @@ func openPlugin(path string) (*plugin, error) {
 	}
 	text := err.Error()
 	if e := (*common.Error)(nil); errors.As(err, &e) { // its other words are about an engine's library
-		if text = e.Text; e.Searched != nil {
+		if text = e.Message; e.Searched != nil {
 			text = strings.ReplaceAll(e.Searched[0], " (Config.Library)", "")
 		}
 	}
-	return nil, &common.Error{Path: path, Err: common.ErrOption, Text: "Delegate: " + text}
+	return nil, &common.Error{Path: path, Kind: common.ErrOption, Message: "Delegate: " + text}
 }
 
 // The library reports errors to a function without a parameter for whose they
@@ -73,7 +73,7 @@ func (p *plugin) create(options map[string]string) (uintptr, error) {
 	d := p.Call(pluginCreate, dylib.Slice(keys), dylib.Slice(values), dylib.Int(len(keys)), dylib.Int(pluginCallback()))
 	if d == 0 {
 		err := pluginReport.error(common.ErrOption, 0, "no reason given")
-		err.Path, err.Text = p.Path, "Delegate: the library made none: "+err.Text
+		err.Path, err.Message = p.Path, "Delegate: the library made none: "+err.Message
 		return 0, err
 	}
 	return d, nil

@@ -80,5 +80,5 @@ func (r *report) error(kind error, code int32, otherwise string) *common.Error {
 	if text == "" {
 		text = otherwise
 	}
-	return &common.Error{Err: kind, Code: int(code), Text: text}
+	return &common.Error{Kind: kind, Code: int(code), Message: text}
 }

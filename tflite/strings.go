@@ -27,7 +27,7 @@ func (s *bindings) writeStrings(b *binding, t uintptr) error {
 	s.Call(tensorRealloc, dylib.Int(len(b.buffer)), dylib.Int(t)) // older releases return nothing
 	addr := s.data(t)
 	if addr == 0 || s.size(t) != uintptr(len(b.buffer)) {
-		return &common.Error{Err: common.ErrRun, Text: fmt.Sprintf("TFLite has no memory for strings of %d bytes", len(b.buffer))}
+		return &common.Error{Kind: common.ErrRun, Message: fmt.Sprintf("TFLite has no memory for strings of %d bytes", len(b.buffer))}
 	}
 	dylib.CopyIn(addr, b.buffer)
 	return nil
@@ -58,7 +58,7 @@ func packStrings(buffer []byte, all []string) ([]byte, error) {
 	buffer = binary.NativeEndian.AppendUint32(buffer, uint32(at))
 	for _, s := range all {
 		if at += len(s); at > math.MaxInt32 {
-			return buffer, &common.Error{Err: common.ErrInput, Text: "a tensor of strings has more than 2 GiB"}
+			return buffer, &common.Error{Kind: common.ErrInput, Message: "a tensor of strings has more than 2 GiB"}
 		}
 		buffer = binary.NativeEndian.AppendUint32(buffer, uint32(at))
 	}
@@ -75,12 +75,12 @@ func unpackStrings(all []string, buffer []byte) error {
 	}
 	at := func(i int) int { return int(int32(binary.NativeEndian.Uint32(buffer[4*i:]))) }
 	if len(buffer) < 4*(len(all)+2) || at(0) != len(all) {
-		return &common.Error{Err: common.ErrRun, Text: fmt.Sprintf("TFLite has no %d strings where it should", len(all))}
+		return &common.Error{Kind: common.ErrRun, Message: fmt.Sprintf("TFLite has no %d strings where it should", len(all))}
 	}
 	for i := range all {
 		from, to := at(i+1), at(i+2)
 		if from < 4*(len(all)+2) || to < from || to > len(buffer) {
-			return &common.Error{Err: common.ErrRun, Text: fmt.Sprintf("TFLite has string %d from byte %d to %d of %d", i, from, to, len(buffer))}
+			return &common.Error{Kind: common.ErrRun, Message: fmt.Sprintf("TFLite has string %d from byte %d to %d of %d", i, from, to, len(buffer))}
 		}
 		all[i] = string(buffer[from:to])
 	}

@@ -46,7 +46,7 @@ func init() {
 func native(o any) (map[string]string, error) {
 	options, ok := o.(Options)
 	if !ok {
-		return nil, &common.Error{Err: common.ErrOption, Text: fmt.Sprintf("Native is %T, not reference.Options", o)}
+		return nil, &common.Error{Kind: common.ErrOption, Message: fmt.Sprintf("Native is %T, not reference.Options", o)}
 	}
 	pairs := map[string]string{}
 	if options.Verbose {

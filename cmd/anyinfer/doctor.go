@@ -77,7 +77,7 @@ func examine(name string) health {
 	if err != nil {
 		h.Status, h.Error = "broken", err.Error()
 		if detail := (*common.Error)(nil); errors.As(err, &detail) {
-			h.Fix, h.Library = detail.Fix, detail.Path
+			h.Fix, h.Library = detail.Hint, detail.Path
 		}
 		if missing(err) {
 			h.Status = "missing"

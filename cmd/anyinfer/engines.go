@@ -44,7 +44,7 @@ func open(name string) (*common.Engine, error) {
 // that is there and does not work is in the error's Path.
 func missing(err error) bool {
 	detail := (*common.Error)(nil)
-	return errors.As(err, &detail) && detail.Err == common.ErrNotAvailable && detail.Path == ""
+	return errors.As(err, &detail) && detail.Kind == common.ErrNotAvailable && detail.Path == ""
 }
 
 // chosen reports whether the user says where the engine's library is, which

@@ -24,7 +24,7 @@ func ExampleEngine() {
 		Signatures: []common.Signature{{Inputs: scalar("x"), Outputs: scalar("y")}},
 		Run: func(ctx context.Context, _ int, in, out []*common.Tensor) error {
 			<-ctx.Done()
-			return &common.Error{Err: common.ErrRun, Text: "interrupted"}
+			return &common.Error{Kind: common.ErrRun, Message: "interrupted"}
 		},
 	}
 	stuck.Register()

@@ -54,7 +54,7 @@ func Example() {
 func TestRefuse(t *testing.T) {
 	e := &fake.Engine{Name: "refuse", Load: func(files *common.ModelFiles, o common.Options) error {
 		require.Equal(t, 3, o.Threads)
-		return &common.Error{Err: common.ErrModel, Text: "no " + files.Format()}
+		return &common.Error{Kind: common.ErrModel, Message: "no " + files.Format()}
 	}}
 	e.Register()
 	engine, err := common.Open("refuse", nil)

@@ -40,7 +40,7 @@ func TestBadRequests(t *testing.T) {
 	}
 	t.Run("refused by the model", func(t *testing.T) {
 		w := post(t.Context(), func(context.Context, common.Tensors) (common.Tensors, error) {
-			return nil, &common.Error{Err: common.ErrName, Text: "no input image"}
+			return nil, &common.Error{Kind: common.ErrName, Message: "no input image"}
 		}, nine)
 		require.Equal(t, http.StatusBadRequest, w.Code)
 		require.Contains(t, w.Body.String(), "no input image")
@@ -49,7 +49,7 @@ func TestBadRequests(t *testing.T) {
 
 func TestInternalErrors(t *testing.T) {
 	w := post(t.Context(), func(context.Context, common.Tensors) (common.Tensors, error) {
-		return nil, &common.Error{Err: common.ErrRun, Text: "secret"}
+		return nil, &common.Error{Kind: common.ErrRun, Message: "secret"}
 	}, nine)
 	require.Equal(t, http.StatusInternalServerError, w.Code)
 	require.NotContains(t, w.Body.String(), "secret")

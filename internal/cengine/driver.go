@@ -58,7 +58,7 @@ type driver struct {
 // Open opens e, for an engine whose driver does more than this one.
 func Open(e *Engine, c common.Config) (common.Driver, error) {
 	if c.Native != nil {
-		return nil, &common.Error{Err: common.ErrOption, Text: "this engine has no options for Config.Native"}
+		return nil, &common.Error{Kind: common.ErrOption, Message: "this engine has no options for Config.Native"}
 	}
 	lib, err := dylib.Open(e.Spec, entry, c.Library)
 	if err != nil {
@@ -86,7 +86,7 @@ func Open(e *Engine, c common.Config) (common.Driver, error) {
 // functions reads the engine's table.
 func (e *Engine) functions(lib *dylib.Library) (*dylib.Library, error) {
 	refuse := func(format string, args ...any) (*dylib.Library, error) {
-		return nil, &common.Error{Op: "open", Path: lib.Path, Err: common.ErrVersion, Text: fmt.Sprintf(format, args...), Fix: e.Rebuild}
+		return nil, &common.Error{Op: "open", Path: lib.Path, Kind: common.ErrVersion, Message: fmt.Sprintf(format, args...), Hint: e.Rebuild}
 	}
 	table := lib.Call(0)
 	if table == 0 {
@@ -179,7 +179,7 @@ func (d *driver) each(least, most int, past int32, f func(i int) (int32, error))
 
 // absurd is an error for what no engine should return.
 func absurd(kind error, format string, args ...any) error {
-	return &common.Error{Err: kind, Text: "the engine returns " + fmt.Sprintf(format, args...)}
+	return &common.Error{Kind: kind, Message: "the engine returns " + fmt.Sprintf(format, args...)}
 }
 
 // text is a string from C; one without a sensible end is an error.
@@ -200,7 +200,7 @@ func (e *errorBuffer) error(status int32) error {
 	if kind == nil {
 		kind = common.ErrRun
 	}
-	return &common.Error{Err: kind, Code: int(e.code), Text: e.message()}
+	return &common.Error{Kind: kind, Code: int(e.code), Message: e.message()}
 }
 
 func (e *errorBuffer) message() string {

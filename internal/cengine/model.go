@@ -77,14 +77,14 @@ func (d *driver) pairs(o common.Options) (map[string]string, error) {
 	}
 	if o.CacheDir != "" {
 		if err := privdir.Make(o.CacheDir); err != nil { // what is cached may be code
-			return nil, &common.Error{Err: common.ErrOption, Text: "CacheDir cannot be used", Cause: err}
+			return nil, &common.Error{Kind: common.ErrOption, Message: "CacheDir cannot be used", Err: err}
 		}
 	}
 	pairs := map[string]string{}
 	switch {
 	case o.Native == nil:
 	case d.Native == nil:
-		return nil, &common.Error{Err: common.ErrOption, Text: "this engine has no options for Native"}
+		return nil, &common.Error{Kind: common.ErrOption, Message: "this engine has no options for Native"}
 	default:
 		native, err := d.Native(o.Native)
 		if err != nil {
@@ -119,7 +119,7 @@ func (d *driver) pairs(o common.Options) (map[string]string, error) {
 	}
 	for key, value := range pairs {
 		if strings.ContainsRune(key+value, 0) {
-			return nil, &common.Error{Err: common.ErrOption, Text: fmt.Sprintf("%q: %q has a NUL", key, value)}
+			return nil, &common.Error{Kind: common.ErrOption, Message: fmt.Sprintf("%q: %q has a NUL", key, value)}
 		}
 	}
 	return pairs, nil
@@ -138,7 +138,7 @@ func (m *model) load(ctx context.Context, files *common.ModelFiles, pairs map[st
 	var pin runtime.Pinner
 	defer pin.Unpin()
 	if files.Folder() {
-		return &common.Error{Err: common.ErrModel, Text: "it is a folder; this engine reads files"}
+		return &common.Error{Kind: common.ErrModel, Message: "it is a folder; this engine reads files"}
 	}
 	c := &source{format: cString(&pin, files.Format()), parts: int32(files.Len())}
 	data, sizes := make([]*byte, files.Len()), make([]uint64, files.Len())

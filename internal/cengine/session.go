@@ -4,6 +4,7 @@ package cengine
 
 import (
 	"runtime"
+	"time"
 	"unsafe"
 
 	"github.com/anyinfer/anyinfer/common"
@@ -206,13 +207,13 @@ func (s *session) Reset() error { return s.made(&s.reset) }
 // Profile lists the layers of the last Run.
 func (s *session) Profile() (layers []common.LayerTime, err error) {
 	if !s.Has(fnLayer) {
-		return nil, &common.Error{Err: common.ErrOption, Text: "this engine has no profile"}
+		return nil, &common.Error{Kind: common.ErrOption, Message: "this engine has no profile"}
 	}
 	err = s.each(0, 1<<20, statusName, func(i int) (int32, error) {
 		c := new(layer)
 		status, err := s.try(fnLayer, dylib.Int(s.handle), dylib.Int(i), dylib.Ptr(c))
 		if err == nil {
-			layers = append(layers, common.LayerTime{Name: text(c.name, &err), Type: text(c.typ, &err), Kernel: text(c.kernel, &err), Micros: c.micros})
+			layers = append(layers, common.LayerTime{Name: text(c.name, &err), Type: text(c.typ, &err), Kernel: text(c.kernel, &err), Duration: time.Duration(c.micros) * time.Microsecond})
 		}
 		return status, err
 	})

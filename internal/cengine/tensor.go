@@ -55,7 +55,7 @@ func (s *shape) toShape() (common.Shape, error) {
 // set makes s the shape of a tensor.
 func (s *shape) set(dims common.Shape) error {
 	if len(dims) > maxRank {
-		return &common.Error{Err: common.ErrShape, Text: "more dimensions than an engine can take"}
+		return &common.Error{Kind: common.ErrShape, Message: "more dimensions than an engine can take"}
 	}
 	*s = shape{rank: int32(len(dims))}
 	for i, d := range dims {

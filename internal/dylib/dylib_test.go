@@ -203,7 +203,7 @@ func TestSearch(t *testing.T) {
 		_, err := dylib.Open(spec, table, "")
 		e := problem(t, err)
 		require.Len(t, e.Searched, 3)
-		require.Contains(t, e.Fix, "anyinfer sdk install libc")
+		require.Contains(t, e.Hint, "anyinfer sdk install libc")
 	})
 	t.Run("symbol", func(t *testing.T) {
 		needy := append([]dylib.Decl{{C: "int anyinfer_one(void)"}, {C: "int anyinfer_two()"}}, table...)

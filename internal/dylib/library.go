@@ -74,9 +74,9 @@ func Open(spec Spec, table []Decl, explicit string) (*Library, error) {
 	}
 	if f.handle == 0 {
 		return nil, &common.Error{
-			Engine: spec.Engine, Op: "open", Path: f.broken, Err: common.ErrNotAvailable,
-			Text:     fmt.Sprintf("no usable %s for %s/%s", spec.patterns()[0], runtime.GOOS, runtime.GOARCH),
-			Fix:      fix,
+			Engine: spec.Engine, Op: "open", Path: f.broken, Kind: common.ErrNotAvailable,
+			Message:  fmt.Sprintf("no usable %s for %s/%s", spec.patterns()[0], runtime.GOOS, runtime.GOARCH),
+			Hint:     fix,
 			Searched: f.searched,
 		}
 	}

@@ -29,9 +29,9 @@ func Link(engine string, functions []unsafe.Pointer) {
 func openLinked(engine string, addrs []uintptr, explicit string) (*Library, error) {
 	if explicit != "" {
 		return nil, &common.Error{
-			Engine: engine, Op: "open", Path: explicit, Err: common.ErrOption,
-			Text: "Config.Library is set, but this program has its library linked in",
-			Fix:  "leave Config.Library empty, or build without -tags " + engine,
+			Engine: engine, Op: "open", Path: explicit, Kind: common.ErrOption,
+			Message: "Config.Library is set, but this program has its library linked in",
+			Hint:    "leave Config.Library empty, or build without -tags " + engine,
 		}
 	}
 	return &Library{Path: "linked", addrs: addrs}, nil

@@ -39,9 +39,9 @@ func bind(engine, path string, handle uintptr, table []Decl) ([]uintptr, error) 
 	}
 	if missing != nil {
 		return nil, &common.Error{
-			Engine: engine, Op: "open", Path: path, Err: common.ErrVersion,
-			Text: "the library lacks " + strings.Join(missing, ", "),
-			Fix:  "install a version that works: anyinfer sdk install " + engine,
+			Engine: engine, Op: "open", Path: path, Kind: common.ErrVersion,
+			Message: "the library lacks " + strings.Join(missing, ", "),
+			Hint:    "install a version that works: anyinfer sdk install " + engine,
 		}
 	}
 	return addrs, nil

@@ -49,7 +49,7 @@ func (s *suite) open(t *testing.T) {
 			require.ErrorIs(t, err, common.ErrNotAvailable)
 			var typed *common.Error
 			require.ErrorAs(t, err, &typed)
-			require.NotEmpty(t, typed.Fix)
+			require.NotEmpty(t, typed.Hint)
 			require.NotEmpty(t, typed.Searched)
 			require.ErrorContains(t, err, path)
 			require.ErrorContains(t, err, why)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/stretchr/testify/require"
@@ -115,7 +116,7 @@ func (s *suite) options(t *testing.T) {
 		require.NotEmpty(t, layers)
 		for _, l := range layers {
 			require.NotEmpty(t, l.Name+l.Type)
-			require.GreaterOrEqual(t, l.Micros, int64(0))
+			require.GreaterOrEqual(t, l.Duration, time.Duration(0))
 		}
 	})
 	s.run(t, "no profile", func(t *testing.T) {

@@ -41,7 +41,7 @@ func Refuse(err error) error {
 	if errors.As(err, new(Unsupported)) {
 		text = "the file is not supported: "
 	}
-	return &common.Error{Err: common.ErrModel, Text: text + err.Error()}
+	return &common.Error{Kind: common.ErrModel, Message: text + err.Error()}
 }
 
 // Spend bounds the work that a file can cause by its size.

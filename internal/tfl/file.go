@@ -14,7 +14,7 @@ import (
 // constants in place. What the check does not know is for the log.
 func Read(files *common.ModelFiles, log nativelog.Log) ([]byte, error) {
 	if files.Len() != 1 {
-		return nil, &common.Error{Err: common.ErrModel, Text: "a TFLite model is one file"}
+		return nil, &common.Error{Kind: common.ErrModel, Message: "a TFLite model is one file"}
 	}
 	model := files.Bytes(0)
 	if err := flatcheck.Check(model); err != nil {

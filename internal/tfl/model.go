@@ -133,7 +133,7 @@ func tensorInfo(name string, t flatcheck.Table) (info common.TensorInfo, err err
 	if code := t.Int("type"); code == stringType {
 		info.DType = common.String
 	} else if libraryTypes[code] == 0 {
-		return info, &common.Error{Err: common.ErrModel, Text: fmt.Sprintf("tensor %q is of type %d of the file's schema, which is not supported", name, code)}
+		return info, &common.Error{Kind: common.ErrModel, Message: fmt.Sprintf("tensor %q is of type %d of the file's schema, which is not supported", name, code)}
 	} else if info.DType, err = DType(name, libraryTypes[code]); err != nil {
 		return info, err
 	}

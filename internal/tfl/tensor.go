@@ -26,7 +26,7 @@ func DType(tensor string, code int32) (common.DType, error) {
 	if dt := dtypes[code]; dt != 0 {
 		return dt, nil
 	}
-	return 0, &common.Error{Err: common.ErrModel, Text: fmt.Sprintf("tensor %q is of type %s (%d), which is not supported", tensor, typeNames[code], code)}
+	return 0, &common.Error{Kind: common.ErrModel, Message: fmt.Sprintf("tensor %q is of type %s (%d), which is not supported", tensor, typeNames[code], code)}
 }
 
 // Resizable reports whether an input of shape s can have r. The libraries take

@@ -52,7 +52,7 @@ func Check(files [][]byte, shapes map[string]common.ShapeRange) error {
 			}
 		}
 		if err := n.fits(w, inputs); err != nil {
-			return &common.Error{Err: common.ErrModel, Text: "the model does not take these shapes: " + err.Error()}
+			return &common.Error{Kind: common.ErrModel, Message: "the model does not take these shapes: " + err.Error()}
 		}
 	}
 	return nil

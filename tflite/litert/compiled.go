@@ -126,7 +126,7 @@ func (c *compiled) resize(s *signature, input int, shape common.Shape) error {
 		return err
 	}
 	if c.stateful {
-		return &common.Error{Err: common.ErrShape, Text: "inputs of a model with variables cannot be resized", Fix: elsewhere}
+		return &common.Error{Kind: common.ErrShape, Message: "inputs of a model with variables cannot be resized", Hint: elsewhere}
 	}
 	d, err := dims(shape)
 	if err != nil {
@@ -147,14 +147,14 @@ func (c *compiled) allocate(s *signature, kind error) ([]common.Shape, error) {
 	shapes := make([]common.Shape, len(layouts))
 	for i := range layouts {
 		if shapes[i] = layouts[i].shape(common.Shape{}); shapes[i] == nil {
-			return nil, &common.Error{Err: kind, Text: fmt.Sprintf("output %d has more than %d dimensions", i, maxRank)}
+			return nil, &common.Error{Kind: kind, Message: fmt.Sprintf("output %d has more than %d dimensions", i, maxRank)}
 		}
 	}
 	return shapes, nil
 }
 
 func tooManyDims(info common.TensorInfo) error {
-	return &common.Error{Err: common.ErrModel, Text: fmt.Sprintf("%q has more than %d dimensions, which LiteRT cannot hold", info.Name, maxRank)}
+	return &common.Error{Kind: common.ErrModel, Message: fmt.Sprintf("%q has more than %d dimensions, which LiteRT cannot hold", info.Name, maxRank)}
 }
 
 // refit is allocate after a resize. Operators that it leaves with nothing to
@@ -166,7 +166,7 @@ func (c *compiled) refit(s *signature, late bool) ([]common.Shape, error) {
 	}
 	for i, shape := range shapes {
 		if shape.Elems() < 1 {
-			return nil, &common.Error{Err: common.ErrShape, Text: fmt.Sprintf("output %d would have the shape %v", i, shape)}
+			return nil, &common.Error{Kind: common.ErrShape, Message: fmt.Sprintf("output %d would have the shape %v", i, shape)}
 		}
 	}
 	return shapes, nil

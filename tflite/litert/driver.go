@@ -25,20 +25,20 @@ type driver struct {
 
 func open(c common.Config) (common.Driver, error) {
 	if c.Native != nil {
-		return nil, &common.Error{Err: common.ErrOption, Text: "this engine has no options for Config.Native"}
+		return nil, &common.Error{Kind: common.ErrOption, Message: "this engine has no options for Config.Native"}
 	}
 	if a := runtime.GOARCH; a != "amd64" && a != "arm64" {
-		return nil, &common.Error{Err: common.ErrNotAvailable, Text: "LiteRT is supported on amd64 and arm64, not on " + a}
+		return nil, &common.Error{Kind: common.ErrNotAvailable, Message: "LiteRT is supported on amd64 and arm64, not on " + a}
 	}
 	if !atomics() {
-		return nil, &common.Error{Err: common.ErrNotAvailable, Text: "LiteRT needs a processor of ARMv8.1 or newer, as Cortex-A76; engine tflite runs the same models on this one"}
+		return nil, &common.Error{Kind: common.ErrNotAvailable, Message: "LiteRT needs a processor of ARMv8.1 or newer, as Cortex-A76; engine tflite runs the same models on this one"}
 	}
 	lib, err := dylib.Open(spec, table, c.Library)
 	if err == nil && runtime.GOOS == "windows" && !lib.Has(compiledEnvironment) { // its LiteRtLayout is another one
-		err = &common.Error{Path: lib.Path, Err: common.ErrVersion, Text: "on Windows LiteRT 2.2 or newer is needed", Fix: "anyinfer sdk install litert"}
+		err = &common.Error{Path: lib.Path, Kind: common.ErrVersion, Message: "on Windows LiteRT 2.2 or newer is needed", Hint: "anyinfer sdk install litert"}
 	}
-	if e := (*common.Error)(nil); errors.As(err, &e) && e.Err == common.ErrVersion {
-		e.Text = "LiteRT 2.1.6 or newer is needed: " + e.Text
+	if e := (*common.Error)(nil); errors.As(err, &e) && e.Kind == common.ErrVersion {
+		e.Message = "LiteRT 2.1.6 or newer is needed: " + e.Message
 	}
 	if err != nil {
 		return nil, err

@@ -137,7 +137,7 @@ func (e *environment) findDevices(lib *dylib.Library, beside uint32) error {
 		add(*hardware, dylib.GoString(*name))
 	}
 	if len(e.hardware) == 0 {
-		return &common.Error{Err: common.ErrDevice, Text: "this build of LiteRT has no accelerator, not even for the CPU"}
+		return &common.Error{Kind: common.ErrDevice, Message: "this build of LiteRT has no accelerator, not even for the CPU"}
 	}
 	return nil
 }

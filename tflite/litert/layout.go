@@ -54,7 +54,7 @@ func dims(shape common.Shape) ([]int32, error) {
 	all := make([]int32, len(shape))
 	for i, d := range shape {
 		if all[i] = int32(d); int(all[i]) != d {
-			return nil, &common.Error{Err: common.ErrShape, Text: fmt.Sprintf("%v has dimensions beyond 32 bits", shape)}
+			return nil, &common.Error{Kind: common.ErrShape, Message: fmt.Sprintf("%v has dimensions beyond 32 bits", shape)}
 		}
 	}
 	return all, nil

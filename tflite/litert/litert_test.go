@@ -285,7 +285,7 @@ func TestProfile(t *testing.T) {
 			require.NoError(t, err)
 		}
 		require.Less(t, len(layers), 10)
-		layers[0].Micros = 0
+		layers[0].Duration = 0
 		require.Equal(t, first, layers[0])
 	}
 }

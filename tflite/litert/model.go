@@ -104,9 +104,9 @@ func blame(err error, hardware uint32) error {
 	switch {
 	case !ok || hardware == cpu:
 	case e.Code == compilationFailed:
-		e.Fix = "set Fallback in litert.Options to have the CPU compute the rest"
-	case strings.Contains(e.Text, "environment"): // there is no such device
-		e.Err = common.ErrDevice
+		e.Hint = "set Fallback in litert.Options to have the CPU compute the rest"
+	case strings.Contains(e.Message, "environment"): // there is no such device
+		e.Kind = common.ErrDevice
 	}
 	return err
 }
@@ -132,7 +132,7 @@ func (m *model) read(files *common.ModelFiles) error {
 				m.Call(modelDestroy, dylib.Int(*model))
 			}
 		})
-		err.(*common.Error).Fix = elsewhere
+		err.(*common.Error).Hint = elsewhere
 		return err
 	}
 	for _, s := range about.Signatures {
@@ -149,7 +149,7 @@ func (m *model) read(files *common.ModelFiles) error {
 // tensor in its lists has no name, or two have one.
 func (m *model) find(s *tfl.Signature) (*signature, error) {
 	refuse := func(format string, args ...any) (*signature, error) {
-		return nil, &common.Error{Err: common.ErrModel, Text: fmt.Sprintf(format, args...), Fix: elsewhere}
+		return nil, &common.Error{Kind: common.ErrModel, Message: fmt.Sprintf(format, args...), Hint: elsewhere}
 	}
 	for _, info := range slices.Concat(s.Inputs, s.Outputs) {
 		if info.DType == common.String {
@@ -232,7 +232,7 @@ func unique(infos []common.TensorInfo) bool {
 func (m *model) reshape() error {
 	for name := range m.options.Shapes {
 		if !slices.ContainsFunc(m.signatures, func(s signature) bool { return input(s.Inputs, name) >= 0 }) {
-			return &common.Error{Err: common.ErrName, Text: fmt.Sprintf("Shapes has %q, which is not an input", name)}
+			return &common.Error{Kind: common.ErrName, Message: fmt.Sprintf("Shapes has %q, which is not an input", name)}
 		}
 	}
 	if len(m.options.Shapes) == 0 {
@@ -264,7 +264,7 @@ func (c *compiled) reshape(s *signature) error {
 		}
 		info := &s.Inputs[i]
 		if !tfl.Resizable(info.Shape, r) {
-			return &common.Error{Err: common.ErrShape, Text: fmt.Sprintf("Shapes has %v for input %q, whose shape is %v; the rank and a fixed last dimension stay", r, name, info.Shape)}
+			return &common.Error{Kind: common.ErrShape, Message: fmt.Sprintf("Shapes has %v for input %q, whose shape is %v; the rank and a fixed last dimension stay", r, name, info.Shape)}
 		}
 		if err := c.resize(s, i, r.Opt); err != nil {
 			return err

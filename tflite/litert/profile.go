@@ -4,6 +4,7 @@ package litert
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
@@ -40,7 +41,7 @@ func (s *session) prepareProfile() error {
 // Those that a delegate took bear its names.
 func (s *session) Profile() ([]common.LayerTime, error) {
 	if s.profiler == 0 {
-		return nil, &common.Error{Err: common.ErrOption, Text: "the model was loaded without Options.Profile"}
+		return nil, &common.Error{Kind: common.ErrOption, Message: "the model was loaded without Options.Profile"}
 	}
 	n := new(int32)
 	err := status(s.Call(profilerCount, dylib.Int(s.profiler), dylib.Ptr(n)), common.ErrRun, "LiteRtGetNumProfilerEvents")
@@ -54,7 +55,7 @@ func (s *session) Profile() ([]common.LayerTime, error) {
 	}
 	var layers []common.LayerTime
 	for _, e := range events {
-		layer := common.LayerTime{Type: dylib.GoString(e.tag), Micros: int64(e.elapsed)}
+		layer := common.LayerTime{Type: dylib.GoString(e.tag), Duration: time.Duration(e.elapsed) * time.Microsecond}
 		switch e.kind {
 		case operatorEvent:
 			layer.Name = fmt.Sprint("operator ", e.metadata1)

@@ -255,7 +255,7 @@ func (s *session) invoke() uintptr {
 func (s *session) probe() error {
 	s.canceled.Store(1)
 	err := s.failed(s.invoke())
-	if e, ok := err.(*common.Error); ok && e.Err == common.ErrModel {
+	if e, ok := err.(*common.Error); ok && e.Kind == common.ErrModel {
 		return err
 	}
 	return nil
@@ -264,9 +264,9 @@ func (s *session) probe() error {
 // failed is the error of a Run.
 func (s *session) failed(result uintptr) error {
 	err := s.fail(result, common.ErrRun, "LiteRtRunCompiledModel")
-	if e, ok := err.(*common.Error); ok && strings.Contains(e.Text, "allocation_type == kTfLiteArenaRw") {
-		e.Err, e.Text = common.ErrModel, "LiteRT cannot hand out what an operator computes whose result's size depends on the data"
-		e.Fix = elsewhere + ", or have another operator behind it make the output"
+	if e, ok := err.(*common.Error); ok && strings.Contains(e.Message, "allocation_type == kTfLiteArenaRw") {
+		e.Kind, e.Message = common.ErrModel, "LiteRT cannot hand out what an operator computes whose result's size depends on the data"
+		e.Hint = elsewhere + ", or have another operator behind it make the output"
 	}
 	return err
 }
@@ -335,7 +335,7 @@ func (s *session) fetch() (err error) {
 		lent := s.out[place].lent
 		shape := s.frame.layouts[place].shape(s.dims)
 		if n := shape.Elems(); shape == nil || n < 0 || n > lent.Len() {
-			return &common.Error{Err: common.ErrRun, Text: fmt.Sprintf("output %q came back with the shape %v", info.Name, shape)}
+			return &common.Error{Kind: common.ErrRun, Message: fmt.Sprintf("output %q came back with the shape %v", info.Name, shape)}
 		}
 		if s.outputs[i] == lent && lent.Is(info.DType, shape) {
 			continue

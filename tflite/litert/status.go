@@ -33,7 +33,7 @@ func status(result uintptr, kind error, call string) error {
 	if text == "" {
 		text = "failed"
 	}
-	return &common.Error{Err: kind, Code: int(code), Text: call + ": " + text}
+	return &common.Error{Kind: kind, Code: int(code), Message: call + ": " + text}
 }
 
 // fail is status with what the interpreter has reported.
@@ -43,7 +43,7 @@ func (c *compiled) fail(result uintptr, kind error, call string) error {
 		return nil
 	}
 	if said := c.reported(); said != "" {
-		err.(*common.Error).Text = said
+		err.(*common.Error).Message = said
 	}
 	return err
 }
@@ -112,7 +112,7 @@ func (d *driver) explain(err error, again func()) error {
 	})
 	for _, level := range []string{"W", "E"} {
 		if text := sentence(said[level]); text != "" {
-			e.Text = text
+			e.Message = text
 		}
 	}
 	return e
