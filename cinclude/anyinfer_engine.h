@@ -200,10 +200,10 @@ typedef struct {
   void (*model_close)(anyinfer_model_t* model);
   /* property writes a setting that is really in use to text, which has room
    * for size bytes with the NUL. The keys format, device, precision, threads,
-   * notes, state ("stateless" or "stateful", where the engine has reset) and files
-   * ("copied", where the engine needs those of the model no longer than load) are
-   * known to every engine, if only as ""; others are its own. A
-   * key that it does not know is ANYINFER_OPTION. */
+   * details (lines of "key=value": what else is in use), state ("stateless" or
+   * "stateful", where the engine has reset) and files ("copied", where the engine
+   * needs those of the model no longer than load) are known to every engine, if
+   * only as ""; others are its own. A key that it does not know is ANYINFER_OPTION. */
   anyinfer_status (*property)(anyinfer_model_t* model, const char* key, char* text, uint32_t size, anyinfer_error* error);
   /* signature tells the name and the number of inputs and outputs of number
    * index. Past the last it returns ANYINFER_NAME. */

@@ -18,7 +18,8 @@ type still struct {
 	made  *int // sessions, if not nil
 }
 
-func (still) Info() common.EngineInfo { return common.EngineInfo{} }
+func (still) Info() common.EngineInfo                          { return common.EngineInfo{} }
+func (still) Devices(context.Context) ([]common.Device, error) { return nil, nil }
 func (s still) Load(context.Context, *common.ModelFiles, common.Options) (common.DriverModel, error) {
 	return stillModel{s}, nil
 }
@@ -31,7 +32,7 @@ func (s stillModel) Signatures() []common.Signature {
 	info := []common.TensorInfo{{Name: "x", DType: common.Bool, Shape: s.shape}}
 	return []common.Signature{{Inputs: info, Outputs: info}}
 }
-func (s stillModel) NewSession(int) (common.DriverSession, error) {
+func (s stillModel) NewSession(context.Context, int) (common.DriverSession, error) {
 	if s.made != nil {
 		*s.made++
 	}
@@ -41,7 +42,7 @@ func (s stillModel) NewSession(int) (common.DriverSession, error) {
 type stillSession struct{}
 
 func (stillSession) Bind(in, out []*common.Tensor) error { out[0] = in[0].Clone(); return nil }
-func (stillSession) Run() error                          { return nil }
+func (stillSession) Run(context.Context) error           { return nil }
 func (stillSession) Cancel()                             {}
 func (stillSession) Close() error                        { return nil }
 
@@ -55,7 +56,7 @@ func stillSessionFor(t testing.TB) *common.Session {
 	t.Cleanup(func() { e.Close() })
 	m, err := e.Load(ctx, common.Bytes([]byte("m")), nil)
 	require.NoError(t, err)
-	s, err := m.NewSession("")
+	s, err := m.NewSession(ctx, "")
 	require.NoError(t, err)
 	return s
 }

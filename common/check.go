@@ -18,6 +18,8 @@ func (o *Options) check(e *engine, src Source) error {
 		return optionError("Sessions is %d; it can be 0 (one) to %d", o.Sessions, most)
 	case o.Precision != 0 && o.Precision != Float32 && o.Precision != Float16 && o.Precision != BFloat16:
 		return optionError("Precision is %v; it can be 0 (the model's own), float32, float16 or bfloat16", o.Precision)
+	case o.MaxWaiting > most*most:
+		return optionError("MaxWaiting is %d; it can be negative (none), 0 (any number) to %d", o.MaxWaiting, most*most)
 	case o.MapFiles && src.Paths() == nil:
 		return optionError("MapFiles is for files on disk")
 	}
@@ -32,29 +34,38 @@ func (o *Options) check(e *engine, src Source) error {
 	return nil
 }
 
-// checkInputs reports what keeps in from being the inputs of Model.Run.
-func (m *model) checkInputs(in Tensors) error {
-	infos := m.signatures[0].Inputs
-	name := func(i TensorInfo) string { return i.Name }
-	for n := range in {
-		if !slices.ContainsFunc(infos, func(i TensorInfo) bool { return i.Name == n }) {
-			return inputError(ErrName, "there is no input %q; there are %s", n, quoted(infos, name))
+// checkInputs reports what keeps in from being the inputs of a signature.
+func (m *model) checkInputs(signature int, in Tensors) error {
+	infos := m.signatures[signature].Inputs
+	for i := range infos {
+		t, ok := in[infos[i].Name]
+		if !ok {
+			return m.inputNames(infos, in)
+		}
+		if err := m.checkInput(&infos[i], t); err != nil {
+			return err
 		}
 	}
 	if len(in) != len(infos) {
-		missing := slices.DeleteFunc(slices.Clone(infos), func(i TensorInfo) bool { _, ok := in[i.Name]; return ok })
-		return inputError(ErrCount, "%d of %d inputs given; %s missing", len(in), len(infos), quoted(missing, name))
-	}
-	for _, info := range infos {
-		if err := m.checkInput(info, in[info.Name]); err != nil {
-			return err
-		}
+		return m.inputNames(infos, in)
 	}
 	return nil
 }
 
+// inputNames is the error of names in in that are not those of infos.
+func (m *model) inputNames(infos []TensorInfo, in Tensors) error {
+	name := func(i TensorInfo) string { return i.Name }
+	for n := range in {
+		if indexOf(infos, n) < 0 {
+			return inputError(ErrName, "there is no input %q; there are %s", n, quoted(infos, name))
+		}
+	}
+	missing := slices.DeleteFunc(slices.Clone(infos), func(i TensorInfo) bool { _, ok := in[i.Name]; return ok })
+	return inputError(ErrCount, "%d of %d inputs given; %s missing", len(in), len(infos), quoted(missing, name))
+}
+
 // checkInput reports what keeps t from being the input that info describes.
-func (m *model) checkInput(info TensorInfo, t *Tensor) error {
+func (m *model) checkInput(info *TensorInfo, t *Tensor) error {
 	switch {
 	case t == nil:
 		return inputError(ErrInput, "the tensor for input %q is nil", info.Name)
@@ -62,7 +73,7 @@ func (m *model) checkInput(info TensorInfo, t *Tensor) error {
 		return inputError(ErrDType, "input %q takes %v, not %v", info.Name, info.DType, t.dtype)
 	case !info.Shape.Accepts(t.shape):
 		return inputError(ErrShape, "input %q takes the shape %v, not %v", info.Name, info.Shape, t.shape)
-	case t.Len() == 0 && !m.engine.emptyTensors:
+	case t.Len() == 0 && !m.engine.engine.emptyTensors:
 		return inputError(ErrShape, "the tensor for input %q has no elements: its shape is %v; this engine runs only on some", info.Name, t.shape)
 	}
 	if r, ok := m.options.Shapes[info.Name]; ok && !r.Contains(t.shape) {
@@ -81,4 +92,16 @@ func quoted[T any](items []T, name func(T) string) string {
 		return "none"
 	}
 	return strings.Join(names, ", ")
+}
+
+// numbered lists tensors by their indexes for an error text.
+func numbered(infos []TensorInfo) string {
+	var list []string
+	for i, info := range infos {
+		list = append(list, strconv.Itoa(i)+" "+strconv.Quote(info.Name))
+	}
+	if list == nil {
+		return "none"
+	}
+	return strings.Join(list, ", ")
 }

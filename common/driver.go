@@ -15,9 +15,15 @@ import (
 // with every number in range, tensors whose names, types and shapes fit, the
 // calls of a session in the order below, and Close once each: sessions before
 // their model, models before their engine. Methods of a Driver and of a
-// DriverModel (but Close) are called from many goroutines at once.
+// DriverModel (but Close) are called from many goroutines at once. Contexts are
+// never nil; a driver may ignore one and be a Canceler.
+//
+// Later versions add no methods to these interfaces, but optional ones, and
+// refuse a new option where a driver lacks what it needs.
 type Driver interface {
 	Info() EngineInfo
+	// Devices are what Options.Device can name, the default first.
+	Devices(ctx context.Context) ([]Device, error)
 	// Load reads and prepares a model. What files has is valid until the
 	// DriverModel was closed, or until the driver calls files.Release. Options
 	// come with Threads and Sessions as the user gave them. Shapes name no
@@ -34,7 +40,7 @@ type DriverModel interface {
 	// Signatures has at least one entry, with Options.Shapes worked in. The
 	// slice is not changed afterwards.
 	Signatures() []Signature
-	NewSession(signature int) (DriverSession, error)
+	NewSession(ctx context.Context, signature int) (DriverSession, error)
 	Close() error
 }
 
@@ -48,17 +54,22 @@ type DriverModel interface {
 // executes, so never beside Bind, Reset, Profile or Close. A driver needs no
 // lock of its own for that.
 type DriverSession interface {
-	// Bind sets the tensors of the following Runs. in has one tensor for each
-	// input. The driver fills out, which has one entry for each output: where
-	// it knows the shape, out[i] is a tensor into which Run will write
-	// (EnsureTensor keeps one that fits); else it may stay nil until Run. No
-	// entry of out shares memory with one of in.
-	// in and out belong to the session until the next Bind or Close; memory
-	// that C goes on using is pinned by the driver.
+	// Bind sets the tensors of the following Runs: one for each input, and one or
+	// nil for each output. The driver keeps an output that has the result's shape
+	// or whose shape it does not know yet, replaces one of another shape, and
+	// makes one for a nil where it knows the shape (EnsureTensor does all three).
+	// Entries that are still nil then are Run's to make; package common may set
+	// these, and only these, to nil again after a Run.
+	//
+	// Tensors are in the program's memory. They are Padded, but for those without
+	// bytes, unless Registration.UnpaddedTensors. No output shares memory with an
+	// input or another output. in and out belong to the session until the next
+	// Bind or Close; memory that C goes on using is pinned by the driver.
 	Bind(in, out []*Tensor) error
-	// Run reads in, writes out. It may replace entries of out whose shape is
-	// known only after running. It does not return while C may still write.
-	Run() error
+	// Run reads in, writes out. It replaces an output whose shape came out
+	// another than that of the tensor there. It does not return while C may still
+	// write.
+	Run(ctx context.Context) error
 	Close() error
 }
 

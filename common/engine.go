@@ -8,13 +8,14 @@ import (
 )
 
 // Engine is an open engine. Any number of goroutines may use it.
-type Engine struct{ *engine }
+type Engine struct{ engine *engine }
 
 // engine is the resource behind an Engine.
 type engine struct {
 	lifetime
 	name         string
 	emptyTensors bool // Registration.EmptyTensors
+	unpadded     bool // Registration.UnpaddedTensors
 	driver       Driver
 	info         EngineInfo
 	ctx          context.Context // ends when the engine closes, and Load with it
@@ -22,8 +23,8 @@ type engine struct {
 
 func newEngine(reg Registration, d Driver) *Engine {
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &engine{name: reg.Name, emptyTensors: reg.EmptyTensors, driver: d, info: d.Info(), ctx: ctx}
-	r.cancel, r.release = cancel, d.Close
+	r := &engine{name: reg.Name, emptyTensors: reg.EmptyTensors, unpadded: reg.UnpaddedTensors, driver: d, info: d.Info(), ctx: ctx}
+	r.interrupted, r.cancel, r.release = make(chan struct{}), cancel, d.Close
 	r.track("engines")
 	e := &Engine{r}
 	runtime.AddCleanup(e, func(r *engine) { r.forgotten(r.close) }, r)
@@ -35,7 +36,23 @@ func (e *Engine) Info() EngineInfo {
 	if e.isZero() {
 		return EngineInfo{}
 	}
-	return e.info.clone()
+	return e.engine.info
+}
+
+// Devices are the processors that Options.Device can name, the default first.
+// It asks the SDK, which may load libraries and look for hardware: that can take
+// a second, and memory. The error wraps ErrDevice, or is the context's.
+func (e *Engine) Devices(ctx context.Context) ([]Device, error) {
+	if e.isZero() {
+		return nil, errNotOpen("devices")
+	}
+	if err := e.engine.begin(); err != nil {
+		return nil, wrap(err, e.engine.name, "devices", "")
+	}
+	defer runtime.KeepAlive(e)
+	defer e.engine.end()
+	devices, err := e.engine.driver.Devices(orBackground(ctx))
+	return devices, wrap(err, e.engine.name, "devices", "")
 }
 
 func (e *Engine) isZero() bool { return e == nil || e.engine == nil }
@@ -45,12 +62,12 @@ func (e *Engine) Property(key string) (string, error) {
 	if e.isZero() {
 		return "", errNotOpen("property")
 	}
-	if err := e.begin(); err != nil {
-		return "", wrap(err, e.name, "property", "")
+	if err := e.engine.begin(); err != nil {
+		return "", wrap(err, e.engine.name, "property", "")
 	}
 	defer runtime.KeepAlive(e)
-	defer e.end()
-	return property(e.driver, e.name, key)
+	defer e.engine.end()
+	return property(e.engine.driver, e.engine.name, key)
 }
 
 func property(of any, engine, key string) (string, error) {
@@ -68,7 +85,7 @@ func (e *Engine) Close() error {
 		return nil
 	}
 	defer runtime.KeepAlive(e)
-	return wrap(e.close(), e.name, "close", "")
+	return wrap(e.engine.close(), e.engine.name, "close", "")
 }
 
 // Load loads a model. It reads the model's files once, and their content stays
@@ -81,7 +98,7 @@ func (e *Engine) Load(ctx context.Context, src Source, o *Options) (*Model, erro
 		return nil, errNotOpen("load")
 	}
 	if err := src.check(); err != nil {
-		return nil, wrap(err, e.name, "load", "")
+		return nil, wrap(err, e.engine.name, "load", "")
 	}
 	return e.load(ctx, src, o, false)
 }
@@ -93,35 +110,33 @@ func (e *Engine) load(ctx context.Context, src Source, o *Options, owns bool) (*
 		opts = o.clone()
 	}
 	if err := opts.check(e.engine, src); err != nil {
-		return nil, wrap(err, e.name, "load", src.Name())
+		return nil, wrap(err, e.engine.name, "load", src.Name())
 	}
-	if ctx == nil {
-		ctx = context.Background()
-	}
+	ctx = orBackground(ctx)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := e.begin(); err != nil {
-		return nil, wrap(err, e.name, "load", src.Name())
+	if err := e.engine.begin(); err != nil {
+		return nil, wrap(err, e.engine.name, "load", src.Name())
 	}
 	defer runtime.KeepAlive(e)
-	defer e.end()
+	defer e.engine.end()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(e.ctx, cancel)()
+	defer context.AfterFunc(e.engine.ctx, cancel)()
 	files, err := src.openFiles(ctx, opts.MapFiles)
 	var d DriverModel
 	if err == nil {
-		if d, err = e.driver.Load(ctx, files, opts); err != nil {
+		if d, err = e.engine.driver.Load(ctx, files, opts); err != nil {
 			err = files.explain(err)
 			files.close()
 		}
 	}
 	if err != nil {
-		if e.closing.Load() {
+		if e.engine.closing.Load() {
 			err = &Error{Kind: ErrClosed}
 		}
-		return nil, wrap(err, e.name, "load", src.Name())
+		return nil, wrap(err, e.engine.name, "load", src.Name())
 	}
 	return newModel(e, d, files, opts, owns), nil
 }

@@ -108,6 +108,17 @@ func inputError(kind error, format string, args ...any) error {
 	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
 }
 
+// misuse is an *Error for a call that does not fit what the program has: of the
+// kind, but no ErrInput, for it says nothing of what a client sent.
+func misuse(kind error, format string, args ...any) error {
+	return &Error{Kind: misuseKind{kind}, Message: fmt.Sprintf(format, args...)}
+}
+
+type misuseKind struct{ kind error }
+
+func (k misuseKind) Error() string        { return k.kind.Error() }
+func (k misuseKind) Is(target error) bool { return target == k.kind }
+
 // optionError is an *Error for Options that no engine could honour.
 func optionError(format string, args ...any) error {
 	return &Error{Op: "load", Kind: ErrOption, Message: fmt.Sprintf(format, args...)}

@@ -18,7 +18,7 @@ import (
 // that one may. A model is a text with one number, its weight; it smooths a
 // signal of any length: y moves from where it was to x by that weight.
 func init() {
-	common.Register(common.Registration{Name: "smooth", Formats: []string{"smooth"}, Open: openSmoother})
+	common.Register(common.Registration{Name: "smooth", Formats: []common.Format{{Name: "smooth"}}, UnpaddedTensors: true, Open: openSmoother})
 }
 
 // smoother is the Driver. An engine with an SDK finds and opens its library
@@ -33,14 +33,18 @@ func openSmoother(c common.Config) (common.Driver, error) {
 }
 
 func (smoother) Info() common.EngineInfo {
-	return common.EngineInfo{Name: "smooth", Version: "1.0", Library: "linked", Devices: []common.Device{{Name: "CPU"}}}
+	return common.EngineInfo{Name: "smooth", Version: "1.0", Library: "linked"}
+}
+
+func (smoother) Devices(context.Context) ([]common.Device, error) {
+	return []common.Device{{Name: "CPU"}}, nil
 }
 
 // Load refuses what it cannot honour. Errors need only a kind and a text.
 func (smoother) Load(_ context.Context, files *common.ModelFiles, o common.Options) (common.DriverModel, error) {
 	switch {
 	case o.Device != "" && o.Device != "CPU":
-		return nil, common.UnknownDevice(o.Device, smoother{}.Info().Devices)
+		return nil, common.UnknownDevice(o.Device, []common.Device{{Name: "CPU"}})
 	case o.Precision != 0 && o.Precision != common.Float32, o.Threads > 1, o.CacheDir != "", o.Shapes != nil, o.Native != nil:
 		return nil, &common.Error{Kind: common.ErrOption, Message: "this engine has no options but Sessions and Profile"}
 	}
@@ -72,7 +76,7 @@ func (m *smoothModel) Signatures() []common.Signature {
 	return []common.Signature{{Inputs: signal("x"), Outputs: signal("y")}}
 }
 
-func (m *smoothModel) NewSession(int) (common.DriverSession, error) {
+func (m *smoothModel) NewSession(context.Context, int) (common.DriverSession, error) {
 	return &smoothSession{weight: m.weight}, nil
 }
 
@@ -100,7 +104,7 @@ func (s *smoothSession) Bind(in, out []*common.Tensor) (err error) {
 	return err
 }
 
-func (s *smoothSession) Run() error {
+func (s *smoothSession) Run(context.Context) error {
 	s.cancelled.Store(false) // it came as an earlier Run ended
 	begin := time.Now()
 	for i, x := range s.x {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/common/fake"
+	"github.com/anyinfer/anyinfer/internal/formats"
 )
 
 // The examples open engines by the names that a program would, and run without
@@ -14,7 +15,7 @@ import (
 // the models that the examples load.
 func init() {
 	digits := &fake.Engine{
-		Name: "openvino", Formats: []string{"openvino", "onnx"},
+		Name: "openvino", Formats: []common.Format{formats.OpenVINO, formats.ONNX, formats.TNN},
 		Signatures: []common.Signature{{
 			Inputs:  []common.TensorInfo{{Name: "image", DType: common.Float32, Shape: common.Shape{1, 1, 8, 8}}},
 			Outputs: []common.TensorInfo{{Name: "scores", DType: common.Float32, Shape: common.Shape{1, 10}}},
@@ -43,7 +44,7 @@ func init() {
 
 	size := common.Shape{1, -1, -1, 1}
 	edges := &fake.Engine{
-		Name: "tflite", Formats: []string{"tflite"},
+		Name: "tflite", Formats: []common.Format{formats.TFLite},
 		Signatures: []common.Signature{{
 			Inputs:  []common.TensorInfo{{Name: "image", DType: common.Float32, Shape: size}},
 			Outputs: []common.TensorInfo{{Name: "edges", DType: common.Float32, Shape: size}},

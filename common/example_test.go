@@ -86,12 +86,12 @@ func ExampleEngineInfo() {
 			continue
 		}
 		info := engine.Info()
-		fmt.Println(info.Name, "is ready on", info.Devices[0].Name)
+		fmt.Println(info.Name, "is ready")
 		engine.Close()
 	}
 	// Output:
-	// openvino is ready on CPU
-	// tflite is ready on CPU
+	// openvino is ready
+	// tflite is ready
 }
 
 // A GPU where there is one, else the engine's default device.
@@ -102,14 +102,19 @@ func ExampleDevice() {
 	}
 	defer engine.Close()
 
+	ctx := context.Background()
+	devices, err := engine.Devices(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
 	var o common.Options
-	for _, d := range engine.Info().Devices {
+	for _, d := range devices {
 		if strings.HasPrefix(d.Name, "GPU") {
 			o.Device = d.Name
 			break
 		}
 	}
-	model, err := engine.Load(context.Background(), common.File("../testdata/digits.onnx"), &o)
+	model, err := engine.Load(ctx, common.File("../testdata/digits.onnx"), &o)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -290,7 +295,7 @@ func ExampleSession() {
 		log.Fatal(err)
 	}
 	defer model.Close()
-	session, err := model.NewSession("")
+	session, err := model.NewSession(ctx, "")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -323,7 +328,7 @@ func ExampleSession_BindInput() {
 		log.Fatal(err)
 	}
 	defer model.Close()
-	session, err := model.NewSession("")
+	session, err := model.NewSession(ctx, "")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -355,7 +360,7 @@ func ExampleSession_Reset() {
 		log.Fatal(err)
 	}
 	defer model.Close()
-	session, err := model.NewSession("")
+	session, err := model.NewSession(ctx, "")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -397,7 +402,7 @@ func ExampleLayerTime() {
 		log.Fatal(err)
 	}
 	defer model.Close()
-	session, err := model.NewSession("")
+	session, err := model.NewSession(ctx, "")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -431,7 +436,7 @@ func ExampleState() {
 	}
 	defer model.Close()
 	fmt.Println(model.Info().State)
-	session, err := model.NewSession("")
+	session, err := model.NewSession(ctx, "")
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -24,7 +24,7 @@ func uniqueName(t testing.TB) string { return fmt.Sprint(t.Name(), " ", names.Ad
 // register registers e under a name of its own, which is its format, too.
 func register(t testing.TB, e *fake.Engine) *fake.Engine {
 	e.Name = uniqueName(t)
-	e.Formats = append(e.Formats, e.Name)
+	e.Formats = append(e.Formats, common.Format{Name: e.Name})
 	e.Register()
 	return e
 }
@@ -92,7 +92,7 @@ func load(t *testing.T, e *fake.Engine, o *common.Options) *common.Model {
 
 func newSession(t *testing.T, m *common.Model) *common.Session {
 	t.Helper()
-	s, err := m.NewSession("")
+	s, err := m.NewSession(ctx, "")
 	require.NoError(t, err)
 	return s
 }

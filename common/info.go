@@ -8,15 +8,6 @@ import (
 	"time"
 )
 
-// Quantization maps stored integers to real numbers:
-// real = Scale * (stored - ZeroPoint). There is one pair for the whole tensor,
-// or one for each index along dimension Axis.
-type Quantization struct {
-	Scale     []float32
-	ZeroPoint []int64
-	Axis      int
-}
-
 // TensorInfo describes an input or output of a model.
 type TensorInfo struct {
 	Name  string
@@ -40,12 +31,21 @@ func (s Signature) Dynamic() bool {
 	return slices.ContainsFunc(s.Inputs, dynamic) || slices.ContainsFunc(s.Outputs, dynamic)
 }
 
+// InputIndex is the index of the input of that name, or -1.
+func (s Signature) InputIndex(name string) int { return indexOf(s.Inputs, name) }
+
+// OutputIndex is the index of the output of that name, or -1.
+func (s Signature) OutputIndex(name string) int { return indexOf(s.Outputs, name) }
+
+func indexOf(infos []TensorInfo, name string) int {
+	return slices.IndexFunc(infos, func(t TensorInfo) bool { return t.Name == name })
+}
+
 // EngineInfo says what an open engine really is.
 type EngineInfo struct {
-	Name    string   // "openvino"
-	Version string   // the library's own version text
-	Library string   // the file that was opened, or "linked"
-	Devices []Device // what Options.Device can name; the default first
+	Name    string // "openvino"
+	Version string // the library's own version text
+	Library string // the file that was opened, or "linked"
 }
 
 // Device is a processor an engine can run on.
@@ -84,7 +84,9 @@ type ModelInfo struct {
 	// State is what Session.Reset and Model.Run have to put back. Resetting may
 	// take longer than a Run: see the engine's documentation.
 	State State
-	Notes string // what else a reader should know: delegates, streams
+	// Details are what else is in use, by keys that the engine's package
+	// documents: "delegates" is "XNNPACK", "streams" is "4"; else nil.
+	Details map[string]string
 	// Metadata is what the model's file says of itself: "name", "description",
 	// "version", "author", "license" and whatever else it has; else nil.
 	Metadata map[string]string
@@ -115,13 +117,8 @@ func (s Signature) clone() Signature {
 }
 
 func (m ModelInfo) clone() ModelInfo {
-	m.Metadata = maps.Clone(m.Metadata)
+	m.Details, m.Metadata = maps.Clone(m.Details), maps.Clone(m.Metadata)
 	return m
-}
-
-func (e EngineInfo) clone() EngineInfo {
-	e.Devices = slices.Clone(e.Devices)
-	return e
 }
 
 func cloneAll[T any](items []T, clone func(T) T) []T {

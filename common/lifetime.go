@@ -3,6 +3,7 @@
 package common
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,14 +18,16 @@ import (
 // runtime.AddCleanup close the resource.
 type lifetime struct {
 	// calls is locked for reading by calls that may run side by side, for
-	// writing by those that may not, and for writing by close, which waits for
+	// writing by those that may not, and for writing by finish, which waits for
 	// both.
-	calls   sync.RWMutex
-	closing atomic.Bool
-	parent  *lifetime
-	cancel  func()       // asks a native call to end early, if one executes; or nil
-	release func() error // frees native memory
-	once    sync.Once    // close
+	calls       sync.RWMutex
+	closing     atomic.Bool   // new calls are refused
+	interrupted chan struct{} // closed when those that execute are to be cancelled
+	interrupt   sync.Once     // closes it
+	parent      *lifetime
+	cancel      func()       // asks a native call to end early, if one executes; or nil
+	release     func() error // frees native memory
+	once        sync.Once    // finish
 
 	mu       sync.Mutex
 	children map[*lifetime]struct{}
@@ -88,10 +91,19 @@ func (l *lifetime) allChildren() []*lifetime {
 	return all
 }
 
+// refuse refuses new calls, here and in the children.
+func (l *lifetime) refuse() {
+	l.closing.Store(true)
+	for _, c := range l.allChildren() {
+		c.refuse()
+	}
+}
+
 // cancelAll refuses new calls and cancels those that execute, here and in the
 // children.
 func (l *lifetime) cancelAll() {
 	l.closing.Store(true)
+	l.interrupt.Do(func() { close(l.interrupted) })
 	if l.cancel != nil {
 		l.cancel()
 	}
@@ -102,9 +114,22 @@ func (l *lifetime) cancelAll() {
 
 // close refuses new calls, cancels those that execute and waits for them,
 // closes the children, and frees native memory. A second caller waits, too.
-func (l *lifetime) close() (err error) {
+func (l *lifetime) close() error {
+	l.cancelAll()
+	return l.finish()
+}
+
+// drain is close, but that calls which execute are cancelled only when ctx ends.
+func (l *lifetime) drain(ctx context.Context) error {
+	l.refuse()
+	defer context.AfterFunc(ctx, l.cancelAll)()
+	return l.finish()
+}
+
+// finish waits for the calls that execute, closes the children, and frees
+// native memory, once. New calls are refused already.
+func (l *lifetime) finish() (err error) {
 	l.once.Do(func() {
-		l.cancelAll()
 		if !l.calls.TryLock() {
 			stop := l.keepCanceling()
 			l.calls.Lock()
@@ -112,7 +137,8 @@ func (l *lifetime) close() (err error) {
 		}
 		defer l.calls.Unlock()
 		for _, c := range l.allChildren() {
-			err = join(err, c.close())
+			c.closing.Store(true) // it may be new
+			err = join(err, c.finish())
 		}
 		err = join(err, l.release())
 		l.untrack()
@@ -125,6 +151,23 @@ func (l *lifetime) close() (err error) {
 	return err
 }
 
+// idle waits until no call executes, for a lifetime that refuses new ones, or
+// until ctx ends.
+func (l *lifetime) idle(ctx context.Context) error {
+	idle := make(chan struct{})
+	go func() {
+		l.calls.Lock()
+		l.calls.Unlock() //nolint:staticcheck // it is the waiting that counts
+		close(idle)
+	}()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // forgotten closes what the garbage collector has found unused, unless it is
 // closed: on a goroutine of its own, as native code may take long, and other
 // cleanups of the program wait for this one.
@@ -134,11 +177,17 @@ func (l *lifetime) forgotten(close func() error) {
 	}
 }
 
-// keepCanceling repeats cancelAll until the returned function is called: an
-// SDK ignores a cancel that comes before its work has begun.
+// keepCanceling repeats cancelAll, from when it was first called until the
+// returned function is: an SDK ignores a cancel that comes before its work has
+// begun.
 func (l *lifetime) keepCanceling() (stop func()) {
 	over := make(chan struct{})
 	go func() {
+		select {
+		case <-over:
+			return
+		case <-l.interrupted:
+		}
 		for pause := 50 * time.Microsecond; ; pause = min(2*pause, 5*time.Millisecond) {
 			select {
 			case <-over:

@@ -48,7 +48,7 @@ func TestCloseOrder(t *testing.T) {
 		require.Zero(t, e.Live())
 		_, err = m.Run(ctx, in)
 		require.ErrorIs(t, err, common.ErrClosed)
-		_, err = m.NewSession("")
+		_, err = m.NewSession(ctx, "")
 		require.ErrorIs(t, err, common.ErrClosed)
 		_, err = m.Property("k")
 		require.ErrorIs(t, err, common.ErrClosed)
@@ -122,8 +122,9 @@ func TestCloseDuringLoad(t *testing.T) {
 // loader is a driver that only loads.
 type loader struct{ load func(context.Context) error }
 
-func (loader) Info() common.EngineInfo { return common.EngineInfo{} }
-func (loader) Close() error            { return nil }
+func (loader) Info() common.EngineInfo                          { return common.EngineInfo{} }
+func (loader) Devices(context.Context) ([]common.Device, error) { return nil, nil }
+func (loader) Close() error                                     { return nil }
 func (l loader) Load(ctx context.Context, _ *common.ModelFiles, _ common.Options) (common.DriverModel, error) {
 	return nil, l.load(ctx)
 }
@@ -150,7 +151,7 @@ func TestCloseRace(t *testing.T) {
 						for range 20 {
 							_, err := m.Run(ctx, common.Tensors{"x": floats(t, []float32{1, 2}, 1, 2)})
 							check(err)
-							s, err := m.NewSession("")
+							s, err := m.NewSession(ctx, "")
 							if check(err); err != nil {
 								return
 							}
@@ -272,6 +273,8 @@ func TestForgottenIsSlow(t *testing.T) {
 
 // slowToClose is a driver whose Close waits.
 type slowToClose struct{ closing, leave chan struct{} }
+
+func (slowToClose) Devices(context.Context) ([]common.Device, error) { return nil, nil }
 
 func (slowToClose) Info() common.EngineInfo { return common.EngineInfo{} }
 func (s slowToClose) Close() error          { close(s.closing); <-s.leave; return nil }

@@ -7,20 +7,19 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"sync"
 )
 
 // Tensors are tensors by the names of a model's inputs or outputs.
 type Tensors map[string]*Tensor
 
-// Runner is what a program needs of a model that it only runs. Model is one;
-// so are wrappers that measure or retry, and fakes in tests.
+// Runner is what a program needs of a model that it only runs. Model and
+// LiveModel are some; so are wrappers that measure or retry, and fakes in tests.
 type Runner interface {
 	Run(context.Context, Tensors) (Tensors, error)
 }
 
 // Model is a loaded model. Any number of goroutines may use it.
-type Model struct{ *model }
+type Model struct{ model *model }
 
 // model is the resource behind a Model.
 type model struct {
@@ -31,17 +30,15 @@ type model struct {
 	info       ModelInfo
 	options    Options
 	signatures []Signature
-	slots      chan struct{} // has an entry for each Model.Run that executes
-	idle       chan *session // sessions of the pool that wait for work
-	done       chan struct{} // closed when the model closes
+	pool       *pool
+	ctx        context.Context // ends when calls are cancelled, as by Close
 }
 
 // newModel makes a Model of a driver's, and of the files that it was read from.
 func newModel(e *Engine, d DriverModel, files *ModelFiles, o Options, ownsEngine bool) *Model {
-	n := max(o.Sessions, 1)
 	r := &model{
 		engine: e, ownsEngine: ownsEngine, driver: d, info: d.Info(), options: o, signatures: slices.Clone(d.Signatures()),
-		slots: make(chan struct{}, n), idle: make(chan *session, n), done: make(chan struct{}),
+		pool: newPool(o),
 	}
 	for i := range r.signatures {
 		s := &r.signatures[i]
@@ -49,9 +46,10 @@ func newModel(e *Engine, d DriverModel, files *ModelFiles, o Options, ownsEngine
 		makeUnique(s.Inputs)
 		makeUnique(s.Outputs)
 	}
-	r.cancel = sync.OnceFunc(func() { close(r.done) })
+	r.interrupted = make(chan struct{})
+	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.release = func() error { return join(d.Close(), files.close()) }
-	e.addChild(&r.lifetime)
+	e.engine.addChild(&r.lifetime)
 	r.track("models")
 	m := &Model{r}
 	runtime.AddCleanup(m, func(r *model) { r.forgotten(r.closeAll) }, r)
@@ -63,7 +61,7 @@ func (m *Model) Info() ModelInfo {
 	if m.isZero() {
 		return ModelInfo{}
 	}
-	return m.info.clone()
+	return m.model.info.clone()
 }
 
 func (m *Model) isZero() bool { return m == nil || m.model == nil }
@@ -73,16 +71,16 @@ func (m *Model) Engine() EngineInfo {
 	if m.isZero() {
 		return EngineInfo{}
 	}
-	return m.engine.Info()
+	return m.model.engine.Info()
 }
 
-// Signatures are the model's functions with their inputs and outputs.
-// Model.Run and NewSession("") use the first.
+// Signatures are the model's functions with their inputs and outputs. Run uses
+// the first, as do others where they are given no name.
 func (m *Model) Signatures() []Signature {
 	if m.isZero() {
 		return nil
 	}
-	return cloneAll(m.signatures, Signature.clone)
+	return cloneAll(m.model.signatures, Signature.clone)
 }
 
 // Property reads a setting of the model by the engine's own name for it. Any
@@ -91,146 +89,201 @@ func (m *Model) Property(key string) (string, error) {
 	if m.isZero() {
 		return "", errNotOpen("property")
 	}
-	if err := m.begin(); err != nil {
-		return "", wrap(err, m.engine.name, "property", "")
+	if err := m.model.begin(); err != nil {
+		return "", m.model.wrap(err, "property")
 	}
 	defer runtime.KeepAlive(m)
-	defer m.end()
-	return property(m.driver, m.engine.name, key)
+	defer m.model.end()
+	return property(m.model.driver, m.model.engine.engine.name, key)
 }
 
-// Close closes the model and its sessions.
+// Stats are counters of Run and of acquired sessions. Those of NewSession are
+// not counted.
+func (m *Model) Stats() Stats {
+	if m.isZero() {
+		return Stats{}
+	}
+	return m.model.pool.snapshot()
+}
+
+// Close cancels the calls that execute or wait, and closes the model and its
+// sessions.
 func (m *Model) Close() error {
 	if m.isZero() {
 		return nil
 	}
 	defer runtime.KeepAlive(m)
-	return wrap(m.closeAll(), m.engine.name, "close", "")
+	return m.model.wrap(m.model.closeAll(), "close")
 }
 
 // closeAll also closes an engine that was opened for this model alone.
 func (m *model) closeAll() error {
-	err := m.close()
+	m.cancelAll()
+	return m.finishAll(m.finish)
+}
+
+func (m *model) finishAll(finish func() error) error {
+	err := finish()
 	if m.ownsEngine {
-		err = join(err, m.engine.close())
+		err = join(err, m.engine.engine.close())
 	}
 	return err
 }
 
-// Run runs the model once. At most Options.Sessions calls execute at once, one
-// unless that is set; further ones wait until one has ended or ctx has. in has
-// a tensor for each input; they are copied, so the caller may change them
-// afterwards. The result has a tensor for each output and is the caller's.
+// Shutdown refuses new calls, waits until those that execute or wait have
+// ended and acquired sessions were given back, then closes the model. Sessions
+// of NewSession get ErrClosed from their next call on; a Run of theirs that
+// executes is waited for. When ctx ends, what is left is cancelled, as by Close,
+// and the error is the context's. A goroutine that has a session of the model
+// acquired must not call it.
+func (m *Model) Shutdown(ctx context.Context) error {
+	if m.isZero() {
+		return nil
+	}
+	defer runtime.KeepAlive(m)
+	r := m.model
+	r.closing.Store(true)
+	either, cancel := context.WithCancel(orBackground(ctx))
+	defer cancel()
+	defer context.AfterFunc(r.ctx, cancel)()
+	if err := r.idle(either); err == nil {
+		r.pool.drain(either)
+	}
+	err := r.finishAll(func() error { return r.drain(either) })
+	if err == nil && r.ctx.Err() != nil && ctx != nil { // it was cancelled
+		err = ctx.Err()
+	}
+	return r.wrap(err, "shutdown")
+}
+
+// Run runs the model's first signature with one of Options.Sessions sessions,
+// which is one unless that is set: further calls wait until one has ended or
+// ctx has. in has a tensor for each input; they are copied, so the caller may
+// change them afterwards. The result has a tensor for each output and is the
+// caller's.
 //
 // A model that keeps variables from Run to Run (ModelInfo.State) starts from
 // their initial values: nothing of one call shows in another.
 //
-// The error wraps ErrInput where in does not fit, ErrRun where the engine
-// failed, ErrClosed, or is the context's.
+// The error wraps ErrInput where in does not fit, ErrBusy where
+// Options.MaxWaiting calls wait already, ErrRun where the engine failed,
+// ErrClosed, or is the context's.
 func (m *Model) Run(ctx context.Context, in Tensors) (Tensors, error) {
+	return m.RunSignature(ctx, "", in)
+}
+
+// RunSignature is Run for the signature of that name, or for the first one
+// where name is "". All signatures share the sessions of Options.Sessions.
+func (m *Model) RunSignature(ctx context.Context, name string, in Tensors) (Tensors, error) {
 	if m.isZero() {
 		return nil, errNotOpen("run")
 	}
-	if ctx == nil {
-		ctx = context.Background()
+	r := m.model
+	if err := r.begin(); err != nil {
+		return nil, r.wrap(err, "run")
 	}
-	if err := m.begin(); err != nil {
-		return nil, wrap(err, m.engine.name, "run", "")
-	}
-	defer runtime.KeepAlive(m)
-	defer m.end()
-	out, err := m.run(ctx, in)
-	return out, wrap(err, m.engine.name, "run", "")
-}
-
-func (m *model) run(ctx context.Context, in Tensors) (Tensors, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if err := m.checkInputs(in); err != nil {
-		return nil, err
-	}
-	select {
-	case m.slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-m.done:
-		return nil, &Error{Kind: ErrClosed}
-	}
-	defer func() { <-m.slots }()
-	s, err := m.session()
+	out, err := r.run(orBackground(ctx), name, in)
+	r.end()
+	runtime.KeepAlive(m)
 	if err != nil {
-		return nil, err
-	}
-	defer m.giveBack(s)
-	if err := s.beginExclusive(); err != nil {
-		return nil, err
-	}
-	defer s.endExclusive()
-	for i, info := range m.signatures[0].Inputs {
-		t := in[info.Name]
-		if !s.in[i].Is(t.dtype, t.shape) {
-			s.in[i], s.changed = nil, true
-			if s.in[i], err = NewTensor(t.dtype, t.shape...); err != nil {
-				return nil, err
-			}
-		}
-		s.in[i].copyFrom(t)
-	}
-	s.resetNext = true
-	if err := s.run(ctx); err != nil {
-		return nil, err
-	}
-	out := make(Tensors, len(s.out))
-	for i, info := range m.signatures[0].Outputs {
-		out[info.Name] = s.out[i].Clone()
+		return nil, r.wrap(err, "run")
 	}
 	return out, nil
 }
 
-// giveBack returns a session to the pool, or closes it where the next call
-// would see what this one has left in it.
-func (m *model) giveBack(s *session) {
-	if !s.reusable() {
-		s.close()
-		return
+func (m *model) run(ctx context.Context, name string, in Tensors) (Tensors, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
-	m.idle <- s // has room: there are no more sessions than slots
+	signature, err := m.signature(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.checkInputs(signature, in); err != nil {
+		return nil, err
+	}
+	s, err := m.pool.take(ctx, m, signature)
+	if err != nil {
+		return nil, err
+	}
+	defer s.giveBack()
+	if err := s.beginExclusive(); err != nil {
+		return nil, err
+	}
+	defer s.endExclusive()
+	return s.runTensors(ctx, in)
 }
 
-// session is an idle session of the pool, or a new one.
-func (m *model) session() (*session, error) {
-	select {
-	case s := <-m.idle:
-		return s, nil
-	default:
-		return m.newSession(0)
+// signature is the index of the signature of that name, or of the first.
+func (m *model) signature(name string) (int, error) {
+	if name == "" {
+		return 0, nil
 	}
+	i := slices.IndexFunc(m.signatures, func(s Signature) bool { return s.Name == name })
+	if i < 0 {
+		return 0, inputError(ErrName, "no signature %q; there are %s", name, quoted(m.signatures, func(s Signature) string { return s.Name }))
+	}
+	return i, nil
 }
 
-// NewSession makes a session for the signature of that name, or for the first
-// one where name is "". Sessions are for one goroutine at a time each; the
-// model's weights are shared where the engine can.
-func (m *Model) NewSession(name string) (*Session, error) {
+// NewSession makes a session beside those of Options.Sessions, for the
+// signature of that name, or for the first one where name is "". It is for one
+// goroutine at a time, and Close frees it; the model's weights are shared where
+// the engine can. The error wraps ErrName, ErrClosed, what the engine reports,
+// or is the context's.
+func (m *Model) NewSession(ctx context.Context, name string) (*Session, error) {
+	return m.session(ctx, name, (*model).newSession, func(r *session) *lease { return nil })
+}
+
+// AcquireSession waits for one of the sessions that Run uses, until ctx ends,
+// and keeps it for the caller, whose Session.Close gives it back. It starts from
+// the initial state, with tensors that hold zeros. A goroutine that has one and
+// asks for another, or calls Run, may wait for itself. The error is as Run's.
+func (m *Model) AcquireSession(ctx context.Context, name string) (*Session, error) {
+	return m.session(ctx, name, func(r *model, ctx context.Context, signature int) (*session, error) {
+		return r.pool.take(ctx, r, signature)
+	}, newLease)
+}
+
+// session makes a Session of what get returns.
+func (m *Model) session(ctx context.Context, name string, get func(*model, context.Context, int) (*session, error), lend func(*session) *lease) (*Session, error) {
 	if m.isZero() {
 		return nil, errNotOpen("session")
 	}
-	if err := m.begin(); err != nil {
-		return nil, wrap(err, m.engine.name, "session", "")
+	if err := m.model.begin(); err != nil {
+		return nil, m.model.wrap(err, "session")
 	}
 	defer runtime.KeepAlive(m)
-	defer m.end()
-	i := slices.IndexFunc(m.signatures, func(s Signature) bool { return s.Name == name })
-	if i < 0 && name != "" {
-		return nil, wrap(inputError(ErrName, "no signature %q; there are %s", name, quoted(m.signatures, func(s Signature) string { return s.Name })), m.engine.name, "session", "")
+	defer m.model.end()
+	ctx = orBackground(ctx)
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
-	r, err := m.newSession(max(i, 0))
+	i, err := m.model.signature(name)
 	if err != nil {
-		return nil, wrap(err, m.engine.name, "session", "")
+		return nil, m.model.wrap(err, "session")
 	}
-	s := &Session{r, m}
-	runtime.AddCleanup(s, func(r *session) { r.forgotten(r.close) }, r)
+	r, err := get(m.model, ctx, i)
+	if err != nil {
+		return nil, m.model.wrap(err, "session")
+	}
+	l := lend(r)
+	s := &Session{r, m, l}
+	if l == nil {
+		runtime.AddCleanup(s, func(r *session) { r.forgotten(r.close) }, r)
+	} else {
+		l.cleanup = runtime.AddCleanup(s, func(l *lease) { go l.discard() }, l)
+	}
 	return s, nil
+}
+
+func (m *model) wrap(err error, op string) error { return wrap(err, m.engine.engine.name, op, "") }
+
+func orBackground(ctx context.Context) context.Context {
+	if ctx == nil {
+		return context.Background()
+	}
+	return ctx
 }
 
 // makeUnique renames what has the name of another, for a map of tensors.

@@ -42,7 +42,7 @@ type Config struct {
 // same. An option that an engine cannot honour is refused with ErrOption,
 // never ignored.
 type Options struct {
-	// Device is one of EngineInfo.Devices, or what else the engine's package
+	// Device is one of Engine.Devices, or what else the engine's package
 	// says; empty: the engine's default.
 	Device string
 	// Precision of the arithmetic: Float32, Float16 or BFloat16. 0 keeps the
@@ -57,6 +57,10 @@ type Options struct {
 	// Sessions is how many Model.Run calls execute at once; others wait.
 	// 0: one, with all Threads.
 	Sessions int
+	// MaxWaiting is how many calls of Model.Run and Model.AcquireSession may
+	// wait for a session: one more gets ErrBusy at once. 0: any number;
+	// negative: none.
+	MaxWaiting int
 	// Shapes fixes or bounds inputs by name, in place of the model's own
 	// shapes. An input without an entry keeps what the model says.
 	Shapes map[string]ShapeRange

@@ -17,11 +17,29 @@ import (
 // Registration is how an engine makes itself known, from its package's init.
 type Registration struct {
 	Name    string
-	Formats []string // what it reads (Source.Format), what it is best at first
+	Formats []Format // what it reads, what it is best at first
 	// EmptyTensors is set where the engine takes inputs with a dimension of 0.
 	// Such inputs of others are refused before their drivers see them.
 	EmptyTensors bool
-	Open         func(Config) (Driver, error)
+	// UnpaddedTensors is set where the engine works in memory of any alignment,
+	// also without bytes behind it. Drivers of others see only tensors that are
+	// Padded, but for those without bytes: package common copies what is not.
+	UnpaddedTensors bool
+	Open            func(Config) (Driver, error)
+}
+
+// Format is a model format that an engine reads. Engines that read the same one
+// register it under the same name: it has the extensions of all of them, and is
+// detected by any. An engine that is not registered adds none.
+type Format struct {
+	Name       string   // "onnx"; for Source.As
+	Extensions []string // of the first file, in lower case: ".onnx"
+	// Detect reports whether a file that begins with head, its first 64 bytes or
+	// fewer, has this format; nil: only extensions do.
+	Detect func(head []byte) bool
+	// Companions are the names of files that belong to the one of that name,
+	// where they are there: "model.bin" for "model.xml"; nil: there are none.
+	Companions func(name string) []string
 }
 
 var (
@@ -40,6 +58,39 @@ func Register(r Registration) {
 	registry[r.Name] = r
 }
 
+// findFormat is the first Format of the engines, these by name, for which f is
+// true; or a zero one.
+func findFormat(f func(Format) bool) Format {
+	registryMu.RLock()
+	defer registryMu.RUnlock()
+	for _, engine := range slices.Sorted(maps.Keys(registry)) {
+		formats := registry[engine].Formats
+		if i := slices.IndexFunc(formats, f); i >= 0 {
+			return formats[i]
+		}
+	}
+	return Format{}
+}
+
+// companions are the names of files that belong to the one of that name, in
+// a format, by what any engine has of it.
+func companions(format, name string) []string {
+	f := findFormat(func(f Format) bool { return f.Name == format && f.Companions != nil })
+	if f.Companions == nil {
+		return nil
+	}
+	return f.Companions(name)
+}
+
+// formatNames are the names of the formats that an engine reads.
+func (r Registration) formatNames() []string {
+	var names []string
+	for _, f := range r.Formats {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
 // Engines are the names of the engines whose packages are imported, sorted.
 // Whether one is ready only Open tells.
 func Engines() []string {
@@ -48,12 +99,17 @@ func Engines() []string {
 	return slices.Sorted(maps.Keys(registry))
 }
 
-// Formats are the formats (Source.Format) that the engine of that name reads,
+// Formats are the names of the formats that the engine of that name reads,
 // what it is best at first.
-func Formats(name string) []string {
+func Formats(engine string) []string {
 	registryMu.RLock()
 	defer registryMu.RUnlock()
-	return slices.Clone(registry[name].Formats)
+	return registry[engine].formatNames()
+}
+
+// packages are the folders of this module's engines, for the error of Open.
+var packages = map[string]string{
+	"litert": "tflite/litert", "mnn": "mnn", "openvino": "openvino", "tensorrt": "tensorrt", "tflite": "tflite", "tnn": "tnn",
 }
 
 // Open opens the engine of that name. cfg may be nil. Open again where
@@ -63,12 +119,21 @@ func Open(name string, cfg *Config) (*Engine, error) {
 	r, ok := registry[name]
 	registryMu.RUnlock()
 	if !ok {
-		return nil, &Error{
+		err := &Error{
 			Engine: name, Op: "open", Kind: ErrNotAvailable,
-			Message: "no engine of that name; there are: " + strings.Join(Engines(), ", "),
-			Hint:    `import its package: _ "github.com/anyinfer/anyinfer/` + name + `"`,
+			Message: "no engine of that name is imported; there are: " + cmp.Or(strings.Join(Engines(), ", "), "none"),
 		}
+		if folder, ok := packages[name]; ok {
+			err.Hint = `import its package: _ "github.com/anyinfer/anyinfer/` + folder + `"`
+		}
+		return nil, err
 	}
+	return OpenEngine(r, cfg)
+}
+
+// OpenEngine opens an engine that need not be registered, such as one made for
+// a test, or one that wraps another. cfg may be nil.
+func OpenEngine(r Registration, cfg *Config) (*Engine, error) {
 	var c Config
 	if cfg != nil {
 		c = *cfg
@@ -78,7 +143,7 @@ func Open(name string, cfg *Config) (*Engine, error) {
 	}
 	d, err := r.Open(c)
 	if err != nil {
-		return nil, wrap(err, name, "open", "")
+		return nil, wrap(err, r.Name, "open", "")
 	}
 	return newEngine(r, d), nil
 }
@@ -96,7 +161,11 @@ func Load(ctx context.Context, src Source, o *Options) (*Model, error) {
 	}
 	format := src.Format()
 	if format == "" {
-		return nil, &Error{Op: "load", Path: src.Name(), Kind: ErrModel, Message: "its format is unknown", Hint: `name it with Source.As("onnx"), or load with an Engine`}
+		return nil, &Error{
+			Op: "load", Path: src.Name(), Kind: ErrModel,
+			Message: "no imported engine knows its format; there are: " + cmp.Or(strings.Join(Engines(), ", "), "none"),
+			Hint:    `import the package of an engine that reads it, or name the format, as with Source.As("onnx")`,
+		}
 	}
 	names := enginesFor(format)
 	if len(names) == 0 {
@@ -171,13 +240,13 @@ func enginesFor(format string) []string {
 	defer registryMu.RUnlock()
 	var names []string
 	for name, r := range registry {
-		if slices.Contains(r.Formats, format) {
+		if slices.Contains(r.formatNames(), format) {
 			names = append(names, name)
 		}
 	}
 	slices.SortFunc(names, func(a, b string) int {
 		return cmp.Or(
-			cmp.Compare(slices.Index(registry[a].Formats, format), slices.Index(registry[b].Formats, format)),
+			cmp.Compare(slices.Index(registry[a].formatNames(), format), slices.Index(registry[b].formatNames(), format)),
 			cmp.Compare(a, b))
 	})
 	return names

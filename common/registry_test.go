@@ -20,7 +20,11 @@ func TestOpenUnknown(t *testing.T) {
 	_, err := common.Open("nobody", nil)
 	require.ErrorIs(t, err, common.ErrNotAvailable)
 	require.ErrorContains(t, err, known.Name)
-	require.ErrorContains(t, err, "anyinfer/nobody")
+	var detail *common.Error
+	require.ErrorAs(t, err, &detail)
+	require.Empty(t, detail.Hint, "nobody knows its package")
+	_, err = common.Open("litert", nil)
+	require.ErrorContains(t, err, `_ "github.com/anyinfer/anyinfer/tflite/litert"`)
 	require.Contains(t, common.Engines(), known.Name)
 	require.IsIncreasing(t, common.Engines())
 }
@@ -58,7 +62,11 @@ func candidates(t *testing.T, all ...candidate) (opened *[]string) {
 	opened = new([]string)
 	for _, c := range all {
 		e := &fake.Engine{Load: func(*common.ModelFiles, common.Options) error { return c.load }}
-		common.Register(common.Registration{Name: c.name, Formats: c.formats, Open: func(common.Config) (common.Driver, error) {
+		var formats []common.Format
+		for _, f := range c.formats {
+			formats = append(formats, common.Format{Name: f})
+		}
+		common.Register(common.Registration{Name: c.name, Formats: formats, Open: func(common.Config) (common.Driver, error) {
 			if *opened = append(*opened, c.name); c.open != nil {
 				return nil, c.open
 			}
@@ -144,7 +152,7 @@ func TestLoadPassesOver(t *testing.T) {
 			require.Contains(t, log.String(), `level=DEBUG msg="engine passed over" engine="`+format+`1"`)
 
 			log.Reset()
-			third := register(t, &fake.Engine{Formats: []string{format}, Signatures: echo(t).Signatures})
+			third := register(t, &fake.Engine{Formats: []common.Format{{Name: format}}, Signatures: echo(t).Signatures})
 			m, err := common.Load(ctx, src, nil)
 			require.NoError(t, err)
 			require.Equal(t, third.Name, m.Engine().Name)

@@ -196,12 +196,12 @@ func TestSignatures(t *testing.T) {
 	m := load(t, e, nil)
 	require.Len(t, m.Signatures(), 2)
 	for name, want := range map[string]float32{"": 3, "first": 3, "second": 11} {
-		s, err := m.NewSession(name)
+		s, err := m.NewSession(ctx, name)
 		require.NoError(t, err)
 		require.NoError(t, s.Run(ctx))
 		require.Equal(t, want, values(t, s.Output(0))[0], "%q", name)
 	}
-	_, err := m.NewSession("third")
+	_, err := m.NewSession(ctx, "third")
 	require.ErrorIs(t, err, common.ErrName)
 	require.ErrorContains(t, err, `"first", "second"`)
 

@@ -6,53 +6,63 @@ import (
 	"context"
 	"runtime"
 	"slices"
+	"sync/atomic"
 )
 
 // Session runs a model with tensors that stay bound from Run to Run: write
 // into Data of Input(i), Run, read Data of Output(i). One goroutine at a time
 // may use it; a second one gets ErrInUse.
 type Session struct {
-	*session
-	owner *Model // is not collected before the Session
+	session *session
+	model   *Model // is not collected before the Session
+	lease   *lease // of an acquired one; else nil
 }
 
 // session is the resource behind a Session, or one of a model's pool. It makes
 // the calls of its driver in the order that DriverSession documents.
 type session struct {
 	lifetime
-	model     *model
-	driver    DriverSession
-	execution *execution
-	resetter  Resetter // the driver, if it can reset variables; or nil
-	signature Signature
-	in, out   []*Tensor
-	bound     bool // the driver's last Bind was a success
-	changed   bool // in is not what was bound
-	ran       bool // variables may not have their initial values
-	resetNext bool // the next Run is to begin with Reset
-	finish    bool // outputs need finishing after each Run
+	model          *model
+	pool           *pool // nil: it is none of the model's pool
+	driver         DriverSession
+	execution      *execution
+	resetter       Resetter // the driver, if it can reset variables; or nil
+	signatureIndex int
+	signature      Signature
+	in, out        []*Tensor // what the caller sees; nil: not made yet
+	given          []*Tensor // the outputs that the caller has bound; else nil
+	// What the driver sees: the same, or padded tensors that are copied from
+	// and to the caller's.
+	driverIn, driverOut []*Tensor
+	late                []bool // outputs that the driver makes only in Run
+	copied              bool   // some inputs are
+	finish              bool   // outputs need finishing after each Run
+	bound               bool   // the driver's last Bind was a success
+	changed             bool   // in or given is not what was bound
+	ran                 bool   // variables may not have their initial values
+	resetNext           bool   // the next Run is to begin with Reset
 }
 
-func (m *model) newSession(signature int) (*session, error) {
-	d, err := m.driver.NewSession(signature)
+func (m *model) newSession(ctx context.Context, signature int) (*session, error) {
+	d, err := m.driver.NewSession(ctx, signature)
 	if err != nil {
 		return nil, err
 	}
 	sig := m.signatures[signature]
+	ins, outs := len(sig.Inputs), len(sig.Outputs)
 	s := &session{
-		model: m, driver: d, execution: newExecution(d), signature: sig,
-		in: make([]*Tensor, len(sig.Inputs)), out: make([]*Tensor, len(sig.Outputs)),
+		model: m, driver: d, execution: newExecution(d), signatureIndex: signature, signature: sig,
+		in: make([]*Tensor, ins), driverIn: make([]*Tensor, ins),
+		out: make([]*Tensor, outs), driverOut: make([]*Tensor, outs), given: make([]*Tensor, outs), late: make([]bool, outs),
 	}
 	s.resetter, _ = d.(Resetter)
 	if s.execution.canceler != nil {
 		s.cancel = s.execution.cancel
 	}
+	s.interrupted = make(chan struct{})
 	s.release = func() error { s.execution.close(); return d.Close() }
-	for _, info := range sig.Outputs {
-		s.finish = s.finish || info.DType == Bool || info.Shape.Dynamic()
-	}
-	if err := s.makeInputs(); err != nil {
-		d.Close()
+	if err := s.bindFixed(); err != nil {
+		s.release()
 		return nil, err
 	}
 	m.addChild(&s.lifetime)
@@ -60,18 +70,11 @@ func (m *model) newSession(signature int) (*session, error) {
 	return s, nil
 }
 
-// makeInputs gives each input whose shape is known a tensor; where that is
-// all of them, the first Run need not bind.
-func (s *session) makeInputs() (err error) {
-	for i, info := range s.signature.Inputs {
-		shape := info.Shape
-		if r, ok := s.model.options.Shapes[info.Name]; ok {
-			shape = r.Opt
-		}
-		if shape.Dynamic() {
-			continue
-		}
-		if s.in[i], err = NewTensor(info.DType, shape...); err != nil {
+// bindFixed binds where each input's shape is known, so that the first Run need
+// not.
+func (s *session) bindFixed() error {
+	for i := range s.in {
+		if err := s.makeInput(i); err != nil {
 			return err
 		}
 	}
@@ -81,25 +84,127 @@ func (s *session) makeInputs() (err error) {
 	return s.bind()
 }
 
-// bind hands the inputs to the driver, which answers with outputs.
+// makeInput gives input i a tensor of the session's own if it has none and its
+// shape is known.
+func (s *session) makeInput(i int) (err error) {
+	info := s.signature.Inputs[i]
+	shape := info.Shape
+	if r, ok := s.model.options.Shapes[info.Name]; ok {
+		shape = r.Opt
+	}
+	if s.in[i] != nil || shape.Dynamic() {
+		return nil
+	}
+	s.in[i], err = NewTensor(info.DType, shape...)
+	s.changed = true
+	return err
+}
+
+// bind hands the inputs to the driver, and the outputs that there are; it adds
+// others.
 func (s *session) bind() error {
-	for i, t := range s.in {
-		if t == nil {
+	for i := range s.in {
+		if err := s.makeInput(i); err != nil {
+			return err
+		}
+		if s.in[i] == nil {
 			info := s.signature.Inputs[i]
 			return inputError(ErrShape, "input %q has the dynamic shape %v and no tensor yet; bind one", info.Name, info.Shape)
 		}
-		for j, o := range s.out { // an output that was bound as an input stays what it is
-			if t.overlaps(o) {
-				s.out[j] = nil
-			}
-		}
 	}
-	s.bound = false
-	if err := s.driver.Bind(s.in, s.out); err != nil {
+	if err := s.separate(); err != nil {
 		return err
 	}
-	s.bound, s.changed = true, false
+	s.copied, s.finish = false, false
+	for i, t := range s.in {
+		var err error
+		if s.driverIn[i], err = s.padded(t, s.driverIn[i]); err != nil {
+			return err
+		}
+		s.copied = s.copied || s.driverIn[i] != t
+	}
+	asked := slices.Clone(s.driverOut) // those that were given, as the driver sees them
+	for i, t := range s.given {
+		asked[i] = nil
+		if t != nil {
+			var err error
+			if asked[i], err = s.padded(t, s.driverOut[i]); err != nil {
+				return err
+			}
+			s.driverOut[i], s.out[i] = asked[i], t
+			s.finish = s.finish || asked[i] != t
+			continue
+		}
+		if s.late[i] {
+			s.out[i] = nil
+		}
+		s.driverOut[i] = s.out[i]
+	}
+	s.bound = false
+	if err := s.driver.Bind(s.driverIn, s.driverOut); err != nil {
+		return err
+	}
+	s.bound, s.changed = true, true
+	for i, t := range s.driverOut {
+		info := s.signature.Outputs[i]
+		s.finish = s.finish || info.DType == Bool || info.Shape.Dynamic()
+		if s.late[i] = t == nil; s.given[i] == nil {
+			s.out[i] = t
+		} else if t != asked[i] {
+			return s.unfit(i)
+		}
+	}
+	s.changed = false
 	return nil
+}
+
+// separate sees that no output shares memory with an input or another output.
+// Those of the session's own that do are replaced: an output that was bound as
+// an input stays what it is.
+func (s *session) separate() error {
+	for i := range s.out {
+		o := s.out[i]
+		if s.given[i] != nil {
+			o = s.given[i]
+		}
+		for j, t := range s.in {
+			if !t.overlaps(o) {
+				continue
+			}
+			if s.given[i] != nil {
+				return inputError(ErrInput, "output %q shares memory with input %q", s.signature.Outputs[i].Name, s.signature.Inputs[j].Name)
+			}
+			s.out[i] = nil
+		}
+		for j, t := range s.given {
+			if j == i || !t.overlaps(o) {
+				continue
+			}
+			if s.given[i] != nil {
+				return inputError(ErrInput, "the outputs %q and %q share memory", s.signature.Outputs[i].Name, s.signature.Outputs[j].Name)
+			}
+			s.out[i] = nil
+		}
+	}
+	return nil
+}
+
+// padded is what the driver sees of the caller's t: t itself if the driver can
+// use its memory, else a tensor of the session's own, old if that fits.
+func (s *session) padded(t, old *Tensor) (*Tensor, error) {
+	if s.model.engine.engine.unpadded || t.Padded() || len(t.bytes) == 0 {
+		return t, nil
+	}
+	if old == t || !old.Padded() || slices.Contains(s.in, old) || slices.Contains(s.given, old) {
+		old = nil
+	}
+	return EnsureTensor(old, t.dtype, t.shape)
+}
+
+// unfit is the error of an output that has another shape than the tensor that
+// the caller has bound for it.
+func (s *session) unfit(i int) error {
+	return misuse(ErrShape, "output %q has the shape %v; the tensor that was bound has %v", s.signature.Outputs[i].Name, s.driverOut[i].Shape(), s.given[i].shape)
 }
 
 // Signature is the signature that the session runs.
@@ -107,85 +212,152 @@ func (s *Session) Signature() Signature {
 	if s.isZero() {
 		return Signature{}
 	}
-	return s.signature.clone()
+	return s.session.signature.clone()
 }
 
 func (s *Session) isZero() bool { return s == nil || s.session == nil }
 
+// over reports whether an acquired session was given back.
+func (s *Session) over() bool { return s.lease != nil && s.lease.over.Load() }
+
 // Input is the tensor bound to input i: write the data there. It is nil where
-// the shape is dynamic and no tensor was bound yet, and for an i that is not
-// an input.
+// the shape is dynamic and no tensor was bound yet, for an i that is not an
+// input, and after Close of an acquired session.
 func (s *Session) Input(i int) *Tensor {
-	if s.isZero() {
+	if s.isZero() || s.over() || i < 0 || i >= len(s.session.in) {
 		return nil
 	}
-	return at(s.in, i)
+	if s.session.in[i] == nil {
+		s.session.makeInput(i) // where it fails, Run does, too
+	}
+	return s.session.in[i]
 }
 
 // Output is the tensor that output i was written to. It is valid until the
 // next Run, which may write to it or take another; it never dangles. It may be
 // bound as an input: the next Run then reads it and writes to another tensor.
-// It is nil before the first Run where the shape is dynamic, and for an i that
-// is not an output.
+// It is nil before the first Run where the shape is dynamic or the session was
+// acquired, for an i that is not an output, and after Close of an acquired
+// session.
 func (s *Session) Output(i int) *Tensor {
+	if s.isZero() || s.over() || i < 0 || i >= len(s.session.out) {
+		return nil
+	}
+	return s.session.out[i]
+}
+
+// InputByName is Input for the input of that name, nil if there is none.
+func (s *Session) InputByName(name string) *Tensor {
 	if s.isZero() {
 		return nil
 	}
-	return at(s.out, i)
+	return s.Input(s.session.signature.InputIndex(name))
 }
 
-func at(ts []*Tensor, i int) *Tensor {
-	if i < 0 || i >= len(ts) {
+// OutputByName is Output for the output of that name, nil if there is none.
+func (s *Session) OutputByName(name string) *Tensor {
+	if s.isZero() {
 		return nil
 	}
-	return ts[i]
+	return s.Output(s.session.signature.OutputIndex(name))
 }
 
-// BindInput makes t the tensor of input i. It is read in place where the
-// engine can, so it must stay unchanged during Run; its shape resizes a
-// dynamic input. The error wraps ErrInput, ErrInUse or ErrClosed, and leaves
-// all as it was. The engine sees t in the next Run: where it refuses the shape,
-// that Run's error wraps ErrInput, and another tensor is to be bound.
+// BindInput makes t the tensor of input i. Run reads it in place where it was
+// made by NewTensor or the engine takes any memory (see its package), else it
+// copies it; so it must stay unchanged during Run. Its shape resizes a dynamic
+// input. The error wraps ErrInput, ErrInUse or ErrClosed, and leaves all as it
+// was. The engine sees t in the next Run: where it refuses the shape, that Run's
+// error wraps ErrInput, and another tensor is to be bound.
 func (s *Session) BindInput(i int, t *Tensor) error {
-	if s.isZero() {
-		return errNotOpen("bind")
-	}
-	return wrap(s.bindInput(i, t), s.model.engine.name, "bind", "")
+	return s.exclusive("bind", func(r *session) error {
+		if i < 0 || i >= len(r.in) {
+			return inputError(ErrCount, "there is no input %d; there are %s", i, numbered(r.signature.Inputs))
+		}
+		if err := r.model.checkInput(&r.signature.Inputs[i], t); err != nil {
+			return err
+		}
+		if r.in[i] != t {
+			r.in[i], r.changed = t, true
+		}
+		return nil
+	})
 }
 
-func (s *Session) bindInput(i int, t *Tensor) error {
-	if err := s.beginExclusive(); err != nil {
-		return err
-	}
-	defer runtime.KeepAlive(s)
-	defer s.endExclusive()
-	if i < 0 || i >= len(s.in) {
-		return inputError(ErrCount, "there is no input %d; there are %d", i, len(s.in))
-	}
-	if err := s.model.checkInput(s.signature.Inputs[i], t); err != nil {
-		return err
-	}
-	if s.in[i] != t {
-		s.in[i], s.changed = t, true
-	}
-	return nil
+// BindOutput makes t the tensor into which Run writes output i: in place where
+// it was made by NewTensor or the engine takes any memory, else by a copy. A
+// nil t makes it one of the session's own again. The error wraps ErrDType or
+// ErrShape where t cannot be that output, ErrInUse or ErrClosed, and leaves all
+// as it was.
+//
+// Where the shape is dynamic and the result has another one than t, Run's error
+// wraps ErrShape. If only running tells the shape, the model has run then, and
+// Output(i) has the result. When Run begins, t may not share memory with an
+// input or another output.
+func (s *Session) BindOutput(i int, t *Tensor) error {
+	return s.exclusive("bind", func(r *session) error {
+		if i < 0 || i >= len(r.out) {
+			return misuse(ErrCount, "there is no output %d; there are %s", i, numbered(r.signature.Outputs))
+		}
+		info := r.signature.Outputs[i]
+		switch {
+		case t == nil:
+		case t.dtype != info.DType:
+			return misuse(ErrDType, "output %q is %v, not %v", info.Name, info.DType, t.dtype)
+		case !info.Shape.Accepts(t.shape):
+			return misuse(ErrShape, "output %q has the shape %v, not %v", info.Name, info.Shape, t.shape)
+		}
+		if r.given[i] != t {
+			r.given[i], r.out[i], r.changed = t, t, true
+		}
+		return nil
+	})
 }
 
 // Run runs the model on the bound inputs. Where nothing was bound anew it is
 // one native call and allocates nothing. The error wraps ErrRun where the
 // engine failed, ErrInput for what was bound or was not, ErrInUse, ErrClosed,
-// or is the context's.
+// or is the context's. After ErrRun or the context's, outputs are undefined,
+// and so are variables that the model keeps: Reset.
 func (s *Session) Run(ctx context.Context) error {
-	if s.isZero() {
-		return errNotOpen("run")
+	if err := s.begin("run"); err != nil {
+		return err
 	}
-	if err := s.beginExclusive(); err != nil {
-		return wrap(err, s.model.engine.name, "run", "")
+	err := s.session.run(orBackground(ctx))
+	s.session.endExclusive()
+	runtime.KeepAlive(s)
+	if err != nil {
+		return s.session.model.wrap(err, "run")
+	}
+	return nil
+}
+
+// begin starts a call that must be the only one; session.endExclusive ends it.
+func (s *Session) begin(op string) error {
+	if s.isZero() {
+		return errNotOpen(op)
+	}
+	err := error(nil)
+	if s.over() {
+		err = &Error{Kind: ErrClosed}
+	} else if err = s.session.beginExclusive(); err == nil && s.over() {
+		s.session.endExclusive()
+		err = &Error{Kind: ErrClosed}
+	}
+	if err != nil {
+		return s.session.model.wrap(err, op)
+	}
+	return nil
+}
+
+// exclusive calls f as the only one that uses the session.
+func (s *Session) exclusive(op string, f func(*session) error) error {
+	if err := s.begin(op); err != nil {
+		return err
 	}
 	defer runtime.KeepAlive(s)
-	defer s.endExclusive()
-	if err := s.run(ctx); err != nil {
-		return wrap(err, s.model.engine.name, "run", "")
+	defer s.session.endExclusive()
+	if err := f(s.session); err != nil {
+		return s.session.model.wrap(err, op)
 	}
 	return nil
 }
@@ -193,10 +365,7 @@ func (s *Session) Run(ctx context.Context) error {
 // run is Run within beginExclusive: bind what has changed, reset if that is
 // due, run.
 func (s *session) run(ctx context.Context) error {
-	var done <-chan struct{}
-	if ctx != nil {
-		done = ctx.Done()
-	}
+	done := ctx.Done()
 	if done != nil {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -212,8 +381,15 @@ func (s *session) run(ctx context.Context) error {
 			return err
 		}
 	}
+	if s.copied {
+		for i, t := range s.driverIn {
+			if t != s.in[i] {
+				t.copyFrom(s.in[i])
+			}
+		}
+	}
 	s.ran = true
-	canceled, err := s.execution.run(done)
+	canceled, err := s.execution.run(ctx, done)
 	switch {
 	case err == nil && s.finish:
 		return s.finishOutputs()
@@ -225,11 +401,11 @@ func (s *session) run(ctx context.Context) error {
 	return err
 }
 
-// finishOutputs checks what the driver left in out and makes each bool 0 or 1,
-// as Go needs them; C says only non-zero.
-func (s *session) finishOutputs() error {
+// finishOutputs checks what the driver left, makes each bool 0 or 1, as Go needs
+// them, where C has any byte, and copies to the caller's tensors.
+func (s *session) finishOutputs() (err error) {
 	for i, info := range s.signature.Outputs {
-		t := s.out[i]
+		t, given := s.driverOut[i], s.given[i]
 		if t.DType() != info.DType {
 			return &Error{Kind: ErrRun, Message: "the engine left output " + info.Name + " without a " + info.DType.String() + " tensor"}
 		}
@@ -240,8 +416,62 @@ func (s *session) finishOutputs() error {
 				}
 			}
 		}
+		switch {
+		case given == nil:
+			s.out[i] = t
+		case slices.Equal(t.shape, given.shape):
+			if s.out[i] = given; t != given {
+				given.copyFrom(t)
+			}
+		default:
+			s.out[i], s.changed = t, true
+			err = s.unfit(i)
+		}
 	}
-	return nil
+	return err
+}
+
+// runTensors is Model.Run with this session, within beginExclusive.
+func (s *session) runTensors(ctx context.Context, in Tensors) (Tensors, error) {
+	for i, info := range s.signature.Inputs {
+		t := in[info.Name]
+		if !s.in[i].Is(t.dtype, t.shape) {
+			s.in[i], s.changed = nil, true
+			var err error
+			if s.in[i], err = NewTensor(t.dtype, t.shape...); err != nil {
+				return nil, err
+			}
+		}
+		s.in[i].copyFrom(t)
+	}
+	s.resetNext = true
+	begin := clock()
+	err := s.run(ctx)
+	s.pool.ran(begin, err)
+	if err != nil {
+		return nil, err
+	}
+	out := make(Tensors, len(s.out))
+	for i, info := range s.signature.Outputs {
+		out[info.Name] = s.handOut(i)
+	}
+	return out, nil
+}
+
+// handOut is output i for the caller to keep: what the engine wrote, where it
+// makes it anew in each Run or copying it takes longer than binding another,
+// else a copy.
+func (s *session) handOut(i int) *Tensor {
+	const large = 1 << 20
+	t := s.out[i]
+	if !s.late[i] {
+		if len(t.bytes) < large {
+			return t.Clone()
+		}
+		s.changed = true
+	}
+	s.out[i], s.driverOut[i] = nil, nil
+	return t
 }
 
 // Reset puts the variables that the model keeps from Run to Run, as a stream's
@@ -249,22 +479,16 @@ func (s *session) finishOutputs() error {
 // ModelInfo.State reports whether there are some. The error wraps ErrOption
 // where the engine cannot.
 func (s *Session) Reset() error {
-	if s.isZero() {
-		return errNotOpen("reset")
-	}
-	if err := s.beginExclusive(); err != nil {
-		return wrap(err, s.model.engine.name, "reset", "")
-	}
-	defer runtime.KeepAlive(s)
-	defer s.endExclusive()
-	if s.resetter == nil && s.model.info.State != Stateless {
-		return &Error{Engine: s.model.engine.name, Op: "reset", Kind: ErrOption, Message: "this engine cannot reset a model's variables", Hint: "make a new session"}
-	}
-	if !s.bound {
-		s.resetNext = true // a driver resets only what is bound
-		return nil
-	}
-	return wrap(s.reset(), s.model.engine.name, "reset", "")
+	return s.exclusive("reset", func(r *session) error {
+		if r.resetter == nil && r.model.info.State != Stateless {
+			return &Error{Kind: ErrOption, Message: "this engine cannot reset a model's variables", Hint: "make a new session"}
+		}
+		if !r.bound {
+			r.resetNext = true // a driver resets only what is bound
+			return nil
+		}
+		return r.reset()
+	})
 }
 
 // reset is Reset where there may be something to reset.
@@ -284,36 +508,98 @@ func (s *session) reusable() bool {
 	return s.resetter != nil || !s.ran || s.model.info.State == Stateless
 }
 
-// Profile returns where the time of the last Run went, layer by layer. The
-// model must be loaded with Options.Profile.
-func (s *Session) Profile() ([]LayerTime, error) {
-	if s.isZero() {
-		return nil, errNotOpen("profile")
+// giveBack returns a session to its pool, or closes it where the next call
+// would see what this one has left in it.
+func (s *session) giveBack() {
+	if !s.reusable() || s.closing.Load() {
+		s.close()
+		s.pool.give(nil)
+		return
 	}
-	if err := s.beginExclusive(); err != nil {
-		return nil, wrap(err, s.model.engine.name, "profile", "")
-	}
-	defer runtime.KeepAlive(s)
-	defer s.endExclusive()
-	p, ok := s.driver.(Profiler)
-	switch {
-	case !ok:
-		return nil, &Error{Engine: s.model.engine.name, Op: "profile", Kind: ErrOption, Message: "this engine has no profile"}
-	case !s.model.options.Profile:
-		return nil, &Error{Engine: s.model.engine.name, Op: "profile", Kind: ErrOption, Message: "the model was loaded without Options.Profile"}
-	case !s.ran || !s.bound:
-		return nil, nil // there was no Run
-	}
-	times, err := p.Profile()
-	return times, wrap(err, s.model.engine.name, "profile", "")
+	s.pool.give(s)
 }
 
-// Close cancels a Run that executes, waits for it, and frees the session. Its
-// tensors stay valid.
+// Profile returns where the time of the last Run went, layer by layer. The
+// model must be loaded with Options.Profile.
+func (s *Session) Profile() (times []LayerTime, err error) {
+	err = s.exclusive("profile", func(r *session) error {
+		p, ok := r.driver.(Profiler)
+		switch {
+		case !ok:
+			return &Error{Kind: ErrOption, Message: "this engine has no profile"}
+		case !r.model.options.Profile:
+			return &Error{Kind: ErrOption, Message: "the model was loaded without Options.Profile"}
+		case !r.ran || !r.bound:
+			return nil // there was no Run
+		}
+		times, err = p.Profile()
+		return err
+	})
+	return times, err
+}
+
+// Close cancels a Run that executes and waits for it. It frees a session of
+// NewSession, and gives back an acquired one. Tensors that the session had stay
+// valid: it does not use them any more.
 func (s *Session) Close() error {
 	if s.isZero() {
 		return nil
 	}
 	defer runtime.KeepAlive(s)
-	return wrap(s.close(), s.model.engine.name, "close", "")
+	closeIt := s.session.close
+	if s.lease != nil {
+		closeIt = s.lease.close
+	}
+	return s.session.model.wrap(closeIt(), "close")
+}
+
+// lease is the time for which a caller has acquired a session of the pool.
+type lease struct {
+	session *session
+	over    atomic.Bool
+	cleanup runtime.Cleanup
+}
+
+// newLease begins one. The session has no tensors: what it had is others'.
+func newLease(s *session) *lease {
+	s.forgetTensors()
+	s.resetNext = true
+	return &lease{session: s}
+}
+
+// forgetTensors unbinds all tensors, before the next Run.
+func (s *session) forgetTensors() {
+	clear(s.in)
+	clear(s.out)
+	clear(s.given)
+	s.changed = true
+}
+
+// close ends the lease. A session that still runs is of no use to others.
+func (l *lease) close() error {
+	if l.over.Swap(true) {
+		return nil
+	}
+	l.cleanup.Stop()
+	s := l.session
+	if s.beginExclusive() != nil {
+		return l.closeSession()
+	}
+	s.forgetTensors()
+	s.endExclusive()
+	s.giveBack()
+	return nil
+}
+
+func (l *lease) closeSession() error {
+	err := l.session.close()
+	l.session.pool.give(nil)
+	return err
+}
+
+// discard ends a lease that the garbage collector has found unused.
+func (l *lease) discard() {
+	if !l.over.Swap(true) {
+		l.closeSession()
+	}
 }

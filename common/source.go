@@ -3,12 +3,10 @@
 package common
 
 import (
-	"bytes"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -23,8 +21,9 @@ type Source struct {
 	err    error
 }
 
-// File is a model in one file or folder on disk. A file that belongs to it by
-// convention and lies beside it is found by itself: IR's .bin, TNN's .tnnmodel.
+// File is a model in one file or folder on disk. Files that belong to it by
+// convention and lie beside it are found by themselves: IR's .bin, TNN's
+// .tnnmodel.
 func File(path string) Source { return Source{names: []string{path}} }
 
 // Files is a model in several files on disk, the describing one first:
@@ -35,8 +34,8 @@ func Files(paths ...string) Source { return Source{names: slices.Clone(paths)} }
 // must not change while the model is loaded.
 func Bytes(data ...[]byte) Source { return Source{data: slices.Clone(data)} }
 
-// FS is a model in files of fsys, such as an embed.FS. IR's .bin and TNN's
-// .tnnmodel are found by themselves.
+// FS is a model in files of fsys, such as an embed.FS. Those that belong to the
+// first by convention are found by themselves.
 func FS(fsys fs.FS, names ...string) Source {
 	if fsys == nil {
 		return Source{err: &Error{Op: "load", Kind: ErrModel, Message: "the fs.FS is nil"}}
@@ -44,21 +43,19 @@ func FS(fsys fs.FS, names ...string) Source {
 	return Source{names: slices.Clone(names), fsys: fsys}
 }
 
-// companions are the extensions of files that belong to a model's first by
-// convention and lie beside it, by format.
-var companions = map[string]string{"openvino": ".bin", "tnn": ".tnnmodel"}
-
-// files are the names of all files, with a companion that is there.
+// files are the names of all files, with those that belong to the first by
+// convention and are there.
 func (s Source) files() []string {
-	if len(s.names) == 1 {
-		if extension := companions[s.Format()]; extension != "" {
-			second := strings.TrimSuffix(s.names[0], filepath.Ext(s.names[0])) + extension
-			if info, err := s.stat(second); err == nil && info.Mode().IsRegular() {
-				return []string{s.names[0], second}
-			}
+	if len(s.names) != 1 {
+		return s.names
+	}
+	files := slices.Clone(s.names)
+	for _, name := range companions(s.Format(), s.names[0]) {
+		if info, err := s.stat(name); err == nil && info.Mode().IsRegular() {
+			files = append(files, name)
 		}
 	}
-	return s.names
+	return files
 }
 
 func (s Source) stat(name string) (fs.FileInfo, error) {
@@ -98,18 +95,9 @@ func (s Source) Paths() []string {
 	return slices.Clone(s.files())
 }
 
-// Formats by file name extension.
-var extensions = map[string]string{
-	".onnx": "onnx", ".xml": "openvino", ".tflite": "tflite", ".pb": "tensorflow", ".pdmodel": "paddle",
-	".mnn": "mnn", ".tnnproto": "tnn", ".engine": "tensorrt", ".plan": "tensorrt",
-	".ref": "reference",
-}
-
-// tnnproto is how a .tnnproto begins: the numbers of inputs, blobs and outputs, and one that is always the same.
-var tnnproto = regexp.MustCompile(`^"1 \d+ 1 42066247`)
-
-// Format is "onnx", "openvino", "tflite", "tensorflow", "paddle", "mnn",
-// "tnn", "tensorrt", or "" where neither As, the name nor the first bytes tell.
+// Format is the name of the model's format: what As was given, or the Format of
+// a registered engine to which the file's extension or its first bytes belong.
+// It is "" where none does.
 func (s Source) Format() string {
 	if f := s.namedFormat(); f != "" {
 		return f
@@ -122,38 +110,30 @@ func (s Source) namedFormat() string {
 	if s.format != "" {
 		return s.format
 	}
-	return extensions[strings.ToLower(filepath.Ext(s.Name()))]
+	extension := strings.ToLower(filepath.Ext(s.Name()))
+	return findFormat(func(f Format) bool { return slices.Contains(f.Extensions, extension) }).Name
 }
 
 // formatOf is the format of a file that begins with head, or "".
 func formatOf(head []byte) string {
-	switch {
-	case len(head) >= 8 && string(head[4:8]) == "TFL3":
-		return "tflite"
-	case bytes.HasPrefix(head, []byte("<?xml")), bytes.HasPrefix(head, []byte("<net")):
-		return "openvino"
-	case tnnproto.Match(head):
-		return "tnn"
-	case bytes.HasPrefix(head, []byte("ptrt")), bytes.HasPrefix(head, []byte("ftrt")):
-		return "tensorrt"
-	case len(head) > 2 && head[0] == 0x08 && head[1] < 0x20 && (head[2] == 0x12 || head[2] == 0x3a):
-		return "onnx" // ModelProto: ir_version, then producer_name or graph
-	}
-	return ""
+	head = head[:min(len(head), headLen)]
+	return findFormat(func(f Format) bool { return f.Detect != nil && f.Detect(head) }).Name
 }
+
+// headLen is how many of a file's first bytes Format.Detect is given.
+const headLen = 64
 
 // head is the first bytes of the first file, as far as they can be had.
 func (s Source) head() []byte {
-	const enough = 32
 	if len(s.data) > 0 {
-		return s.data[0][:min(len(s.data[0]), enough)]
+		return s.data[0]
 	}
 	f, err := s.open(s.Name())
 	if err != nil {
 		return nil
 	}
 	defer f.Close()
-	b := make([]byte, enough)
+	b := make([]byte, headLen)
 	n, _ := io.ReadFull(f, b)
 	return b[:n]
 }

@@ -3,6 +3,7 @@
 package common
 
 import (
+	"maps"
 	"runtime"
 	"slices"
 	"unsafe"
@@ -13,7 +14,7 @@ import (
 // past the last element; memory with both can be handed to them as it is.
 const TensorAlign = 64
 
-// A Tensor is an n-dimensional array in row-major order in Go memory. Its type
+// A Tensor is an n-dimensional array in row-major order, today in Go memory. Its type
 // and shape never change; its elements do, and have no lock: do not write them
 // while a Run reads them.
 //
@@ -32,13 +33,42 @@ func NewTensor(dt DType, shape ...int) (*Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tensor{dtype: dt, shape: append(Shape{}, shape...)}
 	if dt == String {
-		t.strs = make([]string, n)
-		return t, nil
+		return &Tensor{dtype: dt, shape: append(Shape{}, shape...), strs: make([]string, n)}, nil
 	}
-	t.bytes = alignedBytes(n * dt.Size())
-	return t, nil
+	return newTensor(dt, shape, n*dt.Size()), nil
+}
+
+// Tensors of few bytes and dimensions are one piece of memory.
+const (
+	smallRank  = 6
+	smallBytes = 256
+)
+
+type tensorWithShape struct {
+	Tensor
+	dims [smallRank]int
+}
+
+type smallTensor struct {
+	tensorWithShape
+	bytes [smallBytes + 2*TensorAlign]byte
+}
+
+// newTensor makes a zeroed tensor of that many bytes, with its shape and memory
+// beside it where they are small.
+func newTensor(dt DType, shape Shape, size int) *Tensor {
+	var t *tensorWithShape
+	var memory []byte
+	if size <= smallBytes {
+		small := new(smallTensor)
+		t, memory = &small.tensorWithShape, small.bytes[:]
+	} else {
+		t, memory = new(tensorWithShape), make([]byte, size+2*TensorAlign)
+	}
+	t.dtype, t.bytes = dt, aligned(memory, size)
+	t.shape = append(t.dims[:0], shape...) // elsewhere where it has more dimensions
+	return &t.Tensor
 }
 
 // FromSlice makes a tensor that shares data, whose length must be the product
@@ -66,19 +96,35 @@ func FromSlice[T Elem](data []T, shape ...int) (*Tensor, error) {
 	return t, nil
 }
 
-// Data is t's elements as a slice that shares its memory. A T that is not t's
-// type is an error that wraps ErrDType, a nil t one that wraps ErrInput.
+// Data is t's elements as a slice that shares its memory. The error wraps
+// ErrDType where t is nil or its type is not T, and ErrDevice where its elements
+// are not in the program's memory: no engine has such tensors yet.
 func Data[T Elem](t *Tensor) ([]T, error) {
 	if t == nil {
-		return nil, inputError(ErrInput, "the tensor is nil")
+		return nil, misuse(ErrDType, "the tensor is nil")
 	}
 	if dt := DTypeOf[T](); dt != t.dtype {
-		return nil, inputError(ErrDType, "the tensor holds %v, not %v", t.dtype, dt)
+		return nil, misuse(ErrDType, "the tensor holds %v, not %v", t.dtype, dt)
 	}
 	if t.dtype == String {
 		return any(t.strs).([]T), nil
 	}
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(t.bytes))), len(t.bytes)/t.dtype.Size()), nil
+}
+
+// Get is Data of the tensor of that name. The error wraps ErrName where there
+// is none.
+func Get[T Elem](ts Tensors, name string) ([]T, error) {
+	t, ok := ts[name]
+	if !ok {
+		names := slices.Sorted(maps.Keys(ts))
+		return nil, misuse(ErrName, "there is no tensor %q; there are %s", name, quoted(names, func(n string) string { return n }))
+	}
+	data, err := Data[T](t)
+	if err != nil {
+		return nil, wrap(err, "", "get", name)
+	}
+	return data, nil
 }
 
 // DType is the type of the elements.
@@ -105,7 +151,8 @@ func (t *Tensor) Len() int {
 	return t.shape.Elems()
 }
 
-// Bytes is t's memory, shared, in the machine's byte order; nil for String.
+// Bytes is t's memory, shared, in the machine's byte order. It is nil for String,
+// and for elements that are not in the program's memory (see Data).
 // Where cap exceeds len by TensorAlign, those spare bytes are t's own.
 func (t *Tensor) Bytes() []byte {
 	if t == nil {
@@ -133,11 +180,12 @@ func (t *Tensor) Clone() *Tensor {
 	if t == nil {
 		return nil
 	}
-	c, err := NewTensor(t.dtype, t.shape...)
-	if err != nil { // t exists, so its type and shape are good
-		return nil
+	c := &Tensor{dtype: t.dtype, shape: t.Shape(), strs: slices.Clone(t.strs)}
+	if t.bytes != nil {
+		c = newTensor(t.dtype, t.shape, len(t.bytes))
+		copy(c.bytes, t.bytes)
+		runtime.KeepAlive(t)
 	}
-	c.copyFrom(t)
 	return c
 }
 
@@ -149,11 +197,16 @@ func (t *Tensor) overlaps(u *Tensor) bool {
 	if t == u {
 		return true
 	}
-	if len(t.bytes) == 0 || len(u.bytes) == 0 {
+	return overlap(t.bytes, u.bytes) || overlap(t.strs, u.strs)
+}
+
+func overlap[T any](a, b []T) bool {
+	if len(a) == 0 || len(b) == 0 {
 		return false
 	}
-	a, b := uintptr(unsafe.Pointer(unsafe.SliceData(t.bytes))), uintptr(unsafe.Pointer(unsafe.SliceData(u.bytes)))
-	return a < b+uintptr(len(u.bytes)) && b < a+uintptr(len(t.bytes))
+	size := unsafe.Sizeof(a[0])
+	from, other := uintptr(unsafe.Pointer(&a[0])), uintptr(unsafe.Pointer(&b[0]))
+	return from < other+uintptr(len(b))*size && other < from+uintptr(len(a))*size
 }
 
 // copyFrom copies the elements of src, which has t's type and shape.
@@ -163,12 +216,12 @@ func (t *Tensor) copyFrom(src *Tensor) {
 	runtime.KeepAlive(src)
 }
 
-// alignedBytes is zeroed memory of n bytes, aligned and padded. Elements of
-// Go's types may be written through it: it is never moved and holds no pointers.
-func alignedBytes(n int) []byte {
-	b := make([]byte, n+2*TensorAlign)
-	off := -int(uintptr(unsafe.Pointer(unsafe.SliceData(b)))) & (TensorAlign - 1)
-	return b[off : off+n : off+n+TensorAlign]
+// aligned is size bytes of memory, which has 2*TensorAlign more: aligned, and
+// padded. Elements of Go's types may be written through it: it is never moved
+// and holds no pointers.
+func aligned(memory []byte, size int) []byte {
+	off := -int(uintptr(unsafe.Pointer(unsafe.SliceData(memory)))) & (TensorAlign - 1)
+	return memory[off : off+size : off+size+TensorAlign]
 }
 
 // checkNew is the number of elements of a new tensor.

@@ -27,7 +27,7 @@ func TestNothing(t *testing.T) {
 		require.Empty(t, m.Signatures())
 		_, err := m.Run(ctx, nil)
 		require.ErrorIs(t, err, common.ErrClosed)
-		_, err = m.NewSession("")
+		_, err = m.NewSession(ctx, "")
 		require.ErrorIs(t, err, common.ErrClosed)
 		_, err = m.Property("x")
 		require.ErrorIs(t, err, common.ErrClosed)

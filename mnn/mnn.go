@@ -9,6 +9,7 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/cengine"
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/formats"
 )
 
 // Sources has the shim in C++, but for the headers of package cinclude: what
@@ -42,7 +43,7 @@ var spec = dylib.Spec{Engine: "mnn", Stem: "anyinfer_mnn"}
 
 func init() {
 	cengine.Register(cengine.Engine{
-		Spec: spec, Formats: []string{"mnn"}, Native: native, Check: check, Unknown: unknown, Rebuild: "anyinfer shim build mnn",
+		Spec: spec, Formats: []common.Format{formats.MNN}, Native: native, Check: check, Unknown: unknown, Rebuild: "anyinfer shim build mnn",
 	})
 }
 

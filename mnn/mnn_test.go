@@ -103,7 +103,7 @@ func TestNC4HW4(t *testing.T) {
 	e := open(t)
 	m := load(t, e, "planes", nil)
 	require.Equal(t, common.Shape{1, 3, -1, -1}, m.Signatures()[0].Inputs[0].Shape)
-	s, err := m.NewSession("")
+	s, err := m.NewSession(ctx, "")
 	require.NoError(t, err)
 	defer s.Close()
 	for _, size := range []int{4, 6, 4} {
@@ -122,9 +122,9 @@ func TestNC4HW4(t *testing.T) {
 // TestShapesByValue: a model with control flow is run as a whole, and says so.
 func TestShapesByValue(t *testing.T) {
 	m := load(t, open(t), "branch", nil)
-	require.Contains(t, m.Info().Notes, "shapes depend on values")
+	require.Equal(t, map[string]string{"shapes": "inferred by each Run"}, m.Info().Details)
 	require.Nil(t, m.Signatures()[0].Outputs[0].Shape)
-	require.Empty(t, load(t, open(t), "digits", nil).Info().Notes)
+	require.Empty(t, load(t, open(t), "digits", nil).Info().Details)
 }
 
 func TestOptions(t *testing.T) {
@@ -166,7 +166,7 @@ func TestThreads(t *testing.T) {
 }
 
 func TestProfile(t *testing.T) {
-	s, err := load(t, open(t), "digits", &common.Options{Profile: true, Threads: 1}).NewSession("")
+	s, err := load(t, open(t), "digits", &common.Options{Profile: true, Threads: 1}).NewSession(ctx, "")
 	require.NoError(t, err)
 	defer s.Close()
 	for range 2 { // only the last Run counts
@@ -226,7 +226,7 @@ func TestLog(t *testing.T) {
 	require.ErrorContains(t, err, "MNN cannot prepare it: ")
 	require.ErrorContains(t, err, "conv", "MNN's own words")
 	m := load(t, e, "digits", nil)
-	s, err := m.NewSession("")
+	s, err := m.NewSession(ctx, "")
 	require.NoError(t, err)
 	s.Close()
 	time.Sleep(10 * time.Millisecond)

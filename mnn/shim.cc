@@ -193,7 +193,7 @@ anyinfer_status property(anyinfer_model_t* model, const char* key, char* text, u
     else if (strcmp(key, "power") == 0) value = modes[s.config.power];
     else if (strcmp(key, "state") == 0) value = "stateless";
     else if (strcmp(key, "files") == 0) value = model->separated ? "copied" : "";
-    else if (strcmp(key, "notes") == 0) value = model->separated ? "" : "shapes depend on values: each Run infers them";
+    else if (strcmp(key, "details") == 0) value = model->separated ? "" : "shapes=inferred by each Run";
     else refuse(ANYINFER_OPTION, "there is no property %.100s", key);
     set_text(text, size, value);
   });

@@ -18,7 +18,7 @@ func BenchmarkSession(b *testing.B) {
 	c := digits
 	if opened, err := open(common.Config{Logger: slog.Default()}); err == nil { // else it will skip
 		d := opened.(*driver)
-		properties, err := d.properties(d.info.Devices[0].Name, common.Options{Threads: 1})
+		properties, err := d.properties(defaultDevice, common.Options{Threads: 1})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -3,6 +3,7 @@
 package openvino
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/formats"
 	"github.com/anyinfer/anyinfer/internal/nativelog"
 )
 
@@ -21,7 +23,7 @@ var spec = dylib.Spec{Engine: engine, Stem: "openvino_c", Sonames: sonames()}
 func init() {
 	common.Register(common.Registration{
 		Name:         engine,
-		Formats:      []string{"openvino", "onnx", "tflite", "tensorflow", "paddle"},
+		Formats:      []common.Format{formats.OpenVINO, formats.ONNX, formats.TFLite, formats.TensorFlow, formats.Paddle},
 		EmptyTensors: true,
 		Open:         open,
 	})
@@ -82,16 +84,13 @@ func (d *driver) begin() (err error) {
 	return d.log.Capture(func() error { return dylib.KeepSignalStack(d.start) })
 }
 
-// start creates the core and has it load the plugins of all devices.
+// start creates the core. It loads the plugin of a device when that is first used.
 func (d *driver) start() (err error) {
 	if err := d.do("open", common.ErrNotAvailable, fnCoreCreate, dylib.Ptr(&d.core)); err != nil {
 		return err
 	}
 	if d.release.mapsByCore() {
 		err = d.do("open", common.ErrVersion, fnSetCoreProperty, append(variadic(dylib.Int(d.core), dylib.String("")), dylib.String("ENABLE_MMAP"), dylib.String("NO"))...)
-	}
-	if err == nil {
-		d.info.Devices, err = d.devices()
 	}
 	if err != nil {
 		d.Close()
@@ -149,17 +148,32 @@ func gate(version string) (r release, err error) {
 	return r, nil
 }
 
+// defaultDevice is that of an empty Options.Device: each package of OpenVINO has
+// its plugin.
+const defaultDevice = "CPU"
+
 const maxDevices = 1024 // more is not believed
 
-// devices asks every plugin what is there. The CPU comes first.
+// Devices has the core load every plugin, and asks what is there. The CPU comes
+// first.
+func (d *driver) Devices(context.Context) (devices []common.Device, err error) {
+	err = d.log.Capture(func() error {
+		return dylib.KeepSignalStack(func() error {
+			devices, err = d.devices()
+			return err
+		})
+	})
+	return devices, err
+}
+
 func (d *driver) devices() ([]common.Device, error) {
 	list := new(cDevices)
-	if err := d.do("open", common.ErrDevice, fnCoreDevices, dylib.Int(d.core), dylib.Ptr(list)); err != nil {
+	if err := d.do("devices", common.ErrDevice, fnCoreDevices, dylib.Int(d.core), dylib.Ptr(list)); err != nil {
 		return nil, err
 	}
 	defer d.lib.Call(fnDevicesFree, dylib.Ptr(list))
 	if list.names == 0 || list.size == 0 || list.size > maxDevices {
-		return nil, fail("open", common.ErrDevice, "OpenVINO found no device; are its plugins beside the library (%s)?", d.lib.Path)
+		return nil, fail("devices", common.ErrDevice, "OpenVINO found no device; are its plugins beside the library (%s)?", d.lib.Path)
 	}
 	names := make([]uintptr, list.size)
 	dylib.CopyOut(names, list.names)
@@ -175,21 +189,26 @@ func (d *driver) devices() ([]common.Device, error) {
 	return devices, nil
 }
 
-// device checks the name of a device as Options has it.
-func (d *driver) device(name string) (string, error) {
-	if name == "" {
-		return d.info.Devices[0].Name, nil
+// device checks the name of a device as Options has it. For the CPU, no plugin
+// but its own is loaded.
+func (d *driver) device(ctx context.Context, name string) (string, error) {
+	if name == "" || name == defaultDevice {
+		return defaultDevice, nil
 	}
 	plugin, _, _ := strings.Cut(name, ":")
 	if slices.Contains([]string{"AUTO", "MULTI", "HETERO", "BATCH"}, plugin) {
 		return name, nil // the SDK knows what can be combined
 	}
-	for _, dev := range d.info.Devices {
+	devices, err := d.Devices(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, dev := range devices {
 		if dev.Name == name || strings.HasPrefix(dev.Name, name+".") { // "GPU" is the first of "GPU.0", "GPU.1"
 			return name, nil
 		}
 	}
-	return "", common.UnknownDevice(name, d.info.Devices)
+	return "", common.UnknownDevice(name, devices)
 }
 
 // Property reads "KEY" of the default device, or "DEVICE/KEY".
@@ -197,7 +216,7 @@ func (d *driver) Property(key string) (string, error) {
 	if device, key, ok := strings.Cut(key, "/"); ok {
 		return d.deviceProperty(device, key)
 	}
-	return d.deviceProperty(d.info.Devices[0].Name, key)
+	return d.deviceProperty(defaultDevice, key)
 }
 
 func (d *driver) deviceProperty(device, key string) (string, error) {

@@ -38,7 +38,7 @@ func load(t testing.TB, e *common.Engine, src common.Source, o *common.Options) 
 
 func session(t testing.TB, m *common.Model) *common.Session {
 	t.Helper()
-	s, err := m.NewSession("")
+	s, err := m.NewSession(ctx, "")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s

@@ -43,7 +43,7 @@ func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Op
 // load reads, reshapes and compiles. The SDK cannot be interrupted; ctx is
 // looked at between the steps.
 func (d *driver) load(ctx context.Context, files *common.ModelFiles, o common.Options) (_ common.DriverModel, err error) {
-	device, err := d.device(o.Device)
+	device, err := d.device(ctx, o.Device)
 	if err != nil {
 		return nil, err
 	}
@@ -339,7 +339,7 @@ func (m *model) tell(o common.Options) error {
 	}
 	if streams := number("NUM_STREAMS"); streams > 0 {
 		m.info.Threads = number("INFERENCE_NUM_THREADS") / streams
-		m.info.Notes = fmt.Sprintf("NUM_STREAMS %d", streams)
+		m.info.Details = map[string]string{"streams": strconv.Itoa(streams)}
 	}
 	name := read("INFERENCE_PRECISION_HINT")
 	m.info.Precision = precision(name)

@@ -28,10 +28,12 @@ func TestInfo(t *testing.T) {
 	require.Equal(t, "openvino", info.Name)
 	require.Regexp(t, `^20\d\d\.\d`, info.Version)
 	require.NotEmpty(t, info.Library)
-	require.Equal(t, "CPU", info.Devices[0].Name)
-	require.NotEmpty(t, info.Devices[0].Description)
+	devices, err := e.Devices(ctx)
+	require.NoError(t, err)
+	require.Equal(t, "CPU", devices[0].Name)
+	require.NotEmpty(t, devices[0].Description)
 	m := load(t, e, file("digits.onnx"), &common.Options{Threads: 1})
-	require.Equal(t, common.ModelInfo{Format: "onnx", Device: "CPU", Precision: common.Float32, Threads: 1, Sessions: 1, State: common.Stateless, Notes: "NUM_STREAMS 1"}, m.Info())
+	require.Equal(t, common.ModelInfo{Format: "onnx", Device: "CPU", Precision: common.Float32, Threads: 1, Sessions: 1, State: common.Stateless, Details: map[string]string{"streams": "1"}}, m.Info())
 }
 
 func TestSources(t *testing.T) {
@@ -398,7 +400,9 @@ func TestProperties(t *testing.T) {
 	b, err := e.Property("CPU/FULL_DEVICE_NAME")
 	require.NoError(t, err)
 	require.Equal(t, a, b)
-	require.Equal(t, e.Info().Devices[0].Description, a)
+	devices, err := e.Devices(ctx)
+	require.NoError(t, err)
+	require.Equal(t, devices[0].Description, a)
 	m := load(t, e, file("digits.onnx"), nil)
 	for _, key := range []string{"NOPE", "TPU/FULL_DEVICE_NAME"} {
 		_, err = e.Property(key)

@@ -3,6 +3,7 @@
 package openvino
 
 import (
+	"context"
 	"runtime"
 	"time"
 	"unsafe"
@@ -47,7 +48,7 @@ type answer struct {
 	data uintptr
 }
 
-func (m *model) NewSession(int) (common.DriverSession, error) {
+func (m *model) NewSession(_ context.Context, _ int) (common.DriverSession, error) {
 	s, err := m.newSession()
 	switch {
 	case err != nil:
@@ -132,7 +133,7 @@ func (s *session) bind(b *slot, set, i int, t *common.Tensor, kind error) error 
 	return nil
 }
 
-func (s *session) Run() error {
+func (s *session) Run(context.Context) error {
 	if err := s.check("run", common.ErrRun, s.infer.Do()); err != nil {
 		return err
 	}

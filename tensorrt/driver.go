@@ -147,11 +147,15 @@ func (d driver) identify(files *common.ModelFiles, o common.Options, options Opt
 	if o.Native, err = options.pairs(); err != nil {
 		return id, err
 	}
-	o.MapFiles, o.Profile = false, false
+	o.MapFiles, o.Profile, o.MaxWaiting = false, false, 0
+	devices, err := d.Devices(context.Background())
+	if err != nil {
+		return id, err
+	}
 	info := d.Info()
-	i := max(slices.IndexFunc(info.Devices, func(c common.Device) bool { return c.Name == o.Device }), 0)
-	o.Device = info.Devices[i].Name
-	id.Machine = machine{Version: info.Version, Device: info.Devices[i].Description}
+	i := max(slices.IndexFunc(devices, func(c common.Device) bool { return c.Name == o.Device }), 0)
+	o.Device = devices[i].Name
+	id.Machine = machine{Version: info.Version, Device: devices[i].Description}
 	id.Options = o
 	for _, path := range options.Plugins {
 		id.Plugins = append(id.Plugins, digestPlugin(path))

@@ -102,7 +102,7 @@ anyinfer_status property(anyinfer_model_t* model, const char* key, char* text, u
     else if (strcmp(key, "profiles") == 0) value = std::to_string(model->plan->getNbOptimizationProfiles());
     else if (strcmp(key, "state") == 0) value = "stateless";
     else if (strcmp(key, "files") == 0) value = "copied";
-    else if (strcmp(key, "notes") == 0) value = model->graphs ? "CUDA graphs" : "";
+    else if (strcmp(key, "details") == 0) value = model->graphs ? "cuda_graphs=on" : "";
     else if (strcmp(key, "threads") != 0) refuse(ANYINFER_OPTION, "there is no property %.100s", key);
     anyinfer::set_text(text, size, value);
   });

@@ -11,6 +11,7 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/cengine"
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/formats"
 	"github.com/anyinfer/anyinfer/internal/onnxcheck"
 )
 
@@ -49,7 +50,7 @@ var engine = cengine.Engine{
 }
 
 func init() {
-	common.Register(common.Registration{Name: spec.Engine, Formats: []string{"tensorrt", "onnx"}, Open: open})
+	common.Register(common.Registration{Name: spec.Engine, Formats: []common.Format{formats.TensorRT, formats.ONNX}, Open: open})
 }
 
 // check refuses ONNX files that are damaged. Nobody can check a plan.

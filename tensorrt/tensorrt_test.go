@@ -102,8 +102,10 @@ func TestDevices(t *testing.T) {
 	e := open(t)
 	x := images(t, 1, 3)
 	want := scores(t, load(t, e, "digits.onnx", nil), x)
-	require.Equal(t, "GPU.0", e.Info().Devices[0].Name)
-	for _, d := range e.Info().Devices {
+	devices, err := e.Devices(ctx)
+	require.NoError(t, err)
+	require.Equal(t, "GPU.0", devices[0].Name)
+	for _, d := range devices {
 		o := &common.Options{Device: d.Name}
 		if strings.HasPrefix(d.Name, "DLA") {
 			_, err := e.Load(ctx, common.File(models+"digits.onnx"), o)
@@ -159,7 +161,7 @@ func TestGraphs(t *testing.T) {
 	o := batches(1, 4)
 	o.Native = tensorrt.Options{Graphs: true}
 	graphs := load(t, e, "digits_dynamic.onnx", o)
-	require.Equal(t, "CUDA graphs", graphs.Info().Notes)
+	require.Equal(t, map[string]string{"cuda_graphs": "on"}, graphs.Info().Details)
 	for i, n := range []int{1, 1, 1, 1, 3, 3, 3, 1, 1, 1} {
 		x := images(t, n, uint64(i))
 		require.InDeltaSlice(t, scores(t, plain, x), scores(t, graphs, x), 1e-6, "run %d", i)
@@ -182,7 +184,7 @@ func TestGraphs(t *testing.T) {
 func TestProfile(t *testing.T) {
 	e := open(t)
 	m := load(t, e, "digits.onnx", &common.Options{Profile: true, Native: tensorrt.Options{Graphs: true}})
-	s, err := m.NewSession("")
+	s, err := m.NewSession(ctx, "")
 	require.NoError(t, err)
 	for range 3 { // those of the last Run
 		require.NoError(t, s.Run(ctx))
@@ -358,7 +360,7 @@ func TestProfilesInUse(t *testing.T) {
 	e := open(t)
 	m := load(t, e, "digits_dynamic.onnx", batches(1, 4))
 	run := func() (*common.Session, error) {
-		s, err := m.NewSession("")
+		s, err := m.NewSession(ctx, "")
 		if err == nil {
 			err = s.BindInput(0, images(t, 3, 1))
 		}

@@ -3,6 +3,7 @@
 package tflite
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"unsafe"
@@ -223,7 +224,7 @@ func (s *bindings) locateOne(b *binding, t uintptr) error {
 	return nil
 }
 
-func (s *bindings) Run() error {
+func (s *bindings) Run(context.Context) error {
 	if s.late { // the last Run may have moved them
 		if err := s.locateInputs(); err != nil {
 			return err

@@ -8,11 +8,12 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/formats"
 	"github.com/anyinfer/anyinfer/internal/nativelog"
 )
 
 func init() {
-	common.Register(common.Registration{Name: spec.Engine, Formats: []string{"tflite"}, Open: open})
+	common.Register(common.Registration{Name: spec.Engine, Formats: []common.Format{formats.TFLite}, Open: open})
 }
 
 var device = common.Device{Name: "CPU", Description: runtime.GOARCH}
@@ -37,8 +38,11 @@ func open(c common.Config) (common.Driver, error) {
 func (d *driver) Info() common.EngineInfo {
 	return common.EngineInfo{
 		Name: spec.Engine, Version: dylib.GoString(d.Call(version)), Library: d.Path,
-		Devices: []common.Device{device},
 	}
+}
+
+func (d *driver) Devices(context.Context) ([]common.Device, error) {
+	return []common.Device{device}, nil
 }
 
 func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Options) (common.DriverModel, error) {

@@ -79,8 +79,8 @@ func ExampleOptions() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(model.Info().Notes)
-	// Output: no XNNPACK
+	fmt.Println("delegates:", len(model.Info().Details["delegates"]))
+	// Output: delegates: 0
 }
 
 func TestMain(m *testing.M) { enginetest.Main(m, "tflite") }

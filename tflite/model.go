@@ -3,8 +3,10 @@
 package tflite
 
 import (
+	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/anyinfer/anyinfer/common"
@@ -53,7 +55,7 @@ func (d *driver) load(files *common.ModelFiles, o common.Options, n Options) (_ 
 	}
 	m.info = common.ModelInfo{
 		Format: "tflite", Device: device.Name, Threads: o.ThreadsPerRun(), Sessions: max(o.Sessions, 1), State: m.file.State(),
-		Notes: m.notes(), Metadata: m.file.Metadata,
+		Details: m.details(), Metadata: m.file.Metadata,
 	}
 	if len(m.file.Signatures) > 1 { // it has memory for all of them
 		m.spare.close()
@@ -124,16 +126,19 @@ func (m *model) reshape() error {
 	return nil
 }
 
-// notes are ModelInfo's.
-func (m *model) notes() string {
-	notes := "XNNPACK"
-	if m.spare.xnnpack == 0 {
-		notes = "no XNNPACK"
-	}
+// details are ModelInfo's.
+func (m *model) details() map[string]string {
+	var delegates []string
 	if m.plugin != nil {
-		notes = "delegate " + m.plugin.Path + ", " + notes
+		delegates = append(delegates, m.plugin.Path)
 	}
-	return notes
+	if m.spare.xnnpack != 0 {
+		delegates = append(delegates, "XNNPACK")
+	}
+	if delegates == nil {
+		return nil
+	}
+	return map[string]string{"delegates": strings.Join(delegates, ", ")}
 }
 
 func (m *model) Info() common.ModelInfo { return m.info }
@@ -146,7 +151,7 @@ func (m *model) Signatures() []common.Signature {
 	return all
 }
 
-func (m *model) NewSession(signature int) (common.DriverSession, error) {
+func (m *model) NewSession(_ context.Context, signature int) (common.DriverSession, error) {
 	m.mu.Lock()
 	ip := m.spare
 	m.spare = nil

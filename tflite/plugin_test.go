@@ -62,8 +62,7 @@ func TestDelegate(t *testing.T) {
 	for _, no := range []bool{false, true} {
 		native := tflite.Options{NoXNNPACK: no, Delegate: standIn(t, e), DelegateOptions: map[string]string{"bias": "40", "log": log}}
 		m := load(t, e, "multi", &common.Options{Native: native, Sessions: 2})
-		require.Contains(t, m.Info().Notes, native.Delegate)
-		require.Contains(t, m.Info().Notes, "XNNPACK")
+		require.Equal(t, native.Delegate+", XNNPACK", m.Info().Details["delegates"])
 		var wg sync.WaitGroup
 		for range 2 {
 			wg.Go(func() {
@@ -73,7 +72,7 @@ func TestDelegate(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		s, err := m.NewSession("")
+		s, err := m.NewSession(context.Background(), "")
 		require.NoError(t, err)
 		require.NoError(t, s.Run(context.Background()))
 		require.NoError(t, m.Close())

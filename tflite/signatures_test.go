@@ -36,7 +36,7 @@ func TestSignatureShapes(t *testing.T) {
 	require.Equal(t, common.Shape{1, 16, 20, 1}, edges.Inputs[0].Shape)
 	require.Equal(t, common.Shape{1, 8, 10, 1}, edges.Outputs[0].Shape)
 	for _, name := range []string{"classify", "edges"} {
-		s, err := m.NewSession(name)
+		s, err := m.NewSession(context.Background(), name)
 		require.NoError(t, err)
 		require.NoError(t, s.Run(context.Background()), "the inputs have their shapes")
 		require.Equal(t, s.Signature().Outputs[0].Shape, s.Output(0).Shape())
@@ -61,7 +61,7 @@ func TestSignatureShapeTooSmall(t *testing.T) {
 	e := open(t)
 	for _, native := range []tflite.Options{{}, {NoXNNPACK: true}} {
 		m := load(t, e, "functions", &common.Options{Native: native})
-		s, err := m.NewSession("edges")
+		s, err := m.NewSession(context.Background(), "edges")
 		require.NoError(t, err)
 		for range 2 {
 			require.NoError(t, s.BindInput(0, tensor(t, 1, 1, 1, 1)))

@@ -45,12 +45,12 @@ func TestXNNPACK(t *testing.T) {
 	e := open(t)
 	with := load(t, e, "digits", nil)
 	if runtime.GOARCH == "arm" {
-		require.Equal(t, "no XNNPACK", with.Info().Notes, "the build at hand has none")
+		require.Empty(t, with.Info().Details, "the build at hand has none")
 		return
 	}
 	without := load(t, e, "digits", &common.Options{Native: tflite.Options{NoXNNPACK: true}})
-	require.Equal(t, "XNNPACK", with.Info().Notes)
-	require.Equal(t, "no XNNPACK", without.Info().Notes)
+	require.Equal(t, map[string]string{"delegates": "XNNPACK"}, with.Info().Details)
+	require.Empty(t, without.Info().Details)
 	require.InDeltaSlice(t, run(t, with), run(t, without), 1e-6)
 }
 

@@ -223,7 +223,7 @@ anyinfer_status property(anyinfer_model_t* model, const char* key, char* text, u
     else if (strcmp(key, "threads") == 0) value = model->threads > 0 ? std::to_string(model->threads) : "";
     else if (strcmp(key, "state") == 0) value = "stateless";
     else if (strcmp(key, "files") == 0) value = "copied";
-    else if (strcmp(key, "notes") != 0) refuse(ANYINFER_OPTION, "there is no property %.100s", key);
+    else if (strcmp(key, "details") != 0) refuse(ANYINFER_OPTION, "there is no property %.100s", key);
     set_text(text, size, value);
   });
 }

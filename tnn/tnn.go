@@ -8,6 +8,7 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/cengine"
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/formats"
 	"github.com/anyinfer/anyinfer/internal/tnncheck"
 )
 
@@ -21,7 +22,7 @@ var spec = dylib.Spec{Engine: "tnn", Stem: "anyinfer_tnn", Install: "TNN_ROOT=..
 
 func init() {
 	cengine.Register(cengine.Engine{
-		Spec: spec, Formats: []string{"tnn"}, Check: check, Unknown: unknown, PrintsLog: true, Rebuild: "anyinfer shim build tnn",
+		Spec: spec, Formats: []common.Format{formats.TNN}, Check: check, Unknown: unknown, PrintsLog: true, Rebuild: "anyinfer shim build tnn",
 	})
 }
 

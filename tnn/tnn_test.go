@@ -127,8 +127,10 @@ func TestSizes(t *testing.T) {
 func TestDevices(t *testing.T) {
 	e := open(t)
 	first := map[string]string{"amd64": "X86", "386": "X86", "arm64": "ARM", "arm": "ARM"}[runtime.GOARCH]
-	require.Equal(t, first, e.Info().Devices[0].Name)
-	require.Contains(t, e.Info().Devices, common.Device{Name: "NAIVE", Description: "processor, in plain C++"})
+	devices, err := e.Devices(ctx)
+	require.NoError(t, err)
+	require.Equal(t, first, devices[0].Name)
+	require.Contains(t, devices, common.Device{Name: "NAIVE", Description: "processor, in plain C++"})
 	want := values.Float64s(run(t, load(t, e, "digits", nil), 1, 1, 8, 8))
 	naive := load(t, e, "digits", &common.Options{Device: "NAIVE"})
 	require.Equal(t, "NAIVE", naive.Info().Device)
@@ -170,7 +172,7 @@ func TestOptions(t *testing.T) {
 	m := load(t, e, "digits", nil)
 	require.Equal(t, common.Float32, m.Info().Precision)
 	require.Equal(t, runtime.NumCPU(), m.Info().Threads, "this TNN has OpenMP")
-	s, err := m.NewSession("")
+	s, err := m.NewSession(ctx, "")
 	require.NoError(t, err)
 	_, err = s.Profile()
 	require.ErrorIs(t, err, common.ErrOption)
@@ -269,7 +271,9 @@ func TestGPUs(t *testing.T) {
 		t.Skip("for the stand-in's devices")
 	}
 	var names []string
-	for _, d := range e.Info().Devices {
+	devices, err := e.Devices(ctx)
+	require.NoError(t, err)
+	for _, d := range devices {
 		names = append(names, d.Name)
 	}
 	require.Equal(t, []string{"OPENCL", "METAL"}, names[2:], "CUDA finds no device")

@@ -202,7 +202,7 @@ static anyinfer_status property(anyinfer_model_t* model, const char* key, char* 
   else if (strcmp(key, "device") == 0) set_text(text, size, "CPU");
   else if (strcmp(key, "precision") == 0) set_text(text, size, "float32");
   else if (strcmp(key, "threads") == 0) set_text(text, size, "1");
-  else if (strcmp(key, "notes") == 0 || strcmp(key, "files") == 0) set_text(text, size, "");
+  else if (strcmp(key, "details") == 0 || strcmp(key, "files") == 0) set_text(text, size, "");
   else if (strcmp(key, "state") == 0) set_text(text, size, stateful ? "stateful" : "stateless");
   else return fail(error, ANYINFER_OPTION, "there is no property %.100s", key);
   return ANYINFER_OK;

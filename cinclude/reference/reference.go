@@ -21,6 +21,7 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/cengine"
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/formats"
 )
 
 // Sources has reference.c and what it includes, but for anyinfer_engine.h.
@@ -37,7 +38,7 @@ var spec = dylib.Spec{Engine: "reference", Stem: "anyinfer_reference"}
 
 func init() {
 	cengine.Register(cengine.Engine{
-		Spec: spec, Formats: []string{"reference"}, Native: native,
+		Spec: spec, Formats: []common.Format{formats.Reference}, Native: native,
 		Rebuild: "compile reference.c of this module's version",
 	})
 }

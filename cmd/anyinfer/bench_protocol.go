@@ -38,18 +38,18 @@ type answer struct {
 
 // loaded is how the model was loaded.
 type loaded struct {
-	Version    string  `json:"version"`
-	Library    string  `json:"library"`
-	File       string  `json:"file"`
-	Format     string  `json:"format"`
-	Device     string  `json:"device"`
-	Precision  string  `json:"precision"` // empty where the engine does not tell
-	Threads    int     `json:"threads"`   // of a session; 0: the engine decides
-	Notes      string  `json:"notes"`
-	Signature  string  `json:"signature"`
-	OpenMS     float64 `json:"open_ms"`      // the engine's library
-	LoadMS     float64 `json:"load_ms"`      // the model, until a session is ready
-	FirstRunMS float64 `json:"first_run_ms"` // of that session
+	Version    string            `json:"version"`
+	Library    string            `json:"library"`
+	File       string            `json:"file"`
+	Format     string            `json:"format"`
+	Device     string            `json:"device"`
+	Precision  string            `json:"precision"` // empty where the engine does not tell
+	Threads    int               `json:"threads"`   // of a session; 0: the engine decides
+	Details    map[string]string `json:"details,omitempty"`
+	Signature  string            `json:"signature"`
+	OpenMS     float64           `json:"open_ms"`      // the engine's library
+	LoadMS     float64           `json:"load_ms"`      // the model, until a session is ready
+	FirstRunMS float64           `json:"first_run_ms"` // of that session
 }
 
 // round is what was measured in one turn.

@@ -16,7 +16,7 @@ func (r benchReport) print(w io.Writer) error {
 		return nil
 	}
 	for _, e := range done {
-		printLoaded(w, e.Engine, e.Version, e.Device, e.File, threads(e.Threads), e.Notes)
+		printLoaded(w, e.Engine, e.Version, e.Device, e.File, threads(e.Threads), details(e.Details))
 	}
 	fmt.Fprintln(w)
 	t := newTable(w, "ENGINE", "LOAD", "FIRST RUN", "MIN", "MEAN", "P50", "P90", "P95", "P99", "MAX", "RUNS/S", "PEAK MEM", "RATIO")

@@ -130,7 +130,7 @@ func newBencher(ctx context.Context, j job) (_ *bencher, err error) {
 		return nil, err
 	}
 	for i, r := range b.runners {
-		if r.session, err = newSession(m, j.Signature); err != nil {
+		if r.session, err = newSession(ctx, m, j.Signature); err != nil {
 			return nil, err
 		}
 		if i == 0 {
@@ -158,7 +158,7 @@ func newBencher(ctx context.Context, j job) (_ *bencher, err error) {
 	}
 	e, info := b.engine.Info(), m.Info()
 	b.loaded.Version, b.loaded.Library, b.loaded.File, b.loaded.Format = e.Version, e.Library, src.Name(), info.Format
-	b.loaded.Device, b.loaded.Threads, b.loaded.Notes = info.Device, info.Threads, info.Notes
+	b.loaded.Device, b.loaded.Threads, b.loaded.Details = info.Device, info.Threads, info.Details
 	b.loaded.Signature = b.runners[0].session.Signature().Name
 	if info.Precision != 0 {
 		b.loaded.Precision = info.Precision.String()

@@ -238,7 +238,7 @@ func (d digits) run(ctx context.Context, e *common.Engine) (r digitsResult, err 
 		return r, err
 	}
 	defer m.Close()
-	s, err := m.NewSession("")
+	s, err := m.NewSession(ctx, "")
 	if err != nil {
 		return r, err
 	}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -86,7 +87,10 @@ func examine(name string) health {
 	}
 	defer e.Close()
 	info := e.Info()
-	h.Version, h.Library, h.Devices = info.Version, info.Library, info.Devices
+	h.Version, h.Library = info.Version, info.Library
+	if h.Devices, err = e.Devices(context.Background()); err != nil {
+		h.Status, h.Error = "broken", err.Error()
+	}
 	return h
 }
 

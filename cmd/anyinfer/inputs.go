@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -83,14 +84,14 @@ func cutLast(s, sep string) (before, after string, found bool) {
 }
 
 // newSession makes a session for the signature of that name, or the first.
-func newSession(m *common.Model, signature string) (*common.Session, error) {
+func newSession(ctx context.Context, m *common.Model, signature string) (*common.Session, error) {
 	var names []string
 	for _, s := range m.Signatures() {
 		names = append(names, s.Name)
 	}
 	switch {
 	case signature == "" || slices.Contains(names, signature):
-		return m.NewSession(signature)
+		return m.NewSession(ctx, signature)
 	case len(names) == 1 && names[0] == "":
 		return nil, fmt.Errorf("--signature: the model has only one signature, without a name; leave out %q", signature)
 	}

@@ -26,7 +26,7 @@ type inspection struct {
 	Precision  string                 `json:"precision"` // empty where the engine does not tell
 	Threads    int                    `json:"threads"`   // 0: the engine decides
 	Sessions   int                    `json:"sessions"`
-	Notes      string                 `json:"notes"`
+	Details    map[string]string      `json:"details,omitempty"`
 	Metadata   map[string]string      `json:"metadata"`
 	Signatures []signatureDescription `json:"signatures"`
 }
@@ -124,7 +124,7 @@ func inspectModel(ctx context.Context, files []string, engine string) (inspectio
 	e, info := opened.Info(), m.Info()
 	i := inspection{
 		Engine: e.Name, Version: e.Version, Library: e.Library, Format: info.Format, Device: info.Device,
-		Threads: info.Threads, Sessions: info.Sessions, Notes: info.Notes, Metadata: map[string]string{},
+		Threads: info.Threads, Sessions: info.Sessions, Details: info.Details, Metadata: map[string]string{},
 	}
 	maps.Copy(i.Metadata, info.Metadata)
 	if info.Precision != 0 {

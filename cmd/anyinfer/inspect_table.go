@@ -29,7 +29,7 @@ func printInspections(w io.Writer, all []inspection) error {
 
 func (i inspection) print(w io.Writer) error {
 	fmt.Fprintln(w, strings.Join(i.Files, " "))
-	printLoaded(w, i.Engine, i.Version, i.Device, i.Format+" model", threads(i.Threads), i.Precision, i.Notes)
+	printLoaded(w, i.Engine, i.Version, i.Device, i.Format+" model", threads(i.Threads), i.Precision, details(i.Details))
 	for _, key := range slices.Sorted(maps.Keys(i.Metadata)) {
 		lines := strings.Split(strings.TrimSpace(i.Metadata[key]), "\n")
 		fmt.Fprintf(w, "  %s: %s\n", plain(key), plain(lines[0]))
@@ -50,6 +50,15 @@ func (i inspection) print(w io.Writer) error {
 		}
 	}
 	return t.flush()
+}
+
+// details lists ModelInfo.Details.
+func details(all map[string]string) string {
+	var list []string
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		list = append(list, key+" "+all[key])
+	}
+	return strings.Join(list, ", ")
 }
 
 func (q *quantizationDescription) String() string {

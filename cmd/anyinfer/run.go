@@ -112,7 +112,7 @@ func runEngine(ctx context.Context, name string, sources []common.Source, given 
 	}
 	defer e.Close()
 	o := &outcome{Engine: e.Info().Name, Version: e.Info().Version, Format: m.Info().Format, Device: m.Info().Device, LoadMS: milliseconds(start), out: common.Tensors{}}
-	s, err := newSession(m, f.signature)
+	s, err := newSession(ctx, m, f.signature)
 	if err != nil {
 		return nil, err
 	}

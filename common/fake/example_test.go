@@ -20,7 +20,7 @@ func ExampleEngine() {
 		return []common.TensorInfo{{Name: name, DType: common.Float32, Shape: common.Shape{}}}
 	}
 	stuck := &fake.Engine{
-		Name: "stuck", Formats: []string{"onnx"},
+		Name: "stuck", Formats: []common.Format{{Name: "onnx"}},
 		Signatures: []common.Signature{{Inputs: scalar("x"), Outputs: scalar("y")}},
 		Run: func(ctx context.Context, _ int, in, out []*common.Tensor) error {
 			<-ctx.Done()

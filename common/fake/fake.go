@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package fake is an engine without an SDK, for tests of programs that use
-// package common. It computes whatever a test says.
+// Package fake has models and engines without an SDK, for tests of programs that
+// use package common. They compute what a test has them compute. NewModel makes
+// a model in one call; an Engine is for programs that open engines by name.
 package fake
 
 import (
@@ -16,7 +17,7 @@ import (
 // have its signatures and run its function.
 type Engine struct {
 	Name       string
-	Formats    []string
+	Formats    []common.Format
 	Signatures []common.Signature
 	// EmptyTensors is set where Run takes inputs without elements.
 	EmptyTensors bool
@@ -36,10 +37,14 @@ type Engine struct {
 
 // Register makes e known to package common, once.
 func (e *Engine) Register() {
-	common.Register(common.Registration{
-		Name: e.Name, Formats: e.Formats, EmptyTensors: e.EmptyTensors,
+	common.Register(e.registration())
+}
+
+func (e *Engine) registration() common.Registration {
+	return common.Registration{
+		Name: e.Name, Formats: e.Formats, EmptyTensors: e.EmptyTensors, UnpaddedTensors: true,
 		Open: func(common.Config) (common.Driver, error) { return e.Driver(), nil },
-	})
+	}
 }
 
 // Driver is e opened, for a Registration of one's own.
@@ -56,7 +61,11 @@ func (e *Engine) closed() error { e.live.Add(-1); return nil }
 type driver struct{ engine *Engine }
 
 func (d driver) Info() common.EngineInfo {
-	return common.EngineInfo{Name: d.engine.Name, Version: "fake", Devices: []common.Device{{Name: "CPU"}}}
+	return common.EngineInfo{Name: d.engine.Name, Version: "fake"}
+}
+
+func (d driver) Devices(context.Context) ([]common.Device, error) {
+	return []common.Device{{Name: "CPU"}}, nil
 }
 
 func (d driver) Load(_ context.Context, files *common.ModelFiles, o common.Options) (common.DriverModel, error) {
@@ -86,7 +95,7 @@ func (m model) Info() common.ModelInfo         { return m.info }
 func (m model) Signatures() []common.Signature { return m.engine.Signatures }
 func (m model) Close() error                   { return m.engine.closed() }
 
-func (m model) NewSession(signature int) (common.DriverSession, error) {
+func (m model) NewSession(_ context.Context, signature int) (common.DriverSession, error) {
 	m.engine.live.Add(1)
 	return &session{engine: m.engine, signature: signature, cancel: make(chan struct{}, 1)}, nil
 }
@@ -120,14 +129,14 @@ func (s *session) Bind(in, out []*common.Tensor) (err error) {
 	return nil
 }
 
-func (s *session) Run() (err error) {
+func (s *session) Run(ctx context.Context) (err error) {
 	s.order.begin("Run")
 	defer func() { s.order.end("Run", err) }()
 	select {
 	case <-s.cancel: // it was meant for an earlier Run
 	default:
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // only Cancel does
 	over := make(chan struct{})
 	defer close(over)
 	defer cancel()

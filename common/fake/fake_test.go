@@ -5,6 +5,7 @@ package fake_test
 import (
 	"context"
 	"fmt"
+	"log"
 	"testing"
 
 	"github.com/anyinfer/anyinfer/common"
@@ -12,43 +13,32 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A program's tests need no SDK: this engine doubles numbers.
+// A program's tests need no SDK: this model doubles numbers.
 func Example() {
 	vector := func(name string) []common.TensorInfo {
 		return []common.TensorInfo{{Name: name, DType: common.Float32, Shape: common.Shape{2}}}
 	}
-	engine := &fake.Engine{
-		Name: "double", Formats: []string{"onnx"},
-		Signatures: []common.Signature{{Inputs: vector("x"), Outputs: vector("y")}},
-		Run: func(_ context.Context, _ int, in, out []*common.Tensor) error {
-			x, _ := common.Data[float32](in[0])
-			y, _ := common.Data[float32](out[0])
-			for i := range x {
-				y[i] = 2 * x[i]
-			}
-			return nil
-		},
-	}
-	engine.Register()
+	signature := common.Signature{Inputs: vector("x"), Outputs: vector("y")}
+	model := fake.NewModel(signature, nil, func(_ context.Context, in common.Tensors) (common.Tensors, error) {
+		x, err := common.Get[float32](in, "x")
+		if err != nil {
+			return nil, err
+		}
+		y, err := common.FromSlice([]float32{2 * x[0], 2 * x[1]})
+		return common.Tensors{"y": y}, err
+	})
+	defer model.Close()
 
-	model, err := common.Load(context.Background(), common.Bytes([]byte("any")).As("onnx"), nil)
+	x, err := common.FromSlice([]float32{3, 4})
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
-	x, _ := common.FromSlice([]float32{3, 4})
 	out, err := model.Run(context.Background(), common.Tensors{"x": x})
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
-	y, _ := common.Data[float32](out["y"])
-	fmt.Println(y, engine.Live())
-	model.Close()
-	fmt.Println(engine.Live())
-	// Output:
-	// [6 8] 3
-	// 0
+	fmt.Println(common.Get[float32](out, "y"))
+	// Output: [6 8] <nil>
 }
 
 func TestRefuse(t *testing.T) {

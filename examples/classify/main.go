@@ -34,11 +34,12 @@ func classify(name string, files []string) error {
 		return err
 	}
 	defer engine.Close() // and with it the model and its session
-	model, err := engine.Load(context.Background(), digits(engine.Info().Name), nil)
+	ctx := context.Background()
+	model, err := engine.Load(ctx, digits(engine.Info().Name), nil)
 	if err != nil {
 		return err
 	}
-	session, err := model.NewSession("")
+	session, err := model.NewSession(ctx, "")
 	if err != nil {
 		return err
 	}

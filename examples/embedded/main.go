@@ -46,7 +46,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer model.Close()
-	session, err := model.NewSession("")
+	session, err := model.NewSession(ctx, "")
 	if err != nil {
 		return err
 	}

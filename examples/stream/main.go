@@ -64,7 +64,7 @@ func stream(ctx context.Context, model *common.Model, in io.Reader) (n int, err 
 	work := make(chan *frame)
 	sessions := model.Info().Sessions
 	for range sessions {
-		session, err := model.NewSession("")
+		session, err := model.NewSession(ctx, "")
 		if err != nil {
 			return 0, err
 		}

@@ -8,6 +8,7 @@
 package cengine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -21,7 +22,7 @@ import (
 // Engine says what differs from engine to engine.
 type Engine struct {
 	dylib.Spec
-	Formats []string
+	Formats []common.Format
 	// Native makes pairs of keys and values of Options.Native, which is not
 	// nil; it is nil where the engine has none.
 	Native func(native any) (map[string]string, error)
@@ -51,6 +52,7 @@ type driver struct {
 	*dylib.Library // of the engine's functions
 	handle         uintptr
 	info           common.EngineInfo
+	devices        []common.Device
 	log            nativelog.Log
 	id             uintptr // by which the engine logs
 }
@@ -119,7 +121,7 @@ func (d *driver) start() (err error) {
 		c := new(device)
 		status, err := d.try(fnDevice, dylib.Int(d.handle), dylib.Int(i), dylib.Ptr(c))
 		if err == nil {
-			d.info.Devices = append(d.info.Devices, common.Device{Name: text(c.name, &err), Description: text(c.description, &err)})
+			d.devices = append(d.devices, common.Device{Name: text(c.name, &err), Description: text(c.description, &err)})
 			if err == nil && c.name == 0 {
 				err = absurd(common.ErrDevice, "a device without name")
 			}
@@ -129,6 +131,10 @@ func (d *driver) start() (err error) {
 }
 
 func (d *driver) Info() common.EngineInfo { return d.info }
+
+func (d *driver) Devices(context.Context) ([]common.Device, error) {
+	return slices.Clone(d.devices), nil
+}
 
 func (d *driver) Close() error {
 	if d.handle != 0 {

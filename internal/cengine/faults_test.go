@@ -19,6 +19,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/cengine"
 	"github.com/anyinfer/anyinfer/internal/cengine/shim"
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/formats"
 	"github.com/anyinfer/anyinfer/internal/values"
 	"github.com/stretchr/testify/require"
 )
@@ -42,7 +43,7 @@ var library = sync.OnceValues(func() (*faulty, error) {
 
 func TestMain(m *testing.M) {
 	cengine.Register(cengine.Engine{
-		Spec: dylib.Spec{Engine: "faulty", Stem: "faulty"}, Formats: []string{"reference"}, PrintsLog: true, Rebuild: "type this",
+		Spec: dylib.Spec{Engine: "faulty", Stem: "faulty"}, Formats: []common.Format{formats.Reference}, PrintsLog: true, Rebuild: "type this",
 		Native: func(native any) (map[string]string, error) { return native.(map[string]string), nil },
 	})
 	var err error
@@ -92,7 +93,7 @@ func (f *faulty) all(t *testing.T, model string) error {
 	if err != nil {
 		return err
 	}
-	s, err := m.NewSession("")
+	s, err := m.NewSession(ctx, "")
 	if err != nil {
 		return err
 	}
@@ -271,7 +272,7 @@ func TestRunAfterFault(t *testing.T) {
 	for model, fault := range map[string][]string{fixed: {"run"}, dynamic: {"run", "result"}} {
 		m, err := load(e, model, nil)
 		require.NoError(t, err)
-		s, err := m.NewSession("")
+		s, err := m.NewSession(ctx, "")
 		require.NoError(t, err)
 		for _, name := range fault {
 			f.set(name, 9)
@@ -293,7 +294,7 @@ func TestBindAfterFault(t *testing.T) {
 	require.NoError(t, err)
 	m, err := load(e, "edges", nil)
 	require.NoError(t, err)
-	s, err := m.NewSession("")
+	s, err := m.NewSession(ctx, "")
 	require.NoError(t, err)
 	for i, fault := range []string{"reshape", "bind", "reshape: rank", "bind"} {
 		x, err := common.NewTensor(common.Float32, 1, 1, 8+i, 9)
@@ -339,7 +340,7 @@ func TestSlow(t *testing.T) {
 	require.NoError(t, err)
 	m, err := load(e, fixed, nil)
 	require.NoError(t, err)
-	s, err := m.NewSession("")
+	s, err := m.NewSession(ctx, "")
 	require.NoError(t, err)
 	require.NoError(t, s.Run(ctx))
 	f.set("run: slow", 20_000)

@@ -50,7 +50,7 @@ func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Op
 		return value
 	}
 	m.info = common.ModelInfo{
-		Format: cmp.Or(property("format"), files.Format()), Device: property("device"), Notes: property("notes"),
+		Format: cmp.Or(property("format"), files.Format()), Device: property("device"), Details: details(property("details")),
 		Sessions: max(o.Sessions, 1), State: states[property("state")],
 	}
 	if !m.Has(fnReset) {
@@ -66,14 +66,28 @@ func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Op
 	return m, nil
 }
 
+// details are the lines of the property "details", each a key, "=" and a value.
+func details(lines string) map[string]string {
+	var all map[string]string
+	for line := range strings.Lines(lines) {
+		if key, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
+			if all == nil {
+				all = map[string]string{}
+			}
+			all[key] = value
+		}
+	}
+	return all
+}
+
 // states are the values of the property "state".
 var states = map[string]common.State{"stateless": common.Stateless, "stateful": common.Stateful}
 
 // pairs are the options as anyinfer_source has them.
 func (d *driver) pairs(o common.Options) (map[string]string, error) {
 	named := func(c common.Device) bool { return c.Name == o.Device }
-	if o.Device != "" && !slices.ContainsFunc(d.info.Devices, named) {
-		return nil, common.UnknownDevice(o.Device, d.info.Devices)
+	if o.Device != "" && !slices.ContainsFunc(d.devices, named) {
+		return nil, common.UnknownDevice(o.Device, d.devices)
 	}
 	if o.CacheDir != "" {
 		if err := privdir.Make(o.CacheDir); err != nil { // what is cached may be code

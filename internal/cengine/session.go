@@ -3,6 +3,7 @@
 package cengine
 
 import (
+	"context"
 	"runtime"
 	"time"
 	"unsafe"
@@ -43,7 +44,7 @@ type result struct {
 	there bool    // it is
 }
 
-func (m *model) NewSession(signature int) (common.DriverSession, error) {
+func (m *model) NewSession(_ context.Context, signature int) (common.DriverSession, error) {
 	sig := m.signatures[signature]
 	s := &session{
 		model: m, signature: sig, failure: new(errorBuffer), in: make([]slot, len(sig.Inputs)), results: make([]*result, len(sig.Outputs)),
@@ -148,7 +149,7 @@ func memory(t *common.Tensor, pin *runtime.Pinner) *byte {
 	return p
 }
 
-func (s *session) Run() error {
+func (s *session) Run(context.Context) error {
 	for _, b := range s.in {
 		if b.padded != b.tensor {
 			copy(b.padded.Bytes(), b.tensor.Bytes())

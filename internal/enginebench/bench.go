@@ -39,7 +39,7 @@ func Session(b *testing.B, c Case) {
 	if m.Engine().Library == "linked" {
 		b.Skip("the SDK is linked: there is no library for the loop in C to open")
 	}
-	s, err := m.NewSession("")
+	s, err := m.NewSession(b.Context(), "")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func Parallel(b *testing.B, c Case) {
 	m := load(b, c, n)
 	sessions := make(chan *common.Session, n)
 	for range n {
-		s, err := m.NewSession("")
+		s, err := m.NewSession(b.Context(), "")
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -311,7 +311,7 @@ func fitting(sig common.Signature, wrong func(string, ...any)) common.Tensors {
 
 // runOnce runs a signature in a session of its own.
 func runOnce(m *common.Model, sig common.Signature, in common.Tensors) (common.Tensors, error) {
-	s, err := m.NewSession(sig.Name)
+	s, err := m.NewSession(ctx, sig.Name)
 	if err != nil {
 		return nil, err
 	}

@@ -211,7 +211,7 @@ func (s *suite) load(t *testing.T, name string, o *common.Options) (*common.Mode
 
 func newSession(t *testing.T, m *common.Model) *common.Session {
 	t.Helper()
-	s, err := m.NewSession("")
+	s, err := m.NewSession(ctx, "")
 	require.NoError(t, err)
 	return s
 }

@@ -76,7 +76,7 @@ func (s *suite) inputs(t *testing.T) {
 		}
 	})
 	s.run(t, "no such signature", func(t *testing.T) {
-		_, err := loaded.NewSession("nobody")
+		_, err := loaded.NewSession(ctx, "nobody")
 		require.ErrorIs(t, err, common.ErrName)
 	})
 }

@@ -46,7 +46,7 @@ func (s *suite) closeOrder(t *testing.T) {
 			if i < 2 {
 				_, err = loaded.Run(ctx, in)
 				require.ErrorIs(t, err, common.ErrClosed)
-				_, err = loaded.NewSession("")
+				_, err = loaded.NewSession(ctx, "")
 				require.ErrorIs(t, err, common.ErrClosed)
 				_, err = loaded.Property("anything")
 				require.ErrorIs(t, err, common.ErrClosed)
@@ -169,7 +169,7 @@ func (s *suite) closeRace(t *testing.T) {
 			})
 			wg.Go(func() {
 				for {
-					session, err := loaded.NewSession("")
+					session, err := loaded.NewSession(ctx, "")
 					if !check(err) {
 						return
 					}

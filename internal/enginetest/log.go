@@ -198,7 +198,7 @@ func (l loads) run(h slog.Handler) error {
 		if err != nil {
 			return err
 		}
-		if _, err := m.NewSession(""); err != nil {
+		if _, err := m.NewSession(ctx, ""); err != nil {
 			return err
 		}
 	}

@@ -19,8 +19,10 @@ func (s *suite) open(t *testing.T) {
 		require.Equal(t, s.Name, i.Name)
 		require.NotEmpty(t, i.Version)
 		require.NotEmpty(t, i.Library)
-		require.NotEmpty(t, i.Devices)
-		for _, d := range i.Devices {
+		devices, err := e.Devices(ctx)
+		require.NoError(t, err)
+		require.NotEmpty(t, devices)
+		for _, d := range devices {
 			require.NotEmpty(t, d.Name)
 		}
 		require.Contains(t, common.Engines(), s.Name)

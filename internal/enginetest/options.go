@@ -76,7 +76,9 @@ func (s *suite) options(t *testing.T) {
 		})
 	}
 	s.run(t, "device", func(t *testing.T) {
-		name := e.Info().Devices[0].Name
+		devices, err := e.Devices(ctx)
+		require.NoError(t, err)
+		name := devices[0].Name
 		loaded := load(t, common.Options{Device: name}, true)
 		require.NotNil(t, loaded)
 		require.Contains(t, loaded.Info().Device, name)

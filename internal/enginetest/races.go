@@ -251,7 +251,7 @@ func (u *user) right(n int, out common.Tensors) {
 func (u *user) use(state string) bool {
 	session, n := u.session, rand.N(len(u.in))
 	if state == "making" {
-		made, err := u.model.NewSession("")
+		made, err := u.model.NewSession(ctx, "")
 		if !u.good(1, err) {
 			return false
 		}

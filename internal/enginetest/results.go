@@ -91,7 +91,7 @@ func (s *suite) results(t *testing.T) {
 		signatures := loaded.Signatures()
 		parts := m.parts(t, signatures)
 		for i, part := range parts {
-			session, err := loaded.NewSession(signatures[i].Name)
+			session, err := loaded.NewSession(ctx, signatures[i].Name)
 			require.NoError(t, err)
 			require.Equal(t, signatures[i].Name, session.Signature().Name)
 			s.inSession(t, session, part, format)

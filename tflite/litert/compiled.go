@@ -187,22 +187,23 @@ func (c *compiled) inputShape(s *signature, i int) (common.Shape, error) {
 }
 
 // accelerated says what computes, as ModelInfo has it.
-func (c *compiled) accelerated() (device, notes string) {
+func (c *compiled) accelerated() (device string, details map[string]string) {
 	all := func(fn int) bool {
 		yes := new(bool)
 		r := c.Call(fn, dylib.Int(c.handle), dylib.Ptr(yes))
 		return int32(r) == 0 && *yes
 	}
-	kernels := []string{"XNNPACK", "reference kernels", "builtin kernels"}[c.native.Kernels]
 	device = deviceNames[c.hardware]
-	switch {
-	case c.hardware == cpu && c.native.Kernels == XNNPACK && !all(compiledAccelerated):
-		notes = "XNNPACK in part"
-	case c.hardware == cpu:
-		notes = kernels
-	case c.native.Fallback && !(c.Has(compiledNotOnCPU) && all(compiledNotOnCPU)):
+	onCPU := c.hardware == cpu
+	if !onCPU && c.native.Fallback && !(c.Has(compiledNotOnCPU) && all(compiledNotOnCPU)) {
 		device += "," + deviceNames[cpu]
-		notes = kernels + " on the CPU"
+		onCPU = true
 	}
-	return device, notes
+	switch {
+	case onCPU && c.native.Kernels == XNNPACK:
+		details = map[string]string{"delegates": "XNNPACK"}
+	case onCPU:
+		details = map[string]string{"kernels": []string{Builtin: "builtin", Reference: "reference"}[c.native.Kernels]}
+	}
+	return device, details
 }

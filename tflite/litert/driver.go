@@ -6,14 +6,16 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/formats"
 	"github.com/anyinfer/anyinfer/internal/nativelog"
 )
 
 func init() {
-	common.Register(common.Registration{Name: spec.Engine, Formats: []string{"tflite"}, Open: open})
+	common.Register(common.Registration{Name: spec.Engine, Formats: []common.Format{formats.TFLite}, Open: open})
 }
 
 // driver is the open library. It has no state of its own to free.
@@ -52,7 +54,11 @@ func open(c common.Config) (common.Driver, error) {
 }
 
 func (d *driver) Info() common.EngineInfo {
-	return common.EngineInfo{Name: spec.Engine, Version: d.version(), Library: d.Path, Devices: d.environment.devices}
+	return common.EngineInfo{Name: spec.Engine, Version: d.version(), Library: d.Path}
+}
+
+func (d *driver) Devices(context.Context) ([]common.Device, error) {
+	return slices.Clone(d.environment.devices), nil
 }
 
 // version tells at least what release this is, by the functions there are: the

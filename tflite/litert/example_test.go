@@ -21,14 +21,19 @@ func ExampleOptions() {
 	}
 	defer engine.Close()
 
+	ctx := context.Background()
+	devices, err := engine.Devices(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
 	var o common.Options
-	for _, d := range engine.Info().Devices {
+	for _, d := range devices {
 		if d.Name == "NPU" {
 			o.Device = d.Name
 			o.Native = litert.Options{Fallback: true}
 		}
 	}
-	model, err := engine.Load(context.Background(), common.File("../../testdata/digits.tflite"), &o)
+	model, err := engine.Load(ctx, common.File("../../testdata/digits.tflite"), &o)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -51,7 +56,7 @@ func ExampleKernels() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	session, err := model.NewSession("")
+	session, err := model.NewSession(ctx, "")
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -65,15 +65,14 @@ func run(t *testing.T, m *common.Model, in common.Tensors, output string) []floa
 func TestKernels(t *testing.T) {
 	e := open(t)
 	fast := load(t, e, "digits", nil)
-	require.Equal(t, "XNNPACK", fast.Info().Notes)
+	require.Equal(t, map[string]string{"delegates": "XNNPACK"}, fast.Info().Details)
 	in := fill(t, fast, 0)
 	want := run(t, fast, in, "scores")
-	for kernels, notes := range map[litert.Kernels]string{litert.Builtin: "builtin kernels", litert.Reference: "reference kernels"} {
+	for kernels, name := range map[litert.Kernels]string{litert.Builtin: "builtin", litert.Reference: "reference"} {
 		slow := load(t, e, "digits", &common.Options{Native: litert.Options{Kernels: kernels}})
-		require.Equal(t, notes, slow.Info().Notes)
+		require.Equal(t, map[string]string{"kernels": name}, slow.Info().Details)
 		require.InDeltaSlice(t, want, run(t, slow, in, "scores"), 1e-6)
 	}
-	require.Equal(t, "XNNPACK in part", load(t, e, "slow", nil).Info().Notes)
 }
 
 func TestRefusedOptions(t *testing.T) {
@@ -143,7 +142,7 @@ func TestShapesOfEachSignature(t *testing.T) {
 	m := load(t, open(t), "multi_signatures", &common.Options{Shapes: map[string]common.ShapeRange{"a": common.Fixed(4, 3), "b": common.Fixed(4, 3)}})
 	for _, sig := range m.Signatures() {
 		require.Equal(t, common.Shape{4, 3}, sig.Outputs[0].Shape)
-		s, err := m.NewSession(sig.Name)
+		s, err := m.NewSession(ctx, sig.Name)
 		require.NoError(t, err)
 		values.Fill(s.Input(0), 1)
 		values.Fill(s.Input(1), 2)
@@ -220,8 +219,8 @@ func TestVariablesWithoutXNNPACK(t *testing.T) {
 	model[at+8] = 1
 	m, err := open(t).Load(ctx, common.Bytes(model), nil)
 	require.NoError(t, err)
-	require.Equal(t, "builtin kernels", m.Info().Notes)
-	s, err := m.NewSession("")
+	require.Equal(t, "builtin", m.Info().Details["kernels"])
+	s, err := m.NewSession(ctx, "")
 	require.NoError(t, err)
 	for _, want := range [][]float64{{20, 40}, {40, 80}, {80, 160}} {
 		require.NoError(t, s.Run(ctx))
@@ -248,7 +247,7 @@ func TestVariablesKeepTheirShape(t *testing.T) {
 // TestLateOutput: an output that only running can tell the size of gets room.
 func TestLateOutput(t *testing.T) {
 	m := load(t, open(t), "nonzero_cast", nil)
-	s, err := m.NewSession("")
+	s, err := m.NewSession(ctx, "")
 	require.NoError(t, err)
 	x, err := common.Data[float32](s.Input(0))
 	require.NoError(t, err)
@@ -276,7 +275,7 @@ func TestProfile(t *testing.T) {
 		litert.Builtin: {Name: "operator 0", Type: "CONV_2D"},
 		litert.XNNPACK: {Type: "Convolution (NHWC, F32) IGEMM", Kernel: "delegate"},
 	} {
-		s, err := load(t, e, "digits", &common.Options{Profile: true, Threads: 1, Native: litert.Options{Kernels: kernels}}).NewSession("")
+		s, err := load(t, e, "digits", &common.Options{Profile: true, Threads: 1, Native: litert.Options{Kernels: kernels}}).NewSession(ctx, "")
 		require.NoError(t, err)
 		var layers []common.LayerTime
 		for range 3 { // only the last Run counts

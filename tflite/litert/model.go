@@ -4,6 +4,7 @@ package litert
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -67,8 +68,8 @@ func (d *driver) load(files *common.ModelFiles, o common.Options, native Options
 	if err := m.reshape(); err != nil {
 		return nil, err
 	}
-	device, notes := m.spare.accelerated()
-	m.info.Format, m.info.Device, m.info.Notes = "tflite", device, notes
+	m.info.Format = "tflite"
+	m.info.Device, m.info.Details = m.spare.accelerated()
 	m.info.Threads, m.info.Sessions = o.ThreadsPerRun(), max(o.Sessions, 1)
 	if hardware == gpu {
 		m.info.Precision = cmp.Or(o.Precision, common.Float32)
@@ -90,7 +91,7 @@ func (m *model) tryLate() error {
 		}
 		in = append(in, t)
 	}
-	s, err := m.NewSession(0)
+	s, err := m.NewSession(context.Background(), 0)
 	if err != nil {
 		return err
 	}
@@ -303,7 +304,7 @@ func (m *model) Signatures() (all []common.Signature) {
 	return all
 }
 
-func (m *model) NewSession(i int) (common.DriverSession, error) {
+func (m *model) NewSession(_ context.Context, i int) (common.DriverSession, error) {
 	m.mu.Lock()
 	c := m.spare
 	m.spare = nil

@@ -3,6 +3,7 @@
 package litert
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
@@ -271,7 +272,7 @@ func (s *session) failed(result uintptr) error {
 	return err
 }
 
-func (s *session) Run() error {
+func (s *session) Run(context.Context) error {
 	if s.stale {
 		if err := s.Bind(s.inputs, s.outputs); err != nil {
 			return err
