@@ -147,8 +147,9 @@ func (s *session) bind() error {
 	s.bound, s.changed = true, true
 	for i, t := range s.driverOut {
 		info := s.signature.Outputs[i]
-		s.finish = s.finish || info.DType == Bool || info.Shape.Dynamic()
-		if s.late[i] = t == nil; s.given[i] == nil {
+		s.late[i] = t == nil
+		s.finish = s.finish || s.late[i] || info.DType == Bool || info.Shape.Dynamic()
+		if s.given[i] == nil {
 			s.out[i] = t
 		} else if t != asked[i] {
 			return s.unfit(i)

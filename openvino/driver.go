@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
@@ -36,6 +37,8 @@ type driver struct {
 	release release
 	info    common.EngineInfo
 	log     nativelog.Log
+
+	cpuPlugin sync.Once // loadCPUPlugin
 }
 
 // sonames are the versioned names that packages without a plain one have.
@@ -81,7 +84,7 @@ func (d *driver) begin() (err error) {
 	if d.release, err = gate(d.info.Version); err != nil {
 		return err
 	}
-	return d.log.Capture(func() error { return dylib.KeepSignalStack(d.start) })
+	return d.log.Capture(d.start)
 }
 
 // start creates the core. It loads the plugin of a device when that is first used.
@@ -158,12 +161,20 @@ const maxDevices = 1024 // more is not believed
 // first.
 func (d *driver) Devices(context.Context) (devices []common.Device, err error) {
 	err = d.log.Capture(func() error {
-		return dylib.KeepSignalStack(func() error {
-			devices, err = d.devices()
-			return err
-		})
+		d.cpuPlugin.Do(d.loadCPUPlugin)
+		devices, err = d.devices()
+		return err
 	})
 	return devices, err
+}
+
+// loadCPUPlugin has the core load that plugin, before anything else does: it
+// changes the signal stack of the thread that it is loaded on.
+func (d *driver) loadCPUPlugin() {
+	dylib.KeepSignalStack(func() error {
+		_, err := d.deviceProperty(defaultDevice, "FULL_DEVICE_NAME")
+		return err // which the next call that needs the plugin reports
+	})
 }
 
 func (d *driver) devices() ([]common.Device, error) {
@@ -213,6 +224,7 @@ func (d *driver) device(ctx context.Context, name string) (string, error) {
 
 // Property reads "KEY" of the default device, or "DEVICE/KEY".
 func (d *driver) Property(key string) (string, error) {
+	d.cpuPlugin.Do(d.loadCPUPlugin)
 	if device, key, ok := strings.Cut(key, "/"); ok {
 		return d.deviceProperty(device, key)
 	}

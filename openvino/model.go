@@ -34,6 +34,7 @@ type model struct {
 // Load is load with what the SDK prints sent to the log.
 func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Options) (m common.DriverModel, err error) {
 	err = d.log.Capture(func() error {
+		d.cpuPlugin.Do(d.loadCPUPlugin)
 		m, err = d.load(ctx, files, o)
 		return err
 	})

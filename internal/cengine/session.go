@@ -184,7 +184,7 @@ func (s *session) fetch(i int, r *result) error {
 	if err := s.made(&r.call); err != nil {
 		return err
 	}
-	if !r.there || r.shape != r.known {
+	if !r.there || s.outputs[i] == nil || r.shape != r.known {
 		shape, err := r.shape.toShape()
 		if err != nil {
 			return err
