@@ -128,10 +128,9 @@ func (e *execution) watch() {
 			if !e.follow(done, tick) {
 				return
 			}
-			if tick.Reset(watchPeriod); done != nil {
-				idle = 2
-			} else {
-				idle = 0
+			tick.Reset(watchPeriod)
+			if idle = 0; done != nil {
+				idle = 2 // parks at once where no other Run has begun
 			}
 		default:
 			select {

@@ -154,10 +154,14 @@ func (l *lifetime) finish() (err error) {
 // idle waits until no call executes, for a lifetime that refuses new ones, or
 // until ctx ends.
 func (l *lifetime) idle(ctx context.Context) error {
+	if l.calls.TryLock() {
+		l.calls.Unlock()
+		return nil
+	}
 	idle := make(chan struct{})
 	go func() {
 		l.calls.Lock()
-		l.calls.Unlock() //nolint:staticcheck // it is the waiting that counts
+		defer l.calls.Unlock()
 		close(idle)
 	}()
 	select {

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"sync/atomic"
+	"time"
 )
 
 // Session runs a model with tensors that stay bound from Run to Run: write
@@ -22,25 +23,24 @@ type Session struct {
 // the calls of its driver in the order that DriverSession documents.
 type session struct {
 	lifetime
-	model          *model
-	pool           *pool // nil: it is none of the model's pool
-	driver         DriverSession
-	execution      *execution
-	resetter       Resetter // the driver, if it can reset variables; or nil
-	signatureIndex int
-	signature      Signature
-	in, out        []*Tensor // what the caller sees; nil: not made yet
-	given          []*Tensor // the outputs that the caller has bound; else nil
-	// What the driver sees: the same, or padded tensors that are copied from
-	// and to the caller's.
-	driverIn, driverOut []*Tensor
-	late                []bool // outputs that the driver makes only in Run
-	copied              bool   // some inputs are
-	finish              bool   // outputs need finishing after each Run
-	bound               bool   // the driver's last Bind was a success
-	changed             bool   // in or given is not what was bound
-	ran                 bool   // variables may not have their initial values
-	resetNext           bool   // the next Run is to begin with Reset
+	model               *model
+	pool                *pool // nil: it is none of the model's pool
+	driver              DriverSession
+	execution           *execution
+	resetter            Resetter // the driver, if it can reset variables; or nil
+	signatureIndex      int
+	signature           Signature
+	in, out             []*Tensor // what the caller sees; nil: not made yet
+	given               []*Tensor // the outputs that the caller has bound; else nil
+	driverIn, driverOut []*Tensor // what the driver sees: the same, or these:
+	copyIn, copyOut     []*Tensor // padded, copied from and to the caller's; nil where that is not needed
+	late                []bool    // outputs that the driver makes only in Run
+	copied              bool      // some of copyIn are needed
+	finish              bool      // outputs need finishing after each Run
+	bound               bool      // the driver's last Bind was a success
+	changed             bool      // in or given is not what was bound
+	ran                 bool      // variables may not have their initial values
+	resetNext           bool      // the next Run is to begin with Reset
 }
 
 func (m *model) newSession(ctx context.Context, signature int) (*session, error) {
@@ -52,8 +52,9 @@ func (m *model) newSession(ctx context.Context, signature int) (*session, error)
 	ins, outs := len(sig.Inputs), len(sig.Outputs)
 	s := &session{
 		model: m, driver: d, execution: newExecution(d), signatureIndex: signature, signature: sig,
-		in: make([]*Tensor, ins), driverIn: make([]*Tensor, ins),
-		out: make([]*Tensor, outs), driverOut: make([]*Tensor, outs), given: make([]*Tensor, outs), late: make([]bool, outs),
+		in: make([]*Tensor, ins), driverIn: make([]*Tensor, ins), copyIn: make([]*Tensor, ins),
+		out: make([]*Tensor, outs), driverOut: make([]*Tensor, outs), copyOut: make([]*Tensor, outs),
+		given: make([]*Tensor, outs), late: make([]bool, outs),
 	}
 	s.resetter, _ = d.(Resetter)
 	if s.execution.canceler != nil {
@@ -118,27 +119,22 @@ func (s *session) bind() error {
 	s.copied, s.finish = false, false
 	for i, t := range s.in {
 		var err error
-		if s.driverIn[i], err = s.padded(t, s.driverIn[i]); err != nil {
+		if s.driverIn[i], err = s.padded(t, &s.copyIn[i]); err != nil {
 			return err
 		}
-		s.copied = s.copied || s.driverIn[i] != t
+		s.copied = s.copied || s.copyIn[i] != nil
 	}
-	asked := slices.Clone(s.driverOut) // those that were given, as the driver sees them
 	for i, t := range s.given {
-		asked[i] = nil
-		if t != nil {
-			var err error
-			if asked[i], err = s.padded(t, s.driverOut[i]); err != nil {
-				return err
-			}
-			s.driverOut[i], s.out[i] = asked[i], t
-			s.finish = s.finish || asked[i] != t
-			continue
-		}
-		if s.late[i] {
+		if t == nil && s.late[i] {
 			s.out[i] = nil
+		} else if t != nil {
+			s.out[i] = t
 		}
-		s.driverOut[i] = s.out[i]
+		var err error
+		if s.driverOut[i], err = s.padded(s.out[i], &s.copyOut[i]); err != nil {
+			return err
+		}
+		s.finish = s.finish || s.copyOut[i] != nil
 	}
 	s.bound = false
 	if err := s.driver.Bind(s.driverIn, s.driverOut); err != nil {
@@ -149,9 +145,9 @@ func (s *session) bind() error {
 		info := s.signature.Outputs[i]
 		s.late[i] = t == nil
 		s.finish = s.finish || s.late[i] || info.DType == Bool || info.Shape.Dynamic()
-		if s.given[i] == nil {
+		if given := s.given[i]; given == nil {
 			s.out[i] = t
-		} else if t != asked[i] {
+		} else if t != given && t != s.copyOut[i] {
 			return s.unfit(i)
 		}
 	}
@@ -191,15 +187,14 @@ func (s *session) separate() error {
 }
 
 // padded is what the driver sees of the caller's t: t itself if the driver can
-// use its memory, else a tensor of the session's own, old if that fits.
-func (s *session) padded(t, old *Tensor) (*Tensor, error) {
-	if s.model.engine.engine.unpadded || t.Padded() || len(t.bytes) == 0 {
+// use its memory, else *own, a tensor for its elements.
+func (s *session) padded(t *Tensor, own **Tensor) (_ *Tensor, err error) {
+	if s.model.engine.engine.unpadded || t.Padded() || len(t.Bytes()) == 0 {
+		*own = nil
 		return t, nil
 	}
-	if old == t || !old.Padded() || slices.Contains(s.in, old) || slices.Contains(s.given, old) {
-		old = nil
-	}
-	return EnsureTensor(old, t.dtype, t.shape)
+	*own, err = EnsureTensor(*own, t.dtype, t.shape)
+	return *own, err
 }
 
 // unfit is the error of an output that has another shape than the tensor that
@@ -383,14 +378,21 @@ func (s *session) run(ctx context.Context) error {
 		}
 	}
 	if s.copied {
-		for i, t := range s.driverIn {
-			if t != s.in[i] {
+		for i, t := range s.copyIn {
+			if t != nil {
 				t.copyFrom(s.in[i])
 			}
 		}
 	}
 	s.ran = true
+	var begin time.Duration
+	if s.pool != nil {
+		begin = clock()
+	}
 	canceled, err := s.execution.run(ctx, done)
+	if s.pool != nil {
+		s.pool.ran(begin, err)
+	}
 	switch {
 	case err == nil && s.finish:
 		return s.finishOutputs()
@@ -446,10 +448,7 @@ func (s *session) runTensors(ctx context.Context, in Tensors) (Tensors, error) {
 		s.in[i].copyFrom(t)
 	}
 	s.resetNext = true
-	begin := clock()
-	err := s.run(ctx)
-	s.pool.ran(begin, err)
-	if err != nil {
+	if err := s.run(ctx); err != nil {
 		return nil, err
 	}
 	out := make(Tensors, len(s.out))
