@@ -4,7 +4,9 @@ package common_test
 
 import (
 	"context"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/stretchr/testify/require"
@@ -99,6 +101,25 @@ func allocatesNothing(t *testing.T, name string, f func() error) {
 	}), name)
 }
 
+// TestModelRunAllocates: the map of the results, which is two pieces of memory,
+// and one for each small result.
+func TestModelRunAllocates(t *testing.T) {
+	e, err := common.OpenEngine(common.Registration{Open: func(common.Config) (common.Driver, error) {
+		return still{shape: common.Shape{4}, state: common.Stateless}, nil
+	}}, nil)
+	require.NoError(t, err)
+	m, err := e.Load(ctx, common.Bytes([]byte("m")), nil)
+	require.NoError(t, err)
+	x, err := common.NewTensor(common.Bool, 4)
+	require.NoError(t, err)
+	in := common.Tensors{"x": x}
+	require.LessOrEqual(t, testing.AllocsPerRun(1000, func() {
+		if _, err := m.Run(ctx, in); err != nil {
+			t.Error(err)
+		}
+	}), 3.0)
+}
+
 func errorOf(errs ...error) error {
 	for _, err := range errs {
 		if err != nil {
@@ -121,5 +142,65 @@ func BenchmarkSessionRun(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkCancel measures how long after the end of its context a Run of
+// 100 ms is cancelled: the median, in microseconds.
+func BenchmarkCancel(b *testing.B) {
+	e, err := common.OpenEngine(common.Registration{Open: func(common.Config) (common.Driver, error) { return long{}, nil }}, nil)
+	require.NoError(b, err)
+	m, err := e.Load(ctx, common.Bytes([]byte("m")), nil)
+	require.NoError(b, err)
+	s, err := m.NewSession(ctx, "")
+	require.NoError(b, err)
+	var late []time.Duration
+	for i := 0; b.Loop(); i++ {
+		limited, cancel := context.WithCancel(ctx)
+		var ended time.Time
+		time.AfterFunc(time.Duration(i%10)*10*time.Millisecond, func() { ended = time.Now(); cancel() })
+		require.ErrorIs(b, s.Run(limited), context.Canceled)
+		late = append(late, time.Since(ended))
+	}
+	slices.Sort(late)
+	b.ReportMetric(float64(late[len(late)/2].Microseconds()), "us-late")
+	b.ReportMetric(float64(late[len(late)*9/10].Microseconds()), "p90-us-late")
+}
+
+// long is still, with a Run of 100 ms that Cancel ends.
+type long struct{ still }
+
+func (l long) Load(context.Context, *common.ModelFiles, common.Options) (common.DriverModel, error) {
+	return longModel{}, nil
+}
+
+type longModel struct{ stillModel }
+
+func (longModel) Signatures() []common.Signature { return []common.Signature{{}} }
+func (longModel) NewSession(context.Context, int) (common.DriverSession, error) {
+	return &longSession{canceled: make(chan struct{}, 1)}, nil
+}
+
+type longSession struct{ canceled chan struct{} }
+
+func (s *longSession) Bind(in, out []*common.Tensor) error { return nil }
+func (s *longSession) Close() error                        { return nil }
+func (s *longSession) Cancel() {
+	select {
+	case s.canceled <- struct{}{}:
+	default:
+	}
+}
+
+func (s *longSession) Run(context.Context) error {
+	select {
+	case <-s.canceled: // it was for the last Run
+	default:
+	}
+	select {
+	case <-s.canceled:
+		return &common.Error{Kind: common.ErrRun}
+	case <-time.After(100 * time.Millisecond):
+		return nil
 	}
 }

@@ -180,12 +180,11 @@ func (t *Tensor) Clone() *Tensor {
 	if t == nil {
 		return nil
 	}
-	c := &Tensor{dtype: t.dtype, shape: t.Shape(), strs: slices.Clone(t.strs)}
-	if t.bytes != nil {
-		c = newTensor(t.dtype, t.shape, len(t.bytes))
-		copy(c.bytes, t.bytes)
-		runtime.KeepAlive(t)
+	if t.bytes == nil {
+		return &Tensor{dtype: t.dtype, shape: t.Shape(), strs: slices.Clone(t.strs)}
 	}
+	c := newTensor(t.dtype, t.shape, len(t.bytes))
+	c.copyFrom(t)
 	return c
 }
 

@@ -62,7 +62,7 @@ func Session(b *testing.B, c Case) {
 	} {
 		b.Run(kind.name, func(b *testing.B) {
 			l.b = b
-			compare(b, l, func(n int) (time.Duration, float64) {
+			compare(b, "c", l.run, func(n int) (time.Duration, float64) {
 				start := time.Now()
 				for i := range n {
 					if err := s.Run(kind.ctxs[i&1]); err != nil {
@@ -75,9 +75,11 @@ func Session(b *testing.B, c Case) {
 	}
 }
 
-func compare(b *testing.B, l *loop, run func(n int) (time.Duration, float64)) {
+// compare measures run beside other, which has that name: each makes n calls,
+// and returns how long they took and the sum of the outputs.
+func compare(b *testing.B, name string, other, run func(n int) (time.Duration, float64)) {
 	n := 1 // what one slice has room for
-	for d, _ := l.run(n); d < slice; d, _ = l.run(n) {
+	for d, _ := other(n); d < slice; d, _ = other(n) {
 		n *= 2
 	}
 	var inC, inGo, over, ratio []float64
@@ -97,12 +99,12 @@ func compare(b *testing.B, l *loop, run func(n int) (time.Duration, float64)) {
 		if len(inC)%2 == 0 {
 			goTurn()
 		}
-		c, sumC = l.run(n)
+		c, sumC = other(n)
 		if len(inC)%2 == 1 {
 			goTurn()
 		}
 		if math.Abs(sumC-sumGo) > 1e-5*max(1, math.Abs(sumC)) {
-			b.Fatalf("the outputs sum up to %g in C, %g in Go", sumC, sumGo)
+			b.Fatalf("the outputs sum up to %g with %s, %g without", sumC, name, sumGo)
 		}
 		perCall := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / float64(n) }
 		inC, inGo = append(inC, perCall(c)), append(inGo, perCall(g))
@@ -115,32 +117,68 @@ func compare(b *testing.B, l *loop, run func(n int) (time.Duration, float64)) {
 		round()
 	}
 	b.ReportMetric(0, "ns/op") // suppressed: an op here is a round
-	b.ReportMetric(quantile(inC, 0.5), "c-ns/op")
+	b.ReportMetric(quantile(inC, 0.5), name+"-ns/op")
 	b.ReportMetric(quantile(inGo, 0.5), "go-ns/op")
 	b.ReportMetric(quantile(over, 0.5), "over-ns/op")
 	b.ReportMetric(quantile(inGo, 0.1)-quantile(inC, 0.1), "quiet-over-ns/op")
-	b.ReportMetric(quantile(ratio, 0.5), "go/c")
+	b.ReportMetric(quantile(ratio, 0.5), "go/"+name)
 	b.ReportAllocs()
 	calls := uint64((n + warmUp) * len(inC))
 	b.ReportMetric(float64(mallocs/calls), "allocs/op") // whole ones: the runtime has a few of its own
 	b.ReportMetric(float64(bytes/calls), "B/op")
 }
 
-// Model measures Model.Run, which copies inputs and outputs.
+// Model compares Model.Run, which copies inputs and outputs, and a session that
+// is acquired for one Run with Session.Run, by turns as Session does.
 func Model(b *testing.B, c Case) {
 	m := load(b, c, 1)
-	sig := m.Signatures()[0]
-	in, err := common.NewTensor(common.Float32, sig.Inputs[0].Shape...)
+	s, err := m.NewSession(b.Context(), "")
 	if err != nil {
 		b.Fatal(err)
 	}
+	b.Cleanup(func() { s.Close() })
+	_, out := fill(b, s)
+	sig, in := s.Signature(), s.Input(0)
 	ctx, tensors := context.Background(), common.Tensors{sig.Inputs[0].Name: in}
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := m.Run(ctx, tensors); err != nil {
-			b.Fatal(err)
+	timed := func(call func() ([]float32, error)) func(n int) (time.Duration, float64) {
+		return func(n int) (time.Duration, float64) {
+			var out []float32
+			var err error
+			start := time.Now()
+			for range n {
+				if out, err = call(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			return time.Since(start), sum(out)
 		}
 	}
+	session := timed(func() ([]float32, error) { return out, s.Run(ctx) })
+	b.Run("run", func(b *testing.B) {
+		compare(b, "session", session, timed(func() ([]float32, error) {
+			out, err := m.Run(ctx, tensors)
+			if err != nil {
+				return nil, err
+			}
+			return common.Get[float32](out, sig.Outputs[0].Name)
+		}))
+	})
+	b.Run("acquire", func(b *testing.B) {
+		compare(b, "session", session, timed(func() ([]float32, error) {
+			s, err := m.AcquireSession(ctx, "")
+			if err != nil {
+				return nil, err
+			}
+			defer s.Close()
+			if err := s.BindInput(0, in); err != nil {
+				return nil, err
+			}
+			if err := s.Run(ctx); err != nil {
+				return nil, err
+			}
+			return common.Data[float32](s.Output(0))
+		}))
+	})
 }
 
 // Parallel measures Session.Run in as many goroutines as there are cores, each
