@@ -23,28 +23,46 @@
 //	if err != nil {
 //		return err
 //	}
-//	scores, err := common.Data[float32](out["scores"])
+//	scores, err := common.Get[float32](out, "scores")
 //
-// # Two ways to run
+// # Three ways to run
 //
 // Model.Run is for servers: any number of goroutines call it, tensors come and
-// go by name, and the results belong to the caller. A Session is for hot
-// loops: its tensors are bound once, and Run allocates nothing and copies only
-// what an engine cannot use in place. One goroutine at a time uses it.
+// go by name, and the results belong to the caller. Options.Sessions of these
+// calls execute at once, one unless it is set; Options.MaxWaiting bounds how many
+// wait. Model.RunSignature runs other functions of the model.
+//
+// Model.AcquireSession is the same without copies: it waits for one of the
+// sessions that Run uses, and Session.Close gives it back.
+//
+// Model.NewSession makes a Session of one's own, for hot loops and streams: its
+// tensors stay bound, and Run allocates nothing and copies only what an engine
+// cannot use in place. Results land in the caller's memory where BindOutput says
+// so. One goroutine at a time uses a Session.
+//
+// # Copies
+//
+// Tensors of NewTensor have memory that any engine can use. Where a tensor of
+// FromSlice is bound to a Session, an engine that needs alignment has its
+// elements copied in each Run: OpenVINO does not, the others do. Model.Run copies
+// inputs once, and results of less than a megabyte; larger ones, and those whose
+// shape only running tells, are handed out as the engine wrote them.
 //
 // # Lifetime
 //
 // Close an Engine, Model or Session when done. Close cascades: an Engine's
 // closes its Models, a Model's its Sessions. It cancels Runs that execute, waits
 // for them, and may be called twice and from anywhere. Later calls return
-// ErrClosed. What nobody closed is closed some time after the garbage collector
-// finds it, on a goroutine of its own; results stay valid, for every Tensor is
-// Go memory.
+// ErrClosed. Model.Shutdown lets calls end instead, and a LiveModel replaces a
+// model so that no call fails. What nobody closed is closed some time after the
+// garbage collector finds it, on a goroutine of its own; results stay valid, for
+// every Tensor is Go memory.
 //
-// Built with the tag leakprofile, a program counts what is open: the profiles
-// "anyinfer.engines", "anyinfer.models" and "anyinfer.sessions" of
-// runtime/pprof have the stacks that opened it. Sessions that Model.Run keeps
-// are among them. Without the tag this costs nothing.
+// Model.Stats counts Runs, failures and waiting. Built with the tag leakprofile,
+// a program counts what is open: the profiles "anyinfer.engines",
+// "anyinfer.models" and "anyinfer.sessions" of runtime/pprof have the stacks that
+// opened it. Sessions that Model.Run keeps are among them. Without the tag this
+// costs nothing.
 //
 // # A model's files
 //
@@ -66,14 +84,20 @@
 // # Cancellation
 //
 // Where the engine can be interrupted (see its package), a Run whose context
-// ends returns soon with the context's error, and its outputs are undefined:
-// Cancel reaches the engine within 5 ms, which stops at its next operator.
-// Elsewhere Run returns when the engine has finished. No Run returns while
+// ends returns soon with the context's error, and its outputs are undefined: the
+// engine, which stops at its next operator, is told at once where Runs take more
+// than 5 ms, else within 5 ms. Elsewhere Run returns when the engine has finished. No Run returns while
 // native code may still write.
 //
 // # Errors
 //
-// Errors are *Error, or the context's own. Test their kind with errors.Is:
-// all of ErrShape, ErrDType, ErrName and ErrCount also are ErrInput, which a
-// server answers with "bad request".
+// Errors are *Error, or the context's own. Test their kind with errors.Is: all
+// of ErrShape, ErrDType, ErrName and ErrCount also are ErrInput where an input
+// does not fit, which a server answers with "bad request"; ErrBusy is "too many
+// requests". Those of Data, Get and BindOutput are no ErrInput: they are the
+// program's, not a client's. Logged with package log/slog, an *Error is one line.
+//
+// # Tests without an SDK
+//
+// Package fake makes a model of a function, in one call.
 package common

@@ -158,7 +158,7 @@ func ExampleDriver() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	y, err := common.Data[float32](out["y"])
+	y, err := common.Get[float32](out, "y")
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -37,7 +37,7 @@ func classify(ctx context.Context, r common.Runner, pixels []float32) ([]float32
 	if err != nil {
 		return nil, err
 	}
-	return common.Data[float32](out["scores"])
+	return common.Get[float32](out, "scores")
 }
 
 func ExampleRunner() {

@@ -8,7 +8,6 @@ import (
 	"image"
 	"image/color"
 	"log"
-	"math"
 
 	"github.com/anyinfer/anyinfer/common"
 )
@@ -179,15 +178,22 @@ func ExampleFixed() {
 
 // Real numbers for a quantized input, and from a quantized output.
 func ExampleQuantization() {
-	q := common.Quantization{Scale: []float32{0.5}, ZeroPoint: []int64{-10}} // of a TensorInfo
+	q := &common.Quantization{Scale: []float32{0.5}, ZeroPoint: []int64{-10}} // TensorInfo.Quant
 
-	quantize := func(v float32) int8 {
-		n := math.RoundToEven(float64(v/q.Scale[0])) + float64(q.ZeroPoint[0])
-		return int8(max(math.MinInt8, min(n, math.MaxInt8)))
+	stored, err := common.NewTensor(common.Int8, 3)
+	if err != nil {
+		log.Fatal(err)
 	}
-	dequantize := func(n int8) float32 {
-		return q.Scale[0] * float32(int64(n)-q.ZeroPoint[0])
+	if err := q.Quantize(stored, []float32{3, -1, 1000}); err != nil {
+		log.Fatal(err)
 	}
-	fmt.Println(quantize(3), dequantize(-4), dequantize(quantize(1000)))
-	// Output: -4 3 68.5
+	numbers := make([]float32, stored.Len())
+	if err := q.Dequantize(numbers, stored); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(common.Data[int8](stored))
+	fmt.Println(numbers)
+	// Output:
+	// [-4 -12 127] <nil>
+	// [3 -1 68.5]
 }

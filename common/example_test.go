@@ -9,6 +9,7 @@ import (
 	"log"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -33,7 +34,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	scores, err := common.Data[float32](out["scores"])
+	scores, err := common.Get[float32](out, "scores")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -318,6 +319,129 @@ func ExampleSession() {
 	// [0 1 0 0 0 0 0 0 0 0]
 	// [0 0 1 0 0 0 0 0 0 0]
 	// [0 0 0 1 0 0 0 0 0 0]
+}
+
+// A server's way: a session of those that Model.Run uses, without its copies.
+func ExampleModel_AcquireSession() {
+	ctx := context.Background()
+	model, err := common.Load(ctx, common.File("../testdata/digits.onnx"), &common.Options{Sessions: 2})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer model.Close()
+
+	recognize := func(ctx context.Context, pixels []float32) (int, error) {
+		session, err := model.AcquireSession(ctx, "") // waits while both are in use
+		if err != nil {
+			return 0, err
+		}
+		defer session.Close() // gives it back
+		image, err := common.Data[float32](session.InputByName("image"))
+		if err != nil {
+			return 0, err
+		}
+		copy(image, pixels)
+		if err := session.Run(ctx); err != nil {
+			return 0, err
+		}
+		scores, err := common.Data[float32](session.OutputByName("scores"))
+		if err != nil {
+			return 0, err
+		}
+		return slices.Index(scores, slices.Max(scores)), nil
+	}
+	fmt.Println(recognize(ctx, []float32{0, 0, 1}))
+	// Output: 1 <nil>
+}
+
+// What a server shows of itself, and what it answers when it has too much to
+// do.
+func ExampleStats() {
+	ctx := context.Background()
+	model, err := common.Load(ctx, common.File("../testdata/digits.onnx"), &common.Options{MaxWaiting: -1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer model.Close()
+
+	session, err := model.AcquireSession(ctx, "") // the only one
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = model.AcquireSession(ctx, "")
+	fmt.Println("busy, HTTP 429:", errors.Is(err, common.ErrBusy))
+	if err := session.Run(ctx); err != nil {
+		log.Fatal(err)
+	}
+	stats := model.Stats()
+	fmt.Println(stats.Runs, "run,", stats.Failures, "failed,", stats.InUse, "session in use,", stats.Refused, "call refused")
+	// Output:
+	// busy, HTTP 429: true
+	// 1 run, 0 failed, 1 session in use, 1 call refused
+}
+
+// A new version of a model takes over while requests come in.
+func ExampleLiveModel() {
+	ctx := context.Background()
+	var live common.LiveModel // what handlers use
+	load := func(path string) error {
+		model, err := common.Load(ctx, common.File(path), nil)
+		if err != nil {
+			return err // the old model goes on
+		}
+		drain, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		return live.Replace(drain, model)
+	}
+	for _, version := range []string{"../testdata/digits.onnx", "../testdata/digits.xml"} {
+		if err := load(version); err != nil {
+			log.Fatal(err)
+		}
+		scores, err := classify(ctx, &live, make([]float32, 64))
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(live.Model().Info().Format, len(scores))
+	}
+	if err := live.Shutdown(ctx); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// onnx 10
+	// openvino 10
+}
+
+// Results of a recurrent model that go where the next Run reads them.
+func ExampleSession_BindOutput() {
+	ctx := context.Background()
+	weight := common.Bytes([]byte("0.5")).As("smooth") // the engine in Driver's example
+	model, err := common.Load(ctx, weight, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer model.Close()
+	session, err := model.NewSession(ctx, "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	signal := []float32{16, 16, 16}
+	x, err := common.FromSlice(signal)
+	if err != nil {
+		log.Fatal(err)
+	}
+	smooth := make([]float32, 3)
+	y, err := common.FromSlice(smooth)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for range 2 {
+		if err := errors.Join(session.BindInput(0, x), session.BindOutput(0, y), session.Run(ctx)); err != nil {
+			log.Fatal(err)
+		}
+		x, y = y, x
+	}
+	fmt.Println(smooth, signal)
+	// Output: [8 12 14] [11 11.5 12.75]
 }
 
 // A dynamic input has the shape of what is bound.

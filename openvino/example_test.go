@@ -42,7 +42,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	scores, err := common.Data[float32](out["scores"])
+	scores, err := common.Get[float32](out, "scores")
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"log"
-	"math"
 	"testing"
 
 	"github.com/anyinfer/anyinfer/common"
@@ -39,25 +38,22 @@ func Example() {
 	}
 	signature := model.Signatures()[0]
 	in, out := signature.Inputs[0], signature.Outputs[0]
-	stored := make([]int8, len(pixels))
-	for i, v := range pixels {
-		n := math.RoundToEven(float64(v/in.Quant.Scale[0])) + float64(in.Quant.ZeroPoint[0])
-		stored[i] = int8(max(math.MinInt8, min(n, math.MaxInt8)))
-	}
-	image, err := common.FromSlice(stored, in.Shape...)
+	image, err := common.NewTensor(in.DType, in.Shape...)
 	if err != nil {
+		log.Fatal(err)
+	}
+	if err := in.Quant.Quantize(image, pixels); err != nil {
 		log.Fatal(err)
 	}
 	result, err := model.Run(ctx, common.Tensors{in.Name: image})
 	if err != nil {
 		log.Fatal(err)
 	}
-	scores, err := common.Data[int8](result[out.Name])
-	if err != nil {
+	scores := make([]float32, result[out.Name].Len())
+	if err := out.Quant.Dequantize(scores, result[out.Name]); err != nil {
 		log.Fatal(err)
 	}
-	for digit, n := range scores {
-		score := out.Quant.Scale[0] * float32(int64(n)-out.Quant.ZeroPoint[0])
+	for digit, score := range scores {
 		if score > 0.5 {
 			fmt.Println("it is a", digit)
 		}

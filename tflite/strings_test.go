@@ -75,10 +75,10 @@ func TestStrings(t *testing.T) {
 		for range 2 {
 			out, err := m.Run(t.Context(), common.Tensors{"words": in, "picks": last})
 			require.NoError(t, err)
-			echo, err := common.Data[string](out["echo"])
+			echo, err := common.Get[string](out, "echo")
 			require.NoError(t, err)
 			require.True(t, slices.Equal(words, echo))
-			chosen, err := common.Data[string](out["chosen"])
+			chosen, err := common.Get[string](out, "chosen")
 			require.NoError(t, err)
 			require.Equal(t, words[len(words)-1:], chosen)
 		}

@@ -8,7 +8,6 @@ import (
 	_ "embed"
 	"fmt"
 	"log"
-	"math"
 	"slices"
 
 	"github.com/anyinfer/anyinfer/common"
@@ -21,7 +20,7 @@ import (
 var digits []byte
 
 // What the board's camera sees: 1 is ink.
-var picture = []float64{
+var picture = []float32{
 	0, 0, 0, 0, 1, 0, 0, 0,
 	0, 0, 0, 1, 0, 0, 0, 0,
 	0, 0, 1, 0, 0, 1, 0, 0,
@@ -50,29 +49,18 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pixels, err := common.Data[int8](session.Input(0))
-	if err != nil {
+	sig := session.Signature()
+	if err := sig.Inputs[0].Quant.Quantize(session.Input(0), picture); err != nil {
 		return err
 	}
-	sig := session.Signature()
-	quantize(pixels, picture, sig.Inputs[0].Quant)
 	if err := session.Run(ctx); err != nil {
 		return err
 	}
-	scores, err := common.Data[int8](session.Output(0))
-	if err != nil {
+	scores := make([]float32, 10)
+	if err := sig.Outputs[0].Quant.Dequantize(scores, session.Output(0)); err != nil {
 		return err
 	}
 	digit := slices.Index(scores, slices.Max(scores))
-	q := sig.Outputs[0].Quant
-	fmt.Printf("This is a %d, with %.0f %% confidence.\n", digit, 100*q.Scale[0]*float32(int64(scores[digit])-q.ZeroPoint[0]))
+	fmt.Printf("This is a %d, with %.0f %% confidence.\n", digit, 100*scores[digit])
 	return nil
-}
-
-// quantize writes numbers as q stores them.
-func quantize(stored []int8, numbers []float64, q *common.Quantization) {
-	for i, v := range numbers {
-		n := math.Round(v/float64(q.Scale[0])) + float64(q.ZeroPoint[0])
-		stored[i] = int8(min(max(n, math.MinInt8), math.MaxInt8))
-	}
 }

@@ -27,6 +27,9 @@ func (d digits) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "{\"digit\":%d}\n", digit)
 	case errors.Is(err, common.ErrInput): // whatever the client did wrong
 		http.Error(w, err.Error(), http.StatusBadRequest)
+	case errors.Is(err, common.ErrBusy):
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "too many requests", http.StatusTooManyRequests)
 	case r.Context().Err() != nil: // the client has gone: nobody reads an answer
 	default:
 		log.Print(err) // its words are not for strangers
@@ -49,7 +52,7 @@ func (d digits) recognize(ctx context.Context, body io.Reader) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	scores, err := common.Data[float32](out["scores"])
+	scores, err := common.Get[float32](out, "scores")
 	if err != nil {
 		return 0, err
 	}

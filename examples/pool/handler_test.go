@@ -11,15 +11,21 @@ import (
 	"testing"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/common/fake"
 	"github.com/stretchr/testify/require"
 )
 
-// fake is a model that answers as a test likes.
-type fake func(context.Context, common.Tensors) (common.Tensors, error)
+// answer is what the model does in a test.
+type answer func(context.Context, common.Tensors) (common.Tensors, error)
 
-func (f fake) Run(ctx context.Context, in common.Tensors) (common.Tensors, error) { return f(ctx, in) }
-
-func post(ctx context.Context, model fake, body string) *httptest.ResponseRecorder {
+// post sends body to a handler whose model has the inputs and outputs of the
+// real one, and answers as the test likes.
+func post(ctx context.Context, run answer, body string) *httptest.ResponseRecorder {
+	model := fake.NewModel(common.Signature{
+		Inputs:  []common.TensorInfo{{Name: "image", DType: common.Float32, Shape: common.Shape{1, 8, 8, 1}}},
+		Outputs: []common.TensorInfo{{Name: "scores", DType: common.Float32, Shape: common.Shape{1, 10}}},
+	}, nil, run)
+	defer model.Close()
 	w := httptest.NewRecorder()
 	digits{model}.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodPost, "/digit", strings.NewReader(body)))
 	return w
@@ -40,10 +46,10 @@ func TestBadRequests(t *testing.T) {
 	}
 	t.Run("refused by the model", func(t *testing.T) {
 		w := post(t.Context(), func(context.Context, common.Tensors) (common.Tensors, error) {
-			return nil, &common.Error{Kind: common.ErrName, Message: "no input image"}
+			return nil, &common.Error{Kind: common.ErrShape, Message: "too bright"}
 		}, nine)
 		require.Equal(t, http.StatusBadRequest, w.Code)
-		require.Contains(t, w.Body.String(), "no input image")
+		require.Contains(t, w.Body.String(), "too bright")
 	})
 }
 
@@ -53,6 +59,13 @@ func TestInternalErrors(t *testing.T) {
 	}, nine)
 	require.Equal(t, http.StatusInternalServerError, w.Code)
 	require.NotContains(t, w.Body.String(), "secret")
+}
+
+func TestBusy(t *testing.T) {
+	w := post(t.Context(), func(context.Context, common.Tensors) (common.Tensors, error) {
+		return nil, &common.Error{Kind: common.ErrBusy}
+	}, nine)
+	require.Equal(t, http.StatusTooManyRequests, w.Code)
 }
 
 // The model learns that the client has gone.

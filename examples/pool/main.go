@@ -27,7 +27,8 @@ func main() {
 	log.SetFlags(0)
 	log.SetPrefix("pool: ")
 	addr := flag.String("addr", "localhost:8080", "address to listen on")
-	sessions := flag.Int("sessions", runtime.NumCPU(), "how many requests the model works on at once; others wait")
+	sessions := flag.Int("sessions", runtime.GOMAXPROCS(0), "how many requests the model works on at once; others wait")
+	waiting := flag.Int("waiting", 1000, "how many may wait; one more is told to come again later")
 	requests := flag.Int("demo", 0, "ask a server of its own so many times, and end")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -35,17 +36,17 @@ func main() {
 	if *requests > 0 {
 		*addr = "localhost:0"
 	}
-	if err := run(ctx, *addr, *sessions, *requests); err != nil {
+	if err := run(ctx, *addr, &common.Options{Sessions: *sessions, MaxWaiting: *waiting}, *requests); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, addr string, sessions, requests int) error {
-	model, err := common.Load(ctx, common.FS(testdata.FS, "digits.tflite"), &common.Options{Sessions: sessions})
+func run(ctx context.Context, addr string, o *common.Options, requests int) error {
+	model, err := common.Load(ctx, common.FS(testdata.FS, "digits.tflite"), o)
 	if err != nil {
 		return err
 	}
-	defer model.Close() // after the last request: it would interrupt them
+	defer model.Close()
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err
@@ -70,5 +71,8 @@ func run(ctx context.Context, addr string, sessions, requests int) error {
 	}
 	grace, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	return errors.Join(server.Shutdown(grace), model.Close())
+	err = errors.Join(server.Shutdown(grace), model.Shutdown(grace)) // which waits for Runs, as the other for requests
+	stats := model.Stats()
+	log.Printf("%d runs, %d failed, %d calls waited, %d were refused", stats.Runs, stats.Failures, stats.WaitCount, stats.Refused)
+	return err
 }

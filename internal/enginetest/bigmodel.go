@@ -92,7 +92,7 @@ func (b BigModel) ids() []int32 { return []int32{0, int32(b.Rows - 1), int32(b.R
 func (b BigModel) Check(t testing.TB, out common.Tensors) {
 	t.Helper()
 	require.NotNil(t, out["rows"])
-	got, err := common.Data[float32](out["rows"])
+	got, err := common.Get[float32](out, "rows")
 	require.NoError(t, err)
 	var want []float32
 	if b.format == "reference" {
