@@ -95,6 +95,14 @@ func (s *suite) results(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, signatures[i].Name, session.Signature().Name)
 			s.inSession(t, session, part, format)
+			acquired, err := loaded.AcquireSession(ctx, signatures[i].Name)
+			require.NoError(t, err)
+			s.inSession(t, acquired, part, format)
+			for n := range part.Cases {
+				out, err := loaded.RunSignature(ctx, signatures[i].Name, s.in(t, part, format, n))
+				require.NoError(t, err)
+				part.check(t, s.want(t, part, format, n), out, "case", n)
+			}
 		}
 		first := parts[0]
 		var all []common.Tensors
@@ -151,6 +159,7 @@ func (s *suite) inSession(t *testing.T, session *common.Session, m entry, format
 			}
 		}
 	}
+	s.intoOutputs(t, session, m, format)
 	// One tensor, written anew between Runs, is read anew.
 	if len(m.Cases) > 1 {
 		for n := range 2 * len(m.Cases) {
@@ -171,6 +180,37 @@ func (s *suite) inSession(t *testing.T, session *common.Session, m entry, format
 			require.NoError(t, session.Run(ctx))
 			m.check(t, s.want(t, m, format, n), outputs(session), "rewritten, case", n)
 		}
+	}
+}
+
+// intoOutputs runs the cases into tensors of the caller's, padded and unaligned.
+func (s *suite) intoOutputs(t *testing.T, session *common.Session, m entry, format string) {
+	t.Helper()
+	for _, aligned := range []bool{true, false} {
+		for n := range m.Cases {
+			want := s.want(t, m, format, n)
+			for i, info := range m.Outputs {
+				y, err := common.NewTensor(want[info.Name].DType(), want[info.Name].Shape()...)
+				require.NoError(t, err)
+				if !aligned {
+					y, err = unaligned(y)
+					require.NoError(t, err)
+				}
+				require.NoError(t, session.BindOutput(i, y))
+			}
+			bound := outputs(session)
+			for round := range 2 {
+				if m.Stream != nil {
+					require.NoError(t, session.Reset())
+				}
+				runSession(t, session, s.in(t, m, format, n))
+				m.check(t, want, bound, "bound outputs, aligned", aligned, "case", n, "round", round)
+				require.Equal(t, bound, outputs(session))
+			}
+		}
+	}
+	for i := range m.Outputs {
+		require.NoError(t, session.BindOutput(i, nil))
 	}
 }
 
