@@ -152,10 +152,28 @@ func TestHandOut(t *testing.T) {
 	for i := range 3 {
 		out, err := m.Run(ctx, scalar(t, float32(i)))
 		require.NoError(t, err)
-		require.Same(t, wrote[i], out["y"])
+		require.True(t, wrote[i] == out["y"])
 		results = append(results, out["y"])
 	}
 	for i, r := range results {
 		require.Equal(t, float32(i), values(t, r)[0])
+	}
+}
+
+// TestHandOutLate: so are results whose shape only running tells.
+func TestHandOutLate(t *testing.T) {
+	e := echo(t)
+	var wrote *common.Tensor
+	e.Run = func(_ context.Context, _ int, in, out []*common.Tensor) error {
+		require.Nil(t, out[0])
+		wrote = in[0].Clone()
+		out[0] = wrote
+		return nil
+	}
+	m := load(t, e, nil)
+	for _, rows := range []int{1, 1, 2, 2, 1} {
+		out, err := m.Run(ctx, common.Tensors{"x": floats(t, make([]float32, 2*rows), rows, 2)})
+		require.NoError(t, err)
+		require.Same(t, wrote, out["y"])
 	}
 }

@@ -182,9 +182,9 @@ func (m *Model) RunSignature(ctx context.Context, name string, in Tensors) (Tens
 	if err := r.begin(); err != nil {
 		return nil, r.wrap(err, "run")
 	}
+	defer runtime.KeepAlive(m)
+	defer r.end()
 	out, err := r.run(orBackground(ctx), name, in)
-	r.end()
-	runtime.KeepAlive(m)
 	if err != nil {
 		return nil, r.wrap(err, "run")
 	}

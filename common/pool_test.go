@@ -49,9 +49,11 @@ func TestMaxWaiting(t *testing.T) {
 			}
 			eventually(t, "the call waits", func() bool { return m.Stats().Waiting == i })
 		}
-		_, err := m.Run(ctx, scalar(t, 1))
+		limited, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		_, err := m.Run(limited, scalar(t, 1))
 		require.ErrorIs(t, err, common.ErrBusy)
-		_, err = m.AcquireSession(ctx, "")
+		_, err = m.AcquireSession(limited, "")
 		require.ErrorIs(t, err, common.ErrBusy)
 		require.Equal(t, 1, m.Stats().InUse)
 		close(g.leave)
@@ -172,6 +174,54 @@ func TestAcquiredState(t *testing.T) {
 		require.Equal(t, i, resets, "once for each holder but the first")
 		require.NoError(t, s.Close())
 	}
+}
+
+// TestNoSession: a session that cannot be made takes nobody's place.
+func TestNoSession(t *testing.T) {
+	fail := true
+	e, err := common.OpenEngine(common.Registration{Open: func(common.Config) (common.Driver, error) {
+		return failing{&fail}, nil
+	}}, nil)
+	require.NoError(t, err)
+	m, err := e.Load(ctx, common.Bytes([]byte("m")), nil)
+	require.NoError(t, err)
+	limited, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	for range 2 {
+		_, err = m.Run(limited, nil)
+		require.ErrorIs(t, err, common.ErrRun)
+		_, err = m.AcquireSession(limited, "")
+		require.ErrorIs(t, err, common.ErrRun)
+	}
+	require.Zero(t, m.Stats().InUse)
+	fail = false
+	soon(t, "Run", func() {
+		_, err = m.Run(ctx, nil)
+		require.NoError(t, err)
+	})
+	require.NoError(t, e.Close())
+}
+
+// failing is long, whose sessions can be made only if fail is false.
+type failing struct{ fail *bool }
+
+func (failing) Info() common.EngineInfo                          { return common.EngineInfo{} }
+func (failing) Devices(context.Context) ([]common.Device, error) { return nil, nil }
+func (failing) Close() error                                     { return nil }
+func (f failing) Load(context.Context, *common.ModelFiles, common.Options) (common.DriverModel, error) {
+	return failingModel{fail: f.fail}, nil
+}
+
+type failingModel struct {
+	longModel
+	fail *bool
+}
+
+func (m failingModel) NewSession(context.Context, int) (common.DriverSession, error) {
+	if *m.fail {
+		return nil, &common.Error{Kind: common.ErrRun, Message: "no memory"}
+	}
+	return &longSession{canceled: make(chan struct{}, 1)}, nil
 }
 
 // TestForgottenLease: a session that nobody gave back comes back.

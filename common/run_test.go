@@ -439,6 +439,22 @@ func TestCancelDuring(t *testing.T) {
 	}
 }
 
+// TestCancelAfterLongRuns: the context of a Run ends whatever Runs there were
+// before: long ones, which are watched in another way than short ones.
+func TestCancelAfterLongRuns(t *testing.T) {
+	g := newGate(t)
+	s := newSession(t, load(t, g.Engine, nil))
+	first, cancelFirst := context.WithCancel(ctx)
+	defer cancelFirst()
+	for range 3 {
+		go func() { time.Sleep(20 * time.Millisecond); g.leave <- struct{}{} }()
+		require.NoError(t, s.Run(first))
+		limited, cancel := context.WithTimeout(ctx, time.Millisecond)
+		soon(t, "a Run whose context ends", func() { require.ErrorIs(t, s.Run(limited), context.DeadlineExceeded) })
+		cancel()
+	}
+}
+
 // TestCancelTooLate: what has finished is returned, whatever ctx says since.
 func TestCancelTooLate(t *testing.T) {
 	e := echo(t)

@@ -125,9 +125,7 @@ func (s *session) bind() error {
 		s.copied = s.copied || s.copyIn[i] != nil
 	}
 	for i, t := range s.given {
-		if t == nil && s.late[i] {
-			s.out[i] = nil
-		} else if t != nil {
+		if t != nil {
 			s.out[i] = t
 		}
 		var err error
@@ -318,10 +316,9 @@ func (s *Session) Run(ctx context.Context) error {
 	if err := s.begin("run"); err != nil {
 		return err
 	}
-	err := s.session.run(orBackground(ctx))
-	s.session.endExclusive()
-	runtime.KeepAlive(s)
-	if err != nil {
+	defer runtime.KeepAlive(s)
+	defer s.session.endExclusive()
+	if err := s.session.run(orBackground(ctx)); err != nil {
 		return s.session.model.wrap(err, "run")
 	}
 	return nil
