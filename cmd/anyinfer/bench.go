@@ -63,7 +63,7 @@ func bench(ctx context.Context, w, log io.Writer, models []string, f benchFlags)
 	case f.concurrency < 1:
 		return usageError{fmt.Errorf("--concurrency is %d; it can be 1 or more", f.concurrency)}
 	}
-	if err := checkEngines(f.engines); err != nil {
+	if err := f.check(); err != nil {
 		return err
 	}
 	if _, err := readGiven(f.inputs, f.shapes); err != nil {

@@ -204,7 +204,7 @@ func TestBenchInterrupt(t *testing.T) {
 	start := time.Now()
 	require.Error(t, cmd.Wait())
 	require.Less(t, time.Since(start), stopTime)
-	require.Equal(t, 1, cmd.ProcessState.ExitCode())
+	require.Equal(t, 130, cmd.ProcessState.ExitCode())
 	require.Equal(t, "anyinfer: interrupted\n", stderr.String())
 	var r benchReport
 	require.NoError(t, json.Unmarshal([]byte(stdout.String()), &r))

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
@@ -18,17 +20,46 @@ import (
 	"github.com/anyinfer/anyinfer/internal/shims"
 )
 
-// checkEngines refuses names in --engine that no engine has.
+// checkEngines refuses names of engines that there are not, or that are there twice.
 func checkEngines(names []string) error {
 	for i, n := range names {
-		if all := common.Engines(); !slices.Contains(all, n) {
-			return usageError{fmt.Errorf("--engine: there is no engine %q%s", n, choices(n, all))}
+		if err := checkEngine(n); err != nil {
+			return err
 		}
 		if slices.Contains(names[:i], n) {
-			return usageError{fmt.Errorf("--engine: %s is there twice", n)}
+			return usageError{fmt.Errorf("the engine %s is there twice; leave one out", n)}
 		}
 	}
 	return nil
+}
+
+// checkEngine refuses the name of an engine that there is not.
+func checkEngine(name string) error {
+	all := common.Engines()
+	if slices.Contains(all, name) {
+		return nil
+	}
+	text := fmt.Sprintf("there is no engine %q", name)
+	if near := similar(name, all); near != nil {
+		text += "; did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return usageError{fmt.Errorf("%s (there are: %s)", text, strings.Join(all, ", "))}
+}
+
+// someEngines is the Args of commands that take engines, or none for all.
+func someEngines(_ *cobra.Command, names []string) error { return checkEngines(names) }
+
+// toHave says how to have an engine whose SDK no package has.
+func toHave(engine string) string {
+	r, ok := shims.Find(engine)
+	if !ok {
+		return "see docs/engines"
+	}
+	build := "'" + toInstall(engine) + "'"
+	if r.SDK.System != "" { // where packages of the system put it
+		return fmt.Sprintf("put %s's own packages in place and type 'anyinfer shim build %s', or unpack its archive and type %s", r.SDK.Name, engine, build)
+	}
+	return fmt.Sprintf("build %s from its source, and then type %s", r.SDK.Name, build)
 }
 
 // open opens an engine.

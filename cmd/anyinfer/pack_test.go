@@ -172,7 +172,7 @@ func TestPackRefuses(t *testing.T) {
 		want string
 	}{
 		{model, 2, "--engine: name the engines to bring along; there are: "},
-		{"--engine tfilte " + model, 2, `--engine: there is no engine "tfilte"; did you mean tflite?`},
+		{"--engine tfilte " + model, 2, `there is no engine "tfilte"; did you mean tflite?`},
 		{"--engine tflite", 2, "name the models to bring along, or with --program a program that has its own"},
 		{"--engine tflite --target linux " + model, 2, `--target "linux": want`},
 		{"--engine tflite --target windows/amd64 " + model, 2, "archives are made for linux on 386, amd64, arm, arm64, riscv64"},

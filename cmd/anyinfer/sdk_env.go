@@ -33,8 +33,12 @@ means:
 
 Programs built without tags find SDKs by themselves; for them the exports choose among several.
 
+Where it fails it prints false, besides the error on the standard error: then eval fails, and what stands behind && is not run.
+
 For mnn, tnn and tensorrt the linker gets what MNN_ROOT, TNN_ROOT and TENSORRT_ROOT name, where they are set.`,
+		Args:              someEngines,
 		ValidArgsFunction: completeEngine,
+		Annotations:       map[string]string{evaluated: "sh"},
 		RunE: func(cmd *cobra.Command, engines []string) error {
 			root, err := f.root()
 			if err != nil {
@@ -56,6 +60,10 @@ For mnn, tnn and tensorrt the linker gets what MNN_ROOT, TNN_ROOT and TENSORRT_R
 	f.add(cmd, "version of the SDK (default the newest installed)")
 	return cmd
 }
+
+// evaluated annotates commands whose output a shell evaluates. Of one that fails that is the command false, since eval
+// does not see its exit code.
+const evaluated = "evaluated"
 
 // chooseSDKs returns the newest installed SDK of each engine for a target.
 func chooseSDKs(root string, engines []string, version, goos, goarch string) ([]sdkdir.SDK, error) {
