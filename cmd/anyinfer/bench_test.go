@@ -66,7 +66,7 @@ func TestBench(t *testing.T) {
 // Every engine that reads the model and is there; others are named.
 func TestBenchAll(t *testing.T) {
 	enginetest(t)
-	t.Setenv("ANYINFER_OPENVINO_LIBRARY", examine("openvino").Library)
+	t.Setenv("ANYINFER_OPENVINO_LIBRARY", examine(t.Context(), "openvino").Library)
 	t.Setenv("ANYINFER_SDK_DIR", t.TempDir())
 	t.Setenv("ANYINFER_TFLITE_LIBRARY", "")
 	_, doctor := doctorJSON(t)
@@ -80,7 +80,7 @@ func TestBenchAll(t *testing.T) {
 	}
 	require.Contains(t, engines, "openvino")
 	require.NotContains(t, engines, "tflite")
-	require.Contains(t, strings.Join(r.Warnings, "\n"), "not installed; anyinfer sdk install tflite")
+	require.Contains(t, strings.Join(r.Warnings, "\n"), "not installed; type 'anyinfer sdk install tflite'")
 }
 
 func TestBenchFails(t *testing.T) {

@@ -55,7 +55,7 @@ func toHave(engine string) string {
 	if !ok {
 		return "see docs/engines"
 	}
-	build := "'" + toInstall(engine) + "'"
+	build := fmt.Sprintf("'%s=... anyinfer shim build %s'", r.SDK.Env, engine)
 	if r.SDK.System != "" { // where packages of the system put it
 		return fmt.Sprintf("put %s's own packages in place and type 'anyinfer shim build %s', or unpack its archive and type %s", r.SDK.Name, engine, build)
 	}
@@ -93,33 +93,53 @@ func (n notInstalled) Error() string {
 	who, first := n.engines[0]+" is not", n.engines[0]
 	if len(n.engines) > 1 {
 		who = "none of " + strings.Join(n.engines, ", ") + " is"
+		first = n.engines[max(0, slices.IndexFunc(n.engines, func(e string) bool { return toInstall(e) != "" }))]
 	}
-	return fmt.Sprintf("%s installed; type '%s' ('anyinfer doctor' says where it was looked for)", who, toInstall(first))
+	return fmt.Sprintf("%s installed; %s ('anyinfer doctor %s' says where it was looked for)", who, installHint(first), first)
 }
 
-// toInstall is what to type to have an engine.
+// toInstall is what to type to have an engine on this machine; "" where that cannot be had so.
 func toInstall(engine string) string {
-	if r, ok := shims.Find(engine); ok && !packaged(engine) {
+	here := target{os: runtime.GOOS, arch: runtime.GOARCH}
+	if pinned(engine, here) {
+		return "anyinfer sdk install " + engine
+	}
+	if r, ok := shims.Find(engine); ok && here.os == "linux" {
 		return r.SDK.Env + "=... anyinfer shim build " + engine
 	}
-	return "anyinfer sdk install " + engine
+	return ""
 }
 
-// installFor says how to have an engine's SDK, or what is like it, for a target.
-func installFor(engine string, t target) string {
+// installHint says how to have an engine on this machine.
+func installHint(engine string) string {
+	if command := toInstall(engine); command != "" {
+		return "type '" + command + "'"
+	}
+	return "no package has it for " + runtime.GOOS + "/" + runtime.GOARCH
+}
+
+// installFor says how to have an engine's SDK, or what is like it, for a target; an empty version is the newest.
+func installFor(engine, version string, t target) string {
 	r, isShim := shims.Find(engine)
-	if isShim && runtime.GOOS != "linux" {
+	pin, err := sdkinstall.Find(engine, version, t.os, t.arch)
+	switch {
+	case err == nil:
+	case isShim && runtime.GOOS != "linux":
 		return fmt.Sprintf("it is compiled on Linux, from where you copy %s of the SDK folder to the same place here",
 			filepath.Join(engine, "VERSION", sdkdir.Target(t.os, t.arch)))
-	}
-	if isShim && !pinned(engine, t) {
+	case isShim:
 		text := r.SDK.Env + "=... anyinfer shim build " + engine
 		if !t.host() {
 			text += " --target " + t.os + "/" + t.arch
 		}
 		return "compile it with '" + text + "'"
+	default:
+		return "no package has one: " + err.Error()
 	}
 	text := "anyinfer sdk install " + engine
+	if version != "" {
+		text += " --version " + pin.Version
+	}
 	if t.os != runtime.GOOS {
 		text += " --os " + t.os
 	}

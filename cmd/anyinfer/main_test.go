@@ -90,6 +90,7 @@ func TestExitCodes(t *testing.T) {
 		{"sdk env foo", exitUsage, foo},
 		{"sdk remove foo", exitUsage, foo},
 		{"shim build foo", exitUsage, foo},
+		{"doctor foo", exitUsage, foo},
 		{"doctor --engine foo", exitUsage, foo},
 		{"run x.onnx --engine foo", exitUsage, foo},
 		{"bench x.onnx --engine foo", exitUsage, foo},
@@ -103,7 +104,7 @@ func TestExitCodes(t *testing.T) {
 		{"sdk install tnn", exitUsage, "anyinfer: no package has the SDK of tnn: build TNN from its source, and then type 'TNN_ROOT=... anyinfer shim build tnn'." +
 			" What can be installed: openvino, tflite, litert, mnn\n"},
 		{"sdk install tensorrt", exitUsage, "anyinfer: no package has the SDK of tensorrt: put TensorRT's own packages in place and type 'anyinfer shim build tensorrt'"},
-		{"shim build tflite", exitUsage, "anyinfer: the engine tflite needs no shim: it opens its SDK itself, and 'anyinfer sdk install tflite' installs that; shims are for: mnn, "},
+		{"shim build tflite", exitUsage, "anyinfer: the engine tflite needs no shim: it opens its SDK itself (type 'anyinfer sdk install tflite'); shims are for: mnn, "},
 
 		{"sdk install", exitUsage, "anyinfer: name an engine: openvino, tflite"},
 		{"sdk install openvino tflite --from x", exitUsage, "--from installs one engine's SDK"},
@@ -117,7 +118,7 @@ func TestExitCodes(t *testing.T) {
 		{"shim build mnn --root /none", exitFailure, "anyinfer: --root: /none has no include/MNN/MNNDefine.h\n"},
 		{"sdk env openvino", exitFailure, "install it with 'anyinfer sdk install openvino'"},
 		{"sdk env tnn", exitFailure, "; set TNN_ROOT to one for "},
-		{"sdk env", exitFailure, "install one with"},
+		{"sdk env", exitFailure, "shows those that can be installed"},
 		{"sdk env --nope", exitUsage, "unknown flag: --nope"},
 		{"sdk remove", exitUsage, "anyinfer: name an engine; 'anyinfer sdk list' shows what is installed\n"},
 		{"sdk remove openvino", exitFailure, "no openvino SDK for"},

@@ -199,7 +199,7 @@ func (p *packer) sdk(ctx context.Context, engine string) (sdkdir.SDK, error) {
 		return list[i], nil
 	}
 	if _, isShim := shims.Find(engine); isShim && !pinned(engine, p.target) {
-		return sdkdir.SDK{}, notHere{fmt.Sprintf("no %s for %s lies in %s", engine, p.target, root), installFor(engine, p.target)}
+		return sdkdir.SDK{}, notHere{fmt.Sprintf("no %s for %s lies in %s", engine, p.target, root), installFor(engine, "", p.target)}
 	}
 	sdk, _, err := sdkinstall.Install(ctx, sdkinstall.InstallOptions{
 		Engine: engine, OS: p.target.os, Arch: p.target.arch, Root: root, Log: p.stdout, Progress: p.status.say,

@@ -193,7 +193,7 @@ func TestNotInstalled(t *testing.T) {
 	} {
 		code, stdout, stderr := process(t, args...)
 		require.Equal(t, 1, code)
-		require.Equal(t, "anyinfer: tflite is not installed; type 'anyinfer sdk install tflite' ('anyinfer doctor' says where it was looked for)\n", stderr)
+		require.Equal(t, "anyinfer: tflite is not installed; type 'anyinfer sdk install tflite' ('anyinfer doctor tflite' says where it was looked for)\n", stderr)
 		require.Empty(t, stdout)
 	}
 	_, _, stderr := process(t, "run", models+"digits.tflite")

@@ -93,7 +93,7 @@ func chooseSDKs(root string, engines []string, version, goos, goarch string) ([]
 	for _, engine := range engines {
 		if !slices.ContainsFunc(chosen, func(c sdkdir.SDK) bool { return c.Engine == engine }) {
 			t := target{os: goos, arch: goarch}
-			todo := installFor(engine, t)
+			todo := installFor(engine, version, t)
 			if r, ok := shims.Find(engine); ok && !pinned(engine, t) {
 				todo = fmt.Sprintf("set %s to one for %s/%s", r.SDK.Env, goos, goarch) // a shim alone cannot be linked
 			}
@@ -101,7 +101,7 @@ func chooseSDKs(root string, engines []string, version, goos, goarch string) ([]
 		}
 	}
 	if len(chosen) == 0 {
-		return nil, fmt.Errorf("no SDK %sfor %s/%s lies in %s; install one with 'anyinfer sdk install ENGINE'", spaced(version), goos, goarch, root)
+		return nil, fmt.Errorf("no SDK %sfor %s/%s lies in %s; 'anyinfer sdk list' shows those that can be installed", spaced(version), goos, goarch, root)
 	}
 	return chosen, nil
 }

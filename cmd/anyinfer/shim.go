@@ -120,8 +120,8 @@ func oneShim(_ *cobra.Command, args []string) error {
 		return err
 	}
 	if _, ok := shims.Find(args[0]); !ok {
-		return fmt.Errorf("the engine %s needs no shim: it opens its SDK itself, and '%s' installs that; shims are for: %s",
-			args[0], toInstall(args[0]), strings.Join(shimEngines(), ", "))
+		return fmt.Errorf("the engine %s needs no shim: it opens its SDK itself (%s); shims are for: %s",
+			args[0], installHint(args[0]), strings.Join(shimEngines(), ", "))
 	}
 	return nil
 }
