@@ -158,8 +158,8 @@ func deviceNames(devices []common.Device) string {
 		names = append(names, d.Name)
 	}
 	text := strings.Join(names, ",")
-	if more := len(devices) - most; more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
+	if len(devices) > most {
+		text += ",..."
 	}
 	return text
 }
