@@ -132,6 +132,7 @@ type build struct {
 	out             string
 	tags            []string
 	flags, packages []string
+	module          []string // flags that say which module it is
 	settings        []string // more of the environment
 }
 
@@ -224,7 +225,7 @@ func (b build) args(ctx context.Context) ([]string, error) {
 	if b.tags != nil {
 		args = append(args, "-tags", strings.Join(b.tags, ","))
 	}
-	return append(append(args, flags...), b.packages...), nil
+	return slices.Concat(args, b.module, flags, b.packages), nil
 }
 
 // addLinkerFlags adds to what go build hands to the linker. Of several -ldflags only the last that matches a package
