@@ -179,6 +179,17 @@ func TestRunContents(t *testing.T) {
 	require.Equal(t, []string{"two", "one", "two"}, data)
 }
 
+// What an SDK says of its own set-up is not printed.
+func TestRunQuiet(t *testing.T) {
+	enginetest(t)
+	for _, engine := range []string{"openvino", "tflite", "litert"} {
+		suite.Require(t, engine)
+		code, _, stderr := process(t, "run", models+"digits.tflite", "--engine", engine)
+		require.Zero(t, code, stderr)
+		require.Empty(t, stderr, engine)
+	}
+}
+
 func TestNotInstalled(t *testing.T) {
 	t.Setenv("ANYINFER_SDK_DIR", t.TempDir())
 	for _, e := range common.Engines() {
