@@ -182,7 +182,7 @@ func (b *benchmark) dropMissing() (notes []string) {
 	}
 	for _, c := range b.contenders {
 		if c.missing {
-			notes = append(notes, fmt.Sprintf("%s reads this model too, but is not installed; %s", c.engine, installHint(c.engine)))
+			notes = append(notes, "left out: "+c.err.Error())
 		}
 	}
 	b.contenders = there

@@ -32,6 +32,8 @@ type health struct {
 	Devices []common.Device `json:"devices,omitempty"`
 	Error   string          `json:"error,omitempty"`
 	Fix     string          `json:"fix,omitempty"`
+
+	searched bool // it is missing, and not because it is not for this machine
 }
 
 func newDoctorCommand() *cobra.Command {
@@ -42,7 +44,7 @@ func newDoctorCommand() *cobra.Command {
 		Short: "Tell which engines are ready, and how to fix the others",
 		Long: `Tell which engines are ready, and how to fix the others: a line for each, or all that is known of those that are named.
 
-An engine is ready, missing (no library found) or broken (a library was found but does not work). The exit code is 1 where
+An engine is ready, missing (no library found, or not for this machine) or broken (a library was found but does not work). The exit code is 1 where
 an engine is broken or none is ready; of engines that are named, where one of those is not ready. What is missing counts only
 where it is named.`,
 		Example: `  anyinfer doctor
@@ -90,8 +92,8 @@ func examine(ctx context.Context, name string) health {
 		if detail := (*common.Error)(nil); errors.As(err, &detail) {
 			h.Fix, h.Library = detail.Hint, detail.Path
 		}
-		if missing(err) {
-			h.Status = "missing"
+		if missing(err) || unsuited(name, err) {
+			h.Status, h.searched = "missing", missing(err)
 		}
 		return h
 	}
@@ -122,7 +124,7 @@ func printHealth(w io.Writer, all []health, asJSON, details bool) error {
 	for _, h := range all {
 		last := h.Library
 		switch {
-		case h.Status == "broken":
+		case h.Status == "broken", h.Status == "missing" && !h.searched:
 			last = "'anyinfer doctor " + h.Engine + "' says why"
 		case h.Status == "missing" && chosen(h.Engine):
 			last = h.Fix // it is not for want of an SDK

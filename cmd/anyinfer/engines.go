@@ -65,8 +65,11 @@ func toHave(engine string) string {
 // open opens an engine.
 func open(name string) (*common.Engine, error) {
 	e, err := common.Open(name, nil)
-	if missing(err) && !chosen(name) {
+	switch {
+	case missing(err) && !chosen(name):
 		return nil, notInstalled{err, []string{name}}
+	case unsuited(name, err):
+		return nil, notSuited{err}
 	}
 	return e, err
 }
@@ -75,8 +78,21 @@ func open(name string) (*common.Engine, error) {
 // that is there and does not work is in the error's Path.
 func missing(err error) bool {
 	detail := (*common.Error)(nil)
-	return errors.As(err, &detail) && detail.Kind == common.ErrNotAvailable && detail.Path == ""
+	return errors.As(err, &detail) && detail.Kind == common.ErrNotAvailable && detail.Path == "" && detail.Searched != nil
 }
+
+// unsuited reports whether common.Open failed before it looked for a library,
+// of an engine that nobody installed: it is not for this machine.
+func unsuited(name string, err error) bool {
+	detail := (*common.Error)(nil)
+	return errors.As(err, &detail) && detail.Kind == common.ErrNotAvailable && detail.Path == "" && detail.Searched == nil &&
+		!chosen(name) && len(sdkdir.Installed(name)) == 0
+}
+
+// notSuited is the error of an engine that is not for this machine.
+type notSuited struct{ error }
+
+func (n notSuited) Unwrap() error { return n.error }
 
 // chosen reports whether the user says where the engine's library is, which
 // then counts alone.

@@ -170,6 +170,7 @@ func load(ctx context.Context, name string, sources []common.Source, o common.Op
 func firstOf(ctx context.Context, engines []string, load func(engine string) error) error {
 	var absent []string // engines that are not installed
 	var missing error   // of the first of these
+	var others []error  // of engines that are not for this machine
 	var failed []error
 	for _, name := range engines {
 		err := load(name)
@@ -181,9 +182,14 @@ func firstOf(ctx context.Context, engines []string, load func(engine string) err
 			for _, name := range absent {
 				slog.Debug("engine passed over", "reason", name+" is not installed")
 			}
+			for _, reason := range others {
+				slog.Debug("engine passed over", "reason", reason)
+			}
 			return nil
 		case errors.As(err, &notInstalled{}):
 			absent, missing = append(absent, name), cmp.Or(missing, err)
+		case errors.As(err, &notSuited{}):
+			others = append(others, err)
 		case ctx.Err() != nil:
 			return err
 		default:
@@ -192,11 +198,12 @@ func firstOf(ctx context.Context, engines []string, load func(engine string) err
 			}
 		}
 	}
+	failed = append(failed, others...)
 	switch {
 	case failed == nil:
 		return notInstalled{missing, absent}
 	case absent != nil:
-		failed = append(failed, errors.New("not tried, for it is not installed: "+strings.Join(absent, ", ")))
+		failed = append(failed, errors.New("not tried, for it is not installed: "+strings.Join(absent, ", ")+""))
 	}
 	return errors.Join(failed...)
 }

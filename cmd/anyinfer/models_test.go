@@ -31,6 +31,8 @@ func TestFirstOf(t *testing.T) {
 		{[]error{kind(common.ErrOption), nil}, "ab", "", "level=WARN msg=\"engine passed over\" reason=\"option not usable: no\"\n"},
 		{[]error{kind(common.ErrShape), nil}, "ab", "", "level=WARN msg=\"engine passed over\" reason=\"shape does not fit: no\"\n"},
 		{[]error{absent, nil}, "ab", "", ""},
+		{[]error{notSuited{kind(common.ErrNotAvailable)}, nil}, "ab", "", ""},
+		{[]error{notSuited{kind(common.ErrNotAvailable)}, absent}, "ab", "engine not available: no\nnot tried, for it is not installed: b", ""},
 		{[]error{kind(common.ErrDevice), nil}, "a", "device not usable: no", ""},
 		{[]error{kind(common.ErrRun), nil}, "a", "run failed: no", ""},
 		{[]error{errors.New("other"), nil}, "a", "other", ""},
