@@ -198,14 +198,16 @@ func firstOf(ctx context.Context, engines []string, load func(engine string) err
 			}
 		}
 	}
-	failed = append(failed, others...)
+	all := slices.Concat(failed, others)
 	switch {
-	case failed == nil:
+	case absent != nil && all == nil:
 		return notInstalled{missing, absent}
-	case absent != nil:
-		failed = append(failed, errors.New("not tried, for it is not installed: "+strings.Join(absent, ", ")+""))
+	case absent != nil && failed == nil:
+		all = append(all, notInstalled{missing, absent})
+	case absent != nil: // whether that would help, nobody knows
+		all = append(all, errors.New("not tried, because not installed: "+strings.Join(absent, ", ")))
 	}
-	return errors.Join(failed...)
+	return errors.Join(all...)
 }
 
 func loadWith(ctx context.Context, name string, sources []common.Source, o common.Options, g given) (*common.Engine, *common.Model, error) {

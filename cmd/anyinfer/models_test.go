@@ -32,13 +32,13 @@ func TestFirstOf(t *testing.T) {
 		{[]error{kind(common.ErrShape), nil}, "ab", "", "level=WARN msg=\"engine passed over\" reason=\"shape does not fit: no\"\n"},
 		{[]error{absent, nil}, "ab", "", ""},
 		{[]error{notSuited{kind(common.ErrNotAvailable)}, nil}, "ab", "", ""},
-		{[]error{notSuited{kind(common.ErrNotAvailable)}, absent}, "ab", "engine not available: no\nnot tried, for it is not installed: b", ""},
+		{[]error{notSuited{kind(common.ErrNotAvailable)}, absent}, "ab", "engine not available: no\n" + notInstalled{absent, []string{"b"}}.Error(), ""},
 		{[]error{kind(common.ErrDevice), nil}, "a", "device not usable: no", ""},
 		{[]error{kind(common.ErrRun), nil}, "a", "run failed: no", ""},
 		{[]error{errors.New("other"), nil}, "a", "other", ""},
 		{[]error{kind(common.ErrModel), kind(common.ErrDevice)}, "ab", "model not usable: no\ndevice not usable: no", ""},
-		{[]error{kind(common.ErrModel), absent}, "ab", "model not usable: no\nnot tried, for it is not installed: b", ""},
-		{[]error{absent, kind(common.ErrModel)}, "ab", "model not usable: no\nnot tried, for it is not installed: a", ""},
+		{[]error{kind(common.ErrModel), absent}, "ab", "model not usable: no\nnot tried, because not installed: b", ""},
+		{[]error{absent, kind(common.ErrModel)}, "ab", "model not usable: no\nnot tried, because not installed: a", ""},
 		{[]error{absent, absent}, "ab", notInstalled{absent, []string{"a", "b"}}.Error(), ""},
 	} {
 		var log bytes.Buffer
