@@ -35,10 +35,11 @@ random data, and a dynamic dimension length 1 unless --shape says more.
 Each engine has a process of its own. They take turns in short rounds, so that
 whatever disturbs the machine disturbs all of them, until each has run for
 --duration. LOAD is the time until the model is ready to run, without opening
-the library; the latencies are those of one Run; PEAK MEM is the most memory
-that the process held, beyond what it had before it opened the engine; RATIO
-compares P50 with the first engine's. An interrupt ends it early and shows what
-there is.`,
+the library, FIRST the first Run; MIN to MAX are latencies of the others, P50
+the median; PEAK MEM is the most memory that the process held, beyond what it
+had before it opened the engine; RATIO compares P50 with the first engine's.
+--json has more, such as P95 and the mean. An interrupt ends it early and shows
+what there is.`,
 		Example: `  anyinfer bench digits.onnx digits.tflite
   anyinfer bench digits.onnx --engine openvino --threads 1 --concurrency 4 --json`,
 		Args:              someModels,
@@ -63,7 +64,7 @@ func bench(ctx context.Context, w, log io.Writer, models []string, f benchFlags)
 	case f.concurrency < 1:
 		return usageError{fmt.Errorf("--concurrency is %d; it can be 1 or more", f.concurrency)}
 	}
-	if err := checkEngines(f.engines); err != nil {
+	if err := f.check(); err != nil {
 		return err
 	}
 	if _, err := readGiven(f.inputs, f.shapes); err != nil {
@@ -181,7 +182,7 @@ func (b *benchmark) dropMissing() (notes []string) {
 	}
 	for _, c := range b.contenders {
 		if c.missing {
-			notes = append(notes, fmt.Sprintf("%s reads this model too, but is not installed; %s", c.engine, toInstall(c.engine)))
+			notes = append(notes, "left out: "+c.err.Error())
 		}
 	}
 	b.contenders = there

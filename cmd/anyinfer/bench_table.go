@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-
-	"github.com/anyinfer/anyinfer/internal/sdkinstall"
 )
 
 func (r benchReport) print(w io.Writer) error {
@@ -19,7 +17,7 @@ func (r benchReport) print(w io.Writer) error {
 		printLoaded(w, e.Engine, e.Version, e.Device, e.File, threads(e.Threads), details(e.Details))
 	}
 	fmt.Fprintln(w)
-	t := newTable(w, "ENGINE", "LOAD", "FIRST RUN", "MIN", "MEAN", "P50", "P90", "P95", "P99", "MAX", "RUNS/S", "PEAK MEM", "RATIO")
+	t := newTable(w, "ENGINE", "LOAD", "FIRST", "MIN", "P50", "P90", "P99", "MAX", "RUNS/S", "PEAK MEM", "RATIO")
 	for _, e := range r.Engines {
 		if e.Error != "" {
 			t.row(e.Engine, "failed, see below")
@@ -27,14 +25,18 @@ func (r benchReport) print(w io.Writer) error {
 		}
 		l := e.Latency
 		cells := []string{e.Engine, latency(1000 * e.LoadMS), latency(1000 * e.FirstRunMS)}
-		for _, v := range []float64{l.Min, l.Mean, l.P50, l.P90, l.P95, l.P99, l.Max} {
+		for _, v := range []float64{l.Min, l.P50, l.P90, l.P99, l.Max} {
 			cells = append(cells, latency(v))
 		}
 		memory := "-"
 		if e.PeakMemory > 0 {
-			memory = sdkinstall.Size(e.PeakMemory)
+			memory = digits3(float64(e.PeakMemory)/1e6) + " MB"
 		}
-		t.row(append(cells, digits3(e.RunsPerS), memory, fmt.Sprintf("%.2f", e.Ratio))...)
+		ratio := fmt.Sprintf("%.2f", e.Ratio)
+		if e.Ratio >= 100 {
+			ratio = digits3(e.Ratio)
+		}
+		t.row(append(cells, digits3(e.RunsPerS), memory, ratio)...)
 	}
 	if err := t.flush(); err != nil {
 		return err
@@ -43,7 +45,7 @@ func (r benchReport) print(w io.Writer) error {
 		if i == 0 {
 			fmt.Fprintln(w)
 		}
-		fmt.Fprintf(w, "warning: %s\n", text)
+		paragraph(w, "warning: "+text, "  ")
 	}
 	return nil
 }

@@ -59,14 +59,14 @@ func TestBench(t *testing.T) {
 	code, stdout, stderr := command(t, "bench", models+"digits.tflite", "--engine", "tflite", "--duration", "20ms")
 	require.Zero(t, code, stderr)
 	require.Regexp(t, `^tflite \S+ on CPU: \S+digits.tflite, threads: \d+`, stdout)
-	require.Regexp(t, `\nENGINE +LOAD +FIRST RUN +MIN +MEAN +P50 +P90 +P95 +P99 +MAX +RUNS/S +PEAK MEM +RATIO *\ntflite .* 1\.00\n`, stdout)
+	require.Regexp(t, `\nENGINE +LOAD +FIRST +MIN +P50 +P90 +P99 +MAX +RUNS/S +PEAK MEM +RATIO\ntflite .* 1\.00\n`, stdout)
 	require.Contains(t, stdout, "\nwarning: tflite: ", "two rounds are too few to tell")
 }
 
 // Every engine that reads the model and is there; others are named.
 func TestBenchAll(t *testing.T) {
 	enginetest(t)
-	t.Setenv("ANYINFER_OPENVINO_LIBRARY", examine("openvino").Library)
+	t.Setenv("ANYINFER_OPENVINO_LIBRARY", examine(t.Context(), "openvino").Library)
 	t.Setenv("ANYINFER_SDK_DIR", t.TempDir())
 	t.Setenv("ANYINFER_TFLITE_LIBRARY", "")
 	_, doctor := doctorJSON(t)
@@ -80,7 +80,7 @@ func TestBenchAll(t *testing.T) {
 	}
 	require.Contains(t, engines, "openvino")
 	require.NotContains(t, engines, "tflite")
-	require.Contains(t, strings.Join(r.Warnings, "\n"), "not installed; anyinfer sdk install tflite")
+	require.Contains(t, strings.Join(r.Warnings, "\n"), "not installed; type 'anyinfer sdk install tflite'")
 }
 
 func TestBenchFails(t *testing.T) {
@@ -194,21 +194,27 @@ func TestBenchInterrupt(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no process can be interrupted there")
 	}
-	cmd := exec.Command(os.Args[0], "bench", "--json", "--duration", "10m", "--engine", "tflite,openvino", models+"digits.tflite")
-	cmd.Env = append(os.Environ(), envMain+"=1")
-	var stdout, stderr strings.Builder
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	require.NoError(t, cmd.Start())
-	time.Sleep(2 * time.Second) // in the middle of a round, or soon after
-	require.NoError(t, cmd.Process.Signal(os.Interrupt))
-	start := time.Now()
-	require.Error(t, cmd.Wait())
-	require.Less(t, time.Since(start), stopTime)
-	require.Equal(t, 1, cmd.ProcessState.ExitCode())
-	require.Equal(t, "anyinfer: interrupted\n", stderr.String())
 	var r benchReport
-	require.NoError(t, json.Unmarshal([]byte(stdout.String()), &r))
-	require.True(t, r.Interrupted)
+	for wait := 2 * time.Second; ; wait *= 2 { // a busy machine takes longer until each had a round
+		cmd := exec.Command(os.Args[0], "bench", "--json", "--duration", "10m", "--engine", "tflite,openvino", models+"digits.tflite")
+		cmd.Env = append(os.Environ(), envMain+"=1")
+		var stdout, stderr strings.Builder
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		require.NoError(t, cmd.Start())
+		time.Sleep(wait)
+		require.NoError(t, cmd.Process.Signal(os.Interrupt))
+		start := time.Now()
+		require.Error(t, cmd.Wait())
+		require.Less(t, time.Since(start), stopTime)
+		require.Equal(t, 130, cmd.ProcessState.ExitCode())
+		require.Equal(t, "anyinfer: interrupted\n", stderr.String())
+		r = benchReport{}
+		require.NoError(t, json.Unmarshal([]byte(stdout.String()), &r))
+		require.True(t, r.Interrupted)
+		if len(r.Engines) == 2 || wait > 20*time.Second {
+			break
+		}
+	}
 	require.Len(t, r.Engines, 2)
 	for _, e := range r.Engines {
 		require.NotZero(t, e.Runs)

@@ -55,7 +55,7 @@ func work(in io.Reader, out io.Writer) error {
 	}()
 	b, err := newBencher(ctx, j)
 	if err != nil {
-		if errors.As(err, &notInstalled{}) {
+		if errors.As(err, &notInstalled{}) || errors.As(err, &notSuited{}) {
 			return say(out, answer{NotInstalled: err.Error()})
 		}
 		return say(out, answer{Error: err.Error()})

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/execgroup"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 	"github.com/anyinfer/anyinfer/internal/shims"
@@ -37,6 +38,7 @@ go build writes another.
 
 Programs open engines' libraries when they run, and are built without cgo. With an engine's name in --tags its SDK is
 linked instead, by $CC and $CXX or Debian's cross compiler; 'anyinfer sdk install ENGINE --arch ARCH' puts it in place.
+Tags of your own go there too. One that looks like a mistyped engine is refused: where it is yours, put it into $GOFLAGS.
 
 What follows -- are flags for go build.`,
 		Example: `  anyinfer build --target linux/arm64
@@ -47,6 +49,9 @@ What follows -- are flags for go build.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if b.target, err = parseTarget(to); err != nil {
+				return err
+			}
+			if b.tags, err = splitTags(b.tags); err != nil {
 				return err
 			}
 			b.packages = args
@@ -64,12 +69,70 @@ What follows -- are flags for go build.`,
 	return cmd
 }
 
+// splitTags are tags apart, where spaces are between them too, as the go command takes them. It refuses what is an engine's
+// name, or looks like one, and is no tag that links an SDK: the program would be built without that, and nobody told.
+func splitTags(tags []string) (all []string, err error) {
+	for _, tag := range tags {
+		all = append(all, strings.Fields(tag)...)
+	}
+	for _, tag := range all {
+		there := fmt.Sprintf(" (tags that link an SDK: %s)", strings.Join(linkable, ", "))
+		if slices.Contains(linkable, tag) {
+			continue
+		}
+		if slices.Contains(common.Engines(), tag) {
+			return nil, usageError{fmt.Errorf("--tags %s: the engine %s is never linked, a program opens it when it runs; leave the tag out%s", tag, tag, there)}
+		}
+		for _, engine := range linkable {
+			if looksLike(tag, engine) {
+				return nil, usageError{fmt.Errorf("--tags %s: there is no engine of that name; did you mean %s?%s", tag, engine, there)}
+			}
+		}
+	}
+	return all, nil
+}
+
+// looksLike reports whether word is name but for one wrong letter, or two in a long name. Between it and short names lie
+// words such as cnn, from which the first letter tells them.
+func looksLike(word, name string) bool {
+	word = strings.ToLower(word)
+	most := 1
+	if len(name) >= 8 {
+		most = 2
+	}
+	return distance(word, name) <= most && (len(name) > 4 || word[0] == name[0])
+}
+
+// distance is how many letters have to be put in, taken out, replaced or swapped with the next to make b of a.
+func distance(a, b string) int {
+	rows := make([][]int, len(a)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(b)+1)
+		for j := range rows[i] {
+			switch {
+			case i == 0 || j == 0:
+				rows[i][j] = i + j
+				continue
+			case a[i-1] == b[j-1]:
+				rows[i][j] = rows[i-1][j-1]
+			default:
+				rows[i][j] = 1 + min(rows[i-1][j], rows[i][j-1], rows[i-1][j-1])
+			}
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+			}
+		}
+	}
+	return rows[len(a)][len(b)]
+}
+
 // build is a call of go build.
 type build struct {
 	target          target
 	out             string
 	tags            []string
 	flags, packages []string
+	module          []string // flags that say which module it is
 	settings        []string // more of the environment
 }
 
@@ -162,7 +225,7 @@ func (b build) args(ctx context.Context) ([]string, error) {
 	if b.tags != nil {
 		args = append(args, "-tags", strings.Join(b.tags, ","))
 	}
-	return append(append(args, flags...), b.packages...), nil
+	return slices.Concat(args, b.module, flags, b.packages), nil
 }
 
 // addLinkerFlags adds to what go build hands to the linker. Of several -ldflags only the last that matches a package

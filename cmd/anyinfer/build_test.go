@@ -61,6 +61,24 @@ func TestAddLinkerFlags(t *testing.T) {
 	}
 }
 
+func TestSplitTags(t *testing.T) {
+	own := []string{"dev", "e2e", "race", "run", "gin", "lite", "open", "tensorflow", "t", "netgo", "osusergo", "leakprofile", "reference", "sqlite", "cnn", "dnn", "rnn"}
+	tags, err := splitTags(append(own, "tflite openvino", "mnn"))
+	require.NoError(t, err)
+	require.Equal(t, append(own, "tflite", "openvino", "mnn"), tags)
+	for tag, meant := range map[string]string{
+		"tflit": "tflite", "tf-lite": "tflite", "TFLite": "tflite", "tfltie": "tflite", "litert": "", "openvno": "openvino", "opnevion": "openvino",
+		"mmn": "mnn", "mn": "mnn", "tensor-rt": "tensorrt", "tnnn": "tnn",
+	} {
+		_, err := splitTags([]string{"mine", tag})
+		require.ErrorAs(t, err, &usageError{}, tag)
+		require.ErrorContains(t, err, "--tags "+tag+": ")
+		if meant != "" {
+			require.ErrorContains(t, err, "did you mean "+meant+"?")
+		}
+	}
+}
+
 // interpreter is what a program names as its loader.
 func interpreter(t *testing.T, file string) string {
 	t.Helper()
@@ -139,7 +157,12 @@ func TestBuildRefuses(t *testing.T) {
 		{[]string{"--target", "arm64"}, 2, `--target "arm64": want`},
 		{[]string{"--", "-tags=x"}, 2, "write -tags=x before --"},
 		{[]string{"--", "-o", "x"}, 2, "write -o before --"},
-		{[]string{"--target", "linux/riscv64", "--tags", "tflite"}, 1, "no tflite SDK for linux/riscv64 lies in " + root + "; install it with 'anyinfer sdk install tflite --arch riscv64'"},
+		{[]string{"--tags", "tflit"}, 2, "--tags tflit: there is no engine of that name; did you mean tflite? (tags that link an SDK: mnn, openvino, tensorrt, tflite, tnn)\n"},
+		{[]string{"--tags", "mine,OpenVINO"}, 2, "--tags OpenVINO: there is no engine of that name; did you mean openvino?"},
+		{[]string{"--tags", "litert"}, 2, "--tags litert: the engine litert is never linked, a program opens it when it runs; leave the tag out (tags"},
+		{[]string{"--target", "linux/riscv64", "--tags", "x tflite"}, 1, "no tflite SDK for linux/riscv64"},
+		{[]string{"--target", "linux/riscv64", "--tags", "tflite"}, 1, "no tflite SDK for linux/riscv64 lies in " + root + "; no package has one: there is no tflite SDK for linux/riscv64; there is one for: linux/amd64"},
+		{[]string{"--target", "linux/arm", "--tags", "tflite"}, 1, "no tflite SDK for linux/arm lies in " + root + "; install it with 'anyinfer sdk install tflite --arch arm'"},
 		{[]string{"--target", "linux/riscv64", "--tags", "x,mnn"}, 1, "; set MNN_ROOT to one for linux/riscv64"},
 		{[]string{"--target", "linux/arm/v6", "--tags", "tflite"}, 1, "those for 32-bit ARM are for ARMv7; leave out --tags tflite"},
 		{[]string{"--target", "linux/riscv64", "--tags", "openvino"}, 1, "there is no C compiler for linux/riscv64; install riscv64-linux-gnu-gcc (on Debian and Ubuntu: apt install gcc-riscv64-linux-gnu), or name another in CC"},

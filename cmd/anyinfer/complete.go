@@ -66,7 +66,7 @@ func completeDevice(cmd *cobra.Command, _ []string, _ string) (all []string, _ c
 		engines = common.Engines()
 	}
 	for _, name := range engines {
-		for _, d := range examine(name).Devices {
+		for _, d := range examine(cmd.Context(), name).Devices {
 			if !slices.Contains(all, d.Name) {
 				all = append(all, d.Name)
 			}

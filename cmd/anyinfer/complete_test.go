@@ -44,6 +44,7 @@ func TestComplete(t *testing.T) {
 		{"bench --engine openvino,", "openvino,tflite", none},
 		{"bench --engine=tflite,o", "tflite,openvino", none},
 		{"doctor --engine tflite,", "tflite,openvino", none},
+		{"doctor tflite ", "openvino", none},
 		{"inspect --engine ", "openvino tflite", none},
 		{"inspect ", "onnx xml tflite pb pdmodel", files},
 		{"run a.xml ", "onnx xml tflite pb pdmodel bin", files},

@@ -98,7 +98,10 @@ func demo(ctx context.Context, w, log io.Writer, out string) error {
 // toBuild is what to say of an engine whose SDK is missing and would be built,
 // not fetched, or is none for this machine; "" of others.
 func toBuild(name string) string {
-	note := fmt.Sprintf("it has no package; '%s' uses one that you have", toInstall(name))
+	note := "it has no package"
+	if build := toInstall(name); build != "" {
+		note += fmt.Sprintf("; '%s' uses one that you have", build)
+	}
 	if packaged(name) {
 		pin, err := sdkinstall.Find(name, "", runtime.GOOS, runtime.GOARCH)
 		switch {

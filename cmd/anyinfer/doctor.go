@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/anyinfer/anyinfer/common"
@@ -31,23 +32,30 @@ type health struct {
 	Devices []common.Device `json:"devices,omitempty"`
 	Error   string          `json:"error,omitempty"`
 	Fix     string          `json:"fix,omitempty"`
+
+	searched bool // it is missing, and not because it is not for this machine
 }
 
 func newDoctorCommand() *cobra.Command {
 	var asJSON bool
 	var engines []string
 	cmd := &cobra.Command{
-		Use:   "doctor",
+		Use:   "doctor [ENGINE...]",
 		Short: "Tell which engines are ready, and how to fix the others",
-		Long: `Tell which engines are ready, and how to fix the others.
+		Long: `Tell which engines are ready, and how to fix the others: a line for each, or all that is known of those that are named.
 
-An engine is ready, missing (no library found) or broken (a library was found
-but does not work). The exit code is 1 where an engine is broken or none is
-ready; with --engine, where one of those is not ready.`,
+An engine is ready, missing (no library found, or not for this machine) or broken (a library was found but does not work). The exit code is 1 where
+an engine is broken or none is ready; of engines that are named, where one of those is not ready. What is missing counts only
+where it is named.`,
 		Example: `  anyinfer doctor
-  anyinfer doctor --engine tensorrt   # the health check of a container, say`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+  anyinfer doctor tensorrt    # where its library lies, which devices it has; the health check of a container, say
+  anyinfer doctor --verbose   # the same of all engines`,
+		Args: someEngines,
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			return slices.DeleteFunc(common.Engines(), func(e string) bool { return slices.Contains(args, e) }), cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			engines = append(engines, args...)
 			if err := checkEngines(engines); err != nil {
 				return err
 			}
@@ -57,22 +65,26 @@ ready; with --engine, where one of those is not ready.`,
 			}
 			var all []health
 			for _, name := range named {
-				all = append(all, examine(name))
+				all = append(all, examine(cmd.Context(), name))
 			}
-			if err := printHealth(cmd.OutOrStdout(), all, asJSON); err != nil {
+			details, err := cmd.Flags().GetBool("verbose")
+			if err != nil {
+				return err
+			}
+			if err := printHealth(cmd.OutOrStdout(), all, asJSON, details || len(engines) > 0); err != nil {
 				return err
 			}
 			return verdict(all, len(engines) > 0)
 		},
 	}
-	cmd.Flags().StringSliceVar(&engines, "engine", nil, "engines to look at, separated by commas, all of which must be ready")
+	cmd.Flags().StringSliceVar(&engines, "engine", nil, "engines to look at, separated by commas, as ENGINE...")
 	must(cmd.RegisterFlagCompletionFunc("engine", completeEngines))
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, with all that is known")
 	return cmd
 }
 
 // examine opens an engine and closes it again.
-func examine(name string) health {
+func examine(ctx context.Context, name string) health {
 	h := health{Engine: name, Status: "ready"}
 	e, err := common.Open(name, nil)
 	if err != nil {
@@ -80,69 +92,96 @@ func examine(name string) health {
 		if detail := (*common.Error)(nil); errors.As(err, &detail) {
 			h.Fix, h.Library = detail.Hint, detail.Path
 		}
-		if missing(err) {
-			h.Status = "missing"
+		if missing(err) || unsuited(name, err) {
+			h.Status, h.searched = "missing", missing(err)
 		}
 		return h
 	}
 	defer e.Close()
 	info := e.Info()
 	h.Version, h.Library = info.Version, info.Library
-	if h.Devices, err = e.Devices(context.Background()); err != nil {
+	if h.Devices, err = e.Devices(ctx); err != nil {
 		h.Status, h.Error = "broken", err.Error()
 	}
 	return h
 }
 
-func printHealth(w io.Writer, all []health, asJSON bool) error {
+func printHealth(w io.Writer, all []health, asJSON, details bool) error {
 	if asJSON {
 		return printJSON(w, all)
 	}
-	t := newTable(w, "ENGINE", "STATUS", "VERSION", "DEVICES", "LIBRARY OR FIX")
+	if details {
+		for i, h := range all {
+			if i > 0 {
+				fmt.Fprintln(w)
+			}
+			h.print(w)
+		}
+		return nil
+	}
+	t := newTable(w, "ENGINE", "STATUS", "VERSION", "DEVICES", "LIBRARY, OR WHAT TO DO")
+	t.path = true
 	for _, h := range all {
 		last := h.Library
-		if h.Status != "ready" {
-			last = cmp.Or(h.Fix, h.Library)
+		switch {
+		case h.Status == "broken", h.Status == "missing" && !h.searched:
+			last = "'anyinfer doctor " + h.Engine + "' says why"
+		case h.Status == "missing" && chosen(h.Engine):
+			last = h.Fix // it is not for want of an SDK
+		case h.Status == "missing":
+			last = cmp.Or(toInstall(h.Engine), installHint(h.Engine))
 		}
 		t.row(h.Engine, h.Status, cmp.Or(shortVersion(h.Version), "-"), cmp.Or(deviceNames(h.Devices), "-"), last)
 	}
-	if err := t.flush(); err != nil {
-		return err
-	}
-	for _, h := range all {
-		if h.Error != "" {
-			fmt.Fprintf(w, "\n%s\n", h.Error)
-		}
-	}
-	return nil
+	return t.flush()
 }
 
+// print prints all that is known of an engine.
+func (h health) print(w io.Writer) {
+	if h.Error != "" {
+		fmt.Fprintf(w, "%s is %s\n", h.Engine, h.Status)
+		if h.Version != "" {
+			fmt.Fprintf(w, "  version %s\n  library %s\n", h.Version, h.Library)
+		}
+		fmt.Fprintf(w, "  %s\n", strings.ReplaceAll(h.Error, "\n", "\n  "))
+		return
+	}
+	fmt.Fprintf(w, "%s is %s\n  version %s\n  library %s\n", h.Engine, h.Status, h.Version, h.Library)
+	for _, d := range h.Devices {
+		fmt.Fprintln(w, strings.TrimRight(plain("  device  "+d.Name+"  "+d.Description), " "))
+	}
+}
+
+// deviceNames are the first few.
 func deviceNames(devices []common.Device) string {
+	const most = 3
 	var names []string
-	for _, d := range devices {
+	for _, d := range devices[:min(len(devices), most)] {
 		names = append(names, d.Name)
 	}
-	return strings.Join(names, ",")
+	text := strings.Join(names, ",")
+	if len(devices) > most {
+		text += ",..."
+	}
+	return text
 }
 
 // verdict is the error of a doctor who finds engines ill: all of them have to be
 // ready, or those that are there, of which there has to be one.
 func verdict(all []health, every bool) error {
-	ready, broken := 0, 0
+	by := map[string][]string{}
 	for _, h := range all {
-		switch h.Status {
-		case "ready":
-			ready++
-		case "broken":
-			broken++
-		}
+		by[h.Status] = append(by[h.Status], h.Engine)
 	}
+	broken, missing := strings.Join(by["broken"], ", "), strings.Join(by["missing"], ", ")
 	switch {
-	case broken > 0:
-		return fmt.Errorf("%d of %d engines broken", broken, len(all))
-	case every && ready < len(all):
-		return fmt.Errorf("%d of %d engines missing", len(all)-ready, len(all))
-	case ready == 0:
+	case broken != "" && every:
+		return errors.New("not working: " + broken)
+	case broken != "":
+		return fmt.Errorf("not working: %s; 'anyinfer doctor %s' says why", broken, strings.Join(by["broken"], " "))
+	case every && missing != "":
+		return errors.New("not installed: " + missing)
+	case by["ready"] == nil:
 		return errors.New("no engine is ready")
 	}
 	return nil

@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/anyinfer/anyinfer/common"
 )
 
 func doctorJSON(t *testing.T, args ...string) (code int, byName map[string]health) {
@@ -42,8 +45,16 @@ func TestDoctorMissing(t *testing.T) {
 
 	code, stdout, stderr := process(t, "doctor")
 	require.Equal(t, 1, code)
-	require.Contains(t, stdout, "tried $ANYINFER_TFLITE_LIBRARY: not set")
+	require.NotContains(t, stdout, "tried", "nobody asked")
+	require.Regexp(t, `\ntflite +missing +- +- +anyinfer sdk install tflite\n`, stdout)
+	require.Regexp(t, `\nopenvino +missing +- +- +correct ANYINFER_OPENVINO_LIBRARY, or unset it\n`, stdout)
 	require.Equal(t, "anyinfer: no engine is ready\n", stderr)
+	require.Equal(t, 1+len(common.Engines()), strings.Count(stdout, "\n"), "a line an engine: %s", stdout)
+
+	_, stdout, _ = process(t, "doctor", "--verbose")
+	require.Contains(t, stdout, "\n    tried $ANYINFER_TFLITE_LIBRARY: not set\n")
+	require.Equal(t, 1, strings.Count(stdout, "anyinfer sdk install tflite"), "each fix once: %s", stdout)
+	require.Equal(t, len(common.Engines()), strings.Count(stdout, " is missing\n"))
 }
 
 func TestDoctorBroken(t *testing.T) {
@@ -55,6 +66,34 @@ func TestDoctorBroken(t *testing.T) {
 	require.Equal(t, "broken", engines["tflite"].Status)
 	require.Equal(t, broken, engines["tflite"].Library)
 	require.Contains(t, engines["tflite"].Error, broken)
+
+	code, stdout, stderr := process(t, "doctor")
+	require.Equal(t, 1, code)
+	require.Regexp(t, `\ntflite +broken +- +- +'anyinfer doctor tflite' says why\n`, stdout)
+	require.NotContains(t, stdout, "tried")
+	require.Equal(t, "anyinfer: not working: tflite; 'anyinfer doctor tflite' says why\n", stderr)
+	code, stdout, stderr = process(t, "doctor", "tflite")
+	require.Equal(t, 1, code)
+	require.Contains(t, stdout, "tflite is broken\n  tflite: open "+broken+": ")
+	require.Equal(t, 1, strings.Count(stdout, "correct ANYINFER_TFLITE_LIBRARY, or unset it"))
+	require.Equal(t, "anyinfer: not working: tflite\n", stderr)
+}
+
+// An engine that is not for this processor counts as missing where nobody installed it.
+func TestUnsuited(t *testing.T) {
+	t.Setenv("ANYINFER_SDK_DIR", t.TempDir())
+	t.Setenv("ANYINFER_LITERT_LIBRARY", "")
+	refused := &common.Error{Engine: "litert", Kind: common.ErrNotAvailable, Message: "needs a newer processor"}
+	require.False(t, missing(refused), "what is not for this machine is not to be installed")
+	require.True(t, unsuited("litert", refused))
+	require.False(t, unsuited("litert", &common.Error{Kind: common.ErrNotAvailable, Searched: []string{"nowhere"}}))
+	require.False(t, unsuited("litert", &common.Error{Kind: common.ErrNotAvailable, Path: "libx.so"}))
+	require.False(t, unsuited("litert", nil))
+	var b strings.Builder
+	require.NoError(t, printHealth(&b, []health{{Engine: "litert", Status: "missing", Error: refused.Error()}}, false, false))
+	require.Regexp(t, `\nlitert +missing +- +- +'anyinfer doctor litert' says why\n$`, b.String())
+	t.Setenv("ANYINFER_LITERT_LIBRARY", "x")
+	require.False(t, unsuited("litert", refused), "somebody wants it")
 }
 
 func TestDoctorEngine(t *testing.T) {
@@ -68,12 +107,13 @@ func TestDoctorEngine(t *testing.T) {
 	require.Equal(t, 1, code)
 	require.Len(t, engines, 1)
 	require.Equal(t, "missing", engines["mnn"].Status)
-	code, stdout, stderr := process(t, "doctor", "--engine", "mnn")
+	code, stdout, stderr := process(t, "doctor", "mnn")
 	require.Equal(t, 1, code)
 	require.NotContains(t, stdout, "tflite")
-	require.Equal(t, "anyinfer: 1 of 1 engines missing\n", stderr)
+	require.Regexp(t, `^mnn is missing\n(.*\n)+    fix: correct ANYINFER_MNN_LIBRARY, or unset it\n$`, stdout)
+	require.Equal(t, "anyinfer: not installed: mnn\n", stderr)
 
-	code, engines = doctorJSON(t, "--engine", "tflite,mnn")
+	code, engines = doctorJSON(t, "tflite", "mnn")
 	require.Equal(t, 1, code)
 	require.Equal(t, "broken", engines["tflite"].Status)
 	require.Len(t, engines, 2)
@@ -104,5 +144,9 @@ func TestDoctorReady(t *testing.T) {
 		require.NotEmpty(t, h.Version)
 		require.NotEmpty(t, h.Devices)
 		require.FileExists(t, h.Library)
+		_, stdout, _ := process(t, "doctor", name)
+		require.Contains(t, stdout, name+" is ready\n  version "+h.Version+"\n  library "+h.Library+"\n  device  "+h.Devices[0].Name)
 	}
+	_, stdout, _ := process(t, "doctor")
+	require.Equal(t, 1+len(engines), strings.Count(stdout, "\n"), "a line an engine: %s", stdout)
 }

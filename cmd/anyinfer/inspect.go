@@ -26,7 +26,7 @@ type inspection struct {
 	Precision  string                 `json:"precision"` // empty where the engine does not tell
 	Threads    int                    `json:"threads"`   // 0: the engine decides
 	Sessions   int                    `json:"sessions"`
-	Details    map[string]string      `json:"details,omitempty"`
+	Details    map[string]string      `json:"details"`
 	Metadata   map[string]string      `json:"metadata"`
 	Signatures []signatureDescription `json:"signatures"`
 }
@@ -53,6 +53,7 @@ type quantizationDescription struct {
 
 func newInspectCommand() *cobra.Command {
 	var engine string
+	var shapes []string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "inspect MODEL...",
@@ -62,8 +63,10 @@ func newInspectCommand() *cobra.Command {
 Each MODEL is loaded, by the first ready engine for it unless --engine names
 one, which tells its signatures with their inputs and outputs: type, shape
 (?: a dimension of any length), quantization and labels, and what the file says
-of itself. One that fails does not hide the others; the exit code is 1 then.`,
+of itself. With --shape inputs have the shapes that it says, and outputs those
+that follow. One that fails does not hide the others; the exit code is 1 then.`,
 		Example: `  anyinfer inspect digits.tflite digits.xml digits.bin
+  anyinfer inspect yolo.onnx --shape images=1,3,640,640
   anyinfer inspect digits.onnx --json | jq '.models[].signatures[].inputs'`,
 		Args:              someModels,
 		ValidArgsFunction: completeModel,
@@ -73,25 +76,30 @@ of itself. One that fails does not hide the others; the exit code is 1 then.`,
 					return err
 				}
 			}
-			return inspect(cmd.Context(), cmd.OutOrStdout(), args, engine, asJSON)
+			fixed, err := readShapes(shapes)
+			if err != nil {
+				return err
+			}
+			return inspect(cmd.Context(), cmd.OutOrStdout(), args, engine, fixed, asJSON)
 		},
 	}
 	cmd.Flags().StringVar(&engine, "engine", "", "engine to load them with")
 	must(cmd.RegisterFlagCompletionFunc("engine", cobra.FixedCompletions(common.Engines(), cobra.ShellCompDirectiveNoFileComp)))
+	cmd.Flags().StringArrayVar(&shapes, "shape", nil, "NAME=1,3,224,224, the shape to load an input for; may be repeated")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
-func inspect(ctx context.Context, w io.Writer, models []string, engine string, asJSON bool) error {
+func inspect(ctx context.Context, w io.Writer, models []string, engine string, shapes map[string]common.Shape, asJSON bool) error {
 	var all []inspection
 	var failed []error
 	for _, files := range groupFiles(models) {
-		i, err := inspectModel(ctx, files, engine)
+		i, err := inspectModel(ctx, files, engine, shapes)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if err != nil {
-			i = inspection{Error: err.Error(), Metadata: map[string]string{}, Signatures: []signatureDescription{}}
+			i = inspection{Error: err.Error(), Details: map[string]string{}, Metadata: map[string]string{}, Signatures: []signatureDescription{}}
 			failed = append(failed, err)
 		}
 		i.Files = files
@@ -111,12 +119,12 @@ func inspect(ctx context.Context, w io.Writer, models []string, engine string, a
 	return errors.Join(failed...)
 }
 
-func inspectModel(ctx context.Context, files []string, engine string) (inspection, error) {
+func inspectModel(ctx context.Context, files []string, engine string, shapes map[string]common.Shape) (inspection, error) {
 	sources, err := newSources(files)
 	if err != nil {
 		return inspection{}, err
 	}
-	opened, m, err := load(ctx, engine, sources, common.Options{}, given{})
+	opened, m, err := load(ctx, engine, sources, common.Options{Shapes: fixedShapes(shapes)}, given{})
 	if err != nil {
 		return inspection{}, err
 	}
@@ -124,8 +132,9 @@ func inspectModel(ctx context.Context, files []string, engine string) (inspectio
 	e, info := opened.Info(), m.Info()
 	i := inspection{
 		Engine: e.Name, Version: e.Version, Library: e.Library, Format: info.Format, Device: info.Device,
-		Threads: info.Threads, Sessions: info.Sessions, Details: info.Details, Metadata: map[string]string{},
+		Threads: info.Threads, Sessions: info.Sessions, Details: map[string]string{}, Metadata: map[string]string{},
 	}
+	maps.Copy(i.Details, info.Details)
 	maps.Copy(i.Metadata, info.Metadata)
 	if info.Precision != 0 {
 		i.Precision = info.Precision.String()

@@ -38,18 +38,34 @@ func (i inspection) print(w io.Writer) error {
 		}
 	}
 	fmt.Fprintln(w)
-	t := newTable(w, "SIGNATURE", "TENSOR", "DTYPE", "SHAPE", "QUANTIZATION", "LABELS")
+	named := slices.ContainsFunc(i.Signatures, func(s signatureDescription) bool { return s.Name != "" })
+	cells := func(signature string, more ...string) []string {
+		if !named {
+			return more
+		}
+		return append([]string{signature}, more...)
+	}
+	t := newTable(w, cells("SIGNATURE", "TENSOR", "DTYPE", "SHAPE", "QUANTIZATION")...)
+	labels := newTable(w, cells("SIGNATURE", "TENSOR", "LABELS")...)
 	for _, sig := range i.Signatures {
+		name := cmp.Or(sig.Name, "-")
 		for _, side := range []struct {
 			name    string
 			tensors []tensorDescription
 		}{{"in  ", sig.Inputs}, {"out ", sig.Outputs}} {
 			for _, d := range side.tensors {
-				t.row(cmp.Or(sig.Name, "-"), side.name+d.Name, d.DType, common.Shape(d.Shape).String(), d.Quantization.String(), cmp.Or(listed(d.Labels), "-"))
+				t.row(cells(name, side.name+d.Name, d.DType, common.Shape(d.Shape).String(), d.Quantization.String())...)
+				if len(d.Labels) > 0 {
+					labels.row(cells(name, side.name+d.Name, listed(d.Labels))...)
+				}
 			}
 		}
 	}
-	return t.flush()
+	if err := t.flush(); err != nil || len(labels.rows) == 1 {
+		return err
+	}
+	fmt.Fprintln(w)
+	return labels.flush()
 }
 
 // details lists ModelInfo.Details.

@@ -5,6 +5,7 @@ package main
 import (
 	"encoding/json"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -45,7 +46,7 @@ func TestInspect(t *testing.T) {
 	code, stdout, stderr = command(t, "inspect", models+"digits_int8.tflite", "--engine", "tflite")
 	require.Zero(t, code, stderr)
 	require.Contains(t, stdout, models+"digits_int8.tflite\ntflite ")
-	require.Regexp(t, `-  +out scores +int8 +\[1 10\] +scale 0.003906, zero point -128 +-\n$`, stdout)
+	require.Regexp(t, `\nout scores +int8 +\[1 10\] +scale 0.003906, zero point -128\n$`, stdout)
 }
 
 func TestDescribe(t *testing.T) {
@@ -60,4 +61,22 @@ func TestDescribe(t *testing.T) {
 	require.Equal(t, "3 scales from 0.25 to 4 along axis 2", (&quantizationDescription{Scale: []*float32{&a, &b, &a}, Axis: 2}).String())
 	require.Equal(t, "2 scales, not all finite, along axis 0", (&quantizationDescription{Scale: []*float32{&a, nil}}).String())
 	require.Equal(t, "scale not finite, zero point 1", (&quantizationDescription{Scale: []*float32{nil}, ZeroPoint: []int64{1}}).String())
+}
+
+// A dynamic model as it is with shapes that are fixed.
+func TestInspectShape(t *testing.T) {
+	enginetest(t)
+	for engine, model := range map[string]string{"openvino": "digits_dynamic.onnx", "tflite": "digits_dynamic.tflite"} {
+		shape := map[string]string{"openvino": "3,1,8,8", "tflite": "3,8,8,1"}[engine]
+		code, stdout, stderr := command(t, "inspect", models+model, "--engine", engine, "--shape", "image="+shape)
+		require.Zero(t, code, stderr)
+		require.Contains(t, stdout, "["+strings.ReplaceAll(shape, ",", " ")+"]")
+		require.Regexp(t, `out scores +float32 +\[3 10\]`, stdout)
+	}
+	code, _, stderr := command(t, "inspect", models+"digits_dynamic.onnx", "--engine", "openvino", "--shape", "imag=3,1,8,8")
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, `no input "imag"; there are "image"`)
+	code, _, stderr = command(t, "inspect", models+"digits_dynamic.onnx", "--shape", "image=3,?,8,8")
+	require.Equal(t, 2, code)
+	require.Contains(t, stderr, "--shape image=3,?,8,8: want NAME=1,3,224,224")
 }

@@ -6,7 +6,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -20,12 +19,18 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		s := <-signals
+		signal.Stop(signals) // a second one ends the process at once
+		cancel(interrupted{s})
+	}()
 	os.Exit(execute(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// execute runs a command line and returns the exit code: 1 for a failure, 2 for a wrong command line.
+// execute runs a command line, says what went wrong, and returns the exit code.
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := newRoot()
 	started := false // cobra checks the command line before this
@@ -38,28 +43,35 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
+	strict(root)
 	cmd, err := root.ExecuteContextC(ctx)
-	if err == nil {
-		return 0
+	if err != nil && !started {
+		err = usageError{err}
 	}
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		err = errors.New("interrupted")
+	code := exitCode(ctx, err)
+	if code == exitSuccess {
+		return code
 	}
-	fmt.Fprintf(stderr, "anyinfer: %v\n", err)
-	if usage := (usageError{}); !started || errors.As(err, &usage) {
+	for _, e := range reasons(ctx, err) {
+		fmt.Fprintf(stderr, "anyinfer: %v\n", e)
+	}
+	if code == exitUsage {
 		fmt.Fprintf(stderr, "Run '%s --help' for usage.\n", cmd.CommandPath())
-		return 2
 	}
-	return 1
+	if cmd.Annotations[evaluated] != "" {
+		fmt.Fprintln(stdout, "false")
+	}
+	return code
 }
-
-// usageError is a wrong command line that a command finds itself.
-type usageError struct{ error }
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "anyinfer",
-		Short:         "Run models with native inference engines",
+		Use:   "anyinfer",
+		Short: "Run models with native inference engines",
+		Long: `Run models with native inference engines.
+
+The exit code is 0 for success, 1 for a failure, 2 for a wrong command line: a command, flag, engine or value that there is
+not. It is 130 after Ctrl-C and 143 after SIGTERM.`,
 		Version:       version(),
 		Args:          noArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },

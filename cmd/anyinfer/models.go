@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -144,8 +145,7 @@ func enginesFor(sources []common.Source) ([]string, error) {
 }
 
 // load loads the source that suits the engine; without a name, that is the
-// first that is ready and can load it. What it passes over it says, if that is
-// more than an SDK that is not installed. The caller closes the engine, and the
+// first that is ready and can load it. The caller closes the engine, and the
 // model with it.
 func load(ctx context.Context, name string, sources []common.Source, o common.Options, g given) (*common.Engine, *common.Model, error) {
 	engines := []string{name}
@@ -155,37 +155,87 @@ func load(ctx context.Context, name string, sources []common.Source, o common.Op
 			return nil, nil, err
 		}
 	}
+	var e *common.Engine
+	var m *common.Model
+	err := firstOf(ctx, engines, func(name string) (err error) {
+		e, m, err = loadWith(ctx, name, sources, o, g)
+		return err
+	})
+	return e, m, err
+}
+
+// firstOf calls load for one engine after the other until it succeeds. By the
+// rule of common.Load it passes over one only where another may do better. It
+// says which, where that is more than an SDK that is not installed.
+func firstOf(ctx context.Context, engines []string, load func(engine string) error) error {
+	var absent []string // engines that are not installed
+	var missing error   // of the first of these
+	var others []error  // of engines that are not for this machine
 	var failed []error
-	var missing error // the first engine that is not installed
 	for _, name := range engines {
-		src, err := sourceFor(name, sources)
-		if err != nil {
-			return nil, nil, err
-		}
-		e, err := open(name)
-		if err == nil {
-			var m *common.Model
-			if m, err = loadFor(ctx, e, src, o, g); err == nil {
-				for _, reason := range failed {
-					slog.Warn("engine passed over", "reason", reason)
-				}
-				return e, m, nil
+		err := load(name)
+		switch {
+		case err == nil:
+			for _, reason := range failed {
+				slog.Warn("engine passed over", "reason", reason)
 			}
-			e.Close()
-		}
-		if errors.As(err, &notInstalled{}) {
-			missing = cmp.Or(missing, err)
-		} else {
-			failed = append(failed, err)
-		}
-		if ctx.Err() != nil {
-			break
+			for _, name := range absent {
+				slog.Debug("engine passed over", "reason", name+" is not installed")
+			}
+			for _, reason := range others {
+				slog.Debug("engine passed over", "reason", reason)
+			}
+			return nil
+		case errors.As(err, &notInstalled{}):
+			absent, missing = append(absent, name), cmp.Or(missing, err)
+		case errors.As(err, &notSuited{}):
+			others = append(others, err)
+		case ctx.Err() != nil:
+			return err
+		default:
+			if failed = append(failed, err); !passOver(err) {
+				return errors.Join(failed...)
+			}
 		}
 	}
-	if failed != nil {
-		return nil, nil, errors.Join(failed...)
+	all := slices.Concat(failed, others)
+	switch {
+	case absent != nil && all == nil:
+		return notInstalled{missing, absent}
+	case absent != nil && failed == nil:
+		all = append(all, notInstalled{missing, absent})
+	case absent != nil: // whether that would help, nobody knows
+		all = append(all, errors.New("not tried, because not installed: "+strings.Join(absent, ", ")))
 	}
-	return nil, nil, notInstalled{missing, engines}
+	return errors.Join(all...)
+}
+
+func loadWith(ctx context.Context, name string, sources []common.Source, o common.Options, g given) (*common.Engine, *common.Model, error) {
+	src, err := sourceFor(name, sources)
+	if err != nil {
+		return nil, nil, err
+	}
+	e, err := open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := loadFor(ctx, e, src, o, g)
+	if err != nil {
+		e.Close()
+		return nil, nil, err
+	}
+	return e, m, nil
+}
+
+// passOver reports whether another engine may do better than the one that
+// returned err, as in common.Load: a device that fails would fail there, too.
+func passOver(err error) bool {
+	for _, kind := range []error{common.ErrNotAvailable, common.ErrVersion, common.ErrModel, common.ErrOption, common.ErrInput} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
 }
 
 // loadFor loads a model. An engine that wants to know the shapes of inputs
@@ -195,15 +245,25 @@ func loadFor(ctx context.Context, e *common.Engine, src common.Source, o common.
 	if !errors.Is(err, common.ErrOption) {
 		return m, err
 	}
-	o.Shapes = map[string]common.ShapeRange{}
-	for name, s := range g.shapes {
-		o.Shapes[name] = common.Fixed(s...)
-	}
+	shapes := maps.Clone(g.shapes)
 	for name, t := range g.data {
-		o.Shapes[name] = common.Fixed(t.Shape()...)
+		if shapes == nil {
+			shapes = map[string]common.Shape{}
+		}
+		shapes[name] = t.Shape()
 	}
-	if len(o.Shapes) == 0 {
+	if len(shapes) == 0 {
 		return nil, err
 	}
+	o.Shapes = fixedShapes(shapes)
 	return e.Load(ctx, src, &o)
+}
+
+// fixedShapes are shapes as Options has them.
+func fixedShapes(shapes map[string]common.Shape) map[string]common.ShapeRange {
+	fixed := map[string]common.ShapeRange{}
+	for name, s := range shapes {
+		fixed[name] = common.Fixed(s...)
+	}
+	return fixed
 }

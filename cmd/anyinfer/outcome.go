@@ -90,15 +90,19 @@ func printOutcomes(w io.Writer, outcomes []*outcome, differences []difference) e
 		printLoaded(w, o.Engine, o.Version, o.Device, o.Format+" model", fmt.Sprintf("load %.1f ms", o.LoadMS), fmt.Sprintf("run %.3f ms", o.RunMS))
 	}
 	fmt.Fprintln(w)
-	t := newTable(w, "ENGINE", "TENSOR", "DTYPE", "SHAPE", "MIN", "MAX", "MEAN", "FILE")
+	t := newTable(w, "ENGINE", "TENSOR", "DTYPE", "SHAPE", "MIN", "MAX", "MEAN")
 	var contents [][]string
+	var files []string
 	for _, o := range outcomes {
 		for _, side := range []struct {
 			name    string
 			reports []tensorReport
 		}{{"in  ", o.Inputs}, {"out ", o.Outputs}} {
 			for _, r := range side.reports {
-				t.row(o.Engine, side.name+r.Name, r.DType, common.Shape(r.Shape).String(), number(r.Min), number(r.Max), number(r.Mean), r.File)
+				t.row(o.Engine, side.name+r.Name, r.DType, common.Shape(r.Shape).String(), number(r.Min), number(r.Max), number(r.Mean))
+				if r.File != "" {
+					files = append(files, r.File)
+				}
 				for _, text := range r.contents() {
 					contents = append(contents, []string{o.Engine, side.name + r.Name, text})
 				}
@@ -118,11 +122,19 @@ func printOutcomes(w io.Writer, outcomes []*outcome, differences []difference) e
 			return err
 		}
 	}
-	if len(outcomes) < 2 {
-		return nil
+	if len(outcomes) > 1 {
+		fmt.Fprintln(w)
+		if err := printDifferences(w, differences); err != nil {
+			return err
+		}
 	}
-	fmt.Fprintln(w)
-	return printDifferences(w, differences)
+	for i, f := range files {
+		if i == 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintf(w, "written: %s\n", f)
+	}
+	return nil
 }
 
 // contents says what is in a tensor, beyond numbers, in lines.

@@ -73,7 +73,8 @@ type packer struct {
 	files     []packed
 	models    []string // their places in the folder
 	libraries []library
-	glibc     string // the oldest version that does
+	glibc     string   // the oldest version that does
+	lacking   []string // what has no licence here
 }
 
 // packed is a file of the archive.
@@ -134,6 +135,11 @@ func (p *packer) run(ctx context.Context, models []string) error {
 	if err := p.addProgram(program); err != nil {
 		return err
 	}
+	if !command {
+		if err := p.addLicenses(ctx, program); err != nil {
+			return err
+		}
+	}
 	folder := strings.TrimSuffix(filepath.Base(p.out), packSuffix)
 	p.files = append(p.files,
 		packed{name: "run", text: p.script(filepath.Base(program), command), executable: true},
@@ -144,6 +150,9 @@ func (p *packer) run(ctx context.Context, models []string) error {
 	}
 	p.status.clear()
 	fmt.Fprintf(p.stdout, "packed: %s (%s), for %s\n", p.out, sdkinstall.Size(size), p.needs())
+	if p.lacking != nil {
+		fmt.Fprintf(p.stdout, "No licences were found of: %s\n", strings.Join(p.lacking, ", "))
+	}
 	first := ""
 	if command {
 		first = " doctor"
@@ -199,7 +208,7 @@ func (p *packer) sdk(ctx context.Context, engine string) (sdkdir.SDK, error) {
 		return list[i], nil
 	}
 	if _, isShim := shims.Find(engine); isShim && !pinned(engine, p.target) {
-		return sdkdir.SDK{}, notHere{fmt.Sprintf("no %s for %s lies in %s", engine, p.target, root), installFor(engine, p.target)}
+		return sdkdir.SDK{}, notHere{fmt.Sprintf("no %s for %s lies in %s", engine, p.target, root), installFor(engine, "", p.target)}
 	}
 	sdk, _, err := sdkinstall.Install(ctx, sdkinstall.InstallOptions{
 		Engine: engine, OS: p.target.os, Arch: p.target.arch, Root: root, Log: p.stdout, Progress: p.status.say,
@@ -305,10 +314,22 @@ func (p *packer) addSDK(s sdkdir.SDK) error {
 	}
 	p.libraries = append(p.libraries, l)
 	all := func(string, fs.FileInfo) bool { return true }
-	if err := p.addFolder(filepath.Join(s.Dir, "licenses"), "licenses/"+s.Engine, all); !errors.Is(err, fs.ErrNotExist) {
+	err = p.addFolder(filepath.Join(s.Dir, "licenses"), "licenses/"+s.Engine, all)
+	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return nil // a shim alone has none
+	// Of a shim alone they lie in the folder of the SDK.
+	found := false
+	for _, file := range more {
+		for dir, up := filepath.Dir(file), 0; up <= 2 && !found; dir, up = filepath.Dir(dir), up+1 {
+			licenses := licensesIn(dir, "licenses/"+s.Engine)
+			p.files, found = append(p.files, licenses...), licenses != nil
+		}
+	}
+	if !found {
+		p.lacking = append(p.lacking, s.Engine)
+	}
+	return nil
 }
 
 // addFolder adds the files below a folder that are wanted.

@@ -143,6 +143,11 @@ func (p *packer) readme(folder, program string, command bool) string {
 	}
 	b.WriteString("\nThe folder can lie anywhere, and run can be called from anywhere, also by a symbolic link.\n" +
 		"'ldd --version' tells the version of glibc; where it is too old, the system has to be newer.\n" +
-		"lib has the engines' libraries, licenses the licences of all that is here.\n")
+		"lib has the engines' libraries, licenses the licences of ")
+	if p.lacking == nil {
+		b.WriteString("all that is here.\n")
+	} else {
+		fmt.Fprintf(&b, "what is here, but for: %s.\n", strings.Join(p.lacking, ", "))
+	}
 	return b.String()
 }

@@ -27,7 +27,7 @@ func openELF(file string, t target, fix string) (*elf.File, error) {
 	}
 	if !platform.Linux[t.arch].Is(f) {
 		f.Close()
-		return nil, fmt.Errorf("%s is for %v, not %s; %s", file, f.Machine, t, fix)
+		return nil, fmt.Errorf("%s is for %s, the target is %s; %s", file, platform.Name(f.Machine, f.Class), t, fix)
 	}
 	return f, nil
 }

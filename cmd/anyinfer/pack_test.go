@@ -112,7 +112,7 @@ func TestPackProgram(t *testing.T) {
 		models + "digits.tflite", models + "edges.tnnproto", models + "digits.tnnproto", weights}
 	code, stdout, stderr := command(t, args...)
 	require.Zero(t, code, stderr)
-	require.Regexp(t, `^packed: `+out+` \(0.0 MB\), for linux/arm64\nThere, type: tar xzf x.tar.gz && x/run\n$`, stdout)
+	require.Regexp(t, `^packed: `+out+` \(0.0 MB\), for linux/arm64\nNo licences were found of: tflite, an app\nThere, type: tar xzf x.tar.gz && x/run\n$`, stdout)
 	files := unpacked(t, out)
 	var names []string
 	for name := range files {
@@ -122,6 +122,7 @@ func TestPackProgram(t *testing.T) {
 		"x/README.txt", "x/bin/an app", "x/lib/tflite/libx.so", "x/lib/tnn/libx.so", "x/lib/tnn/plugin.so", "x/licenses/tnn/a/LICENSE",
 		"x/models/digits.tflite", "x/models/digits.tnnmodel", "x/models/digits.tnnproto", "x/models/edges.tnnmodel", "x/models/edges.tnnproto", "x/run",
 	}, names)
+	require.Contains(t, files["x/README.txt"], "\nlib has the engines' libraries, licenses the licences of what is here, but for: tflite, an app.\n")
 	require.Equal(t, "weights", files["x/models/digits.tnnmodel"], "by the name under which it is looked for")
 	require.Contains(t, files["x/run"], "\nexport ANYINFER_TNN_LIBRARY=\"$here/lib/tnn/libx.so\"\n")
 	require.Contains(t, files["x/run"], "\nexec \"$here\"/bin/'an app' \"$@\"\n")
@@ -172,7 +173,7 @@ func TestPackRefuses(t *testing.T) {
 		want string
 	}{
 		{model, 2, "--engine: name the engines to bring along; there are: "},
-		{"--engine tfilte " + model, 2, `--engine: there is no engine "tfilte"; did you mean tflite?`},
+		{"--engine tfilte " + model, 2, `there is no engine "tfilte"; did you mean tflite?`},
 		{"--engine tflite", 2, "name the models to bring along, or with --program a program that has its own"},
 		{"--engine tflite --target linux " + model, 2, `--target "linux": want`},
 		{"--engine tflite --target windows/amd64 " + model, 2, "archives are made for linux on 386, amd64, arm, arm64, riscv64"},
@@ -189,7 +190,7 @@ func TestPackRefuses(t *testing.T) {
 		{"--engine tnn " + file("alone.tnnproto"), 1, "alone.tnnmodel is missing, which belongs to " + file("alone.tnnproto")},
 		{"--engine tflite --target linux/arm --program " + file("none") + " " + model, 1, "there is no file \"" + file("none") + "\""},
 		{"--engine tflite --target linux/arm --program pack_test.go " + model, 1, "pack_test.go is no program or library for linux"},
-		{"--engine tflite --target linux/arm --program " + arm64 + " " + model, 1, arm64 + " is for EM_AARCH64, not linux/arm/v7; build it with 'anyinfer build --target linux/arm/v7'"},
+		{"--engine tflite --target linux/arm --program " + arm64 + " " + model, 1, arm64 + " is for arm64, the target is linux/arm/v7; build it with 'anyinfer build --target linux/arm/v7'"},
 		{"--engine tflite --target linux/arm --program " + armel + " " + model, 1, armel + " wants the loader /lib/ld-linux.so.3, and the engines for linux/arm/v7 are for systems that have /lib/ld-linux-armhf.so.3; build it with"},
 		{"--engine tflite --target linux/arm --program " + static + " " + model, 1, static + " is static, or a library"},
 		{"--engine tflite --target linux/386 " + model, 1, "libx.so is no program or library for linux"},
@@ -233,6 +234,7 @@ func TestPackLinked(t *testing.T) {
 		out, err := c.CombinedOutput()
 		require.NoError(t, err, "%s", out)
 	}
+	require.NoError(t, os.WriteFile(filepath.Join(work, "LICENSE.txt"), []byte("of the SDK elsewhere"), 0o666))
 	compile("int more(void) { return 40; }", "-shared", "-Wl,-soname,libmore.so", "-o", filepath.Join(elsewhere, "libmore.so"))
 	compile("int more(void); int all(void) { return more() + 2; }", "-shared", "-Wl,-soname,libx.so", "-o", tnn.LibraryPath(),
 		"-L"+elsewhere, "-lmore", "-Wl,-rpath,/lib/x86_64-linux-gnu:"+elsewhere)
@@ -250,6 +252,7 @@ func TestPackLinked(t *testing.T) {
 	files := unpacked(t, filepath.Join(work, "y.tar.gz"))
 	require.Contains(t, files["y/run"], "\nexport LD_LIBRARY_PATH=\"$here/lib/tnn${", "the engine needs it")
 	require.NotContains(t, files, "y/lib/tnn/libc.so.6")
+	require.Equal(t, "of the SDK elsewhere", files["y/licenses/tnn/LICENSE.txt"])
 	require.NoError(t, errors.Join(os.RemoveAll(root), os.RemoveAll(elsewhere)))
 	for engine, code := range want {
 		said, err := exec.Command("tar", "xzf", filepath.Join(work, engine+".tar.gz"), "-C", work).CombinedOutput()
@@ -259,6 +262,99 @@ func TestPackLinked(t *testing.T) {
 		require.Error(t, err)
 		require.Equal(t, code, run.ProcessState.ExitCode(), "%s", said)
 	}
+}
+
+// appModule is a folder with an application's module, of which go.mod and go.sum have what it needs itself.
+func appModule(t *testing.T) string {
+	t.Helper()
+	t.Setenv("GOFLAGS", "")
+	t.Setenv("GOPROXY", "off") // all is there
+	t.Setenv("GOWORK", "")
+	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
+	require.NoError(t, err)
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod": "module app\n\ngo 1.26.0\n\nrequire github.com/anyinfer/anyinfer v0.0.0\n\nreplace github.com/anyinfer/anyinfer => " + strings.TrimSpace(string(root)) + "\n",
+		"main.go": `package main
+
+import (
+	"fmt"
+
+	"github.com/anyinfer/anyinfer/common"
+	_ "github.com/anyinfer/anyinfer/tflite"
+)
+
+func main() { fmt.Println(common.Engines()) }
+`,
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666))
+	}
+	build := exec.Command("go", "build", "-mod=mod", "-o", "app", ".")
+	build.Dir, build.Env = dir, append(os.Environ(), "GOSUMDB=off")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	sums, err := os.ReadFile(filepath.Join(dir, "go.sum"))
+	require.NoError(t, err)
+	require.Contains(t, string(sums), "purego")
+	require.NotContains(t, string(sums), "cobra v1.10.2 h1:", "or the test shows nothing")
+	return dir
+}
+
+// An application's module lacks what only the command needs.
+func TestPackInModule(t *testing.T) {
+	root, work := t.TempDir(), t.TempDir()
+	dir := appModule(t)
+	model, err := filepath.Abs(models + "digits.tflite")
+	require.NoError(t, err)
+	t.Setenv(sdkdir.EnvRoot, root)
+	tflite := putLibrary(t, putSDK(t, root, "tflite", "2.0", "linux", runtime.GOARCH))
+	require.NoError(t, os.Mkdir(filepath.Join(tflite.Dir, "licenses"), 0o777))
+	require.NoError(t, os.WriteFile(filepath.Join(tflite.Dir, "licenses", "LICENSE"), []byte("of tflite"), 0o666))
+	t.Chdir(dir)
+	before, err := os.ReadFile("go.sum")
+	require.NoError(t, err)
+
+	out := filepath.Join(work, "x.tar.gz")
+	code, stdout, stderr := command(t, "pack", "--engine", "tflite", "--out", out, model)
+	require.Zero(t, code, stderr)
+	require.NotContains(t, stdout, "No licences")
+	files := unpacked(t, out)
+	require.Contains(t, files, "x/bin/anyinfer")
+	require.Contains(t, files, "x/licenses/github.com/spf13/cobra/LICENSE.txt")
+	require.Contains(t, files["x/README.txt"], "licenses the licences of all that is here.\n")
+	after, err := os.ReadFile("go.sum")
+	require.NoError(t, err)
+	require.Equal(t, string(before), string(after), "the module is not changed")
+
+	// A program brings along the licences of what it is built of.
+	out = filepath.Join(work, "y.tar.gz")
+	code, stdout, stderr = command(t, "pack", "--engine", "tflite", "--program", "app", "--out", out, model)
+	require.Zero(t, code, stderr)
+	require.NotContains(t, stdout, "No licences")
+	files = unpacked(t, out)
+	require.Equal(t, "of tflite", files["y/licenses/tflite/LICENSE"])
+	for _, module := range []string{"go", "github.com/anyinfer/anyinfer", "github.com/ebitengine/purego"} {
+		require.NotEmpty(t, files["y/licenses/"+module+"/LICENSE"], module)
+	}
+	require.NotContains(t, files, "y/licenses/github.com/spf13/cobra/LICENSE.txt", "it is not in the program")
+
+	// What really is wrong is said.
+	mod, err := os.ReadFile("go.mod")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile("go.mod", append(mod, "\nrequire github.com/spf13/cobra v1.99.0\n"...), 0o666))
+	code, _, stderr = command(t, "pack", "--engine", "tflite", "--out", filepath.Join(work, "z.tar.gz"), model)
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, "anyinfer: this program cannot be built in the module here; name a program with --program")
+	require.Contains(t, stderr, "The go command says:\n  ")
+	require.Contains(t, stderr, "github.com/spf13/cobra@v1.99.0")
+
+	// This test is of no release.
+	t.Chdir(t.TempDir())
+	code, _, stderr = command(t, "pack", "--engine", "tflite", "--out", filepath.Join(work, "z.tar.gz"), model)
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, "anyinfer: this program is of no released version")
+	require.Contains(t, stderr, "The go command says:\n  ")
+	require.Contains(t, stderr, "go.mod file not found")
 }
 
 // TestPack runs what was packed for this machine, where nothing but that can be found.
@@ -304,7 +400,7 @@ func TestPack(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, ready)
-	require.Contains(t, run(board, "digits/run"), library, "doctor is the default")
+	require.Regexp(t, `\ntflite +ready `, run(board, "digits/run"), "doctor is the default")
 	readme, err := os.ReadFile(filepath.Join(folder, "README.txt"))
 	require.NoError(t, err)
 	require.Contains(t, string(readme), "\n  ./run run models/digits.tflite\n")

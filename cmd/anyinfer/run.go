@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"path/filepath"
 	"time"
@@ -35,6 +36,14 @@ func (f *runFlags) add(cmd *cobra.Command) {
 	must(cmd.RegisterFlagCompletionFunc("device", completeDevice))
 }
 
+// check finds what is wrong with them.
+func (f *runFlags) check() error {
+	if f.threads < 0 {
+		return usageError{fmt.Errorf("--threads is %d; it can be 0, for all cores, or more", f.threads)}
+	}
+	return checkEngines(f.engines)
+}
+
 func newRunCommand() *cobra.Command {
 	var f runFlags
 	var out string
@@ -63,7 +72,7 @@ engines a table shows how far their outputs lie apart.`,
 }
 
 func run(ctx context.Context, w io.Writer, models []string, f runFlags, out string) error {
-	if err := checkEngines(f.engines); err != nil {
+	if err := f.check(); err != nil {
 		return err
 	}
 	given, err := readGiven(f.inputs, f.shapes)

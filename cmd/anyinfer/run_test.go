@@ -91,9 +91,9 @@ func TestRunRefuses(t *testing.T) {
 		{[]string{"run", models + "digits.bin"}, 1, "name its .xml file before it"},
 		{[]string{"run", "model.plan"}, 1, `there is no file "model.plan"`},
 		{[]string{"run", models + "digits.tnnmodel"}, 1, "name its .tnnproto file before it"},
-		{[]string{"run", models + "digits.onnx", "--engine", "nope"}, 2, `there is no engine "nope"; there are: `},
+		{[]string{"run", models + "digits.onnx", "--engine", "nope"}, 2, `there is no engine "nope" (there are: `},
 		{[]string{"run", models + "digits.onnx", "--engine", "openvno"}, 2, `there is no engine "openvno"; did you mean openvino?`},
-		{[]string{"run", models + "digits.onnx", "--engine", "openvino,openvino"}, 2, "openvino is there twice"},
+		{[]string{"run", models + "digits.onnx", "--engine", "openvino,openvino"}, 2, "the engine openvino is there twice"},
 		{[]string{"run", models + "digits.onnx", "--engine", "tflite"}, 1, "tflite does not read " + models + "digits.onnx; it reads files that end in .tflite; try --engine openvino"},
 		{[]string{"run", models + "digits.onnx", "--input", "image"}, 2, "want NAME=FILE.npy"},
 		{[]string{"run", models + "digits.onnx", "--input", "image=" + text}, 1, "--input image"},
@@ -101,7 +101,7 @@ func TestRunRefuses(t *testing.T) {
 		{[]string{"run", models + "digits.onnx", "--input", "picture=" + models + "expected/digits_0_image.npy"}, 1, `no input "picture"; there are: image`},
 		{[]string{"run", models + "digits.onnx", "--input", "image=" + models + "expected/digits_0_scores.npy"}, 1, "takes the shape [1 1 8 8], not [1 10]"},
 		{[]string{"run", models + "digits.onnx", "--device", "TPU"}, 1, `no device "TPU"; there are: CPU`},
-		{[]string{"run", models + "digits.onnx", "--threads", "-1"}, 1, "Threads is -1"},
+		{[]string{"run", models + "digits.onnx", "--threads", "-1"}, 2, "--threads is -1"},
 		{[]string{"run", models + "digits.onnx", "--signature", "x"}, 1, `only one signature, without a name; leave out "x"`},
 	} {
 		code, _, stderr := command(t, test.args...)
@@ -179,6 +179,17 @@ func TestRunContents(t *testing.T) {
 	require.Equal(t, []string{"two", "one", "two"}, data)
 }
 
+// What an SDK says of its own set-up is not printed.
+func TestRunQuiet(t *testing.T) {
+	enginetest(t)
+	for _, engine := range []string{"openvino", "tflite", "litert"} {
+		suite.Require(t, engine)
+		code, _, stderr := process(t, "run", models+"digits.tflite", "--engine", engine)
+		require.Zero(t, code, stderr)
+		require.Empty(t, stderr, engine)
+	}
+}
+
 func TestNotInstalled(t *testing.T) {
 	t.Setenv("ANYINFER_SDK_DIR", t.TempDir())
 	for _, e := range common.Engines() {
@@ -193,7 +204,7 @@ func TestNotInstalled(t *testing.T) {
 	} {
 		code, stdout, stderr := process(t, args...)
 		require.Equal(t, 1, code)
-		require.Equal(t, "anyinfer: tflite is not installed; type 'anyinfer sdk install tflite' ('anyinfer doctor' says where it was looked for)\n", stderr)
+		require.Equal(t, "anyinfer: tflite is not installed; type 'anyinfer sdk install tflite' ('anyinfer doctor tflite' says where it was looked for)\n", stderr)
 		require.Empty(t, stdout)
 	}
 	_, _, stderr := process(t, "run", models+"digits.tflite")

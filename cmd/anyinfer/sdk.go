@@ -40,12 +40,20 @@ func (f *sdkFlags) add(cmd *cobra.Command, version string) {
 	completeSDKFlags(cmd)
 }
 
-// oneEngine is the Args of commands that need an engine's name.
+// oneEngine is the Args of a command that installs SDKs: it needs an engine that has one to install.
 func oneEngine(_ *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return fmt.Errorf("name an engine: %s", strings.Join(pinnedEngines(), ", "))
 	}
-	return nil
+	for _, engine := range args {
+		if err := checkEngine(engine); err != nil {
+			return err
+		}
+		if !packaged(engine) {
+			return fmt.Errorf("no package has the SDK of %s: %s. What can be installed: %s", engine, toHave(engine), strings.Join(pinnedEngines(), ", "))
+		}
+	}
+	return checkEngines(args)
 }
 
 func pinnedEngines() []string {

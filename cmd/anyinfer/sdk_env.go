@@ -33,8 +33,12 @@ means:
 
 Programs built without tags find SDKs by themselves; for them the exports choose among several.
 
+Where it fails it prints false, besides the error on the standard error: then eval fails, and what stands behind && is not run.
+
 For mnn, tnn and tensorrt the linker gets what MNN_ROOT, TNN_ROOT and TENSORRT_ROOT name, where they are set.`,
+		Args:              someEngines,
 		ValidArgsFunction: completeEngine,
+		Annotations:       map[string]string{evaluated: "sh"},
 		RunE: func(cmd *cobra.Command, engines []string) error {
 			root, err := f.root()
 			if err != nil {
@@ -56,6 +60,10 @@ For mnn, tnn and tensorrt the linker gets what MNN_ROOT, TNN_ROOT and TENSORRT_R
 	f.add(cmd, "version of the SDK (default the newest installed)")
 	return cmd
 }
+
+// evaluated annotates commands whose output a shell evaluates. Of one that fails that is the command false, since eval
+// does not see its exit code.
+const evaluated = "evaluated"
 
 // chooseSDKs returns the newest installed SDK of each engine for a target.
 func chooseSDKs(root string, engines []string, version, goos, goarch string) ([]sdkdir.SDK, error) {
@@ -85,7 +93,7 @@ func chooseSDKs(root string, engines []string, version, goos, goarch string) ([]
 	for _, engine := range engines {
 		if !slices.ContainsFunc(chosen, func(c sdkdir.SDK) bool { return c.Engine == engine }) {
 			t := target{os: goos, arch: goarch}
-			todo := installFor(engine, t)
+			todo := installFor(engine, version, t)
 			if r, ok := shims.Find(engine); ok && !pinned(engine, t) {
 				todo = fmt.Sprintf("set %s to one for %s/%s", r.SDK.Env, goos, goarch) // a shim alone cannot be linked
 			}
@@ -93,7 +101,7 @@ func chooseSDKs(root string, engines []string, version, goos, goarch string) ([]
 		}
 	}
 	if len(chosen) == 0 {
-		return nil, fmt.Errorf("no SDK %sfor %s/%s lies in %s; install one with 'anyinfer sdk install ENGINE'", spaced(version), goos, goarch, root)
+		return nil, fmt.Errorf("no SDK %sfor %s/%s lies in %s; 'anyinfer sdk list' shows those that can be installed", spaced(version), goos, goarch, root)
 	}
 	return chosen, nil
 }

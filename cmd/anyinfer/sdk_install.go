@@ -5,7 +5,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -45,10 +44,11 @@ Linux for another processor, with Debian's cross compiler or that of $CC and $CX
 			for _, engine := range engines { // all are known before the first is fetched
 				if from == "" {
 					goos, goarch := f.target()
-					if _, err := sdkinstall.Find(engine, f.version, goos, goarch); err != nil {
-						if near := similar(engine, pinnedEngines()); near != nil && near[0] != engine {
-							err = fmt.Errorf("%w; did you mean %s?", err, strings.Join(near, " or "))
-						}
+					_, err := sdkinstall.Find(engine, f.version, goos, goarch)
+					if err != nil && f.version+f.os+f.arch != "" {
+						err = usageError{err}
+					}
+					if err != nil {
 						return err
 					}
 				}

@@ -5,9 +5,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/anyinfer/anyinfer/internal/sdkdir"
 	"github.com/anyinfer/anyinfer/internal/sdkinstall"
 )
 
@@ -16,12 +18,25 @@ func newSDKRemove() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "remove ENGINE...",
 		Short:             "Remove installed SDKs",
-		Args:              oneEngine,
 		ValidArgsFunction: completeEngine,
 		RunE: func(cmd *cobra.Command, engines []string) error {
 			root, err := f.root()
 			if err != nil {
 				return err
+			}
+			if len(engines) == 0 {
+				return usageError{errors.New("name an engine; 'anyinfer sdk list' shows what is installed")}
+			}
+			installed, err := sdkdir.ListDir(root)
+			if err != nil {
+				return err
+			}
+			for _, engine := range engines { // other versions of this program may know one more
+				if !slices.ContainsFunc(installed, func(s sdkdir.SDK) bool { return s.Engine == engine }) {
+					if err := checkEngine(engine); err != nil {
+						return err
+					}
+				}
 			}
 			goos, goarch := f.target()
 			var errs []error

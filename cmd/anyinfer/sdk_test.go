@@ -283,7 +283,7 @@ func TestInterrupt(t *testing.T) {
 	require.NotEmpty(t, entries, "it works below the root")
 	require.NoError(t, cmd.Process.Signal(os.Interrupt))
 	require.Error(t, cmd.Wait())
-	require.Equal(t, 1, cmd.ProcessState.ExitCode(), stderr.String())
+	require.Equal(t, 130, cmd.ProcessState.ExitCode(), stderr.String())
 	require.Equal(t, "anyinfer: interrupted\n", stderr.String())
 	entries, err = os.ReadDir(root)
 	require.NoError(t, err)

@@ -116,8 +116,12 @@ func oneShim(_ *cobra.Command, args []string) error {
 	case len(args) > 1:
 		return errors.New("name one engine")
 	}
+	if err := checkEngine(args[0]); err != nil {
+		return err
+	}
 	if _, ok := shims.Find(args[0]); !ok {
-		return fmt.Errorf("engine %q has no shim%s", args[0], choices(args[0], shimEngines()))
+		return fmt.Errorf("the engine %s needs no shim: it opens its SDK itself (%s); shims are for: %s",
+			args[0], installHint(args[0]), strings.Join(shimEngines(), ", "))
 	}
 	return nil
 }

@@ -59,6 +59,8 @@ func noArgs(cmd *cobra.Command, args []string) error {
 func flagError(cmd *cobra.Command, err error) error {
 	unknown, invalid := (*pflag.NotExistError)(nil), (*pflag.InvalidValueError)(nil)
 	switch {
+	case errors.As(err, &unknown) && cmd.Flags().Lookup(strings.TrimSpace(unknown.GetSpecifiedShortnames())) != nil: // as the go command has them
+		return fmt.Errorf("%w; did you mean --%s?", err, unknown.GetSpecifiedShortnames())
 	case errors.As(err, &unknown):
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })

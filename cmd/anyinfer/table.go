@@ -7,30 +7,165 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"unicode"
+	"unicode/utf8"
 )
 
-// table prints aligned columns.
-type table struct{ *tabwriter.Writer }
+const (
+	tableWidth = 100 // columns of a terminal that a table takes at most
+	tableGap   = 2   // between two columns
+	tableCell  = 12  // a narrower column is not made narrower still
+)
 
-func newTable(w io.Writer, columns ...string) table {
-	t := table{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
+// table prints aligned columns. What does not fit goes on in the next line.
+type table struct {
+	w    io.Writer
+	rows [][]string // the first has the names of the columns
+	// path is set where the last column has files, of which the end is kept
+	// where one does not fit.
+	path bool
+}
+
+func newTable(w io.Writer, columns ...string) *table {
+	t := &table{w: w}
 	t.row(columns...)
 	return t
 }
 
-// row prints a line. What a model's file says stays in its cell: a name can
-// hold tabs, and sequences that a terminal obeys.
-func (t table) row(cells ...string) {
-	var line []string
+// row adds a line. What a model's file says stays in its cell: a name can
+// hold tabs, and sequences that a terminal obeys. The last cell of a line with
+// less than all may reach into the columns behind it.
+func (t *table) row(cells ...string) {
+	var row []string
 	for _, c := range cells {
-		line = append(line, plain(c))
+		row = append(row, plain(c))
 	}
-	fmt.Fprintln(t, strings.Join(line, "\t"))
+	t.rows = append(t.rows, row)
 }
 
-func (t table) flush() error { return t.Flush() }
+func (t *table) flush() error {
+	var b strings.Builder
+	widths := t.widths()
+	for _, row := range t.rows {
+		lines, most := make([][]string, len(row)), 0
+		for i, cell := range row {
+			limit := widths[i]
+			if i == len(row)-1 && i < len(widths)-1 {
+				limit = tableWidth
+			}
+			lines[i] = wrap(cell, limit)
+			most = max(most, len(lines[i]))
+		}
+		for n := range most {
+			line := ""
+			for i := range row {
+				part := ""
+				if n < len(lines[i]) {
+					part = lines[i][n]
+				}
+				line += part + strings.Repeat(" ", max(widths[i]-utf8.RuneCountInString(part), 0)+tableGap)
+			}
+			b.WriteString(strings.TrimRight(line, " ") + "\n")
+		}
+	}
+	_, err := io.WriteString(t.w, b.String())
+	return err
+}
+
+// widths are those of the columns: what they need, or where that is too much
+// for the widest, less.
+func (t *table) widths() []int {
+	n := len(t.rows[0])
+	widths, all := make([]int, n), tableGap*(n-1)
+	for _, row := range t.rows {
+		for i, cell := range row {
+			if i < len(row)-1 || len(row) == n {
+				widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+			}
+		}
+	}
+	for _, w := range widths {
+		all += w
+	}
+	if last := n - 1; t.path && all > tableWidth {
+		room := max(tableWidth-all+widths[last], tableCell)
+		for _, row := range t.rows[1:] {
+			row[last] = shortPath(row[last], room)
+		}
+		all += room - widths[last]
+		widths[last] = room
+	}
+	for ; all > tableWidth; all-- {
+		widest := slices.Index(widths, slices.Max(widths))
+		if widths[widest] <= tableCell {
+			break
+		}
+		widths[widest]--
+	}
+	return widths
+}
+
+// wrap breaks s into lines of at most so many characters: at spaces, or after
+// what separates the parts of names and paths, or anywhere.
+func wrap(s string, width int) (lines []string) {
+	for rest := []rune(s); ; {
+		if len(rest) <= width {
+			return append(lines, string(rest))
+		}
+		cut, skip := width, 0
+		if i := lastIndex(rest[1:width+1], func(r rune) bool { return r == ' ' }); i >= width/3 {
+			cut, skip = i+1, 1
+		} else if i := lastIndex(rest[:width], func(r rune) bool { return strings.ContainsRune("/.:;,_-", r) }); i >= 0 {
+			cut = i + 1
+		}
+		lines, rest = append(lines, string(rest[:cut])), rest[cut+skip:]
+	}
+}
+
+func lastIndex(s []rune, f func(rune) bool) int {
+	for i := len(s) - 1; i >= 0; i-- {
+		if f(s[i]) {
+			return i
+		}
+	}
+	return -1
+}
+
+// shortPath is the end of a path, with ... before it, where it is longer than
+// width.
+func shortPath(path string, width int) string {
+	if utf8.RuneCountInString(path) <= width {
+		return path
+	}
+	for rest := path; ; {
+		i := strings.IndexAny(rest[1:], `/\`)
+		if i < 0 {
+			return path
+		}
+		rest = rest[1+i:]
+		if short := "..." + rest; utf8.RuneCountInString(short) <= width {
+			return short
+		}
+	}
+}
+
+// paragraph prints text in lines that are no wider than a table, where it has
+// spaces, all but the first with an indent.
+func paragraph(w io.Writer, text, indent string) {
+	line := ""
+	for word := range strings.SplitSeq(text, " ") {
+		switch {
+		case line == "":
+			line = word
+		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > tableWidth:
+			fmt.Fprintln(w, line)
+			line = indent + word
+		default:
+			line += " " + word
+		}
+	}
+	fmt.Fprintln(w, line)
+}
 
 // plain is s with "?" for whatever cannot be printed.
 func plain(s string) string {
@@ -45,7 +180,7 @@ func plain(s string) string {
 // printLoaded prints how a model was loaded, with details where there are some.
 func printLoaded(w io.Writer, engine, version, device string, details ...string) {
 	details = slices.DeleteFunc(details, func(d string) bool { return d == "" })
-	fmt.Fprintf(w, "%s %s on %s: %s\n", engine, shortVersion(version), device, plain(strings.Join(details, ", ")))
+	paragraph(w, fmt.Sprintf("%s %s on %s: %s", engine, shortVersion(version), device, plain(strings.Join(details, ", "))), "  ")
 }
 
 // shortVersion is a version without its build.

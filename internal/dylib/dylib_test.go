@@ -13,6 +13,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/platform"
 	"github.com/stretchr/testify/require"
 )
 
@@ -152,6 +153,24 @@ func TestSearch(t *testing.T) {
 		_, err := open(t, dir)
 		require.Equal(t, broken, problem(t, err).Path)
 		require.Contains(t, err.Error(), "tried "+broken)
+	})
+	t.Run("of another processor", func(t *testing.T) {
+		here, known := platform.Linux[runtime.GOARCH]
+		if !known || runtime.GOOS != "linux" {
+			t.Skip("this processor is not known")
+		}
+		other := platform.Linux["arm64"]
+		if runtime.GOARCH == "arm64" {
+			other = platform.Linux["amd64"]
+		}
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		text[18] = byte(other.Machine)
+		foreign := filepath.Join(t.TempDir(), "libx.so")
+		require.NoError(t, os.WriteFile(foreign, text, 0o666))
+		_, err = open(t, foreign)
+		require.Equal(t, foreign, problem(t, err).Path)
+		require.ErrorContains(t, err, "tried "+foreign+" (Config.Library): is for "+other.Name+", this program for "+here.Name+"\n")
 	})
 	t.Run("environment", func(t *testing.T) {
 		t.Setenv("ANYINFER_LIBC_LIBRARY", dir)

@@ -5,6 +5,7 @@ package dylib
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -12,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/platform"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 )
 
@@ -122,10 +124,28 @@ func (f *finder) file(path, why string) {
 	}
 	handle, err := open(path)
 	if err != nil {
-		f.refused(path, why, err)
+		f.refused(path, why, cmp.Or(forOther(path), err))
 		return
 	}
 	f.handle, f.path = handle, path
+}
+
+// forOther is the error of a library for another processor, of which glibc says
+// that there is no such file; else nil.
+func forOther(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	head := make([]byte, 20)
+	if _, err := io.ReadFull(f, head); err != nil {
+		return nil
+	}
+	if other := platform.OtherName(head, runtime.GOARCH); other != "" {
+		return fmt.Errorf("is for %s, this program for %s", other, platform.Linux[runtime.GOARCH].Name)
+	}
+	return nil
 }
 
 func (f *finder) refused(path, why string, err error) {

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// strict has cobra's own commands refuse what there is not, which they would
+// answer with their help. It comes after SetOut.
+func strict(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "help":
+			c.Args = func(c *cobra.Command, args []string) error {
+				about, rest, err := root.Find(args)
+				switch {
+				case err != nil || len(rest) == 0:
+					return err
+				case about.HasSubCommands():
+					return noArgs(about, rest)
+				}
+				return fmt.Errorf("there is no command '%s'; '%s' has none below it", strings.Join(append([]string{root.Name()}, args...), " "), about.CommandPath())
+			}
+		case "completion":
+			c.Args = noArgs
+			c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+		}
+	}
+}
