@@ -21,11 +21,11 @@ var (
 	ErrDevice       = errors.New("device not usable")              // unknown, absent, or failing
 	ErrOption       = errors.New("option not usable")              // unknown to this engine, or out of range
 	ErrRun          = errors.New("run failed")                     // the engine reports a failure on valid input
-	ErrInput        = errors.New("input not usable")               // the four below, nil and empty tensors: HTTP 400
-	ErrShape        = error(&inputKind{"shape does not fit"})      // is an ErrInput
-	ErrDType        = error(&inputKind{"dtype does not fit"})      // is an ErrInput
-	ErrName         = error(&inputKind{"no such name"})            // is an ErrInput
-	ErrCount        = error(&inputKind{"wrong number of tensors"}) // is an ErrInput
+	ErrInput        = errors.New("input not usable")               // the four below of an input, nil and empty tensors: HTTP 400
+	ErrShape        = error(&inputKind{"shape does not fit"})      // is an ErrInput where it is about an input
+	ErrDType        = error(&inputKind{"dtype does not fit"})      // likewise
+	ErrName         = error(&inputKind{"no such name"})            // likewise
+	ErrCount        = error(&inputKind{"wrong number of tensors"}) // likewise
 )
 
 // errNoDevice is an ErrDevice of a name that the engine does not know, so that

@@ -54,11 +54,9 @@ func BHalfOf(f float32) BHalf {
 // Float32 is the same number as a float32; every BHalf has one.
 func (h BHalf) Float32() float32 { return math.Float32frombits(uint32(h) << 16) }
 
-type halfFloat interface{ Half | BHalf }
-
 // ToFloat32 sets elements of dst to the same numbers as those of src, as many
 // as both have, and returns how many that is.
-func ToFloat32[T halfFloat](dst []float32, src []T) int {
+func ToFloat32[T Half | BHalf](dst []float32, src []T) int {
 	n := min(len(dst), len(src))
 	switch src := any(src).(type) {
 	case []Half:
@@ -75,7 +73,7 @@ func ToFloat32[T halfFloat](dst []float32, src []T) int {
 
 // FromFloat32 rounds elements of src to those of dst as HalfOf or BHalfOf does,
 // as many as both have, and returns how many that is.
-func FromFloat32[T halfFloat](dst []T, src []float32) int {
+func FromFloat32[T Half | BHalf](dst []T, src []float32) int {
 	n := min(len(dst), len(src))
 	switch dst := any(dst).(type) {
 	case []Half:

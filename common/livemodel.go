@@ -18,10 +18,10 @@ type LiveModel struct {
 	over    bool // Shutdown was called
 }
 
-// Replace makes m, which is then closed by the LiveModel, the current model.
-// It returns when the old one was drained, as by Model.Shutdown with ctx, which
-// also is where its error comes from: new calls go to m at once and whatever the
-// error. After Shutdown it closes m and returns an error that wraps ErrClosed.
+// Replace makes m the current model at once, also where it returns an error, and
+// is what closes it from then on. It then drains the old model, as by
+// Model.Shutdown with ctx, whose error it returns. After the LiveModel's Shutdown
+// it closes m instead, and the error wraps ErrClosed.
 func (l *LiveModel) Replace(ctx context.Context, m *Model) error {
 	l.mu.Lock()
 	if l.over {

@@ -70,7 +70,7 @@ func (q *Quantization) convert(t *Tensor, reals []float32, store bool) error {
 	return inputError(ErrDType, "a tensor of %v holds no quantized numbers", t.dtype)
 }
 
-func convertHalves[T halfFloat](t *Tensor, reals []float32, store bool) error {
+func convertHalves[T Half | BHalf](t *Tensor, reals []float32, store bool) error {
 	stored, err := Data[T](t)
 	if store {
 		FromFloat32(stored, reals)
