@@ -26,7 +26,10 @@ func init() {
 		Name:         engine,
 		Formats:      []common.Format{formats.OpenVINO, formats.ONNX, formats.TFLite, formats.TensorFlow, formats.Paddle},
 		EmptyTensors: true,
-		Open:         open,
+		// Tensors are made of the memory that they have: it need not be aligned, and
+		// nothing is read or written behind it.
+		UnpaddedTensors: true,
+		Open:            open,
 	})
 }
 
@@ -70,7 +73,7 @@ func open(cfg common.Config) (common.Driver, error) {
 	d.listen()
 	if err := d.begin(); err != nil {
 		if e := (*common.Error)(nil); errors.As(err, &e) {
-			e.Path = lib.Path // it is there, but of no use
+			e.Path = lib.Path // the file is there, but of no use
 		}
 		return nil, err
 	}
@@ -155,7 +158,7 @@ func gate(version string) (r release, err error) {
 // its plugin.
 const defaultDevice = "CPU"
 
-const maxDevices = 1024 // more is not believed
+const maxDevices = 1024 // a sanity limit
 
 // Devices has the core load every plugin, and asks what is there. The CPU comes
 // first.
@@ -169,11 +172,12 @@ func (d *driver) Devices(context.Context) (devices []common.Device, err error) {
 }
 
 // loadCPUPlugin has the core load that plugin, before anything else does: it
-// changes the signal stack of the thread that it is loaded on.
+// changes the signal stack of the thread that it is loaded on. The next call
+// that needs the plugin reports an error.
 func (d *driver) loadCPUPlugin() {
 	dylib.KeepSignalStack(func() error {
-		_, err := d.deviceProperty(defaultDevice, "FULL_DEVICE_NAME")
-		return err // which the next call that needs the plugin reports
+		_, err := d.coreProperty(defaultDevice, "FULL_DEVICE_NAME")
+		return err
 	})
 }
 
@@ -224,7 +228,6 @@ func (d *driver) device(ctx context.Context, name string) (string, error) {
 
 // Property reads "KEY" of the default device, or "DEVICE/KEY".
 func (d *driver) Property(key string) (string, error) {
-	d.cpuPlugin.Do(d.loadCPUPlugin)
 	if device, key, ok := strings.Cut(key, "/"); ok {
 		return d.deviceProperty(device, key)
 	}
@@ -232,5 +235,11 @@ func (d *driver) Property(key string) (string, error) {
 }
 
 func (d *driver) deviceProperty(device, key string) (string, error) {
+	d.cpuPlugin.Do(d.loadCPUPlugin)
+	return d.coreProperty(device, key)
+}
+
+// coreProperty asks the core, which loads the device's plugin for that.
+func (d *driver) coreProperty(device, key string) (string, error) {
 	return d.text("property", common.ErrOption, fnCoreProperty, dylib.Int(d.core), dylib.String(device), dylib.String(key))
 }

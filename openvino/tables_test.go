@@ -72,8 +72,8 @@ func TestShorten(t *testing.T) {
 	require.LessOrEqual(t, len(long), maxErrorText+3)
 }
 
-func TestBlame(t *testing.T) {
-	require.Equal(t, common.ErrOption, blame("NotFound: Unsupported property FOO by CPU plugin.", "CPU"))
-	require.Equal(t, common.ErrDevice, blame(`Device with "XYZ" name is not registered`, "CPU"))
-	require.Equal(t, common.ErrModel, blame("Can't infer shape of Add", "CPU"))
+func TestClassifyError(t *testing.T) {
+	require.Equal(t, common.ErrOption, classifyError("NotFound: Unsupported property FOO by CPU plugin.", "CPU"))
+	require.Equal(t, common.ErrDevice, classifyError(`Device with "XYZ" name is not registered`, "CPU"))
+	require.Equal(t, common.ErrModel, classifyError("Can't infer shape of Add", "CPU"))
 }
