@@ -122,13 +122,19 @@ func (s *session) Bind(in, out []*common.Tensor) (err error) {
 	return nil
 }
 
+var noElements = make([]byte, 1)
+
 // bind makes t the input or output i. The request keeps t's memory in use
 // until another tensor takes its place.
 func (s *session) bind(b *slot, set, i int, t *common.Tensor, kind error) error {
 	d := s.model.driver
+	memory := t.Bytes()
+	if len(memory) == 0 {
+		memory = noElements // the SDK refuses NULL
+	}
 	var pin runtime.Pinner
-	pin.Pin(unsafe.SliceData(t.Bytes()))
-	tensor, err := d.newTensor("bind", fnTensorFromHost, t.DType(), t.Shape(), dylib.Slice(t.Bytes()))
+	pin.Pin(unsafe.SliceData(memory))
+	tensor, err := d.newTensor("bind", fnTensorFromHost, t.DType(), t.Shape(), dylib.Slice(memory))
 	if err == nil {
 		err = d.do("bind", kind, set, dylib.Int(s.request), dylib.Int(i), dylib.Int(tensor))
 		d.lib.Call(fnTensorFree, dylib.Int(tensor)) // the request has a reference of its own
