@@ -53,7 +53,7 @@ func TestTensorsOfAnyMemory(t *testing.T) {
 		require.Zero(t, testing.AllocsPerRun(20, func() { require.NoError(t, s.Run(ctx)) }))
 	}
 
-	const large = 1 << 20 // elements
+	const large = 1 << 20                                               // elements
 	s = session(t, load(t, e, common.Bytes(ir("f32", "?", relu)), nil)) // which has no tensors of its own
 	from, to := make([]float32, large+1), make([]float32, large+1)
 	from[1] = 5

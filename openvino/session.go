@@ -12,8 +12,9 @@ import (
 	"github.com/anyinfer/anyinfer/internal/dylib"
 )
 
-// session is an infer request (ov_infer_request_t). What Run needs comes first:
-// after a Run none of it is in the processor's cache, and this is one line of it.
+// session is an infer request (ov_infer_request_t). The fields that Run reads come
+// first: OpenVINO's code has displaced them from the processor's cache, and so
+// they come back with one line of it.
 type session struct {
 	infer   dylib.Prepared
 	dynamic []*dynamic // outputs whose shape is not known; copied after Run
@@ -60,9 +61,9 @@ func (m *model) NewSession(context.Context, int) (common.DriverSession, error) {
 		m.give(compiled)
 		return nil, err
 	case m.dynamic:
-		return s, nil
+		return uninterruptible{s}, nil
 	}
-	return cancelable{s}, nil
+	return s, nil
 }
 
 func (m *model) newSession(compiled int) (_ *session, err error) {
@@ -180,14 +181,19 @@ func (s *session) Reset() error {
 	return nil
 }
 
-// cancelable is a session whose Run can be stopped. Where shapes are dynamic it
-// cannot: the CPU plugin then keeps those that the operators did not come to, and
-// a later Run, even of another request, gets results of wrong shapes. It embeds
-// the session because it is one, with each of its methods and one more.
-type cancelable struct{ *session }
-
 // Cancel stops Run between two operators of the model.
-func (s cancelable) Cancel() { s.model.driver.lib.Call(fnCancel, dylib.Int(s.request)) }
+func (s *session) Cancel() { s.model.driver.lib.Call(fnCancel, dylib.Int(s.request)) }
+
+// uninterruptible is a session without Cancel, for a model with dynamic shapes:
+// the CPU plugin would keep those that the operators did not come to, and a later
+// Run, even of another request, would get results of wrong shapes.
+type uninterruptible struct{ session *session }
+
+func (u uninterruptible) Bind(in, out []*common.Tensor) error  { return u.session.Bind(in, out) }
+func (u uninterruptible) Run(ctx context.Context) error        { return u.session.Run(ctx) }
+func (u uninterruptible) Reset() error                         { return u.session.Reset() }
+func (u uninterruptible) Profile() ([]common.LayerTime, error) { return u.session.Profile() }
+func (u uninterruptible) Close() error                         { return u.session.Close() }
 
 func (s *session) Close() error {
 	s.free()
