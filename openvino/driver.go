@@ -26,8 +26,7 @@ func init() {
 		Name:         engine,
 		Formats:      []common.Format{formats.OpenVINO, formats.ONNX, formats.TFLite, formats.TensorFlow, formats.Paddle},
 		EmptyTensors: true,
-		// Tensors are made of the memory that they have: it need not be aligned, and
-		// nothing is read or written behind it.
+		// OpenVINO needs no alignment, and does not touch what lies behind a tensor.
 		UnpaddedTensors: true,
 		Open:            open,
 	})
@@ -84,7 +83,7 @@ func (d *driver) begin() (err error) {
 	if d.info.Version, err = d.version(); err != nil {
 		return err
 	}
-	if d.release, err = gate(d.info.Version); err != nil {
+	if d.release, err = parseRelease(d.info.Version); err != nil {
 		return err
 	}
 	return d.log.Capture(d.start)
@@ -136,15 +135,15 @@ func (d *driver) version() (string, error) {
 	return dylib.GoString(v.build), nil
 }
 
-// release is a version without its patch.
+// release is a version without its patch number.
 type release struct{ year, minor int }
 
 func (r release) before(year, minor int) bool {
 	return r.year < year || r.year == year && r.minor < minor
 }
 
-// gate is the release of a version, if it is not too old.
-func gate(version string) (r release, err error) {
+// parseRelease is the release of a version, or an error where it is too old.
+func parseRelease(version string) (r release, err error) {
 	if _, err := fmt.Sscanf(version, "%d.%d", &r.year, &r.minor); err != nil || r.before(2024, 6) {
 		return r, &common.Error{
 			Engine: engine, Op: "open", Kind: common.ErrVersion, Message: fmt.Sprintf("the library is version %q; 2024.6 or newer is needed", version),

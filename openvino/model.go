@@ -358,7 +358,7 @@ func (m *model) compile(graph uintptr, device string, properties []property) (ui
 		args = append(args, dylib.Int(len(list)), dylib.Slice(list), dylib.Ptr(compiled))
 	} else {
 		args = variadic(append(args, dylib.Int(2*len(properties)), dylib.Ptr(compiled))...)
-		const most = 32 // arguments of a native call
+		const most = 32 // that a native call can have
 		if room := (most - len(args)) / 2; len(properties) > room {
 			return 0, fail("load", common.ErrOption, "%d properties; this version of OpenVINO takes %d here", len(properties), room)
 		}
@@ -390,7 +390,7 @@ func classifyError(text, device string) error {
 // readInfo fills in m.info with what the compiled model says of itself, and
 // refuses one that does not compute in the precision asked for.
 func (m *model) readInfo(o common.Options) error {
-	read := func(key string) string { v, _ := m.Property(key); return v } // "" where a device has no such
+	read := func(key string) string { v, _ := m.Property(key); return v } // "" where the device has no such property
 	number := func(key string) int { n, _ := strconv.Atoi(read(key)); return n }
 	if used := strings.Trim(read("EXECUTION_DEVICES"), "() "); used != "" {
 		m.info.Device = used
@@ -402,8 +402,8 @@ func (m *model) readInfo(o common.Options) error {
 	name := read("INFERENCE_PRECISION_HINT")
 	m.info.Precision = precision(name)
 	native, _ := o.Native.(Options)
-	_, wins := native.Properties["INFERENCE_PRECISION_HINT"]
-	if !wins && o.Precision != 0 && o.Precision != m.info.Precision && !(o.Precision == common.Float32 && m.info.Precision == 0) {
+	_, overridden := native.Properties["INFERENCE_PRECISION_HINT"]
+	if !overridden && o.Precision != 0 && o.Precision != m.info.Precision && !(o.Precision == common.Float32 && m.info.Precision == 0) {
 		return fail("load", common.ErrOption, "Precision %v is asked for, but %s answers %q", o.Precision, m.info.Device, name)
 	}
 	return nil
@@ -424,9 +424,9 @@ const (
 // refreshPorts takes types and shapes from the compiled model. The names stay
 // those of the model as it was read: compiling may add names, and the SDK then
 // returns one of these.
-func (m *model) refreshPorts(what string, ports []port, at int) error {
+func (m *model) refreshPorts(what string, ports []port, portFn int) error {
 	for i := range ports {
-		p, err := m.driver.port(what, m.compiled[0], at, i)
+		p, err := m.driver.port(what, m.compiled[0], portFn, i)
 		if err != nil {
 			return err
 		}
@@ -436,10 +436,11 @@ func (m *model) refreshPorts(what string, ports []port, at int) error {
 	return nil
 }
 
-// ports describes the inputs or outputs of an ov_model_t.
-func (d *driver) ports(what string, of uintptr, count, at int) ([]port, error) {
+// ports describes the inputs or outputs of an ov_model_t, with the functions that
+// count them and return one.
+func (d *driver) ports(what string, of uintptr, countFn, portFn int) ([]port, error) {
 	n := new(uintptr)
-	if err := d.do("load", common.ErrModel, count, dylib.Int(of), dylib.Ptr(n)); err != nil {
+	if err := d.do("load", common.ErrModel, countFn, dylib.Int(of), dylib.Ptr(n)); err != nil {
 		return nil, err
 	}
 	if *n > maxPorts {
@@ -448,7 +449,7 @@ func (d *driver) ports(what string, of uintptr, count, at int) ([]port, error) {
 	ports := make([]port, *n)
 	for i := range ports {
 		var err error
-		if ports[i], err = d.port(what, of, at, i); err != nil {
+		if ports[i], err = d.port(what, of, portFn, i); err != nil {
 			return nil, err
 		}
 	}
@@ -456,9 +457,9 @@ func (d *driver) ports(what string, of uintptr, count, at int) ([]port, error) {
 }
 
 // port describes number i. One without a name is called "input_0", "output_1".
-func (d *driver) port(what string, of uintptr, at, i int) (p port, err error) {
+func (d *driver) port(what string, of uintptr, portFn, i int) (p port, err error) {
 	h := new(uintptr) // ov_output_const_port_t*
-	if err := d.do("load", common.ErrModel, at, dylib.Int(of), dylib.Int(i), dylib.Ptr(h)); err != nil {
+	if err := d.do("load", common.ErrModel, portFn, dylib.Int(of), dylib.Int(i), dylib.Ptr(h)); err != nil {
 		return p, err
 	}
 	defer d.lib.Call(fnPortFree, dylib.Int(*h))

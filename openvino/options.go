@@ -146,7 +146,7 @@ func (d *driver) settings(device string, o common.Options) (settings, error) {
 		set["INFERENCE_NUM_THREADS"] = strconv.Itoa(o.Threads * max(streams, 1))
 	}
 	if strings.HasPrefix(device, "CPU") {
-		if all := runtime.GOMAXPROCS(0); o.Threads == 0 && all < runtime.NumCPU() { // else OpenVINO chooses well
+		if all := runtime.GOMAXPROCS(0); o.Threads == 0 && all < runtime.NumCPU() { // otherwise OpenVINO chooses well
 			set["INFERENCE_NUM_THREADS"] = strconv.Itoa(all)
 		}
 		// OpenVINO would pin the calling thread, which is one of Go's, with
@@ -173,8 +173,8 @@ func (d *driver) settings(device string, o common.Options) (settings, error) {
 		// Devices prefer bf16 or f16 to float32 where they have them, and
 		// CPUs quantize activations of models with compressed weights.
 		set["EXECUTION_MODE_HINT"] = "ACCURACY"
-		able, err := d.deviceProperty(device, "OPTIMIZATION_CAPABILITIES")
-		if o.Precision != 0 || err != nil || strings.Contains(able, "FP32") {
+		capabilities, err := d.deviceProperty(device, "OPTIMIZATION_CAPABILITIES")
+		if o.Precision != 0 || err != nil || strings.Contains(capabilities, "FP32") {
 			set["INFERENCE_PRECISION_HINT"] = "f32"
 		}
 	}
