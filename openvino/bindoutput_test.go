@@ -4,12 +4,24 @@ package openvino_test
 
 import (
 	"runtime"
+	"runtime/debug"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/anyinfer/anyinfer/common"
 )
+
+// requireNoAllocations: under the race detector a sync.Pool forgets what it is
+// given now and then, and purego makes that anew.
+func requireNoAllocations(t *testing.T, s *common.Session) {
+	t.Helper()
+	build, _ := debug.ReadBuildInfo()
+	if !slices.Contains(build.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+		require.Zero(t, testing.AllocsPerRun(20, func() { require.NoError(t, s.Run(ctx)) }))
+	}
+}
 
 func TestBindOutput(t *testing.T) {
 	s := session(t, load(t, open(t), common.Bytes(ir("f32", "4", relu)), nil))
@@ -23,7 +35,7 @@ func TestBindOutput(t *testing.T) {
 			require.Same(t, out, s.Output(0))
 		}
 		require.Equal(t, []float32{0, float32(i), 2, 3}, data[float32](t, s.Output(0)))
-		require.Zero(t, testing.AllocsPerRun(20, func() { require.NoError(t, s.Run(ctx)) }))
+		requireNoAllocations(t, s)
 		runtime.GC()
 	}
 	require.Equal(t, []float32{0, 2, 2, 3}, data[float32](t, first), "written only while it was bound")
@@ -50,7 +62,7 @@ func TestTensorsOfAnyMemory(t *testing.T) {
 				require.Equal(t, byte(i)|0x80, b, "byte %d", i)
 			}
 		}
-		require.Zero(t, testing.AllocsPerRun(20, func() { require.NoError(t, s.Run(ctx)) }))
+		requireNoAllocations(t, s)
 	}
 
 	const large = 1 << 20                                               // elements
@@ -103,7 +115,7 @@ func TestBindOutputOfDynamicShape(t *testing.T) {
 				require.Same(t, out, c.s.Output(0))
 				require.NotContains(t, memory[1:5], int64(-1))
 				require.Equal(t, []int64{-1, -1, -1}, append(memory[5:7:7], memory[0]))
-				require.Zero(t, testing.AllocsPerRun(20, func() { require.NoError(t, c.s.Run(ctx)) }))
+				requireNoAllocations(t, c.s)
 
 				require.NoError(t, c.s.BindInput(0, c.input(6)))
 				require.ErrorIs(t, c.s.Run(ctx), common.ErrShape)
