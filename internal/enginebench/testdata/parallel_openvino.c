@@ -21,7 +21,18 @@ static int (*infer)(void *);
 
 static pthread_barrier_t begin, warm, end;
 static long calls;
-static void *requests[MOST];
+
+static struct worker {
+	void *request;
+	float *out;
+	long long from, to; // when it began and ended, in nanoseconds
+} workers[MOST];
+
+static long long now(void) {
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
 
 // host makes an ov_tensor_t of data with the shape of like.
 static void *host(void *like, int type, float *data) {
@@ -38,12 +49,15 @@ static void run(void *request, long n) {
 			fail("the call");
 }
 
-static void *thread(void *request) {
+static void *thread(void *argument) {
+	struct worker *w = argument;
 	for (;;) {
 		pthread_barrier_wait(&begin);
-		run(request, 100);
+		run(w->request, 100); // warm up
 		pthread_barrier_wait(&warm);
-		run(request, calls);
+		w->from = now();
+		run(w->request, calls);
+		w->to = now();
 		pthread_barrier_wait(&end);
 	}
 	return NULL;
@@ -77,37 +91,38 @@ int main(int argc, char **argv) {
 	if (core_create(&core) || read_model(core, argv[4], NULL, &model))
 		fail("the model");
 	pthread_barrier_init(&begin, NULL, threads + 1);
-	pthread_barrier_init(&warm, NULL, threads + 1);
+	pthread_barrier_init(&warm, NULL, threads);
 	pthread_barrier_init(&end, NULL, threads + 1);
-	float *outs[MOST];
 	for (int i = 0; i < threads; i++) {
+		struct worker *w = &workers[i];
 		void *compiled, *like_in, *like_out;
 		if (compile(core, model, "CPU", argc - 7, &compiled, p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7],
 		            p[8], p[9], p[10], p[11], p[12], p[13], p[14], p[15]))
 			fail("the compiled model");
-		if (create_request(compiled, &requests[i]) || get_input(requests[i], 0, &like_in) || get_output(requests[i], 0, &like_out))
+		if (create_request(compiled, &w->request) || get_input(w->request, 0, &like_in) || get_output(w->request, 0, &like_out))
 			fail("the request");
-		outs[i] = tensor(out_elements);
-		if (set_output(requests[i], 0, host(like_out, type, outs[i])) || set_input(requests[i], 0, host(like_in, type, tensor(in_elements))))
+		w->out = tensor(out_elements);
+		if (set_output(w->request, 0, host(like_out, type, w->out)) || set_input(w->request, 0, host(like_in, type, tensor(in_elements))))
 			fail("the tensors");
 		pthread_t t;
-		if (pthread_create(&t, NULL, thread, requests[i]))
+		if (pthread_create(&t, NULL, thread, w))
 			fail("a thread");
 	}
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	while (scanf("%ld", &calls) == 1) {
-		struct timespec from, to;
 		pthread_barrier_wait(&begin);
-		pthread_barrier_wait(&warm);
-		clock_gettime(CLOCK_MONOTONIC, &from);
 		pthread_barrier_wait(&end);
-		clock_gettime(CLOCK_MONOTONIC, &to);
+		long long from = workers[0].from, to = workers[0].to;
 		double sum = 0;
-		for (int i = 0; i < threads; i++)
+		for (int i = 0; i < threads; i++) {
+			struct worker *w = &workers[i];
+			from = w->from < from ? w->from : from;
+			to = w->to > to ? w->to : to;
 			for (size_t j = 0; j < out_elements; j++)
-				sum += outs[i][j];
-		printf("%lld %.9g\n", (to.tv_sec - from.tv_sec) * 1000000000LL + to.tv_nsec - from.tv_nsec, sum);
+				sum += w->out[j];
+		}
+		printf("%lld %.9g\n", to - from, sum);
 	}
 	return 0;
 }
