@@ -16,20 +16,38 @@ var digits = enginebench.Case{Engine: engine, Model: "../testdata/digits.xml"}
 // BenchmarkSession hands the loop in C the properties of the Go side.
 func BenchmarkSession(b *testing.B) {
 	c := digits
-	if opened, err := open(common.Config{Logger: slog.Default()}); err == nil { // else it will skip
-		d := opened.(*driver)
-		properties, err := d.properties(defaultDevice, common.Options{Threads: 1})
-		if err != nil {
-			b.Fatal(err)
-		}
-		c.Args = []string{strconv.Itoa(d.release.code(common.Float32))}
-		for _, p := range properties {
-			c.Args = append(c.Args, p.key, p.value)
-		}
-		d.Close()
-	}
+	c.Args = loopArgs(b, 1)
 	enginebench.Session(b, c)
+}
+
+// BenchmarkThroughput compares two goroutines with C that has a compiled model
+// for each of two threads.
+func BenchmarkThroughput(b *testing.B) {
+	c := digits
+	c.Args = loopArgs(b, 2)
+	enginebench.Throughput(b, c, 2)
 }
 
 func BenchmarkModel(b *testing.B)    { enginebench.Model(b, digits) }
 func BenchmarkParallel(b *testing.B) { enginebench.Parallel(b, digits) }
+
+// loopArgs are the element type and the properties for the loop in C: those of
+// a model with that many sessions of one thread.
+func loopArgs(b *testing.B, sessions int) []string {
+	opened, err := open(common.Config{Logger: slog.Default()})
+	if err != nil {
+		return nil // the benchmark will skip
+	}
+	defer opened.Close()
+	d, o := opened.(*driver), common.Options{Threads: 1, Sessions: sessions}
+	set, err := d.settings(defaultDevice, o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	set.split(defaultDevice, o)
+	args := []string{strconv.Itoa(d.release.code(common.Float32))}
+	for _, p := range set.sorted() {
+		args = append(args, p.key, p.value)
+	}
+	return args
+}

@@ -35,12 +35,28 @@
 // # Options
 //
 // Precision 0 and Float32 compute in float32: OpenVINO itself would use
-// bfloat16 or float16 for speed where a device has them. Threads and Sessions
-// become INFERENCE_NUM_THREADS and NUM_STREAMS, and GOMAXPROCS bounds the
-// threads where it is less than the cores; OpenVINO uses no more of
-// either than there are cores, and ModelInfo says how many. Threads are not
-// pinned to cores. Everything else is in Options, the type for
-// common.Options.Native.
+// bfloat16 or float16 for speed where a device has them. Threads are not pinned
+// to cores. Everything else is in Options, the type for common.Options.Native.
+//
+// # Sessions and threads
+//
+// With Options.Sessions of n, n Runs execute side by side, in one of two ways.
+// A model on the CPU whose files have at most 1 MiB is compiled n times, with one
+// stream each; each session uses one of these. Their Runs do not wait for each
+// other, and with one thread each is executed by the thread that calls, which
+// makes up to 2.3 times as many Runs a second. Larger models, and those in a
+// folder, with external data or on other devices, are compiled once, with n
+// streams (NUM_STREAMS) that share the weights. So are all where
+// Options.Streams, or one of Properties, sets streams or threads.
+// ModelInfo.Details has both numbers, "streams" and "compiled_models".
+//
+// Threads are those of one Run (INFERENCE_NUM_THREADS is all of a compiled
+// model's). Where they are 0, GOMAXPROCS bounds them if it is less than the cores.
+// There are no more streams, compiled models and threads than cores:
+// ModelInfo.Threads says how many a Run got, and Runs beyond them wait.
+//
+// Tensors of any memory are used in place, also where they are not aligned:
+// inputs as well as outputs that were bound.
 //
 // # Properties
 //
@@ -51,5 +67,5 @@
 //
 // 2024.6 to 2026.4; newer ones are accepted. Only 64-bit amd64 and arm64.
 // docs/engines/openvino.md in the repository has which, and what else is good
-// to know: threads, caches, limits.
+// to know: caches, cancelling, limits.
 package openvino

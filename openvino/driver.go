@@ -26,7 +26,9 @@ func init() {
 		Name:         engine,
 		Formats:      []common.Format{formats.OpenVINO, formats.ONNX, formats.TFLite, formats.TensorFlow, formats.Paddle},
 		EmptyTensors: true,
-		Open:         open,
+		// OpenVINO needs no alignment, and does not touch what lies behind a tensor.
+		UnpaddedTensors: true,
+		Open:            open,
 	})
 }
 
@@ -70,7 +72,7 @@ func open(cfg common.Config) (common.Driver, error) {
 	d.listen()
 	if err := d.begin(); err != nil {
 		if e := (*common.Error)(nil); errors.As(err, &e) {
-			e.Path = lib.Path // it is there, but of no use
+			e.Path = lib.Path // the file is there, but of no use
 		}
 		return nil, err
 	}
@@ -81,7 +83,7 @@ func (d *driver) begin() (err error) {
 	if d.info.Version, err = d.version(); err != nil {
 		return err
 	}
-	if d.release, err = gate(d.info.Version); err != nil {
+	if d.release, err = parseRelease(d.info.Version); err != nil {
 		return err
 	}
 	return d.log.Capture(d.start)
@@ -133,15 +135,15 @@ func (d *driver) version() (string, error) {
 	return dylib.GoString(v.build), nil
 }
 
-// release is a version without its patch.
+// release is a version without its patch number.
 type release struct{ year, minor int }
 
 func (r release) before(year, minor int) bool {
 	return r.year < year || r.year == year && r.minor < minor
 }
 
-// gate is the release of a version, if it is not too old.
-func gate(version string) (r release, err error) {
+// parseRelease is the release of a version, or an error where it is too old.
+func parseRelease(version string) (r release, err error) {
 	if _, err := fmt.Sscanf(version, "%d.%d", &r.year, &r.minor); err != nil || r.before(2024, 6) {
 		return r, &common.Error{
 			Engine: engine, Op: "open", Kind: common.ErrVersion, Message: fmt.Sprintf("the library is version %q; 2024.6 or newer is needed", version),
@@ -155,7 +157,7 @@ func gate(version string) (r release, err error) {
 // its plugin.
 const defaultDevice = "CPU"
 
-const maxDevices = 1024 // more is not believed
+const maxDevices = 1024 // a sanity limit
 
 // Devices has the core load every plugin, and asks what is there. The CPU comes
 // first.
@@ -169,11 +171,12 @@ func (d *driver) Devices(context.Context) (devices []common.Device, err error) {
 }
 
 // loadCPUPlugin has the core load that plugin, before anything else does: it
-// changes the signal stack of the thread that it is loaded on.
+// changes the signal stack of the thread that it is loaded on. The next call
+// that needs the plugin reports an error.
 func (d *driver) loadCPUPlugin() {
 	dylib.KeepSignalStack(func() error {
-		_, err := d.deviceProperty(defaultDevice, "FULL_DEVICE_NAME")
-		return err // which the next call that needs the plugin reports
+		_, err := d.coreProperty(defaultDevice, "FULL_DEVICE_NAME")
+		return err
 	})
 }
 
@@ -224,7 +227,6 @@ func (d *driver) device(ctx context.Context, name string) (string, error) {
 
 // Property reads "KEY" of the default device, or "DEVICE/KEY".
 func (d *driver) Property(key string) (string, error) {
-	d.cpuPlugin.Do(d.loadCPUPlugin)
 	if device, key, ok := strings.Cut(key, "/"); ok {
 		return d.deviceProperty(device, key)
 	}
@@ -232,5 +234,11 @@ func (d *driver) Property(key string) (string, error) {
 }
 
 func (d *driver) deviceProperty(device, key string) (string, error) {
+	d.cpuPlugin.Do(d.loadCPUPlugin)
+	return d.coreProperty(device, key)
+}
+
+// coreProperty asks the core, which loads the device's plugin for that.
+func (d *driver) coreProperty(device, key string) (string, error) {
 	return d.text("property", common.ErrOption, fnCoreProperty, dylib.Int(d.core), dylib.String(device), dylib.String(key))
 }

@@ -17,7 +17,7 @@ import (
 func TestHeaders(t *testing.T) {
 	for _, sdk := range headercheck.SDKs(t, engine) {
 		t.Run(sdk.Version, func(t *testing.T) {
-			r, err := gate(sdk.Version)
+			r, err := parseRelease(sdk.Version)
 			require.NoError(t, err)
 			c := headercheck.Check{
 				Dir: filepath.Join(sdk.Dir, "include"), Headers: []string{"openvino/c/openvino.h"}, Table: symbols,

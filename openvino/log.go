@@ -20,7 +20,7 @@ var (
 			return 0
 		})
 	})
-	listening sync.Map // the libraries that have onLog; to set it again is not safe
+	listening sync.Map // the libraries that have onLog: setting it again is not safe
 )
 
 // listen has the SDK log to d's Logger.

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unsafe"
 
 	"github.com/anyinfer/anyinfer/common"
@@ -22,13 +23,18 @@ import (
 	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
-// model is a compiled model (ov_compiled_model_t).
+// model is a loaded model: a compiled model (ov_compiled_model_t), or several of
+// one stream each, which serve the sessions by turns (see settings.split).
 type model struct {
-	*driver
-	compiled        uintptr
+	driver          *driver
 	info            common.ModelInfo
 	inputs, outputs []port
 	dynamic         bool // a shape is not fixed, also one between two operators
+	small           bool // its files have at most maxSplit bytes
+
+	compiled []uintptr
+	mu       sync.Mutex
+	sessions []int // of each compiled model
 }
 
 // Load is load with what the SDK prints sent to the log.
@@ -48,7 +54,7 @@ func (d *driver) load(ctx context.Context, files *common.ModelFiles, o common.Op
 	if err != nil {
 		return nil, err
 	}
-	properties, err := d.properties(device, o)
+	set, err := d.settings(device, o)
 	if err != nil {
 		return nil, err
 	}
@@ -58,37 +64,55 @@ func (d *driver) load(ctx context.Context, files *common.ModelFiles, o common.Op
 			m.Close()
 		}
 	}()
-	graph, err := m.read(files)
-	if err != nil {
+	if err := m.build(ctx, files, device, set, o); err != nil {
 		return nil, err
 	}
-	defer d.lib.Call(fnModelFree, dylib.Int(graph))
-	if m.inputs, err = d.ports("input", graph, fnModelInputs, fnModelInput); err != nil {
+	if err := m.refreshPorts("input", m.inputs, fnCompiledInput); err != nil {
 		return nil, err
 	}
-	if m.outputs, err = d.ports("output", graph, fnModelOutputs, fnModelOutput); err != nil {
+	if err := m.refreshPorts("output", m.outputs, fnCompiledOutput); err != nil {
 		return nil, err
 	}
-	if err := m.reshape(graph, o.Shapes); err != nil {
-		return nil, err
-	}
-	m.dynamic = byte(d.lib.Call(fnModelIsDynamic, dylib.Int(graph))) != 0
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if err := m.compile(graph, device, properties); err != nil {
-		return nil, err
-	}
-	if err := m.settle("input", m.inputs, fnCompiledInput); err != nil {
-		return nil, err
-	}
-	if err := m.settle("output", m.outputs, fnCompiledOutput); err != nil {
-		return nil, err
-	}
-	if err := m.tell(o); err != nil {
+	if err := m.readInfo(o); err != nil {
 		return nil, err
 	}
 	return m, nil
+}
+
+// build makes the compiled models. The ov_model_t that they are made of is freed
+// with the last one.
+func (m *model) build(ctx context.Context, files *common.ModelFiles, device string, set settings, o common.Options) error {
+	graph, err := m.read(files)
+	if err != nil {
+		return err
+	}
+	defer m.driver.lib.Call(fnModelFree, dylib.Int(graph))
+	if m.inputs, err = m.driver.ports("input", graph, fnModelInputs, fnModelInput); err != nil {
+		return err
+	}
+	if m.outputs, err = m.driver.ports("output", graph, fnModelOutputs, fnModelOutput); err != nil {
+		return err
+	}
+	if err := m.reshape(graph, o.Shapes); err != nil {
+		return err
+	}
+	m.dynamic = byte(m.driver.lib.Call(fnModelIsDynamic, dylib.Int(graph))) != 0
+	n := 1
+	if m.small {
+		n = set.split(device, o)
+	}
+	m.sessions = make([]int, n)
+	for range n {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		compiled, err := m.compile(graph, device, set.sorted())
+		if err != nil {
+			return err
+		}
+		m.compiled = append(m.compiled, compiled)
+	}
+	return nil
 }
 
 func (m *model) Info() common.ModelInfo { return m.info }
@@ -96,27 +120,57 @@ func (m *model) Info() common.ModelInfo { return m.info }
 func (m *model) Signatures() []common.Signature {
 	infos := func(ports []port) (infos []common.TensorInfo) {
 		for _, p := range ports {
-			infos = append(infos, p.TensorInfo)
+			infos = append(infos, p.info)
 		}
 		return infos
 	}
 	return []common.Signature{{Inputs: infos(m.inputs), Outputs: infos(m.outputs)}}
 }
 
-// Property reads a setting of the compiled model.
+// Property reads a setting of the compiled model. Where there are several, they
+// have the same.
 func (m *model) Property(key string) (string, error) {
-	return m.text("property", common.ErrOption, fnCompiledProperty, dylib.Int(m.compiled), dylib.String(key))
+	return m.driver.text("property", common.ErrOption, fnCompiledProperty, dylib.Int(m.compiled[0]), dylib.String(key))
 }
 
-// Close frees the compiled model. IR's weights, which it may use in place, are
+// Close frees the compiled models. IR's weights, which they may use in place, are
 // common's to free.
 func (m *model) Close() error {
-	m.lib.Call(fnCompiledFree, dylib.Int(m.compiled))
+	for _, compiled := range m.compiled {
+		m.driver.lib.Call(fnCompiledFree, dylib.Int(compiled))
+	}
 	return nil
 }
 
+// take returns which compiled model a new session is to use: the first of those
+// that the fewest use.
+func (m *model) take() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	i := slices.Index(m.sessions, slices.Min(m.sessions))
+	m.sessions[i]++
+	return i
+}
+
+// give is the end of a session that take was called for.
+func (m *model) give(i int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.sessions[i]--
+}
+
+// isSmall reports whether a model's files have at most maxSplit bytes. Folders,
+// and models that refer to further files, are taken for large ones.
+func isSmall(files *common.ModelFiles) bool {
+	size := 0
+	for _, content := range files.All() {
+		size += len(content)
+	}
+	return size <= maxSplit && !files.Folder() && !files.RefersToOthers()
+}
+
 // read makes an ov_model_t. IR comes from memory, where its weights stay in
-// use; the SDK reads other formats from paths, or best so.
+// use; the SDK reads other formats from paths, or reads them best from there.
 func (m *model) read(files *common.ModelFiles) (uintptr, error) {
 	switch files.Format() {
 	case "openvino":
@@ -134,10 +188,10 @@ func (m *model) read(files *common.ModelFiles) (uintptr, error) {
 }
 
 func (m *model) readTFLite(files *common.ModelFiles) (uintptr, error) {
-	if m.release.before(2026, 1) {
-		return 0, fail("load", common.ErrVersion, "OpenVINO %d.%d gets some TFLite models wrong; use 2026.1 or newer, or convert the model to IR", m.release.year, m.release.minor)
+	if m.driver.release.before(2026, 1) {
+		return 0, fail("load", common.ErrVersion, "OpenVINO %d.%d gets some TFLite models wrong; use 2026.1 or newer, or convert the model to IR", m.driver.release.year, m.driver.release.minor)
 	}
-	bytes, err := tfl.Read(files, m.log) // the frontend crashes on damaged ones
+	bytes, err := tfl.Read(files, m.driver.log) // the frontend crashes on damaged ones
 	if err != nil {
 		return 0, err
 	}
@@ -157,7 +211,7 @@ func (m *model) readONNX(files *common.ModelFiles) (uintptr, error) {
 	if files.Len() != 1 {
 		return 0, fail("load", common.ErrModel, "an ONNX model is one file, with files beside it that it names; there are %d", files.Len())
 	}
-	if m.release.badONNX() {
+	if m.driver.release.badONNX() {
 		if err := onnxcheck.Check(files.Bytes(0)); err != nil {
 			return 0, err
 		}
@@ -200,6 +254,7 @@ func variables(ir []byte) common.State {
 // what it maps or copies of them is its own.
 func (m *model) readLinks(files *common.ModelFiles, names ...string) (uintptr, error) {
 	defer files.Release()
+	m.small = isSmall(files)
 	if files.Folder() {
 		root, err := files.LinkFolder()
 		if err != nil {
@@ -230,7 +285,7 @@ func (m *model) readPaths(paths ...string) (uintptr, error) {
 		weights = dylib.String(paths[1])
 	}
 	graph := new(uintptr)
-	err := m.do("load", common.ErrModel, fnReadModel, dylib.Int(m.core), dylib.String(paths[0]), weights, dylib.Ptr(graph))
+	err := m.driver.do("load", common.ErrModel, fnReadModel, dylib.Int(m.driver.core), dylib.String(paths[0]), weights, dylib.Ptr(graph))
 	return *graph, err
 }
 
@@ -238,18 +293,18 @@ func (m *model) readIR(files *common.ModelFiles) (uintptr, error) {
 	if n := files.Len(); n == 0 || n > 2 {
 		return 0, fail("load", common.ErrModel, "an IR has one or two files, an .xml and its .bin, not %d files", n)
 	}
-	m.info.State = variables(files.Bytes(0))
+	m.info.State, m.small = variables(files.Bytes(0)), isSmall(files)
 	var weights uintptr
 	if files.Len() > 1 && len(files.Bytes(1)) > 0 {
 		bytes := files.Bytes(1)
 		var err error
-		if weights, err = m.newTensor("load", fnTensorFromHost, common.Uint8, common.Shape{len(bytes)}, dylib.Slice(bytes)); err != nil {
+		if weights, err = m.driver.newTensor("load", fnTensorFromHost, common.Uint8, common.Shape{len(bytes)}, dylib.Slice(bytes)); err != nil {
 			return 0, err
 		}
-		defer m.lib.Call(fnTensorFree, dylib.Int(weights)) // the model shares its memory
+		defer m.driver.lib.Call(fnTensorFree, dylib.Int(weights)) // the model shares its memory
 	}
 	graph, text := new(uintptr), files.Bytes(0)
-	err := m.do("load", common.ErrModel, fnReadModelFromMemory, dylib.Int(m.core),
+	err := m.driver.do("load", common.ErrModel, fnReadModelFromMemory, dylib.Int(m.driver.core),
 		dylib.Slice(text), dylib.Int(len(text)), dylib.Int(weights), dylib.Ptr(graph))
 	return *graph, err
 }
@@ -266,11 +321,11 @@ func (m *model) reshape(graph uintptr, shapes map[string]common.ShapeRange) erro
 	)
 	defer pin.Unpin()
 	for name, r := range shapes {
-		i := slices.IndexFunc(m.inputs, func(p port) bool { return p.Name == name })
+		i := slices.IndexFunc(m.inputs, func(p port) bool { return p.info.Name == name })
 		if i < 0 {
 			var names []string
 			for _, p := range m.inputs {
-				names = append(names, strconv.Quote(p.Name))
+				names = append(names, strconv.Quote(p.info.Name))
 			}
 			return fail("load", common.ErrName, "Shapes: no input %q; there are %s", name, strings.Join(names, ", "))
 		}
@@ -282,14 +337,15 @@ func (m *model) reshape(graph uintptr, shapes map[string]common.ShapeRange) erro
 		indexes = append(indexes, uintptr(i))
 		wanted = append(wanted, cPartialShape[*cDimension]{cDimension{int64(len(dims)), int64(len(dims))}, unsafe.SliceData(dims)})
 	}
-	return m.do("load", common.ErrShape, fnModelReshape, dylib.Int(graph), dylib.Slice(indexes), dylib.Slice(wanted), dylib.Int(len(wanted)))
+	return m.driver.do("load", common.ErrShape, fnModelReshape, dylib.Int(graph), dylib.Slice(indexes), dylib.Slice(wanted), dylib.Int(len(wanted)))
 }
 
-// compile makes m.compiled of graph.
-func (m *model) compile(graph uintptr, device string, properties []property) error {
-	args := []dylib.Arg{dylib.Int(m.core), dylib.Int(graph), dylib.String(device)}
+// compile makes an ov_compiled_model_t of graph.
+func (m *model) compile(graph uintptr, device string, properties []property) (uintptr, error) {
+	compiled := new(uintptr)
+	args := []dylib.Arg{dylib.Int(m.driver.core), dylib.Int(graph), dylib.String(device)}
 	fn := fnCompile
-	if m.lib.Has(fnCompileProps) {
+	if m.driver.lib.Has(fnCompileProps) {
 		fn = fnCompileProps
 		var pin runtime.Pinner
 		defer pin.Unpin()
@@ -299,27 +355,28 @@ func (m *model) compile(graph uintptr, device string, properties []property) err
 			pin.Pin(list[i].key)
 			pin.Pin(list[i].value)
 		}
-		args = append(args, dylib.Int(len(list)), dylib.Slice(list), dylib.Ptr(&m.compiled))
+		args = append(args, dylib.Int(len(list)), dylib.Slice(list), dylib.Ptr(compiled))
 	} else {
-		args = variadic(append(args, dylib.Int(2*len(properties)), dylib.Ptr(&m.compiled))...)
-		const most = 32 // arguments of a native call
+		args = variadic(append(args, dylib.Int(2*len(properties)), dylib.Ptr(compiled))...)
+		const most = 32 // that a native call can have
 		if room := (most - len(args)) / 2; len(properties) > room {
-			return fail("load", common.ErrOption, "%d properties; this version of OpenVINO takes %d here", len(properties), room)
+			return 0, fail("load", common.ErrOption, "%d properties; this version of OpenVINO takes %d here", len(properties), room)
 		}
 		for _, p := range properties {
 			args = append(args, dylib.String(p.key), dylib.String(p.value))
 		}
 	}
-	err := m.do("load", common.ErrModel, fn, args...)
+	err := m.driver.do("load", common.ErrModel, fn, args...)
 	var e *common.Error
 	if errors.As(err, &e) {
-		e.Kind = blame(e.Message, device)
+		e.Kind = classifyError(e.Message, device)
 	}
-	return err
+	return *compiled, err
 }
 
-// blame is the kind of a compile error; the SDK's code is the same for all.
-func blame(text, device string) error {
+// classifyError is the kind of a compile error, by its text: the SDK's code is
+// the same for all.
+func classifyError(text, device string) error {
 	text = strings.ToLower(text)
 	switch has := func(s string) bool { return strings.Contains(text, s) }; {
 	case has("propert"), has("wrong value"), has("from str:"):
@@ -330,23 +387,23 @@ func blame(text, device string) error {
 	return common.ErrModel
 }
 
-// tell fills in m.info with what the compiled model says of itself, and
+// readInfo fills in m.info with what the compiled model says of itself, and
 // refuses one that does not compute in the precision asked for.
-func (m *model) tell(o common.Options) error {
-	read := func(key string) string { v, _ := m.Property(key); return v } // "" where a device has no such
+func (m *model) readInfo(o common.Options) error {
+	read := func(key string) string { v, _ := m.Property(key); return v } // "" where the device has no such property
 	number := func(key string) int { n, _ := strconv.Atoi(read(key)); return n }
 	if used := strings.Trim(read("EXECUTION_DEVICES"), "() "); used != "" {
 		m.info.Device = used
 	}
 	if streams := number("NUM_STREAMS"); streams > 0 {
 		m.info.Threads = number("INFERENCE_NUM_THREADS") / streams
-		m.info.Details = map[string]string{"streams": strconv.Itoa(streams)}
+		m.info.Details = map[string]string{"streams": strconv.Itoa(streams), "compiled_models": strconv.Itoa(len(m.compiled))}
 	}
 	name := read("INFERENCE_PRECISION_HINT")
 	m.info.Precision = precision(name)
 	native, _ := o.Native.(Options)
-	_, wins := native.Properties["INFERENCE_PRECISION_HINT"]
-	if !wins && o.Precision != 0 && o.Precision != m.info.Precision && !(o.Precision == common.Float32 && m.info.Precision == 0) {
+	_, overridden := native.Properties["INFERENCE_PRECISION_HINT"]
+	if !overridden && o.Precision != 0 && o.Precision != m.info.Precision && !(o.Precision == common.Float32 && m.info.Precision == 0) {
 		return fail("load", common.ErrOption, "Precision %v is asked for, but %s answers %q", o.Precision, m.info.Device, name)
 	}
 	return nil
@@ -354,34 +411,36 @@ func (m *model) tell(o common.Options) error {
 
 // port is an input or output.
 type port struct {
-	common.TensorInfo
-	least common.Shape // the smallest shape it can have
+	info     common.TensorInfo
+	minShape common.Shape // the smallest shape that it can have
 }
 
-// More than this is not believed.
+// These are sanity limits: a model that says more of itself is damaged.
 const (
 	maxPorts = 1 << 16
 	maxRank  = 64
 )
 
-// settle takes types and shapes from the compiled model. The names stay those
-// of the model as read: compiling may add names, and tell one of these.
-func (m *model) settle(what string, ports []port, at int) error {
+// refreshPorts takes types and shapes from the compiled model. The names stay
+// those of the model as it was read: compiling may add names, and the SDK then
+// returns one of these.
+func (m *model) refreshPorts(what string, ports []port, portFn int) error {
 	for i := range ports {
-		p, err := m.port(what, m.compiled, at, i)
+		p, err := m.driver.port(what, m.compiled[0], portFn, i)
 		if err != nil {
 			return err
 		}
-		p.Name = ports[i].Name
+		p.info.Name = ports[i].info.Name
 		ports[i] = p
 	}
 	return nil
 }
 
-// ports describes the inputs or outputs of an ov_model_t.
-func (d *driver) ports(what string, of uintptr, count, at int) ([]port, error) {
+// ports describes the inputs or outputs of an ov_model_t, with the functions that
+// count them and return one.
+func (d *driver) ports(what string, of uintptr, countFn, portFn int) ([]port, error) {
 	n := new(uintptr)
-	if err := d.do("load", common.ErrModel, count, dylib.Int(of), dylib.Ptr(n)); err != nil {
+	if err := d.do("load", common.ErrModel, countFn, dylib.Int(of), dylib.Ptr(n)); err != nil {
 		return nil, err
 	}
 	if *n > maxPorts {
@@ -390,7 +449,7 @@ func (d *driver) ports(what string, of uintptr, count, at int) ([]port, error) {
 	ports := make([]port, *n)
 	for i := range ports {
 		var err error
-		if ports[i], err = d.port(what, of, at, i); err != nil {
+		if ports[i], err = d.port(what, of, portFn, i); err != nil {
 			return nil, err
 		}
 	}
@@ -398,22 +457,22 @@ func (d *driver) ports(what string, of uintptr, count, at int) ([]port, error) {
 }
 
 // port describes number i. One without a name is called "input_0", "output_1".
-func (d *driver) port(what string, of uintptr, at, i int) (p port, err error) {
+func (d *driver) port(what string, of uintptr, portFn, i int) (p port, err error) {
 	h := new(uintptr) // ov_output_const_port_t*
-	if err := d.do("load", common.ErrModel, at, dylib.Int(of), dylib.Int(i), dylib.Ptr(h)); err != nil {
+	if err := d.do("load", common.ErrModel, portFn, dylib.Int(of), dylib.Int(i), dylib.Ptr(h)); err != nil {
 		return p, err
 	}
 	defer d.lib.Call(fnPortFree, dylib.Int(*h))
-	if p.Name, err = d.text("load", common.ErrModel, fnPortName, dylib.Int(*h)); err != nil || p.Name == "" {
-		p.Name = fmt.Sprintf("%s_%d", what, i)
+	if p.info.Name, err = d.text("load", common.ErrModel, fnPortName, dylib.Int(*h)); err != nil || p.info.Name == "" {
+		p.info.Name = fmt.Sprintf("%s_%d", what, i)
 	}
 	code := new(uint32)
 	if err := d.do("load", common.ErrModel, fnPortType, dylib.Int(*h), dylib.Ptr(code)); err != nil {
 		return p, err
 	}
 	var typeName string
-	if p.DType, typeName = d.release.dtype(*code); p.DType == 0 {
-		return p, fail("load", common.ErrDType, "%s %q has elements of type %s, which this package cannot hold; convert them inside the model", what, p.Name, typeName)
+	if p.info.DType, typeName = d.release.dtype(*code); p.info.DType == 0 {
+		return p, fail("load", common.ErrDType, "%s %q has elements of type %s, which this package cannot hold; convert them inside the model", what, p.info.Name, typeName)
 	}
 	shape := new(cPartialShape[uintptr])
 	if err := d.do("load", common.ErrModel, fnPortShape, dylib.Int(*h), dylib.Ptr(shape)); err != nil {
@@ -422,24 +481,24 @@ func (d *driver) port(what string, of uintptr, at, i int) (p port, err error) {
 	defer d.lib.Call(fnPartialShapeFree, dylib.Ptr(shape))
 	rank := shape.rank.min
 	if rank != shape.rank.max { // dynamic
-		p.least = common.Shape{0}
+		p.minShape = common.Shape{0}
 		return p, nil
 	}
 	if rank < 0 || rank > maxRank || rank > 0 && shape.dims == 0 {
-		return p, fail("load", common.ErrModel, "%s %q has rank %d", what, p.Name, rank)
+		return p, fail("load", common.ErrModel, "%s %q has rank %d", what, p.info.Name, rank)
 	}
 	dims := make([]cDimension, rank)
 	dylib.CopyOut(dims, shape.dims)
-	p.Shape = common.Shape{}
+	p.info.Shape = common.Shape{}
 	for _, dim := range dims {
 		if int64(int(dim.min)) != dim.min || dim.min < 0 {
-			return p, fail("load", common.ErrModel, "%s %q has a dimension of %d", what, p.Name, dim.min)
+			return p, fail("load", common.ErrModel, "%s %q has a dimension of %d", what, p.info.Name, dim.min)
 		}
-		p.least = append(p.least, int(dim.min))
+		p.minShape = append(p.minShape, int(dim.min))
 		if dim.min != dim.max {
-			p.Shape = append(p.Shape, -1)
+			p.info.Shape = append(p.info.Shape, -1)
 		} else {
-			p.Shape = append(p.Shape, int(dim.min))
+			p.info.Shape = append(p.info.Shape, int(dim.min))
 		}
 	}
 	return p, nil

@@ -33,7 +33,7 @@ func TestInfo(t *testing.T) {
 	require.Equal(t, "CPU", devices[0].Name)
 	require.NotEmpty(t, devices[0].Description)
 	m := load(t, e, file("digits.onnx"), &common.Options{Threads: 1})
-	require.Equal(t, common.ModelInfo{Format: "onnx", Device: "CPU", Precision: common.Float32, Threads: 1, Sessions: 1, State: common.Stateless, Details: map[string]string{"streams": "1"}}, m.Info())
+	require.Equal(t, common.ModelInfo{Format: "onnx", Device: "CPU", Precision: common.Float32, Threads: 1, Sessions: 1, State: common.Stateless, Details: map[string]string{"streams": "1", "compiled_models": "1"}}, m.Info())
 }
 
 func TestSources(t *testing.T) {
@@ -308,12 +308,16 @@ func TestOptions(t *testing.T) {
 	require.Contains(t, []string{"YES", "true"}, property(m, "PERF_COUNT"))
 
 	m = load(t, e, digits, &common.Options{Threads: 1, Sessions: 2})
+	require.Equal(t, "1", property(m, "NUM_STREAMS"))
+	require.Equal(t, "1", property(m, "INFERENCE_NUM_THREADS"))
+	require.Equal(t, 1, m.Info().Threads)
+	require.Equal(t, 2, m.Info().Sessions)
+
+	m = load(t, e, digits, &common.Options{Threads: 1, Sessions: 2, Native: openvino.Options{Streams: 2}})
 	if runtime.NumCPU() >= 2 {
 		require.Equal(t, "2", property(m, "NUM_STREAMS"))
 		require.Equal(t, "2", property(m, "INFERENCE_NUM_THREADS"))
 	}
-	require.Equal(t, 1, m.Info().Threads)
-	require.Equal(t, 2, m.Info().Sessions)
 
 	m = load(t, e, digits, &common.Options{Native: openvino.Options{Streams: 1, Hint: "throughput", Properties: map[string]string{
 		"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": "1", "PERFORMANCE_HINT_NUM_REQUESTS": "1"}}})
@@ -501,7 +505,7 @@ func TestProfile(t *testing.T) {
 	for _, l := range layers {
 		require.NotEmpty(t, l.Name)
 		require.NotEmpty(t, l.Type)
-		require.Less(t, l.Duration, int64(time.Second/time.Microsecond))
+		require.Less(t, l.Duration, time.Second)
 		convolution = convolution || strings.Contains(l.Type, "Convolution") && l.Kernel != ""
 	}
 	require.True(t, convolution, "%v", layers)

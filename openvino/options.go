@@ -17,7 +17,8 @@ import (
 // Options are those of a nil Native.
 type Options struct {
 	// Streams is how many Runs the device works on side by side, each on its
-	// share of the threads (NUM_STREAMS). 0: as many as Sessions.
+	// share of the threads (NUM_STREAMS). 0: as many as Sessions or, for a small
+	// model on the CPU, one in each of several compiled models (see the package).
 	Streams int
 	// Hint is what to tune for (PERFORMANCE_HINT): "latency", "throughput"
 	// or "cumulative_throughput". Empty: latency.
@@ -57,11 +58,63 @@ func ineffective(key, device string, o common.Options) string {
 	return ""
 }
 
-// property is a setting by OpenVINO's name for it.
+// settings are properties by OpenVINO's names for them.
+type settings map[string]string
+
+// property is one of them.
 type property struct{ key, value string }
 
-// properties are the settings to compile with, sorted by key.
-func (d *driver) properties(device string, o common.Options) ([]property, error) {
+// sorted are the properties by key.
+func (s settings) sorted() []property {
+	var list []property
+	for _, k := range slices.Sorted(maps.Keys(s)) {
+		list = append(list, property{k, s[k]})
+	}
+	return list
+}
+
+// maxSplit is the size of a model's files, in bytes, up to which each session
+// gets a compiled model of its own instead of a stream. Streams of one compiled
+// model take turns at a lock and wake each other: with Runs of microseconds that
+// costs more than the Runs. On two cores two compiled models made 1.6 times as
+// many Runs a second with the 30 KB of digits, and 1.7 to 2.3 times as many with
+// networks of 16 KB to 1 MiB whose Runs take 6 to 30 us; as many, where Runs take
+// 0.4 ms or more. Above, what is gained becomes less (1.2 with 3 MiB), and what
+// it costs more: each compiled model has its own copy of the weights, and where
+// they no longer fit the cache together, streams are faster (1.6 times with
+// 16 MiB).
+const maxSplit = 1 << 20
+
+// split returns how many compiled models the sessions of a small model share:
+// as many as there are sessions, or cores. Where that is more than one, it
+// changes s to what each is compiled with: one stream, and its share of the
+// threads. With one thread, Runs are executed by the thread that calls.
+func (s settings) split(device string, o common.Options) int {
+	native, _ := o.Native.(Options)
+	_, streams := native.Properties["NUM_STREAMS"]
+	_, threads := native.Properties["INFERENCE_NUM_THREADS"]
+	if device != defaultDevice || native.Streams != 0 || streams || threads {
+		return 1
+	}
+	cores := runtime.NumCPU()
+	if o.Threads == 0 {
+		cores = min(cores, runtime.GOMAXPROCS(0))
+	}
+	n := min(o.Sessions, cores)
+	if n < 2 {
+		return 1
+	}
+	share := cores / n
+	if o.Threads > 0 {
+		share = min(share, o.Threads)
+	}
+	s["NUM_STREAMS"], s["INFERENCE_NUM_THREADS"] = "1", strconv.Itoa(share)
+	return n
+}
+
+// settings are what to compile a model with, where all sessions share one
+// compiled model.
+func (d *driver) settings(device string, o common.Options) (settings, error) {
 	var native Options
 	switch n := o.Native.(type) {
 	case nil:
@@ -85,7 +138,7 @@ func (d *driver) properties(device string, o common.Options) ([]property, error)
 	if streams < 0 {
 		return nil, fail("load", common.ErrOption, "Streams is %d", streams)
 	}
-	set := map[string]string{"PERFORMANCE_HINT": mode}
+	set := settings{"PERFORMANCE_HINT": mode}
 	if streams > 0 {
 		set["NUM_STREAMS"] = strconv.Itoa(streams)
 	}
@@ -93,7 +146,7 @@ func (d *driver) properties(device string, o common.Options) ([]property, error)
 		set["INFERENCE_NUM_THREADS"] = strconv.Itoa(o.Threads * max(streams, 1))
 	}
 	if strings.HasPrefix(device, "CPU") {
-		if all := runtime.GOMAXPROCS(0); o.Threads == 0 && all < runtime.NumCPU() { // else OpenVINO chooses well
+		if all := runtime.GOMAXPROCS(0); o.Threads == 0 && all < runtime.NumCPU() { // otherwise OpenVINO chooses well
 			set["INFERENCE_NUM_THREADS"] = strconv.Itoa(all)
 		}
 		// OpenVINO would pin the calling thread, which is one of Go's, with
@@ -120,8 +173,8 @@ func (d *driver) properties(device string, o common.Options) ([]property, error)
 		// Devices prefer bf16 or f16 to float32 where they have them, and
 		// CPUs quantize activations of models with compressed weights.
 		set["EXECUTION_MODE_HINT"] = "ACCURACY"
-		able, err := d.deviceProperty(device, "OPTIMIZATION_CAPABILITIES")
-		if o.Precision != 0 || err != nil || strings.Contains(able, "FP32") {
+		capabilities, err := d.deviceProperty(device, "OPTIMIZATION_CAPABILITIES")
+		if o.Precision != 0 || err != nil || strings.Contains(capabilities, "FP32") {
 			set["INFERENCE_PRECISION_HINT"] = "f32"
 		}
 	}
@@ -134,9 +187,5 @@ func (d *driver) properties(device string, o common.Options) ([]property, error)
 		}
 		set[k] = v
 	}
-	var list []property
-	for _, k := range slices.Sorted(maps.Keys(set)) {
-		list = append(list, property{k, set[k]})
-	}
-	return list, nil
+	return set, nil
 }

@@ -12,15 +12,19 @@ import (
 	"github.com/anyinfer/anyinfer/internal/dylib"
 )
 
-// session is an infer request (ov_infer_request_t).
+// session is an infer request (ov_infer_request_t). The fields that Run reads come
+// first: OpenVINO's code has displaced them from the processor's cache, and so
+// they come back with one line of it.
 type session struct {
-	*model
-	request uintptr
 	infer   dylib.Prepared
-	ins     []slot
-	outs    []slot     // of outputs whose shape is known: Run writes into Go memory
-	dynamic []*dynamic // of the others, nil where there is none: copied after Run
-	out     []*common.Tensor
+	dynamic []*dynamic // outputs whose shape is not known; copied after Run
+
+	model    *model
+	compiled int // which of the model's it belongs to
+	request  uintptr
+	ins      []slot
+	outs     []slot // of outputs whose shape is known: Run writes into Go memory
+	out      []*common.Tensor
 }
 
 // slot is an input or output with the Go memory that the request uses.
@@ -33,10 +37,11 @@ type slot struct {
 // to a tensor of the SDK, which grows and shrinks: Go memory that is bound
 // does not grow, and Run would fail where the shape came out larger.
 type dynamic struct {
-	port                         port
+	index                        int
+	info                         common.TensorInfo
 	tensor                       uintptr
 	getShape, getData, freeShape dylib.Prepared
-	c                            *answer // pinned: the calls are prepared with its address
+	answer                       *answer // pinned: the calls are prepared with its address
 	pin                          runtime.Pinner
 	dims                         [maxRank]int64
 	shape                        common.Shape // of dims; kept so that Run need not allocate
@@ -44,38 +49,41 @@ type dynamic struct {
 
 // answer is what the calls of a dynamic write.
 type answer struct {
-	cShape[uintptr]
-	data uintptr
+	shape cShape[uintptr]
+	data  uintptr
 }
 
-func (m *model) NewSession(_ context.Context, _ int) (common.DriverSession, error) {
-	s, err := m.newSession()
+func (m *model) NewSession(context.Context, int) (common.DriverSession, error) {
+	compiled := m.take()
+	s, err := m.newSession(compiled)
 	switch {
 	case err != nil:
+		m.give(compiled)
 		return nil, err
 	case m.dynamic:
-		return s, nil
+		return uninterruptible{s}, nil
 	}
-	return cancelable{s}, nil
+	return s, nil
 }
 
-func (m *model) newSession() (_ *session, err error) {
-	s := &session{
-		model: m, ins: make([]slot, len(m.inputs)), outs: make([]slot, len(m.outputs)), dynamic: make([]*dynamic, len(m.outputs)),
-	}
-	if err := m.do("session", common.ErrModel, fnCreateRequest, dylib.Int(m.compiled), dylib.Ptr(&s.request)); err != nil {
+func (m *model) newSession(compiled int) (_ *session, err error) {
+	d := m.driver
+	s := &session{model: m, compiled: compiled, ins: make([]slot, len(m.inputs)), outs: make([]slot, len(m.outputs))}
+	if err := d.do("session", common.ErrModel, fnCreateRequest, dylib.Int(m.compiled[compiled]), dylib.Ptr(&s.request)); err != nil {
 		return nil, err
 	}
-	s.infer = m.lib.Prepare(fnInfer, dylib.Int(s.request))
+	s.infer = d.lib.Prepare(fnInfer, dylib.Int(s.request))
 	for i, p := range m.outputs {
-		if !p.Shape.Dynamic() {
+		if !p.info.Shape.Dynamic() {
 			continue
 		}
-		if s.dynamic[i], err = m.newDynamic(p); err == nil {
-			err = m.do("session", common.ErrModel, fnSetOutput, dylib.Int(s.request), dylib.Int(i), dylib.Int(s.dynamic[i].tensor))
+		output, err := d.newDynamic(i, p)
+		if err == nil {
+			s.dynamic = append(s.dynamic, output)
+			err = d.do("session", common.ErrModel, fnSetOutput, dylib.Int(s.request), dylib.Int(i), dylib.Int(output.tensor))
 		}
 		if err != nil {
-			s.Close()
+			s.free()
 			return nil, err
 		}
 	}
@@ -83,21 +91,22 @@ func (m *model) newSession() (_ *session, err error) {
 }
 
 // Bind sets the outputs before the inputs: until 2025.3 an output that is
-// also an input, passed through, is taken for that input.
+// also an input, passed through, is taken for that input. Outputs whose shape
+// only running tells it leaves to Run.
 func (s *session) Bind(in, out []*common.Tensor) (err error) {
 	s.out = out
-	for i, p := range s.outputs {
-		if s.dynamic[i] != nil {
+	for i, p := range s.model.outputs {
+		if p.info.Shape.Dynamic() {
 			continue
 		}
-		if out[i], err = common.EnsureTensor(out[i], p.DType, p.Shape); err != nil {
+		if out[i], err = common.EnsureTensor(out[i], p.info.DType, p.info.Shape); err != nil {
 			return err
 		}
 		if out[i] == s.outs[i].tensor {
 			continue
 		}
 		for j := range s.ins {
-			s.ins[j].tensor = nil // set it again
+			s.ins[j].tensor = nil // it is to be set again
 		}
 		if err := s.bind(&s.outs[i], fnSetOutput, i, out[i], common.ErrRun); err != nil {
 			return err
@@ -114,15 +123,22 @@ func (s *session) Bind(in, out []*common.Tensor) (err error) {
 	return nil
 }
 
+var noElements = make([]byte, 1)
+
 // bind makes t the input or output i. The request keeps t's memory in use
 // until another tensor takes its place.
 func (s *session) bind(b *slot, set, i int, t *common.Tensor, kind error) error {
+	d := s.model.driver
+	memory := t.Bytes()
+	if len(memory) == 0 {
+		memory = noElements // the SDK refuses NULL
+	}
 	var pin runtime.Pinner
-	pin.Pin(unsafe.SliceData(t.Bytes()))
-	tensor, err := s.newTensor("bind", fnTensorFromHost, t.DType(), t.Shape(), dylib.Slice(t.Bytes()))
+	pin.Pin(unsafe.SliceData(memory))
+	tensor, err := d.newTensor("bind", fnTensorFromHost, t.DType(), t.Shape(), dylib.Slice(memory))
 	if err == nil {
-		err = s.do("bind", kind, set, dylib.Int(s.request), dylib.Int(i), dylib.Int(tensor))
-		s.lib.Call(fnTensorFree, dylib.Int(tensor)) // the request has a reference of its own
+		err = d.do("bind", kind, set, dylib.Int(s.request), dylib.Int(i), dylib.Int(tensor))
+		d.lib.Call(fnTensorFree, dylib.Int(tensor)) // the request has a reference of its own
 	}
 	if err != nil {
 		pin.Unpin()
@@ -134,14 +150,12 @@ func (s *session) bind(b *slot, set, i int, t *common.Tensor, kind error) error 
 }
 
 func (s *session) Run(context.Context) error {
-	if err := s.check("run", common.ErrRun, s.infer.Do()); err != nil {
-		return err
+	if status := s.infer.Do(); int32(status) != statusOK {
+		return s.model.driver.check("run", common.ErrRun, status)
 	}
-	for i, d := range s.dynamic {
-		if d != nil {
-			if err := s.fetch(d, &s.out[i]); err != nil {
-				return err
-			}
+	for _, output := range s.dynamic {
+		if err := s.model.driver.fetch(output, &s.out[output.index]); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -149,7 +163,7 @@ func (s *session) Run(context.Context) error {
 
 // Reset takes a new request: the C API cannot reset the variables of one.
 func (s *session) Reset() error {
-	fresh, err := s.model.newSession()
+	fresh, err := s.model.newSession(s.compiled)
 	if err != nil {
 		return err
 	}
@@ -158,91 +172,104 @@ func (s *session) Reset() error {
 		in = append(in, b.tensor)
 	}
 	if err := fresh.Bind(in, s.out); err != nil {
-		fresh.Close()
+		fresh.free()
 		return err
 	}
 	old := *s
 	*s = *fresh
-	return old.Close()
+	old.free()
+	return nil
 }
 
-// cancelable is a session whose Run can be stopped. Where shapes are dynamic it
-// cannot: the CPU plugin then keeps those that the operators did not come to, and
-// a later Run, even of another request, gets results of wrong shapes.
-type cancelable struct{ *session }
-
 // Cancel stops Run between two operators of the model.
-func (s cancelable) Cancel() { s.lib.Call(fnCancel, dylib.Int(s.request)) }
+func (s *session) Cancel() { s.model.driver.lib.Call(fnCancel, dylib.Int(s.request)) }
 
-// Close frees the request before the memory that it uses.
+// uninterruptible is a session without Cancel, for a model with dynamic shapes:
+// the CPU plugin would keep those that the operators did not come to, and a later
+// Run, even of another request, would get results of wrong shapes.
+type uninterruptible struct{ session *session }
+
+func (u uninterruptible) Bind(in, out []*common.Tensor) error  { return u.session.Bind(in, out) }
+func (u uninterruptible) Run(ctx context.Context) error        { return u.session.Run(ctx) }
+func (u uninterruptible) Reset() error                         { return u.session.Reset() }
+func (u uninterruptible) Profile() ([]common.LayerTime, error) { return u.session.Profile() }
+func (u uninterruptible) Close() error                         { return u.session.Close() }
+
 func (s *session) Close() error {
-	s.lib.Call(fnRequestFree, dylib.Int(s.request))
+	s.free()
+	s.model.give(s.compiled)
+	return nil
+}
+
+// free frees the request before the memory that it uses.
+func (s *session) free() {
+	lib := s.model.driver.lib
+	lib.Call(fnRequestFree, dylib.Int(s.request))
 	for _, slots := range [][]slot{s.ins, s.outs} {
 		for i := range slots {
 			slots[i].pin.Unpin()
 		}
 	}
-	for _, d := range s.dynamic {
-		if d != nil {
-			s.lib.Call(fnTensorFree, dylib.Int(d.tensor))
-			d.pin.Unpin()
-		}
+	for _, output := range s.dynamic {
+		lib.Call(fnTensorFree, dylib.Int(output.tensor))
+		output.pin.Unpin()
 	}
-	return nil
 }
 
-func (m *model) newDynamic(p port) (_ *dynamic, err error) {
-	d := &dynamic{port: p, c: new(answer), shape: make(common.Shape, 0, maxRank)}
-	if d.tensor, err = m.newTensor("session", fnTensorCreate, p.DType, p.least); err != nil {
+// newDynamic makes the tensor for output number i.
+func (d *driver) newDynamic(i int, p port) (_ *dynamic, err error) {
+	o := &dynamic{index: i, info: p.info, answer: new(answer), shape: make(common.Shape, 0, maxRank)}
+	if o.tensor, err = d.newTensor("session", fnTensorCreate, p.info.DType, p.minShape); err != nil {
 		return nil, err
 	}
-	d.pin.Pin(d.c)
-	d.getShape = m.lib.Prepare(fnTensorShape, dylib.Int(d.tensor), dylib.Ptr(&d.c.cShape))
-	d.getData = m.lib.Prepare(fnTensorData, dylib.Int(d.tensor), dylib.Ptr(&d.c.data))
-	d.freeShape = m.lib.Prepare(fnShapeFree, dylib.Ptr(&d.c.cShape))
-	return d, nil
+	o.pin.Pin(o.answer)
+	o.getShape = d.lib.Prepare(fnTensorShape, dylib.Int(o.tensor), dylib.Ptr(&o.answer.shape))
+	o.getData = d.lib.Prepare(fnTensorData, dylib.Int(o.tensor), dylib.Ptr(&o.answer.data))
+	o.freeShape = d.lib.Prepare(fnShapeFree, dylib.Ptr(&o.answer.shape))
+	return o, nil
 }
 
-// fetch copies the output to *out, or to a new tensor where the shape changed.
-func (s *session) fetch(d *dynamic, out **common.Tensor) (err error) {
-	*d.c = answer{}
-	if err := s.check("run", common.ErrRun, d.getShape.Do()); err != nil {
+// fetch copies the output to *out, or to a new tensor where the shape is another.
+func (d *driver) fetch(o *dynamic, out **common.Tensor) (err error) {
+	*o.answer = answer{}
+	if err := d.check("run", common.ErrRun, o.getShape.Do()); err != nil {
 		return err
 	}
-	rank := d.c.rank
-	ok := rank >= 0 && rank <= maxRank && (rank == 0 || d.c.dims != 0)
+	shape := o.answer.shape
+	ok := shape.rank >= 0 && shape.rank <= maxRank && (shape.rank == 0 || shape.dims != 0)
 	if ok {
-		dylib.CopyOut(d.dims[:rank], d.c.dims)
-		d.shape = d.shape[:0]
-		for _, n := range d.dims[:rank] {
-			d.shape = append(d.shape, int(n))
+		dylib.CopyOut(o.dims[:shape.rank], shape.dims)
+		o.shape = o.shape[:0]
+		for _, n := range o.dims[:shape.rank] {
+			o.shape = append(o.shape, int(n))
 		}
 	}
-	d.freeShape.Do()
-	if !ok || d.shape.Elems() < 0 {
-		return fail("run", common.ErrRun, "output %q came back with rank %d, shape %v", d.port.Name, rank, d.shape)
+	o.freeShape.Do()
+	if !ok || o.shape.Elems() < 0 {
+		return fail("run", common.ErrRun, "output %q came back with rank %d, shape %v", o.info.Name, shape.rank, o.shape)
 	}
-	if *out, err = common.EnsureTensor(*out, d.port.DType, d.shape); err != nil {
+	if *out, err = common.EnsureTensor(*out, o.info.DType, o.shape); err != nil {
 		return err
 	}
 	if bytes := (*out).Bytes(); len(bytes) > 0 {
-		if err := s.check("run", common.ErrRun, d.getData.Do()); err != nil {
+		if err := d.check("run", common.ErrRun, o.getData.Do()); err != nil {
 			return err
 		}
-		dylib.CopyOut(bytes, d.c.data)
+		dylib.CopyOut(bytes, o.answer.data)
 	}
 	return nil
 }
 
-const maxLayers = 1 << 24 // more is not believed
+const maxLayers = 1 << 24 // a sanity limit
 
 // Profile lists the operators of the last Run in the order of the graph.
 func (s *session) Profile() ([]common.LayerTime, error) {
+	d := s.model.driver
 	list := new(cProfiles)
-	if err := s.do("profile", common.ErrRun, fnProfile, dylib.Int(s.request), dylib.Ptr(list)); err != nil {
+	if err := d.do("profile", common.ErrRun, fnProfile, dylib.Int(s.request), dylib.Ptr(list)); err != nil {
 		return nil, err
 	}
-	defer s.lib.Call(fnProfileFree, dylib.Ptr(list))
+	defer d.lib.Call(fnProfileFree, dylib.Ptr(list))
 	if list.size > maxLayers || list.infos == 0 {
 		return nil, nil
 	}

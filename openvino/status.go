@@ -11,7 +11,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/dylib"
 )
 
-// ov_status_e, as far as it is looked at.
+// These are the values of ov_status_e that this package looks at.
 const (
 	statusOK         = 0
 	generalError     = -1

@@ -10,7 +10,7 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 )
 
-func TestGate(t *testing.T) {
+func TestParseRelease(t *testing.T) {
 	for version, want := range map[string]int{
 		"2024.6.0-17404-4c0f47d2335-releases/2024/6": 1,
 		"2025.0.0-17942-1f68be9f594-releases/2025/0": 1,
@@ -20,12 +20,12 @@ func TestGate(t *testing.T) {
 		"2027.0.0-1-abc-releases/2027/0":             0,
 		"2031.12":                                    0,
 	} {
-		got, err := gate(version)
+		got, err := parseRelease(version)
 		require.NoError(t, err, version)
 		require.Equal(t, want, got.firstType(), version)
 	}
 	for _, version := range []string{"2024.5.0-17288-7975fa5da0c-refs/pull/3856/head", "2023.3.0", "2022.1", "2.1", "", "custom_master_abc", "-2026.4"} {
-		_, err := gate(version)
+		_, err := parseRelease(version)
 		require.ErrorIs(t, err, common.ErrVersion, version)
 	}
 }
@@ -72,8 +72,8 @@ func TestShorten(t *testing.T) {
 	require.LessOrEqual(t, len(long), maxErrorText+3)
 }
 
-func TestBlame(t *testing.T) {
-	require.Equal(t, common.ErrOption, blame("NotFound: Unsupported property FOO by CPU plugin.", "CPU"))
-	require.Equal(t, common.ErrDevice, blame(`Device with "XYZ" name is not registered`, "CPU"))
-	require.Equal(t, common.ErrModel, blame("Can't infer shape of Add", "CPU"))
+func TestClassifyError(t *testing.T) {
+	require.Equal(t, common.ErrOption, classifyError("NotFound: Unsupported property FOO by CPU plugin.", "CPU"))
+	require.Equal(t, common.ErrDevice, classifyError(`Device with "XYZ" name is not registered`, "CPU"))
+	require.Equal(t, common.ErrModel, classifyError("Can't infer shape of Add", "CPU"))
 }
