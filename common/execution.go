@@ -5,12 +5,14 @@ package common
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // execution is the Run that a session's driver executes, or none. It is the
-// one place that calls Cancel: under mu, and only while Run executes. So a
-// driver need not guard what Cancel uses against Bind, Reset or Close.
+// one place that calls Cancel: only while Run executes, and under mu, which Run
+// waits for at its end. So a driver need not guard what Cancel uses against Bind,
+// Reset or Close.
 //
 // A goroutine watches the contexts of Runs. Waking it costs more than a short
 // Run takes, and context.AfterFunc allocates, so it polls; a Run that it finds
@@ -19,17 +21,24 @@ import (
 //
 // Its fields fill one cache line: after a Run none of them is in the cache.
 type execution struct {
+	state    atomic.Uint32
+	runs     uint32 // with a context that can end; tells one from the next
 	mu       sync.Mutex
-	running  bool
+	done     <-chan struct{} // of the context of the last of these
 	canceled bool            // Cancel was called because done was closed
 	watched  bool            // the goroutine exists
 	waiting  bool            // it waits for wake: parked, or until the Run ends that it follows
-	runs     uint32          // with a context that can end; tells one from the next
-	done     <-chan struct{} // of the context of the Run; or nil
 	driver   DriverSession
 	wake     chan struct{} // nil where a Run cannot be cancelled
 	canceler Canceler      // the driver, if its Run can be cancelled; or nil
 }
+
+// Bits of execution.state; 0: no Run executes.
+const (
+	executing  = 1 << iota
+	hasContext // it is the Run with the context of done; set under mu
+	attended   // it was cancelled or is followed, so its end has to take mu; set under mu
+)
 
 // watchPeriod is how late Cancel may come after the context of a shorter Run
 // ends, and how often it is repeated: an SDK ignores one that comes before its
@@ -44,47 +53,77 @@ func newExecution(d DriverSession) *execution {
 	return e
 }
 
-// run executes the driver's Run with ctx, whose Done is done. canceled reports that Cancel was called
-// because done was closed.
+// run executes the driver's Run with ctx, whose Done is done. canceled reports
+// that Cancel was called because done was closed.
 func (e *execution) run(ctx context.Context, done <-chan struct{}) (canceled bool, err error) {
-	if e.wake == nil {
+	switch {
+	case e.wake == nil:
 		return false, e.driver.Run(ctx)
-	}
-	e.mu.Lock()
-	e.running, e.done, e.canceled = true, done, false
-	wake := false
-	if done != nil {
-		e.runs++
-		if !e.watched {
-			e.watched = true
-			go e.watch()
-		}
-		wake, e.waiting = e.waiting, false
-	}
-	e.mu.Unlock()
-	if wake {
-		e.wake <- struct{}{}
+	case done == nil:
+		e.state.Store(executing)
+	default:
+		e.begin(done)
 	}
 	err = e.driver.Run(ctx)
-	e.mu.Lock()
-	wake = false
-	if done != nil {
-		wake, e.waiting = e.waiting, false
+	if !e.state.CompareAndSwap(executing, 0) && !e.state.CompareAndSwap(executing|hasContext, 0) {
+		canceled = e.end()
 	}
-	e.running, e.done = false, nil
-	canceled = e.canceled
+	return canceled, err
+}
+
+// begin begins a Run whose context can end.
+func (e *execution) begin(done <-chan struct{}) {
+	e.mu.Lock()
+	e.done = done
+	e.runs++
+	e.state.Store(executing | hasContext)
+	if !e.watched {
+		e.watched = true
+		go e.watch()
+	}
+	wake := e.waiting
+	e.waiting = false
 	e.mu.Unlock()
 	if wake {
 		e.wake <- struct{}{}
 	}
-	return canceled, err
+}
+
+// end ends a Run that is attended.
+func (e *execution) end() (canceled bool) {
+	e.mu.Lock()
+	wake := e.waiting && e.state.Load()&hasContext != 0
+	if wake {
+		e.waiting = false
+	}
+	e.state.Store(0)
+	canceled, e.canceled = e.canceled, false
+	e.mu.Unlock()
+	if wake {
+		e.wake <- struct{}{}
+	}
+	return canceled
+}
+
+// attend marks the Run that executes, under mu: it does not end before mu is
+// free. It returns false if there is none that has all of these bits.
+func (e *execution) attend(bits uint32) bool {
+	for {
+		s := e.state.Load()
+		if s&bits != bits {
+			return false
+		}
+		if s&attended != 0 || e.state.CompareAndSwap(s, s|attended) {
+			return true
+		}
+	}
 }
 
 // cancel calls Cancel if Run executes.
 func (e *execution) cancel() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.running {
+	if e.attend(executing) {
 		e.canceler.Cancel()
 	}
 }
@@ -93,7 +132,7 @@ func (e *execution) cancel() {
 func (e *execution) cancelFor(done <-chan struct{}) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.running && e.done == done {
+	if e.done == done && e.attend(executing|hasContext) {
 		e.canceler.Cancel()
 		e.canceled = true
 	}
@@ -115,10 +154,12 @@ func (e *execution) watch() {
 	for idle := 0; ; {
 		e.mu.Lock()
 		done, run := e.done, e.runs
-		if idle++; done != nil {
+		if idle++; e.state.Load()&hasContext == 0 {
+			done = nil
+		} else {
 			idle = 0
 		}
-		e.waiting = idle > 2 || done != nil && run == seen
+		e.waiting = idle > 2 || done != nil && run == seen && e.attend(executing|hasContext)
 		waiting := e.waiting
 		e.mu.Unlock()
 		seen = run

@@ -17,11 +17,11 @@ import (
 // that struct, so that the garbage collector can find the struct unused and
 // runtime.AddCleanup close the resource.
 type lifetime struct {
-	// calls is locked for reading by calls that may run side by side, for
-	// writing by those that may not, and for writing by finish, which waits for
-	// both.
-	calls       sync.RWMutex
-	closing     atomic.Bool   // new calls are refused
+	exclusive sync.Mutex   // is held by a call that must be the only one, as a session's are
+	closing   atomic.Bool  // new calls are refused
+	calls     sync.RWMutex // is held for reading by calls that may run side by side
+
+	// Finish waits for both locks, and keeps them until native memory is freed.
 	interrupted chan struct{} // closed when those that execute are to be cancelled
 	interrupt   sync.Once     // closes it
 	parent      *lifetime
@@ -55,20 +55,20 @@ func (l *lifetime) end() { l.calls.RUnlock() }
 
 // beginExclusive starts a call that must be the only one; endExclusive ends it.
 func (l *lifetime) beginExclusive() error {
-	if !l.calls.TryLock() {
+	if !l.exclusive.TryLock() {
 		if l.closing.Load() {
 			return &Error{Kind: ErrClosed}
 		}
 		return &Error{Kind: ErrInUse, Message: "another goroutine is using it", Hint: "make a session for each goroutine, or call Model.Run"}
 	}
 	if l.closing.Load() {
-		l.calls.Unlock()
+		l.exclusive.Unlock()
 		return &Error{Kind: ErrClosed}
 	}
 	return nil
 }
 
-func (l *lifetime) endExclusive() { l.calls.Unlock() }
+func (l *lifetime) endExclusive() { l.exclusive.Unlock() }
 
 // addChild makes child one of l's, between begin and end of l.
 func (l *lifetime) addChild(child *lifetime) {
@@ -130,12 +130,12 @@ func (l *lifetime) drain(ctx context.Context) error {
 // native memory, once. New calls are refused already.
 func (l *lifetime) finish() (err error) {
 	l.once.Do(func() {
-		if !l.calls.TryLock() {
-			stop := l.keepCanceling()
-			l.calls.Lock()
-			stop()
-		}
+		stop := l.keepCanceling()
+		l.calls.Lock()
+		l.exclusive.Lock()
+		stop()
 		defer l.calls.Unlock()
+		defer l.exclusive.Unlock()
 		for _, c := range l.allChildren() {
 			c.closing.Store(true) // it may be new
 			err = join(err, c.finish())
@@ -185,6 +185,13 @@ func (l *lifetime) forgotten(close func() error) {
 // returned function is: an SDK ignores a cancel that comes before its work has
 // begun.
 func (l *lifetime) keepCanceling() (stop func()) {
+	if l.calls.TryLock() {
+		defer l.calls.Unlock()
+		if l.exclusive.TryLock() {
+			defer l.exclusive.Unlock()
+			return func() {} // no call executes, and none begins
+		}
+	}
 	over := make(chan struct{})
 	go func() {
 		select {

@@ -22,11 +22,20 @@ type Session struct {
 // session is the resource behind a Session, or one of a model's pool. It makes
 // the calls of its driver in the order that DriverSession documents.
 type session struct {
+	// What a Run reads comes first, as it is not in the processor's cache then:
+	// with the first fields of lifetime this is one line of it.
+	execution *execution
+	pool      *pool // nil: it is none of the model's pool
+	bound     bool  // the driver's last Bind was a success
+	changed   bool  // in or given is not what was bound
+	resetNext bool  // the next Run is to begin with Reset
+	copied    bool  // some of copyIn are needed
+	finish    bool  // outputs need finishing after each Run
+	ran       bool  // variables may not have their initial values
 	lifetime
+
 	model               *model
-	pool                *pool // nil: it is none of the model's pool
 	driver              DriverSession
-	execution           *execution
 	resetter            Resetter // the driver, if it can reset variables; or nil
 	signatureIndex      int
 	signature           Signature
@@ -35,12 +44,6 @@ type session struct {
 	driverIn, driverOut []*Tensor // what the driver sees: the same, or these:
 	copyIn, copyOut     []*Tensor // padded, copied from and to the caller's; nil where that is not needed
 	late                []bool    // outputs that the driver makes only in Run
-	copied              bool      // some of copyIn are needed
-	finish              bool      // outputs need finishing after each Run
-	bound               bool      // the driver's last Bind was a success
-	changed             bool      // in or given is not what was bound
-	ran                 bool      // variables may not have their initial values
-	resetNext           bool      // the next Run is to begin with Reset
 }
 
 func (m *model) newSession(ctx context.Context, signature int) (*session, error) {
