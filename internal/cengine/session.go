@@ -18,21 +18,16 @@ type session struct {
 	handle    uintptr
 	signature common.Signature
 	run       dylib.Prepared
-	reset     dylib.Prepared // where the engine can
-	failure   *errorBuffer   // of run, reset and results
-	pin       runtime.Pinner // of what prepared calls take, until Close
-	in        []slot
-	outputs   []*common.Tensor // what Bind was given to fill
+	reset     dylib.Prepared   // where the engine can
+	failure   *errorBuffer     // of run, reset and results
+	pin       runtime.Pinner   // of what prepared calls take, until Close
+	outputs   []*common.Tensor // as Bind got them: Bind and Run fill them in
 	results   []*result
 	shapes    []shape // of the inputs, as the engine has them
 	shaped    bool    // it has, and is bound
 	outShapes []shape
 	lent      []*runtime.Pinner // of memory: by the last good Bind, and by failed ones since
 }
-
-// slot is an input: padded is what the engine reads, the tensor itself or,
-// where its memory is not as the ABI has it, a copy.
-type slot struct{ tensor, padded *common.Tensor }
 
 // result is an output whose shape only running may tell.
 type result struct {
@@ -47,7 +42,7 @@ type result struct {
 func (m *model) NewSession(_ context.Context, signature int) (common.DriverSession, error) {
 	sig := m.signatures[signature]
 	s := &session{
-		model: m, signature: sig, failure: new(errorBuffer), in: make([]slot, len(sig.Inputs)), results: make([]*result, len(sig.Outputs)),
+		model: m, signature: sig, failure: new(errorBuffer), results: make([]*result, len(sig.Outputs)),
 		shapes: make([]shape, len(sig.Inputs)), outShapes: make([]shape, len(sig.Outputs)),
 	}
 	var err error
@@ -84,13 +79,9 @@ func (s *session) Bind(in, out []*common.Tensor) (err error) {
 	s.lent = append(s.lent, pin)
 	inputs, outputs := make([]*byte, len(in)), make([]*byte, len(out))
 	for i, t := range in {
-		b := &s.in[i]
-		if b.tensor = t; t.Padded() {
-			b.padded = t
-		} else if b.padded, err = common.NewTensor(t.DType(), t.Shape()...); err != nil {
+		if inputs[i], err = memory(t, pin); err != nil {
 			return err
 		}
-		inputs[i] = memory(b.padded, pin)
 	}
 	for i, r := range s.results {
 		shape, err := s.outShapes[i].toShape()
@@ -103,7 +94,9 @@ func (s *session) Bind(in, out []*common.Tensor) (err error) {
 		if err := s.ensure(i, shape); err != nil {
 			return err
 		}
-		outputs[i] = memory(out[i], pin)
+		if outputs[i], err = memory(out[i], pin); err != nil {
+			return err
+		}
 	}
 	if err := s.do(fnBind, dylib.Int(s.handle), dylib.Slice(inputs), dylib.Slice(outputs)); err != nil {
 		return err
@@ -142,19 +135,20 @@ func (s *session) ensure(i int, shape common.Shape) (err error) {
 	return err
 }
 
-// memory is t's, pinned.
-func memory(t *common.Tensor, pin *runtime.Pinner) *byte {
+// memory returns the address of t's memory, pinned. A tensor without elements
+// may have none that is padded as the ABI promises; another one's is used then.
+func memory(t *common.Tensor, pin *runtime.Pinner) (_ *byte, err error) {
+	if !t.Padded() {
+		if t, err = common.NewTensor(t.DType(), t.Shape()...); err != nil {
+			return nil, err
+		}
+	}
 	p := unsafe.SliceData(t.Bytes())
 	pin.Pin(p)
-	return p
+	return p, nil
 }
 
 func (s *session) Run(context.Context) error {
-	for _, b := range s.in {
-		if b.padded != b.tensor {
-			copy(b.padded.Bytes(), b.tensor.Bytes())
-		}
-	}
 	if err := s.made(&s.run); err != nil {
 		return err
 	}
