@@ -43,27 +43,27 @@ var spec = dylib.Spec{Engine: "mnn", Stem: "anyinfer_mnn"}
 
 func init() {
 	cengine.Register(cengine.Engine{
-		Spec: spec, Formats: []common.Format{formats.MNN}, Native: native, Check: check, Unknown: unknown, Rebuild: "anyinfer shim build mnn",
+		Library: spec, Formats: []common.Format{formats.MNN}, Native: native, Check: check, Unknown: unknown, Rebuild: "anyinfer shim build mnn",
 	})
 }
 
-// native is Options as pairs of keys and values.
+// native converts Options to keys and values.
 func native(o any) (map[string]string, error) {
 	options, ok := o.(Options)
 	if !ok {
 		return nil, &common.Error{Kind: common.ErrOption, Message: fmt.Sprintf("Native is %T, not mnn.Options", o)}
 	}
-	pairs := map[string]string{}
+	all := map[string]string{}
 	for key, mode := range map[string]Mode{"memory": options.Memory, "power": options.Power} {
 		switch mode {
 		case Normal:
 		case High:
-			pairs[key] = "high"
+			all[key] = "high"
 		case Low:
-			pairs[key] = "low"
+			all[key] = "low"
 		default:
 			return nil, &common.Error{Kind: common.ErrOption, Message: fmt.Sprintf("%s cannot be %d", key, mode)}
 		}
 	}
-	return pairs, nil
+	return all, nil
 }

@@ -98,7 +98,7 @@ VARPS attempt(anyinfer_model_t& m, const shapes& given, const trial& t, bool aga
   watch w;
   w.lost = canceled;
   VARPS outputs = forward(*m.module, inputs, w);
-  if (*canceled) refuse(ANYINFER_RUN, "the caller lost interest");
+  if (*canceled) refuse(ANYINFER_RUN, "cancelled");
   return outputs.size() == m.outputs.size() ? outputs : VARPS();
 }
 

@@ -107,7 +107,7 @@ class builder {
     place();
     limits();
     timing();
-    if (canceled_) refuse(ANYINFER_RUN, "the caller lost interest");
+    if (canceled_) refuse(ANYINFER_RUN, "cancelled");
 #if ANYINFER_TENSORRT >= 1000
     progress monitor(host_, canceled_);
     config_->setProgressMonitor(&monitor);

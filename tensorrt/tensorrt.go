@@ -46,7 +46,7 @@ type Options struct {
 var spec = dylib.Spec{Engine: "tensorrt", Stem: "anyinfer_tensorrt", Install: "TENSORRT_ROOT=... anyinfer shim build tensorrt"}
 
 var engine = cengine.Engine{
-	Spec: spec, Native: native, Check: check, Rebuild: "anyinfer shim build tensorrt",
+	Library: spec, Native: native, Check: check, Rebuild: "anyinfer shim build tensorrt",
 }
 
 func init() {
@@ -64,35 +64,35 @@ func check(files *common.ModelFiles, _ common.Options) error {
 	return onnxcheck.ReadExternal(files)
 }
 
-// native is Options, or a request of the cache, as pairs of keys and values.
+// native converts Options, or a request of the cache, to keys and values.
 func native(o any) (map[string]string, error) {
 	switch o := o.(type) {
 	case Options:
-		return o.pairs()
+		return o.keyValues()
 	case request:
-		return o.pairs()
+		return o.keyValues()
 	}
 	return nil, &common.Error{Kind: common.ErrOption, Message: fmt.Sprintf("Native is %T, not tensorrt.Options", o)}
 }
 
-func (o Options) pairs() (map[string]string, error) {
-	pairs := map[string]string{}
+func (o Options) keyValues() (map[string]string, error) {
+	all := map[string]string{}
 	if o.Workspace < 0 || o.Level < 0 || o.Level > 5 {
 		return nil, &common.Error{Kind: common.ErrOption, Message: fmt.Sprintf("Workspace %d or Level %d is out of range", o.Workspace, o.Level)}
 	}
 	if o.Workspace > 0 {
-		pairs["workspace"] = strconv.FormatInt(o.Workspace, 10)
+		all["workspace"] = strconv.FormatInt(o.Workspace, 10)
 	}
 	if o.Level > 0 {
-		pairs["level"] = strconv.Itoa(o.Level)
+		all["level"] = strconv.Itoa(o.Level)
 	}
 	for key, on := range map[string]bool{"tf32": o.TF32, "graphs": o.Graphs} {
 		if on {
-			pairs[key] = "1"
+			all[key] = "1"
 		}
 	}
 	if len(o.Plugins) > 0 {
-		pairs["plugins"] = strings.Join(o.Plugins, "\n")
+		all["plugins"] = strings.Join(o.Plugins, "\n")
 	}
-	return pairs, nil
+	return all, nil
 }

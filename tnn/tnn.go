@@ -22,7 +22,7 @@ var spec = dylib.Spec{Engine: "tnn", Stem: "anyinfer_tnn", Install: "TNN_ROOT=..
 
 func init() {
 	cengine.Register(cengine.Engine{
-		Spec: spec, Formats: []common.Format{formats.TNN}, Check: check, Unknown: unknown, PrintsLog: true, Rebuild: "anyinfer shim build tnn",
+		Library: spec, Formats: []common.Format{formats.TNN}, Check: check, Unknown: unknown, PrintsLog: true, Rebuild: "anyinfer shim build tnn",
 	})
 }
 

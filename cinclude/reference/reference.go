@@ -38,20 +38,20 @@ var spec = dylib.Spec{Engine: "reference", Stem: "anyinfer_reference"}
 
 func init() {
 	cengine.Register(cengine.Engine{
-		Spec: spec, Formats: []common.Format{formats.Reference}, Native: native,
+		Library: spec, Formats: []common.Format{formats.Reference}, Native: native,
 		Rebuild: "compile reference.c of this module's version",
 	})
 }
 
-// native is Options as pairs of keys and values.
+// native converts Options to keys and values.
 func native(o any) (map[string]string, error) {
 	options, ok := o.(Options)
 	if !ok {
 		return nil, &common.Error{Kind: common.ErrOption, Message: fmt.Sprintf("Native is %T, not reference.Options", o)}
 	}
-	pairs := map[string]string{}
+	all := map[string]string{}
 	if options.Verbose {
-		pairs["verbose"] = "1"
+		all["verbose"] = "1"
 	}
-	return pairs, nil
+	return all, nil
 }

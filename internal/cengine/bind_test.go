@@ -36,7 +36,7 @@ func unpadded(t *testing.T, shape ...int) *common.Tensor {
 // replaced, and a missing one is made by Bind or, in the second case, by Run.
 func TestBind(t *testing.T) {
 	f := engine(t)
-	d, err := cengine.Open(&cengine.Engine{Spec: dylib.Spec{Engine: "faulty"}}, common.Config{Library: f.path, Logger: slog.New(slog.DiscardHandler)})
+	d, err := cengine.Open(&cengine.Engine{Library: dylib.Spec{Engine: "faulty"}}, common.Config{Library: f.path, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	defer d.Close()
 	session := func(model string) (common.DriverSession, common.Signature) {
