@@ -10,13 +10,14 @@ import (
 	"github.com/anyinfer/anyinfer/internal/cengine"
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/formats"
+	"github.com/anyinfer/anyinfer/internal/shims/sources"
 )
 
-// Sources has the shim in C++, but for the headers of package cinclude: what
+// shimSources has the shim in C++, but for the headers of package cinclude: what
 // `anyinfer shim build mnn` compiles.
 //
 //go:embed *.cc *.h
-var Sources embed.FS
+var shimSources embed.FS
 
 // Mode is a trade-off that MNN leaves to the caller.
 type Mode int
@@ -42,6 +43,7 @@ type Options struct {
 var spec = dylib.Spec{Engine: "mnn", Stem: "anyinfer_mnn"}
 
 func init() {
+	sources.Register(spec.Engine, shimSources)
 	cengine.Register(cengine.Engine{
 		Library: spec, Formats: []common.Format{formats.MNN}, Native: native, Check: check, Unknown: unknown, Rebuild: "anyinfer shim build mnn",
 	})

@@ -13,13 +13,14 @@ import (
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/formats"
 	"github.com/anyinfer/anyinfer/internal/onnxcheck"
+	"github.com/anyinfer/anyinfer/internal/shims/sources"
 )
 
-// Sources has the shim in C++, but for the headers of package cinclude: what
+// shimSources has the shim in C++, but for the headers of package cinclude: what
 // `anyinfer shim build tensorrt` compiles.
 //
 //go:embed *.cc *.h
-var Sources embed.FS
+var shimSources embed.FS
 
 // Options is what common.Options.Native can hold for this engine. Workspace,
 // Level and TF32 are for building, so for ONNX models.
@@ -50,6 +51,7 @@ var engine = cengine.Engine{
 }
 
 func init() {
+	sources.Register(spec.Engine, shimSources)
 	common.Register(common.Registration{Name: spec.Engine, Formats: []common.Format{formats.TensorRT, formats.ONNX}, Open: open})
 }
 

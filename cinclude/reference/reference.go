@@ -22,12 +22,13 @@ import (
 	"github.com/anyinfer/anyinfer/internal/cengine"
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/formats"
+	"github.com/anyinfer/anyinfer/internal/shims/sources"
 )
 
-// Sources has reference.c and what it includes, but for anyinfer_engine.h.
+// cSources has reference.c and what it includes, but for anyinfer_engine.h.
 //
 //go:embed reference.c model.h operators.h
-var Sources embed.FS
+var cSources embed.FS
 
 // Options are the engine's own, for common.Options.Native.
 type Options struct {
@@ -37,6 +38,7 @@ type Options struct {
 var spec = dylib.Spec{Engine: "reference", Stem: "anyinfer_reference"}
 
 func init() {
+	sources.Register(spec.Engine, cSources)
 	cengine.Register(cengine.Engine{
 		Library: spec, Formats: []common.Format{formats.Reference}, Native: native,
 		Rebuild: "compile reference.c of this module's version",

@@ -14,12 +14,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/anyinfer/anyinfer/cinclude/reference"
+	_ "github.com/anyinfer/anyinfer/cinclude/reference" // registers its sources
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/cengine"
 	"github.com/anyinfer/anyinfer/internal/cengine/shim"
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/formats"
+	"github.com/anyinfer/anyinfer/internal/shims/sources"
 	"github.com/anyinfer/anyinfer/internal/values"
 	"github.com/stretchr/testify/require"
 )
@@ -34,7 +35,8 @@ var folder string // for the library
 
 var library = sync.OnceValues(func() (*faulty, error) {
 	path := filepath.Join(folder, "libfaulty.so")
-	if err := shim.Build(path, "faulty.c", shim.Strict, reference.Sources, os.DirFS("testdata")); err != nil {
+	reference, _ := sources.Find("reference")
+	if err := shim.Build(path, "faulty.c", shim.Strict, reference, os.DirFS("testdata")); err != nil {
 		return nil, err
 	}
 	control, err := dylib.Open(dylib.Spec{Engine: "faulty"}, []dylib.Decl{{C: "void anyinfer_fault(const char* name, const int64_t* value)"}}, path)
