@@ -51,9 +51,9 @@ func init() {
 
 // native converts Options to keys and values.
 func native(o any) (map[string]string, error) {
-	options, ok := o.(Options)
-	if !ok {
-		return nil, &common.Error{Kind: common.ErrOption, Message: fmt.Sprintf("Native is %T, not mnn.Options", o)}
+	options, err := cengine.NativeOptions[Options](o)
+	if err != nil {
+		return nil, err
 	}
 	all := map[string]string{}
 	for key, mode := range map[string]Mode{"memory": options.Memory, "power": options.Power} {

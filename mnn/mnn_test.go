@@ -148,7 +148,10 @@ func TestOptions(t *testing.T) {
 		_, err := e.Load(ctx, common.File("../testdata/digits.mnn"), &o)
 		require.ErrorIs(t, err, common.ErrOption, name)
 	}
-	_, err := e.Load(ctx, common.File("../testdata/digits.mnn"), &common.Options{Shapes: map[string]common.ShapeRange{"nope": common.Fixed(1)}})
+	_, err := e.Load(ctx, common.File("../testdata/digits.mnn"), &common.Options{Native: &mnn.Options{}})
+	require.ErrorIs(t, err, common.ErrOption)
+	require.ErrorContains(t, err, "Native is *mnn.Options; it takes mnn.Options, not a pointer")
+	_, err = e.Load(ctx, common.File("../testdata/digits.mnn"), &common.Options{Shapes: map[string]common.ShapeRange{"nope": common.Fixed(1)}})
 	require.ErrorIs(t, err, common.ErrName)
 }
 

@@ -249,7 +249,7 @@ class builder {
 #if ANYINFER_TENSORRT >= 806
       config_->setBuilderOptimizationLevel(how_.level);
 #else
-      refuse(ANYINFER_OPTION, "level: TensorRT has optimization levels since 8.6");
+      refuse(ANYINFER_OPTION, "OptimizationLevel: TensorRT has optimization levels since 8.6");
 #endif
     }
   }

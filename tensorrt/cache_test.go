@@ -123,14 +123,14 @@ func TestCache(t *testing.T) {
 	require.NoError(t, m.Close())
 
 	// Not for what only counts when it runs.
-	o.Native = tensorrt.Options{Graphs: true}
+	o.Native = tensorrt.Options{CUDAGraphs: true}
 	require.False(t, built(t, e, s, digits, o))
 	o.Profile = true
 	require.False(t, built(t, e, s, digits, o))
 	o.Profile = false
 
 	// For all else.
-	o.Native = tensorrt.Options{Workspace: 1 << 26}
+	o.Native = tensorrt.Options{WorkspaceBytes: 1 << 26}
 	require.True(t, built(t, e, s, digits, o))
 	require.True(t, built(t, e, s, digits, common.Options{CacheDir: dir, Device: "GPU.1"}))
 	require.True(t, built(t, e, s, digits, common.Options{CacheDir: dir, Sessions: 2}))
@@ -205,7 +205,7 @@ func TestPlan(t *testing.T) {
 		require.NoError(t, m.Close())
 		for name, o := range map[string]common.Options{
 			"precision": {Precision: common.Float16}, "shape:image": {Shapes: map[string]common.ShapeRange{"image": common.Fixed(1, 1, 8, 8)}},
-			"workspace": {Native: tensorrt.Options{Workspace: 1}},
+			"workspace": {Native: tensorrt.Options{WorkspaceBytes: 1}},
 		} {
 			_, err := e.Load(ctx, src, &o)
 			require.ErrorIs(t, err, common.ErrOption)

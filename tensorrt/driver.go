@@ -111,7 +111,7 @@ func (d driver) restore(ctx context.Context, e entry, o common.Options, options 
 	defer cached.files.Release()
 	precision, plan := splitTrailer(cached.data)
 	o.Precision, o.Shapes = 0, nil // the plan has them in it
-	o.Native = request{options: Options{Graphs: options.Graphs, Plugins: options.Plugins}, built: true, precision: precision}
+	o.Native = request{options: Options{CUDAGraphs: options.CUDAGraphs, Plugins: options.Plugins}, built: true, precision: precision}
 	files, err := common.OpenFiles(ctx, common.Bytes(plan).As("tensorrt"))
 	var m common.DriverModel
 	if err == nil {
@@ -151,7 +151,7 @@ func (d driver) build(ctx context.Context, e entry, files *common.ModelFiles, o 
 // change nothing in a plan rather than list those that do, so that an option
 // which is added later counts.
 func (d driver) cacheKey(files *common.ModelFiles, o common.Options, options Options) (key cacheKey, err error) {
-	options.Graphs = false
+	options.CUDAGraphs = false
 	if o.Native, err = options.keyValues(); err != nil {
 		return key, err
 	}

@@ -22,23 +22,24 @@ import (
 //go:embed *.cc *.h
 var shimSources embed.FS
 
-// Options is what common.Options.Native can hold for this engine. Workspace,
-// Level and TF32 are for building, so for ONNX models.
+// Options is what common.Options.Native can hold for this engine. WorkspaceBytes,
+// OptimizationLevel and TF32 are for building, so for ONNX models.
 type Options struct {
-	// Workspace is how many bytes of the GPU's memory a layer may use while it
-	// runs (MemoryPoolType::kWORKSPACE). 0: what TensorRT takes.
-	Workspace int64
-	// Level is how long to look for fast kernels, from 1, soon, to 5
-	// (setBuilderOptimizationLevel, since TensorRT 8.6). 0: TensorRT's default.
-	Level int
+	// WorkspaceBytes is how much of the GPU's memory a layer may use while it
+	// runs (MemoryPoolType::kWORKSPACE). 0: TensorRT's default.
+	WorkspaceBytes int64
+	// OptimizationLevel is how long a build looks for fast kernels, from 1, the
+	// shortest, to 5 (setBuilderOptimizationLevel, since TensorRT 8.6). 0:
+	// TensorRT's default.
+	OptimizationLevel int
 	// TF32 lets float32 models compute in TensorFloat-32, with 10 bits of
 	// mantissa, which TensorRT would do by itself.
 	TF32 bool
-	// Graphs records a Run as a CUDA graph, which is launched as a whole: for
+	// CUDAGraphs records a Run as a CUDA graph, which is launched as a whole: for
 	// models of many small layers. Recording happens in the second Run with
 	// the same shapes. Models that cannot be recorded, those with outputs
 	// whose shapes depend on values among them, run without.
-	Graphs bool
+	CUDAGraphs bool
 	// Plugins are shared libraries with layers of your own, to be opened
 	// before the model is. TensorRT's own plugins are there.
 	Plugins []string
@@ -68,27 +69,31 @@ func check(files *common.ModelFiles, _ common.Options) error {
 
 // native converts Options, or a request of the cache, to keys and values.
 func native(o any) (map[string]string, error) {
-	switch o := o.(type) {
-	case Options:
-		return o.keyValues()
-	case request:
-		return o.keyValues()
+	if r, ok := o.(request); ok {
+		return r.keyValues()
 	}
-	return nil, &common.Error{Kind: common.ErrOption, Message: fmt.Sprintf("Native is %T, not tensorrt.Options", o)}
+	options, err := cengine.NativeOptions[Options](o)
+	if err != nil {
+		return nil, err
+	}
+	return options.keyValues()
 }
 
 func (o Options) keyValues() (map[string]string, error) {
 	all := map[string]string{}
-	if o.Workspace < 0 || o.Level < 0 || o.Level > 5 {
-		return nil, &common.Error{Kind: common.ErrOption, Message: fmt.Sprintf("Workspace %d or Level %d is out of range", o.Workspace, o.Level)}
+	if o.WorkspaceBytes < 0 {
+		return nil, &common.Error{Kind: common.ErrOption, Message: fmt.Sprintf("WorkspaceBytes is %d; it cannot be negative", o.WorkspaceBytes)}
 	}
-	if o.Workspace > 0 {
-		all["workspace"] = strconv.FormatInt(o.Workspace, 10)
+	if o.OptimizationLevel < 0 || o.OptimizationLevel > 5 {
+		return nil, &common.Error{Kind: common.ErrOption, Message: fmt.Sprintf("OptimizationLevel is %d; it can be 1 to 5, or 0 for TensorRT's default", o.OptimizationLevel)}
 	}
-	if o.Level > 0 {
-		all["level"] = strconv.Itoa(o.Level)
+	if o.WorkspaceBytes > 0 {
+		all["workspace"] = strconv.FormatInt(o.WorkspaceBytes, 10)
 	}
-	for key, on := range map[string]bool{"tf32": o.TF32, "graphs": o.Graphs} {
+	if o.OptimizationLevel > 0 {
+		all["level"] = strconv.Itoa(o.OptimizationLevel)
+	}
+	for key, on := range map[string]bool{"tf32": o.TF32, "graphs": o.CUDAGraphs} {
 		if on {
 			all[key] = "1"
 		}

@@ -16,7 +16,6 @@ package reference
 
 import (
 	"embed"
-	"fmt"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/cengine"
@@ -47,9 +46,9 @@ func init() {
 
 // native converts Options to keys and values.
 func native(o any) (map[string]string, error) {
-	options, ok := o.(Options)
-	if !ok {
-		return nil, &common.Error{Kind: common.ErrOption, Message: fmt.Sprintf("Native is %T, not reference.Options", o)}
+	options, err := cengine.NativeOptions[Options](o)
+	if err != nil {
+		return nil, err
 	}
 	all := map[string]string{}
 	if options.Verbose {
