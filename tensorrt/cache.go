@@ -33,7 +33,7 @@ type machine struct{ Version, Device string }
 type entry struct {
 	plan     checksummedFile
 	timing   checksummedFile // measurements, which all plans of a machine share
-	lock     string          // a file
+	lockFile string
 	buildDir string
 }
 
@@ -53,7 +53,7 @@ func newEntry(dir string, key cacheKey) (entry, error) {
 	return entry{
 		plan:     checksummedFile{path(all, ".plan"), all},
 		timing:   checksummedFile{path(machine, ".timing"), machine},
-		lock:     path(all, ".lock"),
+		lockFile: path(all, ".lock"),
 		buildDir: path(all, ".building"),
 	}, nil
 }

@@ -6,17 +6,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/cengine"
-	"github.com/anyinfer/anyinfer/internal/filelock"
 	"github.com/anyinfer/anyinfer/internal/nativelog"
 	"github.com/anyinfer/anyinfer/internal/onnxcheck"
 	"github.com/anyinfer/anyinfer/internal/privdir"
@@ -84,67 +80,15 @@ func (d driver) Load(ctx context.Context, files *common.ModelFiles, o common.Opt
 	if err != nil {
 		return nil, err
 	}
-	e, unlock, err := lock(ctx, dir, key)
+	if err := privdir.Make(dir); err != nil { // a plan is code
+		return nil, cacheError(dir, err)
+	}
+	e, err := newEntry(dir, key)
 	if err != nil {
-		return nil, err
+		return nil, cacheError(dir, err)
 	}
-	defer unlock()
-	if m := d.restore(ctx, e, o, options); m != nil {
-		return m, nil
-	}
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	return d.build(ctx, e, files, o, options)
-}
-
-// restore loads the plan of an entry. It returns nil where there is none, or
-// none that is usable.
-func (d driver) restore(ctx context.Context, e entry, o common.Options, options Options) common.DriverModel {
-	cached, err := e.plan.read(ctx)
-	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) && ctx.Err() == nil {
-			d.log.Warn("a plan in the cache is not usable: it is built anew", "path", e.plan.path, "reason", err)
-		}
-		return nil
-	}
-	defer cached.files.Release()
-	precision, plan := splitTrailer(cached.data)
-	o.Precision, o.Shapes = 0, nil // the plan has them in it
-	o.Native = request{options: Options{CUDAGraphs: options.CUDAGraphs, Plugins: options.Plugins}, built: true, precision: precision}
-	files, err := common.OpenFiles(ctx, common.Bytes(plan).As("tensorrt"))
-	var m common.DriverModel
-	if err == nil {
-		defer files.Release()
-		m, err = d.shim.Load(ctx, files, o)
-	}
-	if err != nil {
-		if ctx.Err() == nil {
-			d.log.Warn("a plan in the cache does not load: it is built anew", "path", e.plan.path, "reason", err)
-		}
-		return nil
-	}
-	d.log.Debug("plan from the cache", "path", e.plan.path)
-	return m
-}
-
-// build loads the model and commits its plan to the cache. A failed commit is
-// only logged: the model is loaded all the same.
-func (d driver) build(ctx context.Context, e entry, files *common.ModelFiles, o common.Options, options Options) (common.DriverModel, error) {
-	if err := e.prepare(); err != nil {
-		return nil, cacheError(e.buildDir, err)
-	}
-	defer os.RemoveAll(e.buildDir)
-	r := request{options: options, save: filepath.Join(e.buildDir, "plan"), timing: filepath.Join(e.buildDir, "timing")}
-	o.Native = r
-	m, err := d.shim.Load(ctx, files, o)
-	if err != nil {
-		return nil, err
-	}
-	if err := e.commit(r, m.Info().Precision); err != nil {
-		d.log.Warn("the plan is not kept", "path", e.plan.path, "reason", err)
-	}
-	return m, nil
+	l := &cachedLoad{driver: d, entry: e, files: files, shared: o, own: options}
+	return l.load(ctx)
 }
 
 // cacheKey collects all that a plan depends on. It leaves out the options that
@@ -200,32 +144,4 @@ func digestPlugin(path string) string {
 		return ""
 	}
 	return hex.EncodeToString(h.Sum(nil))
-}
-
-// lock waits until no other process builds this plan.
-func lock(ctx context.Context, dir string, key cacheKey) (entry, func(), error) {
-	if err := privdir.Make(dir); err != nil { // a plan is code
-		return entry{}, nil, cacheError(dir, err)
-	}
-	e, err := newEntry(dir, key)
-	if err != nil {
-		return entry{}, nil, cacheError(dir, err)
-	}
-	unlock, err := filelock.Lock(ctx, e.lock)
-	if err != nil {
-		if ctx.Err() != nil {
-			return entry{}, nil, ctx.Err()
-		}
-		return entry{}, nil, cacheError(e.lock, err)
-	}
-	// A process that was killed may have left its build.
-	if err := os.RemoveAll(e.buildDir); err != nil {
-		unlock()
-		return entry{}, nil, cacheError(e.buildDir, err)
-	}
-	return e, func() { unlock() }, nil
-}
-
-func cacheError(path string, err error) error {
-	return &common.Error{Path: path, Kind: common.ErrOption, Message: "CacheDir cannot be used", Err: err}
 }
