@@ -5,13 +5,10 @@ package tensorrt
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"reflect"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
+	"testing/synctest"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/enginetest"
@@ -34,39 +31,37 @@ func TestDriver(t *testing.T) {
 // TestBuildOnce: one of those that need the same plan builds it, the others
 // wait without a lock of their own, and learn that they have to look again.
 func TestBuildOnce(t *testing.T) {
-	ctx, end := context.WithCancel(t.Context())
-	release, entered := make(chan struct{}), make(chan int, 8)
-	var built atomic.Int32
-	var wg sync.WaitGroup
-	start := func(ctx context.Context, want error) {
-		wg.Go(func() {
-			_, mine, err := buildOnce(ctx, "plan", func() (common.DriverModel, error) {
-				entered <- 1
-				<-release
-				return nil, errors.New("cannot be built")
-			})
-			if mine {
-				built.Add(1)
-				want = errors.New("cannot be built")
-			}
-			if fmt.Sprint(err) != fmt.Sprint(want) {
-				t.Error(err)
-			}
-		})
-	}
-	start(ctx, nil)
-	<-entered
-	waits, cancel := context.WithCancel(t.Context())
-	for range 3 {
-		start(t.Context(), nil)
-		start(waits, context.Canceled)
-	}
-	time.Sleep(10 * time.Millisecond) // they wait now
-	cancel()
-	end() // the one that builds looks at its context itself
-	time.Sleep(10 * time.Millisecond)
-	close(release)
-	wg.Wait()
-	require.EqualValues(t, 1, built.Load())
-	require.Empty(t, entered)
+	synctest.Test(t, func(t *testing.T) {
+		wrong := errors.New("cannot be built")
+		release := make(chan struct{})
+		builds := 0
+		start := func(ctx context.Context, wantBuilt bool, want error) {
+			go func() {
+				_, built, err := buildOnce(ctx, "plan", func() (common.DriverModel, error) {
+					builds++
+					<-release
+					return nil, wrong
+				})
+				if built != wantBuilt || err != want {
+					t.Error(built, err)
+				}
+			}()
+			synctest.Wait()
+		}
+		first, end := context.WithCancel(t.Context())
+		start(first, true, wrong)
+		canceled, cancel := context.WithCancel(t.Context())
+		for range 3 {
+			start(t.Context(), false, nil)
+			start(canceled, false, context.Canceled)
+		}
+		cancel()
+		end() // what builds looks at its context itself, and is waited for
+		synctest.Wait()
+		close(release)
+		synctest.Wait()
+		if builds != 1 {
+			t.Error(builds)
+		}
+	})
 }
