@@ -14,10 +14,11 @@ import (
 
 // session is an anyinfer_session_t.
 type session struct {
+	run       dylib.Prepared // the first fields are those that Run reads: few are in the cache then
+	late      bool           // some results are
 	model     *model
 	handle    uintptr
 	signature common.Signature
-	run       dylib.Prepared
 	reset     dylib.Prepared // where the engine can
 	failure   *errorBuffer   // that run, reset and results write to
 	pin       runtime.Pinner // of the arguments of prepared calls, until Close
@@ -89,12 +90,14 @@ func (s *session) Bind(in, out []*common.Tensor) (err error) {
 			return err
 		}
 	}
+	s.late = false
 	for i, r := range s.results {
 		shape, err := s.outShapes[i].toShape()
 		if err != nil {
 			return err
 		}
 		if r.late, r.fits = shape.Dynamic(), false; r.late {
+			s.late = true
 			continue
 		}
 		if err := s.ensureOutput(i, shape); err != nil {
@@ -156,7 +159,7 @@ func memory(t *common.Tensor, pin *runtime.Pinner) (_ *byte, err error) {
 }
 
 func (s *session) Run(context.Context) error {
-	if err := s.callPrepared(&s.run); err != nil {
+	if err := s.callPrepared(&s.run); err != nil || !s.late {
 		return err
 	}
 	for i, r := range s.results {
