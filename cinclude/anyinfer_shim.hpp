@@ -21,6 +21,15 @@
 
 #include "anyinfer_engine.h"
 
+/* A thread-local variable that each run reads. In a shared library an access
+ * is a function call, but for those in the block of memory for which glibc keeps
+ * room in every thread, 1664 bytes: let these be a few pointers. */
+#if defined(__GLIBC__) && defined(__GNUC__)
+#define ANYINFER_THREAD_LOCAL thread_local __attribute__((tls_model("initial-exec")))
+#else
+#define ANYINFER_THREAD_LOCAL thread_local
+#endif
+
 namespace anyinfer {
 
 /* A failure is thrown within a shim and leaves it as a status. */
@@ -75,6 +84,13 @@ anyinfer_status guarded(anyinfer_error* error, F&& f) noexcept {
 /* Logging. SDKs log through functions without context: a line goes to the host
  * whose call runs on this thread, else to the host that was added last. */
 class hosts {
+  struct thread {
+    const anyinfer_host* host; /* whose call runs on this thread */
+    std::string* captured;     /* of that call; or NULL */
+    int32_t min_level;
+    bool muted;
+  };
+
  public:
   void add(const anyinfer_host* host) {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -87,46 +103,42 @@ class hosts {
       if (all_[i] == host) all_.erase(all_.begin() + i--);
   }
 
-  /* say logs text without the white space around it; nothing if that is all.
+  /* write logs text without the white space around it, unless nothing is left.
    * The lock keeps a host until its line is written. */
-  void say(int32_t level, const char* text) {
+  void write(int32_t level, const char* text) {
     std::string line(text);
     line.erase(line.find_last_not_of(" \r\n\t") + 1);
     line.erase(0, line.find_first_not_of(" \r\n\t"));
     if (line.empty()) return;
-    if (heard() != nullptr && level >= least()) *heard() += heard()->empty() ? line : "; " + line;
-    if (muted()) return;
+    thread& t = this_thread();
+    if (t.captured != nullptr && level >= t.min_level) *t.captured += t.captured->empty() ? line : "; " + line;
+    if (t.muted) return;
     std::lock_guard<std::mutex> lock(mutex_);
-    const anyinfer_host* to = current() != nullptr ? current() : all_.empty() ? nullptr : all_.back();
+    const anyinfer_host* to = t.host != nullptr ? t.host : all_.empty() ? nullptr : all_.back();
     if (to != nullptr && to->log != nullptr) to->log(to->user, level, line.c_str());
   }
 
-  /* While a call lives, this thread's lines are its host's, and those of a
-   * level that is no lower than keep are kept in text for errors. */
+  /* While a call lives, this thread's lines are its host's, and those of
+   * min_level or higher are captured in text for errors. */
   struct call {
-    explicit call(const anyinfer_host* host, int32_t keep = ANYINFER_DEBUG) : host_(current()), text_(heard()), least_(least()) {
-      current() = host;
-      heard() = &text;
-      least() = keep;
+    explicit call(const anyinfer_host* host, int32_t min_level = ANYINFER_DEBUG) : thread_(this_thread()), before_(thread_) {
+      thread_.host = host;
+      thread_.captured = &text;
+      thread_.min_level = min_level;
     }
-    ~call() {
-      current() = host_;
-      heard() = text_;
-      least() = least_;
-    }
+    ~call() { thread_ = before_; }
     call(const call&) = delete;
     std::string text;
 
    private:
-    const anyinfer_host* host_;
-    std::string* text_;
-    int32_t least_;
+    thread& thread_;
+    const thread before_;
   };
 
   /* While a mute lives, this thread logs nothing: it tries what may fail. */
   struct mute {
-    mute() : before_(muted()) { muted() = true; }
-    ~mute() { muted() = before_; }
+    mute() : before_(this_thread().muted) { this_thread().muted = true; }
+    ~mute() { this_thread().muted = before_; }
     mute(const mute&) = delete;
 
    private:
@@ -134,21 +146,9 @@ class hosts {
   };
 
  private:
-  static const anyinfer_host*& current() {
-    static thread_local const anyinfer_host* host = nullptr;
-    return host;
-  }
-  static std::string*& heard() {
-    static thread_local std::string* text = nullptr;
-    return text;
-  }
-  static int32_t& least() {
-    static thread_local int32_t level = ANYINFER_DEBUG;
-    return level;
-  }
-  static bool& muted() {
-    static thread_local bool is = false;
-    return is;
+  static thread& this_thread() {
+    static ANYINFER_THREAD_LOCAL thread t = {nullptr, nullptr, ANYINFER_DEBUG, false};
+    return t;
   }
 
   std::mutex mutex_;

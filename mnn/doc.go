@@ -33,7 +33,7 @@
 //
 // Models with control flow, and those whose shapes depend on values, run too:
 // Load runs them once on zeros, their outputs have shapes that only a Run
-// tells, and each Run infers them anew. ModelInfo.Notes tells.
+// tells, and each Run infers them anew. ModelInfo.Details has "shapes" then.
 //
 // # Options
 //
@@ -48,5 +48,11 @@
 // # Concurrency and cancellation
 //
 // Sessions of a model run side by side. They share its weights, also those that
-// MNN has rearranged, but where shapes depend on values. A Run is interrupted between two operators.
+// MNN has rearranged, but where shapes depend on values. A Run is interrupted
+// between two operators.
+//
+// For throughput set Threads to 1 and Sessions to the number of cores. For the
+// latency of one call at a time set Threads to the number of cores, unless a Run
+// takes less than about 100 microseconds or other programs use the cores: then 1
+// thread is faster, too. docs/engines/mnn.md has what was measured.
 package mnn

@@ -11,5 +11,5 @@
 
 extern "C" void mnn_ffi_emit(const char*, size_t, int level, const char* text) {
   // Level::Info has results of detection and reasons of failures alike.
-  anyinfer_mnn::logs().say(level == 0 ? ANYINFER_DEBUG : ANYINFER_WARN, text);
+  anyinfer_mnn::logs().write(level == 0 ? ANYINFER_DEBUG : ANYINFER_WARN, text);
 }

@@ -10,13 +10,14 @@ import (
 	"github.com/anyinfer/anyinfer/internal/cengine"
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/formats"
+	"github.com/anyinfer/anyinfer/internal/shims/sources"
 )
 
-// Sources has the shim in C++, but for the headers of package cinclude: what
+// shimSources has the shim in C++, but for the headers of package cinclude: what
 // `anyinfer shim build mnn` compiles.
 //
 //go:embed *.cc *.h
-var Sources embed.FS
+var shimSources embed.FS
 
 // Mode is a trade-off that MNN leaves to the caller.
 type Mode int
@@ -42,28 +43,29 @@ type Options struct {
 var spec = dylib.Spec{Engine: "mnn", Stem: "anyinfer_mnn"}
 
 func init() {
+	sources.Register(spec.Engine, shimSources)
 	cengine.Register(cengine.Engine{
-		Spec: spec, Formats: []common.Format{formats.MNN}, Native: native, Check: check, Unknown: unknown, Rebuild: "anyinfer shim build mnn",
+		Library: spec, Formats: []common.Format{formats.MNN}, Native: native, Check: check, Unknown: unknown, Rebuild: "anyinfer shim build mnn",
 	})
 }
 
-// native is Options as pairs of keys and values.
+// native converts Options to keys and values.
 func native(o any) (map[string]string, error) {
-	options, ok := o.(Options)
-	if !ok {
-		return nil, &common.Error{Kind: common.ErrOption, Message: fmt.Sprintf("Native is %T, not mnn.Options", o)}
+	options, err := cengine.NativeOptions[Options](o)
+	if err != nil {
+		return nil, err
 	}
-	pairs := map[string]string{}
+	all := map[string]string{}
 	for key, mode := range map[string]Mode{"memory": options.Memory, "power": options.Power} {
 		switch mode {
 		case Normal:
 		case High:
-			pairs[key] = "high"
+			all[key] = "high"
 		case Low:
-			pairs[key] = "low"
+			all[key] = "low"
 		default:
 			return nil, &common.Error{Kind: common.ErrOption, Message: fmt.Sprintf("%s cannot be %d", key, mode)}
 		}
 	}
-	return pairs, nil
+	return all, nil
 }

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -148,7 +150,10 @@ func TestOptions(t *testing.T) {
 		_, err := e.Load(ctx, common.File("../testdata/digits.mnn"), &o)
 		require.ErrorIs(t, err, common.ErrOption, name)
 	}
-	_, err := e.Load(ctx, common.File("../testdata/digits.mnn"), &common.Options{Shapes: map[string]common.ShapeRange{"nope": common.Fixed(1)}})
+	_, err := e.Load(ctx, common.File("../testdata/digits.mnn"), &common.Options{Native: &mnn.Options{}})
+	require.ErrorIs(t, err, common.ErrOption)
+	require.ErrorContains(t, err, "Native is *mnn.Options; it takes mnn.Options, not a pointer")
+	_, err = e.Load(ctx, common.File("../testdata/digits.mnn"), &common.Options{Shapes: map[string]common.ShapeRange{"nope": common.Fixed(1)}})
 	require.ErrorIs(t, err, common.ErrName)
 }
 
@@ -257,4 +262,61 @@ func TestAnotherABI(t *testing.T) {
 	require.ErrorIs(t, err, common.ErrVersion)
 	require.ErrorContains(t, err, "anyinfer shim build mnn")
 	require.ErrorContains(t, err, "version 3 of the engine ABI, this program 2")
+}
+
+// TestBindOutput: results come to the caller's memory, copied once by the shim,
+// where shapes are inferred once and where each Run infers them, and Run
+// allocates nothing.
+func TestBindOutput(t *testing.T) {
+	e := open(t)
+	cancelable, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for model, shape := range map[string][]int{"digits": {1, 1, 8, 8}, "digits_dynamic": {3, 1, 8, 8}, "planes": {1, 3, 4, 5}, "branch": nil} {
+		m := load(t, e, model, &common.Options{Threads: 1})
+		s, err := m.NewSession(ctx, "")
+		require.NoError(t, err)
+		for i, info := range s.Signature().Inputs {
+			dims := info.Shape
+			if shape != nil {
+				dims = shape
+			}
+			x, err := common.NewTensor(info.DType, dims...)
+			require.NoError(t, err)
+			values.Fill(x, 1)
+			require.NoError(t, s.BindInput(i, x))
+		}
+		require.NoError(t, s.Run(ctx))
+		want := s.Output(0).Clone()
+		padded, err := common.NewTensor(want.DType(), want.Shape()...)
+		require.NoError(t, err)
+		slice, err := common.FromSlice(make([]float32, want.Len()), want.Shape()...)
+		require.NoError(t, err)
+		for _, out := range []*common.Tensor{padded, slice} {
+			require.NoError(t, s.BindOutput(0, out))
+			require.NoError(t, s.Run(ctx))
+			require.Same(t, out, s.Output(0))
+			require.Equal(t, values.Float64s(want), values.Float64s(out))
+			for _, c := range []context.Context{ctx, cancelable} {
+				if instrumented() {
+					break
+				}
+				require.Zero(t, testing.AllocsPerRun(100, func() {
+					if err := s.Run(c); err != nil {
+						t.Error(err)
+					}
+				}), model)
+			}
+		}
+		require.NoError(t, s.BindOutput(0, nil))
+		require.NoError(t, s.Run(ctx))
+		require.Equal(t, values.Float64s(want), values.Float64s(s.Output(0)))
+		require.NoError(t, s.Close())
+	}
+}
+
+// instrumented reports whether the race detector or AddressSanitizer is on, with
+// which Go allocates more.
+func instrumented() bool {
+	info, _ := debug.ReadBuildInfo()
+	return slices.ContainsFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == "-asan" || s.Key == "-race" })
 }

@@ -96,9 +96,9 @@ VARPS attempt(anyinfer_model_t& m, const shapes& given, const trial& t, bool aga
     set_memory(inputs.back(), zeros.back().data());
   }
   watch w;
-  w.lost = canceled;
+  w.load_canceled = canceled;
   VARPS outputs = forward(*m.module, inputs, w);
-  if (*canceled) refuse(ANYINFER_RUN, "the caller lost interest");
+  if (*canceled) refuse(ANYINFER_RUN, "cancelled");
   return outputs.size() == m.outputs.size() ? outputs : VARPS();
 }
 

@@ -106,8 +106,8 @@ struct runtime {
   }
 };
 
-// because is what MNN said, for the end of a text.
-std::string because(const std::string& said) { return said.empty() ? "" : ": " + said; }
+// reason is what MNN logged, as the end of an error.
+std::string reason(const std::string& said) { return said.empty() ? "" : ": " + said; }
 
 // usable tells whether a backend that MNN was built with finds its device.
 bool usable(const backend& b) {
@@ -119,11 +119,11 @@ bool usable(const backend& b) {
   return all[b.type] != nullptr;
 }
 
-// watch follows the operators of a module that runs on this thread, which MNN
-// tells by callbacks of the executor.
+// watch counts the operators of a module that runs on this thread, by callbacks
+// of the executor, and stops it where it is cancelled.
 struct watch {
   std::atomic<bool> canceled{false};
-  const volatile int32_t* lost = nullptr; // anyinfer_source.canceled, while it loads
+  const volatile int32_t* load_canceled = nullptr; // anyinfer_source.canceled, while it loads
   int64_t begun = 0, ended = 0;           // one more begun: it failed
   bool profile = false;
   std::chrono::steady_clock::time_point start;
@@ -133,7 +133,7 @@ struct watch {
   };
   std::vector<layer> layers; // the first `ended` count
 
-  bool go_on() const { return !canceled.load(std::memory_order_relaxed) && (lost == nullptr || *lost == 0); }
+  bool go_on() const { return !canceled.load(std::memory_order_relaxed) && (load_canceled == nullptr || *load_canceled == 0); }
 
   bool before() {
     begun++;
@@ -156,11 +156,11 @@ struct watch {
 
   // The one of the module that this thread runs.
   static watch*& current() {
-    static thread_local watch* w = nullptr;
+    static ANYINFER_THREAD_LOCAL watch* w = nullptr;
     return w;
   }
 
-  static void follow(Executor& executor) {
+  static void observe(Executor& executor) {
     executor.setCallBack([](const std::vector<Tensor*>&, const OperatorInfo*) { return current() == nullptr || current()->before(); },
                          [](const std::vector<Tensor*>&, const OperatorInfo* op) { return current() == nullptr || current()->after(op); });
   }
@@ -186,7 +186,7 @@ bool separate(Module& m) {
   return false;
 }
 
-alignas(64) char nowhere[64]; // where inputs are until bind: nobody reads it
+alignas(64) char placeholder[64]; // the memory of inputs until bind: nobody reads it
 
 size_t bytes_of(const Variable::Info& info) { return info.size * size_t(info.type.bytes()); }
 
@@ -217,7 +217,7 @@ VARP input_variable(const Variable::Info& like, const anyinfer_shape& shape) {
   Variable::Info info = like;
   info.dim.assign(shape.dims, shape.dims + shape.rank);
   info.syncSize();
-  return Variable::create(Expr::create(std::move(info), nowhere, VARP::INPUT, Expr::REF));
+  return Variable::create(Expr::create(std::move(info), placeholder, VARP::INPUT, Expr::REF));
 }
 
 void set_memory(VARP& v, const void* memory) { const_cast<Tensor*>(v->getTensor())->buffer().host = static_cast<uint8_t*>(const_cast<void*>(memory)); }

@@ -26,9 +26,10 @@ struct anyinfer_session_t {
   anyinfer_model_t* model;
   runtime own;
   std::unique_ptr<Module> module;
-  watch following;
+  watch progress;
   VARPS inputs, outputs;
   std::vector<const void*> from; // the caller's inputs
+  bool prepared = false;         // for inputs at these addresses
   std::vector<std::vector<char>> packed; // of inputs that are NC4HW4
   struct place {
     const void* plain;            // where MNN has it as the caller wants it, or NULL
@@ -41,8 +42,8 @@ struct anyinfer_session_t {
   bool cache_is_old = false;
 
   explicit anyinfer_session_t(anyinfer_model_t* m) : model(m), own(m->options) {
-    following.profile = m->options.profile;
-    watch::follow(*own.executor);
+    progress.profile = m->options.profile;
+    watch::observe(*own.executor);
   }
   ~anyinfer_session_t() {
     ExecutorScope scope(own.executor);
@@ -61,7 +62,7 @@ anyinfer_status open_engine(const anyinfer_host* host, anyinfer_engine_t** engin
     // Runs that are separated from shape inference ask the global executor for
     // callbacks: entering a scope of their own would cost as much as a call.
     static std::once_flag once;
-    std::call_once(once, [] { watch::follow(*Executor::getGlobalExecutor()); });
+    std::call_once(once, [] { watch::observe(*Executor::getGlobalExecutor()); });
     std::unique_ptr<anyinfer_engine_t> e(new anyinfer_engine_t{*host, {}});
     for (auto& b : backends)
       if (usable(b)) e->devices.push_back(b);
@@ -163,9 +164,9 @@ anyinfer_status load(anyinfer_engine_t* engine, const anyinfer_source* source, a
     if (source->paths != nullptr) m->options.external = std::string(source->paths[0]) + ".weight";
     m->own.reset(new runtime(m->options));
     ExecutorScope scope(m->own->executor);
-    watch::follow(*m->own->executor);
+    watch::observe(*m->own->executor);
     m->module = m->load(*m->own);
-    if (m->module == nullptr) refuse(ANYINFER_MODEL, "MNN cannot load it%.900s", because(call.text).c_str());
+    if (m->module == nullptr) refuse(ANYINFER_MODEL, "MNN cannot load it%.900s", reason(call.text).c_str());
     if (*source->canceled) refuse(ANYINFER_RUN, "cancelled");
     m->separated = separate(*m->module);
     describe_inputs(*m, given);
@@ -228,9 +229,9 @@ void close_session(anyinfer_session_t* s) {
 // infer has MNN prepare for the inputs as they are.
 void infer(anyinfer_session_t& s, anyinfer_status status, const std::string& said) {
   std::lock_guard<std::mutex> lock(s.model->preparing);
-  s.following.canceled = false; // one that came as the last run ended
-  s.outputs = forward(*s.module, s.inputs, s.following);
-  if (s.outputs.size() != s.model->outputs.size()) refuse(status, "MNN cannot prepare for these inputs%.900s", because(said).c_str());
+  s.progress.canceled = false; // one that came as the last run ended
+  s.outputs = forward(*s.module, s.inputs, s.progress);
+  if (s.outputs.size() != s.model->outputs.size()) refuse(status, "MNN cannot prepare for these inputs%.900s", reason(said).c_str());
 }
 
 anyinfer_status reshape(anyinfer_session_t* s, const anyinfer_shape* inputs, anyinfer_shape* outputs, anyinfer_error* error) {
@@ -238,6 +239,8 @@ anyinfer_status reshape(anyinfer_session_t* s, const anyinfer_shape* inputs, any
     hosts::call call(&s->model->engine->host);
     ExecutorScope scope(s->own.executor);
     auto& known = s->model->inputs;
+    s->prepared = false;
+    s->from.assign(known.size(), nullptr);
     s->inputs.clear();
     s->packed.assign(known.size(), {});
     for (size_t i = 0; i < known.size(); i++) {
@@ -274,11 +277,16 @@ anyinfer_status bind_memory(anyinfer_session_t* s, const void* const* inputs, vo
   return guarded(error, [&] {
     hosts::call call(&s->model->engine->host);
     ExecutorScope scope(s->own.executor);
-    s->from.assign(inputs, inputs + s->inputs.size());
-    for (size_t i = 0; i < s->inputs.size(); i++)
-      if (s->packed[i].empty()) set_memory(s->inputs[i], inputs[i]);
+    for (size_t i = 0; i < s->inputs.size(); i++) {
+      if (s->from[i] == inputs[i]) continue;
+      s->from[i] = inputs[i];
+      if (!s->packed[i].empty()) continue;
+      set_memory(s->inputs[i], inputs[i]);
+      s->prepared = false;
+    }
     if (!s->model->separated) return;
-    infer(*s, ANYINFER_RUN, call.text); // operators have got addresses
+    if (!s->prepared) infer(*s, ANYINFER_RUN, call.text); // operators keep the addresses of inputs
+    s->prepared = true;
     s->to.clear();
     for (size_t i = 0; i < s->outputs.size(); i++) {
       const Tensor* t = s->outputs[i]->getTensor();
@@ -291,23 +299,23 @@ anyinfer_status bind_memory(anyinfer_session_t* s, const void* const* inputs, vo
 }
 
 void check(const anyinfer_session_t& s, bool good, const std::string& said) {
-  if (s.following.canceled) refuse(ANYINFER_RUN, "cancelled");
-  if (!good || s.following.begun != s.following.ended) refuse(ANYINFER_RUN, "MNN failed%.900s", because(said).c_str());
+  if (s.progress.canceled) refuse(ANYINFER_RUN, "cancelled");
+  if (!good || s.progress.begun != s.progress.ended) refuse(ANYINFER_RUN, "MNN failed%.900s", reason(said).c_str());
 }
 
 anyinfer_status run(anyinfer_session_t* s, anyinfer_error* error) {
   return guarded(error, [&] {
     hosts::call call(&s->model->engine->host);
-    s->following.canceled = false; // one that came too early is repeated
+    s->progress.canceled = false; // one that came too early is repeated
     for (size_t i = 0; i < s->inputs.size(); i++)
       if (!s->packed[i].empty()) planes(*s->inputs[i]->getInfo()).pack(static_cast<const char*>(s->from[i]), s->packed[i].data());
     if (!s->model->separated) {
       ExecutorScope scope(s->own.executor);
-      s->outputs = forward(*s->module, s->inputs, s->following);
+      s->outputs = forward(*s->module, s->inputs, s->progress);
       check(*s, s->outputs.size() == s->model->outputs.size(), call.text);
       return;
     }
-    forward(*s->module, {}, s->following);
+    forward(*s->module, {}, s->progress);
     check(*s, true, call.text);
     for (auto& p : s->to)
       if (p.plain != nullptr) memcpy(p.host->buffer().host, p.plain, p.bytes);
@@ -343,12 +351,12 @@ anyinfer_status result(anyinfer_session_t* s, int32_t index, anyinfer_shape* sha
   });
 }
 
-void cancel(anyinfer_session_t* s) { s->following.canceled = true; }
+void cancel(anyinfer_session_t* s) { s->progress.canceled = true; }
 
 anyinfer_status layer(anyinfer_session_t* s, int32_t index, anyinfer_layer* out, anyinfer_error* error) {
   return guarded(error, [&] {
-    if (index < 0 || index >= s->following.ended || !s->following.profile) refuse(ANYINFER_NAME, "there is no layer %d", int(index));
-    auto& l = s->following.layers[size_t(index)];
+    if (index < 0 || index >= s->progress.ended || !s->progress.profile) refuse(ANYINFER_NAME, "there is no layer %d", int(index));
+    auto& l = s->progress.layers[size_t(index)];
     *out = {l.micros, l.name.c_str(), l.type.c_str(), "", nullptr};
   });
 }

@@ -107,7 +107,7 @@ class builder {
     place();
     limits();
     timing();
-    if (canceled_) refuse(ANYINFER_RUN, "the caller lost interest");
+    if (canceled_) refuse(ANYINFER_RUN, "cancelled");
 #if ANYINFER_TENSORRT >= 1000
     progress monitor(host_, canceled_);
     config_->setProgressMonitor(&monitor);
@@ -249,7 +249,7 @@ class builder {
 #if ANYINFER_TENSORRT >= 806
       config_->setBuilderOptimizationLevel(how_.level);
 #else
-      refuse(ANYINFER_OPTION, "level: TensorRT has optimization levels since 8.6");
+      refuse(ANYINFER_OPTION, "OptimizationLevel: TensorRT has optimization levels since 8.6");
 #endif
     }
   }

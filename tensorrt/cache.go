@@ -17,10 +17,10 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// identity is what a plan depends on: the file, TensorRT's release and the
-// kind of GPU, the options. Its JSON is the key of the cache: every field counts,
-// each apart from the others, and maps are in order.
-type identity struct {
+// cacheKey is what a plan depends on: the file, TensorRT's release and the kind
+// of GPU, the options. The cache is keyed by its JSON, in which fields cannot run
+// into each other and maps are in order.
+type cacheKey struct {
 	Model   string
 	Machine machine
 	Options common.Options
@@ -31,18 +31,18 @@ type machine struct{ Version, Device string }
 
 // entry is a plan's place in the cache.
 type entry struct {
-	plan   checksummed
-	timing checksummed // measurements, which all plans of a machine share
-	lock   string
-	work   string // a folder to build in
+	plan     checksummedFile
+	timing   checksummedFile // measurements, which all plans of a machine share
+	lockFile string
+	buildDir string
 }
 
-func newEntry(dir string, id identity) (entry, error) {
-	all, err := json.Marshal(id)
+func newEntry(dir string, key cacheKey) (entry, error) {
+	all, err := json.Marshal(key)
 	if err != nil {
 		return entry{}, err
 	}
-	machine, err := json.Marshal(id.Machine)
+	machine, err := json.Marshal(key.Machine)
 	if err != nil {
 		return entry{}, err
 	}
@@ -51,16 +51,16 @@ func newEntry(dir string, id identity) (entry, error) {
 		return filepath.Join(dir, hex.EncodeToString(sum[:16])+ext)
 	}
 	return entry{
-		plan:   checksummed{path(all, ".plan"), all},
-		timing: checksummed{path(machine, ".timing"), machine},
-		lock:   path(all, ".lock"),
-		work:   path(all, ".building"),
+		plan:     checksummedFile{path(all, ".plan"), all},
+		timing:   checksummedFile{path(machine, ".timing"), machine},
+		lockFile: path(all, ".lock"),
+		buildDir: path(all, ".building"),
 	}, nil
 }
 
-// begin makes the folder to build in, with the measurements there are.
-func (e entry) begin() error {
-	if err := os.Mkdir(e.work, 0o700); err != nil {
+// prepare makes the folder to build in, with the measurements of earlier builds.
+func (e entry) prepare() error {
+	if err := os.Mkdir(e.buildDir, 0o700); err != nil {
 		return err
 	}
 	timing, err := e.timing.read(context.Background())
@@ -68,21 +68,21 @@ func (e entry) begin() error {
 		return nil // the first build here
 	}
 	defer timing.files.Release()
-	return os.WriteFile(filepath.Join(e.work, "timing"), timing.data, 0o600)
+	return os.WriteFile(filepath.Join(e.buildDir, "timing"), timing.data, 0o600)
 }
 
-// keep moves what was built into the cache. Where two processes have measured
-// at once, the last one's measurements stay.
-func (e entry) keep(r request, precision common.DType) error {
-	if err := e.timing.take(r.timing, ""); err != nil && !errors.Is(err, fs.ErrNotExist) {
+// commit moves the plan and the measurements of a build into the cache. Where
+// two processes have measured at once, the last one's measurements stay.
+func (e entry) commit(r request, precision common.DType) error {
+	if err := e.timing.replace(r.timing, ""); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return e.plan.take(r.save, precisionText(precision))
+	return e.plan.replace(r.save, trailer(precision))
 }
 
-// A plan in the cache ends in what it computes in, which TensorRT does not
-// tell, and the length of that in a byte.
-func precisionText(p common.DType) string {
+// trailer follows a plan in its file: the precision it computes in, which cannot
+// be read from a plan, and the length of that in a byte.
+func trailer(p common.DType) string {
 	text := ""
 	if p != 0 {
 		text = p.String()
@@ -90,7 +90,8 @@ func precisionText(p common.DType) string {
 	return text + string(rune(len(text)))
 }
 
-func cutPrecision(data []byte) (precision string, plan []byte) {
+// splitTrailer is the inverse of trailer.
+func splitTrailer(data []byte) (precision string, plan []byte) {
 	end := len(data) - 1
 	if end < 0 || int(data[end]) > end {
 		return "", nil
@@ -99,20 +100,20 @@ func cutPrecision(data []byte) (precision string, plan []byte) {
 	return string(data[begin:end]), data[:begin]
 }
 
-// checksummed is a file that ends in a checksum of itself and of what it is
-// for. It is there whole or not at all.
-type checksummed struct {
+// checksummedFile is a file that ends in a checksum of its content and its key.
+// It is replaced as a whole, so that nobody reads half of it.
+type checksummedFile struct {
 	path string
 	key  []byte
 }
 
-// content is what the file has before the checksum, in memory of files.
+// content is what a file has before its checksum, in memory of files.
 type content struct {
 	files *common.ModelFiles
 	data  []byte
 }
 
-func (c checksummed) read(ctx context.Context) (content, error) {
+func (c checksummedFile) read(ctx context.Context) (content, error) {
 	files, err := common.OpenFiles(ctx, common.File(c.path))
 	if err != nil {
 		return content{}, err
@@ -129,8 +130,9 @@ func (c checksummed) read(ctx context.Context) (content, error) {
 	return content{files, file[:n]}, nil
 }
 
-// take makes the file of another one, on the same disk, and a text.
-func (c checksummed) take(from, text string) error {
+// replace appends text and a checksum to the file from, which lies on the same
+// disk, and renames it to this one.
+func (c checksummedFile) replace(from, text string) error {
 	f, err := os.OpenFile(from, os.O_RDWR, 0)
 	if err != nil {
 		return err

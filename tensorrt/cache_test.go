@@ -4,6 +4,7 @@ package tensorrt_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -123,14 +124,14 @@ func TestCache(t *testing.T) {
 	require.NoError(t, m.Close())
 
 	// Not for what only counts when it runs.
-	o.Native = tensorrt.Options{Graphs: true}
+	o.Native = tensorrt.Options{CUDAGraphs: true}
 	require.False(t, built(t, e, s, digits, o))
 	o.Profile = true
 	require.False(t, built(t, e, s, digits, o))
 	o.Profile = false
 
 	// For all else.
-	o.Native = tensorrt.Options{Workspace: 1 << 26}
+	o.Native = tensorrt.Options{WorkspaceBytes: 1 << 26}
 	require.True(t, built(t, e, s, digits, o))
 	require.True(t, built(t, e, s, digits, common.Options{CacheDir: dir, Device: "GPU.1"}))
 	require.True(t, built(t, e, s, digits, common.Options{CacheDir: dir, Sessions: 2}))
@@ -205,7 +206,7 @@ func TestPlan(t *testing.T) {
 		require.NoError(t, m.Close())
 		for name, o := range map[string]common.Options{
 			"precision": {Precision: common.Float16}, "shape:image": {Shapes: map[string]common.ShapeRange{"image": common.Fixed(1, 1, 8, 8)}},
-			"workspace": {Native: tensorrt.Options{Workspace: 1}},
+			"workspace": {Native: tensorrt.Options{WorkspaceBytes: 1}},
 		} {
 			_, err := e.Load(ctx, src, &o)
 			require.ErrorIs(t, err, common.ErrOption)
@@ -321,6 +322,85 @@ func TestCacheShared(t *testing.T) {
 	}
 	wg.Wait()
 	require.Equal(t, map[string]int{"built 1": 1, "built 0": 2}, told)
+}
+
+// loadAtOnce loads digits n times at once with a cache, where builds take a
+// while, and returns the errors and how many builds were begun. during is
+// called while one goes on, with a function that ends the context of the one
+// that builds; the others have begun to load, too.
+func loadAtOnce(t *testing.T, e *common.Engine, s standin, n int, during func(end func())) (errs []error, begun int) {
+	t.Helper()
+	o := &common.Options{CacheDir: t.TempDir()}
+	before := s.calls("buildSerializedNetwork")
+	s.buildDelay(300)
+	defer s.buildDelay(0)
+	errs = make([]error, n)
+	var wg sync.WaitGroup
+	load := func(ctx context.Context, i int) {
+		wg.Go(func() {
+			m, err := e.Load(ctx, common.File(models+"digits.onnx"), o)
+			if errs[i] = err; err == nil {
+				errs[i] = m.Close()
+			}
+		})
+	}
+	first, end := context.WithCancel(ctx)
+	defer end()
+	load(first, 0)
+	require.Eventually(t, func() bool { return s.calls("buildSerializedNetwork") > before }, 5*time.Second, time.Millisecond)
+	for i := 1; i < n; i++ {
+		load(ctx, i)
+	}
+	during(end)
+	wg.Wait()
+	return errs, s.calls("buildSerializedNetwork") - before
+}
+
+// TestCacheAtOnce: of Loads in one process that need the same plan one builds
+// it. Where it fails or is cancelled, another one builds, and the rest succeed.
+func TestCacheAtOnce(t *testing.T) {
+	e := open(t)
+	s := onStandin(t, e)
+	errs, begun := loadAtOnce(t, e, s, 8, func(func()) {})
+	require.Equal(t, make([]error, 8), errs)
+	require.Equal(t, 1, begun)
+
+	errs, begun = loadAtOnce(t, e, s, 8, func(end func()) { end() })
+	require.Equal(t, make([]error, 7), errs[1:])
+	if !before(e, 10, 0) { // since then a build can be interrupted
+		require.ErrorIs(t, errs[0], context.Canceled)
+		require.Equal(t, 2, begun)
+	}
+
+	s.fault("buildSerializedNetwork")
+	errs, begun = loadAtOnce(t, e, s, 8, func(func()) {})
+	require.Error(t, errs[0])
+	require.Equal(t, make([]error, 7), errs[1:])
+	require.Equal(t, 2, begun)
+
+	// One that waits need not wait for the end of the build.
+	o := &common.Options{CacheDir: t.TempDir()}
+	s.buildDelay(2000)
+	defer s.buildDelay(0)
+	building, end := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	n := s.calls("buildSerializedNetwork")
+	wg.Go(func() {
+		if m, err := e.Load(building, common.File(models+"digits.onnx"), o); err == nil {
+			m.Close()
+		}
+	})
+	require.Eventually(t, func() bool { return s.calls("buildSerializedNetwork") > n }, 5*time.Second, time.Millisecond)
+	short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+	defer cancel()
+	begin := time.Now()
+	_, err := e.Load(short, common.File(models+"digits.onnx"), o)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.Less(t, time.Since(begin), time.Second)
+	end()
+	wg.Wait()
+	require.Equal(t, n+1, s.calls("buildSerializedNetwork"))
+	require.Zero(t, s.mistakes())
 }
 
 // TestCacheWeights: weights in a file beside the model count, too.

@@ -25,7 +25,7 @@ func ExampleOptions() {
 		Shapes: map[string]common.ShapeRange{
 			"image": {Min: common.Shape{1, 1, 8, 8}, Opt: common.Shape{8, 1, 8, 8}, Max: common.Shape{32, 1, 8, 8}},
 		},
-		Native: tensorrt.Options{Workspace: 1 << 30, Graphs: true},
+		Native: tensorrt.Options{WorkspaceBytes: 1 << 30, CUDAGraphs: true},
 	})
 	if err != nil {
 		log.Fatal(err)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/internal/cengine/shim"
 	"github.com/anyinfer/anyinfer/internal/headercheck"
-	"github.com/anyinfer/anyinfer/tensorrt"
+	"github.com/anyinfer/anyinfer/internal/shims/sources"
 	"github.com/stretchr/testify/require"
 )
 
@@ -19,5 +19,6 @@ func TestHeaders(t *testing.T) {
 		t.Skip(err)
 	}
 	flags := []string{"-std=c++17", "-Wall", "-Wextra", "-Werror", "-c", "-isystem", headercheck.TensorRT(t)}
-	require.NoError(t, shim.CXX.Compile(t.Context(), t.TempDir()+"/shim.o", []string{"shim.cc"}, flags, nil, tensorrt.Sources))
+	files, _ := sources.Find("tensorrt")
+	require.NoError(t, shim.CXX.Compile(t.Context(), t.TempDir()+"/shim.o", []string{"shim.cc"}, flags, nil, files))
 }

@@ -59,9 +59,9 @@ class logger : public nvinfer1::ILogger {
     try {
       switch (severity) {
         case Severity::kINTERNAL_ERROR:
-        case Severity::kERROR: return logs().say(ANYINFER_ERROR, text);
-        case Severity::kWARNING: return logs().say(ANYINFER_WARN, text);
-        case Severity::kINFO: return logs().say(ANYINFER_DEBUG, text); // of memory and tactics: for nobody who has not asked
+        case Severity::kERROR: return logs().write(ANYINFER_ERROR, text);
+        case Severity::kWARNING: return logs().write(ANYINFER_WARN, text);
+        case Severity::kINFO: return logs().write(ANYINFER_DEBUG, text); // of memory and tactics: for nobody who has not asked
         default: return; // megabytes
       }
     } catch (...) {

@@ -118,7 +118,7 @@ inline void load_model(anyinfer_model_t& m, const call& here, const anyinfer_sou
   load_plugins(o.take("plugins"));
   m.profile = o.take("profile") == "1";
   m.graphs = o.take("graphs") == "1";
-  if (m.graphs && !cuda().graphs) refuse(ANYINFER_OPTION, "graphs: the NVIDIA driver is too old for CUDA graphs");
+  if (m.graphs && !cuda().graphs) refuse(ANYINFER_OPTION, "CUDAGraphs: the NVIDIA driver is too old for CUDA graphs");
   if (m.format == "tensorrt") {
     o.number("sessions"); // any number: since when a plan was built is another matter
     m.format = o.take("built_from", m.format);

@@ -203,7 +203,7 @@ inline void submit(anyinfer_session_t& s, const call& here) {
 inline void compute(anyinfer_session_t& s, const call& here) {
   if (s.recording == anyinfer_session_t::SECOND) {
     s.recording = anyinfer_session_t::PLAIN;
-    if (!s.graph.capture(s.stream, [&] { submit(s, here); })) logs().say(ANYINFER_WARN, "this model cannot be recorded as a CUDA graph; it runs without");
+    if (!s.graph.capture(s.stream, [&] { submit(s, here); })) logs().write(ANYINFER_WARN, "this model cannot be recorded as a CUDA graph; it runs without");
   }
   if (s.recording == anyinfer_session_t::FIRST) s.recording = anyinfer_session_t::SECOND;
   if (s.graph) s.graph.launch(s.stream);

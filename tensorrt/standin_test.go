@@ -12,7 +12,7 @@ import (
 )
 
 // standin drives the stand-in for TensorRT and the CUDA driver.
-type standin struct{ *dylib.Library }
+type standin struct{ lib *dylib.Library }
 
 var standinTable = []dylib.Decl{
 	{C: "void standin_fault(const char* spec)"},
@@ -31,13 +31,13 @@ func onStandin(t *testing.T, e *common.Engine) standin {
 	// The engine has it open: the loader knows it by its name.
 	l, err := dylib.Open(dylib.Spec{Engine: "standin", Stem: "cuda", Sonames: []string{"libcuda.so.1"}}, standinTable, "")
 	require.NoError(t, err)
-	return standin{l}
+	return standin{lib: l}
 }
 
 // fault has functions fail: "cuMemAlloc_v2", "enqueueV3:2", "parse!throw".
-func (s standin) fault(spec string) { s.Call(0, dylib.String(spec)) }
+func (s standin) fault(spec string) { s.lib.Call(0, dylib.String(spec)) }
 
-func (s standin) calls(name string) int { return int(int32(s.Call(1, dylib.String(name)))) }
-func (s standin) leaks() int            { return int(int32(s.Call(2))) }
-func (s standin) mistakes() int         { return int(int32(s.Call(3))) }
-func (s standin) buildDelay(ms int)     { s.Call(4, dylib.Int(ms)) }
+func (s standin) calls(name string) int { return int(int32(s.lib.Call(1, dylib.String(name)))) }
+func (s standin) leaks() int            { return int(int32(s.lib.Call(2))) }
+func (s standin) mistakes() int         { return int(int32(s.lib.Call(3))) }
+func (s standin) buildDelay(ms int)     { s.lib.Call(4, dylib.Int(ms)) }

@@ -13,31 +13,33 @@ import (
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/formats"
 	"github.com/anyinfer/anyinfer/internal/onnxcheck"
+	"github.com/anyinfer/anyinfer/internal/shims/sources"
 )
 
-// Sources has the shim in C++, but for the headers of package cinclude: what
+// shimSources has the shim in C++, but for the headers of package cinclude: what
 // `anyinfer shim build tensorrt` compiles.
 //
 //go:embed *.cc *.h
-var Sources embed.FS
+var shimSources embed.FS
 
-// Options is what common.Options.Native can hold for this engine. Workspace,
-// Level and TF32 are for building, so for ONNX models.
+// Options is what common.Options.Native can hold for this engine. WorkspaceBytes,
+// OptimizationLevel and TF32 are for building, so for ONNX models.
 type Options struct {
-	// Workspace is how many bytes of the GPU's memory a layer may use while it
-	// runs (MemoryPoolType::kWORKSPACE). 0: what TensorRT takes.
-	Workspace int64
-	// Level is how long to look for fast kernels, from 1, soon, to 5
-	// (setBuilderOptimizationLevel, since TensorRT 8.6). 0: TensorRT's default.
-	Level int
+	// WorkspaceBytes is how much of the GPU's memory a layer may use while it
+	// runs (MemoryPoolType::kWORKSPACE). 0: TensorRT's default.
+	WorkspaceBytes int64
+	// OptimizationLevel is how long a build looks for fast kernels, from 1, the
+	// shortest, to 5 (setBuilderOptimizationLevel, since TensorRT 8.6). 0:
+	// TensorRT's default.
+	OptimizationLevel int
 	// TF32 lets float32 models compute in TensorFloat-32, with 10 bits of
 	// mantissa, which TensorRT would do by itself.
 	TF32 bool
-	// Graphs records a Run as a CUDA graph, which is launched as a whole: for
+	// CUDAGraphs records a Run as a CUDA graph, which is launched as a whole: for
 	// models of many small layers. Recording happens in the second Run with
 	// the same shapes. Models that cannot be recorded, those with outputs
 	// whose shapes depend on values among them, run without.
-	Graphs bool
+	CUDAGraphs bool
 	// Plugins are shared libraries with layers of your own, to be opened
 	// before the model is. TensorRT's own plugins are there.
 	Plugins []string
@@ -46,10 +48,11 @@ type Options struct {
 var spec = dylib.Spec{Engine: "tensorrt", Stem: "anyinfer_tensorrt", Install: "TENSORRT_ROOT=... anyinfer shim build tensorrt"}
 
 var engine = cengine.Engine{
-	Spec: spec, Native: native, Check: check, Rebuild: "anyinfer shim build tensorrt",
+	Library: spec, Native: native, Check: check, Rebuild: "anyinfer shim build tensorrt",
 }
 
 func init() {
+	sources.Register(spec.Engine, shimSources)
 	common.Register(common.Registration{Name: spec.Engine, Formats: []common.Format{formats.TensorRT, formats.ONNX}, Open: open})
 }
 
@@ -64,35 +67,39 @@ func check(files *common.ModelFiles, _ common.Options) error {
 	return onnxcheck.ReadExternal(files)
 }
 
-// native is Options, or a request of the cache, as pairs of keys and values.
+// native converts Options, or a request of the cache, to keys and values.
 func native(o any) (map[string]string, error) {
-	switch o := o.(type) {
-	case Options:
-		return o.pairs()
-	case request:
-		return o.pairs()
+	if r, ok := o.(request); ok {
+		return r.keyValues()
 	}
-	return nil, &common.Error{Kind: common.ErrOption, Message: fmt.Sprintf("Native is %T, not tensorrt.Options", o)}
+	options, err := cengine.NativeOptions[Options](o)
+	if err != nil {
+		return nil, err
+	}
+	return options.keyValues()
 }
 
-func (o Options) pairs() (map[string]string, error) {
-	pairs := map[string]string{}
-	if o.Workspace < 0 || o.Level < 0 || o.Level > 5 {
-		return nil, &common.Error{Kind: common.ErrOption, Message: fmt.Sprintf("Workspace %d or Level %d is out of range", o.Workspace, o.Level)}
+func (o Options) keyValues() (map[string]string, error) {
+	all := map[string]string{}
+	if o.WorkspaceBytes < 0 {
+		return nil, &common.Error{Kind: common.ErrOption, Message: fmt.Sprintf("WorkspaceBytes is %d; it cannot be negative", o.WorkspaceBytes)}
 	}
-	if o.Workspace > 0 {
-		pairs["workspace"] = strconv.FormatInt(o.Workspace, 10)
+	if o.OptimizationLevel < 0 || o.OptimizationLevel > 5 {
+		return nil, &common.Error{Kind: common.ErrOption, Message: fmt.Sprintf("OptimizationLevel is %d; it can be 1 to 5, or 0 for TensorRT's default", o.OptimizationLevel)}
 	}
-	if o.Level > 0 {
-		pairs["level"] = strconv.Itoa(o.Level)
+	if o.WorkspaceBytes > 0 {
+		all["workspace"] = strconv.FormatInt(o.WorkspaceBytes, 10)
 	}
-	for key, on := range map[string]bool{"tf32": o.TF32, "graphs": o.Graphs} {
+	if o.OptimizationLevel > 0 {
+		all["level"] = strconv.Itoa(o.OptimizationLevel)
+	}
+	for key, on := range map[string]bool{"tf32": o.TF32, "graphs": o.CUDAGraphs} {
 		if on {
-			pairs[key] = "1"
+			all[key] = "1"
 		}
 	}
 	if len(o.Plugins) > 0 {
-		pairs["plugins"] = strings.Join(o.Plugins, "\n")
+		all["plugins"] = strings.Join(o.Plugins, "\n")
 	}
-	return pairs, nil
+	return all, nil
 }

@@ -127,12 +127,22 @@ func TestOptions(t *testing.T) {
 	for name, o := range map[string]common.Options{
 		"threads":          {Threads: 2},
 		"another's Native": {Native: struct{ Memory int }{1}},
-		"workspace":        {Native: tensorrt.Options{Workspace: -1}},
-		"level":            {Native: tensorrt.Options{Level: 6}},
+		"workspace":        {Native: tensorrt.Options{WorkspaceBytes: -1}},
+		"level":            {Native: tensorrt.Options{OptimizationLevel: 6}},
 		"plugins":          {Native: tensorrt.Options{Plugins: []string{"no/such/libplugin.so"}}},
 	} {
 		_, err := e.Load(ctx, common.File(models+"digits.onnx"), &o)
 		require.ErrorIs(t, err, common.ErrOption, name)
+	}
+	for native, says := range map[any]string{
+		&tensorrt.Options{}: "Native is *tensorrt.Options; it takes tensorrt.Options, not a pointer",
+		"text":              "Native is string; it takes tensorrt.Options",
+	} {
+		for _, dir := range []string{"", t.TempDir()} {
+			_, err := e.Load(ctx, common.File(models+"digits.onnx"), &common.Options{Native: native, CacheDir: dir})
+			require.ErrorIs(t, err, common.ErrOption)
+			require.ErrorContains(t, err, says)
+		}
 	}
 	_, err := e.Load(ctx, common.File(models+"digits.onnx"), &common.Options{Precision: common.Float16})
 	if before(e, 11, 0) {
@@ -141,9 +151,9 @@ func TestOptions(t *testing.T) {
 		require.ErrorIs(t, err, common.ErrOption)
 		require.ErrorContains(t, err, "since TensorRT 11 a model is computed in its own types")
 	}
-	o := tensorrt.Options{Workspace: 1 << 28, TF32: true}
+	o := tensorrt.Options{WorkspaceBytes: 1 << 28, TF32: true}
 	if !before(e, 8, 6) {
-		o.Level = 1
+		o.OptimizationLevel = 1
 	}
 	m := load(t, e, "digits.onnx", &common.Options{Native: o})
 	require.Equal(t, common.Float32, m.Info().Precision)
@@ -159,7 +169,7 @@ func TestGraphs(t *testing.T) {
 	e := open(t)
 	plain := load(t, e, "digits_dynamic.onnx", batches(1, 4))
 	o := batches(1, 4)
-	o.Native = tensorrt.Options{Graphs: true}
+	o.Native = tensorrt.Options{CUDAGraphs: true}
 	graphs := load(t, e, "digits_dynamic.onnx", o)
 	require.Equal(t, map[string]string{"cuda_graphs": "on"}, graphs.Info().Details)
 	for i, n := range []int{1, 1, 1, 1, 3, 3, 3, 1, 1, 1} {
@@ -183,7 +193,7 @@ func TestGraphs(t *testing.T) {
 
 func TestProfile(t *testing.T) {
 	e := open(t)
-	m := load(t, e, "digits.onnx", &common.Options{Profile: true, Native: tensorrt.Options{Graphs: true}})
+	m := load(t, e, "digits.onnx", &common.Options{Profile: true, Native: tensorrt.Options{CUDAGraphs: true}})
 	s, err := m.NewSession(ctx, "")
 	require.NoError(t, err)
 	for range 3 { // those of the last Run
@@ -278,7 +288,7 @@ func TestFaults(t *testing.T) {
 			for n := 1; n <= 3; n++ {
 				o := batches(1, 4)
 				if n == 3 {
-					o.Native = tensorrt.Options{Graphs: true}
+					o.Native = tensorrt.Options{CUDAGraphs: true}
 				}
 				spec := fmt.Sprintf("%s%s:%d", name, how, n)
 				s.fault(spec)

@@ -9,20 +9,22 @@ import (
 	"github.com/anyinfer/anyinfer/internal/cengine"
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/formats"
+	"github.com/anyinfer/anyinfer/internal/shims/sources"
 	"github.com/anyinfer/anyinfer/internal/tnncheck"
 )
 
-// Sources has the shim in C++, but for the headers of package cinclude: what
+// shimSources has the shim in C++, but for the headers of package cinclude: what
 // `anyinfer shim build tnn` compiles.
 //
 //go:embed *.cc *.h
-var Sources embed.FS
+var shimSources embed.FS
 
 var spec = dylib.Spec{Engine: "tnn", Stem: "anyinfer_tnn", Install: "TNN_ROOT=... anyinfer shim build tnn"}
 
 func init() {
+	sources.Register(spec.Engine, shimSources)
 	cengine.Register(cengine.Engine{
-		Spec: spec, Formats: []common.Format{formats.TNN}, Check: check, Unknown: unknown, PrintsLog: true, Rebuild: "anyinfer shim build tnn",
+		Library: spec, Formats: []common.Format{formats.TNN}, Check: check, Unknown: unknown, PrintsLog: true, Rebuild: "anyinfer shim build tnn",
 	})
 }
 

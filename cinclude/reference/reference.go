@@ -16,18 +16,18 @@ package reference
 
 import (
 	"embed"
-	"fmt"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/cengine"
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/formats"
+	"github.com/anyinfer/anyinfer/internal/shims/sources"
 )
 
-// Sources has reference.c and what it includes, but for anyinfer_engine.h.
+// cSources has reference.c and what it includes, but for anyinfer_engine.h.
 //
 //go:embed reference.c model.h operators.h
-var Sources embed.FS
+var cSources embed.FS
 
 // Options are the engine's own, for common.Options.Native.
 type Options struct {
@@ -37,21 +37,22 @@ type Options struct {
 var spec = dylib.Spec{Engine: "reference", Stem: "anyinfer_reference"}
 
 func init() {
+	sources.Register(spec.Engine, cSources)
 	cengine.Register(cengine.Engine{
-		Spec: spec, Formats: []common.Format{formats.Reference}, Native: native,
+		Library: spec, Formats: []common.Format{formats.Reference}, Native: native,
 		Rebuild: "compile reference.c of this module's version",
 	})
 }
 
-// native is Options as pairs of keys and values.
+// native converts Options to keys and values.
 func native(o any) (map[string]string, error) {
-	options, ok := o.(Options)
-	if !ok {
-		return nil, &common.Error{Kind: common.ErrOption, Message: fmt.Sprintf("Native is %T, not reference.Options", o)}
+	options, err := cengine.NativeOptions[Options](o)
+	if err != nil {
+		return nil, err
 	}
-	pairs := map[string]string{}
+	all := map[string]string{}
 	if options.Verbose {
-		pairs["verbose"] = "1"
+		all["verbose"] = "1"
 	}
-	return pairs, nil
+	return all, nil
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/cengine/shim"
 	"github.com/anyinfer/anyinfer/internal/enginetest"
 	"github.com/anyinfer/anyinfer/internal/linktest"
+	"github.com/anyinfer/anyinfer/internal/shims/sources"
 	"github.com/stretchr/testify/require"
 )
 
@@ -37,7 +38,8 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	library := filepath.Join(dir, "libanyinfer_reference.so")
-	if err := shim.Build(library, "reference.c", shim.Strict, reference.Sources); err != nil {
+	files, _ := sources.Find("reference")
+	if err := shim.Build(library, "reference.c", shim.Strict, files); err != nil {
 		fmt.Fprintln(os.Stderr, err) // the tests then say that there is no library
 	}
 	os.Setenv(variable, library)

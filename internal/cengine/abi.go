@@ -7,9 +7,9 @@ import (
 	"github.com/anyinfer/anyinfer/internal/dylib"
 )
 
-// What follows is anyinfer_engine.h. On 32-bit machines C may align 64-bit
-// integers to 8 bytes where Go aligns them to 4; the structs have none at a
-// place where that tells.
+// This file is anyinfer_engine.h in Go. On 32-bit machines C may align 64-bit
+// integers to 8 bytes where Go aligns them to 4: the structs have them only where
+// both give the same offset.
 
 // abiVersion is ANYINFER_ABI.
 const abiVersion = 2
@@ -17,19 +17,19 @@ const abiVersion = 2
 // maxRank is ANYINFER_MAX_RANK.
 const maxRank = 16
 
-// kinds by anyinfer_status.
+// kinds are the errors by anyinfer_status.
 var kinds = map[int32]error{
 	1: common.ErrNotAvailable, 2: common.ErrVersion, 3: common.ErrModel, 4: common.ErrDevice, 5: common.ErrOption,
 	6: common.ErrShape, 7: common.ErrDType, 8: common.ErrName, 9: common.ErrRun,
 }
 
-// The statuses that also mean "past the last".
+// The statuses that also stand for an index past the last.
 const (
 	statusDevice = 4
 	statusName   = 8
 )
 
-// dtypes by anyinfer_dtype.
+// dtypes are the element types by anyinfer_dtype.
 var dtypes = [...]common.DType{
 	1: common.Bool, common.Int8, common.Int16, common.Int32, common.Int64,
 	common.Uint8, common.Uint16, common.Uint32, common.Uint64,
@@ -121,5 +121,5 @@ type api struct {
 	functions     [functions]uintptr
 }
 
-// entry is the table of a shim's library: the one function that it exports.
+// entry declares the one function that a shim's library exports.
 var entry = []dylib.Decl{{C: "const anyinfer_api* anyinfer_engine(void)"}}

@@ -2,9 +2,9 @@
 
 // Package cengine drives every engine that implements the C ABI of cinclude.
 //
-// An engine is not trusted with more than its memory: counts, shapes, handles
-// and strings that it returns are looked at before they are used. What cannot
-// be looked at is whether an address leads anywhere.
+// An engine is trusted with its memory only: the counts, shapes, handles and
+// strings that it returns are checked before they are used. Whether an address
+// is valid cannot be checked.
 package cengine
 
 import (
@@ -19,12 +19,12 @@ import (
 	"github.com/anyinfer/anyinfer/internal/nativelog"
 )
 
-// Engine says what differs from engine to engine.
+// Engine describes what differs from engine to engine.
 type Engine struct {
-	dylib.Spec
+	Library dylib.Spec
 	Formats []common.Format
-	// Native makes pairs of keys and values of Options.Native, which is not
-	// nil; it is nil where the engine has none.
+	// Native converts Options.Native, which is not nil, to keys and values of
+	// anyinfer_source. It is nil where the engine has no options of its own.
 	Native func(native any) (map[string]string, error)
 	// Check, where set, refuses a model that the SDK might not survive, damaged
 	// or with these options. It also adds files that the model refers to
@@ -32,37 +32,51 @@ type Engine struct {
 	Check func(files *common.ModelFiles, o common.Options) error
 	// Unknown, where set, names the operators that Check does not know.
 	Unknown func(files *common.ModelFiles) []string
-	// PrintsLog says that the SDK has no log of its own and prints on C's
+	// PrintsLog is set where the SDK has no log of its own and prints on C's
 	// stderr instead, which is then captured.
 	PrintsLog bool
-	// Rebuild is what to type where the shim does not fit this program.
+	// Rebuild is the command that makes a shim that fits this program.
 	Rebuild string
 }
 
 // Register makes e known to package common.
 func Register(e Engine) {
 	common.Register(common.Registration{
-		Name: e.Spec.Engine, Formats: e.Formats, Open: func(c common.Config) (common.Driver, error) { return Open(&e, c) },
+		Name: e.Library.Engine, Formats: e.Formats, Open: func(c common.Config) (common.Driver, error) { return Open(&e, c) },
 	})
+}
+
+// NativeOptions returns native as T, the type of an engine's own options.
+func NativeOptions[T any](native any) (T, error) {
+	o, ok := native.(T)
+	if ok {
+		return o, nil
+	}
+	message := fmt.Sprintf("Native is %T; it takes %T", native, o)
+	if _, pointer := native.(*T); pointer {
+		message += ", not a pointer"
+	}
+	return o, &common.Error{Kind: common.ErrOption, Message: message}
 }
 
 // driver is an open engine (anyinfer_engine_t).
 type driver struct {
-	*Engine
-	*dylib.Library // of the engine's functions
-	handle         uintptr
-	info           common.EngineInfo
-	devices        []common.Device
-	log            nativelog.Log
-	id             uintptr // by which the engine logs
+	engine  *Engine
+	lib     *dylib.Library // the functions of the engine's table
+	handle  uintptr
+	info    common.EngineInfo
+	devices []common.Device
+	log     nativelog.Log
+	logID   uintptr // what the engine passes to the log callback
 }
 
-// Open opens e, for an engine whose driver does more than this one.
+// Open opens e. It is for an engine whose driver wraps this one; others use
+// Register.
 func Open(e *Engine, c common.Config) (common.Driver, error) {
 	if c.Native != nil {
 		return nil, &common.Error{Kind: common.ErrOption, Message: "this engine has no options for Config.Native"}
 	}
-	lib, err := dylib.Open(e.Spec, entry, c.Library)
+	lib, err := dylib.Open(e.Library, entry, c.Library)
 	if err != nil {
 		return nil, err
 	}
@@ -71,14 +85,14 @@ func Open(e *Engine, c common.Config) (common.Driver, error) {
 		return nil, err
 	}
 	d := &driver{
-		Engine: e, Library: functions, info: common.EngineInfo{Name: e.Spec.Engine, Library: lib.Path},
-		log: nativelog.New(c, e.Spec.Engine, e.PrintsLog),
+		engine: e, lib: functions, info: common.EngineInfo{Name: e.Library.Engine, Library: lib.Path},
+		log: nativelog.New(c, e.Library.Engine, e.PrintsLog),
 	}
-	d.id = registerLog(d.log)
+	d.logID = registerLog(d.log)
 	if err := d.log.Capture(d.start); err != nil {
 		d.Close()
 		if e := (*common.Error)(nil); errors.As(err, &e) && e.Path == "" {
-			e.Path = lib.Path // where it is what it is
+			e.Path = lib.Path // the user may have several libraries: the error names the one that failed
 		}
 		return nil, err
 	}
@@ -104,26 +118,27 @@ func (e *Engine) functions(lib *dylib.Library) (*dylib.Library, error) {
 	if i := slices.Index(a.functions[:required], 0); i >= 0 {
 		return refuse("the engine's table, of %d bytes, lacks function %d", a.size, i)
 	}
-	if name := dylib.GoString(a.name); name != e.Spec.Engine {
+	if name := dylib.GoString(a.name); name != e.Library.Engine {
 		return refuse("the library has the engine %.100q", name)
 	}
 	return dylib.Functions(lib.Path, a.functions[:]), nil
 }
 
+// start opens the engine and reads its version and its devices.
 func (d *driver) start() (err error) {
-	if d.handle, err = d.create(fnOpen, dylib.Ptr(&host{logCallback(), d.id})); err != nil {
+	if d.handle, err = d.create(fnOpen, dylib.Ptr(&host{logCallback(), d.logID})); err != nil {
 		return err
 	}
-	if d.info.Version = text(d.Call(fnVersion, dylib.Int(d.handle)), &err); err != nil {
+	if d.info.Version = text(d.lib.Call(fnVersion, dylib.Int(d.handle)), &err); err != nil {
 		return err
 	}
-	return d.each(1, 1<<10, statusDevice, func(i int) (int32, error) {
+	return forEachIndex("devices", 1, 1<<10, statusDevice, func(i int) (int32, error) {
 		c := new(device)
-		status, err := d.try(fnDevice, dylib.Int(d.handle), dylib.Int(i), dylib.Ptr(c))
+		status, err := d.callStatus(fnDevice, dylib.Int(d.handle), dylib.Int(i), dylib.Ptr(c))
 		if err == nil {
 			d.devices = append(d.devices, common.Device{Name: text(c.name, &err), Description: text(c.description, &err)})
 			if err == nil && c.name == 0 {
-				err = absurd(common.ErrDevice, "a device without name")
+				err = errBadReturn(common.ErrDevice, "a device without a name")
 			}
 		}
 		return status, err
@@ -138,39 +153,41 @@ func (d *driver) Devices(context.Context) ([]common.Device, error) {
 
 func (d *driver) Close() error {
 	if d.handle != 0 {
-		d.Call(fnClose, dylib.Int(d.handle))
+		d.lib.Call(fnClose, dylib.Int(d.handle))
 	}
-	unregisterLog(d.id)
+	unregisterLog(d.logID)
 	return nil
 }
 
-// do calls a function whose last parameter is an anyinfer_error.
-func (d *driver) do(fn int, args ...dylib.Arg) error {
-	_, err := d.try(fn, args...)
+// call calls a function whose last parameter is an anyinfer_error.
+func (d *driver) call(fn int, args ...dylib.Arg) error {
+	_, err := d.callStatus(fn, args...)
 	return err
 }
 
-// try is do with the status.
-func (d *driver) try(fn int, args ...dylib.Arg) (int32, error) {
+// callStatus is call with the status that the function returned.
+func (d *driver) callStatus(fn int, args ...dylib.Arg) (int32, error) {
 	e := new(errorBuffer)
-	status := int32(d.Call(fn, append(args, dylib.Ptr(e))...))
+	status := int32(d.lib.Call(fn, append(args, dylib.Ptr(e))...))
 	return status, e.error(status)
 }
 
 // create calls a function that makes an object, and returns its handle.
 func (d *driver) create(fn int, args ...dylib.Arg) (uintptr, error) {
 	handle := new(uintptr)
-	if err := d.do(fn, append(args, dylib.Ptr(handle))...); err != nil {
+	if err := d.call(fn, append(args, dylib.Ptr(handle))...); err != nil {
 		return 0, err
 	}
 	if *handle == 0 {
-		return 0, absurd(common.ErrRun, "NULL as what it has made")
+		return 0, errBadReturn(common.ErrRun, "no handle")
 	}
 	return *handle, nil
 }
 
-// each calls f for 0, 1, ... until it says that this is past the last.
-func (d *driver) each(least, most int, past int32, f func(i int) (int32, error)) error {
+// forEachIndex calls f for 0, 1, ... until it returns the status past, which
+// stands for an index past the last. There are least to most items; what names
+// them for an error.
+func forEachIndex(what string, least, most int, past int32, f func(i int) (int32, error)) error {
 	for i := range most + 1 {
 		status, err := f(i)
 		if status == past && i >= least {
@@ -180,24 +197,25 @@ func (d *driver) each(least, most int, past int32, f func(i int) (int32, error))
 			return err
 		}
 	}
-	return absurd(common.ErrRun, "more than %d of something, without end", most)
+	return errBadReturn(common.ErrRun, "more than %d %s", most, what)
 }
 
-// absurd is an error for what no engine should return.
-func absurd(kind error, format string, args ...any) error {
-	return &common.Error{Kind: kind, Message: "the engine returns " + fmt.Sprintf(format, args...)}
+// errBadReturn is the error for a value that no engine may return.
+func errBadReturn(kind error, format string, args ...any) error {
+	return &common.Error{Kind: kind, Message: "the engine returned " + fmt.Sprintf(format, args...)}
 }
 
-// text is a string from C; one without a sensible end is an error.
+// text copies a string from C. It sets err, where that is nil, if the string is
+// too long to be one.
 func text(addr uintptr, err *error) string {
 	s := dylib.GoString(addr)
 	if len(s) > 1<<16 && *err == nil {
-		*err = absurd(common.ErrRun, "a name of %d bytes or more", len(s))
+		*err = errBadReturn(common.ErrRun, "a name of %d bytes or more", len(s))
 	}
 	return s
 }
 
-// error is what a status means, with what the engine wrote to e.
+// error converts a status, with what the engine wrote to e, to an error.
 func (e *errorBuffer) error(status int32) error {
 	if status == 0 {
 		return nil

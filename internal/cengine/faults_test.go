@@ -14,12 +14,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/anyinfer/anyinfer/cinclude/reference"
+	_ "github.com/anyinfer/anyinfer/cinclude/reference" // registers its sources
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/cengine"
 	"github.com/anyinfer/anyinfer/internal/cengine/shim"
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/formats"
+	"github.com/anyinfer/anyinfer/internal/shims/sources"
 	"github.com/anyinfer/anyinfer/internal/values"
 	"github.com/stretchr/testify/require"
 )
@@ -34,7 +35,8 @@ var folder string // for the library
 
 var library = sync.OnceValues(func() (*faulty, error) {
 	path := filepath.Join(folder, "libfaulty.so")
-	if err := shim.Build(path, "faulty.c", shim.Strict, reference.Sources, os.DirFS("testdata")); err != nil {
+	reference, _ := sources.Find("reference")
+	if err := shim.Build(path, "faulty.c", shim.Strict, reference, os.DirFS("testdata")); err != nil {
 		return nil, err
 	}
 	control, err := dylib.Open(dylib.Spec{Engine: "faulty"}, []dylib.Decl{{C: "void anyinfer_fault(const char* name, const int64_t* value)"}}, path)
@@ -43,7 +45,7 @@ var library = sync.OnceValues(func() (*faulty, error) {
 
 func TestMain(m *testing.M) {
 	cengine.Register(cengine.Engine{
-		Spec: dylib.Spec{Engine: "faulty", Stem: "faulty"}, Formats: []common.Format{formats.Reference}, PrintsLog: true, Rebuild: "type this",
+		Library: dylib.Spec{Engine: "faulty", Stem: "faulty"}, Formats: []common.Format{formats.Reference}, PrintsLog: true, Rebuild: "type this",
 		Native: func(native any) (map[string]string, error) { return native.(map[string]string), nil },
 	})
 	var err error
@@ -148,13 +150,13 @@ var faults = []struct {
 
 	{"open", fixed, 1, common.ErrNotAvailable, "fault in open"},
 	{"open", fixed, 4, common.ErrDevice, "fault in open"},
-	{"open: NULL", fixed, 0, common.ErrRun, "NULL"},
+	{"open: NULL", fixed, 0, common.ErrRun, "the engine returned no handle"},
 	{"version: NULL", fixed, 0, nil, ""},
 	{"version: endless", fixed, 0, common.ErrRun, "a name of"},
 	{"device", fixed, 9, common.ErrRun, "fault in device"},
 	{"device: none", fixed, 0, common.ErrDevice, "no device at all"},
-	{"device: for ever", fixed, 0, common.ErrRun, "without end"},
-	{"device: NULL", fixed, 0, common.ErrDevice, "without name"},
+	{"device: for ever", fixed, 0, common.ErrRun, "more than 1024 devices"},
+	{"device: NULL", fixed, 0, common.ErrDevice, "a device without a name"},
 	{"device: endless", fixed, 0, common.ErrRun, "a name of"},
 	{"device: description", fixed, 0, common.ErrRun, "a name of"},
 
@@ -164,7 +166,7 @@ var faults = []struct {
 	{"load", fixed, 77, common.ErrRun, "fault in load"},
 	{"load", fixed, -1, common.ErrRun, "fault in load"},
 	{"load", fixed, math.MinInt32, common.ErrRun, "fault in load"},
-	{"load: NULL", fixed, 0, common.ErrRun, "NULL"},
+	{"load: NULL", fixed, 0, common.ErrRun, "the engine returned no handle"},
 	{"load: no end", fixed, 0, common.ErrModel, strings.Repeat("x", 1020) + " (code"},
 	{"load: no text", fixed, 0, common.ErrModel, ""},
 
@@ -174,7 +176,7 @@ var faults = []struct {
 	{"property: threads", fixed, math.MaxInt64, nil, ""},
 	{"signature", fixed, 9, common.ErrRun, "fault in signature"},
 	{"signature: none", fixed, 0, common.ErrName, "no signature at all"},
-	{"signature: for ever", fixed, 0, common.ErrRun, "without end"},
+	{"signature: for ever", fixed, 0, common.ErrRun, "more than 4096 signatures"},
 	{"signature: NULL", fixed, 0, nil, ""},
 	{"signature: endless", fixed, 0, common.ErrRun, "a name of"},
 	{"signature: inputs", fixed, -1, common.ErrModel, "-1 as the number of tensors"},
@@ -214,7 +216,7 @@ var faults = []struct {
 	{"output: dimension", fixed, math.MaxInt64, common.ErrModel, "dimension"},
 
 	{"session", fixed, 9, common.ErrRun, "fault in session"},
-	{"session: NULL", fixed, 0, common.ErrRun, "NULL"},
+	{"session: NULL", fixed, 0, common.ErrRun, "the engine returned no handle"},
 	{"reshape", fixed, 6, common.ErrShape, "fault in reshape"},
 	{"reshape: rank", fixed, 17, common.ErrModel, "rank 17"},
 	{"reshape: rank", fixed, 1, common.ErrRun, "the shape [2] for output"},
@@ -233,10 +235,10 @@ var faults = []struct {
 	{"result: dimension", dynamic, -1, common.ErrRun, "the shape [? 1] for output"},
 	{"result: dimension", dynamic, math.MinInt64, common.ErrModel, "dimension"},
 	{"result: dimension", dynamic, math.MaxInt64, common.ErrModel, "dimension"},
-	{"result: NULL", dynamic, 0, common.ErrRun, "NULL as the data"},
+	{"result: NULL", dynamic, 0, common.ErrRun, "no data for output"},
 	{"reset", "accumulator", 9, common.ErrRun, "fault in reset"},
 	{"layer", fixed, 9, common.ErrRun, "fault in layer"},
-	{"layer: for ever", fixed, 0, common.ErrRun, "without end"},
+	{"layer: for ever", fixed, 0, common.ErrRun, "more than 1048576 layers"},
 	{"layer: NULL", fixed, 0, nil, ""},
 	{"layer: endless", fixed, 0, common.ErrRun, "a name of"},
 }

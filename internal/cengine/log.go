@@ -11,7 +11,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/nativelog"
 )
 
-// The logs of open engines, by number: C gets no pointer to Go memory.
+// logs has those of the open engines by number: C gets no pointer to Go memory.
 var logs = struct {
 	sync.Mutex
 	last uintptr
@@ -32,7 +32,7 @@ func unregisterLog(id uintptr) {
 	delete(logs.byID, id)
 }
 
-// logCallback is the log of anyinfer_host: void (*)(void* user, int32_t level, const char* line).
+// logCallback returns the function log of anyinfer_host: void (*)(void* user, int32_t level, const char* line).
 var logCallback = sync.OnceValue(func() uintptr {
 	return dylib.Callback(func(user, level, text uintptr) uintptr {
 		logs.Lock()

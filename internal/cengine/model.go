@@ -21,7 +21,7 @@ import (
 
 // model is an anyinfer_model_t.
 type model struct {
-	*driver
+	driver     *driver
 	handle     uintptr
 	info       common.ModelInfo
 	signatures []common.Signature
@@ -29,7 +29,7 @@ type model struct {
 }
 
 func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Options) (_ common.DriverModel, err error) {
-	pairs, err := d.pairs(o)
+	keyValues, err := d.keyValues(o)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Op
 			m.Close()
 		}
 	}()
-	if err := d.log.Capture(func() error { return m.load(ctx, files, pairs) }); err != nil {
+	if err := d.log.Capture(func() error { return m.load(ctx, files, keyValues) }); err != nil {
 		return nil, err
 	}
 	if err := m.describe(); err != nil {
@@ -53,20 +53,20 @@ func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Op
 		Format: cmp.Or(property("format"), files.Format()), Device: property("device"), Details: details(property("details")),
 		Sessions: max(o.Sessions, 1), State: states[property("state")],
 	}
-	if !m.Has(fnReset) {
+	if !d.lib.Has(fnReset) {
 		m.info.State = common.Stateless
 	}
 	if property("files") == "copied" {
 		files.Release()
 	}
-	m.info.Precision, _ = common.ParseDType(property("precision")) // 0 where it does not tell
+	m.info.Precision, _ = common.ParseDType(property("precision")) // 0 where the engine does not tell
 	if n, err := strconv.ParseUint(property("threads"), 10, 16); err == nil {
 		m.info.Threads = int(n)
 	}
 	return m, nil
 }
 
-// details are the lines of the property "details", each a key, "=" and a value.
+// details parses the property "details": lines of a key, "=" and a value.
 func details(lines string) map[string]string {
 	var all map[string]string
 	for line := range strings.Lines(lines) {
@@ -83,8 +83,8 @@ func details(lines string) map[string]string {
 // states are the values of the property "state".
 var states = map[string]common.State{"stateless": common.Stateless, "stateful": common.Stateful}
 
-// pairs are the options as anyinfer_source has them.
-func (d *driver) pairs(o common.Options) (map[string]string, error) {
+// keyValues converts options to those of anyinfer_source.
+func (d *driver) keyValues(o common.Options) (map[string]string, error) {
 	named := func(c common.Device) bool { return c.Name == o.Device }
 	if o.Device != "" && !slices.ContainsFunc(d.devices, named) {
 		return nil, common.UnknownDevice(o.Device, d.devices)
@@ -94,21 +94,21 @@ func (d *driver) pairs(o common.Options) (map[string]string, error) {
 			return nil, &common.Error{Kind: common.ErrOption, Message: "CacheDir cannot be used", Err: err}
 		}
 	}
-	pairs := map[string]string{}
+	all := map[string]string{}
 	switch {
 	case o.Native == nil:
-	case d.Native == nil:
+	case d.engine.Native == nil:
 		return nil, &common.Error{Kind: common.ErrOption, Message: "this engine has no options for Native"}
 	default:
-		native, err := d.Native(o.Native)
+		native, err := d.engine.Native(o.Native)
 		if err != nil {
 			return nil, err
 		}
-		maps.Copy(pairs, native)
+		maps.Copy(all, native)
 	}
 	set := func(key, value string) {
 		if value != "" {
-			pairs[key] = value
+			all[key] = value
 		}
 	}
 	number := func(n int) string {
@@ -131,14 +131,15 @@ func (d *driver) pairs(o common.Options) (map[string]string, error) {
 	for name, r := range o.Shapes {
 		set("shape:"+name, dims(r.Min)+";"+dims(r.Opt)+";"+dims(r.Max))
 	}
-	for key, value := range pairs {
+	for key, value := range all {
 		if strings.ContainsRune(key+value, 0) {
-			return nil, &common.Error{Kind: common.ErrOption, Message: fmt.Sprintf("%q: %q has a NUL", key, value)}
+			return nil, &common.Error{Kind: common.ErrOption, Message: fmt.Sprintf("the option %q, with the value %q, contains a NUL byte", key, value)}
 		}
 	}
-	return pairs, nil
+	return all, nil
 }
 
+// dims formats a shape as options have it.
 func dims(s common.Shape) string {
 	var list []string
 	for _, d := range s {
@@ -147,12 +148,13 @@ func dims(s common.Shape) string {
 	return strings.Join(list, ",")
 }
 
-// load calls the engine's load; ctx interrupts it where the engine looks.
-func (m *model) load(ctx context.Context, files *common.ModelFiles, pairs map[string]string) error {
+// load calls the engine's load. A context that ends sets canceled, which the
+// engine may look at.
+func (m *model) load(ctx context.Context, files *common.ModelFiles, keyValues map[string]string) error {
 	var pin runtime.Pinner
 	defer pin.Unpin()
 	if files.Folder() {
-		return &common.Error{Kind: common.ErrModel, Message: "it is a folder; this engine reads files"}
+		return &common.Error{Kind: common.ErrModel, Message: "the model is a folder; this engine reads files"}
 	}
 	c := &source{format: cString(&pin, files.Format()), parts: int32(files.Len())}
 	data, sizes := make([]*byte, files.Len()), make([]uint64, files.Len())
@@ -161,13 +163,14 @@ func (m *model) load(ctx context.Context, files *common.ModelFiles, pairs map[st
 		pin.Pin(data[i])
 	}
 	c.data, c.sizes = pinned(&pin, data), pinned(&pin, sizes)
-	if m.Check != nil {
-		if err := m.Check(files, m.options); err != nil {
+	e := m.driver.engine
+	if e.Check != nil {
+		if err := e.Check(files, m.options); err != nil {
 			return err
 		}
 	}
-	if m.Unknown != nil {
-		m.log.Unchecked(m.Unknown(files))
+	if e.Unknown != nil {
+		m.driver.log.Unchecked(e.Unknown(files))
 	}
 	if files.RefersToOthers() {
 		paths, err := files.Link()
@@ -176,25 +179,26 @@ func (m *model) load(ctx context.Context, files *common.ModelFiles, pairs map[st
 		}
 		c.paths = cStrings(&pin, paths[:len(data)])
 	}
-	keys := slices.Sorted(maps.Keys(pairs))
+	keys := slices.Sorted(maps.Keys(keyValues))
 	var values []string
 	for _, k := range keys {
-		values = append(values, pairs[k])
+		values = append(values, keyValues[k])
 	}
 	c.keys, c.values, c.options = cStrings(&pin, keys), cStrings(&pin, values), int32(len(keys))
 	c.canceled = new(int32)
 	pin.Pin(c.canceled)
 	defer context.AfterFunc(ctx, func() { atomic.StoreInt32(c.canceled, 1) })()
 	var err error
-	if m.handle, err = m.create(fnLoad, dylib.Int(m.driver.handle), dylib.Ptr(c)); err != nil && ctx.Err() != nil {
+	if m.handle, err = m.driver.create(fnLoad, dylib.Int(m.driver.handle), dylib.Ptr(c)); err != nil && ctx.Err() != nil {
 		return ctx.Err()
 	}
 	return err
 }
 
-// cString is s for C, pinned.
+// cString copies s, with a NUL, to pinned memory.
 func cString(pin *runtime.Pinner, s string) *byte { return pinned(pin, append([]byte(s), 0)) }
 
+// cStrings copies all to an array of C strings, pinned with them.
 func cStrings(pin *runtime.Pinner, all []string) **byte {
 	ptrs := make([]*byte, len(all))
 	for i, s := range all {
@@ -203,7 +207,7 @@ func cStrings(pin *runtime.Pinner, all []string) **byte {
 	return pinned(pin, ptrs)
 }
 
-// pinned is the address of s for C to find; nil where s is empty.
+// pinned pins s and returns its address, nil where s is empty.
 func pinned[T any](pin *runtime.Pinner, s []T) *T {
 	if len(s) == 0 {
 		return nil
@@ -212,14 +216,14 @@ func pinned[T any](pin *runtime.Pinner, s []T) *T {
 	return &s[0]
 }
 
-// describe asks for the signatures.
+// describe reads the signatures.
 func (m *model) describe() error {
-	return m.each(1, 1<<12, statusName, func(i int) (int32, error) {
+	return forEachIndex("signatures", 1, 1<<12, statusName, func(i int) (int32, error) {
 		c := new(struct {
 			name            uintptr
 			inputs, outputs int32
 		})
-		status, err := m.try(fnSignature, dylib.Int(m.handle), dylib.Int(i), dylib.Ptr(&c.name), dylib.Ptr(&c.inputs), dylib.Ptr(&c.outputs))
+		status, err := m.driver.callStatus(fnSignature, dylib.Int(m.handle), dylib.Int(i), dylib.Ptr(&c.name), dylib.Ptr(&c.inputs), dylib.Ptr(&c.outputs))
 		if err != nil {
 			return status, err
 		}
@@ -238,14 +242,15 @@ func (m *model) describe() error {
 	})
 }
 
+// tensors reads n inputs or outputs with the function fn.
 func (m *model) tensors(fn, signature int, n int32) ([]common.TensorInfo, error) {
 	if n < 0 || n > 1<<16 {
-		return nil, absurd(common.ErrModel, "%d as the number of tensors", n)
+		return nil, errBadReturn(common.ErrModel, "%d as the number of tensors", n)
 	}
 	infos := make([]common.TensorInfo, n)
 	for i := range infos {
 		c := new(tensor)
-		err := m.do(fn, dylib.Int(m.handle), dylib.Int(signature), dylib.Int(i), dylib.Ptr(c))
+		err := m.driver.call(fn, dylib.Int(m.handle), dylib.Int(signature), dylib.Int(i), dylib.Ptr(c))
 		if err == nil {
 			infos[i], err = c.info()
 		}
@@ -259,10 +264,10 @@ func (m *model) tensors(fn, signature int, n int32) ([]common.TensorInfo, error)
 func (m *model) Info() common.ModelInfo         { return m.info }
 func (m *model) Signatures() []common.Signature { return m.signatures }
 
-// Property reads what is really in use.
+// Property reads a setting that is really in use.
 func (m *model) Property(key string) (string, error) {
 	text := make([]byte, 4096)
-	if err := m.do(fnProperty, dylib.Int(m.handle), dylib.String(key), dylib.Slice(text), dylib.Int(len(text))); err != nil {
+	if err := m.driver.call(fnProperty, dylib.Int(m.handle), dylib.String(key), dylib.Slice(text), dylib.Int(len(text))); err != nil {
 		return "", err
 	}
 	before, _, _ := strings.Cut(string(text), "\x00")
@@ -271,7 +276,7 @@ func (m *model) Property(key string) (string, error) {
 
 func (m *model) Close() error {
 	if m.handle != 0 {
-		m.Call(fnModelClose, dylib.Int(m.handle))
+		m.driver.lib.Call(fnModelClose, dylib.Int(m.handle))
 	}
 	return nil
 }

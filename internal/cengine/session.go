@@ -14,153 +14,157 @@ import (
 
 // session is an anyinfer_session_t.
 type session struct {
-	*model
+	run       dylib.Prepared // the first fields are those that Run reads: few are in the cache then
+	late      bool           // some results are
+	model     *model
 	handle    uintptr
 	signature common.Signature
-	run       dylib.Prepared
 	reset     dylib.Prepared // where the engine can
-	failure   *errorBuffer   // of run, reset and results
-	pin       runtime.Pinner // of what prepared calls take, until Close
-	in        []slot
-	outputs   []*common.Tensor // what Bind was given to fill
-	results   []*result
-	shapes    []shape // of the inputs, as the engine has them
-	shaped    bool    // it has, and is bound
+	failure   *errorBuffer   // that run, reset and results write to
+	pin       runtime.Pinner // of the arguments of prepared calls, until Close
+	outputs   []*common.Tensor
+	results   []*result // one for each output
+	inShapes  []shape   // as the engine has them, where bound
 	outShapes []shape
-	lent      []*runtime.Pinner // of memory: by the last good Bind, and by failed ones since
+	bound     bool
+	pins      []*runtime.Pinner // of tensors: by the last good Bind, and by failed ones since
 }
 
-// slot is an input: padded is what the engine reads, the tensor itself or,
-// where its memory is not as the ABI has it, a copy.
-type slot struct{ tensor, padded *common.Tensor }
-
-// result is an output whose shape only running may tell.
+// result reads an output whose shape only a run tells.
 type result struct {
-	late  bool // that is so, with the inputs bound
+	late  bool // there is something to read: with the inputs bound, the shape is not known before
 	call  dylib.Prepared
 	shape shape   // filled in by call
 	data  uintptr // filled in by call
-	known shape   // of the tensor in outputs
-	there bool    // it is
+	last  shape   // of the tensor in outputs, if fits
+	fits  bool
 }
 
 func (m *model) NewSession(_ context.Context, signature int) (common.DriverSession, error) {
-	sig := m.signatures[signature]
+	sig, lib := m.signatures[signature], m.driver.lib
 	s := &session{
-		model: m, signature: sig, failure: new(errorBuffer), in: make([]slot, len(sig.Inputs)), results: make([]*result, len(sig.Outputs)),
-		shapes: make([]shape, len(sig.Inputs)), outShapes: make([]shape, len(sig.Outputs)),
+		model: m, signature: sig, failure: new(errorBuffer), results: make([]*result, len(sig.Outputs)),
+		inShapes: make([]shape, len(sig.Inputs)), outShapes: make([]shape, len(sig.Outputs)),
 	}
 	var err error
-	if s.handle, err = m.create(fnSession, dylib.Int(m.handle), dylib.Int(signature)); err != nil {
+	if s.handle, err = m.driver.create(fnSession, dylib.Int(m.handle), dylib.Int(signature)); err != nil {
 		return nil, err
 	}
 	s.pin.Pin(s.failure)
-	s.run = m.Prepare(fnRun, dylib.Int(s.handle), dylib.Ptr(s.failure))
-	s.reset = m.Prepare(fnReset, dylib.Int(s.handle), dylib.Ptr(s.failure))
+	s.run = lib.Prepare(fnRun, dylib.Int(s.handle), dylib.Ptr(s.failure))
+	s.reset = lib.Prepare(fnReset, dylib.Int(s.handle), dylib.Ptr(s.failure))
 	for i := range s.results {
 		r := new(result)
 		s.pin.Pin(r)
-		r.call = m.Prepare(fnResult, dylib.Int(s.handle), dylib.Int(i), dylib.Ptr(&r.shape), dylib.Ptr(&r.data), dylib.Ptr(s.failure))
+		r.call = lib.Prepare(fnResult, dylib.Int(s.handle), dylib.Int(i), dylib.Ptr(&r.shape), dylib.Ptr(&r.data), dylib.Ptr(s.failure))
 		s.results[i] = r
 	}
-	if m.Has(fnCancel) {
-		return cancelable{s}, nil
+	if lib.Has(fnCancel) {
+		return cancelable{session: s}, nil
 	}
 	return s, nil
 }
 
-// cancelable is a session of an engine that can interrupt a run.
-type cancelable struct{ *session }
+// cancelable is a session of an engine that can interrupt a run. The others
+// must not be Cancelers: package common watches the contexts of those that are.
+type cancelable struct{ session *session }
 
-func (s cancelable) Cancel() { s.Call(fnCancel, dylib.Int(s.handle)) }
+func (c cancelable) Bind(in, out []*common.Tensor) error  { return c.session.Bind(in, out) }
+func (c cancelable) Run(ctx context.Context) error        { return c.session.Run(ctx) }
+func (c cancelable) Reset() error                         { return c.session.Reset() }
+func (c cancelable) Profile() ([]common.LayerTime, error) { return c.session.Profile() }
+func (c cancelable) Close() error                         { return c.session.Close() }
+func (c cancelable) Cancel()                              { c.session.model.driver.lib.Call(fnCancel, dylib.Int(c.session.handle)) }
 
 func (s *session) Bind(in, out []*common.Tensor) (err error) {
-	defer func() { s.shaped = err == nil }()
+	defer func() { s.bound = err == nil }()
 	s.outputs = out
 	if err := s.reshape(in); err != nil {
 		return err
 	}
 	pin := new(runtime.Pinner)
-	s.lent = append(s.lent, pin)
+	s.pins = append(s.pins, pin)
 	inputs, outputs := make([]*byte, len(in)), make([]*byte, len(out))
 	for i, t := range in {
-		b := &s.in[i]
-		if b.tensor = t; t.Padded() {
-			b.padded = t
-		} else if b.padded, err = common.NewTensor(t.DType(), t.Shape()...); err != nil {
+		if inputs[i], err = memory(t, pin); err != nil {
 			return err
 		}
-		inputs[i] = memory(b.padded, pin)
 	}
+	s.late = false
 	for i, r := range s.results {
 		shape, err := s.outShapes[i].toShape()
 		if err != nil {
 			return err
 		}
-		if r.late, r.there = shape.Dynamic(), false; r.late {
+		if r.late, r.fits = shape.Dynamic(), false; r.late {
+			s.late = true
 			continue
 		}
-		if err := s.ensure(i, shape); err != nil {
+		if err := s.ensureOutput(i, shape); err != nil {
 			return err
 		}
-		outputs[i] = memory(out[i], pin)
+		if outputs[i], err = memory(out[i], pin); err != nil {
+			return err
+		}
 	}
-	if err := s.do(fnBind, dylib.Int(s.handle), dylib.Slice(inputs), dylib.Slice(outputs)); err != nil {
+	if err := s.model.driver.call(fnBind, dylib.Int(s.handle), dylib.Slice(inputs), dylib.Slice(outputs)); err != nil {
 		return err
 	}
-	for _, old := range s.lent[:len(s.lent)-1] {
+	for _, old := range s.pins[:len(s.pins)-1] {
 		old.Unpin()
 	}
-	s.lent = []*runtime.Pinner{pin}
+	s.pins = []*runtime.Pinner{pin}
 	return nil
 }
 
-// reshape tells the engine shapes that it does not have yet.
+// reshape passes the inputs' shapes to the engine, unless it has them.
 func (s *session) reshape(in []*common.Tensor) error {
-	same := s.shaped
+	same := s.bound
 	for i, t := range in {
 		var c shape
 		if err := c.set(t.Shape()); err != nil {
 			return err
 		}
-		same = same && c == s.shapes[i]
-		s.shapes[i] = c
+		same = same && c == s.inShapes[i]
+		s.inShapes[i] = c
 	}
 	if same {
 		return nil
 	}
-	return s.do(fnReshape, dylib.Int(s.handle), dylib.Slice(s.shapes), dylib.Slice(s.outShapes))
+	return s.model.driver.call(fnReshape, dylib.Int(s.handle), dylib.Slice(s.inShapes), dylib.Slice(s.outShapes))
 }
 
-// ensure sees that there is a tensor of that shape for output i.
-func (s *session) ensure(i int, shape common.Shape) (err error) {
+// ensureOutput makes outputs[i] a tensor of that shape, the one that is there
+// if it is of that shape.
+func (s *session) ensureOutput(i int, shape common.Shape) (err error) {
 	info := s.signature.Outputs[i]
 	if shape.Dynamic() || !info.Shape.Accepts(shape) {
-		return absurd(common.ErrRun, "the shape %v for output %q, which is %v", shape, info.Name, info.Shape)
+		return errBadReturn(common.ErrRun, "the shape %v for output %q, which is %v", shape, info.Name, info.Shape)
 	}
 	s.outputs[i], err = common.EnsureTensor(s.outputs[i], info.DType, shape)
 	return err
 }
 
-// memory is t's, pinned.
-func memory(t *common.Tensor, pin *runtime.Pinner) *byte {
+// memory returns the address of t's memory, pinned. A tensor without elements
+// may have none that is padded as the ABI promises; another one's is used then.
+func memory(t *common.Tensor, pin *runtime.Pinner) (_ *byte, err error) {
+	if !t.Padded() {
+		if t, err = common.NewTensor(t.DType(), t.Shape()...); err != nil {
+			return nil, err
+		}
+	}
 	p := unsafe.SliceData(t.Bytes())
 	pin.Pin(p)
-	return p
+	return p, nil
 }
 
 func (s *session) Run(context.Context) error {
-	for _, b := range s.in {
-		if b.padded != b.tensor {
-			copy(b.padded.Bytes(), b.tensor.Bytes())
-		}
-	}
-	if err := s.made(&s.run); err != nil {
+	if err := s.callPrepared(&s.run); err != nil || !s.late {
 		return err
 	}
 	for i, r := range s.results {
 		if r.late {
-			if err := s.fetch(i, r); err != nil {
+			if err := s.readResult(i, r); err != nil {
 				return err
 			}
 		}
@@ -168,8 +172,8 @@ func (s *session) Run(context.Context) error {
 	return nil
 }
 
-// made makes a prepared call that writes to failure.
-func (s *session) made(call *dylib.Prepared) error {
+// callPrepared makes a call that writes to failure.
+func (s *session) callPrepared(call *dylib.Prepared) error {
 	status := int32(call.Do())
 	if status == 0 {
 		return nil
@@ -179,42 +183,46 @@ func (s *session) made(call *dylib.Prepared) error {
 	return err
 }
 
-// fetch copies an output whose shape this Run told.
-func (s *session) fetch(i int, r *result) error {
-	if err := s.made(&r.call); err != nil {
+// readResult copies output i, whose shape the last run has told.
+func (s *session) readResult(i int, r *result) error {
+	if err := s.callPrepared(&r.call); err != nil {
 		return err
 	}
-	if !r.there || s.outputs[i] == nil || r.shape != r.known {
+	if !r.fits || s.outputs[i] == nil || r.shape != r.last {
 		shape, err := r.shape.toShape()
 		if err != nil {
 			return err
 		}
-		if err := s.ensure(i, shape); err != nil {
+		if err := s.ensureOutput(i, shape); err != nil {
 			return err
 		}
-		r.known, r.there = r.shape, true
+		r.last, r.fits = r.shape, true
 	}
 	bytes := s.outputs[i].Bytes()
 	if len(bytes) > 0 && r.data == 0 {
-		return absurd(common.ErrRun, "NULL as the data of output %q", s.signature.Outputs[i].Name)
+		return errBadReturn(common.ErrRun, "no data for output %q", s.signature.Outputs[i].Name)
 	}
 	dylib.CopyOut(bytes, r.data)
 	return nil
 }
 
-// Reset comes only where the engine can: without, its models are stateless.
-func (s *session) Reset() error { return s.made(&s.reset) }
+// Reset is called only where the engine has a reset: models of one without are
+// Stateless.
+func (s *session) Reset() error { return s.callPrepared(&s.reset) }
 
 // Profile lists the layers of the last Run.
 func (s *session) Profile() (layers []common.LayerTime, err error) {
-	if !s.Has(fnLayer) {
+	d := s.model.driver
+	if !d.lib.Has(fnLayer) {
 		return nil, &common.Error{Kind: common.ErrOption, Message: "this engine has no profile"}
 	}
-	err = s.each(0, 1<<20, statusName, func(i int) (int32, error) {
+	err = forEachIndex("layers", 0, 1<<20, statusName, func(i int) (int32, error) {
 		c := new(layer)
-		status, err := s.try(fnLayer, dylib.Int(s.handle), dylib.Int(i), dylib.Ptr(c))
+		status, err := d.callStatus(fnLayer, dylib.Int(s.handle), dylib.Int(i), dylib.Ptr(c))
 		if err == nil {
-			layers = append(layers, common.LayerTime{Name: text(c.name, &err), Type: text(c.typ, &err), Kernel: text(c.kernel, &err), Duration: time.Duration(c.micros) * time.Microsecond})
+			layers = append(layers, common.LayerTime{
+				Name: text(c.name, &err), Type: text(c.typ, &err), Kernel: text(c.kernel, &err), Duration: time.Duration(c.micros) * time.Microsecond,
+			})
 		}
 		return status, err
 	})
@@ -223,8 +231,8 @@ func (s *session) Profile() (layers []common.LayerTime, err error) {
 
 // Close frees the session before the memory that it uses.
 func (s *session) Close() error {
-	s.Call(fnSessionClose, dylib.Int(s.handle))
-	for _, p := range s.lent {
+	s.model.driver.lib.Call(fnSessionClose, dylib.Int(s.handle))
+	for _, p := range s.pins {
 		p.Unpin()
 	}
 	s.pin.Unpin()

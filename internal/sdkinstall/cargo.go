@@ -127,7 +127,7 @@ func cargo(ctx context.Context, pin Pin, temp string, env []string, log io.Write
 	if err != nil {
 		return "", err
 	}
-	// Only with -vv does cargo show what build scripts say.
+	// Only with -vv does cargo print the output of build scripts.
 	cmd := execgroup.CommandContext(ctx, "cargo", "build", "--manifest-path", filepath.Join(project, "Cargo.toml"),
 		"--locked", "--release", "-vv", "--color", "never")
 	cmd.Dir = rustDir
@@ -136,7 +136,7 @@ func cargo(ctx context.Context, pin Pin, temp string, env []string, log io.Write
 	if _, err := os.Stat(settings); err == nil {
 		cmd.Env = append(cmd.Env, "CMAKE_TOOLCHAIN_FILE="+settings)
 	}
-	f := &follower{log: log, prefix: fmt.Sprintf("[%s %s] ", pin.Package, pin.PackageVersion), start: time.Now(), progress: progress, doing: "fetching and building what the build needs"}
+	f := &cargoOutput{log: log, prefix: fmt.Sprintf("[%s %s] ", pin.Package, pin.PackageVersion), start: time.Now(), progress: progress, doing: "fetching and building what the build needs"}
 	cmd.Stdout, cmd.Stderr = f, f
 	if err := cmd.Run(); err != nil {
 		return "", err
@@ -147,8 +147,8 @@ func cargo(ctx context.Context, pin Pin, temp string, env []string, log io.Write
 	return f.out, nil
 }
 
-// follower is told what cargo says.
-type follower struct {
+// cargoOutput reads the output of cargo, line by line.
+type cargoOutput struct {
 	log      io.Writer
 	prefix   string // of what the crate's build script says
 	start    time.Time
@@ -159,24 +159,24 @@ type follower struct {
 	out   string // the build script's folder, when known
 }
 
-func (f *follower) Write(p []byte) (int, error) {
+func (f *cargoOutput) Write(p []byte) (int, error) {
 	rest := append(f.line, p...)
 	for {
 		line, after, ended := bytes.Cut(rest, []byte("\n"))
 		if !ended {
 			break
 		}
-		f.follow(string(line))
+		f.readLine(string(line))
 		rest = after
 	}
 	f.line = append([]byte(nil), rest...)
 	return f.log.Write(p)
 }
 
-// building is what make and ninja say: "[ 45%] Building CXX object ..." and "[123/456] Building CXX object ...".
+// building matches the progress of make and ninja: "[ 45%] Building CXX object ..." and "[123/456] Building CXX object ...".
 var building = regexp.MustCompile(`^\[ *(\d+)(%|/(\d+))\] `)
 
-func (f *follower) follow(line string) {
+func (f *cargoOutput) readLine(line string) {
 	text, ofCrate := strings.CutPrefix(line, f.prefix)
 	switch m := building.FindStringSubmatch(text); {
 	case ofCrate && m != nil:

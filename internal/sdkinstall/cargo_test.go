@@ -279,7 +279,7 @@ func TestFollower(t *testing.T) {
 `
 	var told []string
 	var log bytes.Buffer
-	f := &follower{
+	f := &cargoOutput{
 		log: &log, prefix: "[mnn-sys 0.2.0] ", start: time.Now().Add(-250 * time.Second), doing: "waiting",
 		progress: func(format string, args ...any) {
 			if s := fmt.Sprintf(format, args...); len(told) == 0 || told[len(told)-1] != s {

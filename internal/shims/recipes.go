@@ -2,16 +2,10 @@
 
 package shims
 
-import (
-	"github.com/anyinfer/anyinfer/mnn"
-	"github.com/anyinfer/anyinfer/tensorrt"
-	"github.com/anyinfer/anyinfer/tnn"
-)
-
 // All are the engines that have a shim.
 var All = []Recipe{
 	{
-		Engine: "mnn", Sources: mnn.Sources,
+		Engine: "mnn",
 		SDK: SDK{
 			Name: "MNN", Env: "MNN_ROOT", Packaged: true, Header: "MNN/MNNDefine.h",
 			Macros:    []string{"MNN_VERSION_MAJOR", "MNN_VERSION_MINOR", "MNN_VERSION_PATCH"},
@@ -19,7 +13,7 @@ var All = []Recipe{
 		},
 	},
 	{
-		Engine: "tensorrt", Sources: tensorrt.Sources,
+		Engine: "tensorrt",
 		SDK: SDK{
 			Name: "TensorRT", Env: "TENSORRT_ROOT", System: "/usr", Header: "NvInferVersion.h",
 			Macros:    []string{"NV_TENSORRT_MAJOR", "NV_TENSORRT_MINOR", "NV_TENSORRT_PATCH"},
@@ -27,7 +21,7 @@ var All = []Recipe{
 		},
 	},
 	{
-		Engine: "tnn", Sources: tnn.Sources,
-		SDK: SDK{Name: "TNN", Env: "TNN_ROOT", Header: "tnn/core/tnn.h", Version: "0.3", Libraries: []string{"TNN"}},
+		Engine: "tnn",
+		SDK:    SDK{Name: "TNN", Env: "TNN_ROOT", Header: "tnn/core/tnn.h", Version: "0.3", Libraries: []string{"TNN"}},
 	},
 }

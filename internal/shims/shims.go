@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package shims compiles the shims of engines in C++ from sources that this
-// module carries, for this machine or another.
+// Package shims compiles the shims of engines in C++, for this machine or
+// another, from sources that the engines' packages register.
 package shims
 
 import (
@@ -23,13 +23,25 @@ import (
 	"github.com/anyinfer/anyinfer/internal/cengine/shim"
 	"github.com/anyinfer/anyinfer/internal/platform"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
+	"github.com/anyinfer/anyinfer/internal/shims/sources"
 )
 
 // Recipe says how an engine's shim is compiled: a new one is an entry of All.
 type Recipe struct {
 	Engine  string
-	Sources fs.FS // each .cc file in it is compiled
+	Sources fs.FS // nil: those that the engine's package has registered
 	SDK     SDK
+}
+
+// sources returns the files to compile: each .cc file is one.
+func (r Recipe) sources() (fs.FS, error) {
+	if r.Sources != nil {
+		return r.Sources, nil
+	}
+	if files, ok := sources.Find(r.Engine); ok {
+		return files, nil
+	}
+	return nil, fmt.Errorf("the shim's sources are in the package %s, which this program does not import", r.Engine)
 }
 
 // SDK says what a C++ SDK consists of.
@@ -159,14 +171,18 @@ func (r Recipe) Version(p Place) (string, error) {
 
 // Digest tells the shims of different versions of this module apart.
 func (r Recipe) Digest() (string, error) {
+	own, err := r.sources()
+	if err != nil {
+		return "", err
+	}
 	h := sha256.New()
 	fmt.Fprint(h, cxxFlags, linkFlags, exports)
-	for _, sources := range []fs.FS{cinclude.Headers, r.Sources} {
-		err := fs.WalkDir(sources, ".", func(name string, d fs.DirEntry, err error) error {
+	for _, files := range []fs.FS{cinclude.Headers, own} {
+		err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
 				return err
 			}
-			text, err := fs.ReadFile(sources, name)
+			text, err := fs.ReadFile(files, name)
 			fmt.Fprintf(h, "%s %d\n%s", name, len(text), text)
 			return err
 		})
@@ -195,7 +211,11 @@ func (r Recipe) Build(ctx context.Context, sdk Place, library string, log io.Wri
 	if runtime.GOOS != "linux" {
 		return fmt.Errorf("shims are compiled on linux only; this is %s", runtime.GOOS)
 	}
-	files, err := fs.Glob(r.Sources, "*.cc")
+	sources, err := r.sources()
+	if err != nil {
+		return err
+	}
+	files, err := fs.Glob(sources, "*.cc")
 	if err != nil {
 		return err
 	}
@@ -229,7 +249,7 @@ func (r Recipe) Build(ctx context.Context, sdk Place, library string, log io.Wri
 	args = append(append(args, linkFlags...), "-Wl,--version-script="+script)
 	args = append(args, strings.Fields(os.Getenv("LDFLAGS"))...)
 	flags := append(cxxFlags[:len(cxxFlags):len(cxxFlags)], "-I", sdk.Include)
-	if err := language.Compile(ctx, library, files, flags, args, r.Sources); err != nil {
+	if err := language.Compile(ctx, library, files, flags, args, sources); err != nil {
 		return err
 	}
 	return r.SDK.check(library)

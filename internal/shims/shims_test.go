@@ -22,6 +22,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/cengine/shim"
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/platform"
+	"github.com/anyinfer/anyinfer/internal/shims/sources"
 )
 
 // The SDK of these tests is a library with all that makes trouble in real
@@ -223,4 +224,20 @@ func TestDigest(t *testing.T) {
 	b, err := r.Digest()
 	require.NoError(t, err)
 	require.NotEqual(t, a, b)
+}
+
+// TestSources: a recipe without sources has those that its engine's package has
+// registered.
+func TestSources(t *testing.T) {
+	r := recipe()
+	want, err := r.Digest()
+	require.NoError(t, err)
+	r.Sources = nil
+	_, err = r.Digest()
+	require.ErrorContains(t, err, "the shim's sources are in the package tiny, which this program does not import")
+	require.ErrorContains(t, r.Build(t.Context(), Place{}, filepath.Join(t.TempDir(), "x.so"), io.Discard), "which this program does not import")
+	sources.Register(r.Engine, shimSources)
+	got, err := r.Digest()
+	require.NoError(t, err)
+	require.Equal(t, want, got)
 }

@@ -99,7 +99,7 @@ static anyinfer_status bad_load(anyinfer_engine_t* engine, const anyinfer_source
       const struct timespec pause = {0, 1000000};
       nanosleep(&pause, NULL);
     }
-    return fail(error, ANYINFER_RUN, "the caller lost interest");
+    return fail(error, ANYINFER_RUN, "cancelled");
   }
   if (on("load: prints")) fprintf(stderr, "WARNING: printed\n");
   if (on("load: talks")) {

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tensorrt
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/filelock"
+	"golang.org/x/sync/singleflight"
+)
+
+// cachedLoad is a Load through the cache.
+type cachedLoad struct {
+	driver driver
+	entry  entry
+	files  *common.ModelFiles
+	shared common.Options // without CacheDir and Native
+	own    Options
+}
+
+// builds are those of this process, by the path of the plan.
+var builds singleflight.Group
+
+// load loads the plan in the cache, or builds it. Of the Loads of this process
+// that need the same plan one builds it, while the others wait; where it fails,
+// as when its context ends, the next one tries.
+func (l *cachedLoad) load(ctx context.Context) (common.DriverModel, error) {
+	for {
+		found, _ := os.Stat(l.entry.plan.path)
+		m, reason := l.restore(ctx)
+		if reason == nil {
+			return m, nil
+		}
+		m, built, err := buildOnce(ctx, l.entry.plan.path, func() (common.DriverModel, error) { return l.lockAndBuild(ctx, found, reason) })
+		if built || err != nil {
+			return m, err
+		}
+	}
+}
+
+// buildOnce calls build, unless another goroutine builds the same plan: then it
+// waits until that has ended, and built is false. The end of ctx ends the
+// waiting; for its own build it waits all the same, because that reads files
+// that are released when Load returns.
+func buildOnce(ctx context.Context, plan string, build func() (common.DriverModel, error)) (m common.DriverModel, built bool, err error) {
+	const waiting, building, canceled = 0, 1, 2
+	var state atomic.Int32
+	ended := builds.DoChan(plan, func() (any, error) {
+		if state.CompareAndSwap(waiting, building) {
+			m, err = build()
+		}
+		return nil, nil
+	})
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		if state.CompareAndSwap(waiting, canceled) {
+			return nil, false, ctx.Err()
+		}
+		<-ended
+	}
+	return m, state.Load() == building, err
+}
+
+// lockAndBuild builds the plan, unless another process has built it meanwhile:
+// the file is another one than found, which could not be used for that reason.
+func (l *cachedLoad) lockAndBuild(ctx context.Context, found fs.FileInfo, reason error) (common.DriverModel, error) {
+	unlock, err := l.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if now, err := os.Stat(l.entry.plan.path); err == nil && (found == nil || !os.SameFile(now, found) || now.ModTime() != found.ModTime()) {
+		var m common.DriverModel
+		if m, reason = l.restore(ctx); reason == nil {
+			return m, nil
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if !errors.Is(reason, fs.ErrNotExist) {
+		l.driver.log.Warn("a plan in the cache is not usable: it is built anew", "path", l.entry.plan.path, "reason", reason)
+	}
+	return l.build(ctx)
+}
+
+// restore loads the plan in the cache. It needs no lock: a plan is replaced as
+// a whole.
+func (l *cachedLoad) restore(ctx context.Context) (common.DriverModel, error) {
+	cached, err := l.entry.plan.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer cached.files.Release()
+	precision, plan := splitTrailer(cached.data)
+	files, err := common.OpenFiles(ctx, common.Bytes(plan).As("tensorrt"))
+	if err != nil {
+		return nil, err
+	}
+	defer files.Release()
+	o := l.shared
+	o.Precision, o.Shapes = 0, nil // the plan has them in it
+	o.Native = request{options: Options{CUDAGraphs: l.own.CUDAGraphs, Plugins: l.own.Plugins}, built: true, precision: precision}
+	m, err := l.driver.shim.Load(ctx, files, o)
+	if err != nil {
+		return nil, err
+	}
+	l.driver.log.Debug("plan from the cache", "path", l.entry.plan.path)
+	return m, nil
+}
+
+// build loads the model and commits its plan to the cache. A failed commit is
+// only logged: the model is loaded all the same.
+func (l *cachedLoad) build(ctx context.Context) (common.DriverModel, error) {
+	e := l.entry
+	if err := e.prepare(); err != nil {
+		return nil, cacheError(e.buildDir, err)
+	}
+	defer os.RemoveAll(e.buildDir)
+	r := request{options: l.own, save: filepath.Join(e.buildDir, "plan"), timing: filepath.Join(e.buildDir, "timing")}
+	o := l.shared
+	o.Native = r
+	m, err := l.driver.shim.Load(ctx, l.files, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.commit(r, m.Info().Precision); err != nil {
+		l.driver.log.Warn("the plan is not kept", "path", e.plan.path, "reason", err)
+	}
+	return m, nil
+}
+
+// lock waits until no other process builds this plan.
+func (l *cachedLoad) lock(ctx context.Context) (unlock func() error, err error) {
+	if unlock, err = filelock.Lock(ctx, l.entry.lockFile); err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, cacheError(l.entry.lockFile, err)
+	}
+	// A process that was killed may have left its build.
+	if err := os.RemoveAll(l.entry.buildDir); err != nil {
+		unlock()
+		return nil, cacheError(l.entry.buildDir, err)
+	}
+	return unlock, nil
+}
+
+func cacheError(path string, err error) error {
+	return &common.Error{Path: path, Kind: common.ErrOption, Message: "CacheDir cannot be used", Err: err}
+}
