@@ -48,29 +48,3 @@ func (l *Library) Call(sym int, args ...Arg) uintptr {
 	}
 	return call(l.addrs[sym], words)
 }
-
-// Prepared is a call whose arguments stay the same. Do makes it without
-// allocating.
-type Prepared struct {
-	addr uintptr
-	args []uintptr
-}
-
-// Prepare keeps a call of function sym for Do. Go memory among args stays
-// pinned, by the caller, for as long as Do is called.
-func (l *Library) Prepare(sym int, args ...Arg) Prepared {
-	words := make([]uintptr, len(args))
-	for i, a := range args {
-		words[i] = a.value()
-	}
-	return Prepared{l.addrs[sym], words}
-}
-
-// Set changes argument i, a handle or an integer, for the calls to come.
-func (p *Prepared) Set(i int, word uintptr) { p.args[i] = word }
-
-// Has reports whether the library has the function, declared with Since.
-func (p *Prepared) Has() bool { return p.addr != 0 }
-
-// Do makes the call.
-func (p *Prepared) Do() uintptr { return call(p.addr, p.args) }

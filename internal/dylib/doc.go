@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package dylib finds, opens and calls native libraries. It is the only
-// importer of purego and the only code that makes raw calls.
+// importer of purego and the only code that makes raw calls: with
+// purego.SyscallN or, where a call is prepared once for all Runs, through a
+// trampoline of its own (see trampoline.go).
 //
 // # The pointer rule
 //
