@@ -58,7 +58,7 @@ func startLoop(b *testing.B, c Case, args ...string) *loop {
 	}
 	program := filepath.Join(dir, c.Engine)
 	flags := append(compiler[1:len(compiler):len(compiler)], "-O2", "-o", program, filepath.Join(dir, "testdata", source))
-	build := exec.Command(compiler[0], append(append(flags, sdk...), "-ldl")...)
+	build := exec.Command(compiler[0], append(append(flags, sdk...), "-ldl", "-pthread")...)
 	if out, err := build.CombinedOutput(); err != nil {
 		b.Fatalf("%v: %v\n%s", build, err, out)
 	}

@@ -44,7 +44,7 @@ func (s SDK) check(library string) error {
 	defer f.Close()
 	if !want.Is(f) {
 		os.Remove(library)
-		return fmt.Errorf("the compiler made a library for %v, not for %v: name one for linux/%s in $CXX", f.Machine, want.Machine, s.GOARCH())
+		return fmt.Errorf("the compiler made a library for %s, not for %s: name one for linux/%s in $CXX", platform.Name(f.Machine, f.Class), want.Name, s.GOARCH())
 	}
 	return nil
 }

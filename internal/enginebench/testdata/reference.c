@@ -20,6 +20,20 @@ static void no_log(void *user, int32_t level, const char *line) { (void)user, (v
 
 static int run(void *session) { return api->run(session, &error); }
 
+// content is that of a file, in memory as the ABI has it.
+static void *content(const char *path, uint64_t *size) {
+	FILE *file = fopen(path, "rb");
+	if (!file || fseek(file, 0, SEEK_END))
+		fail(path);
+	*size = ftell(file);
+	rewind(file);
+	void *memory = tensor(*size / sizeof(float) + 1);
+	if (fread(memory, 1, *size, file) != *size)
+		fail(path);
+	fclose(file);
+	return memory;
+}
+
 int main(int argc, char **argv) {
 	if (argc < 5 || argc > 5 + 32)
 		fail("usage");
@@ -34,8 +48,10 @@ int main(int argc, char **argv) {
 	check(api->open(&host, &engine, &error));
 	const char *keys[17] = {"threads"}, *values[17] = {"1"};
 	int32_t canceled = 0;
+	uint64_t size;
+	const void *data = content(argv[4], &size);
 	anyinfer_source source = {
-		.format = "", .paths = (const char *const *)&argv[4], .parts = 1,
+		.format = "", .data = &data, .sizes = &size, .parts = 1,
 		.keys = keys, .values = values, .options = 1, .canceled = &canceled,
 	};
 	for (int i = 5; i + 1 < argc; i += 2, source.options++) {
