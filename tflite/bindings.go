@@ -30,15 +30,14 @@ type bindings struct {
 	pins    []*runtime.Pinner // of lent memory: by the last good Bind, and by failed ones since
 }
 
-// binding says how a tensor's elements reach the interpreter: lent is memory
-// that it works in, the tensor's own or, where that does not suit, a copy's.
-// Without lent they are copied to or from its own memory at addr.
+// binding says how a tensor's elements reach the interpreter: it works in the
+// tensor's memory, or Run copies them to or from its own memory at addr.
 type binding struct {
-	tensor *common.Tensor
-	lent   *common.Tensor
-	addr   uintptr
-	buffer []byte       // of strings
-	shape  common.Shape // of a late output in the last Run
+	tensor  *common.Tensor
+	inPlace bool
+	addr    uintptr
+	buffer  []byte       // of strings
+	shape   common.Shape // of a late output in the last Run
 }
 
 func newBindings(ip *interpreter) *bindings {
@@ -135,20 +134,11 @@ func (s *bindings) lend() (err error) {
 	s.pins = append(s.pins, pin)
 	taken := map[uintptr]bool{} // an output may be an input, or another output
 	for i := range s.in {
-		b := &s.in[i]
-		if b.lent = b.tensor; !b.tensor.Padded() && b.tensor.DType() != common.String {
-			if b.lent, err = common.NewTensor(b.tensor.DType(), s.shapes[i]...); err != nil {
-				return err
-			}
-		}
-		s.setAllocation(b, s.Call(interpreterInputIndex, dylib.Int(s.handle), dylib.Int(s.sig.In[i])), taken, pin)
+		s.setAllocation(&s.in[i], s.Call(interpreterInputIndex, dylib.Int(s.handle), dylib.Int(s.sig.In[i])), taken, pin)
 	}
 	for i := range s.out {
-		b := &s.out[i]
-		if b.lent = b.tensor; s.late || s.persistent(s.output(i)) { // a lent variable would not be reset
-			b.lent = nil
-		} else {
-			s.setAllocation(b, s.Call(interpreterOutputIndex, dylib.Int(s.handle), dylib.Int(s.sig.Out[i])), taken, pin)
+		if !s.late && !s.persistent(s.output(i)) { // a lent variable would not be reset
+			s.setAllocation(&s.out[i], s.Call(interpreterOutputIndex, dylib.Int(s.handle), dylib.Int(s.sig.Out[i])), taken, pin)
 		}
 	}
 	if err := s.allocate(common.ErrModel); err != nil {
@@ -167,12 +157,12 @@ type customAllocation struct {
 	bytes uintptr
 }
 
-// setAllocation lends b.lent for the interpreter's tensor of that index, or
-// clears it where the interpreter refuses.
+// setAllocation lends the memory of b's tensor for the interpreter's tensor of
+// that index, unless there is none, another binding has lent it some, or the
+// interpreter refuses.
 func (s *bindings) setAllocation(b *binding, index uintptr, taken map[uintptr]bool, pin *runtime.Pinner) {
-	data := b.lent.Bytes()
+	data := b.tensor.Bytes()
 	if len(data) == 0 || taken[index] {
-		b.lent = nil
 		return
 	}
 	taken[index] = true
@@ -181,9 +171,7 @@ func (s *bindings) setAllocation(b *binding, index uintptr, taken map[uintptr]bo
 	// The last parameter, int64_t flags, is 0 in whatever registers or stack
 	// slots it has: on 32-bit ARM it skips one to be aligned.
 	r := s.Call(interpreterSetAllocation, dylib.Int(s.handle), dylib.Int(int32(index)), dylib.Ptr(allocation), dylib.Int(0), dylib.Int(0), dylib.Int(0))
-	if int32(r) != 0 {
-		b.lent = nil
-	}
+	b.inPlace = int32(r) == 0
 }
 
 // locate finds the memory of what is not lent, and checks all sizes.
@@ -215,7 +203,7 @@ func (s *bindings) locateOne(b *binding, t uintptr) error {
 	if size := s.size(t); size != uintptr(len(b.tensor.Bytes())) {
 		return &common.Error{Kind: common.ErrModel, Message: fmt.Sprintf("TFLite has %d bytes for a tensor of %d", size, len(b.tensor.Bytes()))}
 	}
-	if b.lent != nil {
+	if b.inPlace {
 		return nil
 	}
 	if b.addr = s.data(t); b.addr == 0 && b.tensor.Len() > 0 {
@@ -236,10 +224,8 @@ func (s *bindings) Run(context.Context) error {
 			if err := s.writeStrings(b, s.input(i)); err != nil {
 				return err
 			}
-		case b.lent == nil:
+		case !b.inPlace:
 			dylib.CopyIn(b.addr, b.tensor.Bytes())
-		case b.lent != b.tensor:
-			copy(b.lent.Bytes(), b.tensor.Bytes())
 		}
 	}
 	if r := s.invoke.Do(); int32(r) != 0 {
@@ -251,7 +237,7 @@ func (s *bindings) Run(context.Context) error {
 			if err := s.fetch(i); err != nil {
 				return err
 			}
-		} else if b.lent == nil {
+		} else if !b.inPlace {
 			dylib.CopyOut(b.tensor.Bytes(), b.addr)
 		}
 	}

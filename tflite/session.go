@@ -26,6 +26,7 @@ func (s *session) Reset() error {
 		return err
 	}
 	fresh := newBindings(ip)
+	fresh.late = s.late // as the outputs that are bound were made for
 	in := make([]*common.Tensor, len(s.in))
 	for i, b := range s.in {
 		in[i] = b.tensor

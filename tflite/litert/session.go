@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
@@ -42,12 +43,12 @@ type frame struct {
 	layouts []layout  // of the outputs
 }
 
-// binding says how a tensor's elements reach LiteRT: lent is the memory that it
-// works in, the tensor's own or, where that does not suit, another's.
+// binding says in whose memory LiteRT works: a tensor's that Bind was given, or
+// one's that the session has made, for an output whose shape only running tells.
 type binding struct {
-	tensor *common.Tensor
-	lent   *common.Tensor
-	pin    runtime.Pinner // of lent
+	lent *common.Tensor
+	own  bool           // the session has made it
+	pin  runtime.Pinner // of lent
 }
 
 func newSession(c *compiled, sig *signature) (_ *session, err error) {
@@ -91,7 +92,7 @@ func (s *session) Bind(in, out []*common.Tensor) (err error) {
 		return err
 	}
 	for i, t := range in {
-		if err := s.bindInput(i, t); err != nil {
+		if err := s.lend(&s.in[i], &s.frame.in[i], t); err != nil {
 			return err
 		}
 	}
@@ -172,21 +173,6 @@ func (s *session) prove(in []*common.Tensor) (err error) {
 	return err
 }
 
-// bindInput has LiteRT read t where it lies, or a copy where that does not suit.
-func (s *session) bindInput(i int, t *common.Tensor) (err error) {
-	b := &s.in[i]
-	lent := t
-	if !t.Padded() {
-		if lent = b.lent; lent == b.tensor || !lent.Is(t.DType(), s.shapes[i]) {
-			if lent, err = common.NewTensor(t.DType(), s.shapes[i]...); err != nil {
-				return err
-			}
-		}
-	}
-	b.tensor = t
-	return s.lend(b, &s.frame.in[i], lent)
-}
-
 // room has LiteRT write what is at that place to memory for n elements at least.
 func (s *session) room(place, n int) error {
 	b := &s.out[place]
@@ -196,14 +182,18 @@ func (s *session) room(place, n int) error {
 	case first < place:
 		return s.lend(b, &s.frame.out[place], s.out[first].lent)
 	}
-	if b.lent.Len() >= max(n, 1) {
+	if b.own && b.lent.Len() >= max(n, 1) {
 		return nil
 	}
 	lent, err := common.NewTensor(s.dtype(place), max(n, 1))
 	if err != nil {
 		return err
 	}
-	return s.lend(b, &s.frame.out[place], lent)
+	if err := s.lend(b, &s.frame.out[place], lent); err != nil {
+		return err
+	}
+	b.own = true
+	return nil
 }
 
 // dtype is that of what is at a place.
@@ -218,8 +208,11 @@ func (s *session) lend(b *binding, handle *uintptr, t *common.Tensor) error {
 		return nil
 	}
 	memory, buffer := t.Bytes(), new(uintptr)
+	if len(memory) == 0 { // which LiteRT wants an address for all the same
+		memory = make([]byte, common.TensorAlign)[:0]
+	}
 	var pin runtime.Pinner
-	pin.Pin(&memory[0])
+	pin.Pin(unsafe.SliceData(memory))
 	r := s.Call(bufferCreate, dylib.Ptr(newTensorType(t)), dylib.Slice(memory), dylib.Int(len(memory)), dylib.Int(0), dylib.Ptr(buffer))
 	if err := status(r, common.ErrModel, "LiteRtCreateTensorBufferFromHostMemory"); err != nil {
 		pin.Unpin()
@@ -236,7 +229,7 @@ func (s *session) take(b *binding, handle *uintptr) {
 		s.Call(bufferDestroy, dylib.Int(*handle))
 	}
 	b.pin.Unpin()
-	*b, *handle = binding{tensor: b.tensor}, 0
+	*b, *handle = binding{}, 0
 }
 
 // invoke is the call of a Run.
@@ -281,11 +274,6 @@ func (s *session) Run(context.Context) error {
 	if s.canceled.Load() != 0 {
 		s.canceled.Store(0)
 	}
-	for i := range s.in {
-		if b := &s.in[i]; b.lent != b.tensor {
-			copy(b.lent.Bytes(), b.tensor.Bytes())
-		}
-	}
 	for r := s.invoke(); int32(r) != 0; r = s.invoke() {
 		err := s.failed(r)
 		if grown, growErr := s.grow(); !grown || growErr != nil {
@@ -316,7 +304,7 @@ func (s *session) grow() (grown bool, err error) {
 	}
 	if grown { // others may share what has moved
 		for place := range s.out {
-			if err := s.room(place, 0); err != nil {
+			if err := s.room(place, s.out[place].lent.Len()); err != nil {
 				return false, err
 			}
 		}
