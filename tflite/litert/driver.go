@@ -20,7 +20,7 @@ func init() {
 
 // driver is the open library. It has no state of its own to free.
 type driver struct {
-	*dylib.Library
+	lib         *dylib.Library
 	log         nativelog.Log
 	environment *environment
 }
@@ -45,7 +45,7 @@ func open(c common.Config) (common.Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &driver{Library: lib, log: nativelog.New(c, spec.Engine, true)}
+	d := &driver{lib: lib, log: nativelog.New(c, spec.Engine, true)}
 	err = d.log.Capture(func() error {
 		d.environment, err = d.theEnvironment()
 		return err
@@ -54,20 +54,20 @@ func open(c common.Config) (common.Driver, error) {
 }
 
 func (d *driver) Info() common.EngineInfo {
-	return common.EngineInfo{Name: spec.Engine, Version: d.version(), Library: d.Path}
+	return common.EngineInfo{Name: spec.Engine, Version: d.version(), Library: d.lib.Path}
 }
 
 func (d *driver) Devices(context.Context) ([]common.Device, error) {
 	return slices.Clone(d.environment.devices), nil
 }
 
-// version tells at least what release this is, by the functions there are: the
-// library does not tell.
+// version is what this release is at least, by the functions that it has: the
+// library does not say.
 func (d *driver) version() string {
 	switch {
-	case d.Has(compiledNotOnCPU):
+	case d.lib.Has(compiledNotOnCPU):
 		return ">= " + table[compiledNotOnCPU].Since
-	case d.Has(compiledEnvironment):
+	case d.lib.Has(compiledEnvironment):
 		return ">= " + table[compiledEnvironment].Since
 	}
 	return ">= 2.1.6"
