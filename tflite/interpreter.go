@@ -4,6 +4,7 @@ package tflite
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 
 	"github.com/anyinfer/anyinfer/common"
@@ -24,6 +25,9 @@ type interpreter struct {
 	xnnpack   uintptr // XNNPACK's, or 0
 	report    *report
 	calls     preparedCalls
+	// The tensors of each input and output; names are what a runner's calls read.
+	inputs, outputs []dylib.Prepared
+	names           runtime.Pinner
 }
 
 // newInterpreter makes an interpreter for a signature. An accelerated one has
@@ -57,7 +61,7 @@ func (ip *interpreter) create(signature int, accelerated bool) (err error) {
 	if ip.handle == 0 {
 		return ip.report.error(common.ErrModel, 0, "TFLite cannot interpret the model")
 	}
-	ip.calls = prepareCalls(ip.lib, ip.handle)
+	ip.calls = prepareCalls(ip.lib)
 	return ip.use(signature)
 }
 
@@ -85,6 +89,7 @@ func (ip *interpreter) use(signature int) error {
 		return &common.Error{Kind: common.ErrVersion, Message: "this build of TFLite takes no strings", Hint: "use another: anyinfer sdk install " + spec.Engine}
 	}
 	if ip.sig.Subgraph == 0 {
+		ip.prepareTensors()
 		return nil
 	}
 	if !ip.lib.Has(runnerCreate) {
@@ -93,6 +98,7 @@ func (ip *interpreter) use(signature int) error {
 	if ip.runner = ip.lib.Call(runnerCreate, dylib.Int(ip.handle), dylib.String(ip.sig.Name)); ip.runner == 0 {
 		return ip.report.error(common.ErrModel, 0, "TFLite has no signature "+ip.sig.Name)
 	}
+	ip.prepareTensors()
 	for i := range ip.sig.Inputs {
 		if ip.input(i) == 0 {
 			return ip.report.error(common.ErrModel, 0, fmt.Sprintf("signature %q lacks input %d", ip.sig.Name, i))
@@ -111,6 +117,7 @@ func (ip *interpreter) dropRunner() {
 		ip.lib.Call(runnerDelete, dylib.Int(ip.runner))
 	}
 	ip.runner = 0
+	ip.names.Unpin()
 }
 
 func (ip *interpreter) close() {

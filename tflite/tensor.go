@@ -11,14 +11,12 @@ import (
 // Below, t is the address of a TfLiteTensor, valid until the interpreter
 // allocates or runs.
 type preparedCalls struct {
-	input, output                                dylib.Prepared
 	rank, dim, byteSize, dataAddress, allocation dylib.Prepared
 }
 
-func prepareCalls(lib *dylib.Library, handle uintptr) preparedCalls {
-	interpreter, later := dylib.Int(handle), dylib.Int(0)
+func prepareCalls(lib *dylib.Library) preparedCalls {
+	later := dylib.Int(0)
 	return preparedCalls{
-		input: lib.Prepare(interpreterInput, interpreter, later), output: lib.Prepare(interpreterOutput, interpreter, later),
 		rank: lib.Prepare(tensorRank, later), dim: lib.Prepare(tensorDim, later, later),
 		byteSize: lib.Prepare(tensorByteSize, later), dataAddress: lib.Prepare(tensorData, later), allocation: lib.Prepare(tensorAllocation, later),
 	}
@@ -83,20 +81,28 @@ func (c *preparedCalls) shape(t uintptr, buffer common.Shape) common.Shape {
 	return buffer
 }
 
-// input is the tensor of an input.
-func (ip *interpreter) input(i int) uintptr {
-	if ip.runner != 0 {
-		return ip.lib.Call(runnerInput, dylib.Int(ip.runner), dylib.String(ip.sig.Inputs[i].Name))
+// prepareTensors prepares the calls by which a Run asks where each tensor is.
+func (ip *interpreter) prepareTensors() {
+	// A runner finds its tensors by their names, which stay pinned for the calls.
+	prepare := func(fromInterpreter, fromRunner int, infos []common.TensorInfo, places []int) []dylib.Prepared {
+		calls := make([]dylib.Prepared, len(infos))
+		for i, info := range infos {
+			if ip.runner == 0 {
+				calls[i] = ip.lib.Prepare(fromInterpreter, dylib.Int(ip.handle), dylib.Int(places[i]))
+				continue
+			}
+			name := append([]byte(info.Name), 0)
+			ip.names.Pin(&name[0])
+			calls[i] = ip.lib.Prepare(fromRunner, dylib.Int(ip.runner), dylib.Slice(name))
+		}
+		return calls
 	}
-	ip.calls.input.Set(1, uintptr(ip.sig.In[i]))
-	return ip.calls.input.Do()
+	ip.inputs = prepare(interpreterInput, runnerInput, ip.sig.Inputs, ip.sig.In)
+	ip.outputs = prepare(interpreterOutput, runnerOutput, ip.sig.Outputs, ip.sig.Out)
 }
 
+// input is the tensor of an input.
+func (ip *interpreter) input(i int) uintptr { return ip.inputs[i].Do() }
+
 // output is that of an output.
-func (ip *interpreter) output(i int) uintptr {
-	if ip.runner != 0 {
-		return ip.lib.Call(runnerOutput, dylib.Int(ip.runner), dylib.String(ip.sig.Outputs[i].Name))
-	}
-	ip.calls.output.Set(1, uintptr(ip.sig.Out[i]))
-	return ip.calls.output.Do()
-}
+func (ip *interpreter) output(i int) uintptr { return ip.outputs[i].Do() }
