@@ -27,13 +27,13 @@ type compiled struct {
 // hardware is one.
 func (m *model) beginTurn(hardware uint32) {
 	if hardware != cpu {
-		m.driver.environment.turn.Lock()
+		m.environment.turn.Lock()
 	}
 }
 
 func (m *model) endTurn(hardware uint32) {
 	if hardware != cpu {
-		m.driver.environment.turn.Unlock()
+		m.environment.turn.Unlock()
 	}
 }
 
@@ -86,7 +86,7 @@ func (m *model) compileQuietly(hardware uint32, kernels Kernels, mode int) (*com
 		}
 	}
 	c := &compiled{lib: m.lib, model: m, canceled: new(atomic.Uint32)}
-	r := m.lib.Call(compiledCreate, dylib.Int(m.driver.environment.handle), dylib.Int(m.handle), dylib.Int(*options), dylib.Ptr(&c.handle))
+	r := m.lib.Call(compiledCreate, dylib.Int(m.environment.handle), dylib.Int(m.handle), dylib.Int(*options), dylib.Ptr(&c.handle))
 	if err := status(r, common.ErrModel, "LiteRtCreateCompiledModel"); err != nil {
 		return nil, err
 	}

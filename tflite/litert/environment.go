@@ -14,9 +14,11 @@ import (
 	"github.com/anyinfer/anyinfer/internal/dylib"
 )
 
-// environment is a LiteRtEnvironment with its accelerators. There is one for a
-// library, for ever: each takes one of the process's 1024 thread keys where it
-// loads the accelerator of a GPU, and does not give it back.
+// environment is a LiteRtEnvironment with its accelerators. A library has one
+// for the CPU and, once somebody asks for other devices, one for all of them,
+// whose accelerators take time to load and some MB. They exist for ever: each
+// takes one of the process's 1024 thread keys where it loads the accelerator of a
+// GPU, and does not give it back.
 type environment struct {
 	handle   uintptr
 	devices  []common.Device
@@ -25,26 +27,38 @@ type environment struct {
 }
 
 var environments = struct {
-	mu     sync.Mutex
-	byPath map[string]*environment
-}{byPath: map[string]*environment{}}
+	mu  sync.Mutex
+	all map[environmentKey]*environment
+}{all: map[environmentKey]*environment{}}
 
-func (d *driver) theEnvironment() (_ *environment, err error) {
+type environmentKey struct {
+	library  string
+	hardware uint32
+}
+
+// environmentFor is the environment with the accelerators for hardware.
+func (d *driver) environmentFor(hardware uint32) (*environment, error) {
 	environments.mu.Lock()
 	defer environments.mu.Unlock()
-	e := environments.byPath[d.lib.Path]
-	if e == nil {
-		e = new(environment)
-		beside := d.accelerators()
-		if e.handle, err = d.newEnvironment(silent, beside); err != nil {
-			return nil, err
-		}
-		if err := e.findDevices(d.lib, beside); err != nil {
-			d.lib.Call(environmentDestroy, dylib.Int(e.handle))
-			return nil, err
-		}
-		environments.byPath[d.lib.Path] = e
+	key := environmentKey{d.lib.Path, hardware}
+	e := environments.all[key]
+	if e != nil {
+		return e, nil
 	}
+	e = new(environment)
+	err := d.log.Capture(func() (err error) {
+		if e.handle, err = d.newEnvironment(silent, hardware); err != nil {
+			return err
+		}
+		if err = e.findDevices(d.lib, hardware); err != nil {
+			d.lib.Call(environmentDestroy, dylib.Int(e.handle))
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	environments.all[key] = e
 	return e, nil
 }
 

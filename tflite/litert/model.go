@@ -17,15 +17,16 @@ import (
 
 // model is a LiteRtModel, of which any number of compiled ones are made.
 type model struct {
-	lib        *dylib.Library
-	driver     *driver
-	options    common.Options
-	native     Options
-	hardware   uint32
-	info       common.ModelInfo
-	signatures []signature
-	stateful   bool // it has variables
-	handle     uintptr
+	lib         *dylib.Library
+	driver      *driver
+	options     common.Options
+	native      Options
+	environment *environment
+	hardware    uint32
+	info        common.ModelInfo
+	signatures  []signature
+	stateful    bool // it has variables
+	handle      uintptr
 
 	mu    sync.Mutex
 	spare *compiled // the one that Load made, until a session takes it
@@ -40,8 +41,8 @@ type signature struct {
 	first       []int // for each place, the first one of its tensor; ^i where that is input i
 }
 
-func (d *driver) load(files *common.ModelFiles, o common.Options, native Options, hardware uint32) (_ *model, err error) {
-	m := &model{lib: d.lib, driver: d, options: o, native: native, hardware: hardware}
+func (d *driver) load(files *common.ModelFiles, o common.Options, native Options, environment *environment, hardware uint32) (_ *model, err error) {
+	m := &model{lib: d.lib, driver: d, options: o, native: native, environment: environment, hardware: hardware}
 	defer func() {
 		if err != nil {
 			m.Close()
@@ -126,7 +127,7 @@ func (m *model) read(files *common.ModelFiles) error {
 	}
 	m.info.Metadata, m.info.State, m.stateful = about.Metadata, about.State(), about.Resources
 	create := func(model *uintptr) error {
-		r := m.lib.Call(modelFromBuffer, dylib.Int(m.driver.environment.handle), dylib.Slice(bytes), dylib.Int(len(bytes)), dylib.Ptr(model))
+		r := m.lib.Call(modelFromBuffer, dylib.Int(m.environment.handle), dylib.Slice(bytes), dylib.Int(len(bytes)), dylib.Ptr(model))
 		return status(r, common.ErrModel, "LiteRtCreateModelFromBuffer")
 	}
 	if err := create(&m.handle); err != nil {
