@@ -11,7 +11,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/dylib"
 )
 
-// binding says how a tensor's elements reach the interpreter: it works in the
+// binding is how a tensor's elements reach the interpreter: it works in the
 // tensor's memory, or Run copies them to or from its own memory at addr.
 type binding struct {
 	tensor  *common.Tensor

@@ -8,7 +8,7 @@
 // # Models
 //
 // .tflite files, float and quantized, from a file or from memory. Quantized
-// inputs and outputs keep their integers; TensorInfo.Quant says what they
+// inputs and outputs keep their integers; TensorInfo.Quant has what they
 // mean, for each channel where the file does. Inputs with a dynamic dimension
 // take any size; a fixed one, but for the last, becomes resizable with
 // Options.Shapes. Tensors of strings are slices of Go strings, of any bytes.
@@ -16,7 +16,7 @@
 // TFLite Metadata in a file is in ModelInfo.Metadata, with the version of TFLite
 // that the file asks for as "min_runtime_version". TensorInfo.Labels has an
 // output's labels from the files that are packed behind the model; labels for
-// values are told like those for the last dimension.
+// values are there like those for the last dimension.
 //
 // # Signatures
 //

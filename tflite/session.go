@@ -41,7 +41,7 @@ func newSession(ip *interpreter) *session {
 		s.invoke = s.lib.Prepare(interpreterInvoke, dylib.Int(ip.handle))
 	}
 	for i, info := range ip.sig.Inputs {
-		var shape common.Shape // a dynamic one is yet to be given, whatever the file says
+		var shape common.Shape // nil for a dynamic one until Bind, whatever the file has
 		if !info.Shape.Dynamic() {
 			shape = ip.calls.shape(ip.input(i), nil)
 		}

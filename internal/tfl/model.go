@@ -11,7 +11,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/flatcheck"
 )
 
-// Model is what a file says of itself.
+// Model is the description that a file has of itself.
 type Model struct {
 	Signatures []Signature       // those of the first subgraph come first
 	Metadata   map[string]string // see common.ModelInfo; or nil
@@ -20,7 +20,7 @@ type Model struct {
 	Variables, VariablesOutsideMainSubgraph, Resources bool
 }
 
-// State is what ModelInfo says of the model.
+// State is that of ModelInfo.
 func (m *Model) State() common.State {
 	if m.Variables || m.Resources {
 		return common.Stateful

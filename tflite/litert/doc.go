@@ -24,7 +24,7 @@
 //
 // The CPU, and what the accelerators are for that lie beside the library: "GPU"
 // (WebGPU, or Metal on macOS), "NPU". They are loaded when Engine.Devices or
-// Options.Device first asks for them. That there is a GPU, only Load tells. A
+// Options.Device first asks for them. Only Load finds out whether there is a GPU. A
 // model of which a device leaves something is refused, or with Options.Fallback
 // shared with the CPU. Runs on a device other than the CPU take turns.
 //
@@ -66,6 +66,6 @@
 //
 // libLiteRt 2.1.6 or newer, tried with 2.1.6, 2.2.0 and 2.3.0, on amd64 and
 // arm64; `anyinfer sdk install litert` brings it. On Windows it is 2.2 or newer.
-// Older ones are refused with ErrVersion. The library does not tell its version:
-// EngineInfo.Version says from which release on the functions are there that it has.
+// Older ones are refused with ErrVersion. The library does not report its version:
+// EngineInfo.Version is the first release that has the functions that it has.
 package litert

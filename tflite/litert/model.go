@@ -36,7 +36,7 @@ type model struct {
 type signature struct {
 	common.Signature
 	index       int   // by which LiteRT knows it
-	lateOutputs bool  // outputs are not simply those of LiteRT, or only a Run tells the shape of one
+	lateOutputs bool  // outputs are not simply LiteRT's, or the shape of one is known only after a Run
 	places      []int // of Outputs in LiteRT's list of them, where several can be one tensor
 	first       []int // for each place, the first one of its tensor; ^i where that is input i
 }
@@ -102,7 +102,7 @@ func (m *model) tryLateOutputs() error {
 	return s.Bind(in, make([]*common.Tensor, len(first.Outputs)))
 }
 
-// classifyError tells errors of a device from those of the model.
+// classifyError makes an error of the device what is one, and not of the model.
 func classifyError(err error, hardware uint32) error {
 	e, ok := err.(*common.Error)
 	switch {

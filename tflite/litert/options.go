@@ -9,7 +9,7 @@ import (
 
 // Options is what common.Options.Native can hold for this engine.
 type Options struct {
-	// Kernels says what computes on the CPU.
+	// Kernels are what computes on the CPU.
 	Kernels Kernels
 	// Fallback has the CPU compute what a Device other than it does not take.
 	// Without, Load refuses a model of which something is left.

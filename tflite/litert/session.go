@@ -25,8 +25,8 @@ type session struct {
 	canceled *atomic.Uint32 // the compiled model's
 	direct   bool           // a Run is that call and nothing else
 
-	lateOutputs  bool // only a Run tells the shape of an output
-	shapesStable bool // a Run since Bind has shown that it does not
+	lateOutputs  bool // the shape of an output is known only after a Run
+	shapesStable bool // a Run since Bind has shown that none is
 	needsRebind  bool // Reset has made another compiled model
 	lib          *dylib.Library
 	compiled     *compiled
@@ -51,8 +51,9 @@ type frame struct {
 	layouts []layout  // of the outputs
 }
 
-// binding says in whose memory LiteRT works: a tensor's that Bind was given, or
-// one's that the session has made, for an output whose shape only a Run tells.
+// binding is the memory in which LiteRT works: of a tensor that Bind was given,
+// or of one that the session has made, for an output whose shape is known only
+// after a Run.
 type binding struct {
 	boundTensor *common.Tensor
 	own         bool           // the session has made it

@@ -84,7 +84,7 @@ func sentence(lines []string) string {
 }
 
 // withStderr adds to the error of a Load the reason, which LiteRT prints on stderr
-// only, and only when told to: again repeats what failed. With KeepStderr the
+// only, and only in an environment that asks for it: again repeats what failed. With KeepStderr the
 // reason stays there.
 func (d *driver) withStderr(err error, again func()) error {
 	e, ok := err.(*common.Error)

@@ -61,18 +61,11 @@ func unaligned(t *testing.T, shape ...int) *common.Tensor {
 	return x
 }
 
-// noAllocations runs the session, whose tensors the last Run had, too.
+// noAllocations runs the session, and requires that this allocates nothing.
 func noAllocations(t *testing.T, s *common.Session) {
 	t.Helper()
 	ctx := context.Background()
-	var err error
-	n := testing.AllocsPerRun(100, func() {
-		if e := s.Run(ctx); e != nil {
-			err = e
-		}
-	})
-	require.NoError(t, err)
-	require.Zero(t, n, "allocations in Run")
+	RequireNoAllocations(t, func() error { return s.Run(ctx) })
 }
 
 // fixed: an output of a fixed shape goes to the memory that was bound.
