@@ -84,8 +84,8 @@ func sentence(lines []string) string {
 }
 
 // withStderr adds to the error of a Load the reason, which LiteRT prints on stderr
-// only, and only in an environment that asks for it: again repeats what failed. With KeepStderr the
-// reason stays there.
+// only, and only in an environment that asks for it: again repeats what failed.
+// With KeepStderr the reason stays there.
 func (d *driver) withStderr(err error, again func()) error {
 	e, ok := err.(*common.Error)
 	if !ok || e.Code == 0 {
