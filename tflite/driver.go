@@ -20,7 +20,7 @@ var device = common.Device{Name: "CPU", Description: runtime.GOARCH}
 
 // driver is the open library. It has no state of its own to free.
 type driver struct {
-	*dylib.Library
+	lib *dylib.Library
 	log nativelog.Log
 }
 
@@ -32,12 +32,12 @@ func open(c common.Config) (common.Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &driver{lib, nativelog.New(c, spec.Engine, true)}, nil
+	return &driver{lib: lib, log: nativelog.New(c, spec.Engine, true)}, nil
 }
 
 func (d *driver) Info() common.EngineInfo {
 	return common.EngineInfo{
-		Name: spec.Engine, Version: dylib.GoString(d.Call(version)), Library: d.Path,
+		Name: spec.Engine, Version: dylib.GoString(d.lib.Call(version)), Library: d.lib.Path,
 	}
 }
 

@@ -11,12 +11,14 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/nativelog"
 	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
 // model is a TfLiteModel, which any number of interpreters read.
 type model struct {
-	*driver
+	lib     *dylib.Library
+	log     nativelog.Log
 	options common.Options
 	native  Options
 	info    common.ModelInfo
@@ -30,7 +32,7 @@ type model struct {
 }
 
 func (d *driver) load(files *common.ModelFiles, o common.Options, n Options) (_ *model, err error) {
-	m := &model{driver: d, options: o, native: n, report: newReport()}
+	m := &model{lib: d.lib, log: d.log, options: o, native: n, report: newReport()}
 	defer func() {
 		if err != nil {
 			m.Close()
@@ -74,7 +76,7 @@ func (m *model) read(files *common.ModelFiles) error {
 		return err
 	}
 	callback, userData := m.report.args()
-	m.handle = m.Call(modelCreate, dylib.Slice(bytes), dylib.Int(len(bytes)), callback, userData) // which reads them in place
+	m.handle = m.lib.Call(modelCreate, dylib.Slice(bytes), dylib.Int(len(bytes)), callback, userData) // which reads them in place
 	if m.handle == 0 {
 		return m.report.error(common.ErrModel, 0, "it is not a TFLite model")
 	}
@@ -88,9 +90,9 @@ func (m *model) describe(ip *interpreter) error {
 		if err := ip.use(i); err != nil {
 			return err
 		}
-		unfit := ip.allocate(common.ErrModel)
-		if unfit != nil && len(m.options.Shapes) == 0 && !dynamic(ip.sig.Inputs) { // else the shapes to come may fit
-			return unfit
+		allocateErr := ip.allocate(common.ErrModel)
+		if allocateErr != nil && len(m.options.Shapes) == 0 && !dynamic(ip.sig.Inputs) { // else the shapes to come may fit
+			return allocateErr
 		}
 		ip.describe()
 	}
@@ -98,7 +100,7 @@ func (m *model) describe(ip *interpreter) error {
 }
 
 // reshape works Options.Shapes into the signatures, on an interpreter without
-// delegates, for the reason that session.prove has.
+// delegates, for the reason that session.validateShapes has.
 func (m *model) reshape() error {
 	if len(m.options.Shapes) == 0 {
 		return nil
@@ -130,7 +132,7 @@ func (m *model) reshape() error {
 func (m *model) details() map[string]string {
 	var delegates []string
 	if m.plugin != nil {
-		delegates = append(delegates, m.plugin.Path)
+		delegates = append(delegates, m.plugin.lib.Path)
 	}
 	if m.spare.xnnpack != 0 {
 		delegates = append(delegates, "XNNPACK")
@@ -162,7 +164,7 @@ func (m *model) NewSession(_ context.Context, signature int) (common.DriverSessi
 			return nil, err
 		}
 	}
-	return &session{bindings: newBindings(ip)}, nil
+	return newSession(ip), nil
 }
 
 func (m *model) Close() error {
@@ -170,7 +172,7 @@ func (m *model) Close() error {
 		m.spare.close()
 	}
 	if m.handle != 0 {
-		m.Call(modelDelete, dylib.Int(m.handle))
+		m.lib.Call(modelDelete, dylib.Int(m.handle))
 	}
 	m.report.close()
 	return nil

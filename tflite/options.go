@@ -4,6 +4,7 @@ package tflite
 
 import (
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
 // Options is what common.Options.Native can hold for this engine.
@@ -35,14 +36,9 @@ func native(o common.Options) (Options, error) {
 	case o.Profile:
 		return refuse("Profile: the TFLite C API has no profile")
 	}
-	switch n := o.Native.(type) {
-	case nil:
-		return Options{}, nil
-	case Options:
-		if n.Delegate == "" && n.DelegateOptions != nil {
-			return refuse("DelegateOptions without a Delegate")
-		}
-		return n, nil
+	n, err := tfl.Native[Options](o.Native)
+	if err == nil && n.Delegate == "" && n.DelegateOptions != nil {
+		return refuse("DelegateOptions without a Delegate")
 	}
-	return refuse("Native must be a tflite.Options")
+	return n, err
 }

@@ -16,7 +16,7 @@ import (
 
 // plugin is the library of an external delegate, in the form that
 // external_delegate_interface.h gives it.
-type plugin struct{ *dylib.Library }
+type plugin struct{ lib *dylib.Library }
 
 const (
 	pluginCreate = iota
@@ -31,10 +31,10 @@ var pluginTable = []dylib.Decl{
 func openPlugin(path string) (*plugin, error) {
 	lib, err := dylib.Open(dylib.Spec{Engine: "delegate"}, pluginTable, path)
 	if err == nil {
-		return &plugin{lib}, nil
+		return &plugin{lib: lib}, nil
 	}
 	text := err.Error()
-	if e := (*common.Error)(nil); errors.As(err, &e) { // its other words are about an engine's library
+	if e := (*common.Error)(nil); errors.As(err, &e) { // the rest of it is about engines' libraries
 		if text = e.Message; e.Searched != nil {
 			text = strings.ReplaceAll(e.Searched[0], " (Config.Library)", "")
 		}
@@ -42,8 +42,8 @@ func openPlugin(path string) (*plugin, error) {
 	return nil, &common.Error{Path: path, Kind: common.ErrOption, Message: "Delegate: " + text}
 }
 
-// The library reports errors to a function without a parameter for whose they
-// are, so delegates are created one at a time.
+// The library reports errors to a function that is not told which delegate they
+// are of, so delegates are created one at a time.
 var (
 	creating       sync.Mutex
 	pluginCallback = sync.OnceValue(func() uintptr { return dylib.Callback(onPluginError) })
@@ -69,14 +69,14 @@ func (p *plugin) create(options map[string]string) (uintptr, error) {
 	}
 	creating.Lock()
 	defer creating.Unlock()
-	pluginReport.error(nil, 0, "") // forget what came late for another
-	d := p.Call(pluginCreate, dylib.Slice(keys), dylib.Slice(values), dylib.Int(len(keys)), dylib.Int(pluginCallback()))
+	pluginReport.error(nil, 0, "") // drops what came after another had failed
+	d := p.lib.Call(pluginCreate, dylib.Slice(keys), dylib.Slice(values), dylib.Int(len(keys)), dylib.Int(pluginCallback()))
 	if d == 0 {
 		err := pluginReport.error(common.ErrOption, 0, "no reason given")
-		err.Path, err.Message = p.Path, "Delegate: the library made none: "+err.Message
+		err.Path, err.Message = p.lib.Path, "Delegate: the library made none: "+err.Message
 		return 0, err
 	}
 	return d, nil
 }
 
-func (p *plugin) destroy(delegate uintptr) { p.Call(pluginDestroy, dylib.Int(delegate)) }
+func (p *plugin) destroy(delegate uintptr) { p.lib.Call(pluginDestroy, dylib.Int(delegate)) }

@@ -20,7 +20,7 @@ type report struct {
 }
 
 var reports = struct {
-	sync.Mutex
+	mu   sync.Mutex
 	last uintptr
 	byID map[uintptr]*report
 }{byID: map[uintptr]*report{}}
@@ -28,8 +28,8 @@ var reports = struct {
 var errorCallback = sync.OnceValue(func() uintptr { return dylib.Callback(onError) })
 
 func newReport() *report {
-	reports.Lock()
-	defer reports.Unlock()
+	reports.mu.Lock()
+	defer reports.mu.Unlock()
 	reports.last++
 	r := &report{id: reports.last}
 	reports.byID[r.id] = r
@@ -38,8 +38,8 @@ func newReport() *report {
 
 // close comes after what reports to r was deleted.
 func (r *report) close() {
-	reports.Lock()
-	defer reports.Unlock()
+	reports.mu.Lock()
+	defer reports.mu.Unlock()
 	delete(reports.byID, r.id)
 }
 
@@ -51,9 +51,9 @@ func (r *report) args() (callback, userData dylib.Arg) {
 // onError is the error reporter: void (*)(void* user_data, const char* format, va_list args).
 func onError(userData, format, args uintptr) uintptr {
 	text := dylib.Format(format, args)
-	reports.Lock()
+	reports.mu.Lock()
 	r := reports.byID[userData]
-	reports.Unlock()
+	reports.mu.Unlock()
 	if r != nil {
 		r.add(text)
 	}

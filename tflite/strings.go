@@ -16,7 +16,7 @@ import (
 // begins, then where the last ends; and the strings' bytes.
 
 // writeStrings copies b's tensor to the interpreter's.
-func (s *bindings) writeStrings(b *binding, t uintptr) error {
+func (s *session) writeStrings(b *binding, t uintptr) error {
 	all, err := common.Data[string](b.tensor)
 	if err != nil {
 		return err
@@ -24,9 +24,9 @@ func (s *bindings) writeStrings(b *binding, t uintptr) error {
 	if b.buffer, err = packStrings(b.buffer[:0], all); err != nil {
 		return err
 	}
-	s.Call(tensorRealloc, dylib.Int(len(b.buffer)), dylib.Int(t)) // older releases return nothing
-	addr := s.data(t)
-	if addr == 0 || s.size(t) != uintptr(len(b.buffer)) {
+	s.lib.Call(tensorRealloc, dylib.Int(len(b.buffer)), dylib.Int(t)) // older releases return nothing
+	addr := s.interpreter.calls.data(t)
+	if addr == 0 || s.interpreter.calls.size(t) != uintptr(len(b.buffer)) {
 		return &common.Error{Kind: common.ErrRun, Message: fmt.Sprintf("TFLite has no memory for strings of %d bytes", len(b.buffer))}
 	}
 	dylib.CopyIn(addr, b.buffer)
@@ -34,12 +34,12 @@ func (s *bindings) writeStrings(b *binding, t uintptr) error {
 }
 
 // readStrings copies the interpreter's tensor to b's.
-func (s *bindings) readStrings(b *binding, t uintptr) error {
+func (s *session) readStrings(b *binding, t uintptr) error {
 	all, err := common.Data[string](b.tensor)
 	if err != nil {
 		return err
 	}
-	addr, size := s.data(t), s.size(t)
+	addr, size := s.interpreter.calls.data(t), s.interpreter.calls.size(t)
 	if addr == 0 || size > math.MaxInt32 {
 		size = 0
 	}
@@ -68,7 +68,7 @@ func packStrings(buffer []byte, all []string) ([]byte, error) {
 	return buffer, nil
 }
 
-// unpackStrings fills all, whose length the tensor's shape told.
+// unpackStrings fills all, which has as many strings as the tensor's shape.
 func unpackStrings(all []string, buffer []byte) error {
 	if len(all) == 0 {
 		return nil

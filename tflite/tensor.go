@@ -7,43 +7,44 @@ import (
 	"github.com/anyinfer/anyinfer/internal/dylib"
 )
 
-// questions are calls that a Run may make, which prepared allocate nothing.
+// preparedCalls are calls that a Run may make; prepared, they allocate nothing.
 // Below, t is the address of a TfLiteTensor, valid until the interpreter
 // allocates or runs.
-type questions struct {
-	inputAt, outputAt                      dylib.Prepared
-	rankOf, dimOf, sizeOf, dataOf, allocOf dylib.Prepared
+type preparedCalls struct {
+	rank, dim, byteSize, dataAddress, allocation dylib.Prepared
 }
 
-func (ip *interpreter) prepare() {
-	handle, later := dylib.Int(ip.handle), dylib.Int(0)
-	ip.questions = questions{
-		ip.Prepare(interpreterInput, handle, later), ip.Prepare(interpreterOutput, handle, later),
-		ip.Prepare(tensorRank, later), ip.Prepare(tensorDim, later, later),
-		ip.Prepare(tensorByteSize, later), ip.Prepare(tensorData, later), ip.Prepare(tensorAllocation, later),
+func prepareCalls(lib *dylib.Library) preparedCalls {
+	later := dylib.Int(0)
+	return preparedCalls{
+		rank: lib.Prepare(tensorRank, later), dim: lib.Prepare(tensorDim, later, later),
+		byteSize: lib.Prepare(tensorByteSize, later), dataAddress: lib.Prepare(tensorData, later), allocation: lib.Prepare(tensorAllocation, later),
 	}
 }
 
-func ask(p *dylib.Prepared, t uintptr) uintptr {
+// call1 makes the call with another first argument.
+func call1(p *dylib.Prepared, t uintptr) uintptr {
 	p.Set(0, t)
 	return p.Do()
 }
 
-func (q *questions) size(t uintptr) uintptr { return ask(&q.sizeOf, t) }
-func (q *questions) data(t uintptr) uintptr { return ask(&q.dataOf, t) }
+func (c *preparedCalls) size(t uintptr) uintptr { return call1(&c.byteSize, t) }
+func (c *preparedCalls) data(t uintptr) uintptr { return call1(&c.dataAddress, t) }
 
-// dynamic reports whether running tells t's shape.
-func (q *questions) dynamic(t uintptr) bool { return q.allocation(t) == allocationDynamic }
+// dynamic reports whether t gets its shape only in a Run.
+func (c *preparedCalls) dynamic(t uintptr) bool { return c.allocationType(t) == allocationDynamic }
 
-// persistent reports whether t keeps its content, as a variable.
-func (q *questions) persistent(t uintptr) bool { return q.allocation(t) == allocationPersistent }
+// persistent reports whether t keeps its content, as a variable does.
+func (c *preparedCalls) persistent(t uintptr) bool {
+	return c.allocationType(t) == allocationPersistent
+}
 
 const allocationPersistent, allocationDynamic = 3, 4 // kTfLiteArenaRwPersistent, kTfLiteDynamic
 
-// allocation is t's TfLiteAllocationType.
-func (q *questions) allocation(t uintptr) int32 {
-	if q.allocOf.Has() {
-		return int32(ask(&q.allocOf, t))
+// allocationType is t's TfLiteAllocationType.
+func (c *preparedCalls) allocationType(t uintptr) int32 {
+	if c.allocation.Has() {
+		return int32(call1(&c.allocation, t))
 	}
 	head := new([1]tensorHead)
 	dylib.CopyOut(head[:], t)
@@ -60,12 +61,12 @@ type tensorHead struct {
 	allocation int32
 }
 
-// maxRank bounds what is believed to be a rank.
+// maxRank is the sanity limit of a rank.
 const maxRank = 32
 
 // shape is t's present shape, in buffer where that has room; nil where t has none.
-func (q *questions) shape(t uintptr, buffer common.Shape) common.Shape {
-	rank := int32(ask(&q.rankOf, t))
+func (c *preparedCalls) shape(t uintptr, buffer common.Shape) common.Shape {
+	rank := int32(call1(&c.rank, t))
 	if rank < 0 || rank > maxRank {
 		return nil
 	}
@@ -74,26 +75,34 @@ func (q *questions) shape(t uintptr, buffer common.Shape) common.Shape {
 	}
 	buffer = buffer[:0]
 	for i := range rank {
-		q.dimOf.Set(1, uintptr(i))
-		buffer = append(buffer, int(int32(ask(&q.dimOf, t))))
+		c.dim.Set(1, uintptr(i))
+		buffer = append(buffer, int(int32(call1(&c.dim, t))))
 	}
 	return buffer
 }
 
-// input is the tensor of an input.
-func (ip *interpreter) input(i int) uintptr {
-	if ip.runner != 0 {
-		return ip.Call(runnerInput, dylib.Int(ip.runner), dylib.String(ip.sig.Inputs[i].Name))
+// prepareTensors prepares the calls by which a Run asks where each tensor is.
+func (ip *interpreter) prepareTensors() {
+	// A runner finds its tensors by their names, which stay pinned for the calls.
+	prepare := func(fromInterpreter, fromRunner int, infos []common.TensorInfo, places []int) []dylib.Prepared {
+		calls := make([]dylib.Prepared, len(infos))
+		for i, info := range infos {
+			if ip.runner == 0 {
+				calls[i] = ip.lib.Prepare(fromInterpreter, dylib.Int(ip.handle), dylib.Int(places[i]))
+				continue
+			}
+			name := append([]byte(info.Name), 0)
+			ip.names.Pin(&name[0])
+			calls[i] = ip.lib.Prepare(fromRunner, dylib.Int(ip.runner), dylib.Slice(name))
+		}
+		return calls
 	}
-	ip.inputAt.Set(1, uintptr(ip.sig.In[i]))
-	return ip.inputAt.Do()
+	ip.inputs = prepare(interpreterInput, runnerInput, ip.sig.Inputs, ip.sig.In)
+	ip.outputs = prepare(interpreterOutput, runnerOutput, ip.sig.Outputs, ip.sig.Out)
 }
 
+// input is the tensor of an input.
+func (ip *interpreter) input(i int) uintptr { return ip.inputs[i].Do() }
+
 // output is that of an output.
-func (ip *interpreter) output(i int) uintptr {
-	if ip.runner != 0 {
-		return ip.Call(runnerOutput, dylib.Int(ip.runner), dylib.String(ip.sig.Outputs[i].Name))
-	}
-	ip.outputAt.Set(1, uintptr(ip.sig.Out[i]))
-	return ip.outputAt.Do()
-}
+func (ip *interpreter) output(i int) uintptr { return ip.outputs[i].Do() }

@@ -17,17 +17,17 @@ type xnnpackOptions struct {
 }
 
 // newXNNPACK is a new delegate, or 0.
-func (d *driver) newXNNPACK(threads int) uintptr {
+func newXNNPACK(lib *dylib.Library, threads int) uintptr {
 	o := new(xnnpackOptions)
 	if runtime.GOARCH == "arm64" { // the result's address goes in a register of its own
 		var defaults func() xnnpackOptions
-		d.Func(xnnpackDefaults, &defaults)
+		lib.Func(xnnpackDefaults, &defaults)
 		*o = defaults()
 	} else { // it is the first argument
-		d.Call(xnnpackDefaults, dylib.Ptr(o))
+		lib.Call(xnnpackDefaults, dylib.Ptr(o))
 	}
 	if o.threads = 0; threads > 1 { // one needs no pool
 		o.threads = int32(threads)
 	}
-	return d.Call(xnnpackCreate, dylib.Ptr(o))
+	return lib.Call(xnnpackCreate, dylib.Ptr(o))
 }

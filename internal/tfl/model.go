@@ -11,16 +11,16 @@ import (
 	"github.com/anyinfer/anyinfer/internal/flatcheck"
 )
 
-// Model is what a file says of itself.
+// Model is the description that a file has of itself.
 type Model struct {
 	Signatures []Signature       // those of the first subgraph come first
 	Metadata   map[string]string // see common.ModelInfo; or nil
 	// What keeps its content from run to run: tensors, those beyond the first
 	// subgraph, and resources, which are variables with a name.
-	Variables, FarVariables, Resources bool
+	Variables, VariablesOutsideMainSubgraph, Resources bool
 }
 
-// State is what ModelInfo says of the model.
+// State is that of ModelInfo.
 func (m *Model) State() common.State {
 	if m.Variables || m.Resources {
 		return common.Stateful
@@ -67,7 +67,7 @@ func Describe(model []byte) (*Model, error) {
 		for i, tensors := int64(0), graphs.Table(g).Vector("tensors"); i < tensors.Len(); i++ {
 			variable := tensors.Table(i).Int("is_variable") != 0
 			m.Variables = m.Variables || variable
-			m.FarVariables = m.FarVariables || variable && g > 0
+			m.VariablesOutsideMainSubgraph = m.VariablesOutsideMainSubgraph || variable && g > 0
 		}
 	}
 	for i, codes := int64(0), root.Vector("operator_codes"); i < codes.Len(); i++ {

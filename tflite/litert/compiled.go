@@ -16,24 +16,37 @@ import (
 // compiled is a LiteRtCompiledModel. It has one interpreter, and so serves one
 // session.
 type compiled struct {
-	*model
+	lib      *dylib.Library
+	model    *model
 	handle   uintptr
 	canceled *atomic.Uint32 // not 0: Run is to stop
 	pin      runtime.Pinner // of canceled
 }
 
+// beginTurn waits until nothing else runs on another device than the CPU, if
+// hardware is one.
+func (m *model) beginTurn(hardware uint32) {
+	if hardware != cpu {
+		m.environment.turn.Lock()
+	}
+}
+
+func (m *model) endTurn(hardware uint32) {
+	if hardware != cpu {
+		m.environment.turn.Unlock()
+	}
+}
+
 // compile compiles the model for hardware and, where the CPU is in it, kernels.
 func (m *model) compile(hardware uint32, kernels Kernels) (c *compiled, err error) {
-	if hardware != cpu {
-		m.environment.alone.Lock()
-		defer m.environment.alone.Unlock()
-	}
-	err = m.log.Capture(func() error {
+	m.beginTurn(hardware)
+	defer m.endTurn(hardware)
+	err = m.driver.log.Capture(func() error {
 		c, err = m.compileQuietly(hardware, kernels, bufferMode)
 		return err
 	})
 	if err != nil {
-		return nil, m.explain(err, func() {
+		return nil, m.driver.withStderr(err, func() {
 			if c, err := m.compileQuietly(hardware, kernels, stderrMode); err == nil {
 				c.close()
 			}
@@ -47,11 +60,11 @@ const stderrMode, bufferMode = 1, 2
 
 func (m *model) compileQuietly(hardware uint32, kernels Kernels, mode int) (*compiled, error) {
 	options := new(uintptr)
-	if err := status(m.Call(optionsCreate, dylib.Ptr(options)), common.ErrModel, "LiteRtCreateOptions"); err != nil {
+	if err := status(m.lib.Call(optionsCreate, dylib.Ptr(options)), common.ErrModel, "LiteRtCreateOptions"); err != nil {
 		return nil, err
 	}
-	defer m.Call(optionsDestroy, dylib.Int(*options)) // nobody keeps them
-	m.Call(optionsSetHardware, dylib.Int(*options), dylib.Int(hardware))
+	defer m.lib.Call(optionsDestroy, dylib.Int(*options)) // nobody keeps them
+	m.lib.Call(optionsSetHardware, dylib.Int(*options), dylib.Int(hardware))
 	onCPU := fmt.Sprintf("num_threads=%d\nkernel_mode=%d\n", m.options.ThreadsPerRun(), kernels)
 	var pin runtime.Pinner // of the texts below
 	defer pin.Unpin()
@@ -64,21 +77,21 @@ func (m *model) compileQuietly(hardware uint32, kernels Kernels, mode int) (*com
 		payload := append([]byte(text), 0)
 		pin.Pin(&payload[0])
 		opaque := new(uintptr)
-		r := m.Call(opaqueCreate, dylib.String(id), dylib.Slice(payload), m.peek(), dylib.Ptr(opaque))
+		r := m.lib.Call(opaqueCreate, dylib.String(id), dylib.Slice(payload), readByte(m.lib), dylib.Ptr(opaque))
 		if int32(r) == 0 {
-			r = m.Call(optionsAdd, dylib.Int(*options), dylib.Int(*opaque))
+			r = m.lib.Call(optionsAdd, dylib.Int(*options), dylib.Int(*opaque))
 		}
 		if err := status(r, common.ErrOption, id); err != nil {
 			return nil, err
 		}
 	}
-	c := &compiled{model: m, canceled: new(atomic.Uint32)}
-	r := m.Call(compiledCreate, dylib.Int(m.environment.handle), dylib.Int(m.handle), dylib.Int(*options), dylib.Ptr(&c.handle))
+	c := &compiled{lib: m.lib, model: m, canceled: new(atomic.Uint32)}
+	r := m.lib.Call(compiledCreate, dylib.Int(m.environment.handle), dylib.Int(m.handle), dylib.Int(*options), dylib.Ptr(&c.handle))
 	if err := status(r, common.ErrModel, "LiteRtCreateCompiledModel"); err != nil {
 		return nil, err
 	}
 	c.pin.Pin(c.canceled)
-	c.Call(compiledSetCancel, dylib.Int(c.handle), dylib.Ptr(c.canceled), c.peek())
+	c.lib.Call(compiledSetCancel, dylib.Int(c.handle), dylib.Ptr(c.canceled), readByte(c.lib))
 	return c, nil
 }
 
@@ -90,18 +103,18 @@ func gpuPrecision(o common.Options) int {
 	return 2
 }
 
-// peek is a C function of a pointer that changes nothing and returns 0 where a 0
+// readByte is a C function of a pointer that changes nothing and returns 0 where a 0
 // byte is there, else 1: strlen of 0 and of 1, little-endian. As a destructor it
 // does nothing; asked before each operator whether Run is to stop, it costs some
 // nanoseconds, where a callback into Go costs a hundred times that.
-func (d *driver) peek() dylib.Arg {
-	if d.Has(strlen) {
-		return d.Address(strlen)
+func readByte(lib *dylib.Library) dylib.Arg {
+	if lib.Has(strlen) {
+		return lib.Address(strlen)
 	}
-	return dylib.Int(goPeek())
+	return dylib.Int(readByteInGo())
 }
 
-var goPeek = sync.OnceValue(func() uintptr {
+var readByteInGo = sync.OnceValue(func() uintptr {
 	return dylib.Callback(func(p uintptr) uintptr {
 		b := make([]byte, 1)
 		dylib.CopyOut(b, p)
@@ -110,29 +123,27 @@ var goPeek = sync.OnceValue(func() uintptr {
 })
 
 func (c *compiled) close() {
-	if c.hardware != cpu {
-		c.environment.alone.Lock()
-		defer c.environment.alone.Unlock()
-	}
-	c.Call(compiledDestroy, dylib.Int(c.handle))
+	c.model.beginTurn(c.model.hardware)
+	defer c.model.endTurn(c.model.hardware)
+	c.lib.Call(compiledDestroy, dylib.Int(c.handle))
 	c.pin.Unpin()
 }
 
-// resize gives an input another shape, whatever the model says. Where there are
-// variables it cannot: what reads one reads beyond it once its value is smaller.
+// resize gives an input another shape, whatever the model's is. It refuses to
+// where there are variables: LiteRT reads beyond one once its value is smaller.
 func (c *compiled) resize(s *signature, input int, shape common.Shape) error {
 	now, err := c.inputShape(s, input)
 	if err != nil || slices.Equal(now, shape) {
 		return err
 	}
-	if c.stateful {
-		return &common.Error{Kind: common.ErrShape, Message: "inputs of a model with variables cannot be resized", Hint: elsewhere}
+	if c.model.stateful {
+		return &common.Error{Kind: common.ErrShape, Message: "inputs of a model with variables cannot be resized", Hint: hintUseTFLite}
 	}
 	d, err := dims(shape)
 	if err != nil {
 		return err
 	}
-	r := c.Call(compiledResize, dylib.Int(c.handle), dylib.Int(s.index), dylib.Int(input), dylib.Slice(d), dylib.Int(len(d)))
+	r := c.lib.Call(compiledResize, dylib.Int(c.handle), dylib.Int(s.index), dylib.Int(input), dylib.Slice(d), dylib.Int(len(d)))
 	return c.fail(r, common.ErrShape, "LiteRtCompiledModelResizeInputTensorNonStrict")
 }
 
@@ -140,7 +151,7 @@ func (c *compiled) resize(s *signature, input int, shape common.Shape) error {
 // place of the outputs; an error is of that kind.
 func (c *compiled) allocate(s *signature, kind error) ([]common.Shape, error) {
 	layouts := newLayouts(len(s.first))
-	r := c.Call(compiledOutputLayouts, dylib.Int(c.handle), dylib.Int(s.index), dylib.Int(len(layouts)), dylib.Slice(layouts), dylib.Int(1))
+	r := c.lib.Call(compiledOutputLayouts, dylib.Int(c.handle), dylib.Int(s.index), dylib.Int(len(layouts)), dylib.Slice(layouts), dylib.Int(1))
 	if err := c.fail(r, kind, "LiteRtGetCompiledModelOutputTensorLayouts"); err != nil {
 		return nil, err
 	}
@@ -157,11 +168,11 @@ func tooManyDims(info common.TensorInfo) error {
 	return &common.Error{Kind: common.ErrModel, Message: fmt.Sprintf("%q has more than %d dimensions, which LiteRT cannot hold", info.Name, maxRank)}
 }
 
-// refit is allocate after a resize. Operators that it leaves with nothing to
-// compute would crash.
-func (c *compiled) refit(s *signature, late bool) ([]common.Shape, error) {
+// reallocate is allocate after a resize. It refuses shapes that leave operators
+// with nothing to compute, which would crash.
+func (c *compiled) reallocate(s *signature, lateOutputs bool) ([]common.Shape, error) {
 	shapes, err := c.allocate(s, common.ErrShape)
-	if err != nil || late {
+	if err != nil || lateOutputs {
 		return shapes, err
 	}
 	for i, shape := range shapes {
@@ -175,7 +186,7 @@ func (c *compiled) refit(s *signature, late bool) ([]common.Shape, error) {
 // inputShape is that which an input has now.
 func (c *compiled) inputShape(s *signature, i int) (common.Shape, error) {
 	layouts := newLayouts(1)
-	r := c.Call(compiledInputLayout, dylib.Int(c.handle), dylib.Int(s.index), dylib.Int(i), dylib.Slice(layouts))
+	r := c.lib.Call(compiledInputLayout, dylib.Int(c.handle), dylib.Int(s.index), dylib.Int(i), dylib.Slice(layouts))
 	if err := c.fail(r, common.ErrModel, "LiteRtGetCompiledModelInputTensorLayout"); err != nil {
 		return nil, err
 	}
@@ -186,24 +197,24 @@ func (c *compiled) inputShape(s *signature, i int) (common.Shape, error) {
 	return shape, nil
 }
 
-// accelerated says what computes, as ModelInfo has it.
+// accelerated is what computes, for ModelInfo.
 func (c *compiled) accelerated() (device string, details map[string]string) {
 	all := func(fn int) bool {
 		yes := new(bool)
-		r := c.Call(fn, dylib.Int(c.handle), dylib.Ptr(yes))
+		r := c.lib.Call(fn, dylib.Int(c.handle), dylib.Ptr(yes))
 		return int32(r) == 0 && *yes
 	}
-	device = deviceNames[c.hardware]
-	onCPU := c.hardware == cpu
-	if !onCPU && c.native.Fallback && !(c.Has(compiledNotOnCPU) && all(compiledNotOnCPU)) {
+	device = deviceNames[c.model.hardware]
+	onCPU := c.model.hardware == cpu
+	if !onCPU && c.model.native.Fallback && !(c.lib.Has(compiledNotOnCPU) && all(compiledNotOnCPU)) {
 		device += "," + deviceNames[cpu]
 		onCPU = true
 	}
 	switch {
-	case onCPU && c.native.Kernels == XNNPACK:
+	case onCPU && c.model.native.Kernels == XNNPACK:
 		details = map[string]string{"delegates": "XNNPACK"}
 	case onCPU:
-		details = map[string]string{"kernels": []string{Builtin: "builtin", Reference: "reference"}[c.native.Kernels]}
+		details = map[string]string{"kernels": []string{Builtin: "builtin", Reference: "reference"}[c.model.native.Kernels]}
 	}
 	return device, details
 }

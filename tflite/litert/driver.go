@@ -20,9 +20,8 @@ func init() {
 
 // driver is the open library. It has no state of its own to free.
 type driver struct {
-	*dylib.Library
-	log         nativelog.Log
-	environment *environment
+	lib *dylib.Library
+	log nativelog.Log
 }
 
 func open(c common.Config) (common.Driver, error) {
@@ -45,46 +44,58 @@ func open(c common.Config) (common.Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &driver{Library: lib, log: nativelog.New(c, spec.Engine, true)}
-	err = d.log.Capture(func() error {
-		d.environment, err = d.theEnvironment()
-		return err
-	})
-	return d, err
+	d := &driver{lib: lib, log: nativelog.New(c, spec.Engine, true)}
+	if _, err := d.environmentFor(cpu); err != nil {
+		return nil, err
+	}
+	return d, nil
 }
 
 func (d *driver) Info() common.EngineInfo {
-	return common.EngineInfo{Name: spec.Engine, Version: d.version(), Library: d.Path}
+	return common.EngineInfo{Name: spec.Engine, Version: d.version(), Library: d.lib.Path}
 }
 
 func (d *driver) Devices(context.Context) ([]common.Device, error) {
-	return slices.Clone(d.environment.devices), nil
+	e, err := d.environmentFor(d.accelerators())
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clone(e.devices), nil
 }
 
-// version tells at least what release this is, by the functions there are: the
-// library does not tell.
+// version is what this release is at least, by the functions that it has: the
+// library does not say.
 func (d *driver) version() string {
 	switch {
-	case d.Has(compiledNotOnCPU):
+	case d.lib.Has(compiledNotOnCPU):
 		return ">= " + table[compiledNotOnCPU].Since
-	case d.Has(compiledEnvironment):
+	case d.lib.Has(compiledEnvironment):
 		return ">= " + table[compiledEnvironment].Since
 	}
 	return ">= 2.1.6"
 }
 
-// device is the hardware that Options.Device names.
-func (d *driver) device(name string) (uint32, error) {
-	for i, device := range d.environment.devices {
-		if name == "" || name == device.Name {
-			return d.environment.hardware[i], nil
+// device is the hardware that Options.Device names, in an environment with its
+// accelerator.
+func (d *driver) device(name string) (*environment, uint32, error) {
+	if name == "" || name == deviceNames[cpu] {
+		e, err := d.environmentFor(cpu)
+		return e, cpu, err
+	}
+	e, err := d.environmentFor(d.accelerators())
+	if err != nil {
+		return nil, 0, err
+	}
+	for i, device := range e.devices {
+		if name == device.Name {
+			return e, e.hardware[i], nil
 		}
 	}
-	return 0, common.UnknownDevice(name, d.environment.devices)
+	return nil, 0, common.UnknownDevice(name, e.devices)
 }
 
 func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Options) (common.DriverModel, error) {
-	hardware, err := d.device(o.Device)
+	environment, hardware, err := d.device(o.Device)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +103,7 @@ func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Op
 	if err != nil {
 		return nil, err
 	}
-	return d.load(files, o, n, hardware)
+	return d.load(files, o, n, environment, hardware)
 }
 
 func (d *driver) Close() error { return nil }

@@ -14,37 +14,51 @@ import (
 	"github.com/anyinfer/anyinfer/internal/dylib"
 )
 
-// environment is a LiteRtEnvironment with its accelerators. There is one for a
-// library, for ever: each takes one of the process's 1024 thread keys where it
-// loads the accelerator of a GPU, and does not give it back.
+// environment is a LiteRtEnvironment with its accelerators. A library has one
+// for the CPU and, once somebody asks for other devices, one for all of them,
+// whose accelerators take time to load and some MB. They exist for ever: each
+// takes one of the process's 1024 thread keys where it loads the accelerator of a
+// GPU, and does not give it back.
 type environment struct {
 	handle   uintptr
 	devices  []common.Device
 	hardware []uint32   // of each device
-	alone    sync.Mutex // held by what runs on another device than the CPU
+	turn     sync.Mutex // held by what runs on another device than the CPU
 }
 
 var environments = struct {
-	sync.Mutex
-	byPath map[string]*environment
-}{byPath: map[string]*environment{}}
+	mu  sync.Mutex
+	all map[environmentKey]*environment
+}{all: map[environmentKey]*environment{}}
 
-func (d *driver) theEnvironment() (_ *environment, err error) {
-	environments.Lock()
-	defer environments.Unlock()
-	e := environments.byPath[d.Path]
-	if e == nil {
-		e = new(environment)
-		beside := d.accelerators()
-		if e.handle, err = d.newEnvironment(silent, beside); err != nil {
-			return nil, err
-		}
-		if err := e.findDevices(d.Library, beside); err != nil {
-			d.Call(environmentDestroy, dylib.Int(e.handle))
-			return nil, err
-		}
-		environments.byPath[d.Path] = e
+type environmentKey struct {
+	library  string
+	hardware uint32
+}
+
+// environmentFor is the environment with the accelerators for hardware.
+func (d *driver) environmentFor(hardware uint32) (*environment, error) {
+	environments.mu.Lock()
+	defer environments.mu.Unlock()
+	key := environmentKey{d.lib.Path, hardware}
+	e := environments.all[key]
+	if e != nil {
+		return e, nil
 	}
+	e = new(environment)
+	err := d.log.Capture(func() (err error) {
+		if e.handle, err = d.newEnvironment(silent, hardware); err != nil {
+			return err
+		}
+		if err = e.findDevices(d.lib, hardware); err != nil {
+			d.lib.Call(environmentDestroy, dylib.Int(e.handle))
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	environments.all[key] = e
 	return e, nil
 }
 
@@ -58,8 +72,8 @@ const cpu, gpu, npu = 1, 2, 4
 // accelerators is the hardware that libraries in the folder of this one are for.
 func (d *driver) accelerators() uint32 {
 	hardware := uint32(cpu)
-	if filepath.IsAbs(d.Path) {
-		files, _ := os.ReadDir(filepath.Dir(d.Path))
+	if filepath.IsAbs(d.lib.Path) {
+		files, _ := os.ReadDir(filepath.Dir(d.lib.Path))
 		for _, f := range files {
 			name := strings.TrimPrefix(f.Name(), "lib")
 			if strings.HasPrefix(name, "LiteRtDispatch") {
@@ -84,7 +98,7 @@ func (d *driver) newEnvironment(severity int, hardware uint32) (uintptr, error) 
 		tag, _, kind, _ int32
 		value           *byte
 	}
-	folder := append([]byte(filepath.Dir(d.Path)), 0)
+	folder := append([]byte(filepath.Dir(d.lib.Path)), 0)
 	var pin runtime.Pinner // LiteRT copies it
 	defer pin.Unpin()
 	pin.Pin(&folder[0])
@@ -98,14 +112,14 @@ func (d *driver) newEnvironment(severity int, hardware uint32) (uintptr, error) 
 		path{tag: dispatchFolder, kind: text, value: &folder[0]},
 	}
 	handle := new(uintptr)
-	err := status(d.Call(environmentCreate, dylib.Int(4), dylib.Ptr(o), dylib.Ptr(handle)), common.ErrNotAvailable, "LiteRtCreateEnvironment")
+	err := status(d.lib.Call(environmentCreate, dylib.Int(4), dylib.Ptr(o), dylib.Ptr(handle)), common.ErrNotAvailable, "LiteRtCreateEnvironment")
 	return *handle, err
 }
 
 var deviceNames = map[uint32]string{cpu: "CPU", gpu: "GPU", npu: "NPU"}
 
-// findDevices asks for the accelerators, or where that cannot be asked believes
-// the files that lie beside the library. The CPU comes first.
+// findDevices lists the accelerators that the library reports or, where it has no
+// function for that, those whose files lie beside it. The CPU comes first.
 func (e *environment) findDevices(lib *dylib.Library, beside uint32) error {
 	add := func(hardware uint32, description string) {
 		if deviceNames[hardware] == "" || slices.Contains(e.hardware, hardware) {
@@ -128,7 +142,7 @@ func (e *environment) findDevices(lib *dylib.Library, beside uint32) error {
 	if err := status(lib.Call(acceleratorCount, dylib.Int(e.handle), dylib.Ptr(n)), common.ErrDevice, "LiteRtGetNumAccelerators"); err != nil {
 		return err
 	}
-	const most = 1024 // more are not believed
+	const most = 1024 // a sanity limit
 	for i := range int(min(*n, most)) {
 		accelerator, name, hardware := new(uintptr), new(uintptr), new(uint32)
 		lib.Call(acceleratorAt, dylib.Int(e.handle), dylib.Int(i), dylib.Ptr(accelerator))

@@ -95,7 +95,10 @@ func TestRefusedOptions(t *testing.T) {
 		_, err := e.Load(ctx, file("digits"), &test.options)
 		require.ErrorIs(t, err, test.kind, name)
 	}
-	_, err := common.Open("litert", &common.Config{Native: 1})
+	_, err := e.Load(ctx, file("digits"), &common.Options{Native: &litert.Options{}})
+	require.ErrorIs(t, err, common.ErrOption)
+	require.ErrorContains(t, err, "Native is *litert.Options; it takes litert.Options, not a pointer")
+	_, err = common.Open("litert", &common.Config{Native: 1})
 	require.ErrorIs(t, err, common.ErrOption)
 }
 

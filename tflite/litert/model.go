@@ -17,14 +17,16 @@ import (
 
 // model is a LiteRtModel, of which any number of compiled ones are made.
 type model struct {
-	*driver
-	options    common.Options
-	native     Options
-	hardware   uint32
-	info       common.ModelInfo
-	signatures []signature
-	stateful   bool // it has variables
-	handle     uintptr
+	lib         *dylib.Library
+	driver      *driver
+	options     common.Options
+	native      Options
+	environment *environment
+	hardware    uint32
+	info        common.ModelInfo
+	signatures  []signature
+	stateful    bool // it has variables
+	handle      uintptr
 
 	mu    sync.Mutex
 	spare *compiled // the one that Load made, until a session takes it
@@ -33,14 +35,14 @@ type model struct {
 // signature is one of the file's, with Options.Shapes worked in.
 type signature struct {
 	common.Signature
-	index  int   // by which LiteRT knows it
-	late   bool  // outputs are not simply those of LiteRT, or only running tells the shape of one
-	places []int // of Outputs in LiteRT's list of them, where several can be one tensor
-	first  []int // for each place, the first one of its tensor; ^i where that is input i
+	index       int   // by which LiteRT knows it
+	lateOutputs bool  // outputs are not simply LiteRT's, or the shape of one is known only after a Run
+	places      []int // of Outputs in LiteRT's list of them, where several can be one tensor
+	first       []int // for each place, the first one of its tensor; ^i where that is input i
 }
 
-func (d *driver) load(files *common.ModelFiles, o common.Options, native Options, hardware uint32) (_ *model, err error) {
-	m := &model{driver: d, options: o, native: native, hardware: hardware}
+func (d *driver) load(files *common.ModelFiles, o common.Options, native Options, environment *environment, hardware uint32) (_ *model, err error) {
+	m := &model{lib: d.lib, driver: d, options: o, native: native, environment: environment, hardware: hardware}
 	defer func() {
 		if err != nil {
 			m.Close()
@@ -53,15 +55,15 @@ func (d *driver) load(files *common.ModelFiles, o common.Options, native Options
 		m.native.Kernels = Builtin
 	}
 	if m.spare, err = m.newCompiled(); err != nil {
-		return nil, blame(err, hardware)
+		return nil, classifyError(err, hardware)
 	}
 	first := &m.signatures[0]
-	shapes, unfit := m.spare.allocate(first, common.ErrModel)
-	if unfit != nil && len(o.Shapes) == 0 && !dynamic(first.Inputs) { // else the shapes to come may fit
-		return nil, unfit
+	shapes, allocateErr := m.spare.allocate(first, common.ErrModel)
+	if allocateErr != nil && len(o.Shapes) == 0 && !dynamic(first.Inputs) { // else the shapes to come may fit
+		return nil, allocateErr
 	}
 	for i := range first.Outputs {
-		if out := &first.Outputs[i].Shape; unfit == nil && len(*out) != len(shapes[first.places[i]]) { // the file does not say it
+		if out := &first.Outputs[i].Shape; allocateErr == nil && len(*out) != len(shapes[first.places[i]]) { // the file lacks it
 			*out = shapes[first.places[i]]
 		}
 	}
@@ -74,13 +76,14 @@ func (d *driver) load(files *common.ModelFiles, o common.Options, native Options
 	if hardware == gpu {
 		m.info.Precision = cmp.Or(o.Precision, common.Float32)
 	}
-	return m, m.tryLate()
+	return m, m.tryLateOutputs()
 }
 
-// tryLate refuses what session.probe will, if all inputs are known by now.
-func (m *model) tryLate() error {
+// tryLateOutputs refuses what session.dryRun will, if all inputs are known by
+// now.
+func (m *model) tryLateOutputs() error {
 	first := m.signatures[0]
-	if !first.late || dynamic(first.Inputs) {
+	if !first.lateOutputs || dynamic(first.Inputs) {
 		return nil
 	}
 	var in []*common.Tensor
@@ -99,8 +102,8 @@ func (m *model) tryLate() error {
 	return s.Bind(in, make([]*common.Tensor, len(first.Outputs)))
 }
 
-// blame tells errors of a device from those of the model.
-func blame(err error, hardware uint32) error {
+// classifyError makes an error of the device what is one, and not of the model.
+func classifyError(err error, hardware uint32) error {
 	e, ok := err.(*common.Error)
 	switch {
 	case !ok || hardware == cpu:
@@ -114,7 +117,7 @@ func blame(err error, hardware uint32) error {
 
 // read makes the LiteRtModel and finds its signatures.
 func (m *model) read(files *common.ModelFiles) error {
-	bytes, err := tfl.Read(files, m.log)
+	bytes, err := tfl.Read(files, m.driver.log)
 	if err != nil {
 		return err
 	}
@@ -124,16 +127,16 @@ func (m *model) read(files *common.ModelFiles) error {
 	}
 	m.info.Metadata, m.info.State, m.stateful = about.Metadata, about.State(), about.Resources
 	create := func(model *uintptr) error {
-		r := m.Call(modelFromBuffer, dylib.Int(m.environment.handle), dylib.Slice(bytes), dylib.Int(len(bytes)), dylib.Ptr(model))
+		r := m.lib.Call(modelFromBuffer, dylib.Int(m.environment.handle), dylib.Slice(bytes), dylib.Int(len(bytes)), dylib.Ptr(model))
 		return status(r, common.ErrModel, "LiteRtCreateModelFromBuffer")
 	}
 	if err := create(&m.handle); err != nil {
-		err = m.explain(err, func() {
+		err = m.driver.withStderr(err, func() {
 			if model := new(uintptr); create(model) == nil {
-				m.Call(modelDestroy, dylib.Int(*model))
+				m.lib.Call(modelDestroy, dylib.Int(*model))
 			}
 		})
-		err.(*common.Error).Hint = elsewhere
+		err.(*common.Error).Hint = hintUseTFLite
 		return err
 	}
 	for _, s := range about.Signatures {
@@ -150,7 +153,7 @@ func (m *model) read(files *common.ModelFiles) error {
 // tensor in its lists has no name, or two have one.
 func (m *model) find(s *tfl.Signature) (*signature, error) {
 	refuse := func(format string, args ...any) (*signature, error) {
-		return nil, &common.Error{Kind: common.ErrModel, Message: fmt.Sprintf(format, args...), Hint: elsewhere}
+		return nil, &common.Error{Kind: common.ErrModel, Message: fmt.Sprintf(format, args...), Hint: hintUseTFLite}
 	}
 	for _, info := range slices.Concat(s.Inputs, s.Outputs) {
 		if info.DType == common.String {
@@ -163,10 +166,10 @@ func (m *model) find(s *tfl.Signature) (*signature, error) {
 	sig := &signature{Signature: s.Signature, index: -1, places: s.Out}
 	var ins, outs []uintptr
 	n, handle, key := new(uintptr), new(uintptr), new(uintptr)
-	m.Call(signatureCount, dylib.Int(m.handle), dylib.Ptr(n))
+	m.lib.Call(signatureCount, dylib.Int(m.handle), dylib.Ptr(n))
 	for i := range int(min(*n, most)) {
-		m.Call(signatureAt, dylib.Int(m.handle), dylib.Int(i), dylib.Ptr(handle))
-		m.Call(signatureKey, dylib.Int(*handle), dylib.Ptr(key))
+		m.lib.Call(signatureAt, dylib.Int(m.handle), dylib.Int(i), dylib.Ptr(handle))
+		m.lib.Call(signatureKey, dylib.Int(*handle), dylib.Ptr(key))
 		if name := dylib.GoString(*key); name != s.Name && !(s.Name == "" && name == "<placeholder signature>") {
 			continue
 		}
@@ -177,7 +180,7 @@ func (m *model) find(s *tfl.Signature) (*signature, error) {
 		ins = m.tensors(*handle, signatureInputs, signatureInput)
 		outs = m.tensors(*handle, signatureOutputs, signatureOutput)
 	}
-	named := sig.index >= 0 && slices.Equal(s.In, count(len(ins)))
+	named := sig.index >= 0 && slices.Equal(s.In, indices(len(ins)))
 	for i, t := range outs {
 		first := slices.Index(outs, t)
 		named = named && slices.Contains(s.Out, first)
@@ -185,33 +188,33 @@ func (m *model) find(s *tfl.Signature) (*signature, error) {
 			first = ^in
 		}
 		sig.first = append(sig.first, first)
-		sig.late = sig.late || first != i
+		sig.lateOutputs = sig.lateOutputs || first != i
 	}
 	if !named || !unique(s.Inputs) || !unique(s.Outputs) {
 		return refuse("signature %q does not name each input and output of its subgraph, once", s.Name)
 	}
-	sig.late = sig.late || !slices.Equal(s.Out, count(len(outs))) || dynamic(s.Outputs) && !dynamic(s.Inputs)
+	sig.lateOutputs = sig.lateOutputs || !slices.Equal(s.Out, indices(len(outs))) || dynamic(s.Outputs) && !dynamic(s.Inputs)
 	return sig, nil
 }
 
-const most = 1 << 16 // signatures or tensors: more are not believed
+const most = 1 << 16 // signatures or tensors, a sanity limit
 
-// elsewhere is what to do about a model that LiteRT cannot run.
-const elsewhere = `use engine "tflite"`
+// hintUseTFLite is what to do about a model that LiteRT cannot run.
+const hintUseTFLite = `use engine "tflite"`
 
 // tensors are the handles in one of the lists of a LiteRtSignature.
 func (m *model) tensors(handle uintptr, length, at int) []uintptr {
 	n := new(uintptr)
-	m.Call(length, dylib.Int(handle), dylib.Ptr(n))
+	m.lib.Call(length, dylib.Int(handle), dylib.Ptr(n))
 	all := make([]uintptr, min(*n, most))
 	for i := range all {
-		m.Call(at, dylib.Int(handle), dylib.Int(i), dylib.Ptr(&all[i]))
+		m.lib.Call(at, dylib.Int(handle), dylib.Int(i), dylib.Ptr(&all[i]))
 	}
 	return all
 }
 
-// count is 0, 1, ... n-1.
-func count(n int) []int {
+// indices are 0, 1, ... n-1.
+func indices(n int) []int {
 	all := make([]int, n)
 	for i := range all {
 		all[i] = i
@@ -229,7 +232,7 @@ func unique(infos []common.TensorInfo) bool {
 }
 
 // reshape works Options.Shapes into the signatures, on TFLite's own kernels,
-// for the reason that session.prove has.
+// for the reason that session.validateShapes has.
 func (m *model) reshape() error {
 	for name := range m.options.Shapes {
 		if !slices.ContainsFunc(m.signatures, func(s signature) bool { return input(s.Inputs, name) >= 0 }) {
@@ -258,7 +261,7 @@ func input(infos []common.TensorInfo, name string) int {
 
 func (c *compiled) reshape(s *signature) error {
 	resized, freed := false, false // freed: an input that may have been fixed is dynamic
-	for name, r := range c.options.Shapes {
+	for name, r := range c.model.options.Shapes {
 		i := input(s.Inputs, name)
 		if i < 0 {
 			continue
@@ -276,17 +279,17 @@ func (c *compiled) reshape(s *signature) error {
 	if !resized {
 		return nil
 	}
-	shapes, err := c.refit(s, s.late)
+	shapes, err := c.reallocate(s, s.lateOutputs)
 	if err != nil {
 		return err
 	}
 	for i := range s.Outputs {
 		out := &s.Outputs[i].Shape
 		switch {
-		case s.late:
+		case s.lateOutputs:
 		case !dynamic(s.Inputs):
 			*out = shapes[s.places[i]]
-		case freed: // which dimensions follow the input, the model does not tell
+		case freed: // the model does not say which dimensions follow the input's
 			*out = slices.Repeat(common.Shape{-1}, len(shapes[s.places[i]]))
 		}
 	}
@@ -332,7 +335,7 @@ func (m *model) Close() error {
 		m.spare.close()
 	}
 	if m.handle != 0 {
-		m.Call(modelDestroy, dylib.Int(m.handle))
+		m.lib.Call(modelDestroy, dylib.Int(m.handle))
 	}
 	return nil
 }

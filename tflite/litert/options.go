@@ -4,11 +4,12 @@ package litert
 
 import (
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
 // Options is what common.Options.Native can hold for this engine.
 type Options struct {
-	// Kernels says what computes on the CPU.
+	// Kernels are what computes on the CPU.
 	Kernels Kernels
 	// Fallback has the CPU compute what a Device other than it does not take.
 	// Without, Load refuses a model of which something is left.
@@ -31,10 +32,10 @@ func native(o common.Options, hardware uint32) (Options, error) {
 	refuse := func(text string) (Options, error) {
 		return Options{}, &common.Error{Kind: common.ErrOption, Message: text}
 	}
-	n, ok := o.Native.(Options)
+	n, err := tfl.Native[Options](o.Native)
 	switch {
-	case !ok && o.Native != nil:
-		return refuse("Native must be a litert.Options")
+	case err != nil:
+		return n, err
 	case n.Kernels < XNNPACK || n.Kernels > Builtin:
 		return refuse("Kernels must be XNNPACK, Reference or Builtin")
 	case hardware == cpu && n.Fallback:

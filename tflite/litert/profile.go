@@ -28,12 +28,12 @@ const operatorEvent, delegateEvent, delegatedOperatorEvent = 2, 4, 8
 // prepareProfile prepares the call that has the next Run collect times and forgets
 // those of the last, where that is wanted.
 func (s *session) prepareProfile() error {
-	if !s.options.Profile {
+	if !s.compiled.model.options.Profile {
 		return nil
 	}
 	profiler := new(uintptr)
-	r := s.Call(compiledProfiler, dylib.Int(s.compiled.handle), dylib.Ptr(profiler))
-	s.profiler, s.profile = *profiler, s.Prepare(profilerStart, dylib.Int(*profiler))
+	r := s.lib.Call(compiledProfiler, dylib.Int(s.compiled.handle), dylib.Ptr(profiler))
+	s.profiler, s.startProfile = *profiler, s.lib.Prepare(profilerStart, dylib.Int(*profiler))
 	return status(r, common.ErrOption, "LiteRtCompiledModelGetProfiler")
 }
 
@@ -44,13 +44,13 @@ func (s *session) Profile() ([]common.LayerTime, error) {
 		return nil, &common.Error{Kind: common.ErrOption, Message: "the model was loaded without Options.Profile"}
 	}
 	n := new(int32)
-	err := status(s.Call(profilerCount, dylib.Int(s.profiler), dylib.Ptr(n)), common.ErrRun, "LiteRtGetNumProfilerEvents")
+	err := status(s.lib.Call(profilerCount, dylib.Int(s.profiler), dylib.Ptr(n)), common.ErrRun, "LiteRtGetNumProfilerEvents")
 	if err != nil || *n <= 0 {
 		return nil, err
 	}
 	const most = 1 << 20 // LiteRT keeps half of it
 	events := make([]profiledEvent, min(*n, most))
-	if err := status(s.Call(profilerEvents, dylib.Int(s.profiler), dylib.Int(len(events)), dylib.Slice(events)), common.ErrRun, "LiteRtGetProfilerEvents"); err != nil {
+	if err := status(s.lib.Call(profilerEvents, dylib.Int(s.profiler), dylib.Int(len(events)), dylib.Slice(events)), common.ErrRun, "LiteRtGetProfilerEvents"); err != nil {
 		return nil, err
 	}
 	var layers []common.LayerTime

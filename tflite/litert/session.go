@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
+	"unsafe"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
@@ -17,12 +19,22 @@ import (
 // session runs one signature on one compiled model, which works in memory of
 // the tensors: each Run hands it the buffers anew, and nothing is copied.
 type session struct {
-	*compiled
+	// These are what a Run needs, together: after the last one they are not in
+	// the cache.
+	run      dylib.Prepared
+	canceled *atomic.Uint32 // the compiled model's
+	direct   bool           // a Run is that call and nothing else
+
+	lateOutputs  bool // the shape of an output is known only after a Run
+	shapesStable bool // a Run since Bind has shown that none is
+	needsRebind  bool // Reset has made another compiled model
+	lib          *dylib.Library
+	compiled     *compiled
 	sig          *signature
-	plain        *compiled // with TFLite's own kernels, to prove shapes; or nil
-	run, layouts dylib.Prepared
-	profile      dylib.Prepared // starts the profiler
-	profiler     uintptr        // or 0
+	reference    *compiled // on TFLite's own kernels, to validate shapes; or nil
+	layouts      dylib.Prepared
+	startProfile dylib.Prepared
+	profiler     uintptr // or 0
 	frame        *frame
 	pin          runtime.Pinner // of what frame has: the calls are prepared with it
 	shapes       []common.Shape // of the inputs, as the interpreter has them
@@ -30,9 +42,6 @@ type session struct {
 	out          []binding        // at each place of LiteRT's list
 	inputs       []*common.Tensor // what Bind was given
 	outputs      []*common.Tensor // what Bind was given to fill
-	stale        bool             // Reset has made another compiled model
-	late         bool             // only running tells the shape of an output
-	sure         bool             // as a Run since Bind has shown, it does not
 	dims         common.Shape     // kept so that Run need not allocate
 }
 
@@ -42,39 +51,42 @@ type frame struct {
 	layouts []layout  // of the outputs
 }
 
-// binding says how a tensor's elements reach LiteRT: lent is the memory that it
-// works in, the tensor's own or, where that does not suit, another's.
+// binding is the memory in which LiteRT works: of a tensor that Bind was given,
+// or of one that the session has made, for an output whose shape is known only
+// after a Run.
 type binding struct {
-	tensor *common.Tensor
-	lent   *common.Tensor
-	pin    runtime.Pinner // of lent
+	boundTensor *common.Tensor
+	own         bool           // the session has made it
+	pin         runtime.Pinner // of its memory
 }
 
 func newSession(c *compiled, sig *signature) (_ *session, err error) {
 	s := &session{
-		compiled: c, sig: sig, late: sig.late, in: make([]binding, len(sig.Inputs)), out: make([]binding, len(sig.first)),
+		lib: c.lib, sig: sig, lateOutputs: sig.lateOutputs, in: make([]binding, len(sig.Inputs)), out: make([]binding, len(sig.first)),
 		frame: &frame{make([]uintptr, len(sig.Inputs)+1), make([]uintptr, len(sig.first)+1), newLayouts(len(sig.first) + 1)},
 		dims:  make(common.Shape, 0, maxRank),
 	}
 	s.pin.Pin(&s.frame.in[0])
 	s.pin.Pin(&s.frame.out[0])
 	s.pin.Pin(&s.frame.layouts[0])
-	if err := s.attach(); err != nil {
+	if err := s.attach(c); err != nil {
 		s.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
-// attach prepares the calls of s.compiled.
-func (s *session) attach() error {
-	handle, index, ins, outs := dylib.Int(s.compiled.handle), dylib.Int(s.sig.index), dylib.Int(len(s.in)), dylib.Int(len(s.out))
-	s.run = s.Prepare(compiledRun, handle, index, ins, dylib.Slice(s.frame.in), outs, dylib.Slice(s.frame.out))
-	s.layouts = s.Prepare(compiledOutputLayouts, handle, index, outs, dylib.Slice(s.frame.layouts), dylib.Int(0))
+// attach makes c the compiled model that the session runs, and prepares its
+// calls.
+func (s *session) attach(c *compiled) error {
+	s.compiled, s.canceled, s.direct = c, c.canceled, false
+	handle, index, ins, outs := dylib.Int(c.handle), dylib.Int(s.sig.index), dylib.Int(len(s.in)), dylib.Int(len(s.out))
+	s.run = s.lib.Prepare(compiledRun, handle, index, ins, dylib.Slice(s.frame.in), outs, dylib.Slice(s.frame.out))
+	s.layouts = s.lib.Prepare(compiledOutputLayouts, handle, index, outs, dylib.Slice(s.frame.layouts), dylib.Int(0))
 	s.shapes = make([]common.Shape, len(s.in))
 	for i := range s.in {
 		var err error
-		if s.shapes[i], err = s.inputShape(s.sig, i); err != nil {
+		if s.shapes[i], err = c.inputShape(s.sig, i); err != nil {
 			return err
 		}
 	}
@@ -82,63 +94,63 @@ func (s *session) attach() error {
 }
 
 func (s *session) Bind(in, out []*common.Tensor) (err error) {
-	s.inputs, s.outputs, s.stale, s.sure = in, out, false, false
-	if err := s.prove(in); err != nil {
+	s.inputs, s.outputs = in, out
+	s.direct, s.needsRebind, s.shapesStable = false, false, false
+	if err := s.validateShapes(in); err != nil {
 		return err
 	}
-	shapes, err := s.fit(in)
+	shapes, err := s.resize(in)
 	if err != nil {
 		return err
 	}
 	for i, t := range in {
-		if err := s.bindInput(i, t); err != nil {
+		if err := s.bindMemory(&s.in[i], &s.frame.in[i], t); err != nil {
 			return err
 		}
 	}
-	if s.late { // the shapes are a guess
+	if s.lateOutputs { // the shapes are a guess
 		for place, shape := range shapes {
-			if err := s.room(place, shape.Elems()); err != nil {
+			if err := s.ensureCapacity(place, shape.Elems()); err != nil {
 				return err
 			}
 		}
-		return s.probe()
+		return s.dryRun()
 	}
 	for i, shape := range shapes {
 		if out[i], err = common.EnsureTensor(out[i], s.sig.Outputs[i].DType, shape); err != nil {
 			return err
 		}
-		if err := s.lend(&s.out[i], &s.frame.out[i], out[i]); err != nil {
+		if err := s.bindMemory(&s.out[i], &s.frame.out[i], out[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// fit resizes the inputs and returns the shapes of the outputs.
-func (s *session) fit(in []*common.Tensor) (shapes []common.Shape, err error) {
-	if s.fits(in) && s.hardware == cpu {
-		return s.refit(s.sig, s.late)
+// resize gives the inputs their shapes and returns those of the outputs.
+func (s *session) resize(in []*common.Tensor) (shapes []common.Shape, err error) {
+	c := s.compiled
+	if s.sameShapes(in) && c.model.hardware == cpu {
+		return c.reallocate(s.sig, s.lateOutputs)
 	}
-	if s.hardware != cpu {
-		s.environment.alone.Lock()
-		defer s.environment.alone.Unlock()
-	}
-	err = s.log.Capture(func() error {
+	c.model.beginTurn(c.model.hardware)
+	defer c.model.endTurn(c.model.hardware)
+	err = c.model.driver.log.Capture(func() error {
 		for i, t := range in {
 			shape := t.Shape()
-			if err := s.resize(s.sig, i, shape); err != nil {
+			if err := c.resize(s.sig, i, shape); err != nil {
 				return err
 			}
 			s.shapes[i] = shape
 		}
-		shapes, err = s.refit(s.sig, s.late)
+		shapes, err = c.reallocate(s.sig, s.lateOutputs)
 		return err
 	})
 	return shapes, err
 }
 
-// fits reports whether the inputs have these shapes.
-func (s *session) fits(in []*common.Tensor) bool {
+// sameShapes reports whether the inputs have these shapes.
+func (s *session) sameShapes(in []*common.Tensor) bool {
 	for i, t := range in {
 		if !t.Is(t.DType(), s.shapes[i]) {
 			return false
@@ -147,63 +159,55 @@ func (s *session) fits(in []*common.Tensor) bool {
 	return true
 }
 
-// prove returns an error where the model cannot have inputs of these new
-// shapes. XNNPACK takes more than it can run, and crashes; TFLite's own
-// operators tell.
-func (s *session) prove(in []*common.Tensor) (err error) {
-	if s.fits(in) || s.hardware == cpu && s.native.Kernels != XNNPACK {
+// validateShapes returns an error where the model cannot have inputs of these
+// new shapes. XNNPACK takes more than it can run, and crashes; TFLite's own
+// operators return an error.
+func (s *session) validateShapes(in []*common.Tensor) (err error) {
+	m := s.compiled.model
+	if s.sameShapes(in) || m.hardware == cpu && m.native.Kernels != XNNPACK {
 		return nil
 	}
-	if s.plain == nil {
-		if s.plain, err = s.compile(cpu, Builtin); err != nil {
+	if s.reference == nil {
+		if s.reference, err = m.compile(cpu, Builtin); err != nil {
 			return err
 		}
 	}
 	for i, t := range in {
-		if err := s.plain.resize(s.sig, i, t.Shape()); err != nil {
+		if err := s.reference.resize(s.sig, i, t.Shape()); err != nil {
 			return err
 		}
 	}
-	_, err = s.plain.refit(s.sig, s.late)
+	_, err = s.reference.reallocate(s.sig, s.lateOutputs)
 	if !s.sig.Dynamic() { // they do not change again
-		s.plain.close()
-		s.plain = nil
+		s.reference.close()
+		s.reference = nil
 	}
 	return err
 }
 
-// bindInput has LiteRT read t where it lies, or a copy where that does not suit.
-func (s *session) bindInput(i int, t *common.Tensor) (err error) {
-	b := &s.in[i]
-	lent := t
-	if !t.Padded() {
-		if lent = b.lent; lent == b.tensor || !lent.Is(t.DType(), s.shapes[i]) {
-			if lent, err = common.NewTensor(t.DType(), s.shapes[i]...); err != nil {
-				return err
-			}
-		}
-	}
-	b.tensor = t
-	return s.lend(b, &s.frame.in[i], lent)
-}
-
-// room has LiteRT write what is at that place to memory for n elements at least.
-func (s *session) room(place, n int) error {
+// ensureCapacity has LiteRT write what is at that place to memory of the
+// session's own, for n elements at least, or where the tensor of an earlier one
+// lies if it is that.
+func (s *session) ensureCapacity(place, n int) error {
 	b := &s.out[place]
 	switch first := s.sig.first[place]; {
 	case first < 0:
-		return s.lend(b, &s.frame.out[place], s.in[^first].lent)
+		return s.bindMemory(b, &s.frame.out[place], s.in[^first].boundTensor)
 	case first < place:
-		return s.lend(b, &s.frame.out[place], s.out[first].lent)
+		return s.bindMemory(b, &s.frame.out[place], s.out[first].boundTensor)
 	}
-	if b.lent.Len() >= max(n, 1) {
+	if b.own && b.boundTensor.Len() >= max(n, 1) {
 		return nil
 	}
-	lent, err := common.NewTensor(s.dtype(place), max(n, 1))
+	t, err := common.NewTensor(s.dtype(place), max(n, 1))
 	if err != nil {
 		return err
 	}
-	return s.lend(b, &s.frame.out[place], lent)
+	if err := s.bindMemory(b, &s.frame.out[place], t); err != nil {
+		return err
+	}
+	b.own = true
+	return nil
 }
 
 // dtype is that of what is at a place.
@@ -211,112 +215,145 @@ func (s *session) dtype(place int) common.DType {
 	return s.sig.Outputs[slices.Index(s.sig.places, place)].DType
 }
 
-// lend makes *handle a LiteRtTensorBuffer over t's memory. The interpreter does
-// not look at what it was lent before: the next Run begins with this.
-func (s *session) lend(b *binding, handle *uintptr, t *common.Tensor) error {
-	if b.lent == t {
+// bindMemory makes *handle a LiteRtTensorBuffer over t's memory. The interpreter
+// does not look at the buffer that it had before: the next Run begins with this.
+func (s *session) bindMemory(b *binding, handle *uintptr, t *common.Tensor) error {
+	if b.boundTensor == t {
 		return nil
 	}
 	memory, buffer := t.Bytes(), new(uintptr)
+	if len(memory) == 0 { // which LiteRT wants an address for all the same
+		memory = make([]byte, common.TensorAlign)[:0]
+	}
 	var pin runtime.Pinner
-	pin.Pin(&memory[0])
-	r := s.Call(bufferCreate, dylib.Ptr(newTensorType(t)), dylib.Slice(memory), dylib.Int(len(memory)), dylib.Int(0), dylib.Ptr(buffer))
+	pin.Pin(unsafe.SliceData(memory))
+	r := s.lib.Call(bufferCreate, dylib.Ptr(newTensorType(t)), dylib.Slice(memory), dylib.Int(len(memory)), dylib.Int(0), dylib.Ptr(buffer))
 	if err := status(r, common.ErrModel, "LiteRtCreateTensorBufferFromHostMemory"); err != nil {
 		pin.Unpin()
 		return err
 	}
-	s.take(b, handle)
-	b.lent, b.pin, *handle = t, pin, *buffer
+	s.releaseBuffer(b, handle)
+	b.boundTensor, b.pin, *handle = t, pin, *buffer
 	return nil
 }
 
-// take ends what lend began.
-func (s *session) take(b *binding, handle *uintptr) {
+// releaseBuffer destroys what bindMemory made.
+func (s *session) releaseBuffer(b *binding, handle *uintptr) {
 	if *handle != 0 {
-		s.Call(bufferDestroy, dylib.Int(*handle))
+		s.lib.Call(bufferDestroy, dylib.Int(*handle))
 	}
 	b.pin.Unpin()
-	*b, *handle = binding{tensor: b.tensor}, 0
+	*b, *handle = binding{}, 0
 }
 
-// invoke is the call of a Run.
-func (s *session) invoke() uintptr {
-	if s.hardware != cpu {
-		s.environment.alone.Lock()
-		defer s.environment.alone.Unlock()
-	}
-	if s.profiler != 0 {
-		s.profile.Do()
-	}
-	return s.run.Do()
-}
-
-// probe returns an error where an output cannot be lent memory, in a Run that
+// dryRun returns an error where an output cannot be given memory, in a Run that
 // is cancelled before it computes.
-func (s *session) probe() error {
+func (s *session) dryRun() error {
 	s.canceled.Store(1)
-	err := s.failed(s.invoke())
+	err := s.runError(s.invoke())
 	if e, ok := err.(*common.Error); ok && e.Kind == common.ErrModel {
 		return err
 	}
 	return nil
 }
 
-// failed is the error of a Run.
-func (s *session) failed(result uintptr) error {
-	err := s.fail(result, common.ErrRun, "LiteRtRunCompiledModel")
+// runError is the error of a Run.
+func (s *session) runError(result uintptr) error {
+	err := s.compiled.fail(result, common.ErrRun, "LiteRtRunCompiledModel")
 	if e, ok := err.(*common.Error); ok && strings.Contains(e.Message, "allocation_type == kTfLiteArenaRw") {
 		e.Kind, e.Message = common.ErrModel, "LiteRT cannot hand out what an operator computes whose result's size depends on the data"
-		e.Hint = elsewhere + ", or have another operator behind it make the output"
+		e.Hint = hintUseTFLite + ", or have another operator behind it make the output"
 	}
 	return err
 }
 
 func (s *session) Run(context.Context) error {
-	if s.stale {
-		if err := s.Bind(s.inputs, s.outputs); err != nil {
-			return err
-		}
+	if !s.direct {
+		return s.runChecked()
 	}
-	if s.canceled.Load() != 0 {
-		s.canceled.Store(0)
-	}
-	for i := range s.in {
-		if b := &s.in[i]; b.lent != b.tensor {
-			copy(b.lent.Bytes(), b.tensor.Bytes())
-		}
-	}
-	for r := s.invoke(); int32(r) != 0; r = s.invoke() {
-		err := s.failed(r)
-		if grown, growErr := s.grow(); !grown || growErr != nil {
-			return err
-		}
-	}
-	if s.late || !s.sure {
-		return s.fetch()
+	s.forgetCancel()
+	if r := s.run.Do(); int32(r) != 0 {
+		return s.finishRun(r)
 	}
 	return nil
 }
 
-// grow makes room where the last Run found an output larger than it could be.
-// Where there are variables, it has changed them, and is not to be repeated.
-func (s *session) grow() (grown bool, err error) {
-	if s.stateful || s.canceled.Load() != 0 || int32(s.layouts.Do()) != 0 {
+// runChecked is Run where there may be more to do than the call.
+func (s *session) runChecked() error {
+	if s.needsRebind {
+		if err := s.Bind(s.inputs, s.outputs); err != nil {
+			return err
+		}
+	}
+	s.forgetCancel()
+	return s.finishRun(s.invoke())
+}
+
+// forgetCancel undoes a Cancel that came too late for the last Run.
+func (s *session) forgetCancel() {
+	if s.canceled.Load() != 0 {
+		s.canceled.Store(0)
+	}
+}
+
+// finishRun does what is to be done after the call, which had that result.
+func (s *session) finishRun(result uintptr) error {
+	if err := s.regrow(result); err != nil {
+		return err
+	}
+	if s.lateOutputs || !s.shapesStable {
+		if err := s.fetchOutputs(); err != nil {
+			return err
+		}
+	}
+	s.direct = s.shapesStable && !s.lateOutputs && s.profiler == 0 && s.compiled.model.hardware == cpu
+	return nil
+}
+
+// invoke is the call of a Run, in turn with others where that must be.
+func (s *session) invoke() uintptr {
+	m := s.compiled.model
+	m.beginTurn(m.hardware)
+	defer m.endTurn(m.hardware)
+	if s.profiler != 0 {
+		s.startProfile.Do()
+	}
+	return s.run.Do()
+}
+
+// regrow repeats a Run that has failed with that result while an output was
+// larger than its memory, and there is more by now.
+func (s *session) regrow(result uintptr) error {
+	for int32(result) != 0 {
+		err := s.runError(result)
+		if grown, growErr := s.growOutputs(); !grown || growErr != nil {
+			return err
+		}
+		result = s.invoke()
+	}
+	return nil
+}
+
+// growOutputs makes room where the last Run found an output larger than its
+// memory. Where there are variables, that Run has changed them, and is not to be
+// repeated.
+func (s *session) growOutputs() (grown bool, err error) {
+	if s.compiled.model.stateful || s.canceled.Load() != 0 || int32(s.layouts.Do()) != 0 {
 		return false, nil
 	}
 	for place := range s.out {
 		n := s.frame.layouts[place].shape(s.dims).Elems()
-		if s.sig.first[place] != place || n <= s.out[place].lent.Len() {
+		if s.sig.first[place] != place || n <= s.out[place].boundTensor.Len() {
 			continue
 		}
-		grown, s.late = true, true
-		if err := s.room(place, 2*n); err != nil {
+		grown, s.lateOutputs, s.direct = true, true, false
+		if err := s.ensureCapacity(place, 2*n); err != nil {
 			return false, err
 		}
 	}
 	if grown { // others may share what has moved
 		for place := range s.out {
-			if err := s.room(place, 0); err != nil {
+			if err := s.ensureCapacity(place, s.out[place].boundTensor.Len()); err != nil {
 				return false, err
 			}
 		}
@@ -324,28 +361,28 @@ func (s *session) grow() (grown bool, err error) {
 	return grown, nil
 }
 
-// fetch asks what shapes the outputs have come out with, and copies those that
-// are not where the session has them.
-func (s *session) fetch() (err error) {
+// fetchOutputs asks what shapes the outputs have come out with, and copies those
+// that are not where the session has them.
+func (s *session) fetchOutputs() (err error) {
 	if r := s.layouts.Do(); int32(r) != 0 {
-		return s.fail(r, common.ErrRun, "LiteRtGetCompiledModelOutputTensorLayouts")
+		return s.compiled.fail(r, common.ErrRun, "LiteRtGetCompiledModelOutputTensorLayouts")
 	}
-	s.sure = true
+	s.shapesStable = true
 	for i, info := range s.sig.Outputs {
 		place := s.sig.places[i]
-		lent := s.out[place].lent
+		bound := s.out[place].boundTensor
 		shape := s.frame.layouts[place].shape(s.dims)
-		if n := shape.Elems(); shape == nil || n < 0 || n > lent.Len() {
+		if n := shape.Elems(); shape == nil || n < 0 || n > bound.Len() {
 			return &common.Error{Kind: common.ErrRun, Message: fmt.Sprintf("output %q came back with the shape %v", info.Name, shape)}
 		}
-		if s.outputs[i] == lent && lent.Is(info.DType, shape) {
+		if s.outputs[i] == bound && bound.Is(info.DType, shape) {
 			continue
 		}
-		s.late = true
+		s.lateOutputs = true
 		if s.outputs[i], err = common.EnsureTensor(s.outputs[i], info.DType, shape); err != nil {
 			return err
 		}
-		copy(s.outputs[i].Bytes(), lent.Bytes())
+		copy(s.outputs[i].Bytes(), bound.Bytes())
 	}
 	return nil
 }
@@ -356,35 +393,34 @@ func (s *session) Cancel() { s.canceled.Store(1) }
 // Reset puts variables back by starting with another interpreter; LiteRT has no
 // other way, and no model that needs it often.
 func (s *session) Reset() error {
-	if !s.stateful {
+	m := s.compiled.model
+	if !m.stateful {
 		return nil
 	}
-	c, err := s.newCompiled()
+	c, err := m.newCompiled()
 	if err != nil {
 		return err
 	}
 	old := s.compiled
-	s.compiled = c
-	if err := s.attach(); err != nil {
-		s.compiled = old
+	if err := s.attach(c); err != nil {
 		c.close()
-		return errors.Join(err, s.attach())
+		return errors.Join(err, s.attach(old))
 	}
-	s.stale = true
+	s.needsRebind = true
 	old.close()
 	return nil
 }
 
 func (s *session) Close() error {
 	s.compiled.close()
-	if s.plain != nil {
-		s.plain.close()
+	if s.reference != nil {
+		s.reference.close()
 	}
 	for i := range s.in {
-		s.take(&s.in[i], &s.frame.in[i])
+		s.releaseBuffer(&s.in[i], &s.frame.in[i])
 	}
 	for place := range s.out {
-		s.take(&s.out[place], &s.frame.out[place])
+		s.releaseBuffer(&s.out[place], &s.frame.out[place])
 	}
 	s.pin.Unpin()
 	return nil

@@ -50,15 +50,15 @@ func (c *compiled) fail(result uintptr, kind error, call string) error {
 
 // reported takes what the interpreter has reported since the last time.
 func (c *compiled) reported() string {
-	if !c.Has(free) {
-		c.Call(compiledClearErrors, dylib.Int(c.handle))
+	if !c.lib.Has(free) {
+		c.lib.Call(compiledClearErrors, dylib.Int(c.handle))
 		return ""
 	}
 	text := new(uintptr)
-	if r := c.Call(compiledErrors, dylib.Int(c.handle), dylib.Ptr(text)); int32(r) != 0 {
+	if r := c.lib.Call(compiledErrors, dylib.Int(c.handle), dylib.Ptr(text)); int32(r) != 0 {
 		return ""
 	}
-	defer c.Call(free, dylib.Int(*text))
+	defer c.lib.Call(free, dylib.Int(*text))
 	return sentence(strings.Split(dylib.GoString(*text), "\n"))
 }
 
@@ -83,10 +83,10 @@ func sentence(lines []string) string {
 	return text
 }
 
-// explain adds to the error of a Load the reason, which LiteRT prints on stderr
-// only, and only when told to: again repeats what failed. With KeepStderr the
-// reason stays there.
-func (d *driver) explain(err error, again func()) error {
+// withStderr adds to the error of a Load the reason, which LiteRT prints on stderr
+// only, and only in an environment that asks for it: again repeats what failed.
+// With KeepStderr the reason stays there.
+func (d *driver) withStderr(err error, again func()) error {
 	e, ok := err.(*common.Error)
 	if !ok || e.Code == 0 {
 		return err
@@ -104,10 +104,10 @@ func (d *driver) explain(err error, again func()) error {
 		again()
 		quiet, quietErr := d.newEnvironment(silent, cpu)
 		if err == nil {
-			d.Call(environmentDestroy, dylib.Int(loud))
+			d.lib.Call(environmentDestroy, dylib.Int(loud))
 		}
 		if quietErr == nil {
-			d.Call(environmentDestroy, dylib.Int(quiet))
+			d.lib.Call(environmentDestroy, dylib.Int(quiet))
 		}
 	})
 	for _, level := range []string{"W", "E"} {

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tflite_test
+
+import (
+	"testing"
+
+	"github.com/anyinfer/anyinfer/internal/tfl/tfltest"
+)
+
+func TestBindOutput(t *testing.T) {
+	tfltest.BindOutput(t, open(t), "../testdata", "nonzero", "nonzero_cast")
+}
