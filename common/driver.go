@@ -108,6 +108,20 @@ func UnknownDevice(name string, devices []Device) error {
 	return &Error{Kind: errNoDevice, Message: fmt.Sprintf("there is no device %q; there are: %s", name, strings.Join(known, ", "))}
 }
 
+// NativeOptions is the value of Options.Native for an engine whose own options
+// are a T: a zero T for nil. The error wraps ErrOption where it has another type.
+func NativeOptions[T any](native any) (T, error) {
+	o, ok := native.(T)
+	if ok || native == nil {
+		return o, nil
+	}
+	message := fmt.Sprintf("Native is %T; it takes %T", native, o)
+	if _, pointer := native.(*T); pointer {
+		message += ", not a pointer"
+	}
+	return o, &Error{Kind: ErrOption, Message: message}
+}
+
 // EnsureTensor is t if it has this type and shape, else a new tensor.
 func EnsureTensor(t *Tensor, dt DType, shape Shape) (*Tensor, error) {
 	if t.Is(dt, shape) {

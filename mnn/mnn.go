@@ -51,7 +51,7 @@ func init() {
 
 // native converts Options to keys and values.
 func native(o any) (map[string]string, error) {
-	options, err := cengine.NativeOptions[Options](o)
+	options, err := common.NativeOptions[Options](o)
 	if err != nil {
 		return nil, err
 	}

@@ -115,13 +115,9 @@ func (s settings) split(device string, o common.Options) int {
 // settings are what to compile a model with, where all sessions share one
 // compiled model.
 func (d *driver) settings(device string, o common.Options) (settings, error) {
-	var native Options
-	switch n := o.Native.(type) {
-	case nil:
-	case Options:
-		native = n
-	default:
-		return nil, fail("load", common.ErrOption, "Native is a %T; this engine takes openvino.Options", n)
+	native, err := common.NativeOptions[Options](o.Native)
+	if err != nil {
+		return nil, err
 	}
 	streams := native.Streams
 	if streams == 0 && o.Sessions > 1 {

@@ -72,7 +72,7 @@ func native(o any) (map[string]string, error) {
 	if r, ok := o.(request); ok {
 		return r.keyValues()
 	}
-	options, err := cengine.NativeOptions[Options](o)
+	options, err := common.NativeOptions[Options](o)
 	if err != nil {
 		return nil, err
 	}

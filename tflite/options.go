@@ -4,7 +4,6 @@ package tflite
 
 import (
 	"github.com/anyinfer/anyinfer/common"
-	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
 // Options is what common.Options.Native can hold for this engine.
@@ -36,7 +35,7 @@ func native(o common.Options) (Options, error) {
 	case o.Profile:
 		return refuse("Profile: the TFLite C API has no profile")
 	}
-	n, err := tfl.Native[Options](o.Native)
+	n, err := common.NativeOptions[Options](o.Native)
 	if err == nil && n.Delegate == "" && n.DelegateOptions != nil {
 		return refuse("DelegateOptions without a Delegate")
 	}

@@ -46,19 +46,6 @@ func Register(e Engine) {
 	})
 }
 
-// NativeOptions returns native as T, the type of an engine's own options.
-func NativeOptions[T any](native any) (T, error) {
-	o, ok := native.(T)
-	if ok {
-		return o, nil
-	}
-	message := fmt.Sprintf("Native is %T; it takes %T", native, o)
-	if _, pointer := native.(*T); pointer {
-		message += ", not a pointer"
-	}
-	return o, &common.Error{Kind: common.ErrOption, Message: message}
-}
-
 // driver is an open engine (anyinfer_engine_t).
 type driver struct {
 	engine  *Engine

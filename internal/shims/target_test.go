@@ -50,7 +50,7 @@ func TestCross(t *testing.T) {
 	require.Error(t, r.Build(t.Context(), place, file, io.Discard))
 	place, err = r.SDK.Find(buildSDK(t, "lib/libtiny.so"))
 	require.NoError(t, err)
-	require.ErrorContains(t, r.Build(t.Context(), place, file, io.Discard), "not for "+machine.String()+": name one for linux/"+goarch+" in $CXX")
+	require.ErrorContains(t, r.Build(t.Context(), place, file, io.Discard), "not for "+platform.Linux[goarch].Name+": name one for linux/"+goarch+" in $CXX")
 	require.NoFileExists(t, file)
 }
 

@@ -5,6 +5,7 @@ package litert
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"runtime"
 	"slices"
 
@@ -60,7 +61,28 @@ func (d *driver) Devices(context.Context) ([]common.Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.Clone(e.devices), nil
+	devices := slices.Clone(e.devices)
+	if !mayHaveGPU() {
+		devices = slices.DeleteFunc(devices, func(d common.Device) bool { return d.Name == deviceNames[gpu] })
+	}
+	return devices, nil
+}
+
+// mayHaveGPU reports whether there is a GPU's device file: on Linux, LiteRT has an
+// accelerator for GPUs wherever its library is. Options.Device can still name
+// it, for a GPU in software.
+func mayHaveGPU() bool {
+	if runtime.GOOS != "linux" && runtime.GOOS != "android" {
+		return true
+	}
+	for _, pattern := range []string{
+		"/dev/dri/renderD*", "/dev/nvidia[0-9]*", "/dev/nvhost-gpu", "/dev/nvgpu", "/dev/mali*", "/dev/kgsl-3d*", "/dev/dxg",
+	} {
+		if files, _ := filepath.Glob(pattern); files != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // version is what this release is at least, by the functions that it has: the

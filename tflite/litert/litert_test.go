@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/anyinfer/anyinfer/common"
@@ -290,6 +291,22 @@ func TestProfile(t *testing.T) {
 		layers[0].Duration = 0
 		require.Equal(t, first, layers[0])
 	}
+}
+
+// TestDevices: a GPU is listed only where there is a file of one.
+func TestDevices(t *testing.T) {
+	devices, err := open(t).Devices(ctx)
+	require.NoError(t, err)
+	require.Equal(t, "CPU", devices[0].Name)
+	if _, err := os.Stat("/dev"); err != nil {
+		t.Skip(err)
+	}
+	for _, pattern := range []string{"/dev/dri/render*", "/dev/nv*", "/dev/mali*", "/dev/kgsl*", "/dev/dxg"} {
+		if files, _ := filepath.Glob(pattern); files != nil {
+			t.Skip("this machine may have a GPU: ", files)
+		}
+	}
+	require.Len(t, devices, 1)
 }
 
 // TestGPU: what a GPU computes is what the CPU does.

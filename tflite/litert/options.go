@@ -4,7 +4,6 @@ package litert
 
 import (
 	"github.com/anyinfer/anyinfer/common"
-	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
 // Options is what common.Options.Native can hold for this engine.
@@ -32,7 +31,7 @@ func native(o common.Options, hardware uint32) (Options, error) {
 	refuse := func(text string) (Options, error) {
 		return Options{}, &common.Error{Kind: common.ErrOption, Message: text}
 	}
-	n, err := tfl.Native[Options](o.Native)
+	n, err := common.NativeOptions[Options](o.Native)
 	switch {
 	case err != nil:
 		return n, err
