@@ -89,6 +89,9 @@ func demo(ctx context.Context, w, log io.Writer, out string) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
+	if len(failed)+len(notes) < len(lines) {
+		fmt.Fprintln(w, "photos are in", out)
+	}
 	for _, n := range notes {
 		fmt.Fprintln(w, n)
 	}
@@ -146,7 +149,7 @@ func demoEngine(ctx context.Context, log io.Writer, status *statusLine, name str
 		fmt.Sprintf("%.1f %% (%d of %d)", 100*float64(result.right)/float64(d.n), result.right, d.n),
 		fmt.Sprintf("%.1e", result.diff),
 		fmt.Sprintf("%.1f us", float64(result.latency.Nanoseconds())/1000),
-		file,
+		filepath.Base(file),
 	}, nil
 }
 

@@ -19,7 +19,8 @@ func TestDemo(t *testing.T) {
 	code, stdout, stderr := command(t, "demo", "--out", out)
 	require.Zero(t, code, stderr)
 	lines := strings.Split(strings.TrimSpace(stdout), "\n")
-	require.Len(t, lines, 1+len(common.Engines()))
+	require.Len(t, lines, 2+len(common.Engines()))
+	require.Equal(t, "photos are in "+out, lines[len(lines)-1])
 	for i, engine := range common.Engines() {
 		require.Equal(t, engine, strings.Fields(lines[i+1])[0])
 		require.Contains(t, lines[i+1], "99.2 % (357 of 360)")

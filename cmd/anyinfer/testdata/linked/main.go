@@ -39,7 +39,7 @@ func run(name, file string) error {
 	if err != nil {
 		return err
 	}
-	s, err := m.NewSession(ctx, "")
+	s, err := m.NewSession(context.Background(), "")
 	if err != nil {
 		return err
 	}
