@@ -34,22 +34,24 @@ func (o *Options) check(e *engine, src Source) error {
 	return nil
 }
 
-// checkInputs reports what keeps in from being the inputs of a signature.
-func (m *model) checkInputs(signature int, in Tensors) error {
+// checkInputs appends the inputs of a signature to list, or reports what keeps
+// in from being these.
+func (m *model) checkInputs(list []*Tensor, signature int, in Tensors) ([]*Tensor, error) {
 	infos := m.signatures[signature].Inputs
 	for i := range infos {
 		t, ok := in[infos[i].Name]
 		if !ok {
-			return m.inputNames(infos, in)
+			return nil, m.inputNames(infos, in)
 		}
 		if err := m.checkInput(&infos[i], t); err != nil {
-			return err
+			return nil, err
 		}
+		list = append(list, t)
 	}
 	if len(in) != len(infos) {
-		return m.inputNames(infos, in)
+		return nil, m.inputNames(infos, in)
 	}
-	return nil
+	return list, nil
 }
 
 // inputNames is the error of names in in that are not those of infos.

@@ -199,7 +199,9 @@ func (m *model) run(ctx context.Context, name string, in Tensors) (Tensors, erro
 	if err != nil {
 		return nil, err
 	}
-	if err := m.checkInputs(signature, in); err != nil {
+	var few [8]*Tensor // on the stack
+	inputs, err := m.checkInputs(few[:0], signature, in)
+	if err != nil {
 		return nil, err
 	}
 	s, err := m.pool.take(ctx, m, signature)
@@ -211,7 +213,7 @@ func (m *model) run(ctx context.Context, name string, in Tensors) (Tensors, erro
 		return nil, err
 	}
 	defer s.endExclusive()
-	return s.runTensors(ctx, in)
+	return s.runTensors(ctx, inputs)
 }
 
 // signature is the index of the signature of that name, or of the first.

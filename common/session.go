@@ -435,9 +435,8 @@ func (s *session) finishOutputs() (err error) {
 }
 
 // runTensors is Model.Run with this session, within beginExclusive.
-func (s *session) runTensors(ctx context.Context, in Tensors) (Tensors, error) {
-	for i, info := range s.signature.Inputs {
-		t := in[info.Name]
+func (s *session) runTensors(ctx context.Context, in []*Tensor) (Tensors, error) {
+	for i, t := range in {
 		if !s.in[i].Is(t.dtype, t.shape) {
 			s.in[i], s.changed = nil, true
 			var err error
@@ -452,8 +451,8 @@ func (s *session) runTensors(ctx context.Context, in Tensors) (Tensors, error) {
 		return nil, err
 	}
 	out := make(Tensors, len(s.out))
-	for i, info := range s.signature.Outputs {
-		out[info.Name] = s.handOut(i)
+	for i := range s.signature.Outputs {
+		out[s.signature.Outputs[i].Name] = s.handOut(i)
 	}
 	return out, nil
 }
