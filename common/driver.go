@@ -59,7 +59,7 @@ type DriverSession interface {
 	// or whose shape it does not know yet, replaces one of another shape, and
 	// makes one for a nil where it knows the shape (EnsureTensor does all three).
 	// Entries that are still nil then are Run's to make; package common may set
-	// these, and only these, to nil again after a Run.
+	// these, and only these, to nil again between Runs.
 	//
 	// Tensors are in the program's memory. They are Padded, but for those without
 	// bytes, unless Registration.UnpaddedTensors. No output shares memory with an

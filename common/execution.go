@@ -64,7 +64,14 @@ func (e *execution) run(ctx context.Context, done <-chan struct{}) (canceled boo
 	default:
 		e.begin(done)
 	}
+	returned := false
+	defer func() {
+		if !returned { // it panics
+			e.end()
+		}
+	}()
 	err = e.driver.Run(ctx)
+	returned = true
 	if !e.state.CompareAndSwap(executing, 0) && !e.state.CompareAndSwap(executing|hasContext, 0) {
 		canceled = e.end()
 	}

@@ -137,7 +137,12 @@ func (l *lifetime) finish() (err error) {
 		defer l.calls.Unlock()
 		defer l.exclusive.Unlock()
 		for _, c := range l.allChildren() {
-			c.closing.Store(true) // it may be new
+			select { // it may be new
+			case <-l.interrupted:
+				c.cancelAll()
+			default:
+				c.refuse()
+			}
 			err = join(err, c.finish())
 		}
 		err = join(err, l.release())

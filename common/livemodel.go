@@ -60,8 +60,8 @@ func (l *LiveModel) RunSignature(ctx context.Context, name string, in Tensors) (
 	return current(l, func(m *Model) (Tensors, error) { return m.RunSignature(ctx, name, in) })
 }
 
-// NewSession is NewSession of the current model. When that is replaced, the
-// session's calls return ErrClosed, but for a Run that executes.
+// NewSession is NewSession of the current model. When that was replaced and has
+// drained, the session's calls return ErrClosed, but for a Run that executes.
 func (l *LiveModel) NewSession(ctx context.Context, name string) (*Session, error) {
 	return current(l, func(m *Model) (*Session, error) { return m.NewSession(ctx, name) })
 }

@@ -131,8 +131,8 @@ func (m *model) finishAll(finish func() error) error {
 }
 
 // Shutdown refuses new calls, waits until those that execute or wait have
-// ended and acquired sessions were given back, then closes the model. Sessions
-// of NewSession get ErrClosed from their next call on; a Run of theirs that
+// ended and acquired sessions were given back, then closes the model: sessions
+// of NewSession get ErrClosed from their next call on, while a Run of theirs that
 // executes is waited for. When ctx ends, what is left is cancelled, as by Close,
 // and the error is the context's. A goroutine that has a session of the model
 // acquired must not call it.

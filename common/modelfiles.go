@@ -53,7 +53,7 @@ func OpenFiles(ctx context.Context, src Source) (*ModelFiles, error) {
 	if err := src.check(); err != nil {
 		return nil, err
 	}
-	return src.openFiles(ctx, false)
+	return src.openFiles(orBackground(ctx), false)
 }
 
 // openFiles reads the files of a Source that check has passed.

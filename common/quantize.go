@@ -92,11 +92,11 @@ func convertInts[T int8 | int16 | int32 | uint8 | uint16 | uint32](q *Quantizati
 				reals[i] = float32(scale * (float64(stored[i]) - zero))
 				continue
 			}
-			v := float64(reals[i])
-			if v != v {
-				v = 0
+			steps := math.RoundToEven(float64(reals[i]) / scale)
+			if steps != steps { // NaN, or 0 divided by a scale of 0
+				steps = 0
 			}
-			stored[i] = T(max(least, min(math.RoundToEven(v/scale)+zero, most)))
+			stored[i] = T(max(least, min(steps+zero, most)))
 		}
 	})
 }

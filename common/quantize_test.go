@@ -42,6 +42,10 @@ func TestQuantize(t *testing.T) {
 	require.Equal(t, []byte{1, 2, 1, 2, 1, 2, 3, 4, 3, 4, 3, 4}, y.Bytes(), "without zero points they are 0")
 	require.NoError(t, channels.Quantize(tensor(t, common.Uint8, 2, 3, 0), nil))
 
+	zero := &common.Quantization{Scale: []float32{0}, ZeroPoint: []int64{3}}
+	require.NoError(t, zero.Quantize(x, make([]float32, 9)))
+	require.Equal(t, int8(3), ints[0], "whatever a file says")
+
 	var none *common.Quantization // the numbers are the values
 	for _, dt := range []common.DType{common.Int8, common.Int16, common.Int32, common.Uint8, common.Uint16, common.Uint32, common.Float16, common.BFloat16, common.Float32} {
 		z := tensor(t, dt, 2)

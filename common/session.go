@@ -34,6 +34,9 @@ type session struct {
 	ran       bool  // variables may not have their initial values
 	lifetime
 
+	hasProfile bool // there was a Run, since the last Reset and by this holder
+	broken     bool // its last Reset has failed
+
 	model               *model
 	driver              DriverSession
 	resetter            Resetter // the driver, if it can reset variables; or nil
@@ -96,8 +99,11 @@ func (s *session) makeInput(i int) (err error) {
 	if r, ok := s.model.options.Shapes[info.Name]; ok {
 		shape = r.Opt
 	}
-	if s.in[i] != nil || shape.Dynamic() {
+	switch {
+	case s.in[i] != nil || shape.Dynamic():
 		return nil
+	case shape.Elems() == 0 && !s.model.engine.engine.emptyTensors:
+		return inputError(ErrShape, "input %q has no elements: its shape is %v; this engine runs only on some", info.Name, shape)
 	}
 	s.in[i], err = NewTensor(info.DType, shape...)
 	s.changed = true
@@ -220,14 +226,30 @@ func (s *Session) over() bool { return s.lease != nil && s.lease.over.Load() }
 // Input is the tensor bound to input i: write the data there. It is nil where
 // the shape is dynamic and no tensor was bound yet, for an i that is not an
 // input, and after Close of an acquired session.
-func (s *Session) Input(i int) *Tensor {
-	if s.isZero() || s.over() || i < 0 || i >= len(s.session.in) {
-		return nil
+func (s *Session) Input(i int) (t *Tensor) {
+	s.look(func(r *session) {
+		if i < 0 || i >= len(r.in) {
+			return
+		}
+		if r.in[i] == nil {
+			r.makeInput(i) // where it fails, Run does, too
+		}
+		t = r.in[i]
+	})
+	return t
+}
+
+// look calls f, unless there is no session any more. An acquired one is locked,
+// because after Close it is another caller's.
+func (s *Session) look(f func(*session)) {
+	switch {
+	case s.isZero():
+	case s.lease == nil:
+		f(s.session)
+	case s.begin("look") == nil:
+		defer s.session.endExclusive()
+		f(s.session)
 	}
-	if s.session.in[i] == nil {
-		s.session.makeInput(i) // where it fails, Run does, too
-	}
-	return s.session.in[i]
 }
 
 // Output is the tensor that output i was written to. It is valid until the
@@ -236,11 +258,13 @@ func (s *Session) Input(i int) *Tensor {
 // It is nil before the first Run where the shape is dynamic or the session was
 // acquired, for an i that is not an output, and after Close of an acquired
 // session.
-func (s *Session) Output(i int) *Tensor {
-	if s.isZero() || s.over() || i < 0 || i >= len(s.session.out) {
-		return nil
-	}
-	return s.session.out[i]
+func (s *Session) Output(i int) (t *Tensor) {
+	s.look(func(r *session) {
+		if i >= 0 && i < len(r.out) {
+			t = r.out[i]
+		}
+	})
+	return t
 }
 
 // InputByName is Input for the input of that name, nil if there is none.
@@ -384,7 +408,7 @@ func (s *session) run(ctx context.Context) error {
 			}
 		}
 	}
-	s.ran = true
+	s.ran, s.hasProfile = true, true
 	var begin time.Duration
 	if s.pool != nil {
 		begin = clock()
@@ -463,13 +487,15 @@ func (s *session) runTensors(ctx context.Context, in []*Tensor) (Tensors, error)
 func (s *session) handOut(i int) *Tensor {
 	const large = 1 << 20
 	t := s.out[i]
-	if !s.late[i] {
-		if len(t.bytes) < large {
-			return t.Clone()
-		}
+	switch {
+	case s.late[i]:
+		s.driverOut[i] = nil
+	case len(t.bytes) < large:
+		return t.Clone()
+	default:
 		s.changed = true
 	}
-	s.out[i], s.driverOut[i] = nil, nil
+	s.out[i] = nil
 	return t
 }
 
@@ -482,7 +508,7 @@ func (s *Session) Reset() error {
 		if r.resetter == nil && r.model.info.State != Stateless {
 			return &Error{Kind: ErrOption, Message: "this engine cannot reset a model's variables", Hint: "make a new session"}
 		}
-		if !r.bound {
+		if !r.bound || r.changed {
 			r.resetNext = true // a driver resets only what is bound
 			return nil
 		}
@@ -494,9 +520,10 @@ func (s *Session) Reset() error {
 func (s *session) reset() error {
 	if s.ran && s.resetter != nil && s.model.info.State != Stateless {
 		if err := s.resetter.Reset(); err != nil {
+			s.broken = true
 			return err
 		}
-		s.ran = false
+		s.ran, s.hasProfile = false, false
 	}
 	s.resetNext = false
 	return nil
@@ -504,7 +531,7 @@ func (s *session) reset() error {
 
 // reusable reports whether the next Model.Run can begin from the initial state.
 func (s *session) reusable() bool {
-	return s.resetter != nil || !s.ran || s.model.info.State == Stateless
+	return !s.broken && (s.resetter != nil || !s.ran || s.model.info.State == Stateless)
 }
 
 // giveBack returns a session to its pool, or closes it where the next call
@@ -518,8 +545,9 @@ func (s *session) giveBack() {
 	s.pool.give(s)
 }
 
-// Profile returns where the time of the last Run went, layer by layer. The
-// model must be loaded with Options.Profile.
+// Profile returns where the time of the last Run went, layer by layer: nothing
+// before the first Run and after Reset. The model must be loaded with
+// Options.Profile.
 func (s *Session) Profile() (times []LayerTime, err error) {
 	err = s.exclusive("profile", func(r *session) error {
 		p, ok := r.driver.(Profiler)
@@ -528,8 +556,8 @@ func (s *Session) Profile() (times []LayerTime, err error) {
 			return &Error{Kind: ErrOption, Message: "this engine has no profile"}
 		case !r.model.options.Profile:
 			return &Error{Kind: ErrOption, Message: "the model was loaded without Options.Profile"}
-		case !r.ran || !r.bound:
-			return nil // there was no Run
+		case !r.hasProfile || !r.bound:
+			return nil
 		}
 		times, err = p.Profile()
 		return err
@@ -562,7 +590,7 @@ type lease struct {
 // newLease begins one. The session has no tensors: what it had is others'.
 func newLease(s *session) *lease {
 	s.forgetTensors()
-	s.resetNext = true
+	s.resetNext, s.hasProfile = true, false
 	return &lease{session: s}
 }
 

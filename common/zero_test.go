@@ -42,10 +42,13 @@ func TestNothing(t *testing.T) {
 		_, err := s.Profile()
 		require.ErrorIs(t, err, common.ErrClosed)
 	}
+	files, err := common.OpenFiles(nil, common.Bytes([]byte("x"))) //nolint:staticcheck // nil is allowed
+	require.NoError(t, err)
+	files.Release()
 	var zero common.Tensor
 	require.Zero(t, zero.Len())
 	require.Nil(t, zero.Shape())
-	_, err := common.Data[float32](&zero)
+	_, err = common.Data[float32](&zero)
 	require.ErrorIs(t, err, common.ErrDType)
 	require.NotEmpty(t, (&common.Error{Message: "x"}).Error())
 	require.Equal(t, common.Shape{-1}, common.ShapeRange{Min: common.Shape{1}}.Shape())

@@ -130,6 +130,7 @@ Status interpret(const std::string& proto, const std::string& model, Net& net) {
     words >> name >> rank;
     for (int i = 0; i < rank && words >> dim; i++) net.inputs[name].push_back(dim);
     words >> type;
+    if (type < DATA_TYPE_FLOAT || type > DATA_TYPE_UINT32) return failed(TNNERR_INVALID_NETCFG, "type of input " + name);
     net.types[name] = DataType(type);
   }
   std::stringstream outputs(lines[3]);
