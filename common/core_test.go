@@ -203,16 +203,18 @@ func TestInputBesideClose(t *testing.T) {
 // TestPanic: after a Run that panics, as a test's function may, no Cancel comes
 // for it.
 func TestPanic(t *testing.T) {
-	g := newGate(t)
-	g.Run = func(context.Context, int, []*common.Tensor, []*common.Tensor) error {
+	var stop chan struct{}
+	s := &script{signature: scalars(), run: func(s *scripted) error {
+		stop = s.stop
 		time.Sleep(20 * time.Millisecond) // so long that the Run is followed
 		panic("on purpose")
-	}
-	m := load(t, g.Engine, nil)
+	}}
+	m := s.model(t, nil)
 	c, cancel := context.WithCancel(ctx)
 	require.Panics(t, func() { m.Run(c, scalar(t, 1)) })
 	cancel()
-	time.Sleep(20 * time.Millisecond) // package fake would end the process
+	time.Sleep(20 * time.Millisecond)
+	require.Empty(t, stop)
 }
 
 // TestFailedReset: a session that cannot be reset serves nobody any more.
