@@ -12,7 +12,7 @@ import (
 )
 
 // adder is an engine that adds 1 to "x", three floats, giving "y"; its driver
-// takes any memory, or only padded tensors, and says so if it gets others.
+// takes any memory, or only padded tensors, and fails if it gets others.
 func adder(t *testing.T, unpadded bool) *common.Engine {
 	vector := func(name string) []common.TensorInfo {
 		return []common.TensorInfo{{Name: name, DType: common.Float32, Shape: common.Shape{3}}}
@@ -114,7 +114,7 @@ func TestBindOutputRefuses(t *testing.T) {
 	require.Equal(t, []float32{0, 0, 1, 1, 1}, memory)
 }
 
-// TestBindLateOutput: where only running tells the shape.
+// TestBindLateOutput: an output whose shape is known only after Run.
 func TestBindLateOutput(t *testing.T) {
 	m := load(t, echo(t), nil)
 	s := newSession(t, m)
@@ -160,7 +160,7 @@ func TestHandOut(t *testing.T) {
 	}
 }
 
-// TestHandOutLate: so are results whose shape only running tells.
+// TestHandOutLate: so are results whose shape is known only after Run.
 func TestHandOutLate(t *testing.T) {
 	e := echo(t)
 	var wrote *common.Tensor

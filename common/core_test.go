@@ -232,8 +232,8 @@ func TestFailedReset(t *testing.T) {
 	require.Equal(t, 2, made)
 }
 
-// TestResetBindsFirst: a driver resets what is bound, not what a Model.Run has
-// handed out.
+// TestResetBindsFirst: a driver is asked to reset after it was given the tensors
+// of the next Run, not while it has those that a Model.Run has handed out.
 func TestResetBindsFirst(t *testing.T) {
 	s := &script{signature: scalars(), state: common.Stateful}
 	s.signature.Outputs[0].Shape = common.Shape{1 << 18}

@@ -311,7 +311,7 @@ func (s *Session) BindInput(i int, t *Tensor) error {
 // as it was.
 //
 // Where the shape is dynamic and the result has another one than t, Run's error
-// wraps ErrShape. If only running tells the shape, the model has run then, and
+// wraps ErrShape. If the shape is known only after Run, the model has run, and
 // Output(i) has the result. When Run begins, t may not share memory with an
 // input or another output.
 func (s *Session) BindOutput(i int, t *Tensor) error {

@@ -70,7 +70,7 @@ What follows -- are flags for go build.`,
 }
 
 // splitTags are tags apart, where spaces are between them too, as the go command takes them. It refuses what is an engine's
-// name, or looks like one, and is no tag that links an SDK: the program would be built without that, and nobody told.
+// name, or looks like one, and is no tag that links an SDK: the program would be built without it, and nothing would show that.
 func splitTags(tags []string) (all []string, err error) {
 	for _, tag := range tags {
 		all = append(all, strings.Fields(tag)...)

@@ -338,7 +338,7 @@ func TestPackInModule(t *testing.T) {
 	}
 	require.NotContains(t, files, "y/licenses/github.com/spf13/cobra/LICENSE.txt", "it is not in the program")
 
-	// What really is wrong is said.
+	// The error has the real cause.
 	mod, err := os.ReadFile("go.mod")
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile("go.mod", append(mod, "\nrequire github.com/spf13/cobra v1.99.0\n"...), 0o666))
