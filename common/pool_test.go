@@ -244,7 +244,9 @@ func TestCloseWhileHeld(t *testing.T) {
 	soon(t, "Close", func() { require.NoError(t, m.Close()) })
 	require.ErrorIs(t, <-errs, common.ErrClosed)
 	require.ErrorIs(t, idle.Run(ctx), common.ErrClosed)
+	require.NotNil(t, idle.Input(0), "tensors stay")
 	require.NoError(t, idle.Close())
+	require.Nil(t, idle.Input(0), "it was given back")
 	require.NoError(t, runs.Close())
 	require.Equal(t, 1, g.Live(), "the engine")
 }

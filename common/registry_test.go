@@ -31,16 +31,17 @@ func TestOpenUnknown(t *testing.T) {
 
 func TestOpenConfig(t *testing.T) {
 	var got common.Config
-	common.Register(common.Registration{Name: t.Name(), Open: func(c common.Config) (common.Driver, error) {
+	name := uniqueName(t)
+	common.Register(common.Registration{Name: name, Open: func(c common.Config) (common.Driver, error) {
 		got = c
 		return nil, &common.Error{Kind: common.ErrVersion, Message: "old"}
 	}})
-	_, err := common.Open(t.Name(), nil)
+	_, err := common.Open(name, nil)
 	require.ErrorIs(t, err, common.ErrVersion)
-	require.EqualError(t, err, t.Name()+": open: library version not usable: old")
+	require.EqualError(t, err, name+": open: library version not usable: old")
 	require.Same(t, slog.Default(), got.Logger)
 	mine := common.Config{Library: "/l", Logger: slog.New(slog.DiscardHandler), Native: 3}
-	_, err = common.Open(t.Name(), &mine)
+	_, err = common.Open(name, &mine)
 	require.ErrorIs(t, err, common.ErrVersion)
 	require.Equal(t, mine, got)
 }

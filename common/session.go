@@ -239,17 +239,21 @@ func (s *Session) Input(i int) (t *Tensor) {
 	return t
 }
 
-// look calls f, unless there is no session any more. An acquired one is locked,
-// because after Close it is another caller's.
+// look calls f, unless there is no session or it was given back. An acquired one
+// is locked, because after Close it is another caller's. Where its model was
+// closed, its tensors are there all the same.
 func (s *Session) look(f func(*session)) {
-	switch {
-	case s.isZero():
-	case s.lease == nil:
-		f(s.session)
-	case s.begin("look") == nil:
-		defer s.session.endExclusive()
-		f(s.session)
+	if s.isZero() {
+		return
 	}
+	if s.lease != nil {
+		s.session.exclusive.Lock()
+		defer s.session.exclusive.Unlock()
+		if s.over() {
+			return
+		}
+	}
+	f(s.session)
 }
 
 // Output is the tensor that output i was written to. It is valid until the

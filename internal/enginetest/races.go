@@ -36,7 +36,7 @@ func (s *suite) races(t *testing.T) {
 // What is closed, and what others do with it meanwhile.
 var (
 	raceLevels = []string{"session", "model", "engine"}
-	raceStates = []string{"making", "binding", "running", "resetting", "profiling"}
+	raceStates = []string{"making", "acquiring", "binding", "running", "resetting", "profiling"}
 )
 
 // raceLimits are how many closes of a session there are in each state, and how
@@ -251,15 +251,20 @@ func (u *user) right(n int, out common.Tensors) {
 // use has the session in a state once, and reports whether it is still open.
 func (u *user) use(state string) bool {
 	session, n := u.session, rand.N(len(u.in))
-	if state == "making" {
-		made, err := u.model.NewSession(ctx, "")
+	get := map[string]func(context.Context, string) (*common.Session, error){
+		"making": u.model.NewSession, "acquiring": u.model.AcquireSession,
+	}[state]
+	if get != nil {
+		c, cancel := u.context()
+		defer cancel()
+		own, err := get(c, "")
 		if !u.good(1, err) {
-			return false
+			return !errors.Is(err, common.ErrClosed)
 		}
-		defer made.Close()
-		session = made
+		defer own.Close()
+		session = own
 	}
-	if state == "making" || state == "binding" {
+	if get != nil || state == "binding" {
 		for i, info := range u.m.Inputs {
 			if err := session.BindInput(i, u.in[n][info.Name]); !u.good(0, err) {
 				return !errors.Is(err, common.ErrClosed)
@@ -269,7 +274,7 @@ func (u *user) use(state string) bool {
 		n = 0 // what is bound
 	}
 	// Another user's Run may come between Reset and Run.
-	known := state == "making" || u.alone && u.m.Stream == nil
+	known := get != nil || u.alone && u.m.Stream == nil
 	if state == "resetting" || state == "binding" {
 		if err := session.Reset(); !u.good(0, err) {
 			return !errors.Is(err, common.ErrClosed)
