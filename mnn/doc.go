@@ -37,7 +37,7 @@
 //
 // # Options
 //
-// Device is one of EngineInfo.Devices: "CPU" and those that this MNN was built
+// Device is one of Engine.Devices: "CPU" and those that this MNN was built
 // with and found. Precision is Float32, or Float16 where the device computes in
 // it. Threads is what a Run gets. MNN has one pool of threads in a process, as
 // large as the model that was loaded first made it: more are refused with

@@ -28,7 +28,7 @@
 //
 // # Devices
 //
-// EngineInfo.Devices lists what the SDK found. Options.Device takes one of
+// Engine.Devices lists what the SDK found. Options.Device takes one of
 // them, or a combination such as "AUTO", "AUTO:GPU,CPU" or "HETERO:GPU,CPU".
 // Empty is the first, the CPU.
 //

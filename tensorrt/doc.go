@@ -33,7 +33,7 @@
 //
 // # Options
 //
-// Device is one of EngineInfo.Devices: "GPU.0", ..., and on a Jetson "DLA.0", ...,
+// Device is one of Engine.Devices: "GPU.0", ..., and on a Jetson "DLA.0", ...,
 // which leaves layers that it lacks to the GPU. Without Precision a model is
 // computed in its own types, without TF32; Float16 and BFloat16 let TensorRT
 // choose those where they are faster, before 11, which has done away with that.

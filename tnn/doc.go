@@ -33,7 +33,7 @@
 //
 // # Options
 //
-// Device is one of EngineInfo.Devices: "X86" or "ARM", "NAIVE", which is plain
+// Device is one of Engine.Devices: "X86" or "ARM", "NAIVE", which is plain
 // C++, and the GPUs that this TNN was built with and found. Precision is
 // Float32, and on ARM and GPUs what they have besides; "METAL" computes in
 // Float16 always. Threads is what a Run gets, if TNN was built with OpenMP.
