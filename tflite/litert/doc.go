@@ -24,16 +24,18 @@
 //
 // The CPU, and what the accelerators are for that lie beside the library: "GPU"
 // (WebGPU, or Metal on macOS), "NPU". They are loaded when Engine.Devices or
-// Options.Device first asks for them. Only Load finds out whether there is a GPU. A
-// model of which a device leaves something is refused, or with Options.Fallback
-// shared with the CPU. Runs on a device other than the CPU take turns.
+// Options.Device first asks for them. On Linux, Devices lists a GPU where /dev has
+// a file of one; whether it can be used, only Load finds out. A model of which a
+// device leaves something is refused, or with Options.Fallback shared with the CPU.
+// Runs on a device other than the CPU take turns.
 //
 // # Options
 //
 // Threads is what the interpreter and XNNPACK get: see below. Native is Options,
-// not a pointer to it: what the CPU computes with, and Fallback. Precision is Float32, or on a GPU Float16 where asked for.
-// Profile costs 70 MB a session. CacheDir is refused: what could be kept is
-// XNNPACK's packed weights, and LiteRT ends the process where writing them fails.
+// not a pointer to it: what the CPU computes with, and Fallback. Precision is
+// Float32, or on a GPU Float16 where asked for. Profile costs 70 MB a session.
+// CacheDir is refused: what could be kept is XNNPACK's packed weights, and LiteRT
+// ends the process where writing them fails.
 //
 // # State
 //
