@@ -98,30 +98,32 @@ func demo(ctx context.Context, w, log io.Writer, out string) error {
 	return errors.Join(failed...)
 }
 
-// toBuild is what to say of an engine whose SDK is missing and would be built,
-// not fetched, or is none for this machine; "" of others.
+// toBuild is what to say of an engine that is not for this machine, or whose SDK
+// is missing and would be built, not fetched, or has no package for it; "" of
+// others.
 func toBuild(name string) string {
-	note := "it has no package"
-	if build := toInstall(name); build != "" {
-		note += fmt.Sprintf("; '%s' uses one that you have", build)
-	}
-	if packaged(name) {
-		pin, err := sdkinstall.Find(name, "", runtime.GOOS, runtime.GOARCH)
-		switch {
-		case err != nil:
-			note = fmt.Sprintf("it has no package for %s/%s", runtime.GOOS, runtime.GOARCH)
-		case !pin.Crate():
-			return ""
-		default:
-			note = fmt.Sprintf("'%s' builds it, which takes some minutes", toInstall(name))
-		}
-	}
 	e, err := common.Open(name, nil)
 	e.Close()
+	if detail := (*common.Error)(nil); unsuited(name, err) && errors.As(err, &detail) {
+		return detail.Message
+	}
 	if !missing(err) || chosen(name) {
 		return ""
 	}
-	return note
+	if !packaged(name) {
+		if build := toInstall(name); build != "" {
+			return fmt.Sprintf("it has no package; '%s' uses one that you have", build)
+		}
+		return "it has no package"
+	}
+	pin, err := sdkinstall.Find(name, "", runtime.GOOS, runtime.GOARCH)
+	switch {
+	case err != nil:
+		return fmt.Sprintf("it has no package for %s/%s", runtime.GOOS, runtime.GOARCH)
+	case pin.Crate():
+		return fmt.Sprintf("'%s' builds it, which takes some minutes", toInstall(name))
+	}
+	return ""
 }
 
 // demoEngine is an engine's line of the table.
