@@ -62,12 +62,13 @@ func Register(r Registration) {
 // true; or a zero one.
 func findFormat(f func(Format) bool) Format {
 	registryMu.RLock()
-	defer registryMu.RUnlock()
+	var all []Format
 	for _, engine := range slices.Sorted(maps.Keys(registry)) {
-		formats := registry[engine].Formats
-		if i := slices.IndexFunc(formats, f); i >= 0 {
-			return formats[i]
-		}
+		all = append(all, registry[engine].Formats...)
+	}
+	registryMu.RUnlock() // f calls functions of engines
+	if i := slices.IndexFunc(all, f); i >= 0 {
+		return all[i]
 	}
 	return Format{}
 }
