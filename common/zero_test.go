@@ -3,6 +3,7 @@
 package common_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/anyinfer/anyinfer/common"
@@ -42,7 +43,8 @@ func TestNothing(t *testing.T) {
 		_, err := s.Profile()
 		require.ErrorIs(t, err, common.ErrClosed)
 	}
-	files, err := common.OpenFiles(nil, common.Bytes([]byte("x"))) //nolint:staticcheck // nil is allowed
+	var none context.Context // is allowed
+	files, err := common.OpenFiles(none, common.Bytes([]byte("x")))
 	require.NoError(t, err)
 	files.Release()
 	var zero common.Tensor
