@@ -46,7 +46,7 @@
 // FromSlice is bound to a Session, an engine that needs alignment has its
 // elements copied in each Run: OpenVINO does not, the others do. Model.Run copies
 // inputs once, and results of less than a megabyte; larger ones, and those whose
-// shape only running tells, are handed out as the engine wrote them.
+// shape is known only after Run, are handed out as the engine wrote them.
 //
 // # Lifetime
 //
@@ -84,9 +84,9 @@
 // # Cancellation
 //
 // Where the engine can be interrupted (see its package), a Run whose context
-// ends returns soon with the context's error, and its outputs are undefined: the
-// engine, which stops at its next operator, is told at once where Runs take more
-// than 5 ms, else within 5 ms. Elsewhere Run returns when the engine has finished. No Run returns while
+// ends returns soon with the context's error, and its outputs are undefined. The
+// engine is asked to stop at once where Runs take more than 5 ms, else within 5 ms,
+// and stops at its next operator. Elsewhere Run returns when the engine has finished. No Run returns while
 // native code may still write.
 //
 // # Errors

@@ -93,7 +93,7 @@ func splitTags(tags []string) (all []string, err error) {
 }
 
 // looksLike reports whether word is name but for one wrong letter, or two in a long name. Between it and short names lie
-// words such as cnn, from which the first letter tells them.
+// words such as cnn: these differ in the first letter.
 func looksLike(word, name string) bool {
 	word = strings.ToLower(word)
 	most := 1
