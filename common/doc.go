@@ -86,8 +86,8 @@
 // Where the engine can be interrupted (see its package), a Run whose context
 // ends returns soon with the context's error, and its outputs are undefined. The
 // engine is asked to stop at once where Runs take more than 5 ms, else within 5 ms,
-// and stops at its next operator. Elsewhere Run returns when the engine has finished. No Run returns while
-// native code may still write.
+// and stops at its next operator. Elsewhere Run returns when the engine has
+// finished. No Run returns while native code may still write.
 //
 // # Errors
 //
