@@ -234,7 +234,7 @@ func (m *model) signature(name string) (int, error) {
 // the engine can. The error wraps ErrName, ErrClosed, what the engine reports,
 // or is the context's.
 func (m *Model) NewSession(ctx context.Context, name string) (*Session, error) {
-	return m.session(ctx, name, (*model).newSession, func(r *session) *lease { return nil })
+	return m.session(ctx, name, false)
 }
 
 // AcquireSession waits for one of the sessions that Run uses, until ctx ends,
@@ -242,13 +242,11 @@ func (m *Model) NewSession(ctx context.Context, name string) (*Session, error) {
 // the initial state, with tensors that hold zeros. A goroutine that has one and
 // asks for another, or calls Run, may wait for itself. The error is as Run's.
 func (m *Model) AcquireSession(ctx context.Context, name string) (*Session, error) {
-	return m.session(ctx, name, func(r *model, ctx context.Context, signature int) (*session, error) {
-		return r.pool.take(ctx, r, signature)
-	}, newLease)
+	return m.session(ctx, name, true)
 }
 
-// session makes a Session of what get returns.
-func (m *Model) session(ctx context.Context, name string, get func(*model, context.Context, int) (*session, error), lend func(*session) *lease) (*Session, error) {
+// session makes a Session of a new session, or of one of the pool.
+func (m *Model) session(ctx context.Context, name string, pooled bool) (*Session, error) {
 	if m.isZero() {
 		return nil, errNotOpen("session")
 	}
@@ -261,21 +259,23 @@ func (m *Model) session(ctx context.Context, name string, get func(*model, conte
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	i, err := m.model.signature(name)
+	signature, err := m.model.signature(name)
 	if err != nil {
 		return nil, m.model.wrap(err, "session")
 	}
-	r, err := get(m.model, ctx, i)
-	if err != nil {
+	s := &Session{model: m}
+	if !pooled {
+		if s.session, err = m.model.newSession(ctx, signature); err != nil {
+			return nil, m.model.wrap(err, "session")
+		}
+		runtime.AddCleanup(s, func(r *session) { r.forgotten(r.close) }, s.session)
+		return s, nil
+	}
+	if s.session, err = m.model.pool.take(ctx, m.model, signature); err != nil {
 		return nil, m.model.wrap(err, "session")
 	}
-	l := lend(r)
-	s := &Session{r, m, l}
-	if l == nil {
-		runtime.AddCleanup(s, func(r *session) { r.forgotten(r.close) }, r)
-	} else {
-		l.cleanup = runtime.AddCleanup(s, func(l *lease) { go l.discard() }, l)
-	}
+	s.lease = newLease(s.session)
+	s.lease.cleanup = runtime.AddCleanup(s, func(l *lease) { go l.discard() }, s.lease)
 	return s, nil
 }
 

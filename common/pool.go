@@ -4,6 +4,7 @@ package common
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -90,10 +91,8 @@ func (p *pool) pick(signature int) (s, surplus *session) {
 }
 
 func (p *pool) remove(i int) *session {
-	s, last := p.idle[i], len(p.idle)-1
-	copy(p.idle[i:], p.idle[i+1:])
-	p.idle[last] = nil
-	p.idle = p.idle[:last]
+	s := p.idle[i]
+	p.idle = slices.Delete(p.idle, i, i+1)
 	return s
 }
 
