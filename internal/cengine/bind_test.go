@@ -32,9 +32,9 @@ func unpadded(t *testing.T, shape ...int) *common.Tensor {
 	return x
 }
 
-// TestBind calls the driver without package common: an output that fits is
-// kept, where its shape is known and where only Run tells it, another one is
-// replaced, and a missing one is made by Bind or, in the second case, by Run.
+// TestBind calls the driver without package common: an output that fits is kept,
+// another one is replaced, and a missing one is made, by Bind or, where the shape
+// is known only after a run, by Run.
 func TestBind(t *testing.T) {
 	f := engine(t)
 	d, err := cengine.Open(&cengine.Engine{Library: dylib.Spec{Engine: "faulty"}}, common.Config{Library: f.path, Logger: slog.New(slog.DiscardHandler)})

@@ -30,7 +30,7 @@ type session struct {
 	pins      []*runtime.Pinner // of tensors: by the last good Bind, and by failed ones since
 }
 
-// result reads an output whose shape only a run tells.
+// result reads an output whose shape is known only after a run.
 type result struct {
 	late  bool // there is something to read: with the inputs bound, the shape is not known before
 	call  dylib.Prepared
@@ -183,7 +183,7 @@ func (s *session) callPrepared(call *dylib.Prepared) error {
 	return err
 }
 
-// readResult copies output i, whose shape the last run has told.
+// readResult copies output i, whose shape is known since the last run.
 func (s *session) readResult(i int, r *result) error {
 	if err := s.callPrepared(&r.call); err != nil {
 		return err
