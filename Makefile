@@ -26,7 +26,7 @@ TENSORRT := 1015
 OTHER_TENSORRTS := 806 1104
 SANITIZED_TENSORRTS := 802 $(TENSORRT)
 # A stand-in is built anew where its sources, the flags or the compiler are others.
-BUILT := .built-$(shell { find internal/standins -type f | LC_ALL=C sort | xargs cat; echo '$(SANITIZE)'; $(or $(CXX),g++) --version 2>/dev/null; } | sha256sum | cut -c1-16)
+BUILT := .built-$(shell { find internal/testing/standins -type f | LC_ALL=C sort | xargs cat; echo '$(SANITIZE)'; $(or $(CXX),g++) --version 2>/dev/null; } | sha256sum | cut -c1-16)
 STANDINS := $(STANDIN)/tnn/$(BUILT) $(STANDIN)/tensorrt-$(TENSORRT)/$(BUILT)
 GENUINE_TNN := $(TNN_ROOT)
 GENUINE_TENSORRT := $(TENSORRT_ROOT)
@@ -162,11 +162,11 @@ shims: $(STANDINS) ## the shims of TNN and TensorRT, on those of TNN_ROOT and TE
 $(STANDIN)/%/$(BUILT):
 	rm -f "$(@D)"/.built*
 	name=$(notdir $*); version=$${name#*-}; [ "$$version" != "$$name" ] || version=; \
-		internal/standins/$${name%-*}/build.sh "$(@D)" $$version $(if $(filter asan/%,$*),$(SANITIZE))
+		internal/testing/standins/$${name%-*}/build.sh "$(@D)" $$version $(if $(filter asan/%,$*),$(SANITIZE))
 	touch "$@"
 
 reference: $(REFERENCE)/.ready
-$(REFERENCE)/.ready: internal/enginetest/requirements.txt
+$(REFERENCE)/.ready: internal/testing/enginetest/requirements.txt
 	$(PYTHON) -m pip install --quiet --upgrade --target "$(REFERENCE)" -r $<
 	touch "$@"
 

@@ -29,8 +29,8 @@ import (
 	"time"
 
 	"github.com/anyinfer/anyinfer/common"
-	"github.com/anyinfer/anyinfer/internal/enginetest"
 	"github.com/anyinfer/anyinfer/internal/npy"
+	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
 	_ "github.com/anyinfer/anyinfer/mnn"
 	_ "github.com/anyinfer/anyinfer/openvino"
 	_ "github.com/anyinfer/anyinfer/tflite"

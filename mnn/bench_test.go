@@ -5,7 +5,7 @@ package mnn_test
 import (
 	"testing"
 
-	"github.com/anyinfer/anyinfer/internal/enginebench"
+	"github.com/anyinfer/anyinfer/internal/testing/enginebench"
 )
 
 var digits = enginebench.Case{Engine: "mnn", Model: "../testdata/digits.mnn"}

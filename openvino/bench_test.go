@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/anyinfer/anyinfer/common"
-	"github.com/anyinfer/anyinfer/internal/enginebench"
+	"github.com/anyinfer/anyinfer/internal/testing/enginebench"
 )
 
 var digits = enginebench.Case{Engine: engine, Model: "../testdata/digits.xml"}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/anyinfer/anyinfer/internal/enginetest"
+	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
 	_ "github.com/anyinfer/anyinfer/openvino"
 )
 

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/anyinfer/anyinfer/common"
-	"github.com/anyinfer/anyinfer/internal/enginetest"
+	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
 	"github.com/anyinfer/anyinfer/openvino"
 )
 

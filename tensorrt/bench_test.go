@@ -5,7 +5,7 @@ package tensorrt_test
 import (
 	"testing"
 
-	"github.com/anyinfer/anyinfer/internal/enginebench"
+	"github.com/anyinfer/anyinfer/internal/testing/enginebench"
 )
 
 var digits = enginebench.Case{Engine: "tensorrt", Model: models + "digits.onnx"}

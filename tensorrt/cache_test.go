@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/anyinfer/anyinfer/common"
-	"github.com/anyinfer/anyinfer/internal/enginetest"
+	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
 	"github.com/anyinfer/anyinfer/tensorrt"
 	"github.com/stretchr/testify/require"
 )

@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 
 	"github.com/anyinfer/anyinfer/common"
-	"github.com/anyinfer/anyinfer/internal/enginetest"
+	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
 	"github.com/stretchr/testify/require"
 )
 

@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"github.com/anyinfer/anyinfer/internal/cengine/shim"
-	"github.com/anyinfer/anyinfer/internal/headercheck"
 	"github.com/anyinfer/anyinfer/internal/shims/sources"
+	"github.com/anyinfer/anyinfer/internal/testing/headercheck"
 	"github.com/stretchr/testify/require"
 )
 

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/anyinfer/anyinfer/common"
-	"github.com/anyinfer/anyinfer/internal/enginetest"
-	"github.com/anyinfer/anyinfer/internal/linktest"
+	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
+	"github.com/anyinfer/anyinfer/internal/testing/linktest"
 	"github.com/anyinfer/anyinfer/internal/values"
 	"github.com/anyinfer/anyinfer/tensorrt"
 	"github.com/stretchr/testify/require"

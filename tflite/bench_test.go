@@ -5,7 +5,7 @@ package tflite
 import (
 	"testing"
 
-	"github.com/anyinfer/anyinfer/internal/enginebench"
+	"github.com/anyinfer/anyinfer/internal/testing/enginebench"
 )
 
 var digits = enginebench.Case{Engine: spec.Engine, Model: "../testdata/digits.tflite"}

@@ -5,7 +5,7 @@ package tflite_test
 import (
 	"testing"
 
-	"github.com/anyinfer/anyinfer/internal/tfl/tfltest"
+	"github.com/anyinfer/anyinfer/internal/testing/tfltest"
 )
 
 func TestBindOutput(t *testing.T) {

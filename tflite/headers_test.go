@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/anyinfer/anyinfer/common"
-	"github.com/anyinfer/anyinfer/internal/headercheck"
+	"github.com/anyinfer/anyinfer/internal/testing/headercheck"
 	"github.com/anyinfer/anyinfer/internal/tfl"
 	"github.com/stretchr/testify/require"
 )

@@ -5,7 +5,7 @@ package tflite
 import (
 	"testing"
 
-	"github.com/anyinfer/anyinfer/internal/linktest"
+	"github.com/anyinfer/anyinfer/internal/testing/linktest"
 )
 
 //go:generate go test -run ^TestLinked$ -update

@@ -5,7 +5,7 @@ package tnn_test
 import (
 	"testing"
 
-	"github.com/anyinfer/anyinfer/internal/enginebench"
+	"github.com/anyinfer/anyinfer/internal/testing/enginebench"
 )
 
 var digits = enginebench.Case{Engine: "tnn", Model: "../testdata/digits.tnnproto"}

@@ -5,7 +5,7 @@ package reference_test
 import (
 	"testing"
 
-	"github.com/anyinfer/anyinfer/internal/enginebench"
+	"github.com/anyinfer/anyinfer/internal/testing/enginebench"
 )
 
 // fivedim takes less than a microsecond: what a call costs shows.

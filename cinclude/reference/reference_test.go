@@ -16,9 +16,9 @@ import (
 	"github.com/anyinfer/anyinfer/cinclude/reference"
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/cengine/shim"
-	"github.com/anyinfer/anyinfer/internal/enginetest"
-	"github.com/anyinfer/anyinfer/internal/linktest"
 	"github.com/anyinfer/anyinfer/internal/shims/sources"
+	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
+	"github.com/anyinfer/anyinfer/internal/testing/linktest"
 	"github.com/stretchr/testify/require"
 )
 

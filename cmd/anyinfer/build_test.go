@@ -16,8 +16,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/anyinfer/anyinfer/internal/linktest"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
+	"github.com/anyinfer/anyinfer/internal/testing/linktest"
 )
 
 func TestParseTarget(t *testing.T) {

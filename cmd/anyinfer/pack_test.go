@@ -24,10 +24,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	suite "github.com/anyinfer/anyinfer/internal/enginetest"
 	"github.com/anyinfer/anyinfer/internal/npy"
 	"github.com/anyinfer/anyinfer/internal/platform"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
+	suite "github.com/anyinfer/anyinfer/internal/testing/enginetest"
 	"github.com/anyinfer/anyinfer/internal/values"
 )
 

@@ -11,8 +11,8 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
-	suite "github.com/anyinfer/anyinfer/internal/enginetest"
 	"github.com/anyinfer/anyinfer/internal/npy"
+	suite "github.com/anyinfer/anyinfer/internal/testing/enginetest"
 	"github.com/anyinfer/anyinfer/internal/values"
 	"github.com/stretchr/testify/require"
 )

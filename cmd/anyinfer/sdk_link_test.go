@@ -14,9 +14,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/anyinfer/anyinfer/internal/linktest"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 	"github.com/anyinfer/anyinfer/internal/shims"
+	"github.com/anyinfer/anyinfer/internal/testing/linktest"
 )
 
 // TestLinkedBuild builds a user's program, with its dependencies vendored, with

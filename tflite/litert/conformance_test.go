@@ -5,7 +5,7 @@ package litert_test
 import (
 	"testing"
 
-	"github.com/anyinfer/anyinfer/internal/enginetest"
+	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
 	_ "github.com/anyinfer/anyinfer/tflite/litert"
 )
 

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/anyinfer/anyinfer/common"
-	"github.com/anyinfer/anyinfer/internal/enginetest"
+	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
 	"github.com/anyinfer/anyinfer/internal/values"
 	"github.com/anyinfer/anyinfer/tflite/litert"
 	"github.com/stretchr/testify/require"

@@ -107,7 +107,7 @@ func (s *suite) python(t *testing.T, todo []comparison) (folders []string, versi
 		if !strings.Contains(stderr.String(), "ModuleNotFoundError") && !errors.Is(err, exec.ErrNotFound) && !errors.Is(err, fs.ErrNotExist) {
 			t.Fatalf("reference.py: %v\n%s", err, &stderr)
 		}
-		missing(t, fmt.Sprintf("the SDK's Python package is missing: %v\n%s\nset ANYINFER_TEST_PYTHON to an interpreter that has internal/enginetest/requirements.txt", err, &stderr))
+		missing(t, fmt.Sprintf("the SDK's Python package is missing: %v\n%s\nset ANYINFER_TEST_PYTHON to an interpreter that has internal/testing/enginetest/requirements.txt", err, &stderr))
 	}
 	return folders, strings.TrimSpace(string(out))
 }

@@ -21,7 +21,7 @@ import (
 // TestExamples: each exported type has an example, or is part of one that
 // godoc shows as a whole file, as the interfaces of a driver are.
 func TestExamples(t *testing.T) {
-	root := os.DirFS("../..")
+	root := os.DirFS("../../..")
 	require.NoError(t, fs.WalkDir(root, ".", func(dir string, d fs.DirEntry, err error) error {
 		name := d.Name()
 		switch {
@@ -41,7 +41,7 @@ func examples(t *testing.T, names []string) {
 	fset := token.NewFileSet()
 	var files []*ast.File
 	for _, name := range names {
-		f, err := parser.ParseFile(fset, filepath.Join("../..", name), nil, parser.ParseComments)
+		f, err := parser.ParseFile(fset, filepath.Join("../../..", name), nil, parser.ParseComments)
 		require.NoError(t, err)
 		files = append(files, f)
 	}

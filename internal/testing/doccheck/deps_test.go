@@ -26,10 +26,10 @@ const goVersion = "1.26.0"
 // asks for that.
 func TestGoVersion(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../go.mod")
+	text, err := os.ReadFile("../../../go.mod")
 	require.NoError(t, err)
 	require.Equal(t, []string{"go " + goVersion}, regexp.MustCompile(`(?m)^(?:go|toolchain) .*$`).FindAllString(string(text), -1))
-	for _, m := range modules(t, nil, "-test", "../../...") {
+	for _, m := range modules(t, nil, "-test", "../../../...") {
 		path, wants, _ := strings.Cut(m, " ")
 		require.LessOrEqual(t, version.Compare("go"+wants, "go"+goVersion), 0, "%s wants go %s", path, wants)
 	}
