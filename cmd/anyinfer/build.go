@@ -3,22 +3,20 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/anyinfer/anyinfer/common"
-	"github.com/anyinfer/anyinfer/internal/execgroup"
+	"github.com/anyinfer/anyinfer/internal/gobuild"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 	"github.com/anyinfer/anyinfer/internal/shims"
+	"github.com/anyinfer/anyinfer/internal/suggest"
 )
 
 // linkable are the engines whose build tag links an SDK.
@@ -58,7 +56,7 @@ What follows -- are flags for go build.`,
 			if dash := cmd.ArgsLenAtDash(); dash >= 0 {
 				b.packages, b.flags = args[:dash], args[dash:]
 			}
-			return b.run(cmd.Context(), "", cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return b.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	cmd.Flags().StringVar(&to, "target", "", "what to build for, such as linux/arm64 (default this machine)")
@@ -100,76 +98,38 @@ func looksLike(word, name string) bool {
 	if len(name) >= 8 {
 		most = 2
 	}
-	return distance(word, name) <= most && (len(name) > 4 || word[0] == name[0])
+	return suggest.Distance(word, name) <= most && (len(name) > 4 || word[0] == name[0])
 }
 
-// distance is how many letters have to be put in, taken out, replaced or swapped with the next to make b of a.
-func distance(a, b string) int {
-	rows := make([][]int, len(a)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(b)+1)
-		for j := range rows[i] {
-			switch {
-			case i == 0 || j == 0:
-				rows[i][j] = i + j
-				continue
-			case a[i-1] == b[j-1]:
-				rows[i][j] = rows[i-1][j-1]
-			default:
-				rows[i][j] = 1 + min(rows[i-1][j], rows[i][j-1], rows[i-1][j-1])
-			}
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
-			}
-		}
-	}
-	return rows[len(a)][len(b)]
-}
-
-// build is a call of go build.
+// build is a call of build.
 type build struct {
 	target          target
 	out             string
 	tags            []string
 	flags, packages []string
-	module          []string // flags that say which module it is
-	settings        []string // more of the environment
 }
 
-// run builds in dir, by default the working folder.
-func (b build) run(ctx context.Context, dir string, stdout, stderr io.Writer) error {
-	if _, err := exec.LookPath("go"); err != nil {
-		return notHere{"there is no go command in $PATH", "install Go"}
+func (b build) run(ctx context.Context, stdout, stderr io.Writer) error {
+	for _, f := range b.flags {
+		switch name, _, _ := strings.Cut(strings.TrimLeft(f, "-"), "="); {
+		case strings.HasPrefix(f, "-") && (name == "tags" || name == "o"):
+			return usageError{fmt.Errorf("write %s before --", f)}
+		}
 	}
 	env, err := b.env()
 	if err != nil {
 		return err
 	}
-	args, err := b.args(ctx)
-	if err != nil {
-		return err
-	}
-	var line []string
-	for _, e := range env {
-		name, value, _ := strings.Cut(e, "=")
-		line = append(line, name+"="+shellQuote(value))
-	}
-	for _, a := range append([]string{"go"}, args...) {
-		line = append(line, shellQuote(a))
-	}
-	fmt.Fprintln(stdout, strings.Join(line, " "))
-	cmd := execgroup.CommandContext(ctx, "go", args...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, append(os.Environ(), env...), stdout, stderr
-	if err := cmd.Run(); err != nil {
-		return cmp.Or(ctx.Err(), fmt.Errorf("go build for %s: %w", b.target, err))
-	}
-	return nil
+	return gobuild.Build{
+		Target: b.target.String(), Env: env, Interpreter: b.target.interpreter(),
+		Out: b.out, Tags: b.tags, Flags: b.flags, Packages: b.packages,
+	}.Run(ctx, stdout, stderr)
 }
 
 // env are the settings of go build's environment.
 func (b build) env() ([]string, error) {
 	linked := slices.DeleteFunc(slices.Clone(b.tags), func(tag string) bool { return !slices.Contains(linkable, tag) })
-	env := append(b.target.env(), b.settings...)
+	env := b.target.env()
 	if len(linked) == 0 {
 		return append(env, "CGO_ENABLED=0"), nil
 	}
@@ -200,54 +160,4 @@ func (b build) env() ([]string, error) {
 		env = append(env, v.name+"="+v.value)
 	}
 	return env, nil
-}
-
-// args are the command line of the go command.
-func (b build) args(ctx context.Context) ([]string, error) {
-	flags := b.flags
-	for _, f := range flags {
-		switch name, _, _ := strings.Cut(strings.TrimLeft(f, "-"), "="); {
-		case strings.HasPrefix(f, "-") && (name == "tags" || name == "o"):
-			return nil, usageError{fmt.Errorf("write %s before --", f)}
-		}
-	}
-	if i := b.target.interpreter(); i != "" {
-		// A -ldflags on the command line replaces that of GOFLAGS.
-		if set, _ := execgroup.CommandContext(ctx, "go", "env", "GOFLAGS").Output(); strings.Contains(string(set), "-ldflags") {
-			return nil, errors.New("GOFLAGS has -ldflags, and " + b.target.String() + " needs one more; write -- -ldflags=... on the command line instead")
-		}
-		flags = addLinkerFlags(flags, "-I "+i)
-	}
-	args := []string{"build"}
-	if b.out != "" {
-		args = append(args, "-o", b.out)
-	}
-	if b.tags != nil {
-		args = append(args, "-tags", strings.Join(b.tags, ","))
-	}
-	return slices.Concat(args, b.module, flags, b.packages), nil
-}
-
-// addLinkerFlags adds to what go build hands to the linker. Of several -ldflags only the last that matches a package
-// counts, so each gets more. What the user has comes later, and wins.
-func addLinkerFlags(args []string, more string) []string {
-	all := []string{"-ldflags=" + more}
-	for i := 0; i < len(args); i++ {
-		name, value, given := strings.Cut(args[i], "=")
-		if name != "-ldflags" && name != "--ldflags" {
-			all = append(all, args[i])
-			continue
-		}
-		if !given && i+1 < len(args) {
-			i++
-			value = args[i]
-		}
-		pattern := ""
-		if value = strings.TrimSpace(value); value != "" && value[0] != '-' {
-			pattern, value, _ = strings.Cut(value, "=")
-			pattern += "="
-		}
-		all = append(all, strings.TrimSpace("-ldflags="+pattern+more+" "+value))
-	}
-	return all
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/model"
 	"github.com/anyinfer/anyinfer/internal/values"
 )
 
@@ -38,7 +39,7 @@ func compare(outcomes []*outcome) []difference {
 				d.Why = "there is no such output"
 			case a.DType() == common.String || b.DType() == common.String:
 				d.Why = "strings"
-			case !slices.Equal(squeeze(a.Shape()), squeeze(b.Shape())):
+			case !slices.Equal(model.Squeeze(a.Shape()), model.Squeeze(b.Shape())):
 				d.Why = fmt.Sprintf("shapes %v and %v", a.Shape(), b.Shape())
 			default:
 				d.Abs, d.Rel = largestDifference(values.Float64s(a), values.Float64s(b))

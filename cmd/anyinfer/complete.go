@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/model"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 	"github.com/anyinfer/anyinfer/internal/sdkinstall"
 )
@@ -26,10 +27,10 @@ func must(err error) {
 // completeModel offers files that some engine reads, and those that belong to what is there.
 func completeModel(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	var exts []string
-	for _, ext := range readable(common.Engines()...) {
+	for _, ext := range model.Extensions(common.Engines()...) {
 		exts = append(exts, ext[1:])
 	}
-	for ext, first := range belongsTo {
+	for ext, first := range model.Companions {
 		if len(args) > 0 && filepath.Ext(args[len(args)-1]) == first {
 			exts = append(exts, ext[1:])
 		}

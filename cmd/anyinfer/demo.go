@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/model"
 	"github.com/anyinfer/anyinfer/internal/npy"
 	"github.com/anyinfer/anyinfer/internal/sdkinstall"
 	"github.com/anyinfer/anyinfer/testdata"
@@ -104,14 +105,14 @@ func demo(ctx context.Context, w, log io.Writer, out string) error {
 func toBuild(name string) string {
 	e, err := common.Open(name, nil)
 	e.Close()
-	if detail := (*common.Error)(nil); unsuited(name, err) && errors.As(err, &detail) {
+	if detail := (*common.Error)(nil); model.NotSupported(name, err) && errors.As(err, &detail) {
 		return detail.Message
 	}
-	if !missing(err) || chosen(name) {
+	if !model.LibraryMissing(err) || model.LibrarySet(name) {
 		return ""
 	}
 	if !packaged(name) {
-		if build := toInstall(name); build != "" {
+		if build := model.InstallCommand(name); build != "" {
 			return fmt.Sprintf("it has no package; '%s' uses one that you have", build)
 		}
 		return "it has no package"
@@ -121,7 +122,7 @@ func toBuild(name string) string {
 	case err != nil:
 		return fmt.Sprintf("it has no package for %s/%s", runtime.GOOS, runtime.GOARCH)
 	case pin.Crate():
-		return fmt.Sprintf("'%s' builds it, which takes some minutes", toInstall(name))
+		return fmt.Sprintf("'%s' builds it, which takes some minutes", model.InstallCommand(name))
 	}
 	return ""
 }
@@ -133,12 +134,12 @@ func demoEngine(ctx context.Context, log io.Writer, status *statusLine, name str
 		return nil, err
 	}
 	defer e.Close()
-	status.say(name + ": recognizing digits")
+	status.show(name + ": recognizing digits")
 	result, err := d.run(ctx, e)
 	if err != nil {
 		return nil, err
 	}
-	status.say(name + ": filtering the photo")
+	status.show(name + ": filtering the photo")
 	edges, err := filter(ctx, e, photo)
 	if err != nil {
 		return nil, err
@@ -157,17 +158,17 @@ func demoEngine(ctx context.Context, log io.Writer, status *statusLine, name str
 
 // openOrInstall opens an engine; where its SDK is missing, it installs it.
 func openOrInstall(ctx context.Context, log io.Writer, status *statusLine, name string) (*common.Engine, error) {
-	status.say(name + ": opening the library")
+	status.show(name + ": opening the library")
 	e, err := common.Open(name, nil)
-	if !missing(err) || chosen(name) {
+	if !model.LibraryMissing(err) || model.LibrarySet(name) {
 		return e, err
 	}
 	status.clear()
-	_, _, err = sdkinstall.Install(ctx, sdkinstall.InstallOptions{Engine: name, Log: log, Progress: status.say})
+	_, _, err = sdkinstall.Install(ctx, sdkinstall.InstallOptions{Engine: name, Log: log, Progress: status.show})
 	if err != nil {
 		return nil, err
 	}
-	status.say(name + ": opening the library")
+	status.show(name + ": opening the library")
 	return common.Open(name, nil)
 }
 

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/model"
 	"github.com/spf13/cobra"
 
 	_ "github.com/anyinfer/anyinfer/mnn"
@@ -92,8 +93,8 @@ func examine(ctx context.Context, name string) health {
 		if detail := (*common.Error)(nil); errors.As(err, &detail) {
 			h.Fix, h.Library = detail.Hint, detail.Path
 		}
-		if missing(err) || unsuited(name, err) {
-			h.Status, h.searched = "missing", missing(err)
+		if model.LibraryMissing(err) || model.NotSupported(name, err) {
+			h.Status, h.searched = "missing", model.LibraryMissing(err)
 		}
 		return h
 	}
@@ -126,10 +127,10 @@ func printHealth(w io.Writer, all []health, asJSON, details bool) error {
 		switch {
 		case h.Status == "broken", h.Status == "missing" && !h.searched:
 			last = "'anyinfer doctor " + h.Engine + "' says why"
-		case h.Status == "missing" && chosen(h.Engine):
+		case h.Status == "missing" && model.LibrarySet(h.Engine):
 			last = h.Fix // it is not for want of an SDK
 		case h.Status == "missing":
-			last = cmp.Or(toInstall(h.Engine), installHint(h.Engine))
+			last = cmp.Or(model.InstallCommand(h.Engine), model.InstallHint(h.Engine))
 		}
 		t.row(h.Engine, h.Status, cmp.Or(shortVersion(h.Version), "-"), cmp.Or(deviceNames(h.Devices), "-"), last)
 	}

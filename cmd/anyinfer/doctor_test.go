@@ -79,21 +79,10 @@ func TestDoctorBroken(t *testing.T) {
 	require.Equal(t, "anyinfer: not working: tflite\n", stderr)
 }
 
-// An engine that is not for this processor counts as missing where nobody installed it.
-func TestUnsuited(t *testing.T) {
-	t.Setenv("ANYINFER_SDK_DIR", t.TempDir())
-	t.Setenv("ANYINFER_LITERT_LIBRARY", "")
-	refused := &common.Error{Engine: "litert", Kind: common.ErrNotAvailable, Message: "needs a newer processor"}
-	require.False(t, missing(refused), "what is not for this machine is not to be installed")
-	require.True(t, unsuited("litert", refused))
-	require.False(t, unsuited("litert", &common.Error{Kind: common.ErrNotAvailable, Searched: []string{"nowhere"}}))
-	require.False(t, unsuited("litert", &common.Error{Kind: common.ErrNotAvailable, Path: "libx.so"}))
-	require.False(t, unsuited("litert", nil))
+func TestDoctorNotSupported(t *testing.T) {
 	var b strings.Builder
-	require.NoError(t, printHealth(&b, []health{{Engine: "litert", Status: "missing", Error: refused.Error()}}, false, false))
+	require.NoError(t, printHealth(&b, []health{{Engine: "litert", Status: "missing", Error: "needs a newer processor"}}, false, false))
 	require.Regexp(t, `\nlitert +missing +- +- +'anyinfer doctor litert' says why\n$`, b.String())
-	t.Setenv("ANYINFER_LITERT_LIBRARY", "x")
-	require.False(t, unsuited("litert", refused), "somebody wants it")
 }
 
 func TestDoctorEngine(t *testing.T) {

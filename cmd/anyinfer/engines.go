@@ -3,9 +3,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -14,10 +12,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/anyinfer/anyinfer/common"
-	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/model"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 	"github.com/anyinfer/anyinfer/internal/sdkinstall"
 	"github.com/anyinfer/anyinfer/internal/shims"
+	"github.com/anyinfer/anyinfer/internal/suggest"
 )
 
 // checkEngines refuses names of engines that there are not, or that are there twice.
@@ -40,10 +39,18 @@ func checkEngine(name string) error {
 		return nil
 	}
 	text := fmt.Sprintf("there is no engine %q", name)
-	if near := similar(name, all); near != nil {
-		text += "; did you mean " + strings.Join(near, " or ") + "?"
+	if similar := suggest.Similar(name, all); similar != nil {
+		text += "; did you mean " + strings.Join(similar, " or ") + "?"
 	}
 	return usageError{fmt.Errorf("%s (there are: %s)", text, strings.Join(all, ", "))}
+}
+
+// someModels is the Args of commands that take models.
+func someModels(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("name a model: %s MODEL..., a file that ends in %s", cmd.CommandPath(), strings.Join(model.Extensions(common.Engines()...), ", "))
+	}
+	return nil
 }
 
 // someEngines is the Args of commands that take engines, or none for all.
@@ -60,78 +67,6 @@ func toHave(engine string) string {
 		return fmt.Sprintf("put %s's own packages in place and type 'anyinfer shim build %s', or unpack its archive and type %s", r.SDK.Name, engine, build)
 	}
 	return fmt.Sprintf("build %s from its source, and then type %s", r.SDK.Name, build)
-}
-
-// open opens an engine.
-func open(name string) (*common.Engine, error) {
-	e, err := common.Open(name, nil)
-	switch {
-	case missing(err) && !chosen(name):
-		return nil, notInstalled{err, []string{name}}
-	case unsuited(name, err):
-		return nil, notSuited{err}
-	}
-	return e, err
-}
-
-// missing reports whether common.Open failed because there is no library; one
-// that is there and does not work is in the error's Path.
-func missing(err error) bool {
-	detail := (*common.Error)(nil)
-	return errors.As(err, &detail) && detail.Kind == common.ErrNotAvailable && detail.Path == "" && detail.Searched != nil
-}
-
-// unsuited reports whether common.Open failed before it looked for a library,
-// of an engine that nobody installed: it is not for this machine.
-func unsuited(name string, err error) bool {
-	detail := (*common.Error)(nil)
-	return errors.As(err, &detail) && detail.Kind == common.ErrNotAvailable && detail.Path == "" && detail.Searched == nil &&
-		!chosen(name) && len(sdkdir.Installed(name)) == 0
-}
-
-// notSuited is the error of an engine that is not for this machine.
-type notSuited struct{ error }
-
-func (n notSuited) Unwrap() error { return n.error }
-
-// chosen reports whether the user says where the engine's library is, which
-// then counts alone.
-func chosen(engine string) bool { return os.Getenv(dylib.Spec{Engine: engine}.Env()) != "" }
-
-// notInstalled is the error where no more is wrong than that none of engines
-// is installed: short, as what to do is clear.
-type notInstalled struct {
-	error
-	engines []string
-}
-
-func (n notInstalled) Error() string {
-	who, first := n.engines[0]+" is not", n.engines[0]
-	if len(n.engines) > 1 {
-		who = "none of " + strings.Join(n.engines, ", ") + " is"
-		first = n.engines[max(0, slices.IndexFunc(n.engines, func(e string) bool { return toInstall(e) != "" }))]
-	}
-	return fmt.Sprintf("%s installed; %s ('anyinfer doctor %s' says where it was looked for)", who, installHint(first), first)
-}
-
-// toInstall is what to type to have an engine on this machine; "" where that cannot be had so.
-func toInstall(engine string) string {
-	here := target{os: runtime.GOOS, arch: runtime.GOARCH}
-	if pinned(engine, here) {
-		return "anyinfer sdk install " + engine
-	}
-	if r, ok := shims.Find(engine); ok && here.os == "linux" {
-		return r.SDK.Env + "=... anyinfer shim build " + engine
-	}
-	return ""
-}
-
-// installHint says how to have an engine on this machine.
-func installHint(engine string) string {
-	if command := toInstall(engine); command != "" {
-		return "type '" + command + "'"
-	}
-	return "no package has it for " + runtime.GOOS + "/" + runtime.GOARCH
 }
 
 // installFor says how to have an engine's SDK, or what is like it, for a target; an empty version is the newest.
@@ -175,5 +110,3 @@ func pinned(engine string, t target) bool {
 func packaged(engine string) bool {
 	return slices.ContainsFunc(sdkinstall.Pins(), func(p sdkinstall.Pin) bool { return p.Engine == engine })
 }
-
-func (n notInstalled) Unwrap() error { return n.error }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/model"
 )
 
 // inspection is what an engine says of a model that it loaded.
@@ -76,7 +77,7 @@ that follow. One that fails does not hide the others; the exit code is 1 then.`,
 					return err
 				}
 			}
-			fixed, err := readShapes(shapes)
+			fixed, err := parseShapes(shapes)
 			if err != nil {
 				return err
 			}
@@ -93,7 +94,7 @@ that follow. One that fails does not hide the others; the exit code is 1 then.`,
 func inspect(ctx context.Context, w io.Writer, models []string, engine string, shapes map[string]common.Shape, asJSON bool) error {
 	var all []inspection
 	var failed []error
-	for _, files := range groupFiles(models) {
+	for _, files := range model.Group(models) {
 		i, err := inspectModel(ctx, files, engine, shapes)
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -120,11 +121,11 @@ func inspect(ctx context.Context, w io.Writer, models []string, engine string, s
 }
 
 func inspectModel(ctx context.Context, files []string, engine string, shapes map[string]common.Shape) (inspection, error) {
-	sources, err := newSources(files)
+	sources, err := model.Sources(files)
 	if err != nil {
 		return inspection{}, err
 	}
-	opened, m, err := load(ctx, engine, sources, common.Options{Shapes: fixedShapes(shapes)}, given{})
+	opened, m, err := model.Load(ctx, engine, sources, common.Options{Shapes: model.FixedShapes(shapes)}, model.Inputs{})
 	if err != nil {
 		return inspection{}, err
 	}

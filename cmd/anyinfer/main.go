@@ -16,6 +16,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/anyinfer/anyinfer/internal/pack"
 )
 
 func main() {
@@ -96,7 +98,7 @@ func ownVersion() string {
 		return ""
 	}
 	for _, m := range append(info.Deps, &info.Main) {
-		if m.Path == modulePath {
+		if m.Path == pack.ModulePath {
 			return m.Version
 		}
 	}

@@ -16,13 +16,15 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/anyinfer/anyinfer/internal/bench"
 )
 
 // envMain makes the test binary be the command.
 const envMain = "ANYINFER_TEST_MAIN"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(envMain) != "" || slices.Contains(os.Args, benchWorkerName) {
+	if os.Getenv(envMain) != "" || slices.Contains(os.Args, bench.WorkerCommand) {
 		main()
 	}
 	os.Exit(m.Run())
@@ -80,8 +82,8 @@ func TestExitCodes(t *testing.T) {
 		{"build -tags tflite", exitUsage, "anyinfer: unknown shorthand flag: 't' in -tags; did you mean --tags?\n"},
 		{"sdk list more", exitUsage, "anyinfer: 'anyinfer sdk list' takes no arguments; leave out \"more\"\n"},
 		{"run x --threads all", exitUsage, "anyinfer: --threads \"all\": want a whole number\n"},
-		{"run x --threads -1", exitUsage, "anyinfer: --threads is -1; it can be 0"},
-		{"bench x --threads -1", exitUsage, "anyinfer: --threads is -1; it can be 0"},
+		{"run x --threads -1", exitUsage, "anyinfer: --threads is -1; want 0"},
+		{"bench x --threads -1", exitUsage, "anyinfer: --threads is -1; want 0"},
 		{"bench x --duration 5", exitUsage, "anyinfer: --duration \"5\": want a time such as 200ms, 5s or 1m\n"},
 
 		// The same of an engine that there is not, wherever it is named.

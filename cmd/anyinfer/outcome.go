@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/model"
 	"github.com/anyinfer/anyinfer/internal/npy"
 	"github.com/anyinfer/anyinfer/internal/values"
 )
@@ -72,7 +73,7 @@ func (o *outcome) write(dir string) error {
 		write := func() error { return npy.WriteFile(r.File, storable(t)) }
 		if t.DType() == common.String {
 			r.File = strings.TrimSuffix(r.File, ".npy") + ".json"
-			write = func() error { return writeJSON(r.File, t) }
+			write = func() error { return model.WriteJSON(r.File, t) }
 		}
 		if other, ok := written[r.File]; ok {
 			return fmt.Errorf("outputs %q and %q would both be written to %s", other, r.Name, r.File)

@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/model"
 	"github.com/spf13/cobra"
 )
 
@@ -36,12 +39,68 @@ func (f *runFlags) add(cmd *cobra.Command) {
 	must(cmd.RegisterFlagCompletionFunc("device", completeDevice))
 }
 
-// check finds what is wrong with them.
-func (f *runFlags) check() error {
+// arguments is what the arguments and flags of run and bench stand for.
+type arguments struct {
+	sources []common.Source
+	files   map[string]string // of --input, by the input's name
+	inputs  model.Inputs
+}
+
+// resolve checks the flags, and reads the files that they name.
+func (f *runFlags) resolve(models []string) (a arguments, err error) {
 	if f.threads < 0 {
-		return usageError{fmt.Errorf("--threads is %d; it can be 0, for all cores, or more", f.threads)}
+		return a, usageError{fmt.Errorf("--threads is %d; want 0, for all cores, or more", f.threads)}
 	}
-	return checkEngines(f.engines)
+	if err := checkEngines(f.engines); err != nil {
+		return a, err
+	}
+	shapes, err := parseShapes(f.shapes)
+	if err != nil {
+		return a, err
+	}
+	a.files = map[string]string{}
+	for _, flag := range f.inputs {
+		name, file, ok := cutLast(flag, "=")
+		if !ok || name == "" || file == "" {
+			return a, usageError{fmt.Errorf("--input %s: want NAME=FILE.npy (.txt or .json for strings)", flag)}
+		}
+		if a.files[name] != "" {
+			return a, usageError{fmt.Errorf("--input %s is given twice", name)}
+		}
+		a.files[name] = file
+	}
+	if a.inputs, err = model.ReadInputs(a.files, shapes); err != nil {
+		return a, err
+	}
+	a.sources, err = model.Sources(models)
+	return a, err
+}
+
+// parseShapes parses NAME=1,3,224,224 flags.
+func parseShapes(flags []string) (map[string]common.Shape, error) {
+	shapes := map[string]common.Shape{}
+	for _, flag := range flags {
+		name, dims, ok := cutLast(flag, "=")
+		shape := common.Shape{}
+		for d := range strings.SplitSeq(dims, ",") {
+			n, err := strconv.Atoi(d)
+			shape, ok = append(shape, n), ok && err == nil && n > 0
+		}
+		if !ok || name == "" {
+			return nil, usageError{fmt.Errorf("--shape %s: want NAME=1,3,224,224", flag)}
+		}
+		shapes[name] = shape
+	}
+	return shapes, nil
+}
+
+// cutLast cuts around the last sep, since the names of tensors may contain it.
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
 }
 
 func newRunCommand() *cobra.Command {
@@ -72,14 +131,7 @@ engines a table shows how far their outputs lie apart.`,
 }
 
 func run(ctx context.Context, w io.Writer, models []string, f runFlags, out string) error {
-	if err := f.check(); err != nil {
-		return err
-	}
-	given, err := readGiven(f.inputs, f.shapes)
-	if err != nil {
-		return err
-	}
-	sources, err := newSources(models)
+	args, err := f.resolve(models)
 	if err != nil {
 		return err
 	}
@@ -89,7 +141,7 @@ func run(ctx context.Context, w io.Writer, models []string, f runFlags, out stri
 	}
 	var outcomes []*outcome
 	for _, name := range engines {
-		o, err := runEngine(ctx, name, sources, given, f)
+		o, err := runEngine(ctx, name, args, f)
 		if err != nil {
 			return err
 		}
@@ -113,26 +165,26 @@ func run(ctx context.Context, w io.Writer, models []string, f runFlags, out stri
 	return printOutcomes(w, outcomes, differences)
 }
 
-func runEngine(ctx context.Context, name string, sources []common.Source, given given, f runFlags) (*outcome, error) {
+func runEngine(ctx context.Context, name string, args arguments, f runFlags) (*outcome, error) {
 	start := time.Now()
-	e, m, err := load(ctx, name, sources, common.Options{Device: f.device, Threads: f.threads}, given)
+	e, m, err := model.Load(ctx, name, args.sources, common.Options{Device: f.device, Threads: f.threads}, args.inputs)
 	if err != nil {
 		return nil, err
 	}
 	defer e.Close()
 	o := &outcome{Engine: e.Info().Name, Version: e.Info().Version, Format: m.Info().Format, Device: m.Info().Device, LoadMS: milliseconds(start), out: common.Tensors{}}
-	s, err := newSession(ctx, m, f.signature)
+	s, err := model.NewSession(ctx, m, f.signature)
 	if err != nil {
 		return nil, err
 	}
 	sig := s.Signature()
 	o.Signature = sig.Name
-	in, err := makeInputs(sig.Inputs, given)
+	in, err := args.inputs.Make(sig.Inputs)
 	if err != nil {
 		return nil, err
 	}
 	start = time.Now()
-	if err := bind(s, in); err != nil {
+	if err := model.Bind(s, in); err != nil {
 		return nil, err
 	}
 	if err := s.Run(ctx); err != nil {

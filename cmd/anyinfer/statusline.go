@@ -38,8 +38,8 @@ func newStatusLine(w io.Writer) *statusLine {
 	return s
 }
 
-// say changes what the line says.
-func (s *statusLine) say(text string) {
+// show changes the text of the line.
+func (s *statusLine) show(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.terminal == nil {

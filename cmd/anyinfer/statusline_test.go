@@ -112,30 +112,30 @@ func TestStatusLine(t *testing.T) {
 		}
 	}
 	line := newStatusLine(tty)
-	line.say("fetching")
+	line.show("fetching")
 	shows("fetching")
 	for range 1000 {
-		line.say("fetching a file with a long name")
+		line.show("fetching a file with a long name")
 	}
-	line.say("short")
+	line.show("short")
 	shows("short")
 	require.Less(t, strings.Count(s.states(), "\n"), 20, "too fast to read: %s", s.states())
-	line.say("a line that is too long for the terminal")
+	line.show("a line that is too long for the terminal")
 	shows("a line that is too")
 	tty.WriteString("^C") // as a terminal does
-	line.say("x")
+	line.show("x")
 	shows("x")
 	tty.WriteString("^C")
 	shows("^C")
 	line.clear()
 	shows("")
-	line.say("working on it still")
+	line.show("working on it still")
 	shows("working on it still")
 	log.SetFlags(0)
 	defer log.SetFlags(log.LstdFlags)
 	log.Print("a message")
 	shows("a message\n")
-	line.say("soon")
+	line.show("soon")
 	line.clear()
 	io.WriteString(tty, "done")
 	time.Sleep(2 * statusPause) // nothing comes late
@@ -147,19 +147,19 @@ func TestNoStatusLine(t *testing.T) {
 	for _, variable := range [][2]string{{"CI", "true"}, {"TERM", "dumb"}} {
 		t.Run(variable[0], func(t *testing.T) {
 			t.Setenv(variable[0], variable[1])
-			newStatusLine(tty).say("status")
+			newStatusLine(tty).show("status")
 		})
 	}
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
 	line := newStatusLine(w)
-	line.say("status")
+	line.show("status")
 	line.clear()
 	require.NoError(t, w.Close())
 	text, err := io.ReadAll(r)
 	require.NoError(t, err)
 	require.Empty(t, text)
-	newStatusLine(tty).say("x")
+	newStatusLine(tty).show("x")
 	require.Eventually(t, func() bool { return s.text() == "x" }, 5*time.Second, time.Millisecond, "only one was told: %q", s.text())
 }
 

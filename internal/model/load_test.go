@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package model
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ import (
 func TestFirstOf(t *testing.T) {
 	defer slog.SetDefault(slog.Default())
 	kind := func(k error) error { return &common.Error{Kind: k, Message: "no"} }
-	absent := notInstalled{kind(common.ErrNotAvailable), []string{"a"}}
+	absent := NotInstalledError{kind(common.ErrNotAvailable), []string{"a"}}
 	for _, test := range []struct {
 		errs        []error // of engine a, then b
 		tried       string
@@ -31,15 +31,15 @@ func TestFirstOf(t *testing.T) {
 		{[]error{kind(common.ErrOption), nil}, "ab", "", "level=WARN msg=\"engine passed over\" reason=\"option not usable: no\"\n"},
 		{[]error{kind(common.ErrShape), nil}, "ab", "", "level=WARN msg=\"engine passed over\" reason=\"shape does not fit: no\"\n"},
 		{[]error{absent, nil}, "ab", "", ""},
-		{[]error{notSuited{kind(common.ErrNotAvailable)}, nil}, "ab", "", ""},
-		{[]error{notSuited{kind(common.ErrNotAvailable)}, absent}, "ab", "engine not available: no\n" + notInstalled{absent, []string{"b"}}.Error(), ""},
+		{[]error{NotSupportedError{kind(common.ErrNotAvailable)}, nil}, "ab", "", ""},
+		{[]error{NotSupportedError{kind(common.ErrNotAvailable)}, absent}, "ab", "engine not available: no\n" + NotInstalledError{absent, []string{"b"}}.Error(), ""},
 		{[]error{kind(common.ErrDevice), nil}, "a", "device not usable: no", ""},
 		{[]error{kind(common.ErrRun), nil}, "a", "run failed: no", ""},
 		{[]error{errors.New("other"), nil}, "a", "other", ""},
 		{[]error{kind(common.ErrModel), kind(common.ErrDevice)}, "ab", "model not usable: no\ndevice not usable: no", ""},
 		{[]error{kind(common.ErrModel), absent}, "ab", "model not usable: no\nnot tried, because not installed: b", ""},
 		{[]error{absent, kind(common.ErrModel)}, "ab", "model not usable: no\nnot tried, because not installed: a", ""},
-		{[]error{absent, absent}, "ab", notInstalled{absent, []string{"a", "b"}}.Error(), ""},
+		{[]error{absent, absent}, "ab", NotInstalledError{absent, []string{"a", "b"}}.Error(), ""},
 	} {
 		var log bytes.Buffer
 		slog.SetDefault(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {

@@ -10,33 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/anyinfer/anyinfer/internal/suggest"
 )
-
-// choices is what to say after word was not one of names: "; did you mean X?"
-// where one is close, else all of them.
-func choices(word string, names []string) string {
-	if near := similar(word, names); near != nil {
-		return "; did you mean " + strings.Join(near, " or ") + "?"
-	}
-	return "; there are: " + strings.Join(names, ", ")
-}
-
-// similar are those of names that word may be meant to be.
-func similar(word string, names []string) []string {
-	if word == "" {
-		return nil
-	}
-	var c cobra.Command // knows how to compare words
-	c.SuggestionsMinimumDistance = 2
-	for _, n := range names {
-		c.AddCommand(&cobra.Command{Use: n, Run: func(*cobra.Command, []string) {}})
-	}
-	near := c.SuggestionsFor(word)
-	if len(near) == 0 {
-		return nil
-	}
-	return near
-}
 
 // noArgs is the Args of a command that takes none, and of one that only has others below it.
 func noArgs(cmd *cobra.Command, args []string) error {
@@ -52,7 +28,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	if names == nil {
 		return fmt.Errorf("'%s' takes no arguments; leave out %q", cmd.CommandPath(), args[0])
 	}
-	return fmt.Errorf("there is no command '%s %s'%s", cmd.CommandPath(), args[0], choices(args[0], names))
+	return fmt.Errorf("there is no command '%s %s'%s", cmd.CommandPath(), args[0], suggest.Choices(args[0], names))
 }
 
 // flagError is the FlagErrorFunc of all commands.
@@ -64,8 +40,8 @@ func flagError(cmd *cobra.Command, err error) error {
 	case errors.As(err, &unknown):
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
-		if near := similar("--"+unknown.GetSpecifiedName(), names); near != nil {
-			return fmt.Errorf("%w; did you mean %s?", err, strings.Join(near, " or "))
+		if similar := suggest.Similar("--"+unknown.GetSpecifiedName(), names); similar != nil {
+			return fmt.Errorf("%w; did you mean %s?", err, strings.Join(similar, " or "))
 		}
 	case errors.As(err, &invalid):
 		want := map[string]string{"int": "a whole number", "duration": "a time such as 200ms, 5s or 1m", "bool": "true or false"}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package bench
 
 import (
 	"syscall"
@@ -14,7 +14,7 @@ var (
 	perSecond          = query(kernel32.NewProc("QueryPerformanceFrequency"))
 )
 
-// now is a time to take differences of, to a fraction of a microsecond, where
+// now is the time since an arbitrary start, to a fraction of a microsecond;
 // time.Now has milliseconds.
 func now() time.Duration {
 	n := query(performanceCounter)

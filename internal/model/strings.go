@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package model
 
 import (
 	"encoding/json"
@@ -12,7 +12,7 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// readLines is a vector of the lines in a text file.
+// readLines returns a vector of the lines in a text file.
 func readLines(file string) (*common.Tensor, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -25,8 +25,8 @@ func readLines(file string) (*common.Tensor, error) {
 	return common.FromSlice(all)
 }
 
-// readJSON is the string in a JSON file, or the strings in its lists, which
-// have a length for each dimension.
+// readJSON returns the string in a JSON file, or the strings in its nested lists,
+// one level for each dimension.
 func readJSON(file string) (*common.Tensor, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -71,26 +71,27 @@ func flatten(all []string, v any, shape common.Shape) ([]string, error) {
 	return all, nil
 }
 
-// writeJSON writes strings as readJSON reads them.
-func writeJSON(file string, t *common.Tensor) error {
+// WriteJSON writes strings in the form that ReadInputs reads from a .json file.
+func WriteJSON(file string, t *common.Tensor) error {
 	data, err := common.Data[string](t)
 	if err != nil {
 		return err
 	}
-	text, err := json.MarshalIndent(nest(data, t.Shape()), "", " ")
+	text, err := json.MarshalIndent(nestedLists(data, t.Shape()), "", " ")
 	if err != nil {
 		return err
 	}
 	return os.WriteFile(file, append(text, '\n'), 0o666)
 }
 
-func nest(data []string, shape common.Shape) any {
+// nestedLists returns data as lists with a level for each dimension of shape.
+func nestedLists(data []string, shape common.Shape) any {
 	if len(shape) == 0 {
 		return data[0]
 	}
 	l := []any{}
 	for i, n := 0, len(data)/max(shape[0], 1); i < shape[0]; i++ {
-		l = append(l, nest(data[i*n:(i+1)*n], shape[1:]))
+		l = append(l, nestedLists(data[i*n:(i+1)*n], shape[1:]))
 	}
 	return l
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package bench
 
 import (
 	"syscall"
@@ -16,10 +16,10 @@ type memoryCounters struct {
 	pagefileUsage, peakPagefileUsage uintptr
 }
 
-const self = ^uintptr(0) // the handle that every process has for itself
+const self = ^uintptr(0) // the handle of the running process
 
 // peakMemory is the most memory that this process has held at once, in bytes;
-// 0 where the system does not tell.
+// 0 where the system does not report it.
 func peakMemory() int64 {
 	c := memoryCounters{}
 	c.size = uint32(unsafe.Sizeof(c))
@@ -27,7 +27,8 @@ func peakMemory() int64 {
 	return int64(c.peakWorkingSet)
 }
 
-// cpuTime is what all threads of this process have worked, in steps of many milliseconds.
+// cpuTime is the CPU time of all threads of this process, in steps of many
+// milliseconds.
 func cpuTime() time.Duration {
 	var created, exited, kernel, user syscall.Filetime
 	syscall.GetProcessTimes(syscall.Handle(self), &created, &exited, &kernel, &user) // a failure leaves zeros

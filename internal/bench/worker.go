@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package bench
 
 import (
 	"context"
@@ -12,72 +12,63 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
-	"github.com/spf13/cobra"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/model"
 )
 
-const benchWorkerName = "bench-worker"
+// WorkerCommand is the argument with which Run starts this process's executable
+// for each engine.
+const WorkerCommand = "bench-worker"
 
-// newBenchWorkerCommand is what bench starts once for each engine.
-func newBenchWorkerCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:    benchWorkerName,
-		Hidden: true,
-		Args:   noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			// Not its context: a terminal interrupts all processes, and this one stops when it is told to.
-			return work(cmd.InOrStdin(), cmd.OutOrStdout())
-		},
-	}
-}
-
-// work does the job that in names, and answers on out.
-func work(in io.Reader, out io.Writer) error {
-	orders := json.NewDecoder(in)
+// Work is a worker: it answers the requests of in on out, until in ends. It has no
+// context, since an interrupt from a terminal reaches all processes, and a worker
+// still has to send its result.
+func Work(in io.Reader, out io.Writer) error {
+	requests := json.NewDecoder(in)
 	var j job
-	if err := orders.Decode(&j); err != nil {
+	if err := requests.Decode(&j); err != nil {
 		return err
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	turns := make(chan time.Duration)
+	rounds := make(chan time.Duration)
 	go func() {
 		for {
 			var d time.Duration
-			if orders.Decode(&d) != nil {
+			if requests.Decode(&d) != nil {
 				stop()
-				close(turns)
+				close(rounds)
 				return
 			}
-			turns <- d
+			rounds <- d
 		}
 	}()
 	b, err := newBencher(ctx, j)
 	if err != nil {
-		if errors.As(err, &notInstalled{}) || errors.As(err, &notSuited{}) {
-			return say(out, answer{NotInstalled: err.Error()})
+		if errors.As(err, &model.NotInstalledError{}) || errors.As(err, &model.NotSupportedError{}) {
+			return writeAnswer(out, answer{NotInstalled: err.Error()})
 		}
-		return say(out, answer{Error: err.Error()})
+		return writeAnswer(out, answer{Error: err.Error()})
 	}
 	defer b.close()
 	defer context.AfterFunc(ctx, b.close)()
-	err = say(out, answer{Loaded: &b.loaded})
-	for d := range turns {
+	err = writeAnswer(out, answer{Loaded: &b.loaded})
+	for d := range rounds {
 		r, runErr := b.round(d)
 		if runErr != nil && !b.stopped.Load() {
-			return say(out, answer{Error: runErr.Error()})
+			return writeAnswer(out, answer{Error: runErr.Error()})
 		}
-		err = errors.Join(err, say(out, answer{Round: &r}))
+		err = errors.Join(err, writeAnswer(out, answer{Round: &r}))
 	}
-	return errors.Join(err, say(out, answer{Latencies: b.latencies()}))
+	return errors.Join(err, writeAnswer(out, answer{Latencies: b.latencies()}))
 }
 
-// bencher has a model and its sessions, each with a goroutine of its own in
-// every round.
+// bencher has a model and its sessions. In a round each session runs on a goroutine
+// of its own.
 type bencher struct {
-	loaded  loaded
-	before  int64 // peak memory
+	loaded  Loaded
+	before  int64 // peak memory before the engine was opened
 	engine  *common.Engine
 	runners []*runner
 	total   *hdrhistogram.Histogram
@@ -93,29 +84,29 @@ type runner struct {
 	err     error
 }
 
-// newHistogram tells durations of up to an hour apart to three digits.
+// newHistogram counts durations of up to an hour, to three significant digits.
 func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1, int64(time.Hour), 3) }
 
 func newBencher(ctx context.Context, j job) (_ *bencher, err error) {
-	b := &bencher{total: newHistogram()}
-	for range j.Sessions {
+	w, b := j.Workload, &bencher{total: newHistogram()}
+	for range w.Sessions {
 		b.runners = append(b.runners, &runner{seen: newHistogram()})
 	}
-	given, err := readGiven(j.Inputs, j.Shapes)
+	in, err := model.ReadInputs(w.Inputs, w.Shapes)
 	if err != nil {
 		return nil, err
 	}
-	sources, err := newSources(j.Files)
+	sources, err := model.Sources(w.Files)
 	if err != nil {
 		return nil, err
 	}
-	src, err := sourceFor(j.Engine, sources)
+	src, err := model.SourceFor(j.Engine, sources)
 	if err != nil {
 		return nil, err
 	}
 	b.before = peakMemory()
 	start := time.Now()
-	if b.engine, err = open(j.Engine); err != nil {
+	if b.engine, err = model.Open(j.Engine); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -123,24 +114,24 @@ func newBencher(ctx context.Context, j job) (_ *bencher, err error) {
 			b.engine.Close()
 		}
 	}()
-	b.loaded.OpenMS = milliseconds(start)
+	b.loaded.OpenMS = us(time.Since(start)) / 1000
 	start = time.Now()
-	m, err := loadFor(ctx, b.engine, src, common.Options{Device: j.Device, Threads: j.Threads, Sessions: j.Sessions}, given)
+	m, err := model.LoadOn(ctx, b.engine, src, common.Options{Device: w.Device, Threads: w.Threads, Sessions: w.Sessions}, in)
 	if err != nil {
 		return nil, err
 	}
 	for i, r := range b.runners {
-		if r.session, err = newSession(ctx, m, j.Signature); err != nil {
+		if r.session, err = model.NewSession(ctx, m, w.Signature); err != nil {
 			return nil, err
 		}
 		if i == 0 {
-			b.loaded.LoadMS = milliseconds(start)
+			b.loaded.LoadMS = us(time.Since(start)) / 1000
 		}
-		in, err := makeInputs(r.session.Signature().Inputs, given)
+		tensors, err := in.Make(r.session.Signature().Inputs)
 		if err != nil {
 			return nil, err
 		}
-		if err := bind(r.session, in); err != nil {
+		if err := model.Bind(r.session, tensors); err != nil {
 			return nil, err
 		}
 		start = time.Now()
@@ -148,9 +139,9 @@ func newBencher(ctx context.Context, j job) (_ *bencher, err error) {
 			return nil, err
 		}
 		if i == 0 {
-			b.loaded.FirstRunMS = milliseconds(start)
+			b.loaded.FirstRunMS = us(time.Since(start)) / 1000
 		}
-		for range j.Warmup {
+		for range w.Warmup {
 			if err := errors.Join(ctx.Err(), r.run()); err != nil {
 				return nil, err
 			}
@@ -166,7 +157,7 @@ func newBencher(ctx context.Context, j job) (_ *bencher, err error) {
 	return b, nil
 }
 
-// close also ends a round that is going on.
+// close also interrupts a round.
 func (b *bencher) close() {
 	b.stopped.Store(true)
 	b.engine.Close()
@@ -179,7 +170,7 @@ func (b *bencher) round(d time.Duration) (round, error) {
 		wg.Go(func() { r.err = r.round(d) })
 	}
 	wg.Wait()
-	settle()
+	waitIdle()
 	all, took := newHistogram(), time.Duration(0)
 	var errs []error
 	for _, r := range b.runners {
@@ -192,9 +183,9 @@ func (b *bencher) round(d time.Duration) (round, error) {
 	return round{all.TotalCount(), time.Duration(all.ValueAtQuantile(50)), took}, errors.Join(errs...)
 }
 
-// settle waits until the engine's threads, which look for more work for a
-// while, have gone to sleep: it is another engine's turn.
-func settle() {
+// waitIdle waits until the engine's threads, which spin for a while after a Run,
+// have gone to sleep, so that they do not disturb the next engine's round.
+func waitIdle() {
 	end := now() + 300*time.Millisecond
 	for quiet := 0; quiet < 2 && now() < end; quiet++ {
 		before := cpuTime()
@@ -207,7 +198,7 @@ func settle() {
 
 // round runs the session for d, and at least once.
 func (r *runner) round(d time.Duration) error {
-	// The others had the caches meanwhile, and the engine's threads went to sleep.
+	// Other engines have used the caches since, and this one's threads went to sleep.
 	for end := now() + d/10; r.last < d/10 && now() < end; {
 		if err := r.run(); err != nil {
 			return err
@@ -223,7 +214,7 @@ func (r *runner) round(d time.Duration) error {
 	return nil
 }
 
-// run runs once, without a context: to be able to end one costs time.
+// run runs once. Its context cannot be canceled, since watching for that takes time.
 func (r *runner) run() error {
 	start := now()
 	err := r.session.Run(context.Background())
@@ -231,6 +222,7 @@ func (r *runner) run() error {
 	return err
 }
 
+// latencies returns the statistics of all rounds so far.
 func (b *bencher) latencies() *latencies {
 	h := b.total
 	at := func(q float64) time.Duration { return time.Duration(h.ValueAtQuantile(q)) }

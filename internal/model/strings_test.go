@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package model
 
 import (
 	"os"
@@ -29,16 +29,16 @@ func TestStrings(t *testing.T) {
 		{"c.json", `["x", ""]`, common.Shape{2}, []string{"x", ""}},
 		{"d.json", `[[["a\n"], ["b"], ["c"]], [["d"], ["e"], ["f"]]]`, common.Shape{2, 3, 1}, []string{"a\n", "b", "c", "d", "e", "f"}},
 	} {
-		in, err := readInputs([]string{"x=y=" + put(test.file, test.text)})
+		in, err := ReadInputs(map[string]string{"x": put(test.file, test.text)}, nil)
 		require.NoError(t, err, test.file)
-		read := in["x=y"]
+		read := in.Tensors["x"]
 		require.Equal(t, test.shape, read.Shape(), test.file)
 		data, err := common.Data[string](read)
 		require.NoError(t, err)
 		require.Equal(t, test.want, data)
 
 		file := filepath.Join(dir, "again.json")
-		require.NoError(t, writeJSON(file, read))
+		require.NoError(t, WriteJSON(file, read))
 		again, err := readJSON(file)
 		require.NoError(t, err)
 		require.Equal(t, read, again)
@@ -51,24 +51,12 @@ func TestStrings(t *testing.T) {
 		require.ErrorContains(t, err, want, text)
 	}
 
-	// What a user would see of them.
+	// A vector fits an input that differs only in dimensions of length 1.
 	line, err := common.FromSlice([]string{"a", "b"})
 	require.NoError(t, err)
-	fitted, err := fit(line, common.Shape{1, 2})
+	fitted, err := reshape(line, common.Shape{1, 2})
 	require.NoError(t, err)
 	require.Equal(t, common.Shape{1, 2}, fitted.Shape())
-	info := common.TensorInfo{Name: "x/y", DType: common.String}
-	o := outcome{out: common.Tensors{info.Name: fitted}, Outputs: []tensorReport{report(info, fitted)}}
-	require.NoError(t, o.write(dir))
-	require.Equal(t, filepath.Join(dir, "x_y.json"), o.Outputs[0].File)
-	require.FileExists(t, o.Outputs[0].File)
-	require.Equal(t, []string{`"a", "b"`}, o.Outputs[0].contents())
 	_, err = random(common.TensorInfo{Name: "x", DType: common.String, Shape: common.Shape{1}}, nil, 0)
 	require.ErrorContains(t, err, "--input x=FILE.txt")
-}
-
-func TestListed(t *testing.T) {
-	require.Equal(t, `"1", "2", "3", "4", "5", ... (6)`, listed([]string{"1", "2", "3", "4", "5", "6"}))
-	require.Equal(t, "", listed(nil))
-	require.Equal(t, "a?b", plain("a\x1bb"))
 }

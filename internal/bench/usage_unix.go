@@ -2,7 +2,7 @@
 
 //go:build unix
 
-package main
+package bench
 
 import (
 	"fmt"
@@ -14,10 +14,10 @@ import (
 )
 
 // peakMemory is the most memory that this process has held at once, in bytes;
-// 0 where the system does not tell.
+// 0 where the system does not report it.
 func peakMemory() (bytes int64) {
 	switch runtime.GOOS {
-	case "linux", "android": // whose getrusage includes the process that started this one
+	case "linux", "android": // their getrusage counts the process that started this one, too
 		text, _ := os.ReadFile("/proc/self/status")
 		_, after, _ := strings.Cut(string(text), "\nVmHWM:")
 		fmt.Sscan(after, &bytes)
@@ -28,7 +28,7 @@ func peakMemory() (bytes int64) {
 	return int64(usage().Maxrss) << 10
 }
 
-// cpuTime is what all threads of this process have worked.
+// cpuTime is the CPU time of all threads of this process.
 func cpuTime() time.Duration {
 	u := usage()
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())

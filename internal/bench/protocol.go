@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package bench
 
 import (
 	"encoding/json"
@@ -8,42 +8,35 @@ import (
 	"time"
 )
 
-// Each engine is measured in a process of its own, a worker: this executable,
-// started anew. JSON goes over its standard input and output: first a job,
-// then a slice of time whenever it is the worker's turn; each gets an answer.
-// At the end of its input the worker stops, gives its result and exits, so
-// that none is left behind, whatever ends the process that started it.
+// Each engine is measured in a process of its own, a worker, which runs the same
+// executable. Requests and answers are JSON on its standard input and output: first
+// a job, then the duration of a round whenever it is the worker's turn; each gets an
+// answer. At the end of its input the worker sends its result and exits. So no
+// worker outlives the process that started it, however that ends.
 
 // job is what a worker is to measure.
 type job struct {
-	Engine    string   `json:"engine"`
-	Files     []string `json:"files"`
-	Signature string   `json:"signature"`
-	Inputs    []string `json:"inputs"` // as in --input
-	Shapes    []string `json:"shapes"` // as in --shape
-	Device    string   `json:"device"`
-	Threads   int      `json:"threads"`
-	Sessions  int      `json:"sessions"`
-	Warmup    int      `json:"warmup"`
+	Engine   string   `json:"engine"`
+	Workload Workload `json:"workload"`
 }
 
 // answer has one of its fields set.
 type answer struct {
 	Error        string     `json:"error,omitempty"`
-	NotInstalled string     `json:"not_installed,omitempty"` // there is no SDK for the engine; an error
-	Loaded       *loaded    `json:"loaded,omitempty"`        // to the job
-	Round        *round     `json:"round,omitempty"`         // to a slice
+	NotInstalled string     `json:"not_installed,omitempty"` // the error where the engine has no SDK here
+	Loaded       *Loaded    `json:"loaded,omitempty"`        // to the job
+	Round        *round     `json:"round,omitempty"`         // to a duration
 	Latencies    *latencies `json:"latencies,omitempty"`     // of all rounds, at the end
 }
 
-// loaded is how the model was loaded.
-type loaded struct {
+// Loaded describes how the model was loaded.
+type Loaded struct {
 	Version    string            `json:"version"`
 	Library    string            `json:"library"`
 	File       string            `json:"file"`
 	Format     string            `json:"format"`
 	Device     string            `json:"device"`
-	Precision  string            `json:"precision"` // empty where the engine does not tell
+	Precision  string            `json:"precision"` // empty where the engine does not report it
 	Threads    int               `json:"threads"`   // of a session; 0: the engine decides
 	Details    map[string]string `json:"details,omitempty"`
 	Signature  string            `json:"signature"`
@@ -52,14 +45,14 @@ type loaded struct {
 	FirstRunMS float64           `json:"first_run_ms"` // of that session
 }
 
-// round is what was measured in one turn.
+// round has the measurements of one round.
 type round struct {
 	Runs int64         `json:"runs"`
 	P50  time.Duration `json:"p50"`
-	Took time.Duration `json:"took"` // how long each session ran
+	Took time.Duration `json:"took"` // that each session ran for
 }
 
-// latencies sum up all rounds. Durations are of one Run each.
+// latencies has the statistics of all rounds. Its durations are of one Run.
 type latencies struct {
 	Runs       int64         `json:"runs"`
 	Min        time.Duration `json:"min"`
@@ -72,11 +65,11 @@ type latencies struct {
 	PeakMemory int64         `json:"peak_memory"` // bytes, less what the process had before it opened the engine
 }
 
-// answerMark begins the lines that are answers: an SDK may print lines too.
+// answerMark begins the lines that are answers, since an SDK may print lines too.
 const answerMark = "\x1eanyinfer "
 
-// say writes an answer, on a line of its own in one write.
-func say(w io.Writer, a answer) error {
+// writeAnswer writes an answer in one write, as a line of its own.
+func writeAnswer(w io.Writer, a answer) error {
 	text, err := json.Marshal(a)
 	if err != nil {
 		return err

@@ -2,11 +2,11 @@
 
 //go:build !windows
 
-package main
+package bench
 
 import "time"
 
 var started = time.Now()
 
-// now is a time to take differences of, to the nanosecond.
+// now is the time since an arbitrary start, to the nanosecond.
 func now() time.Duration { return time.Since(started) }

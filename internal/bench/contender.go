@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package bench
 
 import (
 	"bufio"
@@ -16,21 +16,21 @@ import (
 	"time"
 )
 
-// contender is an engine in bench, with its worker.
+// contender is an engine that is measured, with its worker.
 type contender struct {
 	engine    string
-	loaded    *loaded
+	loaded    *Loaded
 	rounds    []time.Duration // the median of each
 	measured  time.Duration
 	latencies *latencies
 	err       error
-	missing   bool // err is that it is not installed
+	missing   bool // err is that the engine is not installed
 
 	worker  *exec.Cmd
 	in      io.WriteCloser
-	answers chan answer // closed when the worker has ended and exit says how
+	answers chan answer // closed when the worker has ended and exit is set
 	exit    error
-	said    said
+	output  output
 }
 
 // stopTime is how long a worker may take to stop: a native call may not be interruptible.
@@ -42,8 +42,8 @@ func (c *contender) start(ctx context.Context, j job) error {
 	if err != nil {
 		return err
 	}
-	c.worker = exec.Command(exe, benchWorkerName)
-	c.worker.Stderr = &c.said
+	c.worker = exec.Command(exe, WorkerCommand)
+	c.worker.Stderr = &c.output
 	if c.in, err = c.worker.StdinPipe(); err != nil {
 		return err
 	}
@@ -57,27 +57,27 @@ func (c *contender) start(ctx context.Context, j job) error {
 	c.answers = make(chan answer)
 	go func() {
 		defer close(c.answers)
-		c.listen(out)
+		c.readAnswers(out)
 		c.exit = c.worker.Wait()
 	}()
-	a, err := c.ask(ctx, j)
+	a, err := c.call(ctx, j)
 	c.loaded = a.Loaded
 	return err
 }
 
-// listen passes answers on until out ends.
-func (c *contender) listen(out io.Reader) {
+// readAnswers sends the answers on until out ends.
+func (c *contender) readAnswers(out io.Reader) {
 	r := bufio.NewReader(out)
 	for {
 		line, err := r.ReadString('\n')
 		if text, ok := strings.CutPrefix(line, answerMark); ok {
 			a := answer{}
 			if err := json.Unmarshal([]byte(text), &a); err != nil {
-				a.Error = fmt.Sprintf("its worker answers %.100q: %v", text, err)
+				a.Error = fmt.Sprintf("unreadable answer of its worker, %.100q: %v", text, err)
 			}
 			c.answers <- a
 		} else if line != "\n" {
-			c.said.Write([]byte(line))
+			c.output.Write([]byte(line))
 		}
 		if err != nil {
 			return
@@ -85,14 +85,14 @@ func (c *contender) listen(out io.Reader) {
 	}
 }
 
-// ask sends a job or a slice, and waits for the answer.
-func (c *contender) ask(ctx context.Context, order any) (answer, error) {
-	sent := json.NewEncoder(c.in).Encode(order) // fails where the worker has ended, of which receive knows more
+// call sends a request, a job or a duration, and waits for the answer.
+func (c *contender) call(ctx context.Context, request any) (answer, error) {
+	sent := json.NewEncoder(c.in).Encode(request) // fails where the worker has ended, for which c.exit has the reason
 	select {
 	case a, ok := <-c.answers:
 		switch {
 		case !ok:
-			return a, c.died()
+			return a, c.exitError()
 		case a.NotInstalled != "":
 			c.missing = true
 			return a, errors.New(a.NotInstalled)
@@ -105,14 +105,14 @@ func (c *contender) ask(ctx context.Context, order any) (answer, error) {
 	}
 }
 
-// turn measures for d.
-func (c *contender) turn(ctx context.Context, d time.Duration) error {
-	a, err := c.ask(ctx, d)
+// runRound measures for d.
+func (c *contender) runRound(ctx context.Context, d time.Duration) error {
+	a, err := c.call(ctx, d)
 	if err != nil {
 		return err
 	}
 	if a.Round == nil || a.Round.Runs == 0 {
-		return fmt.Errorf("its worker answers nonsense: %+v", a)
+		return fmt.Errorf("unexpected answer of its worker: %+v", a)
 	}
 	c.rounds = append(c.rounds, a.Round.P50)
 	c.measured += a.Round.Took
@@ -126,7 +126,8 @@ func (c *contender) stop() {
 	}
 }
 
-// finish has the result of the worker, which was told to stop, and waits until it has ended.
+// finish reads the result of the worker, which was told to stop, and waits until
+// it has ended.
 func (c *contender) finish() error {
 	if c.answers == nil {
 		return nil // it did not start
@@ -139,15 +140,16 @@ func (c *contender) finish() error {
 		}
 	}
 	if c.latencies == nil {
-		return c.died()
+		return c.exitError()
 	}
 	return nil
 }
 
-// died is the error of a worker that ended by itself, with its last words:
-// those before what Go prints of its goroutines when it crashes.
-func (c *contender) died() error {
-	text := c.said.String()
+// exitError is the error of a worker that ended by itself. It has the last lines
+// that the worker printed, without the stacks of goroutines that Go prints in a
+// crash.
+func (c *contender) exitError() error {
+	text := c.output.String()
 	for _, trace := range []string{"\nruntime stack:", "\ngoroutine "} {
 		text, _, _ = strings.Cut(text, trace)
 	}
@@ -156,7 +158,7 @@ func (c *contender) died() error {
 	return errors.New(strings.TrimSpace(fmt.Sprintf("its process ended: %v\n  %s", c.exit, last)))
 }
 
-// fail notes what keeps the engine from being measured.
+// fail sets the error for which the engine is not measured.
 func (c *contender) fail(err error) {
 	if !strings.HasPrefix(err.Error(), c.engine) {
 		err = fmt.Errorf("%s: %w", c.engine, err)
@@ -164,22 +166,22 @@ func (c *contender) fail(err error) {
 	c.err = err
 }
 
-// said keeps the beginning of what a worker and its SDK print.
-type said struct {
+// output keeps the first bytes that a worker and its SDK print.
+type output struct {
 	mu   sync.Mutex
 	text strings.Builder
 }
 
-func (s *said) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	const most = 64 << 10
-	s.text.Write(p[:min(len(p), max(most-s.text.Len(), 0))])
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	const limit = 64 << 10
+	o.text.Write(p[:min(len(p), max(limit-o.text.Len(), 0))])
 	return len(p), nil
 }
 
-func (s *said) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.String()
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
 }
