@@ -30,18 +30,18 @@ func newBenchCommand() *cobra.Command {
 		Long: `Measure how fast engines run a model, side by side.
 
 MODEL... are the files of a model, or the same model in several formats; each
-engine takes the one that suits it best. Without --engine all engines run it
-that read it and are installed. Inputs that --input does not name get seeded
-random data, and a dynamic dimension length 1 unless --shape says more.
+engine takes the one that suits it best. Without --engine all installed engines
+that read it run it. Inputs without --input get seeded random data, and their
+dynamic dimensions have length 1 unless --shape sets another.
 
-Each engine has a process of its own. They take turns in short rounds, so that
-whatever disturbs the machine disturbs all of them, until each has run for
---duration. LOAD is the time until the model is ready to run, without opening
-the library, FIRST the first Run; MIN to MAX are latencies of the others, P50
-the median; PEAK MEM is the most memory that the process held, beyond what it
-had before it opened the engine; RATIO compares P50 with the first engine's.
---json has more, such as P95 and the mean. An interrupt ends it early and shows
-what there is.`,
+Each engine runs in a process of its own. The engines take turns in short
+rounds, so that other load on the machine disturbs all of them alike, until each
+has run for --duration. LOAD is the time until the model is ready to run, without
+opening the library, FIRST the time of the first run; MIN to MAX are latencies of
+the other runs, P50 is the median; PEAK MEM is the process's peak memory less
+what it had before it opened the engine; RATIO is P50 divided by the first
+engine's. --json has more, such as P95 and the mean. An interrupt ends the
+benchmark early and prints the results so far.`,
 		Example: `  anyinfer bench digits.onnx digits.tflite
   anyinfer bench digits.onnx --engine openvino --threads 1 --concurrency 4 --json`,
 		Args:              someModels,
@@ -51,9 +51,9 @@ what there is.`,
 		},
 	}
 	f.add(cmd)
-	cmd.Flags().DurationVar(&f.duration, "duration", 5*time.Second, "how long to run each engine")
-	cmd.Flags().IntVar(&f.warmup, "warmup", 5, "runs of each session before it is measured, besides the first")
-	cmd.Flags().IntVar(&f.concurrency, "concurrency", 1, "sessions that run at once, which share the cores unless --threads says how many each has")
+	cmd.Flags().DurationVar(&f.duration, "duration", 5*time.Second, "time to run each engine for")
+	cmd.Flags().IntVar(&f.warmup, "warmup", 5, "runs of each session before it is measured, after the first")
+	cmd.Flags().IntVar(&f.concurrency, "concurrency", 1, "sessions that run at once; they share the cores unless --threads is set, for each of them")
 	return cmd
 }
 

@@ -19,26 +19,26 @@ import (
 	"github.com/anyinfer/anyinfer/internal/suggest"
 )
 
-// linkable are the engines whose build tag links an SDK.
+// linkable lists the engines whose build tags link their SDKs.
 var linkable = []string{"mnn", "openvino", "tensorrt", "tflite", "tnn"}
 
 func newBuildCommand() *cobra.Command {
-	var to string
+	var targetFlag string
 	var b build
 	cmd := &cobra.Command{
 		Use:   "build [PACKAGE...] [-- FLAG...]",
 		Short: "Build a program for another kind of machine, with go build",
-		Long: `Build a program for another kind of machine, with go build, whose command line is shown.
+		Long: `Build a program for another kind of machine, with go build, and print its command line.
 
-The target is GOOS/GOARCH, or what container images call it: linux/arm/v6 is a Raspberry Pi Zero or 1, linux/arm and
-linux/arm/v7 are newer ones with a 32-bit system. There, and for linux/riscv64, the loader is set that Debian has: without cgo
-go build writes another.
+The target is GOOS/GOARCH, or a platform of container images: linux/arm/v6 is a Raspberry Pi Zero or 1, linux/arm and
+linux/arm/v7 are newer ones with a 32-bit system. For these and for linux/riscv64 the program names Debian's dynamic loader;
+without cgo, go build writes another one.
 
 Programs open engines' libraries when they run, and are built without cgo. With an engine's name in --tags its SDK is
-linked instead, by $CC and $CXX or Debian's cross compiler; 'anyinfer sdk install ENGINE --arch ARCH' puts it in place.
-Tags of your own go there too. One that looks like a mistyped engine is refused: where it is yours, put it into $GOFLAGS.
+linked instead, with $CC and $CXX or Debian's cross compiler; 'anyinfer sdk install ENGINE --arch ARCH' installs the SDK.
+--tags takes build tags of your own, too. A tag that looks like a mistyped engine is refused; put such a tag into $GOFLAGS.
 
-What follows -- are flags for go build.`,
+The arguments after -- are flags for go build.`,
 		Example: `  anyinfer build --target linux/arm64
   anyinfer build --target linux/arm/v6 -o app ./cmd/app -- -trimpath -ldflags "-s -w"
   anyinfer build --target linux/arm64 --tags openvino,tflite -o app .`,
@@ -46,7 +46,7 @@ What follows -- are flags for go build.`,
 			return nil, cobra.ShellCompDirectiveFilterDirs
 		},
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			if b.target, err = parseTarget(to); err != nil {
+			if b.target, err = parseTarget(targetFlag); err != nil {
 				return err
 			}
 			if b.tags, err = splitTags(b.tags); err != nil {
@@ -59,46 +59,46 @@ What follows -- are flags for go build.`,
 			return b.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	cmd.Flags().StringVar(&to, "target", "", "what to build for, such as linux/arm64 (default this machine)")
-	cmd.Flags().StringVarP(&b.out, "out", "o", "", "file to write, or folder with a / behind it (default as go build)")
-	cmd.Flags().StringSliceVar(&b.tags, "tags", nil, "build tags; those of engines link their SDKs: "+strings.Join(linkable, ","))
+	cmd.Flags().StringVar(&targetFlag, "target", "", "machine to build for, such as linux/arm64 (default this one)")
+	cmd.Flags().StringVarP(&b.out, "out", "o", "", "file to write, or a folder, which ends in / (default as go build)")
+	cmd.Flags().StringSliceVar(&b.tags, "tags", nil, "build tags, separated by commas; those of engines link their SDKs: "+strings.Join(linkable, ","))
 	completeTarget(cmd)
 	must(cmd.RegisterFlagCompletionFunc("tags", completeList(linkable)))
 	return cmd
 }
 
-// splitTags are tags apart, where spaces are between them too, as the go command takes them. It refuses what is an engine's
-// name, or looks like one, and is no tag that links an SDK: the program would be built without it, and nothing would show that.
+// splitTags splits tags at spaces, too, as the go command does. It refuses a tag that is similar to an engine's name, or is
+// one whose engine is never linked, since the program would be built without the SDK and without a warning.
 func splitTags(tags []string) (all []string, err error) {
 	for _, tag := range tags {
 		all = append(all, strings.Fields(tag)...)
 	}
 	for _, tag := range all {
-		there := fmt.Sprintf(" (tags that link an SDK: %s)", strings.Join(linkable, ", "))
+		valid := fmt.Sprintf(" (tags that link an SDK: %s)", strings.Join(linkable, ", "))
 		if slices.Contains(linkable, tag) {
 			continue
 		}
 		if slices.Contains(common.Engines(), tag) {
-			return nil, usageError{fmt.Errorf("--tags %s: the engine %s is never linked, a program opens it when it runs; leave the tag out%s", tag, tag, there)}
+			return nil, usageError{fmt.Errorf("--tags %s: the engine %s is never linked, a program opens it when it runs; leave the tag out%s", tag, tag, valid)}
 		}
 		for _, engine := range linkable {
 			if looksLike(tag, engine) {
-				return nil, usageError{fmt.Errorf("--tags %s: there is no engine of that name; did you mean %s?%s", tag, engine, there)}
+				return nil, usageError{fmt.Errorf("--tags %s: there is no engine of that name; did you mean %s?%s", tag, engine, valid)}
 			}
 		}
 	}
 	return all, nil
 }
 
-// looksLike reports whether word is name but for one wrong letter, or two in a long name. Between it and short names lie
-// words such as cnn: these differ in the first letter.
+// looksLike reports whether word is name with one wrong letter, or with two in a long name. A short word has to start with the
+// same letter, since others, such as cnn, are words of their own.
 func looksLike(word, name string) bool {
 	word = strings.ToLower(word)
-	most := 1
+	limit := 1
 	if len(name) >= 8 {
-		most = 2
+		limit = 2
 	}
-	return suggest.Distance(word, name) <= most && (len(name) > 4 || word[0] == name[0])
+	return suggest.Distance(word, name) <= limit && (len(name) > 4 || word[0] == name[0])
 }
 
 // build is a call of build.
@@ -126,7 +126,7 @@ func (b build) run(ctx context.Context, stdout, stderr io.Writer) error {
 	}.Run(ctx, stdout, stderr)
 }
 
-// env are the settings of go build's environment.
+// env returns the settings of go build's environment.
 func (b build) env() ([]string, error) {
 	linked := slices.DeleteFunc(slices.Clone(b.tags), func(tag string) bool { return !slices.Contains(linkable, tag) })
 	env := b.target.env()
@@ -134,7 +134,7 @@ func (b build) env() ([]string, error) {
 		return append(env, "CGO_ENABLED=0"), nil
 	}
 	if b.target.arm == "6" {
-		return nil, notHere{"no SDK is for " + b.target.String() + ": those for 32-bit ARM are for ARMv7", "leave out --tags " + strings.Join(linked, ",")}
+		return nil, notHere{"there are no SDKs for " + b.target.String() + ", those for 32-bit ARM need ARMv7", "leave out --tags " + strings.Join(linked, ",")}
 	}
 	root, err := sdkdir.Root()
 	if err != nil {
@@ -154,8 +154,8 @@ func (b build) env() ([]string, error) {
 	}
 	env = append(append(env, "CGO_ENABLED=1"), compilers...)
 	for _, v := range vars {
-		if had := os.Getenv(v.name); v.add && had != "" {
-			v.value += " " + had
+		if value := os.Getenv(v.name); v.add && value != "" {
+			v.value += " " + value
 		}
 		env = append(env, v.name+"="+v.value)
 	}

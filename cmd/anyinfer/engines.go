@@ -19,20 +19,21 @@ import (
 	"github.com/anyinfer/anyinfer/internal/suggest"
 )
 
-// checkEngines refuses names of engines that there are not, or that are there twice.
+// checkEngines returns an error for a name that is not an engine's, or is given
+// twice.
 func checkEngines(names []string) error {
 	for i, n := range names {
 		if err := checkEngine(n); err != nil {
 			return err
 		}
 		if slices.Contains(names[:i], n) {
-			return usageError{fmt.Errorf("the engine %s is there twice; leave one out", n)}
+			return usageError{fmt.Errorf("the engine %s is named twice; name it once", n)}
 		}
 	}
 	return nil
 }
 
-// checkEngine refuses the name of an engine that there is not.
+// checkEngine returns an error for a name that is not an engine's.
 func checkEngine(name string) error {
 	all := common.Engines()
 	if slices.Contains(all, name) {
@@ -53,30 +54,31 @@ func someModels(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// someEngines is the Args of commands that take engines, or none for all.
+// someEngines is the Args of commands that take engines, or none for all of them.
 func someEngines(_ *cobra.Command, names []string) error { return checkEngines(names) }
 
-// toHave says how to have an engine whose SDK no package has.
-func toHave(engine string) string {
+// buildHint says how to get an engine whose SDK has no package.
+func buildHint(engine string) string {
 	r, ok := shims.Find(engine)
 	if !ok {
 		return "see docs/engines"
 	}
 	build := fmt.Sprintf("'%s=... anyinfer shim build %s'", r.SDK.Env, engine)
-	if r.SDK.System != "" { // where packages of the system put it
-		return fmt.Sprintf("put %s's own packages in place and type 'anyinfer shim build %s', or unpack its archive and type %s", r.SDK.Name, engine, build)
+	if r.SDK.System != "" { // the system's packages put it there
+		return fmt.Sprintf("install %s's own packages and type 'anyinfer shim build %s', or unpack its archive and type %s", r.SDK.Name, engine, build)
 	}
 	return fmt.Sprintf("build %s from its source, and then type %s", r.SDK.Name, build)
 }
 
-// installFor says how to have an engine's SDK, or what is like it, for a target; an empty version is the newest.
+// installFor says how to get an engine's SDK, or a similar one, for a target. An
+// empty version stands for the newest.
 func installFor(engine, version string, t target) string {
 	r, isShim := shims.Find(engine)
 	pin, err := sdkinstall.Find(engine, version, t.os, t.arch)
 	switch {
 	case err == nil:
 	case isShim && runtime.GOOS != "linux":
-		return fmt.Sprintf("it is compiled on Linux, from where you copy %s of the SDK folder to the same place here",
+		return fmt.Sprintf("compile it on Linux, and copy %s of the SDK folder there to the same place here",
 			filepath.Join(engine, "VERSION", sdkdir.Target(t.os, t.arch)))
 	case isShim:
 		text := r.SDK.Env + "=... anyinfer shim build " + engine
@@ -100,13 +102,13 @@ func installFor(engine, version string, t target) string {
 	return "install it with '" + text + "'"
 }
 
-// pinned reports whether an engine's SDK can be installed for a target.
+// pinned reports whether sdk install has an engine's SDK for a target.
 func pinned(engine string, t target) bool {
 	_, err := sdkinstall.Find(engine, "", t.os, t.arch)
 	return err == nil
 }
 
-// packaged reports whether an engine's SDK can be installed.
-func packaged(engine string) bool {
+// hasPackage reports whether sdk install has an engine's SDK for any target.
+func hasPackage(engine string) bool {
 	return slices.ContainsFunc(sdkinstall.Pins(), func(p sdkinstall.Pin) bool { return p.Engine == engine })
 }

@@ -80,7 +80,7 @@ func TestExitCodes(t *testing.T) {
 		{"sdk list --nope", exitUsage, "anyinfer: unknown flag: --nope\nRun 'anyinfer sdk list --help' for usage.\n"},
 		{"sdk list --jsno", exitUsage, "anyinfer: unknown flag: --jsno; did you mean --json?\n"},
 		{"build -tags tflite", exitUsage, "anyinfer: unknown shorthand flag: 't' in -tags; did you mean --tags?\n"},
-		{"sdk list more", exitUsage, "anyinfer: 'anyinfer sdk list' takes no arguments; leave out \"more\"\n"},
+		{"sdk list more", exitUsage, "anyinfer: 'anyinfer sdk list' takes no arguments, got \"more\"\n"},
 		{"run x --threads all", exitUsage, "anyinfer: --threads \"all\": want a whole number\n"},
 		{"run x --threads -1", exitUsage, "anyinfer: --threads is -1; want 0"},
 		{"bench x --threads -1", exitUsage, "anyinfer: --threads is -1; want 0"},
@@ -100,12 +100,12 @@ func TestExitCodes(t *testing.T) {
 		{"pack x.onnx --engine foo", exitUsage, foo},
 		{"sdk install tfilte", exitUsage, "anyinfer: there is no engine \"tfilte\"; did you mean tflite?" + engines},
 		{"shim build mmn", exitUsage, "; did you mean mnn or tnn?" + engines},
-		{"run x.onnx --engine mnn,mnn", exitUsage, "anyinfer: the engine mnn is there twice; leave one out\n"},
+		{"run x.onnx --engine mnn,mnn", exitUsage, "anyinfer: the engine mnn is named twice; name it once\n"},
 
 		// What no package has cannot be installed, and nothing else is meant.
 		{"sdk install tnn", exitUsage, "anyinfer: no package has the SDK of tnn: build TNN from its source, and then type 'TNN_ROOT=... anyinfer shim build tnn'." +
 			" What can be installed: openvino, tflite, litert, mnn\n"},
-		{"sdk install tensorrt", exitUsage, "anyinfer: no package has the SDK of tensorrt: put TensorRT's own packages in place and type 'anyinfer shim build tensorrt'"},
+		{"sdk install tensorrt", exitUsage, "anyinfer: no package has the SDK of tensorrt: install TensorRT's own packages and type 'anyinfer shim build tensorrt'"},
 		{"shim build tflite", exitUsage, "anyinfer: the engine tflite needs no shim: it opens its SDK itself (type 'anyinfer sdk install tflite'); shims are for: mnn, "},
 
 		{"sdk install", exitUsage, "anyinfer: name an engine: openvino, tflite"},
@@ -169,7 +169,7 @@ func TestExitSignal(t *testing.T) {
 		}
 		require.Equal(t, test.code, exitCode(ctx, test.err))
 		if test.err != nil {
-			require.EqualError(t, errors.Join(reasons(ctx, test.err)...), test.want)
+			require.EqualError(t, errors.Join(messages(ctx, test.err)...), test.want)
 		}
 		cancel(nil)
 	}

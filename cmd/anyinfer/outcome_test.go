@@ -26,5 +26,5 @@ func TestStringOutput(t *testing.T) {
 func TestListed(t *testing.T) {
 	require.Equal(t, `"1", "2", "3", "4", "5", ... (6)`, listed([]string{"1", "2", "3", "4", "5", "6"}))
 	require.Equal(t, "", listed(nil))
-	require.Equal(t, "a?b", plain("a\x1bb"))
+	require.Equal(t, "a?b", printable("a\x1bb"))
 }

@@ -25,7 +25,7 @@ import (
 )
 
 func newPackCommand() *cobra.Command {
-	var to string
+	var targetFlag string
 	var p packing
 	cmd := &cobra.Command{
 		Use:   "pack MODEL...",
@@ -42,7 +42,7 @@ The same content makes the same archive, byte for byte.`,
   scp digits.tar.gz board: && ssh board 'tar xzf digits.tar.gz && digits/run doctor'`,
 		ValidArgsFunction: completeModel,
 		RunE: func(cmd *cobra.Command, files []string) (err error) {
-			if p.target, err = parseTarget(to); err != nil {
+			if p.target, err = parseTarget(targetFlag); err != nil {
 				return err
 			}
 			p.models, p.stdout, p.stderr, p.status = files, cmd.OutOrStdout(), cmd.ErrOrStderr(), newStatusLine(cmd.ErrOrStderr())
@@ -50,7 +50,7 @@ The same content makes the same archive, byte for byte.`,
 			return p.run(cmd.Context())
 		},
 	}
-	cmd.Flags().StringVar(&to, "target", "", "machine to pack for, such as linux/arm64 (default this one)")
+	cmd.Flags().StringVar(&targetFlag, "target", "", "machine to pack for, such as linux/arm64 (default this one)")
 	cmd.Flags().StringSliceVar(&p.engines, "engine", nil, "engines to pack, separated by commas")
 	cmd.Flags().StringVar(&p.program, "program", "", "program to pack, built for the target (default this command)")
 	cmd.Flags().StringVarP(&p.out, "out", "o", "", "file to write, ending in .tar.gz (default PROGRAM-TARGET.tar.gz)")

@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// runFlags are those of the commands that run models.
+// runFlags has the flags of the commands that run models.
 type runFlags struct {
 	engines   []string
 	signature string
@@ -28,11 +28,11 @@ type runFlags struct {
 }
 
 func (f *runFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringSliceVar(&f.engines, "engine", nil, "engines to run it with, separated by commas")
-	cmd.Flags().StringVar(&f.signature, "signature", "", "which of the model's signatures to run, as inspect lists them (default the first)")
-	cmd.Flags().StringArrayVar(&f.inputs, "input", nil, "NAME=FILE.npy, the data of an input; strings come in a FILE.txt, one a line, or a FILE.json; may be repeated")
-	cmd.Flags().StringArrayVar(&f.shapes, "shape", nil, "NAME=1,3,224,224, the shape of an input that gets random data; may be repeated")
-	cmd.Flags().StringVar(&f.device, "device", "", "device to run on, as doctor lists them")
+	cmd.Flags().StringSliceVar(&f.engines, "engine", nil, "engines to run the model with, separated by commas")
+	cmd.Flags().StringVar(&f.signature, "signature", "", "signature to run, from the list of 'anyinfer inspect' (default the first)")
+	cmd.Flags().StringArrayVar(&f.inputs, "input", nil, "NAME=FILE.npy, data of an input; FILE.txt for strings, one per line, or FILE.json; may be repeated")
+	cmd.Flags().StringArrayVar(&f.shapes, "shape", nil, "NAME=1,3,224,224, shape of an input that gets random data; may be repeated")
+	cmd.Flags().StringVar(&f.device, "device", "", "device to run on, from the list of 'anyinfer doctor ENGINE'")
 	cmd.Flags().IntVar(&f.threads, "threads", 0, "threads (0: all cores)")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
 	must(cmd.RegisterFlagCompletionFunc("engine", completeEngines))
@@ -113,9 +113,9 @@ func newRunCommand() *cobra.Command {
 
 MODEL... are the files of a model, or the same model in several formats; each
 engine takes the one that suits it best. Without --engine the first ready
-engine for MODEL runs it. Inputs that --input does not name get seeded random
-data, and a dynamic dimension length 1 unless --shape says more. With several
-engines a table shows how far their outputs lie apart.`,
+engine that reads MODEL runs it. Inputs without --input get seeded random data,
+and their dynamic dimensions have length 1 unless --shape sets another. With
+several engines a table compares their outputs.`,
 		Example: `  anyinfer run digits.onnx --input image=scan.npy --out results
   anyinfer run digits.onnx digits.tflite --engine openvino,tflite`,
 		Args:              someModels,
@@ -125,7 +125,7 @@ engines a table shows how far their outputs lie apart.`,
 		},
 	}
 	f.add(cmd)
-	cmd.Flags().StringVar(&out, "out", "", "write outputs to this folder as NAME.npy ('/' becomes '_'), strings as NAME.json; with several engines to a folder each in it")
+	cmd.Flags().StringVar(&out, "out", "", "folder to write outputs to, as NAME.npy ('/' becomes '_'), strings as NAME.json; with several engines in a folder for each")
 	must(cmd.MarkFlagDirname("out"))
 	return cmd
 }

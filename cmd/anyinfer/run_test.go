@@ -93,7 +93,7 @@ func TestRunRefuses(t *testing.T) {
 		{[]string{"run", models + "digits.tnnmodel"}, 1, "name its .tnnproto file before it"},
 		{[]string{"run", models + "digits.onnx", "--engine", "nope"}, 2, `there is no engine "nope" (there are: `},
 		{[]string{"run", models + "digits.onnx", "--engine", "openvno"}, 2, `there is no engine "openvno"; did you mean openvino?`},
-		{[]string{"run", models + "digits.onnx", "--engine", "openvino,openvino"}, 2, "the engine openvino is there twice"},
+		{[]string{"run", models + "digits.onnx", "--engine", "openvino,openvino"}, 2, "the engine openvino is named twice"},
 		{[]string{"run", models + "digits.onnx", "--engine", "tflite"}, 1, "tflite does not read " + models + "digits.onnx; it reads files that end in .tflite; try --engine openvino"},
 		{[]string{"run", models + "digits.onnx", "--input", "image"}, 2, "want NAME=FILE.npy"},
 		{[]string{"run", models + "digits.onnx", "--input", "image=" + text}, 1, "--input image"},
@@ -161,7 +161,7 @@ func TestRunContents(t *testing.T) {
 	require.JSONEq(t, `["two", "one", "two"]`, string(chosen))
 }
 
-// What an SDK says of its own set-up is not printed.
+// TestRunQuiet: messages of an SDK about its own set-up are not printed.
 func TestRunQuiet(t *testing.T) {
 	enginetest(t)
 	for _, engine := range []string{"openvino", "tflite", "litert"} {
@@ -194,5 +194,5 @@ func TestNotInstalled(t *testing.T) {
 
 	t.Setenv("ANYINFER_TFLITE_LIBRARY", "/nowhere")
 	_, _, stderr = process(t, "run", models+"digits.tflite", "--engine", "tflite")
-	require.Contains(t, stderr, "tried /nowhere (ANYINFER_TFLITE_LIBRARY)", "more is wrong, so all is told")
+	require.Contains(t, stderr, "tried /nowhere (ANYINFER_TFLITE_LIBRARY)", "the error has all details, since more is wrong")
 }

@@ -160,7 +160,7 @@ func TestNoStatusLine(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, text)
 	newStatusLine(tty).show("x")
-	require.Eventually(t, func() bool { return s.text() == "x" }, 5*time.Second, time.Millisecond, "only one was told: %q", s.text())
+	require.Eventually(t, func() bool { return s.text() == "x" }, 5*time.Second, time.Millisecond, "only one text was drawn: %q", s.text())
 }
 
 // What a person at a terminal sees of a whole command, interrupted or not.

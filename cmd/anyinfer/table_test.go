@@ -65,7 +65,7 @@ func TestTableWidth(t *testing.T) {
 	var all []health
 	for _, e := range names {
 		all = append(all,
-			health{Engine: e, Status: "missing", Fix: "x", searched: true}, health{Engine: e, Status: "broken"},
+			health{Engine: e, Status: "missing", Fix: "x", installable: true}, health{Engine: e, Status: "broken"},
 			health{Engine: e, Status: "ready", Version: "2026.4.1-22982-e213a147257", Library: "/home/a longer name/.cache/anyinfer/sdk/" + e + "/2026.4.1/linux-amd64/lib/libanyinfer_" + e + ".so.2641",
 				Devices: []common.Device{{Name: "CPU"}, {Name: "GPU.0"}, {Name: "GPU.1"}, {Name: "GPU.2"}, {Name: "NPU"}}})
 	}

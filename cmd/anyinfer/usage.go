@@ -14,7 +14,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/suggest"
 )
 
-// noArgs is the Args of a command that takes none, and of one that only has others below it.
+// noArgs is the Args of a command without arguments, or with subcommands.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -26,7 +26,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 		}
 	}
 	if names == nil {
-		return fmt.Errorf("'%s' takes no arguments; leave out %q", cmd.CommandPath(), args[0])
+		return fmt.Errorf("'%s' takes no arguments, got %q", cmd.CommandPath(), args[0])
 	}
 	return fmt.Errorf("there is no command '%s %s'%s", cmd.CommandPath(), args[0], suggest.Choices(args[0], names))
 }
