@@ -151,7 +151,7 @@ func TestBuildRefuses(t *testing.T) {
 		{[]string{"--target", "linux/riscv64", "--tags", "tflite"}, 1, "no tflite SDK for linux/riscv64 lies in " + root + "; no package has one: there is no tflite SDK for linux/riscv64; there is one for: linux/amd64"},
 		{[]string{"--target", "linux/arm", "--tags", "tflite"}, 1, "no tflite SDK for linux/arm lies in " + root + "; install it with 'anyinfer sdk install tflite --arch arm'"},
 		{[]string{"--target", "linux/riscv64", "--tags", "x,mnn"}, 1, "; set MNN_ROOT to one for linux/riscv64"},
-		{[]string{"--target", "linux/arm/v6", "--tags", "tflite"}, 1, "those for 32-bit ARM are for ARMv7; leave out --tags tflite"},
+		{[]string{"--target", "linux/arm/v6", "--tags", "tflite"}, 1, "those for 32-bit ARM need ARMv7; leave out --tags tflite"},
 		{[]string{"--target", "linux/riscv64", "--tags", "openvino"}, 1, "there is no C compiler for linux/riscv64; install riscv64-linux-gnu-gcc (on Debian and Ubuntu: apt install gcc-riscv64-linux-gnu), or name another in CC"},
 	} {
 		code, stdout, stderr := command(t, append([]string{"build"}, test.args...)...)
