@@ -226,10 +226,10 @@ func (s *scope) options(op Table, k operator) error {
 		o = flatbuf.Absent(k.options)
 	}
 	for _, c := range o.Layout().Columns {
-		if unknown && (c.Needed() || c.Type == "graph") {
+		if unknown && (c.Required() || c.Type == "graph") {
 			return flatbuf.Unsupported(fmt.Sprintf(": its options are of a kind that is not known, and it needs %s", c.Name))
 		}
-		if c.Needed() && !o.Has(c.Name) {
+		if c.Required() && !o.Has(c.Name) {
 			return fmt.Errorf(": its options lack %s", c.Name)
 		}
 		if c.Type != "graph" {
