@@ -9,12 +9,12 @@ import (
 	"sync"
 )
 
-// operator is one of MNN's; see opsText.
+// operator is an operator of MNN; see opsText.
 type operator struct {
 	name            string
 	parameter       string
-	needed          bool // the parameter
-	unknown         bool // only its place in the graph is checked
+	required        bool // whether the parameter is
+	unknown         bool // only its tensors' indices are checked
 	inputs, outputs [2]int64
 }
 
