@@ -75,7 +75,7 @@ func TestInspectShape(t *testing.T) {
 	}
 	code, _, stderr := command(t, "inspect", models+"digits_dynamic.onnx", "--engine", "openvino", "--shape", "imag=3,1,8,8")
 	require.Equal(t, 1, code)
-	require.Contains(t, stderr, `no input "imag"; there are "image"`)
+	require.Contains(t, stderr, `no input "imag"; the inputs are "image"`)
 	code, _, stderr = command(t, "inspect", models+"digits_dynamic.onnx", "--shape", "image=3,?,8,8")
 	require.Equal(t, 2, code)
 	require.Contains(t, stderr, "--shape image=3,?,8,8: want NAME=1,3,224,224")

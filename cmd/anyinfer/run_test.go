@@ -100,7 +100,7 @@ func TestRunRefuses(t *testing.T) {
 		{[]string{"run", models + "digits.onnx", "--input", "imgae=" + models + "expected/digits_0_image.npy"}, 1, `no input "imgae"; did you mean image?`},
 		{[]string{"run", models + "digits.onnx", "--input", "picture=" + models + "expected/digits_0_image.npy"}, 1, `no input "picture"; there are: image`},
 		{[]string{"run", models + "digits.onnx", "--input", "image=" + models + "expected/digits_0_scores.npy"}, 1, "takes the shape [1 1 8 8], not [1 10]"},
-		{[]string{"run", models + "digits.onnx", "--device", "TPU"}, 1, `no device "TPU"; there are: CPU`},
+		{[]string{"run", models + "digits.onnx", "--device", "TPU"}, 1, `no device "TPU"; the devices are: CPU`},
 		{[]string{"run", models + "digits.onnx", "--threads", "-1"}, 2, "--threads is -1"},
 		{[]string{"run", models + "digits.onnx", "--signature", "x"}, 1, `only one signature, without a name; leave out "x"`},
 	} {
