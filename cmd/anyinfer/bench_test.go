@@ -17,7 +17,7 @@ import (
 )
 
 func TestBench(t *testing.T) {
-	enginetest(t)
+	requireEngines(t)
 	code, stdout, stderr := command(t, "bench", models+"digits.tflite", "--engine", "tflite", "--duration", "20ms")
 	require.Zero(t, code, stderr)
 	require.Regexp(t, `^tflite \S+ on CPU: \S+digits.tflite, threads: \d+`, stdout)
@@ -60,7 +60,7 @@ func TestBenchRefuses(t *testing.T) {
 
 // TestBenchInterrupt shows what was measured when a signal comes.
 func TestBenchInterrupt(t *testing.T) {
-	enginetest(t)
+	requireEngines(t)
 	if runtime.GOOS == "windows" {
 		t.Skip("processes cannot be interrupted there")
 	}

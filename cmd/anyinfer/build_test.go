@@ -66,7 +66,7 @@ func TestSplitTags(t *testing.T) {
 	}
 }
 
-// interpreter is what a program names as its loader.
+// interpreter returns the dynamic loader that a program names.
 func interpreter(t *testing.T, file string) string {
 	t.Helper()
 	f, err := elf.Open(file)
@@ -102,7 +102,7 @@ func main() { fmt.Println(text, common.Engines()) }
 	require.Equal(t, "/lib/ld-linux-armhf.so.3", interpreter(t, "app"))
 	built, err := os.ReadFile("app")
 	require.NoError(t, err)
-	require.True(t, bytes.Contains(built, []byte("set by a flag")), "the user's -ldflags got lost")
+	require.True(t, bytes.Contains(built, []byte("set by a flag")), "the user's -ldflags are ignored")
 
 	code, _, stderr = command(t, "build", "--target", "linux/arm64", "-o", "app", ".")
 	require.Zero(t, code, stderr)

@@ -113,19 +113,19 @@ func TestDoctorEngine(t *testing.T) {
 }
 
 func TestDoctorEngineReady(t *testing.T) {
-	enginetest(t)
-	// What is broken beside it does not matter.
+	requireEngines(t)
+	// Other engines do not matter.
 	t.Setenv("ANYINFER_OPENVINO_LIBRARY", filepath.Join(t.TempDir(), "nowhere"))
 	t.Setenv("ANYINFER_MNN_LIBRARY", filepath.Join(t.TempDir(), "nowhere"))
 	code, engines := doctorJSON(t, "--engine", "tflite")
 	require.Zero(t, code)
 	require.Equal(t, "ready", engines["tflite"].Status)
 	code, _ = doctorJSON(t, "--engine", "tflite,mnn")
-	require.Equal(t, 1, code, "one that is missing is enough")
+	require.Equal(t, 1, code, "one of the two is missing")
 }
 
 func TestDoctorReady(t *testing.T) {
-	enginesTest(t)
+	requireAllEngines(t)
 	code, engines := doctorJSON(t)
 	require.Zero(t, code)
 	for name, h := range engines {

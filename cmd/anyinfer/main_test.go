@@ -20,7 +20,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/bench"
 )
 
-// envMain makes the test binary be the command.
+// envMain is the variable that makes the test binary run the command.
 const envMain = "ANYINFER_TEST_MAIN"
 
 func TestMain(m *testing.M) {
@@ -38,8 +38,8 @@ func command(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	return code, out.String(), errs.String()
 }
 
-// process runs a command line in a process of its own, in which no library is
-// open yet: the system's loader knows those that are.
+// process runs a command line in a process of its own, in which no library is open yet,
+// since the system's loader finds libraries that are.
 func process(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], args...)
@@ -86,9 +86,9 @@ func TestExitCodes(t *testing.T) {
 		{"bench x --threads -1", exitUsage, "anyinfer: --threads is -1; want 0"},
 		{"bench x --duration 5", exitUsage, "anyinfer: --duration \"5\": want a time such as 200ms, 5s or 1m\n"},
 
-		// The same of an engine that there is not, wherever it is named.
+		// The error of an unknown engine is the same for all commands.
 		{"sdk install foo", exitUsage, foo},
-		{"sdk install tflite foo", exitUsage, foo}, // before it fetches the first
+		{"sdk install tflite foo", exitUsage, foo}, // before the first is downloaded
 		{"sdk env foo", exitUsage, foo},
 		{"sdk remove foo", exitUsage, foo},
 		{"shim build foo", exitUsage, foo},
@@ -102,7 +102,7 @@ func TestExitCodes(t *testing.T) {
 		{"shim build mmn", exitUsage, "; did you mean mnn or tnn?" + engines},
 		{"run x.onnx --engine mnn,mnn", exitUsage, "anyinfer: the engine mnn is named twice; name it once\n"},
 
-		// What no package has cannot be installed, and nothing else is meant.
+		// An engine without a package cannot be installed.
 		{"sdk install tnn", exitUsage, "anyinfer: no package has the SDK of tnn: build TNN from its source, and then type 'TNN_ROOT=... anyinfer shim build tnn'." +
 			" What can be installed: openvino, tflite, litert, mnn\n"},
 		{"sdk install tensorrt", exitUsage, "anyinfer: no package has the SDK of tensorrt: install TensorRT's own packages and type 'anyinfer shim build tensorrt'"},
@@ -143,7 +143,8 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// After a signal the exit code is a shell's, whatever the command made of it.
+// TestExitSignal: after a signal the exit code is a shell's, whatever error the command
+// returned.
 func TestExitSignal(t *testing.T) {
 	other := errors.New("other")
 	for _, test := range []struct {
@@ -175,7 +176,7 @@ func TestExitSignal(t *testing.T) {
 	}
 }
 
-// A build does not go on without what it wanted to evaluate.
+// TestEnvStopsBuild: a shell does not go on where sdk env fails.
 func TestEnvStopsBuild(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("needs sh")

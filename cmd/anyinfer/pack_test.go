@@ -18,7 +18,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/internal/npy"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
-	suite "github.com/anyinfer/anyinfer/internal/testing/enginetest"
+	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
 	"github.com/anyinfer/anyinfer/internal/values"
 )
 
@@ -74,7 +74,7 @@ func TestPackRefuses(t *testing.T) {
 // TestPack packs for this machine, and runs the archive in an environment with no
 // other engine.
 func TestPack(t *testing.T) {
-	suite.Require(t, "tflite")
+	enginetest.Require(t, "tflite")
 	t.Setenv("GOFLAGS", "")
 	work := t.TempDir()
 	code, stdout, stderr := command(t, "pack", "--engine", "tflite", "--out", filepath.Join(work, "digits.tar.gz"), models+"digits.tflite")

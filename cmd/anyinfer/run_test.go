@@ -12,30 +12,30 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/npy"
-	suite "github.com/anyinfer/anyinfer/internal/testing/enginetest"
+	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
 	"github.com/anyinfer/anyinfer/internal/values"
 	"github.com/stretchr/testify/require"
 )
 
 const models = "../../testdata/"
 
-// enginetest needs two engines.
-func enginetest(t *testing.T) {
+// requireEngines skips a test without these two engines.
+func requireEngines(t *testing.T) {
 	t.Helper()
-	suite.Require(t, "openvino")
-	suite.Require(t, "tflite")
+	enginetest.Require(t, "openvino")
+	enginetest.Require(t, "tflite")
 }
 
-// enginesTest needs all.
-func enginesTest(t *testing.T) {
+// requireAllEngines skips a test where an engine is missing.
+func requireAllEngines(t *testing.T) {
 	t.Helper()
 	for _, e := range common.Engines() {
-		suite.Require(t, e)
+		enginetest.Require(t, e)
 	}
 }
 
 func TestRunOneEngine(t *testing.T) {
-	enginetest(t)
+	requireEngines(t)
 	out := t.TempDir()
 	code, stdout, stderr := command(t, "run", models+"digits.onnx", "--engine", "openvino",
 		"--input", "image="+models+"expected/digits_0_image.npy", "--out", out)
@@ -49,7 +49,7 @@ func TestRunOneEngine(t *testing.T) {
 }
 
 func TestRunSideBySide(t *testing.T) {
-	enginetest(t)
+	requireEngines(t)
 	out := t.TempDir()
 	code, stdout, stderr := command(t, "run", "--engine", "openvino,tflite", "--json", "--out", out, "--threads", "1",
 		models+"digits.xml", models+"digits.bin", models+"digits.tflite")
@@ -74,7 +74,7 @@ func TestRunSideBySide(t *testing.T) {
 }
 
 func TestRunRefuses(t *testing.T) {
-	enginetest(t)
+	requireEngines(t)
 	dir := t.TempDir()
 	text := filepath.Join(dir, "text.npy")
 	require.NoError(t, os.WriteFile(text, []byte("no array"), 0o666))
@@ -120,7 +120,7 @@ func TestLargestDifference(t *testing.T) {
 }
 
 func TestRunSignature(t *testing.T) {
-	enginetest(t)
+	requireEngines(t)
 	code, stdout, stderr := command(t, "run", models+"functions.tflite", "--engine", "tflite", "--json", "--signature", "edges", "--shape", "image=1,16,8,1")
 	require.Zero(t, code, stderr)
 	var result struct{ Engines []outcome }
@@ -143,7 +143,7 @@ func TestRunSignature(t *testing.T) {
 }
 
 func TestRunContents(t *testing.T) {
-	enginetest(t)
+	requireEngines(t)
 	code, stdout, stderr := command(t, "run", models+"labels.tflite", "--engine", "tflite", "--input", "image="+models+"expected/digits_0_image.npy")
 	require.Zero(t, code, stderr)
 	require.Regexp(t, `\nENGINE +TENSOR +HOLDS\ntflite +out scores +two \(1\), three \(`, stdout)
@@ -163,9 +163,9 @@ func TestRunContents(t *testing.T) {
 
 // TestRunQuiet: messages of an SDK about its own set-up are not printed.
 func TestRunQuiet(t *testing.T) {
-	enginetest(t)
+	requireEngines(t)
 	for _, engine := range []string{"openvino", "tflite", "litert"} {
-		suite.Require(t, engine)
+		enginetest.Require(t, engine)
 		code, _, stderr := process(t, "run", models+"digits.tflite", "--engine", engine)
 		require.Zero(t, code, stderr)
 		require.Empty(t, stderr, engine)

@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// screen is what a terminal of so many columns shows of what was written to it.
+// screen emulates a terminal with a number of columns.
 type screen struct {
 	mu      sync.Mutex
 	columns int
@@ -30,7 +30,7 @@ type screen struct {
 	seen    []string // each state of the last line that something overwrote
 }
 
-// newScreen shows what comes from the other side of a terminal until that is closed.
+// newScreen shows the output of the other side of a terminal until that is closed.
 func newScreen(t *testing.T, side *os.File, columns int) *screen {
 	require.NoError(t, pty.Setsize(side, &pty.Winsize{Rows: 24, Cols: uint16(columns)}))
 	s := &screen{columns: columns, lines: [][]rune{nil}, done: make(chan struct{})}
@@ -163,9 +163,9 @@ func TestNoStatusLine(t *testing.T) {
 	require.Eventually(t, func() bool { return s.text() == "x" }, 5*time.Second, time.Millisecond, "only one text was drawn: %q", s.text())
 }
 
-// What a person at a terminal sees of a whole command, interrupted or not.
+// TestBenchAtTerminal checks what a terminal shows of a whole command, interrupted or not.
 func TestBenchAtTerminal(t *testing.T) {
-	enginetest(t)
+	requireEngines(t)
 	for name, interrupt := range map[string]bool{"to the end": false, "interrupted": true} {
 		t.Run(name, func(t *testing.T) {
 			side, tty, s := openTerminal(t, 60)

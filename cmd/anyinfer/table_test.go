@@ -39,11 +39,11 @@ func TestTable(t *testing.T) {
 
 	require.Equal(t, "/a/b/c", shortPath("/a/b/c", 6))
 	require.Equal(t, ".../c", shortPath("/aa/b/c", 6))
-	require.Equal(t, "/aaa/long", shortPath("/aaa/long", 7), "a name stays whole")
+	require.Equal(t, "/aaa/long", shortPath("/aaa/long", 7), "the file name is not cut")
 	require.Equal(t, `...\b.dll`, shortPath(`C:\folder\b.dll`, 10))
 }
 
-// Tables fit 100 columns with the longest values that there are.
+// TestTableWidth: tables fit 100 columns with the longest values.
 func TestTableWidth(t *testing.T) {
 	names := append(common.Engines(), "onnxruntime") // as long as a name may get
 
