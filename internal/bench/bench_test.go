@@ -76,6 +76,7 @@ func TestRun(t *testing.T) {
 		require.Less(t, e.PeakMemory, int64(1<<30))
 	}
 	require.Equal(t, 1.0, r.Engines[0].Ratio)
+	require.Equal(t, r.Engines[1].Latency.P50/r.Engines[0].Latency.P50, r.Engines[1].Ratio)
 	require.Greater(t, r.Engines[0].PeakMemory, r.Engines[1].PeakMemory, "each has its own: OpenVINO is much larger")
 }
 

@@ -217,7 +217,7 @@ func TestLinked(t *testing.T) {
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(work, "LICENSE.txt"), []byte("of the SDK elsewhere"), 0o666))
 	compile("int more(void) { return 40; }", "-shared", "-Wl,-soname,libmore.so", "-o", filepath.Join(elsewhere, "libmore.so"))
-	compile("int more(void); int all(void) { return more() + 2; }", "-shared", "-Wl,-soname,libx.so", "-o", tnn.LibraryPath(),
+	compile("int more(void); int puts(const char *); int all(void) { return puts(\"\") < 0 ? 1 : more() + 2; }", "-shared", "-Wl,-soname,libx.so", "-o", tnn.LibraryPath(),
 		"-L"+elsewhere, "-lmore", "-Wl,-rpath,/lib/x86_64-linux-gnu:"+elsewhere)
 	compile("int all(void); int main(void) { return all(); }", "-o", filepath.Join(work, "app"), "-L"+tnn.LibDir(), "-lx", "-Wl,-rpath-link,"+elsewhere)
 	compile("int all(void) { return 7; }", "-shared", "-Wl,-soname,libx.so", "-o", tflite.LibraryPath())
@@ -258,11 +258,13 @@ func appModule(t *testing.T) string {
 	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
 	require.NoError(t, err)
 	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "dependency"), 0o777))
 	for name, text := range map[string]string{
-		"go.mod": "module app\n\ngo 1.26.0\n\nrequire github.com/anyinfer/anyinfer v0.0.0\n\nreplace github.com/anyinfer/anyinfer => " + strings.TrimSpace(string(root)) + "\n",
+		"go.mod": "module app\n\ngo 1.26.0\n\nrequire (\n\tdependency v0.0.0\n\tgithub.com/anyinfer/anyinfer v0.0.0\n)\n\nreplace dependency => ./dependency\n\nreplace github.com/anyinfer/anyinfer => " + strings.TrimSpace(string(root)) + "\n",
 		"main.go": `package main
 
 import (
+	_ "dependency"
 	"fmt"
 
 	"github.com/anyinfer/anyinfer/common"
@@ -271,6 +273,8 @@ import (
 
 func main() { fmt.Println(common.Engines()) }
 `,
+		"dependency/go.mod": "module dependency\n",
+		"dependency/x.go":   "package dependency\n",
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666))
 	}
@@ -316,7 +320,7 @@ func TestInModule(t *testing.T) {
 	a = newArchive(t, "linux/"+runtime.GOARCH)
 	require.NoError(t, a.AddSDK(tflite))
 	require.NoError(t, a.AddProgram(t.Context(), "app"))
-	require.Empty(t, a.Unlicensed())
+	require.Equal(t, []string{"dependency"}, a.Unlicensed())
 	files = write(t, a, filepath.Join(work, "y.tar.gz"))
 	require.Equal(t, "of tflite", files["y/licenses/tflite/LICENSE"])
 	for _, module := range []string{"go", "github.com/anyinfer/anyinfer", "github.com/ebitengine/purego"} {
