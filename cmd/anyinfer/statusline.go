@@ -77,9 +77,9 @@ func (s *statusLine) Write(p []byte) (int, error) {
 	return s.terminal.Write(p)
 }
 
-// draw writes text over what is there, in one write, so that nothing flickers.
-// It leaves the cursor at the start, for whoever else prints something: not
-// even the ^C that a terminal shows stays behind.
+// draw overwrites the line with text, in one write, so that nothing flickers. It leaves
+// the cursor at the start of the line, for other output, and also overwrites the ^C
+// that a terminal shows.
 func (s *statusLine) draw() {
 	columns, _, err := term.GetSize(int(s.terminal.Fd()))
 	if err != nil || columns < 2 {

@@ -14,7 +14,8 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// The command goes on to the next engine where common.Load does, and says which it passed over.
+// TestFirstOf: the next engine is tried where common.Load tries it, and the log has those
+// that were passed over.
 func TestFirstOf(t *testing.T) {
 	defer slog.SetDefault(slog.Default())
 	kind := func(k error) error { return &common.Error{Kind: k, Message: "no"} }
