@@ -21,16 +21,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A block is what stands between two fences of a Markdown file. One of language sh that cannot be run has a line before it
-// that says why:
-//
-//	<!-- not run: needs a board -->
-type block struct {
-	language, text, notRun string
-}
+// fence finds the blocks of a Markdown file: why a block of language sh cannot be run, the language, the text.
+var fence = regexp.MustCompile("(?ms)^(?:<!-- not run: ([^\n]+) -->\n)?```([a-z]*)\n(.*?)^```$")
 
 // TestBlocks runs the sh blocks of each page, one after the other, in a copy of the checkout with the command in PATH.
-// They find the SDKs that are installed, and cannot download any.
+// They find the SDKs that are installed, and cannot download any. A block that cannot be run has a line before it:
+//
+//	<!-- not run: needs a board -->
 func TestBlocks(t *testing.T) {
 	const root = "../../.."
 	if _, err := exec.LookPath("sh"); err != nil {
@@ -68,35 +65,27 @@ func TestBlocks(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				text, err := os.ReadFile(page)
 				require.NoError(t, err)
-				for _, b := range blocks(string(text)) {
-					switch b.language {
+				require.NotRegexp(t, "(?m)^[ \t]+```", string(text), "an indented block is not found")
+				for _, block := range fence.FindAllStringSubmatch(string(text), -1) {
+					switch notRun, language, text := block[1], block[2], block[3]; language {
 					case "": // what a program prints
 					case "console": // examples_test.go runs these
 						require.Contains(t, name, "examples/")
-					case "python": // docs/convert.md has the versions that they ran with
+					case "python": // the page has the versions that these were run with
 						require.Equal(t, "docs/convert.md", name)
 					case "go":
-						parses(t, b.text)
+						parses(t, text)
 					case "sh":
-						if b.notRun == "" {
-							t.Run(strings.SplitN(b.text, "\n", 2)[0], func(t *testing.T) { runs(t, environment, checkout, b.text) })
+						if notRun == "" {
+							t.Run("", func(t *testing.T) { runs(t, environment, checkout, text) })
 						}
 					default:
-						t.Errorf("a block of language %q", b.language)
+						t.Errorf("a block of language %q", language)
 					}
 				}
 			})
 		}
 	}
-}
-
-var fence = regexp.MustCompile("(?ms)^(?:<!-- not run: ([^\n]+) -->\n\n?)?```([a-z]*)\n(.*?)^```$")
-
-func blocks(page string) (all []block) {
-	for _, m := range fence.FindAllStringSubmatch(page, -1) {
-		all = append(all, block{notRun: m[1], language: m[2], text: m[3]})
-	}
-	return all
 }
 
 // runs fails where an SDK is missing, too, if CI is set; the error names the command that installs it.
