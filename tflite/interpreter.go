@@ -35,7 +35,7 @@ type interpreter struct {
 func (m *model) newInterpreter(signature int, accelerated bool) (*interpreter, error) {
 	ip := &interpreter{lib: m.lib, model: m, report: newReport()}
 	if err := m.log.Capture(func() error { return ip.create(signature, accelerated) }); err != nil {
-		ip.close()
+		ip.Close()
 		return nil, err
 	}
 	return ip, nil
@@ -62,7 +62,7 @@ func (ip *interpreter) create(signature int, accelerated bool) (err error) {
 		return ip.report.error(common.ErrModel, 0, "TFLite cannot interpret the model")
 	}
 	ip.calls = prepareCalls(ip.lib)
-	return ip.use(signature)
+	return ip.SetSignature(signature)
 }
 
 // interpret makes the TfLiteInterpreter, or leaves handle 0.
@@ -81,8 +81,8 @@ func (ip *interpreter) interpret() {
 	ip.handle = ip.lib.Call(interpreterCreate, dylib.Int(ip.model.handle), dylib.Int(options))
 }
 
-// use sets the interpreter to another signature.
-func (ip *interpreter) use(signature int) error {
+// SetSignature, and the next methods, are what package tfl calls.
+func (ip *interpreter) SetSignature(signature int) error {
 	ip.dropRunner()
 	ip.signature, ip.sig = signature, &ip.model.file.Signatures[signature]
 	if !ip.lib.Has(tensorRealloc) && slices.ContainsFunc(ip.sig.Inputs, func(i common.TensorInfo) bool { return i.DType == common.String }) {
@@ -120,7 +120,7 @@ func (ip *interpreter) dropRunner() {
 	ip.names.Unpin()
 }
 
-func (ip *interpreter) close() {
+func (ip *interpreter) Close() {
 	ip.dropRunner()
 	if ip.handle != 0 {
 		ip.lib.Call(interpreterDelete, dylib.Int(ip.handle))
@@ -134,13 +134,11 @@ func (ip *interpreter) close() {
 	ip.report.close()
 }
 
-func (ip *interpreter) resize(input int, shape common.Shape) error {
-	dims := make([]int32, len(shape))
-	for i, d := range shape {
-		if dims[i] = int32(d); int(dims[i]) != d {
-			return &common.Error{Kind: common.ErrShape, Message: shape.String() + " has dimensions beyond 32 bits"}
-		}
-	}
+func (ip *interpreter) InputShape(i int) (common.Shape, error) {
+	return ip.calls.shape(ip.input(i), nil), nil
+}
+
+func (ip *interpreter) Resize(input int, dims []int32) error {
 	var r uintptr
 	if ip.runner != 0 {
 		r = ip.lib.Call(runnerResizeInput, dylib.Int(ip.runner), dylib.String(ip.sig.Inputs[input].Name), dylib.Slice(dims), dylib.Int(len(dims)))
@@ -150,7 +148,26 @@ func (ip *interpreter) resize(input int, shape common.Shape) error {
 	return status(r, ip.report, common.ErrShape, "resizing an input")
 }
 
-// allocate plans memory and prepares operators; an error is of that kind.
+// Allocate reports dynamic outputs where some output has its shape or address only after a Run, which moves other
+// memory, too: TFLite prepares operators up to the first whose output depends on the data, and the rest in Invoke.
+// Strings have no memory before they are made.
+func (ip *interpreter) Allocate(kind error) (outputs []common.Shape, dynamic bool, err error) {
+	if err := ip.allocate(kind); err != nil {
+		return nil, false, err
+	}
+	outputs = make([]common.Shape, len(ip.sig.Outputs))
+	for i, info := range ip.sig.Outputs {
+		t := ip.output(i)
+		if ip.calls.dynamic(t) {
+			dynamic = true
+			continue
+		}
+		outputs[i] = ip.calls.shape(t, nil)
+		dynamic = dynamic || info.DType == common.String || ip.calls.data(t) == 0 && ip.calls.size(t) > 0
+	}
+	return outputs, dynamic, nil
+}
+
 func (ip *interpreter) allocate(kind error) error {
 	r := uintptr(0)
 	if ip.runner != 0 {
@@ -160,87 +177,3 @@ func (ip *interpreter) allocate(kind error) error {
 	}
 	return status(r, ip.report, kind, "allocating tensors")
 }
-
-// lateOutputs reports whether some output has its shape and address only after a
-// Run, which moves other memory, too: TFLite prepares operators up to the first
-// whose output depends on the data, and the rest in Invoke. Strings have no
-// memory before they are made.
-func (ip *interpreter) lateOutputs() bool {
-	for i, info := range ip.sig.Outputs {
-		t := ip.output(i)
-		if info.DType == common.String || ip.calls.dynamic(t) || ip.calls.data(t) == 0 && ip.calls.size(t) > 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// reallocate is allocate after a resize. It refuses shapes that leave operators
-// with nothing to compute, which would crash.
-func (ip *interpreter) reallocate() error {
-	if err := ip.allocate(common.ErrShape); err != nil || ip.lateOutputs() {
-		return err
-	}
-	for i, info := range ip.sig.Outputs {
-		if shape := ip.calls.shape(ip.output(i), nil); shape.Elems() < 1 {
-			return &common.Error{Kind: common.ErrShape, Message: fmt.Sprintf("output %q would have the shape %v", info.Name, shape)}
-		}
-	}
-	return nil
-}
-
-// describe completes the signature's outputs with shapes that the allocated
-// interpreter has and the file lacks.
-func (ip *interpreter) describe() {
-	for i := range ip.sig.Outputs {
-		info := &ip.sig.Outputs[i]
-		if info.DType == common.String || info.Shape.Dynamic() {
-			continue
-		}
-		if t := ip.output(i); ip.calls.dynamic(t) {
-			info.Shape = nil
-		} else {
-			info.Shape = ip.calls.shape(t, nil)
-		}
-	}
-}
-
-// reshape works Options.Shapes into the signature.
-func (ip *interpreter) reshape() error {
-	freed, any := false, false // an input that may have been fixed is dynamic; any changed
-	for i := range ip.sig.Inputs {
-		info := &ip.sig.Inputs[i]
-		r, ok := ip.model.options.Shapes[info.Name]
-		if !ok {
-			continue
-		}
-		if !tfl.Resizable(info.Shape, r) {
-			return &common.Error{Kind: common.ErrShape, Message: fmt.Sprintf("Shapes has %v for input %q, whose shape is %v; the rank and a fixed last dimension stay", r, info.Name, info.Shape)}
-		}
-		if err := ip.resize(i, r.Opt); err != nil {
-			return err
-		}
-		info.Shape = r.Shape()
-		freed, any = freed || info.Shape.Dynamic(), true
-	}
-	if !any {
-		return nil
-	}
-	if err := ip.reallocate(); err != nil {
-		return err
-	}
-	for i := range ip.sig.Outputs {
-		out := &ip.sig.Outputs[i].Shape
-		switch t := ip.output(i); {
-		case ip.calls.dynamic(t):
-			*out = nil
-		case !dynamic(ip.sig.Inputs):
-			*out = ip.calls.shape(t, nil)
-		case freed: // the model does not say which dimensions follow the input's
-			*out = slices.Repeat(common.Shape{-1}, len(ip.calls.shape(t, nil)))
-		}
-	}
-	return nil
-}
-
-func dynamic(inputs []common.TensorInfo) bool { return common.Signature{Inputs: inputs}.Dynamic() }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
 // session is an interpreter with the tensors that it runs on.
@@ -20,17 +21,16 @@ type session struct {
 	invoke      dylib.Prepared
 	direct      bool // Run copies nothing
 	fixed       bool // every shape is
-	lateOutputs bool // see interpreter.lateOutputs
+	lateOutputs bool // see interpreter.Allocate
 	lib         *dylib.Library
 	interpreter *interpreter
-	reference   *interpreter   // without delegates, to validate shapes; or nil
-	shapes      []common.Shape // of the inputs, as the interpreter has them; nil where not given
+	inputShapes *tfl.InputShapes
 	in, out     []binding
 	outputs     []*common.Tensor  // what Bind was given to fill
 	pins        []*runtime.Pinner // of tensors' memory: by the last good Bind, and by failed ones since
 }
 
-func newSession(ip *interpreter) *session {
+func newSession(ip *interpreter) (*session, error) {
 	s := &session{
 		lib: ip.lib, interpreter: ip, fixed: !ip.sig.Dynamic(),
 		in: make([]binding, len(ip.sig.Inputs)), out: make([]binding, len(ip.sig.Outputs)),
@@ -40,45 +40,33 @@ func newSession(ip *interpreter) *session {
 	} else {
 		s.invoke = s.lib.Prepare(interpreterInvoke, dylib.Int(ip.handle))
 	}
-	for i, info := range ip.sig.Inputs {
-		var shape common.Shape // nil for a dynamic one until Bind, whatever the file has
-		if !info.Shape.Dynamic() {
-			shape = ip.calls.shape(ip.input(i), nil)
-		}
-		s.shapes = append(s.shapes, shape)
+	var newReference func() (tfl.Interpreter, error)
+	if ip.xnnpack != 0 || ip.external != 0 {
+		newReference = func() (tfl.Interpreter, error) { return ip.model.newInterpreter(ip.signature, false) }
 	}
-	return s
+	s.inputShapes = tfl.NewInputShapes(ip.sig, newReference)
+	return s, s.inputShapes.SetInterpreter(ip)
 }
 
 func (s *session) Bind(in, out []*common.Tensor) (err error) {
 	ip := s.interpreter
 	s.outputs, s.direct = out, false
-	if err := s.validateShapes(in); err != nil {
+	if err := s.inputShapes.Validate(in); err != nil {
 		return err
 	}
 	for i, t := range in {
 		s.in[i] = binding{tensor: t, buffer: s.in[i].buffer}
-		if shape := t.Shape(); !t.Is(t.DType(), s.shapes[i]) {
-			if err := ip.resize(i, shape); err != nil {
-				return err
-			}
-			s.shapes[i] = shape
-		}
 	}
-	if s.lateOutputs { // outputs have the shapes of the last Run
-		err = ip.allocate(common.ErrShape)
-	} else {
-		err = ip.reallocate()
-	}
+	shapes, dynamic, err := s.inputShapes.Resize(in, s.lateOutputs)
 	if err != nil {
 		return err
 	}
-	s.lateOutputs = s.lateOutputs || ip.lateOutputs()
+	s.lateOutputs = s.lateOutputs || dynamic
 	for i := range out {
 		if s.out[i] = (binding{}); s.lateOutputs {
 			continue
 		}
-		if out[i], err = common.EnsureTensor(out[i], ip.sig.Outputs[i].DType, ip.calls.shape(ip.output(i), nil)); err != nil {
+		if out[i], err = common.EnsureTensor(out[i], ip.sig.Outputs[i].DType, shapes[i]); err != nil {
 			return err
 		}
 		s.out[i].tensor = out[i]
@@ -93,35 +81,6 @@ func (s *session) Bind(in, out []*common.Tensor) (err error) {
 	}
 	s.direct = s.allInPlace()
 	return nil
-}
-
-// validateShapes returns an error where the model cannot have inputs of these
-// new shapes. XNNPACK takes any and crashes in Run, as where a convolution is
-// left without output; TFLite's own operators return an error.
-func (s *session) validateShapes(in []*common.Tensor) (err error) {
-	same := true
-	for i, t := range in {
-		same = same && t.Is(t.DType(), s.shapes[i])
-	}
-	if same || s.interpreter.xnnpack == 0 && s.interpreter.external == 0 {
-		return nil
-	}
-	if s.reference == nil {
-		if s.reference, err = s.interpreter.model.newInterpreter(s.interpreter.signature, false); err != nil {
-			return err
-		}
-	}
-	for i, t := range in {
-		if err := s.reference.resize(i, t.Shape()); err != nil {
-			return err
-		}
-	}
-	err = s.reference.reallocate()
-	if s.fixed { // they do not change again
-		s.reference.close()
-		s.reference = nil
-	}
-	return err
 }
 
 func (s *session) Run(context.Context) error {
@@ -155,7 +114,11 @@ func (s *session) Reset() error {
 	if err != nil {
 		return err
 	}
-	fresh := newSession(ip)
+	fresh, err := newSession(ip)
+	if err != nil {
+		ip.Close()
+		return err
+	}
 	fresh.lateOutputs = s.lateOutputs // package common knows which outputs are
 	in := make([]*common.Tensor, len(s.in))
 	for i := range s.in {
@@ -171,10 +134,8 @@ func (s *session) Reset() error {
 }
 
 func (s *session) Close() error {
-	s.interpreter.close()
-	if s.reference != nil {
-		s.reference.close()
-	}
+	s.interpreter.Close()
+	s.inputShapes.Close()
 	for _, p := range s.pins {
 		p.Unpin()
 	}

@@ -20,6 +20,14 @@ type Model struct {
 	Variables, VariablesOutsideMainSubgraph, Resources bool
 }
 
+// CommonSignatures are the signatures as package common has them.
+func (m *Model) CommonSignatures() (all []common.Signature) {
+	for _, s := range m.Signatures {
+		all = append(all, s.Signature)
+	}
+	return all
+}
+
 // State is that of ModelInfo.
 func (m *Model) State() common.State {
 	if m.Variables || m.Resources {

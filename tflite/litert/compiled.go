@@ -13,12 +13,14 @@ import (
 	"github.com/anyinfer/anyinfer/internal/dylib"
 )
 
-// compiled is a LiteRtCompiledModel. It has one interpreter, and so serves one
-// session.
+// compiled is a LiteRtCompiledModel, set to one signature. It has one interpreter
+// and so serves one session.
 type compiled struct {
 	lib      *dylib.Library
 	model    *model
+	sig      *signature
 	handle   uintptr
+	shapes   []common.Shape // at each place of LiteRT's list of outputs, since the last Allocate
 	canceled *atomic.Uint32 // not 0: Run is to stop
 	pin      runtime.Pinner // of canceled
 }
@@ -38,7 +40,7 @@ func (m *model) endTurn(hardware uint32) {
 }
 
 // compile compiles the model for hardware and, where the CPU is in it, kernels.
-func (m *model) compile(hardware uint32, kernels Kernels) (c *compiled, err error) {
+func (m *model) compile(sig *signature, hardware uint32, kernels Kernels) (c *compiled, err error) {
 	m.beginTurn(hardware)
 	defer m.endTurn(hardware)
 	err = m.driver.log.Capture(func() error {
@@ -48,10 +50,11 @@ func (m *model) compile(hardware uint32, kernels Kernels) (c *compiled, err erro
 	if err != nil {
 		return nil, m.driver.withStderr(err, func() {
 			if c, err := m.compileQuietly(hardware, kernels, stderrMode); err == nil {
-				c.close()
+				c.Close()
 			}
 		})
 	}
+	c.sig = sig
 	return c, nil
 }
 
@@ -122,79 +125,71 @@ var readByteInGo = sync.OnceValue(func() uintptr {
 	})
 })
 
-func (c *compiled) close() {
+// Close, and the next methods, are what package tfl calls.
+func (c *compiled) Close() {
 	c.model.beginTurn(c.model.hardware)
 	defer c.model.endTurn(c.model.hardware)
 	c.lib.Call(compiledDestroy, dylib.Int(c.handle))
 	c.pin.Unpin()
 }
 
-// resize gives an input another shape, whatever the model's is. It refuses to
-// where there are variables: LiteRT reads beyond one once its value is smaller.
-func (c *compiled) resize(s *signature, input int, shape common.Shape) error {
-	now, err := c.inputShape(s, input)
-	if err != nil || slices.Equal(now, shape) {
+func (c *compiled) SetSignature(index int) error {
+	c.sig = &c.model.signatures[index]
+	return nil
+}
+
+// Resize refuses another shape where there are variables: LiteRT reads beyond one
+// once its value is smaller.
+func (c *compiled) Resize(input int, dims []int32) error {
+	l, err := c.inputLayout(input)
+	if err != nil || slices.Equal(l.dims[:l.rank()], dims) {
 		return err
 	}
 	if c.model.stateful {
 		return &common.Error{Kind: common.ErrShape, Message: "inputs of a model with variables cannot be resized", Hint: hintUseTFLite}
 	}
-	d, err := dims(shape)
-	if err != nil {
-		return err
-	}
-	r := c.lib.Call(compiledResize, dylib.Int(c.handle), dylib.Int(s.index), dylib.Int(input), dylib.Slice(d), dylib.Int(len(d)))
+	r := c.lib.Call(compiledResize, dylib.Int(c.handle), dylib.Int(c.sig.index), dylib.Int(input), dylib.Slice(dims), dylib.Int(len(dims)))
 	return c.fail(r, common.ErrShape, "LiteRtCompiledModelResizeInputTensorNonStrict")
 }
 
-// allocate plans memory and prepares operators, and returns the shapes at each
-// place of the outputs; an error is of that kind.
-func (c *compiled) allocate(s *signature, kind error) ([]common.Shape, error) {
-	layouts := newLayouts(len(s.first))
-	r := c.lib.Call(compiledOutputLayouts, dylib.Int(c.handle), dylib.Int(s.index), dylib.Int(len(layouts)), dylib.Slice(layouts), dylib.Int(1))
+func (c *compiled) Allocate(kind error) (outputs []common.Shape, dynamic bool, err error) {
+	layouts := newLayouts(len(c.sig.first))
+	r := c.lib.Call(compiledOutputLayouts, dylib.Int(c.handle), dylib.Int(c.sig.index), dylib.Int(len(layouts)), dylib.Slice(layouts), dylib.Int(1))
 	if err := c.fail(r, kind, "LiteRtGetCompiledModelOutputTensorLayouts"); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	shapes := make([]common.Shape, len(layouts))
+	c.shapes = make([]common.Shape, len(layouts))
 	for i := range layouts {
-		if shapes[i] = layouts[i].shape(common.Shape{}); shapes[i] == nil {
-			return nil, &common.Error{Kind: kind, Message: fmt.Sprintf("output %d has more than %d dimensions", i, maxRank)}
+		if c.shapes[i] = layouts[i].shape(common.Shape{}); c.shapes[i] == nil {
+			return nil, false, &common.Error{Kind: kind, Message: fmt.Sprintf("output %d has more than %d dimensions", i, maxRank)}
 		}
 	}
-	return shapes, nil
+	outputs = make([]common.Shape, len(c.sig.file.Outputs))
+	for i, info := range c.sig.file.Outputs {
+		if !c.sig.dynamic || !info.Shape.Dynamic() {
+			outputs[i] = c.shapes[c.sig.file.Out[i]]
+		}
+	}
+	return outputs, c.sig.dynamic, nil
 }
 
 func tooManyDims(info common.TensorInfo) error {
 	return &common.Error{Kind: common.ErrModel, Message: fmt.Sprintf("%q has more than %d dimensions, which LiteRT cannot hold", info.Name, maxRank)}
 }
 
-// reallocate is allocate after a resize. It refuses shapes that leave operators
-// with nothing to compute, which would crash.
-func (c *compiled) reallocate(s *signature, lateOutputs bool) ([]common.Shape, error) {
-	shapes, err := c.allocate(s, common.ErrShape)
-	if err != nil || lateOutputs {
-		return shapes, err
-	}
-	for i, shape := range shapes {
-		if shape.Elems() < 1 {
-			return nil, &common.Error{Kind: common.ErrShape, Message: fmt.Sprintf("output %d would have the shape %v", i, shape)}
-		}
-	}
-	return shapes, nil
+func (c *compiled) InputShape(i int) (common.Shape, error) {
+	l, err := c.inputLayout(i)
+	return l.shape(common.Shape{}), err
 }
 
-// inputShape is that which an input has now.
-func (c *compiled) inputShape(s *signature, i int) (common.Shape, error) {
+func (c *compiled) inputLayout(i int) (layout, error) {
 	layouts := newLayouts(1)
-	r := c.lib.Call(compiledInputLayout, dylib.Int(c.handle), dylib.Int(s.index), dylib.Int(i), dylib.Slice(layouts))
-	if err := c.fail(r, common.ErrModel, "LiteRtGetCompiledModelInputTensorLayout"); err != nil {
-		return nil, err
+	r := c.lib.Call(compiledInputLayout, dylib.Int(c.handle), dylib.Int(c.sig.index), dylib.Int(i), dylib.Slice(layouts))
+	err := c.fail(r, common.ErrModel, "LiteRtGetCompiledModelInputTensorLayout")
+	if err == nil && layouts[0].rank() > maxRank {
+		err = tooManyDims(c.sig.file.Inputs[i])
 	}
-	shape := layouts[0].shape(common.Shape{})
-	if shape == nil {
-		return nil, tooManyDims(s.Inputs[i])
-	}
-	return shape, nil
+	return layouts[0], err
 }
 
 // accelerated is what computes, for ModelInfo.

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
@@ -24,21 +24,21 @@ type model struct {
 	environment *environment
 	hardware    uint32
 	info        common.ModelInfo
-	signatures  []signature
-	stateful    bool // it has variables
+	file        *tfl.Model
+	signatures  []signature // the file's, as LiteRT has them
+	stateful    bool        // it has variables
 	handle      uintptr
 
-	mu    sync.Mutex
-	spare *compiled // the one that Load made, until a session takes it
+	unused atomic.Pointer[compiled] // the one that Load made, until a session takes it
 }
 
-// signature is one of the file's, with Options.Shapes worked in.
+// signature is what LiteRT has for one of the file's.
 type signature struct {
-	common.Signature
-	index       int   // by which LiteRT knows it
-	lateOutputs bool  // outputs are not simply LiteRT's, or the shape of one is known only after a Run
-	places      []int // of Outputs in LiteRT's list of them, where several can be one tensor
-	first       []int // for each place, the first one of its tensor; ^i where that is input i
+	file        *tfl.Signature // with Options.Shapes applied; its Out are places in LiteRT's list of outputs
+	index       int            // by which LiteRT knows it
+	dynamic     bool           // the shape of an output is known only after a Run
+	lateOutputs bool           // it is, or outputs are not simply LiteRT's
+	first       []int          // for each place in LiteRT's list, the first one of its tensor; ^i where that is input i
 }
 
 func (d *driver) load(files *common.ModelFiles, o common.Options, native Options, environment *environment, hardware uint32) (_ *model, err error) {
@@ -54,27 +54,26 @@ func (d *driver) load(files *common.ModelFiles, o common.Options, native Options
 	if m.stateful && native.Kernels == XNNPACK { // which crashes on some uses of variables, and gets others wrong
 		m.native.Kernels = Builtin
 	}
-	if m.spare, err = m.newCompiled(); err != nil {
+	c, err := m.newCompiled(&m.signatures[0])
+	if err != nil {
 		return nil, classifyError(err, hardware)
 	}
-	first := &m.signatures[0]
-	shapes, allocateErr := m.spare.allocate(first, common.ErrModel)
-	if allocateErr != nil && len(o.Shapes) == 0 && !dynamic(first.Inputs) { // else the shapes to come may fit
-		return nil, allocateErr
+	m.unused.Store(c)
+	if err := m.file.CompleteOutputs(c, o.Shapes); err != nil {
+		return nil, err
 	}
-	for i := range first.Outputs {
-		if out := &first.Outputs[i].Shape; allocateErr == nil && len(*out) != len(shapes[first.places[i]]) { // the file lacks it
-			*out = shapes[first.places[i]]
-		}
-	}
-	if err := m.reshape(); err != nil {
+	if err := m.file.ApplyShapes(o.Shapes, func() (tfl.Interpreter, error) { return m.compile(&m.signatures[0], cpu, Builtin) }); err != nil {
 		return nil, err
 	}
 	m.info.Format = "tflite"
-	m.info.Device, m.info.Details = m.spare.accelerated()
+	m.info.Device, m.info.Details = c.accelerated()
 	m.info.Threads, m.info.Sessions = o.ThreadsPerRun(), max(o.Sessions, 1)
 	if hardware == gpu {
 		m.info.Precision = cmp.Or(o.Precision, common.Float32)
+	}
+	if len(m.signatures) > 1 { // it has memory for all of them
+		m.unused.Store(nil)
+		c.Close()
 	}
 	return m, m.tryLateOutputs()
 }
@@ -83,11 +82,11 @@ func (d *driver) load(files *common.ModelFiles, o common.Options, native Options
 // now.
 func (m *model) tryLateOutputs() error {
 	first := m.signatures[0]
-	if !first.lateOutputs || dynamic(first.Inputs) {
+	if !first.lateOutputs || dynamic(first.file.Inputs) {
 		return nil
 	}
 	var in []*common.Tensor
-	for _, info := range first.Inputs {
+	for _, info := range first.file.Inputs {
 		t, err := common.NewTensor(info.DType, info.Shape...)
 		if err != nil {
 			return err
@@ -99,7 +98,7 @@ func (m *model) tryLateOutputs() error {
 		return err
 	}
 	defer s.Close()
-	return s.Bind(in, make([]*common.Tensor, len(first.Outputs)))
+	return s.Bind(in, make([]*common.Tensor, len(first.file.Outputs)))
 }
 
 // classifyError makes an error of the device what is one, and not of the model.
@@ -121,11 +120,10 @@ func (m *model) read(files *common.ModelFiles) error {
 	if err != nil {
 		return err
 	}
-	about, err := tfl.Describe(bytes)
-	if err != nil {
+	if m.file, err = tfl.Describe(bytes); err != nil {
 		return err
 	}
-	m.info.Metadata, m.info.State, m.stateful = about.Metadata, about.State(), about.Resources
+	m.info.Metadata, m.info.State, m.stateful = m.file.Metadata, m.file.State(), m.file.Resources
 	create := func(model *uintptr) error {
 		r := m.lib.Call(modelFromBuffer, dylib.Int(m.environment.handle), dylib.Slice(bytes), dylib.Int(len(bytes)), dylib.Ptr(model))
 		return status(r, common.ErrModel, "LiteRtCreateModelFromBuffer")
@@ -139,8 +137,8 @@ func (m *model) read(files *common.ModelFiles) error {
 		err.(*common.Error).Hint = hintUseTFLite
 		return err
 	}
-	for _, s := range about.Signatures {
-		sig, err := m.find(&s)
+	for i := range m.file.Signatures {
+		sig, err := m.find(&m.file.Signatures[i])
 		if err != nil {
 			return err
 		}
@@ -163,7 +161,7 @@ func (m *model) find(s *tfl.Signature) (*signature, error) {
 			return nil, tooManyDims(info)
 		}
 	}
-	sig := &signature{Signature: s.Signature, index: -1, places: s.Out}
+	sig := &signature{file: s, index: -1, dynamic: dynamic(s.Outputs) && !dynamic(s.Inputs)}
 	var ins, outs []uintptr
 	n, handle, key := new(uintptr), new(uintptr), new(uintptr)
 	m.lib.Call(signatureCount, dylib.Int(m.handle), dylib.Ptr(n))
@@ -193,7 +191,7 @@ func (m *model) find(s *tfl.Signature) (*signature, error) {
 	if !named || !unique(s.Inputs) || !unique(s.Outputs) {
 		return refuse("signature %q does not name each input and output of its subgraph, once", s.Name)
 	}
-	sig.lateOutputs = sig.lateOutputs || !slices.Equal(s.Out, indices(len(outs))) || dynamic(s.Outputs) && !dynamic(s.Inputs)
+	sig.lateOutputs = sig.lateOutputs || sig.dynamic || !slices.Equal(s.Out, indices(len(outs)))
 	return sig, nil
 }
 
@@ -231,108 +229,35 @@ func unique(infos []common.TensorInfo) bool {
 	return len(names) == len(infos)
 }
 
-// reshape works Options.Shapes into the signatures, on TFLite's own kernels,
-// for the reason that session.validateShapes has.
-func (m *model) reshape() error {
-	for name := range m.options.Shapes {
-		if !slices.ContainsFunc(m.signatures, func(s signature) bool { return input(s.Inputs, name) >= 0 }) {
-			return &common.Error{Kind: common.ErrName, Message: fmt.Sprintf("Shapes has %q, which is not an input", name)}
-		}
-	}
-	if len(m.options.Shapes) == 0 {
-		return nil
-	}
-	c, err := m.compile(cpu, Builtin)
-	if err != nil {
-		return err
-	}
-	defer c.close()
-	for i := range m.signatures {
-		if err := c.reshape(&m.signatures[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func input(infos []common.TensorInfo, name string) int {
-	return slices.IndexFunc(infos, func(i common.TensorInfo) bool { return i.Name == name })
-}
-
-func (c *compiled) reshape(s *signature) error {
-	resized, freed := false, false // freed: an input that may have been fixed is dynamic
-	for name, r := range c.model.options.Shapes {
-		i := input(s.Inputs, name)
-		if i < 0 {
-			continue
-		}
-		info := &s.Inputs[i]
-		if !tfl.Resizable(info.Shape, r) {
-			return &common.Error{Kind: common.ErrShape, Message: fmt.Sprintf("Shapes has %v for input %q, whose shape is %v; the rank and a fixed last dimension stay", r, name, info.Shape)}
-		}
-		if err := c.resize(s, i, r.Opt); err != nil {
-			return err
-		}
-		info.Shape = r.Shape()
-		resized, freed = true, freed || info.Shape.Dynamic()
-	}
-	if !resized {
-		return nil
-	}
-	shapes, err := c.reallocate(s, s.lateOutputs)
-	if err != nil {
-		return err
-	}
-	for i := range s.Outputs {
-		out := &s.Outputs[i].Shape
-		switch {
-		case s.lateOutputs:
-		case !dynamic(s.Inputs):
-			*out = shapes[s.places[i]]
-		case freed: // the model does not say which dimensions follow the input's
-			*out = slices.Repeat(common.Shape{-1}, len(shapes[s.places[i]]))
-		}
-	}
-	return nil
-}
-
 func dynamic(infos []common.TensorInfo) bool { return common.Signature{Inputs: infos}.Dynamic() }
 
 func (m *model) Info() common.ModelInfo { return m.info }
 
-func (m *model) Signatures() (all []common.Signature) {
-	for _, s := range m.signatures {
-		all = append(all, s.Signature)
-	}
-	return all
-}
+func (m *model) Signatures() []common.Signature { return m.file.CommonSignatures() }
 
 func (m *model) NewSession(_ context.Context, i int) (common.DriverSession, error) {
-	m.mu.Lock()
-	c := m.spare
-	m.spare = nil
-	m.mu.Unlock()
+	c := m.unused.Swap(nil)
 	if c == nil {
 		var err error
-		if c, err = m.newCompiled(); err != nil {
+		if c, err = m.newCompiled(&m.signatures[i]); err != nil {
 			return nil, err
 		}
 	}
-	return newSession(c, &m.signatures[i])
+	return newSession(c)
 }
 
-// newCompiled compiles the model as the options say.
-func (m *model) newCompiled() (*compiled, error) {
+// newCompiled compiles the model as the options say, for a signature.
+func (m *model) newCompiled(sig *signature) (*compiled, error) {
 	hardware := m.hardware
 	if m.native.Fallback {
 		hardware |= cpu
 	}
-	return m.compile(hardware, m.native.Kernels)
+	return m.compile(sig, hardware, m.native.Kernels)
 }
 
 func (m *model) Close() error {
-	if m.spare != nil {
-		m.spare.close()
+	if c := m.unused.Load(); c != nil {
+		c.Close()
 	}
 	if m.handle != 0 {
 		m.lib.Call(modelDestroy, dylib.Int(m.handle))

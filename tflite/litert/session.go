@@ -14,6 +14,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
 // session runs one signature on one compiled model, which works in memory of
@@ -31,13 +32,12 @@ type session struct {
 	lib          *dylib.Library
 	compiled     *compiled
 	sig          *signature
-	reference    *compiled // on TFLite's own kernels, to validate shapes; or nil
+	inputShapes  *tfl.InputShapes
 	layouts      dylib.Prepared
 	startProfile dylib.Prepared
 	profiler     uintptr // or 0
 	frame        *frame
 	pin          runtime.Pinner // of what frame has: the calls are prepared with it
-	shapes       []common.Shape // of the inputs, as the interpreter has them
 	in           []binding
 	out          []binding        // at each place of LiteRT's list
 	inputs       []*common.Tensor // what Bind was given
@@ -60,15 +60,22 @@ type binding struct {
 	pin         runtime.Pinner // of its memory
 }
 
-func newSession(c *compiled, sig *signature) (_ *session, err error) {
+func newSession(c *compiled) (_ *session, err error) {
+	sig := c.sig
+	ins, outs := len(sig.file.Inputs), len(sig.first)
 	s := &session{
-		lib: c.lib, sig: sig, lateOutputs: sig.lateOutputs, in: make([]binding, len(sig.Inputs)), out: make([]binding, len(sig.first)),
-		frame: &frame{make([]uintptr, len(sig.Inputs)+1), make([]uintptr, len(sig.first)+1), newLayouts(len(sig.first) + 1)},
+		lib: c.lib, compiled: c, sig: sig, lateOutputs: sig.lateOutputs, in: make([]binding, ins), out: make([]binding, outs),
+		frame: &frame{make([]uintptr, ins+1), make([]uintptr, outs+1), newLayouts(outs + 1)},
 		dims:  make(common.Shape, 0, maxRank),
 	}
 	s.pin.Pin(&s.frame.in[0])
 	s.pin.Pin(&s.frame.out[0])
 	s.pin.Pin(&s.frame.layouts[0])
+	var newReference func() (tfl.Interpreter, error)
+	if m := c.model; m.hardware != cpu || m.native.Kernels == XNNPACK {
+		newReference = func() (tfl.Interpreter, error) { return m.compile(sig, cpu, Builtin) }
+	}
+	s.inputShapes = tfl.NewInputShapes(sig.file, newReference)
 	if err := s.attach(c); err != nil {
 		s.Close()
 		return nil, err
@@ -83,12 +90,8 @@ func (s *session) attach(c *compiled) error {
 	handle, index, ins, outs := dylib.Int(c.handle), dylib.Int(s.sig.index), dylib.Int(len(s.in)), dylib.Int(len(s.out))
 	s.run = s.lib.Prepare(compiledRun, handle, index, ins, dylib.Slice(s.frame.in), outs, dylib.Slice(s.frame.out))
 	s.layouts = s.lib.Prepare(compiledOutputLayouts, handle, index, outs, dylib.Slice(s.frame.layouts), dylib.Int(0))
-	s.shapes = make([]common.Shape, len(s.in))
-	for i := range s.in {
-		var err error
-		if s.shapes[i], err = c.inputShape(s.sig, i); err != nil {
-			return err
-		}
+	if err := s.inputShapes.SetInterpreter(c); err != nil {
+		return err
 	}
 	return s.prepareProfile()
 }
@@ -96,7 +99,7 @@ func (s *session) attach(c *compiled) error {
 func (s *session) Bind(in, out []*common.Tensor) (err error) {
 	s.inputs, s.outputs = in, out
 	s.direct, s.needsRebind, s.shapesStable = false, false, false
-	if err := s.validateShapes(in); err != nil {
+	if err := s.inputShapes.Validate(in); err != nil {
 		return err
 	}
 	shapes, err := s.resize(in)
@@ -108,8 +111,8 @@ func (s *session) Bind(in, out []*common.Tensor) (err error) {
 			return err
 		}
 	}
-	if s.lateOutputs { // the shapes are a guess
-		for place, shape := range shapes {
+	if s.lateOutputs {
+		for place, shape := range s.compiled.shapes { // which are a guess
 			if err := s.ensureCapacity(place, shape.Elems()); err != nil {
 				return err
 			}
@@ -117,7 +120,7 @@ func (s *session) Bind(in, out []*common.Tensor) (err error) {
 		return s.dryRun()
 	}
 	for i, shape := range shapes {
-		if out[i], err = common.EnsureTensor(out[i], s.sig.Outputs[i].DType, shape); err != nil {
+		if out[i], err = common.EnsureTensor(out[i], s.sig.file.Outputs[i].DType, shape); err != nil {
 			return err
 		}
 		if err := s.bindMemory(&s.out[i], &s.frame.out[i], out[i]); err != nil {
@@ -128,61 +131,20 @@ func (s *session) Bind(in, out []*common.Tensor) (err error) {
 }
 
 // resize gives the inputs their shapes and returns those of the outputs.
-func (s *session) resize(in []*common.Tensor) (shapes []common.Shape, err error) {
-	c := s.compiled
-	if s.sameShapes(in) && c.model.hardware == cpu {
-		return c.reallocate(s.sig, s.lateOutputs)
-	}
-	c.model.beginTurn(c.model.hardware)
-	defer c.model.endTurn(c.model.hardware)
-	err = c.model.driver.log.Capture(func() error {
-		for i, t := range in {
-			shape := t.Shape()
-			if err := c.resize(s.sig, i, shape); err != nil {
-				return err
-			}
-			s.shapes[i] = shape
-		}
-		shapes, err = c.reallocate(s.sig, s.lateOutputs)
+func (s *session) resize(in []*common.Tensor) (outputs []common.Shape, err error) {
+	resize := func() error {
+		outputs, _, err = s.inputShapes.Resize(in, s.lateOutputs)
 		return err
-	})
-	return shapes, err
-}
-
-// sameShapes reports whether the inputs have these shapes.
-func (s *session) sameShapes(in []*common.Tensor) bool {
-	for i, t := range in {
-		if !t.Is(t.DType(), s.shapes[i]) {
-			return false
-		}
 	}
-	return true
-}
-
-// validateShapes returns an error where the model cannot have inputs of these
-// new shapes. XNNPACK takes more than it can run, and crashes; TFLite's own
-// operators return an error.
-func (s *session) validateShapes(in []*common.Tensor) (err error) {
 	m := s.compiled.model
-	if s.sameShapes(in) || m.hardware == cpu && m.native.Kernels != XNNPACK {
-		return nil
+	if s.inputShapes.Equal(in) && m.hardware == cpu {
+		err = resize()
+		return outputs, err
 	}
-	if s.reference == nil {
-		if s.reference, err = m.compile(cpu, Builtin); err != nil {
-			return err
-		}
-	}
-	for i, t := range in {
-		if err := s.reference.resize(s.sig, i, t.Shape()); err != nil {
-			return err
-		}
-	}
-	_, err = s.reference.reallocate(s.sig, s.lateOutputs)
-	if !s.sig.Dynamic() { // they do not change again
-		s.reference.close()
-		s.reference = nil
-	}
-	return err
+	m.beginTurn(m.hardware)
+	defer m.endTurn(m.hardware)
+	err = m.driver.log.Capture(resize)
+	return outputs, err
 }
 
 // ensureCapacity has LiteRT write what is at that place to memory of the
@@ -212,7 +174,7 @@ func (s *session) ensureCapacity(place, n int) error {
 
 // dtype is that of what is at a place.
 func (s *session) dtype(place int) common.DType {
-	return s.sig.Outputs[slices.Index(s.sig.places, place)].DType
+	return s.sig.file.Outputs[slices.Index(s.sig.file.Out, place)].DType
 }
 
 // bindMemory makes *handle a LiteRtTensorBuffer over t's memory. The interpreter
@@ -368,8 +330,8 @@ func (s *session) fetchOutputs() (err error) {
 		return s.compiled.fail(r, common.ErrRun, "LiteRtGetCompiledModelOutputTensorLayouts")
 	}
 	s.shapesStable = true
-	for i, info := range s.sig.Outputs {
-		place := s.sig.places[i]
+	for i, info := range s.sig.file.Outputs {
+		place := s.sig.file.Out[i]
 		bound := s.out[place].boundTensor
 		shape := s.frame.layouts[place].shape(s.dims)
 		if n := shape.Elems(); shape == nil || n < 0 || n > bound.Len() {
@@ -397,25 +359,23 @@ func (s *session) Reset() error {
 	if !m.stateful {
 		return nil
 	}
-	c, err := m.newCompiled()
+	c, err := m.newCompiled(s.sig)
 	if err != nil {
 		return err
 	}
 	old := s.compiled
 	if err := s.attach(c); err != nil {
-		c.close()
+		c.Close()
 		return errors.Join(err, s.attach(old))
 	}
 	s.needsRebind = true
-	old.close()
+	old.Close()
 	return nil
 }
 
 func (s *session) Close() error {
-	s.compiled.close()
-	if s.reference != nil {
-		s.reference.close()
-	}
+	s.compiled.Close()
+	s.inputShapes.Close()
 	for i := range s.in {
 		s.releaseBuffer(&s.in[i], &s.frame.in[i])
 	}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tfl
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/anyinfer/anyinfer/common"
+)
+
+// Interpreter is an interpreter of either library, set to one signature of its model. Inputs and outputs are counted
+// as the signature has them.
+type Interpreter interface {
+	// SetSignature sets the interpreter to another signature.
+	SetSignature(index int) error
+	// InputShape returns the shape that an input has now.
+	InputShape(input int) (common.Shape, error)
+	// Resize gives an input another shape, whatever the model's is.
+	Resize(input int, dims []int32) error
+	// Allocate plans memory and prepares operators; an error is of that kind. It returns the shapes of the outputs,
+	// nil for one that is known only after a run. dynamic reports whether any output gets its memory only in a run.
+	Allocate(kind error) (outputs []common.Shape, dynamic bool, err error)
+	Close()
+}
+
+// CompleteOutputs sets the outputs' shapes that the file lacks to those that ip has. The error wraps common.ErrModel
+// where the model cannot run with the shapes that it has, and gets no others from shapes (Options.Shapes) or a program.
+func (m *Model) CompleteOutputs(ip Interpreter, shapes map[string]common.ShapeRange) error {
+	for i := range m.Signatures {
+		s := &m.Signatures[i]
+		if err := ip.SetSignature(i); err != nil {
+			return err
+		}
+		outputs, _, err := ip.Allocate(common.ErrModel)
+		if err != nil && len(shapes) == 0 && !dynamic(s.Inputs) {
+			return err
+		}
+		for j := range outputs {
+			if out := &s.Outputs[j]; out.DType != common.String && !out.Shape.Dynamic() {
+				out.Shape = outputs[j]
+			}
+		}
+	}
+	return nil
+}
+
+// ApplyShapes sets the signatures' shapes to what they are with shapes (Options.Shapes). It uses an interpreter without
+// delegates, for the reason that InputShapes.Validate has.
+func (m *Model) ApplyShapes(shapes map[string]common.ShapeRange, newReference func() (Interpreter, error)) error {
+	if len(shapes) == 0 {
+		return nil
+	}
+	for name := range shapes {
+		if !slices.ContainsFunc(m.Signatures, func(s Signature) bool { return s.InputIndex(name) >= 0 }) {
+			return &common.Error{Kind: common.ErrName, Message: fmt.Sprintf("Shapes has %q, which is not an input", name)}
+		}
+	}
+	ip, err := newReference()
+	if err != nil {
+		return err
+	}
+	defer ip.Close()
+	for i := range m.Signatures {
+		if err := ip.SetSignature(i); err != nil {
+			return err
+		}
+		if err := m.Signatures[i].applyShapes(ip, shapes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Signature) applyShapes(ip Interpreter, shapes map[string]common.ShapeRange) error {
+	resized, freed := false, false // freed: an input that may have been fixed is dynamic
+	for i := range s.Inputs {
+		info := &s.Inputs[i]
+		r, ok := shapes[info.Name]
+		if !ok {
+			continue
+		}
+		if !Resizable(info.Shape, r) {
+			return &common.Error{Kind: common.ErrShape, Message: fmt.Sprintf(
+				"Shapes has %v for input %q, whose shape is %v; the rank and a fixed last dimension must stay", r, info.Name, info.Shape)}
+		}
+		if err := resize(ip, i, r.Opt); err != nil {
+			return err
+		}
+		info.Shape = r.Shape()
+		resized, freed = true, freed || info.Shape.Dynamic()
+	}
+	if !resized {
+		return nil
+	}
+	outputs, _, err := s.reallocate(ip)
+	if err != nil {
+		return err
+	}
+	for i, shape := range outputs {
+		switch out := &s.Outputs[i].Shape; {
+		case shape == nil || !dynamic(s.Inputs):
+			*out = shape
+		case freed: // the model does not tell which dimensions follow the input's
+			*out = slices.Repeat(common.Shape{-1}, len(shape))
+		}
+	}
+	return nil
+}
+
+// reallocate allocates after a resize. It refuses shapes that leave operators with nothing to compute, which would
+// crash.
+func (s *Signature) reallocate(ip Interpreter) (outputs []common.Shape, dynamic bool, err error) {
+	outputs, dynamic, err = ip.Allocate(common.ErrShape)
+	if err != nil || dynamic {
+		return outputs, dynamic, err
+	}
+	for i, shape := range outputs {
+		if shape.Elems() < 1 {
+			return nil, false, &common.Error{Kind: common.ErrShape, Message: fmt.Sprintf("output %q would have the shape %v, without elements", s.Outputs[i].Name, shape)}
+		}
+	}
+	return outputs, false, nil
+}
+
+func resize(ip Interpreter, input int, shape common.Shape) error {
+	dims := make([]int32, len(shape))
+	for i, d := range shape {
+		if dims[i] = int32(d); int(dims[i]) != d {
+			return &common.Error{Kind: common.ErrShape, Message: fmt.Sprintf("%v has dimensions beyond 32 bits", shape)}
+		}
+	}
+	return ip.Resize(input, dims)
+}
+
+func dynamic(infos []common.TensorInfo) bool { return common.Signature{Inputs: infos}.Dynamic() }
+
+// InputShapes are the shapes of the inputs of a session's interpreter.
+type InputShapes struct {
+	signature    *Signature
+	interpreter  Interpreter
+	newReference func() (Interpreter, error)
+	reference    Interpreter    // or nil
+	shapes       []common.Shape // nil for one that Resize has yet to set
+}
+
+// NewInputShapes makes the InputShapes of a session that runs s, without an interpreter yet. newReference makes one without
+// delegates; nil means that the session's has none.
+func NewInputShapes(s *Signature, newReference func() (Interpreter, error)) *InputShapes {
+	return &InputShapes{signature: s, newReference: newReference}
+}
+
+// SetInterpreter sets the session's interpreter, which is new.
+func (n *InputShapes) SetInterpreter(ip Interpreter) (err error) {
+	n.interpreter, n.shapes = ip, make([]common.Shape, len(n.signature.Inputs))
+	for i, info := range n.signature.Inputs {
+		if info.Shape.Dynamic() { // what the file has for it may be impossible
+			continue
+		}
+		if n.shapes[i], err = ip.InputShape(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Equal reports whether the inputs have the shapes of these tensors.
+func (n *InputShapes) Equal(in []*common.Tensor) bool {
+	for i, t := range in {
+		if !t.Is(t.DType(), n.shapes[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// Validate returns an error where the model cannot have inputs of these shapes, if they are new. XNNPACK takes any and
+// crashes in a run, as where a convolution is left without output; TFLite's own operators return an error.
+func (n *InputShapes) Validate(in []*common.Tensor) (err error) {
+	if n.newReference == nil || n.Equal(in) {
+		return nil
+	}
+	if n.reference == nil {
+		reference, err := n.newReference()
+		if err != nil {
+			return err
+		}
+		n.reference = reference
+	}
+	for i, t := range in {
+		if err := resize(n.reference, i, t.Shape()); err != nil {
+			return err
+		}
+	}
+	_, _, err = n.signature.reallocate(n.reference)
+	if !n.signature.Dynamic() { // the shapes do not change again
+		n.closeReference()
+	}
+	return err
+}
+
+// Resize gives the interpreter's inputs the shapes of these tensors, and returns what Allocate does. dynamicOutputs
+// means that there are some: they may have the shapes of the last run still, which are not checked.
+func (n *InputShapes) Resize(in []*common.Tensor, dynamicOutputs bool) (outputs []common.Shape, dynamic bool, err error) {
+	for i, t := range in {
+		if t.Is(t.DType(), n.shapes[i]) {
+			continue
+		}
+		shape := t.Shape()
+		if err := resize(n.interpreter, i, shape); err != nil {
+			return nil, false, err
+		}
+		n.shapes[i] = shape
+	}
+	if dynamicOutputs {
+		return n.interpreter.Allocate(common.ErrShape)
+	}
+	return n.signature.reallocate(n.interpreter)
+}
+
+// Close closes what Validate made; the session's interpreter is the session's to close.
+func (n *InputShapes) Close() { n.closeReference() }
+
+func (n *InputShapes) closeReference() {
+	if n.reference != nil {
+		n.reference.Close()
+	}
+	n.reference = nil
+}
