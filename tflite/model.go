@@ -48,10 +48,7 @@ func (d *driver) load(files *common.ModelFiles, o common.Options, n Options) (_ 
 		return nil, err
 	}
 	m.unused.Store(ip)
-	if err := m.file.CompleteOutputs(ip, o.Shapes); err != nil {
-		return nil, err
-	}
-	if err := m.file.ApplyShapes(o.Shapes, func() (tfl.Interpreter, error) { return m.newInterpreter(0, false) }); err != nil {
+	if err := m.file.SetShapes(o.Shapes, ip, func() (tfl.Interpreter, error) { return m.newInterpreter(0, false) }); err != nil {
 		return nil, err
 	}
 	m.info = common.ModelInfo{

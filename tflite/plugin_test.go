@@ -43,7 +43,8 @@ func standIn(t *testing.T, e *common.Engine) string {
 // delegated runs multi on ones and returns an element of each output.
 func delegated(t *testing.T, r common.Runner) (sum, product float64) {
 	t.Helper()
-	one := tensor(t, 2, 3)
+	one, err := common.NewTensor(common.Float32, 2, 3)
+	require.NoError(t, err)
 	ones, err := common.Data[float32](one)
 	require.NoError(t, err)
 	for i := range ones {

@@ -24,16 +24,43 @@ type Interpreter interface {
 	Close()
 }
 
-// CompleteOutputs sets the outputs' shapes that the file lacks to those that ip has. The error wraps common.ErrModel
-// where the model cannot run with the shapes that it has, and gets no others from shapes (Options.Shapes) or a program.
-func (m *Model) CompleteOutputs(ip Interpreter, shapes map[string]common.ShapeRange) error {
+// SetShapes sets the signatures' shapes to what they are with shapes (Options.Shapes) and, where the file lacks those of
+// outputs, in ip. newReference makes an interpreter without delegates, for the reason that InputShapes.Validate has.
+func (m *Model) SetShapes(shapes map[string]common.ShapeRange, ip Interpreter, newReference func() (Interpreter, error)) error {
+	if err := m.completeOutputs(ip, len(shapes) > 0); err != nil || len(shapes) == 0 {
+		return err
+	}
+	for name := range shapes {
+		if !slices.ContainsFunc(m.Signatures, func(s Signature) bool { return s.InputIndex(name) >= 0 }) {
+			return &common.Error{Kind: common.ErrName, Message: fmt.Sprintf("Shapes has %q, which is not an input", name)}
+		}
+	}
+	reference, err := newReference()
+	if err != nil {
+		return err
+	}
+	defer reference.Close()
+	for i := range m.Signatures {
+		if err := reference.SetSignature(i); err != nil {
+			return err
+		}
+		if err := m.Signatures[i].setShapes(shapes, reference); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// completeOutputs sets outputs' shapes to those that ip has. The model may be unable to run with the shapes that it has
+// where it gets others, by Options.Shapes or, if they are dynamic, by the program.
+func (m *Model) completeOutputs(ip Interpreter, getsOthers bool) error {
 	for i := range m.Signatures {
 		s := &m.Signatures[i]
 		if err := ip.SetSignature(i); err != nil {
 			return err
 		}
 		outputs, _, err := ip.Allocate(common.ErrModel)
-		if err != nil && len(shapes) == 0 && !dynamic(s.Inputs) {
+		if err != nil && !getsOthers && !dynamic(s.Inputs) {
 			return err
 		}
 		for j := range outputs {
@@ -45,34 +72,7 @@ func (m *Model) CompleteOutputs(ip Interpreter, shapes map[string]common.ShapeRa
 	return nil
 }
 
-// ApplyShapes sets the signatures' shapes to what they are with shapes (Options.Shapes). It uses an interpreter without
-// delegates, for the reason that InputShapes.Validate has.
-func (m *Model) ApplyShapes(shapes map[string]common.ShapeRange, newReference func() (Interpreter, error)) error {
-	if len(shapes) == 0 {
-		return nil
-	}
-	for name := range shapes {
-		if !slices.ContainsFunc(m.Signatures, func(s Signature) bool { return s.InputIndex(name) >= 0 }) {
-			return &common.Error{Kind: common.ErrName, Message: fmt.Sprintf("Shapes has %q, which is not an input", name)}
-		}
-	}
-	ip, err := newReference()
-	if err != nil {
-		return err
-	}
-	defer ip.Close()
-	for i := range m.Signatures {
-		if err := ip.SetSignature(i); err != nil {
-			return err
-		}
-		if err := m.Signatures[i].applyShapes(ip, shapes); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *Signature) applyShapes(ip Interpreter, shapes map[string]common.ShapeRange) error {
+func (s *Signature) setShapes(shapes map[string]common.ShapeRange, ip Interpreter) error {
 	resized, freed := false, false // freed: an input that may have been fixed is dynamic
 	for i := range s.Inputs {
 		info := &s.Inputs[i]

@@ -78,7 +78,6 @@ func TestKernels(t *testing.T) {
 
 func TestRefusedOptions(t *testing.T) {
 	e := open(t)
-	wide := int64(1) << 32
 	for name, test := range map[string]struct {
 		options common.Options
 		kind    error
@@ -89,9 +88,6 @@ func TestRefusedOptions(t *testing.T) {
 		"kernels":        {common.Options{Native: litert.Options{Kernels: 3}}, common.ErrOption},
 		"fallback":       {common.Options{Native: litert.Options{Fallback: true}}, common.ErrOption},
 		"unknown device": {common.Options{Device: "TPU"}, common.ErrDevice},
-		"channels":       {common.Options{Shapes: map[string]common.ShapeRange{"image": common.Fixed(1, 8, 8, 3)}}, common.ErrShape},
-		"rank":           {common.Options{Shapes: map[string]common.ShapeRange{"image": common.Fixed(8, 8, 1)}}, common.ErrShape},
-		"too large":      {common.Options{Shapes: map[string]common.ShapeRange{"image": common.Fixed(int(wide), 8, 8, 1)}}, common.ErrShape},
 	} {
 		_, err := e.Load(ctx, file("digits"), &test.options)
 		require.ErrorIs(t, err, test.kind, name)
@@ -123,23 +119,6 @@ func TestAnotherLibrary(t *testing.T) {
 	require.ErrorContains(t, err, "LiteRtCreateModelFromFd")
 }
 
-// TestFixedBecomesDynamic: Shapes frees the batch of a model that fixes it.
-func TestFixedBecomesDynamic(t *testing.T) {
-	m := load(t, open(t), "digits", &common.Options{Shapes: map[string]common.ShapeRange{
-		"image": {Min: common.Shape{1, 8, 8, 1}, Opt: common.Shape{2, 8, 8, 1}, Max: common.Shape{4, 8, 8, 1}},
-	}})
-	sig := m.Signatures()[0]
-	require.Equal(t, common.Shape{-1, 8, 8, 1}, sig.Inputs[0].Shape)
-	require.Equal(t, common.Shape{-1, -1}, sig.Outputs[0].Shape)
-	first := fill(t, m, 1)
-	one := run(t, m, first, "scores")
-	four := fill(t, m, 4)
-	copy(four["image"].Bytes()[3*len(first["image"].Bytes()):], first["image"].Bytes())
-	require.InDeltaSlice(t, one, run(t, m, four, "scores")[30:], 1e-6)
-	_, err := m.Run(ctx, fill(t, m, 5))
-	require.ErrorIs(t, err, common.ErrShape)
-}
-
 // TestShapesOfEachSignature: Shapes are worked into every signature that has
 // the input.
 func TestShapesOfEachSignature(t *testing.T) {
@@ -154,38 +133,6 @@ func TestShapesOfEachSignature(t *testing.T) {
 		a, b := values.Float64s(s.Input(0)), values.Float64s(s.Input(1))
 		for i, y := range values.Float64s(s.Output(0)) {
 			require.InDelta(t, map[string]float64{"add": a[i] + b[i], "mul": a[i] * b[i]}[sig.Name], y, 1e-6)
-		}
-	}
-}
-
-// TestReportedText: LiteRT's own words are in the errors of all that can fail.
-func TestReportedText(t *testing.T) {
-	e := open(t)
-	_, err := e.Load(ctx, file("multi"), &common.Options{Shapes: map[string]common.ShapeRange{"a": common.Fixed(4, 3)}})
-	require.ErrorIs(t, err, common.ErrShape)
-	require.ErrorContains(t, err, "[4,3] and [2,3]")
-}
-
-// TestShapeTooSmall: a convolution that is left without output is an error, at
-// Load and in Run, on XNNPACK and without. XNNPACK by itself would run some, and
-// write where it should not.
-func TestShapeTooSmall(t *testing.T) {
-	e := open(t)
-	for _, small := range []common.Shape{{1, 2, 2, 1}, {1, 16, 1, 1}} {
-		for kernels := litert.XNNPACK; kernels <= litert.Builtin; kernels++ {
-			native := litert.Options{Kernels: kernels}
-			_, err := e.Load(ctx, file("digits"), &common.Options{
-				Native: native, Shapes: map[string]common.ShapeRange{"image": common.Fixed(small...)},
-			})
-			require.ErrorIs(t, err, common.ErrShape)
-			m := load(t, e, "digits", &common.Options{Native: native, Shapes: map[string]common.ShapeRange{
-				"image": {Min: common.Shape{1, 1, 1, 1}, Opt: common.Shape{1, 8, 8, 1}, Max: common.Shape{1, 16, 8, 1}},
-			}})
-			image, err := common.NewTensor(common.Float32, small...)
-			require.NoError(t, err)
-			_, err = m.Run(ctx, common.Tensors{"image": image})
-			require.ErrorIs(t, err, common.ErrShape)
-			require.Len(t, run(t, m, fill(t, m, 8), "scores"), 10, "the next Run is right")
 		}
 	}
 }

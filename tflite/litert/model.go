@@ -59,10 +59,8 @@ func (d *driver) load(files *common.ModelFiles, o common.Options, native Options
 		return nil, classifyError(err, hardware)
 	}
 	m.unused.Store(c)
-	if err := m.file.CompleteOutputs(c, o.Shapes); err != nil {
-		return nil, err
-	}
-	if err := m.file.ApplyShapes(o.Shapes, func() (tfl.Interpreter, error) { return m.compile(&m.signatures[0], cpu, Builtin) }); err != nil {
+	newReference := func() (tfl.Interpreter, error) { return m.compile(&m.signatures[0], cpu, Builtin) }
+	if err := m.file.SetShapes(o.Shapes, c, newReference); err != nil {
 		return nil, err
 	}
 	m.info.Format = "tflite"

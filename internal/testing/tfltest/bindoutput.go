@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package tfltest has the tests that the engines for TFLite files share.
 package tfltest
 
 import (
@@ -33,14 +32,30 @@ type suite struct {
 	dir    string
 }
 
+func (s suite) load(t *testing.T, model string, o *common.Options) (*common.Model, error) {
+	t.Helper()
+	m, err := s.engine.Load(t.Context(), common.File(filepath.Join(s.dir, model+".tflite")), o)
+	if err == nil {
+		t.Cleanup(func() { require.NoError(t, m.Close()) })
+	}
+	return m, err
+}
+
 func (s suite) session(t *testing.T, model string) *common.Session {
 	t.Helper()
-	m, err := s.engine.Load(t.Context(), common.File(filepath.Join(s.dir, model+".tflite")), &common.Options{Threads: 1})
+	m, err := s.load(t, model, &common.Options{Threads: 1})
 	require.NoError(t, err)
 	session, err := m.NewSession(t.Context(), "")
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, m.Close()) })
 	return session
+}
+
+// filled is a tensor of seeded numbers.
+func filled(t *testing.T, shape ...int) *common.Tensor {
+	t.Helper()
+	x := aligned(t, common.Float32, shape...)
+	values.Fill(x, 1)
+	return x
 }
 
 // aligned and unaligned are tensors of the caller's: the second one has no
