@@ -32,7 +32,7 @@ func (s *session) bindMemory() error {
 		s.setAllocation(&s.in[i], s.lib.Call(interpreterInputIndex, dylib.Int(ip.handle), dylib.Int(ip.sig.In[i])), bound, pin)
 	}
 	for i := range s.out {
-		if !s.lateOutputs && !ip.calls.persistent(ip.output(i)) { // a reset would not empty a variable in our memory
+		if !s.dynamicOutputs && !ip.calls.persistent(ip.output(i)) { // a reset would not empty a variable in our memory
 			s.setAllocation(&s.out[i], s.lib.Call(interpreterOutputIndex, dylib.Int(ip.handle), dylib.Int(ip.sig.Out[i])), bound, pin)
 		}
 	}
@@ -70,8 +70,8 @@ func (s *session) setAllocation(b *binding, index uintptr, bound map[uintptr]boo
 }
 
 // locate finds the memory of what Run copies, and checks all sizes.
-func (s *session) locate() error {
-	if err := s.locateInputs(); err != nil || s.lateOutputs {
+func (s *session) locateTensors() error {
+	if err := s.locateInputs(); err != nil || s.dynamicOutputs {
 		return err
 	}
 	for i := range s.out {
@@ -108,7 +108,7 @@ func (s *session) locateTensor(b *binding, t uintptr) error {
 	return nil
 }
 
-// allInPlace reports whether Run has nothing to copy.
+// allInPlace errorReporters whether Run has nothing to copy.
 func (s *session) allInPlace() bool {
 	for _, all := range [][]binding{s.in, s.out} {
 		for i := range all {
@@ -117,12 +117,12 @@ func (s *session) allInPlace() bool {
 			}
 		}
 	}
-	return !s.lateOutputs
+	return !s.dynamicOutputs
 }
 
 // copyIn copies the inputs that the interpreter does not read in place.
 func (s *session) copyIn() error {
-	if s.lateOutputs { // the last Run may have moved the inputs
+	if s.dynamicOutputs { // the last Run may have moved the inputs
 		if err := s.locateInputs(); err != nil {
 			return err
 		}
@@ -144,8 +144,8 @@ func (s *session) copyIn() error {
 func (s *session) copyOut() error {
 	for i := range s.out {
 		b := &s.out[i]
-		if s.lateOutputs {
-			if err := s.fetchLate(i); err != nil {
+		if s.dynamicOutputs {
+			if err := s.copyDynamicOutput(i); err != nil {
 				return err
 			}
 		} else if !b.inPlace {
@@ -155,8 +155,8 @@ func (s *session) copyOut() error {
 	return nil
 }
 
-// fetchLate copies output i, whose shape is known since this Run.
-func (s *session) fetchLate(i int) (err error) {
+// copyDynamicOutput copies output i, whose shape is known since this Run.
+func (s *session) copyDynamicOutput(i int) (err error) {
 	ip, b := s.interpreter, &s.out[i]
 	t := ip.output(i)
 	if b.shape = ip.calls.shape(t, b.shape); b.shape == nil {

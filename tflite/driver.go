@@ -46,7 +46,7 @@ func (d *driver) Devices(context.Context) ([]common.Device, error) {
 }
 
 func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Options) (common.DriverModel, error) {
-	n, err := native(o)
+	n, err := nativeOptions(o)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Op
 func (d *driver) Close() error { return nil }
 
 // status is nil for kTfLiteOk, else an error of that kind with r's text.
-func status(result uintptr, r *report, kind error, call string) error {
+func status(result uintptr, r *errorReporter, kind error, call string) error {
 	code := int32(result)
 	if code == 0 {
 		return nil

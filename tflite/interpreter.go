@@ -23,7 +23,7 @@ type interpreter struct {
 	runner    uintptr // TfLiteSignatureRunner; 0 for the first subgraph
 	external  uintptr // the delegate of Options, or 0
 	xnnpack   uintptr // XNNPACK's, or 0
-	report    *report
+	reporter  *errorReporter
 	calls     preparedCalls
 	// The tensors of each input and output; names are what a runner's calls read.
 	inputs, outputs []dylib.Prepared
@@ -33,7 +33,7 @@ type interpreter struct {
 // newInterpreter makes an interpreter for a signature. An accelerated one has
 // the delegate of Options, and XNNPACK where that is wanted and can be had.
 func (m *model) newInterpreter(signature int, accelerated bool) (*interpreter, error) {
-	ip := &interpreter{lib: m.lib, model: m, report: newReport()}
+	ip := &interpreter{lib: m.lib, model: m, reporter: newErrorReporter()}
 	if err := m.log.Capture(func() error { return ip.create(signature, accelerated) }); err != nil {
 		ip.Close()
 		return nil, err
@@ -51,25 +51,25 @@ func (ip *interpreter) create(signature int, accelerated bool) (err error) {
 	if accelerated && !m.native.NoXNNPACK && m.lib.Has(xnnpackCreate) {
 		ip.xnnpack = newXNNPACK(m.lib, m.options.ThreadsPerRun())
 	}
-	ip.interpret()
+	ip.createHandle()
 	if ip.handle == 0 && ip.xnnpack != 0 { // XNNPACK takes no graphs with some dynamic tensors
-		m.log.Debug("model runs without XNNPACK", "reason", ip.report.error(common.ErrModel, 0, "unknown"))
+		m.log.Debug("model runs without XNNPACK", "reason", ip.reporter.error(common.ErrModel, 0, "unknown"))
 		m.lib.Call(xnnpackDelete, dylib.Int(ip.xnnpack))
 		ip.xnnpack = 0
-		ip.interpret()
+		ip.createHandle()
 	}
 	if ip.handle == 0 {
-		return ip.report.error(common.ErrModel, 0, "TFLite cannot interpret the model")
+		return ip.reporter.error(common.ErrModel, 0, "TFLite cannot interpret the model")
 	}
 	ip.calls = prepareCalls(ip.lib)
 	return ip.SetSignature(signature)
 }
 
 // interpret makes the TfLiteInterpreter, or leaves handle 0.
-func (ip *interpreter) interpret() {
+func (ip *interpreter) createHandle() {
 	options := ip.lib.Call(optionsCreate)
 	defer ip.lib.Call(optionsDelete, dylib.Int(options)) // the interpreter copies them
-	callback, userData := ip.report.args()
+	callback, userData := ip.reporter.args()
 	ip.lib.Call(optionsSetErrorReporter, dylib.Int(options), callback, userData)
 	ip.lib.Call(optionsSetNumThreads, dylib.Int(options), dylib.Int(ip.model.options.ThreadsPerRun()))
 	ip.lib.Call(optionsEnableCancellation, dylib.Int(options), dylib.Int(1))
@@ -83,7 +83,7 @@ func (ip *interpreter) interpret() {
 
 // SetSignature, and the next methods, are what package tfl calls.
 func (ip *interpreter) SetSignature(signature int) error {
-	ip.dropRunner()
+	ip.deleteRunner()
 	ip.signature, ip.sig = signature, &ip.model.file.Signatures[signature]
 	if !ip.lib.Has(tensorRealloc) && slices.ContainsFunc(ip.sig.Inputs, func(i common.TensorInfo) bool { return i.DType == common.String }) {
 		return &common.Error{Kind: common.ErrVersion, Message: "this build of TFLite takes no strings", Hint: "use another: anyinfer sdk install " + spec.Engine}
@@ -96,23 +96,23 @@ func (ip *interpreter) SetSignature(signature int) error {
 		return &common.Error{Kind: common.ErrVersion, Message: "this TFLite runs no signatures beyond the first subgraph", Hint: "install a newer one: anyinfer sdk install " + spec.Engine}
 	}
 	if ip.runner = ip.lib.Call(runnerCreate, dylib.Int(ip.handle), dylib.String(ip.sig.Name)); ip.runner == 0 {
-		return ip.report.error(common.ErrModel, 0, "TFLite has no signature "+ip.sig.Name)
+		return ip.reporter.error(common.ErrModel, 0, "TFLite has no signature "+ip.sig.Name)
 	}
 	ip.prepareTensors()
 	for i := range ip.sig.Inputs {
 		if ip.input(i) == 0 {
-			return ip.report.error(common.ErrModel, 0, fmt.Sprintf("signature %q lacks input %d", ip.sig.Name, i))
+			return ip.reporter.error(common.ErrModel, 0, fmt.Sprintf("signature %q lacks input %d", ip.sig.Name, i))
 		}
 	}
 	for i := range ip.sig.Outputs {
 		if ip.output(i) == 0 {
-			return ip.report.error(common.ErrModel, 0, fmt.Sprintf("signature %q lacks output %d", ip.sig.Name, i))
+			return ip.reporter.error(common.ErrModel, 0, fmt.Sprintf("signature %q lacks output %d", ip.sig.Name, i))
 		}
 	}
 	return nil
 }
 
-func (ip *interpreter) dropRunner() {
+func (ip *interpreter) deleteRunner() {
 	if ip.runner != 0 {
 		ip.lib.Call(runnerDelete, dylib.Int(ip.runner))
 	}
@@ -121,7 +121,7 @@ func (ip *interpreter) dropRunner() {
 }
 
 func (ip *interpreter) Close() {
-	ip.dropRunner()
+	ip.deleteRunner()
 	if ip.handle != 0 {
 		ip.lib.Call(interpreterDelete, dylib.Int(ip.handle))
 	}
@@ -131,7 +131,7 @@ func (ip *interpreter) Close() {
 	if ip.external != 0 {
 		ip.model.plugin.destroy(ip.external)
 	}
-	ip.report.close()
+	ip.reporter.close()
 }
 
 func (ip *interpreter) InputShape(i int) (common.Shape, error) {
@@ -145,10 +145,10 @@ func (ip *interpreter) Resize(input int, dims []int32) error {
 	} else {
 		r = ip.lib.Call(interpreterResizeInput, dylib.Int(ip.handle), dylib.Int(ip.sig.In[input]), dylib.Slice(dims), dylib.Int(len(dims)))
 	}
-	return status(r, ip.report, common.ErrShape, "resizing an input")
+	return status(r, ip.reporter, common.ErrShape, "resizing an input")
 }
 
-// Allocate reports dynamic outputs where some output has its shape or address only after a Run, which moves other
+// Allocate errorReporters dynamic outputs where some output has its shape or address only after a Run, which moves other
 // memory, too: TFLite prepares operators up to the first whose output depends on the data, and the rest in Invoke.
 // Strings have no memory before they are made.
 func (ip *interpreter) Allocate(kind error) (outputs []common.Shape, dynamic bool, err error) {
@@ -175,5 +175,5 @@ func (ip *interpreter) allocate(kind error) error {
 	} else {
 		r = ip.lib.Call(interpreterAllocate, dylib.Int(ip.handle))
 	}
-	return status(r, ip.report, kind, "allocating tensors")
+	return status(r, ip.reporter, kind, "allocating tensors")
 }

@@ -15,21 +15,21 @@ import (
 
 // model is a TfLiteModel, which any number of interpreters read.
 type model struct {
-	lib     *dylib.Library
-	log     nativelog.Log
-	options common.Options
-	native  Options
-	info    common.ModelInfo
-	file    *tfl.Model
-	plugin  *plugin // the library of Options.Delegate, or nil
-	report  *report
-	handle  uintptr
+	lib      *dylib.Library
+	log      nativelog.Log
+	options  common.Options
+	native   Options
+	info     common.ModelInfo
+	file     *tfl.Model
+	plugin   *plugin // the library of Options.Delegate, or nil
+	reporter *errorReporter
+	handle   uintptr
 
 	unused atomic.Pointer[interpreter] // the one that Load made, until a session takes it
 }
 
 func (d *driver) load(files *common.ModelFiles, o common.Options, n Options) (_ *model, err error) {
-	m := &model{lib: d.lib, log: d.log, options: o, native: n, report: newReport()}
+	m := &model{lib: d.lib, log: d.log, options: o, native: n, reporter: newErrorReporter()}
 	defer func() {
 		if err != nil {
 			m.Close()
@@ -71,10 +71,10 @@ func (m *model) read(files *common.ModelFiles) error {
 	if m.file, err = tfl.Describe(bytes); err != nil {
 		return err
 	}
-	callback, userData := m.report.args()
+	callback, userData := m.reporter.args()
 	m.handle = m.lib.Call(modelCreate, dylib.Slice(bytes), dylib.Int(len(bytes)), callback, userData) // which reads them in place
 	if m.handle == 0 {
-		return m.report.error(common.ErrModel, 0, "it is not a TFLite model")
+		return m.reporter.error(common.ErrModel, 0, "it is not a TFLite model")
 	}
 	return nil
 }
@@ -121,6 +121,6 @@ func (m *model) Close() error {
 	if m.handle != 0 {
 		m.lib.Call(modelDelete, dylib.Int(m.handle))
 	}
-	m.report.close()
+	m.reporter.close()
 	return nil
 }

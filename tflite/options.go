@@ -21,7 +21,7 @@ type Options struct {
 }
 
 // native is o.Native, once all that this engine cannot honour is refused.
-func native(o common.Options) (Options, error) {
+func nativeOptions(o common.Options) (Options, error) {
 	refuse := func(text string) (Options, error) {
 		return Options{}, &common.Error{Kind: common.ErrOption, Message: text}
 	}

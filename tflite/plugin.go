@@ -42,16 +42,16 @@ func openPlugin(path string) (*plugin, error) {
 	return nil, &common.Error{Path: path, Kind: common.ErrOption, Message: "Delegate: " + text}
 }
 
-// The library reports errors to a function that is not told which delegate they
+// The library errorReporters errors to a function that is not told which delegate they
 // are of, so delegates are created one at a time.
 var (
 	creating       sync.Mutex
 	pluginCallback = sync.OnceValue(func() uintptr { return dylib.Callback(onPluginError) })
-	pluginReport   = &report{}
+	pluginReporter = &errorReporter{}
 )
 
 func onPluginError(text uintptr) uintptr {
-	pluginReport.add(dylib.GoString(text))
+	pluginReporter.add(dylib.GoString(text))
 	return 0
 }
 
@@ -69,10 +69,10 @@ func (p *plugin) create(options map[string]string) (uintptr, error) {
 	}
 	creating.Lock()
 	defer creating.Unlock()
-	pluginReport.error(nil, 0, "") // drops what came after another had failed
+	pluginReporter.error(nil, 0, "") // drops what came after another had failed
 	d := p.lib.Call(pluginCreate, dylib.Slice(keys), dylib.Slice(values), dylib.Int(len(keys)), dylib.Int(pluginCallback()))
 	if d == 0 {
-		err := pluginReport.error(common.ErrOption, 0, "no reason given")
+		err := pluginReporter.error(common.ErrOption, 0, "no reason given")
 		err.Path, err.Message = p.lib.Path, "Delegate: the library made none: "+err.Message
 		return 0, err
 	}

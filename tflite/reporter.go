@@ -12,55 +12,55 @@ import (
 
 // report receives the error texts of one model or interpreter. TFLite may
 // call from any thread, and with a va_list, which only C can read.
-type report struct {
+type errorReporter struct {
 	id uintptr
 
 	mu   sync.Mutex
 	text []string
 }
 
-var reports = struct {
+var errorReporters = struct {
 	mu   sync.Mutex
 	last uintptr
-	byID map[uintptr]*report
-}{byID: map[uintptr]*report{}}
+	byID map[uintptr]*errorReporter
+}{byID: map[uintptr]*errorReporter{}}
 
 var errorCallback = sync.OnceValue(func() uintptr { return dylib.Callback(onError) })
 
-func newReport() *report {
-	reports.mu.Lock()
-	defer reports.mu.Unlock()
-	reports.last++
-	r := &report{id: reports.last}
-	reports.byID[r.id] = r
+func newErrorReporter() *errorReporter {
+	errorReporters.mu.Lock()
+	defer errorReporters.mu.Unlock()
+	errorReporters.last++
+	r := &errorReporter{id: errorReporters.last}
+	errorReporters.byID[r.id] = r
 	return r
 }
 
-// close comes after what reports to r was deleted.
-func (r *report) close() {
-	reports.mu.Lock()
-	defer reports.mu.Unlock()
-	delete(reports.byID, r.id)
+// close comes after what errorReporters to r was deleted.
+func (r *errorReporter) close() {
+	errorReporters.mu.Lock()
+	defer errorReporters.mu.Unlock()
+	delete(errorReporters.byID, r.id)
 }
 
 // args are the two arguments by which C knows r.
-func (r *report) args() (callback, userData dylib.Arg) {
+func (r *errorReporter) args() (callback, userData dylib.Arg) {
 	return dylib.Int(errorCallback()), dylib.Int(r.id)
 }
 
 // onError is the error reporter: void (*)(void* user_data, const char* format, va_list args).
 func onError(userData, format, args uintptr) uintptr {
 	text := dylib.Format(format, args)
-	reports.mu.Lock()
-	r := reports.byID[userData]
-	reports.mu.Unlock()
+	errorReporters.mu.Lock()
+	r := errorReporters.byID[userData]
+	errorReporters.mu.Unlock()
 	if r != nil {
 		r.add(text)
 	}
 	return 0
 }
 
-func (r *report) add(text string) {
+func (r *errorReporter) add(text string) {
 	if text = strings.TrimSpace(text); text == "" {
 		return
 	}
@@ -72,7 +72,7 @@ func (r *report) add(text string) {
 }
 
 // error is an error of that kind with what was reported since the last one.
-func (r *report) error(kind error, code int32, otherwise string) *common.Error {
+func (r *errorReporter) error(kind error, code int32, otherwise string) *common.Error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	text := strings.Join(r.text, "; ")

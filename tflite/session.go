@@ -13,26 +13,26 @@ import (
 
 // session is an interpreter with the tensors that it runs on.
 //
-// Where all shapes are fixed and the signature is one of the first subgraph,
+// Where all shapes are fixedShapes and the signature is one of the first subgraph,
 // the interpreter works in memory of the tensors. Else Run copies: an
 // interpreter that works in memory of ours cannot be resized beyond it, there is
 // no way to take the memory back, and other subgraphs cannot be given any.
 type session struct {
-	invoke      dylib.Prepared
-	direct      bool // Run copies nothing
-	fixed       bool // every shape is
-	lateOutputs bool // see interpreter.Allocate
-	lib         *dylib.Library
-	interpreter *interpreter
-	inputShapes *tfl.InputShapes
-	in, out     []binding
-	outputs     []*common.Tensor  // what Bind was given to fill
-	pins        []*runtime.Pinner // of tensors' memory: by the last good Bind, and by failed ones since
+	invoke         dylib.Prepared
+	direct         bool // Run copies nothing
+	fixedShapes    bool // every shape is
+	dynamicOutputs bool // see interpreter.Allocate
+	lib            *dylib.Library
+	interpreter    *interpreter
+	inputShapes    *tfl.InputShapes
+	in, out        []binding
+	outputs        []*common.Tensor  // what Bind was given to fill
+	pins           []*runtime.Pinner // of tensors' memory: by the last good Bind, and by failed ones since
 }
 
 func newSession(ip *interpreter) (*session, error) {
 	s := &session{
-		lib: ip.lib, interpreter: ip, fixed: !ip.sig.Dynamic(),
+		lib: ip.lib, interpreter: ip, fixedShapes: !ip.sig.Dynamic(),
 		in: make([]binding, len(ip.sig.Inputs)), out: make([]binding, len(ip.sig.Outputs)),
 	}
 	if ip.runner != 0 {
@@ -57,13 +57,13 @@ func (s *session) Bind(in, out []*common.Tensor) (err error) {
 	for i, t := range in {
 		s.in[i] = binding{tensor: t, buffer: s.in[i].buffer}
 	}
-	shapes, dynamic, err := s.inputShapes.Resize(in, s.lateOutputs)
+	shapes, dynamic, err := s.inputShapes.Resize(in, s.dynamicOutputs)
 	if err != nil {
 		return err
 	}
-	s.lateOutputs = s.lateOutputs || dynamic
+	s.dynamicOutputs = s.dynamicOutputs || dynamic
 	for i := range out {
-		if s.out[i] = (binding{}); s.lateOutputs {
+		if s.out[i] = (binding{}); s.dynamicOutputs {
 			continue
 		}
 		if out[i], err = common.EnsureTensor(out[i], ip.sig.Outputs[i].DType, shapes[i]); err != nil {
@@ -71,12 +71,12 @@ func (s *session) Bind(in, out []*common.Tensor) (err error) {
 		}
 		s.out[i].tensor = out[i]
 	}
-	if s.fixed && ip.runner == 0 {
+	if s.fixedShapes && ip.runner == 0 {
 		if err := s.bindMemory(); err != nil {
 			return err
 		}
 	}
-	if err := s.locate(); err != nil {
+	if err := s.locateTensors(); err != nil {
 		return err
 	}
 	s.direct = s.allInPlace()
@@ -90,7 +90,7 @@ func (s *session) Run(context.Context) error {
 		}
 	}
 	if r := s.invoke.Do(); int32(r) != 0 {
-		return status(r, s.interpreter.report, common.ErrRun, "invoking the model")
+		return status(r, s.interpreter.reporter, common.ErrRun, "invoking the model")
 	}
 	if !s.direct {
 		return s.copyOut()
@@ -108,7 +108,7 @@ func (s *session) Cancel() {
 func (s *session) Reset() error {
 	ip := s.interpreter
 	if file := ip.model.file; ip.runner == 0 && !file.VariablesOutsideMainSubgraph && !file.Resources {
-		return status(s.lib.Call(interpreterReset, dylib.Int(ip.handle)), ip.report, common.ErrRun, "TfLiteInterpreterResetVariableTensors")
+		return status(s.lib.Call(interpreterReset, dylib.Int(ip.handle)), ip.reporter, common.ErrRun, "TfLiteInterpreterResetVariableTensors")
 	}
 	ip, err := ip.model.newInterpreter(ip.signature, true)
 	if err != nil {
@@ -119,7 +119,7 @@ func (s *session) Reset() error {
 		ip.Close()
 		return err
 	}
-	fresh.lateOutputs = s.lateOutputs // package common knows which outputs are
+	fresh.dynamicOutputs = s.dynamicOutputs // package common knows which outputs are
 	in := make([]*common.Tensor, len(s.in))
 	for i := range s.in {
 		in[i] = s.in[i].tensor

@@ -31,10 +31,10 @@ func call1(p *dylib.Prepared, t uintptr) uintptr {
 func (c *preparedCalls) size(t uintptr) uintptr { return call1(&c.byteSize, t) }
 func (c *preparedCalls) data(t uintptr) uintptr { return call1(&c.dataAddress, t) }
 
-// dynamic reports whether t gets its shape only in a Run.
+// dynamic errorReporters whether t gets its shape only in a Run.
 func (c *preparedCalls) dynamic(t uintptr) bool { return c.allocationType(t) == allocationDynamic }
 
-// persistent reports whether t keeps its content, as a variable does.
+// persistent errorReporters whether t keeps its content, as a variable does.
 func (c *preparedCalls) persistent(t uintptr) bool {
 	return c.allocationType(t) == allocationPersistent
 }
@@ -84,11 +84,11 @@ func (c *preparedCalls) shape(t uintptr, buffer common.Shape) common.Shape {
 // prepareTensors prepares the calls by which a Run asks where each tensor is.
 func (ip *interpreter) prepareTensors() {
 	// A runner finds its tensors by their names, which stay pinned for the calls.
-	prepare := func(fromInterpreter, fromRunner int, infos []common.TensorInfo, places []int) []dylib.Prepared {
+	prepare := func(fromInterpreter, fromRunner int, infos []common.TensorInfo, indices []int) []dylib.Prepared {
 		calls := make([]dylib.Prepared, len(infos))
 		for i, info := range infos {
 			if ip.runner == 0 {
-				calls[i] = ip.lib.Prepare(fromInterpreter, dylib.Int(ip.handle), dylib.Int(places[i]))
+				calls[i] = ip.lib.Prepare(fromInterpreter, dylib.Int(ip.handle), dylib.Int(indices[i]))
 				continue
 			}
 			name := append([]byte(info.Name), 0)

@@ -57,16 +57,16 @@ func (m *Model) readLabels(model []byte, about flatcheck.Table) {
 	if err != nil {
 		return // there is none
 	}
-	left := maxLabels
+	remaining := maxLabels
 	graphs := about.Vector("subgraph_metadata")
 	for _, s := range m.Signatures {
 		if int64(s.Subgraph) >= graphs.Len() {
 			continue
 		}
 		outputs := graphs.Table(int64(s.Subgraph)).Vector("output_tensor_metadata")
-		for i, place := range s.Out {
-			if int64(place) < outputs.Len() {
-				s.Outputs[i].Labels = labels(archive, outputs.Table(int64(place)).Vector("associated_files"), s.Outputs[i].Shape, &left)
+		for i, index := range s.Out {
+			if int64(index) < outputs.Len() {
+				s.Outputs[i].Labels = labels(archive, outputs.Table(int64(index)).Vector("associated_files"), s.Outputs[i].Shape, &remaining)
 			}
 		}
 	}
@@ -75,7 +75,7 @@ func (m *Model) readLabels(model []byte, about flatcheck.Table) {
 // labels are those of an output with these files: of several languages' the one
 // without a locale or the first. Labels of the last dimension that are not as
 // many are another output's; those of values can be of any number.
-func labels(archive *zip.Reader, files flatcheck.Vector, shape common.Shape, left *int) []string {
+func labels(archive *zip.Reader, files flatcheck.Vector, shape common.Shape, remaining *int) []string {
 	const ofAxis, ofValues = 2, 3
 	var file flatcheck.Table
 	for i := range files.Len() {
@@ -84,7 +84,7 @@ func labels(archive *zip.Reader, files flatcheck.Vector, shape common.Shape, lef
 			file = f
 		}
 	}
-	all := lines(archive, file.Text("name"), left)
+	all := lines(archive, file.Text("name"), remaining)
 	if file.Int("type") == ofAxis && (len(shape) == 0 || shape[len(shape)-1] >= 0 && shape[len(shape)-1] != len(all)) {
 		return nil
 	}
@@ -92,16 +92,16 @@ func labels(archive *zip.Reader, files flatcheck.Vector, shape common.Shape, lef
 }
 
 // lines are those of a file of the archive; nil where they cannot be read or
-// have more bytes than are left.
-func lines(archive *zip.Reader, name string, left *int) []string {
+// have more bytes than remain.
+func lines(archive *zip.Reader, name string, remaining *int) []string {
 	r, err := archive.Open(name)
 	if err != nil {
 		return nil
 	}
 	defer r.Close()
-	text, err := io.ReadAll(io.LimitReader(r, int64(*left)+1))
-	if *left -= len(text); err != nil || *left < 0 {
-		*left = max(*left, 0)
+	text, err := io.ReadAll(io.LimitReader(r, int64(*remaining)+1))
+	if *remaining -= len(text); err != nil || *remaining < 0 {
+		*remaining = max(*remaining, 0)
 		return nil
 	}
 	all := strings.Split(strings.TrimRight(string(text), "\r\n"), "\n")

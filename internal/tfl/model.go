@@ -43,7 +43,7 @@ func (m *Model) State() common.State {
 type Signature struct {
 	common.Signature
 	Subgraph int
-	// In and Out are the places of Inputs and Outputs in the subgraph's lists.
+	// In and Out are the indices of Inputs and Outputs in the subgraph's lists.
 	In, Out []int
 }
 
@@ -88,16 +88,16 @@ func Describe(model []byte) (*Model, error) {
 // newSignature is def's, or with the zero Table the subgraph's own.
 func newSignature(graph flatcheck.Table, index int, def flatcheck.Table) (s Signature, err error) {
 	s.Name, s.Subgraph = cString(def.Text("signature_key")), index
-	if s.Inputs, s.In, err = infos(graph, "inputs", def); err != nil {
+	if s.Inputs, s.In, err = tensorInfos(graph, "inputs", def); err != nil {
 		return s, err
 	}
-	s.Outputs, s.Out, err = infos(graph, "outputs", def)
+	s.Outputs, s.Out, err = tensorInfos(graph, "outputs", def)
 	return s, err
 }
 
 // infos are the subgraph's inputs or outputs. A signature may have several
 // names for one output.
-func infos(graph flatcheck.Table, side string, def flatcheck.Table) (all []common.TensorInfo, places []int, err error) {
+func tensorInfos(graph flatcheck.Table, side string, def flatcheck.Table) (all []common.TensorInfo, indices []int, err error) {
 	tensors, list := graph.Vector("tensors"), graph.Vector(side)
 	names := map[int64][]string{}
 	for i, v := int64(0), def.Vector(side); i < v.Len(); i++ {
@@ -118,10 +118,10 @@ func infos(graph flatcheck.Table, side string, def flatcheck.Table) (all []commo
 			if err != nil {
 				return nil, nil, err
 			}
-			all, places = append(all, info), append(places, int(i))
+			all, indices = append(all, info), append(indices, int(i))
 		}
 	}
-	return all, places, nil
+	return all, indices, nil
 }
 
 // cString is s as C sees it.

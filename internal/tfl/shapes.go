@@ -73,7 +73,7 @@ func (m *Model) completeOutputs(ip Interpreter, getsOthers bool) error {
 }
 
 func (s *Signature) setShapes(shapes map[string]common.ShapeRange, ip Interpreter) error {
-	resized, freed := false, false // freed: an input that may have been fixed is dynamic
+	resized, madeDynamic := false, false // madeDynamic: an input that may have been fixed is dynamic
 	for i := range s.Inputs {
 		info := &s.Inputs[i]
 		r, ok := shapes[info.Name]
@@ -88,7 +88,7 @@ func (s *Signature) setShapes(shapes map[string]common.ShapeRange, ip Interprete
 			return err
 		}
 		info.Shape = r.Shape()
-		resized, freed = true, freed || info.Shape.Dynamic()
+		resized, madeDynamic = true, madeDynamic || info.Shape.Dynamic()
 	}
 	if !resized {
 		return nil
@@ -101,7 +101,7 @@ func (s *Signature) setShapes(shapes map[string]common.ShapeRange, ip Interprete
 		switch out := &s.Outputs[i].Shape; {
 		case shape == nil || !dynamic(s.Inputs):
 			*out = shape
-		case freed: // the model does not tell which dimensions follow the input's
+		case madeDynamic: // the model does not tell which dimensions follow the input's
 			*out = slices.Repeat(common.Shape{-1}, len(shape))
 		}
 	}

@@ -11,7 +11,7 @@ import (
 // atomics reports whether the processor has the atomic instructions of ARMv8.1,
 // without which LiteRT for arm64 ends the process when it is first called. Where
 // the system does not tell it reports true.
-func atomics() bool {
+func hasAtomics() bool {
 	if runtime.GOOS != "linux" || runtime.GOARCH != "arm64" {
 		return true
 	}

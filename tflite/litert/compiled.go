@@ -25,31 +25,31 @@ type compiled struct {
 	pin      runtime.Pinner // of canceled
 }
 
-// beginTurn waits until nothing else runs on another device than the CPU, if
+// lockDevice waits until nothing else runs on another device than the CPU, if
 // hardware is one.
-func (m *model) beginTurn(hardware uint32) {
+func (m *model) lockDevice(hardware uint32) {
 	if hardware != cpu {
-		m.environment.turn.Lock()
+		m.environment.deviceMu.Lock()
 	}
 }
 
-func (m *model) endTurn(hardware uint32) {
+func (m *model) unlockDevice(hardware uint32) {
 	if hardware != cpu {
-		m.environment.turn.Unlock()
+		m.environment.deviceMu.Unlock()
 	}
 }
 
 // compile compiles the model for hardware and, where the CPU is in it, kernels.
 func (m *model) compile(sig *signature, hardware uint32, kernels Kernels) (c *compiled, err error) {
-	m.beginTurn(hardware)
-	defer m.endTurn(hardware)
+	m.lockDevice(hardware)
+	defer m.unlockDevice(hardware)
 	err = m.driver.log.Capture(func() error {
-		c, err = m.compileQuietly(hardware, kernels, bufferMode)
+		c, err = m.compileWith(hardware, kernels, bufferMode)
 		return err
 	})
 	if err != nil {
 		return nil, m.driver.withStderr(err, func() {
-			if c, err := m.compileQuietly(hardware, kernels, stderrMode); err == nil {
+			if c, err := m.compileWith(hardware, kernels, stderrMode); err == nil {
 				c.Close()
 			}
 		})
@@ -61,19 +61,19 @@ func (m *model) compile(sig *signature, hardware uint32, kernels Kernels) (c *co
 // Where an interpreter reports errors: LiteRtErrorReporterMode.
 const stderrMode, bufferMode = 1, 2
 
-func (m *model) compileQuietly(hardware uint32, kernels Kernels, mode int) (*compiled, error) {
+func (m *model) compileWith(hardware uint32, kernels Kernels, mode int) (*compiled, error) {
 	options := new(uintptr)
 	if err := status(m.lib.Call(optionsCreate, dylib.Ptr(options)), common.ErrModel, "LiteRtCreateOptions"); err != nil {
 		return nil, err
 	}
 	defer m.lib.Call(optionsDestroy, dylib.Int(*options)) // nobody keeps them
 	m.lib.Call(optionsSetHardware, dylib.Int(*options), dylib.Int(hardware))
-	onCPU := fmt.Sprintf("num_threads=%d\nkernel_mode=%d\n", m.options.ThreadsPerRun(), kernels)
+	cpuOptions := fmt.Sprintf("num_threads=%d\nkernel_mode=%d\n", m.options.ThreadsPerRun(), kernels)
 	var pin runtime.Pinner // of the texts below
 	defer pin.Unpin()
 	for id, text := range map[string]string{
-		"xnnpack":                onCPU, // until 2.3
-		"cpu_delegate":           onCPU, // from then on
+		"xnnpack":                cpuOptions, // until 2.3
+		"cpu_delegate":           cpuOptions, // from then on
 		"gpu_options":            fmt.Sprintf("precision=%d\n", gpuPrecision(m.options)),
 		"runtime_options_string": fmt.Sprintf("error_reporter_mode=%d\nenable_profiling=%v\n", mode, m.options.Profile),
 	} {
@@ -127,8 +127,8 @@ var readByteInGo = sync.OnceValue(func() uintptr {
 
 // Close, and the next methods, are what package tfl calls.
 func (c *compiled) Close() {
-	c.model.beginTurn(c.model.hardware)
-	defer c.model.endTurn(c.model.hardware)
+	c.model.lockDevice(c.model.hardware)
+	defer c.model.unlockDevice(c.model.hardware)
 	c.lib.Call(compiledDestroy, dylib.Int(c.handle))
 	c.pin.Unpin()
 }
@@ -153,7 +153,7 @@ func (c *compiled) Resize(input int, dims []int32) error {
 }
 
 func (c *compiled) Allocate(kind error) (outputs []common.Shape, dynamic bool, err error) {
-	layouts := newLayouts(len(c.sig.first))
+	layouts := newLayouts(len(c.sig.aliasOf))
 	r := c.lib.Call(compiledOutputLayouts, dylib.Int(c.handle), dylib.Int(c.sig.index), dylib.Int(len(layouts)), dylib.Slice(layouts), dylib.Int(1))
 	if err := c.fail(r, kind, "LiteRtGetCompiledModelOutputTensorLayouts"); err != nil {
 		return nil, false, err
@@ -193,7 +193,7 @@ func (c *compiled) inputLayout(i int) (layout, error) {
 }
 
 // accelerated is what computes, for ModelInfo.
-func (c *compiled) accelerated() (device string, details map[string]string) {
+func (c *compiled) describe() (device string, details map[string]string) {
 	all := func(fn int) bool {
 		yes := new(bool)
 		r := c.lib.Call(fn, dylib.Int(c.handle), dylib.Ptr(yes))

@@ -32,7 +32,7 @@ func open(c common.Config) (common.Driver, error) {
 	if a := runtime.GOARCH; a != "amd64" && a != "arm64" {
 		return nil, &common.Error{Kind: common.ErrNotAvailable, Message: "LiteRT is supported on amd64 and arm64, not on " + a}
 	}
-	if !atomics() {
+	if !hasAtomics() {
 		return nil, &common.Error{Kind: common.ErrNotAvailable, Message: "LiteRT needs a processor of ARMv8.1 or newer, as Cortex-A76; engine tflite runs the same models on this one"}
 	}
 	lib, err := dylib.Open(spec, table, c.Library)
@@ -121,7 +121,7 @@ func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Op
 	if err != nil {
 		return nil, err
 	}
-	n, err := native(o, hardware)
+	n, err := nativeOptions(o, hardware)
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ type environment struct {
 	handle   uintptr
 	devices  []common.Device
 	hardware []uint32   // of each device
-	turn     sync.Mutex // held by what runs on another device than the CPU
+	deviceMu sync.Mutex // held by what runs on another device than the CPU
 }
 
 var environments = struct {
@@ -119,8 +119,8 @@ func (d *driver) newEnvironment(severity int, hardware uint32) (uintptr, error) 
 var deviceNames = map[uint32]string{cpu: "CPU", gpu: "GPU", npu: "NPU"}
 
 // findDevices lists the accelerators that the library reports or, where it has no
-// function for that, those whose files lie beside it. The CPU comes first.
-func (e *environment) findDevices(lib *dylib.Library, beside uint32) error {
+// function for that, those whose files lie installed it. The CPU comes first.
+func (e *environment) findDevices(lib *dylib.Library, installed uint32) error {
 	add := func(hardware uint32, description string) {
 		if deviceNames[hardware] == "" || slices.Contains(e.hardware, hardware) {
 			return
@@ -134,7 +134,7 @@ func (e *environment) findDevices(lib *dylib.Library, beside uint32) error {
 	}
 	if !lib.Has(acceleratorCount) {
 		for _, hardware := range []uint32{cpu, gpu, npu} {
-			add(hardware&beside, "")
+			add(hardware&installed, "")
 		}
 		return nil
 	}
@@ -142,8 +142,8 @@ func (e *environment) findDevices(lib *dylib.Library, beside uint32) error {
 	if err := status(lib.Call(acceleratorCount, dylib.Int(e.handle), dylib.Ptr(n)), common.ErrDevice, "LiteRtGetNumAccelerators"); err != nil {
 		return err
 	}
-	const most = 1024 // a sanity limit
-	for i := range int(min(*n, most)) {
+	const maxAccelerators = 1024 // a sanity limit
+	for i := range int(min(*n, maxCount)) {
 		accelerator, name, hardware := new(uintptr), new(uintptr), new(uint32)
 		lib.Call(acceleratorAt, dylib.Int(e.handle), dylib.Int(i), dylib.Ptr(accelerator))
 		lib.Call(acceleratorName, dylib.Int(*accelerator), dylib.Ptr(name))

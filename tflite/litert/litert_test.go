@@ -195,8 +195,8 @@ func TestVariablesKeepTheirShape(t *testing.T) {
 	run(t, m, fill(t, m, 1), "y")
 }
 
-// TestLateOutput: an output that only running can tell the size of gets room.
-func TestLateOutput(t *testing.T) {
+// TestDynamicOutput: an output that only running can tell the size of gets room.
+func TestDynamicOutput(t *testing.T) {
 	m := load(t, open(t), "nonzero_cast", nil)
 	s, err := m.NewSession(ctx, "")
 	require.NoError(t, err)

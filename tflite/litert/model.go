@@ -37,8 +37,8 @@ type signature struct {
 	file        *tfl.Signature // with Options.Shapes applied; its Out are places in LiteRT's list of outputs
 	index       int            // by which LiteRT knows it
 	dynamic     bool           // the shape of an output is known only after a Run
-	lateOutputs bool           // it is, or outputs are not simply LiteRT's
-	first       []int          // for each place in LiteRT's list, the first one of its tensor; ^i where that is input i
+	copyOutputs bool           // it is, or outputs are not simply LiteRT's
+	aliasOf     []int          // for each place in LiteRT's list, the first one of its tensor; ^i where that is input i
 }
 
 func (d *driver) load(files *common.ModelFiles, o common.Options, native Options, environment *environment, hardware uint32) (_ *model, err error) {
@@ -64,7 +64,7 @@ func (d *driver) load(files *common.ModelFiles, o common.Options, native Options
 		return nil, err
 	}
 	m.info.Format = "tflite"
-	m.info.Device, m.info.Details = c.accelerated()
+	m.info.Device, m.info.Details = c.describe()
 	m.info.Threads, m.info.Sessions = o.ThreadsPerRun(), max(o.Sessions, 1)
 	if hardware == gpu {
 		m.info.Precision = cmp.Or(o.Precision, common.Float32)
@@ -73,14 +73,14 @@ func (d *driver) load(files *common.ModelFiles, o common.Options, native Options
 		m.unused.Store(nil)
 		c.Close()
 	}
-	return m, m.tryLateOutputs()
+	return m, m.checkDynamicOutputs()
 }
 
-// tryLateOutputs refuses what session.dryRun will, if all inputs are known by
+// checkDynamicOutputs refuses what session.dryRun will, if all inputs are known by
 // now.
-func (m *model) tryLateOutputs() error {
+func (m *model) checkDynamicOutputs() error {
 	first := m.signatures[0]
-	if !first.lateOutputs || dynamic(first.file.Inputs) {
+	if !first.copyOutputs || dynamic(first.file.Inputs) {
 		return nil
 	}
 	var in []*common.Tensor
@@ -136,7 +136,7 @@ func (m *model) read(files *common.ModelFiles) error {
 		return err
 	}
 	for i := range m.file.Signatures {
-		sig, err := m.find(&m.file.Signatures[i])
+		sig, err := m.findSignature(&m.file.Signatures[i])
 		if err != nil {
 			return err
 		}
@@ -147,7 +147,7 @@ func (m *model) read(files *common.ModelFiles) error {
 
 // find is a signature of the file as LiteRT has it. LiteRT crashes where a
 // tensor in its lists has no name, or two have one.
-func (m *model) find(s *tfl.Signature) (*signature, error) {
+func (m *model) findSignature(s *tfl.Signature) (*signature, error) {
 	refuse := func(format string, args ...any) (*signature, error) {
 		return nil, &common.Error{Kind: common.ErrModel, Message: fmt.Sprintf(format, args...), Hint: hintUseTFLite}
 	}
@@ -163,7 +163,7 @@ func (m *model) find(s *tfl.Signature) (*signature, error) {
 	var ins, outs []uintptr
 	n, handle, key := new(uintptr), new(uintptr), new(uintptr)
 	m.lib.Call(signatureCount, dylib.Int(m.handle), dylib.Ptr(n))
-	for i := range int(min(*n, most)) {
+	for i := range int(min(*n, maxCount)) {
 		m.lib.Call(signatureAt, dylib.Int(m.handle), dylib.Int(i), dylib.Ptr(handle))
 		m.lib.Call(signatureKey, dylib.Int(*handle), dylib.Ptr(key))
 		if name := dylib.GoString(*key); name != s.Name && !(s.Name == "" && name == "<placeholder signature>") {
@@ -183,17 +183,17 @@ func (m *model) find(s *tfl.Signature) (*signature, error) {
 		if in := slices.Index(ins, t); in >= 0 {
 			first = ^in
 		}
-		sig.first = append(sig.first, first)
-		sig.lateOutputs = sig.lateOutputs || first != i
+		sig.aliasOf = append(sig.aliasOf, first)
+		sig.copyOutputs = sig.copyOutputs || first != i
 	}
 	if !named || !unique(s.Inputs) || !unique(s.Outputs) {
 		return refuse("signature %q does not name each input and output of its subgraph, once", s.Name)
 	}
-	sig.lateOutputs = sig.lateOutputs || sig.dynamic || !slices.Equal(s.Out, indices(len(outs)))
+	sig.copyOutputs = sig.copyOutputs || sig.dynamic || !slices.Equal(s.Out, indices(len(outs)))
 	return sig, nil
 }
 
-const most = 1 << 16 // signatures or tensors, a sanity limit
+const maxCount = 1 << 16 // signatures or tensors, a sanity limit
 
 // hintUseTFLite is what to do about a model that LiteRT cannot run.
 const hintUseTFLite = `use engine "tflite"`
@@ -202,7 +202,7 @@ const hintUseTFLite = `use engine "tflite"`
 func (m *model) tensors(handle uintptr, length, at int) []uintptr {
 	n := new(uintptr)
 	m.lib.Call(length, dylib.Int(handle), dylib.Ptr(n))
-	all := make([]uintptr, min(*n, most))
+	all := make([]uintptr, min(*n, maxCount))
 	for i := range all {
 		m.lib.Call(at, dylib.Int(handle), dylib.Int(i), dylib.Ptr(&all[i]))
 	}

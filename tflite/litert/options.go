@@ -27,7 +27,7 @@ const (
 )
 
 // native is o.Native, once all that this engine cannot honour is refused.
-func native(o common.Options, hardware uint32) (Options, error) {
+func nativeOptions(o common.Options, hardware uint32) (Options, error) {
 	refuse := func(text string) (Options, error) {
 		return Options{}, &common.Error{Kind: common.ErrOption, Message: text}
 	}

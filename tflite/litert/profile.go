@@ -48,8 +48,8 @@ func (s *session) Profile() ([]common.LayerTime, error) {
 	if err != nil || *n <= 0 {
 		return nil, err
 	}
-	const most = 1 << 20 // LiteRT keeps half of it
-	events := make([]profiledEvent, min(*n, most))
+	const maxEvents = 1 << 20 // LiteRT keeps half of it
+	events := make([]profiledEvent, min(*n, maxCount))
 	if err := status(s.lib.Call(profilerEvents, dylib.Int(s.profiler), dylib.Int(len(events)), dylib.Slice(events)), common.ErrRun, "LiteRtGetProfilerEvents"); err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ type session struct {
 	canceled *atomic.Uint32 // the compiled model's
 	direct   bool           // a Run is that call and nothing else
 
-	lateOutputs  bool // the shape of an output is known only after a Run
+	copyOutputs  bool // the shape of an output is known only after a Run
 	shapesStable bool // a Run since Bind has shown that none is
 	needsRebind  bool // Reset has made another compiled model
 	lib          *dylib.Library
@@ -39,7 +39,7 @@ type session struct {
 	frame        *frame
 	pin          runtime.Pinner // of what frame has: the calls are prepared with it
 	in           []binding
-	out          []binding        // at each place of LiteRT's list
+	out          []binding        // at each index of LiteRT's list
 	inputs       []*common.Tensor // what Bind was given
 	outputs      []*common.Tensor // what Bind was given to fill
 	dims         common.Shape     // kept so that Run need not allocate
@@ -62,9 +62,9 @@ type binding struct {
 
 func newSession(c *compiled) (_ *session, err error) {
 	sig := c.sig
-	ins, outs := len(sig.file.Inputs), len(sig.first)
+	ins, outs := len(sig.file.Inputs), len(sig.aliasOf)
 	s := &session{
-		lib: c.lib, compiled: c, sig: sig, lateOutputs: sig.lateOutputs, in: make([]binding, ins), out: make([]binding, outs),
+		lib: c.lib, compiled: c, sig: sig, copyOutputs: sig.copyOutputs, in: make([]binding, ins), out: make([]binding, outs),
 		frame: &frame{make([]uintptr, ins+1), make([]uintptr, outs+1), newLayouts(outs + 1)},
 		dims:  make(common.Shape, 0, maxRank),
 	}
@@ -111,9 +111,9 @@ func (s *session) Bind(in, out []*common.Tensor) (err error) {
 			return err
 		}
 	}
-	if s.lateOutputs {
-		for place, shape := range s.compiled.shapes { // which are a guess
-			if err := s.ensureCapacity(place, shape.Elems()); err != nil {
+	if s.copyOutputs {
+		for index, shape := range s.compiled.shapes { // which are a guess
+			if err := s.ensureCapacity(index, shape.Elems()); err != nil {
 				return err
 			}
 		}
@@ -133,7 +133,7 @@ func (s *session) Bind(in, out []*common.Tensor) (err error) {
 // resize gives the inputs their shapes and returns those of the outputs.
 func (s *session) resize(in []*common.Tensor) (outputs []common.Shape, err error) {
 	resize := func() error {
-		outputs, _, err = s.inputShapes.Resize(in, s.lateOutputs)
+		outputs, _, err = s.inputShapes.Resize(in, s.copyOutputs)
 		return err
 	}
 	m := s.compiled.model
@@ -141,40 +141,40 @@ func (s *session) resize(in []*common.Tensor) (outputs []common.Shape, err error
 		err = resize()
 		return outputs, err
 	}
-	m.beginTurn(m.hardware)
-	defer m.endTurn(m.hardware)
+	m.lockDevice(m.hardware)
+	defer m.unlockDevice(m.hardware)
 	err = m.driver.log.Capture(resize)
 	return outputs, err
 }
 
-// ensureCapacity has LiteRT write what is at that place to memory of the
+// ensureCapacity has LiteRT write what is at that index to memory of the
 // session's own, for n elements at least, or where the tensor of an earlier one
 // lies if it is that.
-func (s *session) ensureCapacity(place, n int) error {
-	b := &s.out[place]
-	switch first := s.sig.first[place]; {
+func (s *session) ensureCapacity(index, n int) error {
+	b := &s.out[index]
+	switch first := s.sig.aliasOf[index]; {
 	case first < 0:
-		return s.bindMemory(b, &s.frame.out[place], s.in[^first].boundTensor)
-	case first < place:
-		return s.bindMemory(b, &s.frame.out[place], s.out[first].boundTensor)
+		return s.bindMemory(b, &s.frame.out[index], s.in[^first].boundTensor)
+	case first < index:
+		return s.bindMemory(b, &s.frame.out[index], s.out[first].boundTensor)
 	}
 	if b.own && b.boundTensor.Len() >= max(n, 1) {
 		return nil
 	}
-	t, err := common.NewTensor(s.dtype(place), max(n, 1))
+	t, err := common.NewTensor(s.dtype(index), max(n, 1))
 	if err != nil {
 		return err
 	}
-	if err := s.bindMemory(b, &s.frame.out[place], t); err != nil {
+	if err := s.bindMemory(b, &s.frame.out[index], t); err != nil {
 		return err
 	}
 	b.own = true
 	return nil
 }
 
-// dtype is that of what is at a place.
-func (s *session) dtype(place int) common.DType {
-	return s.sig.file.Outputs[slices.Index(s.sig.file.Out, place)].DType
+// dtype is that of what is at an index.
+func (s *session) dtype(index int) common.DType {
+	return s.sig.file.Outputs[slices.Index(s.sig.file.Out, index)].DType
 }
 
 // bindMemory makes *handle a LiteRtTensorBuffer over t's memory. The interpreter
@@ -233,7 +233,7 @@ func (s *session) Run(context.Context) error {
 	if !s.direct {
 		return s.runChecked()
 	}
-	s.forgetCancel()
+	s.clearCancel()
 	if r := s.run.Do(); int32(r) != 0 {
 		return s.finishRun(r)
 	}
@@ -247,12 +247,12 @@ func (s *session) runChecked() error {
 			return err
 		}
 	}
-	s.forgetCancel()
+	s.clearCancel()
 	return s.finishRun(s.invoke())
 }
 
-// forgetCancel undoes a Cancel that came too late for the last Run.
-func (s *session) forgetCancel() {
+// clearCancel undoes a Cancel that came too late for the last Run.
+func (s *session) clearCancel() {
 	if s.canceled.Load() != 0 {
 		s.canceled.Store(0)
 	}
@@ -263,20 +263,20 @@ func (s *session) finishRun(result uintptr) error {
 	if err := s.regrow(result); err != nil {
 		return err
 	}
-	if s.lateOutputs || !s.shapesStable {
+	if s.copyOutputs || !s.shapesStable {
 		if err := s.fetchOutputs(); err != nil {
 			return err
 		}
 	}
-	s.direct = s.shapesStable && !s.lateOutputs && s.profiler == 0 && s.compiled.model.hardware == cpu
+	s.direct = s.shapesStable && !s.copyOutputs && s.profiler == 0 && s.compiled.model.hardware == cpu
 	return nil
 }
 
 // invoke is the call of a Run, in turn with others where that must be.
 func (s *session) invoke() uintptr {
 	m := s.compiled.model
-	m.beginTurn(m.hardware)
-	defer m.endTurn(m.hardware)
+	m.lockDevice(m.hardware)
+	defer m.unlockDevice(m.hardware)
 	if s.profiler != 0 {
 		s.startProfile.Do()
 	}
@@ -303,19 +303,19 @@ func (s *session) growOutputs() (grown bool, err error) {
 	if s.compiled.model.stateful || s.canceled.Load() != 0 || int32(s.layouts.Do()) != 0 {
 		return false, nil
 	}
-	for place := range s.out {
-		n := s.frame.layouts[place].shape(s.dims).Elems()
-		if s.sig.first[place] != place || n <= s.out[place].boundTensor.Len() {
+	for index := range s.out {
+		n := s.frame.layouts[index].shape(s.dims).Elems()
+		if s.sig.aliasOf[index] != index || n <= s.out[index].boundTensor.Len() {
 			continue
 		}
-		grown, s.lateOutputs, s.direct = true, true, false
-		if err := s.ensureCapacity(place, 2*n); err != nil {
+		grown, s.copyOutputs, s.direct = true, true, false
+		if err := s.ensureCapacity(index, 2*n); err != nil {
 			return false, err
 		}
 	}
 	if grown { // others may share what has moved
-		for place := range s.out {
-			if err := s.ensureCapacity(place, s.out[place].boundTensor.Len()); err != nil {
+		for index := range s.out {
+			if err := s.ensureCapacity(index, s.out[index].boundTensor.Len()); err != nil {
 				return false, err
 			}
 		}
@@ -331,16 +331,16 @@ func (s *session) fetchOutputs() (err error) {
 	}
 	s.shapesStable = true
 	for i, info := range s.sig.file.Outputs {
-		place := s.sig.file.Out[i]
-		bound := s.out[place].boundTensor
-		shape := s.frame.layouts[place].shape(s.dims)
+		index := s.sig.file.Out[i]
+		bound := s.out[index].boundTensor
+		shape := s.frame.layouts[index].shape(s.dims)
 		if n := shape.Elems(); shape == nil || n < 0 || n > bound.Len() {
 			return &common.Error{Kind: common.ErrRun, Message: fmt.Sprintf("output %q came back with the shape %v", info.Name, shape)}
 		}
 		if s.outputs[i] == bound && bound.Is(info.DType, shape) {
 			continue
 		}
-		s.lateOutputs = true
+		s.copyOutputs = true
 		if s.outputs[i], err = common.EnsureTensor(s.outputs[i], info.DType, shape); err != nil {
 			return err
 		}
@@ -379,8 +379,8 @@ func (s *session) Close() error {
 	for i := range s.in {
 		s.releaseBuffer(&s.in[i], &s.frame.in[i])
 	}
-	for place := range s.out {
-		s.releaseBuffer(&s.out[place], &s.frame.out[place])
+	for index := range s.out {
+		s.releaseBuffer(&s.out[index], &s.frame.out[index])
 	}
 	s.pin.Unpin()
 	return nil

@@ -42,8 +42,8 @@ func (c *compiled) fail(result uintptr, kind error, call string) error {
 	if err == nil {
 		return nil
 	}
-	if said := c.reported(); said != "" {
-		err.(*common.Error).Message = said
+	if texts := c.reported(); texts != "" {
+		err.(*common.Error).Message = texts
 	}
 	return err
 }
@@ -59,24 +59,24 @@ func (c *compiled) reported() string {
 		return ""
 	}
 	defer c.lib.Call(free, dylib.Int(*text))
-	return sentence(strings.Split(dylib.GoString(*text), "\n"))
+	return joinLines(strings.Split(dylib.GoString(*text), "\n"))
 }
 
 // How LiteRT, and behind the bar the accelerators, begin a line: with the level
 // and where in the sources it is from.
-var begin = regexp.MustCompile(`^(?:([EWIV])[A-Z]+: (?:\[[\w./-]+:\d+\] )?|([EWI])\d{4} [\d:. ]+[\w./-]+:\d+\] )`)
+var linePrefix = regexp.MustCompile(`^(?:([EWIV])[A-Z]+: (?:\[[\w./-]+:\d+\] )?|([EWI])\d{4} [\d:. ]+[\w./-]+:\d+\] )`)
 
 const maxErrorText = 600 // bytes
 
 // sentence puts lines of an error together.
-func sentence(lines []string) string {
-	var said []string
+func joinLines(lines []string) string {
+	var texts []string
 	for _, line := range lines {
-		if line = strings.TrimSpace(begin.ReplaceAllString(line, "")); line != "" && !slices.Contains(said, line) {
-			said = append(said, line)
+		if line = strings.TrimSpace(linePrefix.ReplaceAllString(line, "")); line != "" && !slices.Contains(texts, line) {
+			texts = append(texts, line)
 		}
 	}
-	text := strings.Join(said, "; ")
+	text := strings.Join(texts, "; ")
 	if len(text) > maxErrorText {
 		text = strings.ToValidUTF8(text[:maxErrorText], "") + "..."
 	}
@@ -84,24 +84,24 @@ func sentence(lines []string) string {
 }
 
 // withStderr adds to the error of a Load the reason, which LiteRT prints on stderr
-// only, and only in an environment that asks for it: again repeats what failed.
+// only, and only in an environment that asks for it: retry repeats what failed.
 // With KeepStderr the reason stays there.
-func (d *driver) withStderr(err error, again func()) error {
+func (d *driver) withStderr(err error, retry func()) error {
 	e, ok := err.(*common.Error)
 	if !ok || e.Code == 0 {
 		return err
 	}
-	said := map[string][]string{} // by level
+	texts := map[string][]string{} // by level
 	level := ""
 	d.log.CaptureLines(func(line string) {
 		d.log.Debug(line)
-		if m := begin.FindStringSubmatch(line); m != nil {
+		if m := linePrefix.FindStringSubmatch(line); m != nil {
 			level = m[1] + m[2]
 		} // else the last one goes on
-		said[level] = append(said[level], line)
+		texts[level] = append(texts[level], line)
 	}, func() {
 		loud, err := d.newEnvironment(errorsOnly, cpu)
-		again()
+		retry()
 		quiet, quietErr := d.newEnvironment(silent, cpu)
 		if err == nil {
 			d.lib.Call(environmentDestroy, dylib.Int(loud))
@@ -111,7 +111,7 @@ func (d *driver) withStderr(err error, again func()) error {
 		}
 	})
 	for _, level := range []string{"W", "E"} {
-		if text := sentence(said[level]); text != "" {
+		if text := joinLines(texts[level]); text != "" {
 			e.Message = text
 		}
 	}

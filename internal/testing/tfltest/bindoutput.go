@@ -16,15 +16,15 @@ import (
 // BindOutput tests Session.BindOutput on an open engine, with the models in
 // dir. late are models whose output's shape only a Run tells: the places of
 // what is not zero in the 6 elements of x.
-func BindOutput(t *testing.T, e *common.Engine, dir string, late ...string) {
+func BindOutput(t *testing.T, e *common.Engine, dir string, dynamic ...string) {
 	s := suite{e, dir}
-	t.Run("fixed", s.fixed)
-	t.Run("dynamic", s.dynamic)
-	for _, model := range late {
-		t.Run(model, func(t *testing.T) { s.late(t, model) })
+	t.Run("fixed shape", s.fixedOutput)
+	t.Run("resized", s.resizedOutput)
+	for _, model := range dynamic {
+		t.Run(model, func(t *testing.T) { s.dynamicOutput(t, model) })
 	}
-	t.Run("aliases", s.aliases)
-	t.Run("state", s.state)
+	t.Run("aliases", s.aliasOutputs)
+	t.Run("state", s.stateful)
 }
 
 type suite struct {
@@ -84,7 +84,7 @@ func noAllocations(t *testing.T, s *common.Session) {
 }
 
 // fixed: an output of a fixed shape goes to the memory that was bound.
-func (s suite) fixed(t *testing.T) {
+func (s suite) fixedOutput(t *testing.T) {
 	r := s.session(t, "digits")
 	values.Fill(r.Input(0), 1)
 	require.NoError(t, r.Run(t.Context()))
@@ -108,7 +108,7 @@ func (s suite) fixed(t *testing.T) {
 
 // dynamic: the shape follows the input's; a tensor of another one is refused,
 // and the one that fits works.
-func (s suite) dynamic(t *testing.T) {
+func (s suite) resizedOutput(t *testing.T) {
 	r := s.session(t, "digits_dynamic")
 	for _, n := range []int{3, 1, 3} {
 		in := aligned(t, common.Float32, n, 8, 8, 1)
@@ -130,7 +130,7 @@ func (s suite) dynamic(t *testing.T) {
 
 // late: only running tells the shape. A Run whose result does not fit has run
 // all the same, and does not touch what was bound before.
-func (s suite) late(t *testing.T, model string) {
+func (s suite) dynamicOutput(t *testing.T, model string) {
 	r := s.session(t, model)
 	dt := r.Signature().Outputs[0].DType
 	x, err := common.Data[float32](r.Input(0))
@@ -174,7 +174,7 @@ func (s suite) late(t *testing.T, model string) {
 
 // aliases: outputs that the engine has in one place, one of them an input's,
 // each go to the tensor that was bound.
-func (s suite) aliases(t *testing.T) {
+func (s suite) aliasOutputs(t *testing.T) {
 	r := s.session(t, "aliases")
 	for i := range 2 {
 		values.Fill(r.Input(i), uint64(i)+1)
@@ -206,7 +206,7 @@ func (s suite) aliases(t *testing.T) {
 }
 
 // state: what is bound stays so when Reset begins with another interpreter.
-func (s suite) state(t *testing.T) {
+func (s suite) stateful(t *testing.T) {
 	r := s.session(t, "accumulator")
 	values.Fill(r.Input(0), 1)
 	for _, out := range []*common.Tensor{aligned(t, common.Float32, 1, 2), unaligned(t, 1, 2)} {
