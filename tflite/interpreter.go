@@ -12,26 +12,26 @@ import (
 	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
-// interpreter is a TfLiteInterpreter with what must outlive it, set to one
-// signature: one of the first subgraph by itself, others with a runner.
+// interpreter is a TfLiteInterpreter with everything that must outlive it, set to one signature. A signature of the
+// first subgraph is run by the interpreter itself, any other by a signature runner.
 type interpreter struct {
 	lib       *dylib.Library
 	model     *model
-	signature int // sig's index among the model's
+	signature int // the index of sig among the model's signatures
 	sig       *tfl.Signature
 	handle    uintptr
-	runner    uintptr // TfLiteSignatureRunner; 0 for the first subgraph
-	external  uintptr // the delegate of Options, or 0
-	xnnpack   uintptr // XNNPACK's, or 0
+	runner    uintptr // a TfLiteSignatureRunner; 0 for the first subgraph
+	external  uintptr // the delegate of Options.Delegate, or 0
+	xnnpack   uintptr // the XNNPACK delegate, or 0
 	reporter  *errorReporter
 	calls     preparedCalls
-	// The tensors of each input and output; names are what a runner's calls read.
-	inputs, outputs []dylib.Prepared
-	names           runtime.Pinner
+
+	inputs, outputs []dylib.Prepared // the calls that return the TfLiteTensor of each
+	names           runtime.Pinner   // keeps the names in place that a runner's calls read
 }
 
-// newInterpreter makes an interpreter for a signature. An accelerated one has
-// the delegate of Options, and XNNPACK where that is wanted and can be had.
+// newInterpreter makes an interpreter for a signature. An accelerated one has the delegate of Options.Delegate, and
+// XNNPACK unless Options.NoXNNPACK is set or the library lacks it.
 func (m *model) newInterpreter(signature int, accelerated bool) (*interpreter, error) {
 	ip := &interpreter{lib: m.lib, model: m, reporter: newErrorReporter()}
 	if err := m.log.Capture(func() error { return ip.create(signature, accelerated) }); err != nil {
@@ -52,20 +52,20 @@ func (ip *interpreter) create(signature int, accelerated bool) (err error) {
 		ip.xnnpack = newXNNPACK(m.lib, m.options.ThreadsPerRun())
 	}
 	ip.createHandle()
-	if ip.handle == 0 && ip.xnnpack != 0 { // XNNPACK takes no graphs with some dynamic tensors
+	if ip.handle == 0 && ip.xnnpack != 0 { // XNNPACK refuses graphs with some dynamic tensors
 		m.log.Debug("model runs without XNNPACK", "reason", ip.reporter.error(common.ErrModel, 0, "unknown"))
 		m.lib.Call(xnnpackDelete, dylib.Int(ip.xnnpack))
 		ip.xnnpack = 0
 		ip.createHandle()
 	}
 	if ip.handle == 0 {
-		return ip.reporter.error(common.ErrModel, 0, "TFLite cannot interpret the model")
+		return ip.reporter.error(common.ErrModel, 0, "TFLite cannot make an interpreter for the model")
 	}
 	ip.calls = prepareCalls(ip.lib)
 	return ip.SetSignature(signature)
 }
 
-// interpret makes the TfLiteInterpreter, or leaves handle 0.
+// createHandle makes the TfLiteInterpreter. handle stays 0 where that fails.
 func (ip *interpreter) createHandle() {
 	options := ip.lib.Call(optionsCreate)
 	defer ip.lib.Call(optionsDelete, dylib.Int(options)) // the interpreter copies them
@@ -73,7 +73,7 @@ func (ip *interpreter) createHandle() {
 	ip.lib.Call(optionsSetErrorReporter, dylib.Int(options), callback, userData)
 	ip.lib.Call(optionsSetNumThreads, dylib.Int(options), dylib.Int(ip.model.options.ThreadsPerRun()))
 	ip.lib.Call(optionsEnableCancellation, dylib.Int(options), dylib.Int(1))
-	for _, d := range []uintptr{ip.external, ip.xnnpack} { // XNNPACK gets what the external one leaves
+	for _, d := range []uintptr{ip.external, ip.xnnpack} { // XNNPACK gets the operators that the external one leaves
 		if d != 0 {
 			ip.lib.Call(optionsAddDelegate, dylib.Int(options), dylib.Int(d))
 		}
@@ -81,32 +81,34 @@ func (ip *interpreter) createHandle() {
 	ip.handle = ip.lib.Call(interpreterCreate, dylib.Int(ip.model.handle), dylib.Int(options))
 }
 
-// SetSignature, and the next methods, are what package tfl calls.
+// SetSignature and the other exported methods implement tfl.Interpreter.
 func (ip *interpreter) SetSignature(signature int) error {
 	ip.deleteRunner()
 	ip.signature, ip.sig = signature, &ip.model.file.Signatures[signature]
 	if !ip.lib.Has(tensorRealloc) && slices.ContainsFunc(ip.sig.Inputs, func(i common.TensorInfo) bool { return i.DType == common.String }) {
-		return &common.Error{Kind: common.ErrVersion, Message: "this build of TFLite takes no strings", Hint: "use another: anyinfer sdk install " + spec.Engine}
+		return &common.Error{Kind: common.ErrVersion, Message: "this build of TFLite lacks TfLiteTensorRealloc, which inputs of strings need",
+			Hint: "install a build that has it: anyinfer sdk install " + spec.Engine}
 	}
 	if ip.sig.Subgraph == 0 {
 		ip.prepareTensors()
 		return nil
 	}
 	if !ip.lib.Has(runnerCreate) {
-		return &common.Error{Kind: common.ErrVersion, Message: "this TFLite runs no signatures beyond the first subgraph", Hint: "install a newer one: anyinfer sdk install " + spec.Engine}
+		return &common.Error{Kind: common.ErrVersion, Message: "this release of TFLite runs no signatures beyond the first subgraph",
+			Hint: "install a newer one: anyinfer sdk install " + spec.Engine}
 	}
 	if ip.runner = ip.lib.Call(runnerCreate, dylib.Int(ip.handle), dylib.String(ip.sig.Name)); ip.runner == 0 {
-		return ip.reporter.error(common.ErrModel, 0, "TFLite has no signature "+ip.sig.Name)
+		return ip.reporter.error(common.ErrModel, 0, fmt.Sprintf("TFLite has no signature %q", ip.sig.Name))
 	}
 	ip.prepareTensors()
 	for i := range ip.sig.Inputs {
 		if ip.input(i) == 0 {
-			return ip.reporter.error(common.ErrModel, 0, fmt.Sprintf("signature %q lacks input %d", ip.sig.Name, i))
+			return ip.reporter.error(common.ErrModel, 0, fmt.Sprintf("TFLite has no input %q in signature %q", ip.sig.Inputs[i].Name, ip.sig.Name))
 		}
 	}
 	for i := range ip.sig.Outputs {
 		if ip.output(i) == 0 {
-			return ip.reporter.error(common.ErrModel, 0, fmt.Sprintf("signature %q lacks output %d", ip.sig.Name, i))
+			return ip.reporter.error(common.ErrModel, 0, fmt.Sprintf("TFLite has no output %q in signature %q", ip.sig.Outputs[i].Name, ip.sig.Name))
 		}
 	}
 	return nil
@@ -141,16 +143,18 @@ func (ip *interpreter) InputShape(i int) (common.Shape, error) {
 func (ip *interpreter) Resize(input int, dims []int32) error {
 	var r uintptr
 	if ip.runner != 0 {
-		r = ip.lib.Call(runnerResizeInput, dylib.Int(ip.runner), dylib.String(ip.sig.Inputs[input].Name), dylib.Slice(dims), dylib.Int(len(dims)))
+		r = ip.lib.Call(runnerResizeInput, dylib.Int(ip.runner), dylib.String(ip.sig.Inputs[input].Name),
+			dylib.Slice(dims), dylib.Int(len(dims)))
 	} else {
-		r = ip.lib.Call(interpreterResizeInput, dylib.Int(ip.handle), dylib.Int(ip.sig.In[input]), dylib.Slice(dims), dylib.Int(len(dims)))
+		r = ip.lib.Call(interpreterResizeInput, dylib.Int(ip.handle), dylib.Int(ip.sig.In[input]),
+			dylib.Slice(dims), dylib.Int(len(dims)))
 	}
 	return status(r, ip.reporter, common.ErrShape, "resizing an input")
 }
 
-// Allocate errorReporters dynamic outputs where some output has its shape or address only after a Run, which moves other
-// memory, too: TFLite prepares operators up to the first whose output depends on the data, and the rest in Invoke.
-// Strings have no memory before they are made.
+// Allocate reports dynamic outputs where any output gets its shape or address only in a Run. Such a Run moves other
+// memory, too: AllocateTensors prepares operators up to the first one whose output depends on the data, and Invoke
+// prepares the rest. Strings have no memory before they are made.
 func (ip *interpreter) Allocate(kind error) (outputs []common.Shape, dynamic bool, err error) {
 	if err := ip.allocate(kind); err != nil {
 		return nil, false, err

@@ -13,7 +13,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
-// model is a TfLiteModel, which any number of interpreters read.
+// model is a TfLiteModel, which any number of interpreters share.
 type model struct {
 	lib      *dylib.Library
 	log      nativelog.Log
@@ -21,11 +21,11 @@ type model struct {
 	native   Options
 	info     common.ModelInfo
 	file     *tfl.Model
-	plugin   *plugin // the library of Options.Delegate, or nil
+	plugin   *plugin // the library of Options.Delegate; or nil
 	reporter *errorReporter
 	handle   uintptr
 
-	unused atomic.Pointer[interpreter] // the one that Load made, until a session takes it
+	unused atomic.Pointer[interpreter] // made by Load, until a session takes it; or nil
 }
 
 func (d *driver) load(files *common.ModelFiles, o common.Options, n Options) (_ *model, err error) {
@@ -55,7 +55,7 @@ func (d *driver) load(files *common.ModelFiles, o common.Options, n Options) (_ 
 		Format: "tflite", Device: device.Name, Threads: o.ThreadsPerRun(), Sessions: max(o.Sessions, 1), State: m.file.State(),
 		Details: m.details(ip), Metadata: m.file.Metadata,
 	}
-	if len(m.file.Signatures) > 1 { // it has memory for all of them
+	if len(m.file.Signatures) > 1 { // SetShapes has allocated all of them in it, and a session needs only one
 		m.unused.Store(nil)
 		ip.Close()
 	}
@@ -72,14 +72,15 @@ func (m *model) read(files *common.ModelFiles) error {
 		return err
 	}
 	callback, userData := m.reporter.args()
-	m.handle = m.lib.Call(modelCreate, dylib.Slice(bytes), dylib.Int(len(bytes)), callback, userData) // which reads them in place
+	// TFLite reads constants in place, so that bytes must stay where they are until the model is closed.
+	m.handle = m.lib.Call(modelCreate, dylib.Slice(bytes), dylib.Int(len(bytes)), callback, userData)
 	if m.handle == 0 {
-		return m.reporter.error(common.ErrModel, 0, "it is not a TFLite model")
+		return m.reporter.error(common.ErrModel, 0, "TFLite cannot read the model")
 	}
 	return nil
 }
 
-// details are ModelInfo's.
+// details returns ModelInfo.Details of a model that runs on interpreters like ip.
 func (m *model) details(ip *interpreter) map[string]string {
 	var delegates []string
 	if m.plugin != nil {

@@ -17,8 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// standIn builds a stand-in for an external delegate. It uses the functions of
-// the TFLite library that e has open.
+// standIn builds a stand-in for an external delegate. It calls functions of the TFLite library that e has opened.
 func standIn(t *testing.T, e *common.Engine) string {
 	t.Helper()
 	library := e.Info().Library
@@ -40,7 +39,7 @@ func standIn(t *testing.T, e *common.Engine) string {
 	return file
 }
 
-// delegated runs multi on ones and returns an element of each output.
+// delegated runs the model multi on ones and returns an element of each output.
 func delegated(t *testing.T, r common.Runner) (sum, product float64) {
 	t.Helper()
 	one, err := common.NewTensor(common.Float32, 2, 3)
@@ -55,8 +54,8 @@ func delegated(t *testing.T, r common.Runner) (sum, product float64) {
 	return values.Float64s(out["sum"])[5], values.Float64s(out["product"])[5]
 }
 
-// TestDelegate: a stand-in for an external delegate takes a part of the model,
-// as its options say, and is destroyed after the interpreters it works in.
+// TestDelegate: a stand-in for an external delegate takes a part of the model, gets its options, and is destroyed after
+// the interpreters that use it.
 func TestDelegate(t *testing.T) {
 	e := open(t)
 	log := filepath.Join(t.TempDir(), "log")
@@ -72,8 +71,8 @@ func TestDelegate(t *testing.T) {
 		for range 2 {
 			wg.Go(func() {
 				sum, product := delegated(t, m)
-				require.InDelta(t, 42, sum, 0, "the stand-in's")
-				require.InDelta(t, 1, product, 0, "not the stand-in's")
+				require.InDelta(t, 42, sum, 0, "the stand-in computes it")
+				require.InDelta(t, 1, product, 0, "the stand-in does not compute it")
 			})
 		}
 		wg.Wait()

@@ -10,8 +10,8 @@ import (
 	"github.com/anyinfer/anyinfer/internal/dylib"
 )
 
-// report receives the error texts of one model or interpreter. TFLite may
-// call from any thread, and with a va_list, which only C can read.
+// errorReporter receives the error texts of one model or interpreter. TFLite may call it from any thread. The text
+// comes as a format with a va_list, which only C can read.
 type errorReporter struct {
 	id uintptr
 
@@ -36,19 +36,19 @@ func newErrorReporter() *errorReporter {
 	return r
 }
 
-// close comes after what errorReporters to r was deleted.
+// close must come after the model or interpreter that reports to r was deleted.
 func (r *errorReporter) close() {
 	errorReporters.mu.Lock()
 	defer errorReporters.mu.Unlock()
 	delete(errorReporters.byID, r.id)
 }
 
-// args are the two arguments by which C knows r.
+// args returns the two arguments with which C functions take r.
 func (r *errorReporter) args() (callback, userData dylib.Arg) {
 	return dylib.Int(errorCallback()), dylib.Int(r.id)
 }
 
-// onError is the error reporter: void (*)(void* user_data, const char* format, va_list args).
+// onError is the C function void (*)(void* user_data, const char* format, va_list args) that TFLite calls.
 func onError(userData, format, args uintptr) uintptr {
 	text := dylib.Format(format, args)
 	errorReporters.mu.Lock()
@@ -66,19 +66,20 @@ func (r *errorReporter) add(text string) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.text = append(r.text, text); len(r.text) > 8 {
+	const maxTexts = 8
+	if r.text = append(r.text, text); len(r.text) > maxTexts {
 		r.text = r.text[1:]
 	}
 }
 
-// error is an error of that kind with what was reported since the last one.
-func (r *errorReporter) error(kind error, code int32, otherwise string) *common.Error {
+// error returns an error of that kind. Its message is the text reported since the last call, or fallback without any.
+func (r *errorReporter) error(kind error, code int32, fallback string) *common.Error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	text := strings.Join(r.text, "; ")
 	r.text = nil
 	if text == "" {
-		text = otherwise
+		text = fallback
 	}
 	return &common.Error{Kind: kind, Code: int(code), Message: text}
 }

@@ -14,9 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRunnerAllocatesNothing: a Run of a signature beyond the first subgraph,
-// which finds each tensor by its name where only a Run tells the shape of an
-// output, allocates nothing. No model at hand has both, so the test pretends.
+// TestRunnerAllocatesNothing: a Run of a signature beyond the first subgraph allocates nothing, also where it has dynamic
+// outputs and so finds each tensor by its name. testdata has no model with both, so the test sets dynamicOutputs.
 func TestRunnerAllocatesNothing(t *testing.T) {
 	enginetest.Require(t, spec.Engine)
 	d, err := open(common.Config{Logger: slog.New(slog.DiscardHandler)})
@@ -40,7 +39,7 @@ func TestRunnerAllocatesNothing(t *testing.T) {
 		out := []*common.Tensor{nil}
 		require.NoError(t, s.Bind([]*common.Tensor{in}, out))
 		require.Equal(t, dynamic, out[0] == nil)
-		runtime.GC() // what the calls read must not be collected
+		runtime.GC() // the names that the calls read must not be collected
 		tfltest.RequireNoAllocations(t, func() error { return s.Run(t.Context()) })
 		require.Equal(t, common.Shape{1, 8, 8, 1}, out[0].Shape())
 	}

@@ -13,21 +13,20 @@ import (
 
 // session is an interpreter with the tensors that it runs on.
 //
-// Where all shapes are fixedShapes and the signature is one of the first subgraph,
-// the interpreter works in memory of the tensors. Else Run copies: an
-// interpreter that works in memory of ours cannot be resized beyond it, there is
-// no way to take the memory back, and other subgraphs cannot be given any.
+// Where all shapes are fixed and the signature is one of the first subgraph, the interpreter works in the tensors'
+// memory (TfLiteInterpreterSetCustomAllocationForTensor). Else Run copies: an interpreter cannot be resized beyond
+// memory that it was given, cannot give it back, and accepts none for other subgraphs.
 type session struct {
 	invoke         dylib.Prepared
-	direct         bool // Run copies nothing
-	fixedShapes    bool // every shape is
+	direct         bool // Run copies nothing, and is only the call of invoke
+	fixedShapes    bool // no input or output has a dynamic dimension
 	dynamicOutputs bool // see interpreter.Allocate
 	lib            *dylib.Library
 	interpreter    *interpreter
 	inputShapes    *tfl.InputShapes
 	in, out        []binding
-	outputs        []*common.Tensor  // what Bind was given to fill
-	pins           []*runtime.Pinner // of tensors' memory: by the last good Bind, and by failed ones since
+	outputs        []*common.Tensor  // the slice that Bind was given
+	pins           []*runtime.Pinner // keep tensors' memory in place: those of the last good Bind, and of failed ones since
 }
 
 func newSession(ip *interpreter) (*session, error) {
@@ -98,17 +97,18 @@ func (s *session) Run(context.Context) error {
 	return nil
 }
 
-// Cancel makes Run stop before the next operator.
+// Cancel makes Run stop before the next operator, also where a runner executes it.
 func (s *session) Cancel() {
-	s.lib.Call(interpreterCancel, dylib.Int(s.interpreter.handle)) // a runner's invocation, too
+	s.lib.Call(interpreterCancel, dylib.Int(s.interpreter.handle))
 }
 
-// Reset empties variable tensors of the first subgraph, which is quick. TFLite
-// offers nothing for others nor for resources, but a new interpreter.
+// Reset puts variables back to their initial values. TFLite has a quick function for variable tensors of the first
+// subgraph; all other variables need a new interpreter.
 func (s *session) Reset() error {
 	ip := s.interpreter
 	if file := ip.model.file; ip.runner == 0 && !file.VariablesOutsideMainSubgraph && !file.Resources {
-		return status(s.lib.Call(interpreterReset, dylib.Int(ip.handle)), ip.reporter, common.ErrRun, "TfLiteInterpreterResetVariableTensors")
+		r := s.lib.Call(interpreterReset, dylib.Int(ip.handle))
+		return status(r, ip.reporter, common.ErrRun, "TfLiteInterpreterResetVariableTensors")
 	}
 	ip, err := ip.model.newInterpreter(ip.signature, true)
 	if err != nil {
@@ -119,7 +119,7 @@ func (s *session) Reset() error {
 		ip.Close()
 		return err
 	}
-	fresh.dynamicOutputs = s.dynamicOutputs // package common knows which outputs are
+	fresh.dynamicOutputs = s.dynamicOutputs // as package common already knows which outputs are dynamic
 	in := make([]*common.Tensor, len(s.in))
 	for i := range s.in {
 		in[i] = s.in[i].tensor

@@ -30,7 +30,7 @@ func load(t *testing.T, e *common.Engine, model string, o *common.Options) *comm
 	return m
 }
 
-// run runs digits on seeded data.
+// run runs the model digits on seeded numbers and returns its scores.
 func run(t *testing.T, m *common.Model) []float64 {
 	t.Helper()
 	image, err := common.NewTensor(common.Float32, 1, 8, 8, 1)

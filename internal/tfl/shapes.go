@@ -3,7 +3,6 @@
 package tfl
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/anyinfer/anyinfer/common"
@@ -32,7 +31,7 @@ func (m *Model) SetShapes(shapes map[string]common.ShapeRange, ip Interpreter, n
 	}
 	for name := range shapes {
 		if !slices.ContainsFunc(m.Signatures, func(s Signature) bool { return s.InputIndex(name) >= 0 }) {
-			return &common.Error{Kind: common.ErrName, Message: fmt.Sprintf("Shapes has %q, which is not an input", name)}
+			return Errorf(common.ErrName, "Shapes has %q, which is not an input", name)
 		}
 	}
 	reference, err := newReference()
@@ -81,8 +80,7 @@ func (s *Signature) setShapes(shapes map[string]common.ShapeRange, ip Interprete
 			continue
 		}
 		if !Resizable(info.Shape, r) {
-			return &common.Error{Kind: common.ErrShape, Message: fmt.Sprintf(
-				"Shapes has %v for input %q, whose shape is %v; the rank and a fixed last dimension must stay", r, info.Name, info.Shape)}
+			return Errorf(common.ErrShape, "Shapes has %v for input %q, whose shape is %v; the rank and a fixed last dimension must stay", r, info.Name, info.Shape)
 		}
 		if err := resize(ip, i, r.Opt); err != nil {
 			return err
@@ -117,7 +115,7 @@ func (s *Signature) reallocate(ip Interpreter) (outputs []common.Shape, dynamic 
 	}
 	for i, shape := range outputs {
 		if shape.Elems() < 1 {
-			return nil, false, &common.Error{Kind: common.ErrShape, Message: fmt.Sprintf("output %q would have the shape %v, without elements", s.Outputs[i].Name, shape)}
+			return nil, false, Errorf(common.ErrShape, "output %q would have the shape %v, without elements", s.Outputs[i].Name, shape)
 		}
 	}
 	return outputs, false, nil
@@ -127,7 +125,7 @@ func resize(ip Interpreter, input int, shape common.Shape) error {
 	dims := make([]int32, len(shape))
 	for i, d := range shape {
 		if dims[i] = int32(d); int(dims[i]) != d {
-			return &common.Error{Kind: common.ErrShape, Message: fmt.Sprintf("%v has dimensions beyond 32 bits", shape)}
+			return Errorf(common.ErrShape, "%v has dimensions beyond 32 bits", shape)
 		}
 	}
 	return ip.Resize(input, dims)

@@ -11,22 +11,21 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
-// compiled is a LiteRtCompiledModel, set to one signature. It has one interpreter
-// and so serves one session.
+// compiled is a LiteRtCompiledModel, set to one signature. It has one interpreter and so serves one session.
 type compiled struct {
 	lib      *dylib.Library
 	model    *model
 	sig      *signature
 	handle   uintptr
-	shapes   []common.Shape // at each place of LiteRT's list of outputs, since the last Allocate
-	canceled *atomic.Uint32 // not 0: Run is to stop
-	pin      runtime.Pinner // of canceled
+	shapes   []common.Shape // of LiteRT's list of outputs, since the last Allocate
+	canceled *atomic.Uint32 // not 0 means that Run must stop
+	pin      runtime.Pinner // keeps canceled in place, which LiteRT reads
 }
 
-// lockDevice waits until nothing else runs on another device than the CPU, if
-// hardware is one.
+// lockDevice waits, if hardware is not the CPU alone, until nothing else runs on such a device.
 func (m *model) lockDevice(hardware uint32) {
 	if hardware != cpu {
 		m.environment.deviceMu.Lock()
@@ -39,7 +38,8 @@ func (m *model) unlockDevice(hardware uint32) {
 	}
 }
 
-// compile compiles the model for hardware and, where the CPU is in it, kernels.
+// compile compiles the model for hardware, on the CPU with those kernels. Where that fails it tries once more, to read
+// the reason from stderr.
 func (m *model) compile(sig *signature, hardware uint32, kernels Kernels) (c *compiled, err error) {
 	m.lockDevice(hardware)
 	defer m.unlockDevice(hardware)
@@ -58,7 +58,7 @@ func (m *model) compile(sig *signature, hardware uint32, kernels Kernels) (c *co
 	return c, nil
 }
 
-// Where an interpreter reports errors: LiteRtErrorReporterMode.
+// These say where an interpreter reports errors; they are values of LiteRtErrorReporterMode.
 const stderrMode, bufferMode = 1, 2
 
 func (m *model) compileWith(hardware uint32, kernels Kernels, mode int) (*compiled, error) {
@@ -66,14 +66,14 @@ func (m *model) compileWith(hardware uint32, kernels Kernels, mode int) (*compil
 	if err := status(m.lib.Call(optionsCreate, dylib.Ptr(options)), common.ErrModel, "LiteRtCreateOptions"); err != nil {
 		return nil, err
 	}
-	defer m.lib.Call(optionsDestroy, dylib.Int(*options)) // nobody keeps them
+	defer m.lib.Call(optionsDestroy, dylib.Int(*options)) // the compiled model does not keep them
 	m.lib.Call(optionsSetHardware, dylib.Int(*options), dylib.Int(hardware))
 	cpuOptions := fmt.Sprintf("num_threads=%d\nkernel_mode=%d\n", m.options.ThreadsPerRun(), kernels)
-	var pin runtime.Pinner // of the texts below
+	var pin runtime.Pinner // keeps the texts below in place
 	defer pin.Unpin()
 	for id, text := range map[string]string{
-		"xnnpack":                cpuOptions, // until 2.3
-		"cpu_delegate":           cpuOptions, // from then on
+		"xnnpack":                cpuOptions, // read by releases before 2.3
+		"cpu_delegate":           cpuOptions, // read by 2.3 and later
 		"gpu_options":            fmt.Sprintf("precision=%d\n", gpuPrecision(m.options)),
 		"runtime_options_string": fmt.Sprintf("error_reporter_mode=%d\nenable_profiling=%v\n", mode, m.options.Profile),
 	} {
@@ -89,7 +89,8 @@ func (m *model) compileWith(hardware uint32, kernels Kernels, mode int) (*compil
 		}
 	}
 	c := &compiled{lib: m.lib, model: m, canceled: new(atomic.Uint32)}
-	r := m.lib.Call(compiledCreate, dylib.Int(m.environment.handle), dylib.Int(m.handle), dylib.Int(*options), dylib.Ptr(&c.handle))
+	r := m.lib.Call(compiledCreate, dylib.Int(m.environment.handle), dylib.Int(m.handle), dylib.Int(*options),
+		dylib.Ptr(&c.handle))
 	if err := status(r, common.ErrModel, "LiteRtCreateCompiledModel"); err != nil {
 		return nil, err
 	}
@@ -98,7 +99,8 @@ func (m *model) compileWith(hardware uint32, kernels Kernels, mode int) (*compil
 	return c, nil
 }
 
-// gpuPrecision is the LiteRtDelegatePrecision. LiteRT itself would use float16.
+// gpuPrecision returns the LiteRtDelegatePrecision: float16 only where it is asked for, though LiteRT's own default on a
+// GPU is float16.
 func gpuPrecision(o common.Options) int {
 	if o.Precision == common.Float16 {
 		return 1
@@ -106,10 +108,10 @@ func gpuPrecision(o common.Options) int {
 	return 2
 }
 
-// readByte is a C function of a pointer that changes nothing and returns 0 where a 0
-// byte is there, else 1: strlen of 0 and of 1, little-endian. As a destructor it
-// does nothing; asked before each operator whether Run is to stop, it costs some
-// nanoseconds, where a callback into Go costs a hundred times that.
+// readByte returns a C function that takes a pointer and returns 0 if the byte there is 0, and another number if it is
+// 1: strlen, which on a little-endian machine finds the end of 0 and of 1 at the first and the second byte. LiteRT calls
+// it before each operator to ask whether Run must stop; it costs some nanoseconds, a callback into Go a hundred times
+// that. It also serves as a destructor that does nothing.
 func readByte(lib *dylib.Library) dylib.Arg {
 	if lib.Has(strlen) {
 		return lib.Address(strlen)
@@ -125,7 +127,7 @@ var readByteInGo = sync.OnceValue(func() uintptr {
 	})
 })
 
-// Close, and the next methods, are what package tfl calls.
+// Close and the other exported methods implement tfl.Interpreter.
 func (c *compiled) Close() {
 	c.model.lockDevice(c.model.hardware)
 	defer c.model.unlockDevice(c.model.hardware)
@@ -138,30 +140,32 @@ func (c *compiled) SetSignature(index int) error {
 	return nil
 }
 
-// Resize refuses another shape where there are variables: LiteRT reads beyond one
-// once its value is smaller.
+// Resize refuses another shape where the model has variables: LiteRT reads beyond a variable whose value has become
+// smaller.
 func (c *compiled) Resize(input int, dims []int32) error {
 	l, err := c.inputLayout(input)
 	if err != nil || slices.Equal(l.dims[:l.rank()], dims) {
 		return err
 	}
 	if c.model.stateful {
-		return &common.Error{Kind: common.ErrShape, Message: "inputs of a model with variables cannot be resized", Hint: hintUseTFLite}
+		return &common.Error{Kind: common.ErrShape, Message: "LiteRT cannot resize inputs of a model with variables", Hint: hintUseTFLite}
 	}
-	r := c.lib.Call(compiledResize, dylib.Int(c.handle), dylib.Int(c.sig.index), dylib.Int(input), dylib.Slice(dims), dylib.Int(len(dims)))
+	r := c.lib.Call(compiledResize, dylib.Int(c.handle), dylib.Int(c.sig.index), dylib.Int(input),
+		dylib.Slice(dims), dylib.Int(len(dims)))
 	return c.fail(r, common.ErrShape, "LiteRtCompiledModelResizeInputTensorNonStrict")
 }
 
 func (c *compiled) Allocate(kind error) (outputs []common.Shape, dynamic bool, err error) {
 	layouts := newLayouts(len(c.sig.aliasOf))
-	r := c.lib.Call(compiledOutputLayouts, dylib.Int(c.handle), dylib.Int(c.sig.index), dylib.Int(len(layouts)), dylib.Slice(layouts), dylib.Int(1))
+	r := c.lib.Call(compiledOutputLayouts, dylib.Int(c.handle), dylib.Int(c.sig.index), dylib.Int(len(layouts)),
+		dylib.Slice(layouts), dylib.Int(1))
 	if err := c.fail(r, kind, "LiteRtGetCompiledModelOutputTensorLayouts"); err != nil {
 		return nil, false, err
 	}
 	c.shapes = make([]common.Shape, len(layouts))
 	for i := range layouts {
 		if c.shapes[i] = layouts[i].shape(common.Shape{}); c.shapes[i] == nil {
-			return nil, false, &common.Error{Kind: kind, Message: fmt.Sprintf("output %d has more than %d dimensions", i, maxRank)}
+			return nil, false, tfl.Errorf(kind, "output %d has more than %d dimensions, which LiteRT cannot hold", i, maxRank)
 		}
 	}
 	outputs = make([]common.Shape, len(c.sig.file.Outputs))
@@ -174,7 +178,7 @@ func (c *compiled) Allocate(kind error) (outputs []common.Shape, dynamic bool, e
 }
 
 func tooManyDims(info common.TensorInfo) error {
-	return &common.Error{Kind: common.ErrModel, Message: fmt.Sprintf("%q has more than %d dimensions, which LiteRT cannot hold", info.Name, maxRank)}
+	return tfl.Errorf(common.ErrModel, "%q has more than %d dimensions, which LiteRT cannot hold", info.Name, maxRank)
 }
 
 func (c *compiled) InputShape(i int) (common.Shape, error) {
@@ -192,7 +196,7 @@ func (c *compiled) inputLayout(i int) (layout, error) {
 	return layouts[0], err
 }
 
-// accelerated is what computes, for ModelInfo.
+// describe returns ModelInfo.Device and ModelInfo.Details: which devices and kernels run the model.
 func (c *compiled) describe() (device string, details map[string]string) {
 	all := func(fn int) bool {
 		yes := new(bool)

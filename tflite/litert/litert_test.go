@@ -37,7 +37,7 @@ func load(t *testing.T, e *common.Engine, model string, o *common.Options) *comm
 	return m
 }
 
-// fill gives a model's first input seeded data, with n for its dynamic dimensions.
+// fill makes inputs of seeded numbers for the model's first signature. Their dynamic dimensions are n.
 func fill(t *testing.T, m *common.Model, n int) common.Tensors {
 	t.Helper()
 	in := common.Tensors{}
@@ -99,7 +99,7 @@ func TestRefusedOptions(t *testing.T) {
 	require.ErrorIs(t, err, common.ErrOption)
 }
 
-// TestAnotherLibrary: one that is not LiteRT, or too old, is told what is wanted.
+// TestAnotherLibrary: the error about a library that is not LiteRT, or is too old, says which release is needed.
 func TestAnotherLibrary(t *testing.T) {
 	library := os.Getenv("ANYINFER_TFLITE_LIBRARY")
 	if library == "" {
@@ -119,8 +119,7 @@ func TestAnotherLibrary(t *testing.T) {
 	require.ErrorContains(t, err, "LiteRtCreateModelFromFd")
 }
 
-// TestShapesOfEachSignature: Shapes are worked into every signature that has
-// the input.
+// TestShapesOfEachSignature: Shapes apply to every signature that has the input.
 func TestShapesOfEachSignature(t *testing.T) {
 	m := load(t, open(t), "multi_signatures", &common.Options{Shapes: map[string]common.ShapeRange{"a": common.Fixed(4, 3), "b": common.Fixed(4, 3)}})
 	for _, sig := range m.Signatures() {
@@ -137,8 +136,7 @@ func TestShapesOfEachSignature(t *testing.T) {
 	}
 }
 
-// TestRefusedModels: what LiteRT cannot do is said at Load, so that another
-// engine can have the model.
+// TestRefusedModels: Load fails for a model that LiteRT cannot run, so that another engine can have it.
 func TestRefusedModels(t *testing.T) {
 	e := open(t)
 	for model, text := range map[string]string{
@@ -159,8 +157,8 @@ func TestRefusedModels(t *testing.T) {
 	require.ErrorIs(t, err, common.ErrModel, "two inputs with the same name crash LiteRT")
 }
 
-// TestVariablesWithoutXNNPACK: which crashes on this model, where a variable is
-// added to itself.
+// TestVariablesWithoutXNNPACK: a model with variables runs without XNNPACK, which crashes on this one, where a variable
+// is added to itself.
 func TestVariablesWithoutXNNPACK(t *testing.T) {
 	model, err := os.ReadFile("../../testdata/accumulator.tflite")
 	require.NoError(t, err)
@@ -179,8 +177,8 @@ func TestVariablesWithoutXNNPACK(t *testing.T) {
 	}
 }
 
-// TestVariablesKeepTheirShape: LiteRT would read or write beyond one that gets a
-// value of another size.
+// TestVariablesKeepTheirShape: inputs of a model with variables cannot be resized, as LiteRT would read or write beyond a
+// variable that gets a value of another size.
 func TestVariablesKeepTheirShape(t *testing.T) {
 	e := open(t)
 	shapes := func(r common.ShapeRange) *common.Options {
@@ -195,7 +193,7 @@ func TestVariablesKeepTheirShape(t *testing.T) {
 	run(t, m, fill(t, m, 1), "y")
 }
 
-// TestDynamicOutput: an output that only running can tell the size of gets room.
+// TestDynamicOutput: an output whose size is known only after a Run gets memory of that size.
 func TestDynamicOutput(t *testing.T) {
 	m := load(t, open(t), "nonzero_cast", nil)
 	s, err := m.NewSession(ctx, "")
@@ -240,7 +238,7 @@ func TestProfile(t *testing.T) {
 	}
 }
 
-// TestDevices: a GPU is listed only where there is a file of one.
+// TestDevices: a GPU is listed only where the system has a device file of one.
 func TestDevices(t *testing.T) {
 	devices, err := open(t).Devices(ctx)
 	require.NoError(t, err)
@@ -256,7 +254,7 @@ func TestDevices(t *testing.T) {
 	require.Len(t, devices, 1)
 }
 
-// TestGPU: what a GPU computes is what the CPU does.
+// TestGPU: results on a GPU are those on the CPU.
 func TestGPU(t *testing.T) {
 	e := open(t)
 	for _, model := range []string{"digits", "digits_dynamic", "edges", "multi"} {

@@ -15,7 +15,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
-// model is a LiteRtModel, of which any number of compiled ones are made.
+// model is a LiteRtModel, from which any number of compiled models are made.
 type model struct {
 	lib         *dylib.Library
 	driver      *driver
@@ -26,22 +26,24 @@ type model struct {
 	info        common.ModelInfo
 	file        *tfl.Model
 	signatures  []signature // the file's, as LiteRT has them
-	stateful    bool        // it has variables
+	stateful    bool        // the model has resource variables
 	handle      uintptr
 
-	unused atomic.Pointer[compiled] // the one that Load made, until a session takes it
+	unused atomic.Pointer[compiled] // made by Load, until a session takes it; or nil
 }
 
-// signature is what LiteRT has for one of the file's.
+// signature is one of the file's signatures and what LiteRT has for it.
 type signature struct {
-	file        *tfl.Signature // with Options.Shapes applied; its Out are places in LiteRT's list of outputs
-	index       int            // by which LiteRT knows it
+	file        *tfl.Signature // file.Out has the index of each output in LiteRT's list
+	index       int            // its index in LiteRT's list of signatures
 	dynamic     bool           // the shape of an output is known only after a Run
-	copyOutputs bool           // it is, or outputs are not simply LiteRT's
-	aliasOf     []int          // for each place in LiteRT's list, the first one of its tensor; ^i where that is input i
+	copyOutputs bool           // dynamic, or LiteRT's list has other outputs than the file, or one of them twice
+	aliasOf     []int          // for each entry of LiteRT's list, the first one with the same tensor; ^i if it is input i
 }
 
-func (d *driver) load(files *common.ModelFiles, o common.Options, native Options, environment *environment, hardware uint32) (_ *model, err error) {
+func (d *driver) load(
+	files *common.ModelFiles, o common.Options, native Options, environment *environment, hardware uint32,
+) (_ *model, err error) {
 	m := &model{lib: d.lib, driver: d, options: o, native: native, environment: environment, hardware: hardware}
 	defer func() {
 		if err != nil {
@@ -51,7 +53,7 @@ func (d *driver) load(files *common.ModelFiles, o common.Options, native Options
 	if err := m.read(files); err != nil {
 		return nil, err
 	}
-	if m.stateful && native.Kernels == XNNPACK { // which crashes on some uses of variables, and gets others wrong
+	if m.stateful && native.Kernels == XNNPACK { // XNNPACK crashes on some uses of variables, and computes others wrongly
 		m.native.Kernels = Builtin
 	}
 	c, err := m.newCompiled(&m.signatures[0])
@@ -69,15 +71,15 @@ func (d *driver) load(files *common.ModelFiles, o common.Options, native Options
 	if hardware == gpu {
 		m.info.Precision = cmp.Or(o.Precision, common.Float32)
 	}
-	if len(m.signatures) > 1 { // it has memory for all of them
+	if len(m.signatures) > 1 { // SetShapes has allocated all of them in c, and a session needs only one
 		m.unused.Store(nil)
 		c.Close()
 	}
 	return m, m.checkDynamicOutputs()
 }
 
-// checkDynamicOutputs refuses what session.dryRun will, if all inputs are known by
-// now.
+// checkDynamicOutputs returns the error that session.dryRun would, so that Load fails and another engine can have the
+// model. It needs the shapes of all inputs.
 func (m *model) checkDynamicOutputs() error {
 	first := m.signatures[0]
 	if !first.copyOutputs || dynamic(first.file.Inputs) {
@@ -99,14 +101,14 @@ func (m *model) checkDynamicOutputs() error {
 	return s.Bind(in, make([]*common.Tensor, len(first.file.Outputs)))
 }
 
-// classifyError makes an error of the device what is one, and not of the model.
+// classifyError makes an error of compile one of the device, where it is not the model's.
 func classifyError(err error, hardware uint32) error {
 	e, ok := err.(*common.Error)
 	switch {
 	case !ok || hardware == cpu:
 	case e.Code == compilationFailed:
-		e.Hint = "set Fallback in litert.Options to have the CPU compute the rest"
-	case strings.Contains(e.Message, "environment"): // there is no such device
+		e.Hint = "set Fallback in litert.Options to run the other operators on the CPU"
+	case strings.Contains(e.Message, "environment"): // LiteRT could not open the device
 		e.Kind = common.ErrDevice
 	}
 	return err
@@ -123,7 +125,8 @@ func (m *model) read(files *common.ModelFiles) error {
 	}
 	m.info.Metadata, m.info.State, m.stateful = m.file.Metadata, m.file.State(), m.file.Resources
 	create := func(model *uintptr) error {
-		r := m.lib.Call(modelFromBuffer, dylib.Int(m.environment.handle), dylib.Slice(bytes), dylib.Int(len(bytes)), dylib.Ptr(model))
+		r := m.lib.Call(modelFromBuffer, dylib.Int(m.environment.handle), dylib.Slice(bytes), dylib.Int(len(bytes)),
+			dylib.Ptr(model))
 		return status(r, common.ErrModel, "LiteRtCreateModelFromBuffer")
 	}
 	if err := create(&m.handle); err != nil {
@@ -145,8 +148,8 @@ func (m *model) read(files *common.ModelFiles) error {
 	return nil
 }
 
-// find is a signature of the file as LiteRT has it. LiteRT crashes where a
-// tensor in its lists has no name, or two have one.
+// findSignature finds the file's signature s in LiteRT's lists. It refuses signatures in which a tensor has no name or
+// two have the same, as LiteRT crashes on them.
 func (m *model) findSignature(s *tfl.Signature) (*signature, error) {
 	refuse := func(format string, args ...any) (*signature, error) {
 		return nil, &common.Error{Kind: common.ErrModel, Message: fmt.Sprintf(format, args...), Hint: hintUseTFLite}
@@ -170,35 +173,35 @@ func (m *model) findSignature(s *tfl.Signature) (*signature, error) {
 			continue
 		}
 		if sig.index >= 0 {
-			return refuse("two signatures are called %q", s.Name)
+			return refuse("the file has two signatures with the name %q", s.Name)
 		}
 		sig.index = i
 		ins = m.tensors(*handle, signatureInputs, signatureInput)
 		outs = m.tensors(*handle, signatureOutputs, signatureOutput)
 	}
-	named := sig.index >= 0 && slices.Equal(s.In, indices(len(ins)))
+	complete := sig.index >= 0 && slices.Equal(s.In, indices(len(ins)))
 	for i, t := range outs {
 		first := slices.Index(outs, t)
-		named = named && slices.Contains(s.Out, first)
+		complete = complete && slices.Contains(s.Out, first)
 		if in := slices.Index(ins, t); in >= 0 {
 			first = ^in
 		}
 		sig.aliasOf = append(sig.aliasOf, first)
 		sig.copyOutputs = sig.copyOutputs || first != i
 	}
-	if !named || !unique(s.Inputs) || !unique(s.Outputs) {
-		return refuse("signature %q does not name each input and output of its subgraph, once", s.Name)
+	if !complete || !unique(s.Inputs) || !unique(s.Outputs) {
+		return refuse("signature %q does not name each input and output of its subgraph exactly once, as LiteRT needs", s.Name)
 	}
 	sig.copyOutputs = sig.copyOutputs || sig.dynamic || !slices.Equal(s.Out, indices(len(outs)))
 	return sig, nil
 }
 
-const maxCount = 1 << 16 // signatures or tensors, a sanity limit
+const maxCount = 1 << 16 // a sanity limit of the signatures, and of the tensors in one, that LiteRT reports
 
-// hintUseTFLite is what to do about a model that LiteRT cannot run.
+// hintUseTFLite says what to do about a model that LiteRT cannot run.
 const hintUseTFLite = `use engine "tflite"`
 
-// tensors are the handles in one of the lists of a LiteRtSignature.
+// tensors returns the handles in a list of the LiteRtSignature at handle. length and at are the list's functions.
 func (m *model) tensors(handle uintptr, length, at int) []uintptr {
 	n := new(uintptr)
 	m.lib.Call(length, dylib.Int(handle), dylib.Ptr(n))
@@ -209,7 +212,7 @@ func (m *model) tensors(handle uintptr, length, at int) []uintptr {
 	return all
 }
 
-// indices are 0, 1, ... n-1.
+// indices returns 0, 1, ... n-1.
 func indices(n int) []int {
 	all := make([]int, n)
 	for i := range all {
@@ -218,7 +221,7 @@ func indices(n int) []int {
 	return all
 }
 
-// unique reports whether no two have the same name.
+// unique reports whether each name occurs once.
 func unique(infos []common.TensorInfo) bool {
 	names := map[string]bool{}
 	for _, info := range infos {
@@ -244,7 +247,7 @@ func (m *model) NewSession(_ context.Context, i int) (common.DriverSession, erro
 	return newSession(c)
 }
 
-// newCompiled compiles the model as the options say, for a signature.
+// newCompiled compiles the model as the options say, set to sig.
 func (m *model) newCompiled(sig *signature) (*compiled, error) {
 	hardware := m.hardware
 	if m.native.Fallback {

@@ -5,7 +5,6 @@ package litert
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
 	"slices"
 	"strings"
@@ -17,18 +16,17 @@ import (
 	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
-// session runs one signature on one compiled model, which works in memory of
-// the tensors: each Run hands it the buffers anew, and nothing is copied.
+// session runs one signature on one compiled model. LiteRT works in the tensors' memory: each Run passes it buffers over
+// that memory, and copies nothing unless copyOutputs is set.
 type session struct {
-	// These are what a Run needs, together: after the last one they are not in
-	// the cache.
+	// Run reads these first. They are together because they are not in the processor's cache after the last Run.
 	run      dylib.Prepared
 	canceled *atomic.Uint32 // the compiled model's
-	direct   bool           // a Run is that call and nothing else
+	direct   bool           // Run is only the call of run
 
-	copyOutputs  bool // the shape of an output is known only after a Run
-	shapesStable bool // a Run since Bind has shown that none is
-	needsRebind  bool // Reset has made another compiled model
+	copyOutputs  bool // outputs are in memory of the session's own, and Run copies them; see signature.copyOutputs
+	shapesStable bool // a Run since Bind has read the outputs' shapes: they change only where copyOutputs is set
+	needsRebind  bool // Reset has replaced the compiled model, so the next Run begins with Bind
 	lib          *dylib.Library
 	compiled     *compiled
 	sig          *signature
@@ -37,27 +35,26 @@ type session struct {
 	startProfile dylib.Prepared
 	profiler     uintptr // or 0
 	frame        *frame
-	pin          runtime.Pinner // of what frame has: the calls are prepared with it
+	pin          runtime.Pinner // keeps frame's slices in place, whose addresses the prepared calls have
 	in           []binding
-	out          []binding        // at each index of LiteRT's list
-	inputs       []*common.Tensor // what Bind was given
-	outputs      []*common.Tensor // what Bind was given to fill
-	dims         common.Shape     // kept so that Run need not allocate
+	out          []binding        // for each entry of LiteRT's list of outputs
+	inputs       []*common.Tensor // the slice that Bind was given
+	outputs      []*common.Tensor // the slice that Bind was given
+	dims         common.Shape     // memory for a shape, kept so that Run need not allocate
 }
 
-// frame is what the calls of a Run read and write.
+// frame is the memory that the calls of a Run read and write.
 type frame struct {
 	in, out []uintptr // LiteRtTensorBuffers
 	layouts []layout  // of the outputs
 }
 
-// binding is the memory in which LiteRT works: of a tensor that Bind was given,
-// or of one that the session has made, for an output whose shape is known only
-// after a Run.
+// binding is a tensor in whose memory LiteRT works: one that Bind was given or, for an output that Run copies, one that
+// the session has made.
 type binding struct {
 	boundTensor *common.Tensor
-	own         bool           // the session has made it
-	pin         runtime.Pinner // of its memory
+	own         bool           // the session has made boundTensor
+	pin         runtime.Pinner // keeps boundTensor's memory in place
 }
 
 func newSession(c *compiled) (_ *session, err error) {
@@ -83,8 +80,7 @@ func newSession(c *compiled) (_ *session, err error) {
 	return s, nil
 }
 
-// attach makes c the compiled model that the session runs, and prepares its
-// calls.
+// attach makes c the compiled model that the session runs, and prepares the calls of a Run.
 func (s *session) attach(c *compiled) error {
 	s.compiled, s.canceled, s.direct = c, c.canceled, false
 	handle, index, ins, outs := dylib.Int(c.handle), dylib.Int(s.sig.index), dylib.Int(len(s.in)), dylib.Int(len(s.out))
@@ -112,7 +108,7 @@ func (s *session) Bind(in, out []*common.Tensor) (err error) {
 		}
 	}
 	if s.copyOutputs {
-		for index, shape := range s.compiled.shapes { // which are a guess
+		for index, shape := range s.compiled.shapes { // these may not be the result's, but suffice to begin with
 			if err := s.ensureCapacity(index, shape.Elems()); err != nil {
 				return err
 			}
@@ -130,7 +126,7 @@ func (s *session) Bind(in, out []*common.Tensor) (err error) {
 	return nil
 }
 
-// resize gives the inputs their shapes and returns those of the outputs.
+// resize gives the inputs the shapes of the tensors, and returns the shapes of the outputs.
 func (s *session) resize(in []*common.Tensor) (outputs []common.Shape, err error) {
 	resize := func() error {
 		outputs, _, err = s.inputShapes.Resize(in, s.copyOutputs)
@@ -147,9 +143,8 @@ func (s *session) resize(in []*common.Tensor) (outputs []common.Shape, err error
 	return outputs, err
 }
 
-// ensureCapacity has LiteRT write what is at that index to memory of the
-// session's own, for n elements at least, or where the tensor of an earlier one
-// lies if it is that.
+// ensureCapacity makes LiteRT write its output at index to memory of the session's own, for at least n elements. If that
+// output is also an input or an earlier output, it has the memory of that.
 func (s *session) ensureCapacity(index, n int) error {
 	b := &s.out[index]
 	switch first := s.sig.aliasOf[index]; {
@@ -172,24 +167,25 @@ func (s *session) ensureCapacity(index, n int) error {
 	return nil
 }
 
-// dtype is that of what is at an index.
+// dtype returns the type of LiteRT's output at index.
 func (s *session) dtype(index int) common.DType {
 	return s.sig.file.Outputs[slices.Index(s.sig.file.Out, index)].DType
 }
 
-// bindMemory makes *handle a LiteRtTensorBuffer over t's memory. The interpreter
-// does not look at the buffer that it had before: the next Run begins with this.
+// bindMemory makes *handle a LiteRtTensorBuffer over t's memory. It destroys the former buffer, which LiteRT does not
+// read again: the next Run passes it the new one.
 func (s *session) bindMemory(b *binding, handle *uintptr, t *common.Tensor) error {
 	if b.boundTensor == t {
 		return nil
 	}
 	memory, buffer := t.Bytes(), new(uintptr)
-	if len(memory) == 0 { // which LiteRT wants an address for all the same
+	if len(memory) == 0 { // LiteRT refuses a buffer without an address
 		memory = make([]byte, common.TensorAlign)[:0]
 	}
 	var pin runtime.Pinner
 	pin.Pin(unsafe.SliceData(memory))
-	r := s.lib.Call(bufferCreate, dylib.Ptr(newTensorType(t)), dylib.Slice(memory), dylib.Int(len(memory)), dylib.Int(0), dylib.Ptr(buffer))
+	r := s.lib.Call(bufferCreate, dylib.Ptr(newTensorType(t)), dylib.Slice(memory), dylib.Int(len(memory)), dylib.Int(0),
+		dylib.Ptr(buffer))
 	if err := status(r, common.ErrModel, "LiteRtCreateTensorBufferFromHostMemory"); err != nil {
 		pin.Unpin()
 		return err
@@ -199,7 +195,7 @@ func (s *session) bindMemory(b *binding, handle *uintptr, t *common.Tensor) erro
 	return nil
 }
 
-// releaseBuffer destroys what bindMemory made.
+// releaseBuffer destroys the buffer that bindMemory made, and unpins its memory.
 func (s *session) releaseBuffer(b *binding, handle *uintptr) {
 	if *handle != 0 {
 		s.lib.Call(bufferDestroy, dylib.Int(*handle))
@@ -208,8 +204,8 @@ func (s *session) releaseBuffer(b *binding, handle *uintptr) {
 	*b, *handle = binding{}, 0
 }
 
-// dryRun returns an error where an output cannot be given memory, in a Run that
-// is cancelled before it computes.
+// dryRun returns an error where LiteRT cannot use memory of ours for an output. It makes a Run that is cancelled before
+// the first operator, when LiteRT has bound the buffers.
 func (s *session) dryRun() error {
 	s.canceled.Store(1)
 	err := s.runError(s.invoke())
@@ -219,12 +215,12 @@ func (s *session) dryRun() error {
 	return nil
 }
 
-// runError is the error of a Run.
+// runError returns the error of a Run that had this result.
 func (s *session) runError(result uintptr) error {
 	err := s.compiled.fail(result, common.ErrRun, "LiteRtRunCompiledModel")
 	if e, ok := err.(*common.Error); ok && strings.Contains(e.Message, "allocation_type == kTfLiteArenaRw") {
-		e.Kind, e.Message = common.ErrModel, "LiteRT cannot hand out what an operator computes whose result's size depends on the data"
-		e.Hint = hintUseTFLite + ", or have another operator behind it make the output"
+		e.Kind, e.Message = common.ErrModel, "LiteRT cannot return the output of an operator whose result's size depends on the data"
+		e.Hint = hintUseTFLite + ", or change the model so that another operator, such as a cast, follows and makes the output"
 	}
 	return err
 }
@@ -240,7 +236,7 @@ func (s *session) Run(context.Context) error {
 	return nil
 }
 
-// runChecked is Run where there may be more to do than the call.
+// runChecked is Run where more than the call may be needed.
 func (s *session) runChecked() error {
 	if s.needsRebind {
 		if err := s.Bind(s.inputs, s.outputs); err != nil {
@@ -251,14 +247,14 @@ func (s *session) runChecked() error {
 	return s.finishRun(s.invoke())
 }
 
-// clearCancel undoes a Cancel that came too late for the last Run.
+// clearCancel drops a Cancel that came too late for the last Run.
 func (s *session) clearCancel() {
 	if s.canceled.Load() != 0 {
 		s.canceled.Store(0)
 	}
 }
 
-// finishRun does what is to be done after the call, which had that result.
+// finishRun does the rest of a Run after the call, which had this result.
 func (s *session) finishRun(result uintptr) error {
 	if err := s.regrow(result); err != nil {
 		return err
@@ -272,7 +268,7 @@ func (s *session) finishRun(result uintptr) error {
 	return nil
 }
 
-// invoke is the call of a Run, in turn with others where that must be.
+// invoke makes the call of a Run, one at a time on devices other than the CPU.
 func (s *session) invoke() uintptr {
 	m := s.compiled.model
 	m.lockDevice(m.hardware)
@@ -283,8 +279,7 @@ func (s *session) invoke() uintptr {
 	return s.run.Do()
 }
 
-// regrow repeats a Run that has failed with that result while an output was
-// larger than its memory, and there is more by now.
+// regrow repeats a failed Run, with more memory for the outputs, until none is larger than its memory.
 func (s *session) regrow(result uintptr) error {
 	for int32(result) != 0 {
 		err := s.runError(result)
@@ -296,9 +291,8 @@ func (s *session) regrow(result uintptr) error {
 	return nil
 }
 
-// growOutputs makes room where the last Run found an output larger than its
-// memory. Where there are variables, that Run has changed them, and is not to be
-// repeated.
+// growOutputs makes more memory for the outputs that came out larger than theirs in the last Run, and reports whether
+// there are any. It does nothing where the model has variables: that Run has changed them, so it must not be repeated.
 func (s *session) growOutputs() (grown bool, err error) {
 	if s.compiled.model.stateful || s.canceled.Load() != 0 || int32(s.layouts.Do()) != 0 {
 		return false, nil
@@ -313,7 +307,7 @@ func (s *session) growOutputs() (grown bool, err error) {
 			return false, err
 		}
 	}
-	if grown { // others may share what has moved
+	if grown { // aliases must follow the outputs that have moved
 		for index := range s.out {
 			if err := s.ensureCapacity(index, s.out[index].boundTensor.Len()); err != nil {
 				return false, err
@@ -323,8 +317,8 @@ func (s *session) growOutputs() (grown bool, err error) {
 	return grown, nil
 }
 
-// fetchOutputs asks what shapes the outputs have come out with, and copies those
-// that are not where the session has them.
+// fetchOutputs reads the shapes that the outputs have after a Run, and copies those that LiteRT did not write to the
+// caller's tensor.
 func (s *session) fetchOutputs() (err error) {
 	if r := s.layouts.Do(); int32(r) != 0 {
 		return s.compiled.fail(r, common.ErrRun, "LiteRtGetCompiledModelOutputTensorLayouts")
@@ -335,7 +329,7 @@ func (s *session) fetchOutputs() (err error) {
 		bound := s.out[index].boundTensor
 		shape := s.frame.layouts[index].shape(s.dims)
 		if n := shape.Elems(); shape == nil || n < 0 || n > bound.Len() {
-			return &common.Error{Kind: common.ErrRun, Message: fmt.Sprintf("output %q came back with the shape %v", info.Name, shape)}
+			return tfl.Errorf(common.ErrRun, "LiteRT returned output %q with the shape %v, which its memory of %d elements cannot hold", info.Name, shape, bound.Len())
 		}
 		if s.outputs[i] == bound && bound.Is(info.DType, shape) {
 			continue
@@ -352,8 +346,7 @@ func (s *session) fetchOutputs() (err error) {
 // Cancel makes Run stop before the next operator.
 func (s *session) Cancel() { s.canceled.Store(1) }
 
-// Reset puts variables back by starting with another interpreter; LiteRT has no
-// other way, and no model that needs it often.
+// Reset puts variables back to their initial values with a new compiled model, as LiteRT has no function for that.
 func (s *session) Reset() error {
 	m := s.compiled.model
 	if !m.stateful {

@@ -11,19 +11,19 @@ import (
 	"github.com/anyinfer/anyinfer/internal/dylib"
 )
 
-// statuses are LiteRtStatus in words; the function that has them is not exported.
+// statuses are the texts of LiteRtStatus, as LiteRT does not export the function that has them.
 var statuses = map[int32]string{
 	1: "invalid argument", 2: "out of memory", 3: "runtime failure", 4: "missing input tensor", 5: "not supported",
-	6: "not found", 7: "timeout", 8: "wrong version", 9: "unknown error", 10: "it exists already", 100: "cancelled",
+	6: "not found", 7: "timeout", 8: "wrong version", 9: "unknown error", 10: "already exists", 100: "cancelled",
 	500: "file error", 501: "damaged model", 502: "a library cannot be loaded", 503: "serialization failed", compilationFailed: "compilation failed",
-	1000: "index out of bounds", 1001: "wrong type", 1002: "the graph breaks a rule", 1003: "graph modification failed",
-	4000: "runtime version not supported", 4001: "compiler version not supported", 4002: "byte code of another version",
+	1000: "index out of bounds", 1001: "wrong type", 1002: "invalid graph", 1003: "graph modification failed",
+	4000: "runtime version not supported", 4001: "compiler version not supported", 4002: "byte code version not supported",
 	5000: "an operator's shape cannot be inferred", 5001: "shape inference failed",
 }
 
 const compilationFailed = 504
 
-// status is nil for kLiteRtStatusOk, else an error of that kind.
+// status returns nil for kLiteRtStatusOk, else an error of that kind.
 func status(result uintptr, kind error, call string) error {
 	code := int32(result)
 	if code == 0 {
@@ -36,19 +36,19 @@ func status(result uintptr, kind error, call string) error {
 	return &common.Error{Kind: kind, Code: int(code), Message: call + ": " + text}
 }
 
-// fail is status with what the interpreter has reported.
+// fail is status with the text that the interpreter has reported.
 func (c *compiled) fail(result uintptr, kind error, call string) error {
 	err := status(result, kind, call)
 	if err == nil {
 		return nil
 	}
-	if texts := c.reported(); texts != "" {
-		err.(*common.Error).Message = texts
+	if text := c.reported(); text != "" {
+		err.(*common.Error).Message = text
 	}
 	return err
 }
 
-// reported takes what the interpreter has reported since the last time.
+// reported returns, and clears, the text that the interpreter has reported.
 func (c *compiled) reported() string {
 	if !c.lib.Has(free) {
 		c.lib.Call(compiledClearErrors, dylib.Int(c.handle))
@@ -62,13 +62,13 @@ func (c *compiled) reported() string {
 	return joinLines(strings.Split(dylib.GoString(*text), "\n"))
 }
 
-// How LiteRT, and behind the bar the accelerators, begin a line: with the level
-// and where in the sources it is from.
+// linePrefix matches the beginning of a line, with the level and the place in the sources. The first alternative is
+// LiteRT's, the second one its accelerators'.
 var linePrefix = regexp.MustCompile(`^(?:([EWIV])[A-Z]+: (?:\[[\w./-]+:\d+\] )?|([EWI])\d{4} [\d:. ]+[\w./-]+:\d+\] )`)
 
 const maxErrorText = 600 // bytes
 
-// sentence puts lines of an error together.
+// joinLines makes one message of the lines of an error, without their prefixes and repetitions.
 func joinLines(lines []string) string {
 	var texts []string
 	for _, line := range lines {
@@ -83,9 +83,9 @@ func joinLines(lines []string) string {
 	return text
 }
 
-// withStderr adds to the error of a Load the reason, which LiteRT prints on stderr
-// only, and only in an environment that asks for it: retry repeats what failed.
-// With KeepStderr the reason stays there.
+// withStderr replaces the message of err, an error of Load, by the reason. LiteRT prints the reason only on stderr, and
+// only while an environment with that log level exists; so retry must repeat the call that failed. With
+// Config.KeepStderr the reason stays on stderr.
 func (d *driver) withStderr(err error, retry func()) error {
 	e, ok := err.(*common.Error)
 	if !ok || e.Code == 0 {
@@ -97,14 +97,14 @@ func (d *driver) withStderr(err error, retry func()) error {
 		d.log.Debug(line)
 		if m := linePrefix.FindStringSubmatch(line); m != nil {
 			level = m[1] + m[2]
-		} // else the last one goes on
+		} // else the line continues the one before
 		texts[level] = append(texts[level], line)
 	}, func() {
-		loud, err := d.newEnvironment(errorsOnly, cpu)
+		printing, err := d.newEnvironment(errorsOnly, cpu)
 		retry()
-		quiet, quietErr := d.newEnvironment(silent, cpu)
+		quiet, quietErr := d.newEnvironment(silent, cpu) // the last environment made sets the level for all
 		if err == nil {
-			d.lib.Call(environmentDestroy, dylib.Int(loud))
+			d.lib.Call(environmentDestroy, dylib.Int(printing))
 		}
 		if quietErr == nil {
 			d.lib.Call(environmentDestroy, dylib.Int(quiet))

@@ -13,9 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// BindOutput tests Session.BindOutput on an open engine, with the models in
-// dir. late are models whose output's shape only a Run tells: the places of
-// what is not zero in the 6 elements of x.
+// BindOutput tests Session.BindOutput on an open engine, with the models in dir. The models called dynamic have an output
+// whose shape is known only after a Run: the indices of the elements of x, of 6, that are not zero.
 func BindOutput(t *testing.T, e *common.Engine, dir string, dynamic ...string) {
 	s := suite{e, dir}
 	t.Run("fixed shape", s.fixedOutput)
@@ -58,8 +57,7 @@ func filled(t *testing.T, shape ...int) *common.Tensor {
 	return x
 }
 
-// aligned and unaligned are tensors of the caller's: the second one has no
-// memory that an SDK can use.
+// aligned makes a tensor in whose memory an SDK can work.
 func aligned(t *testing.T, dt common.DType, shape ...int) *common.Tensor {
 	t.Helper()
 	x, err := common.NewTensor(dt, shape...)
@@ -67,6 +65,7 @@ func aligned(t *testing.T, dt common.DType, shape ...int) *common.Tensor {
 	return x
 }
 
+// unaligned makes a tensor in whose memory an SDK cannot work.
 func unaligned(t *testing.T, shape ...int) *common.Tensor {
 	t.Helper()
 	n := common.Shape(shape).Elems()
@@ -76,14 +75,14 @@ func unaligned(t *testing.T, shape ...int) *common.Tensor {
 	return x
 }
 
-// noAllocations runs the session, and requires that this allocates nothing.
+// noAllocations runs the session and requires that Run allocates nothing.
 func noAllocations(t *testing.T, s *common.Session) {
 	t.Helper()
 	ctx := context.Background()
 	RequireNoAllocations(t, func() error { return s.Run(ctx) })
 }
 
-// fixed: an output of a fixed shape goes to the memory that was bound.
+// fixedOutput: an output of a fixed shape is written to the memory that was bound.
 func (s suite) fixedOutput(t *testing.T) {
 	r := s.session(t, "digits")
 	values.Fill(r.Input(0), 1)
@@ -96,7 +95,7 @@ func (s suite) fixedOutput(t *testing.T) {
 		noAllocations(t, r)
 		require.Same(t, out, r.Output(0))
 		require.Equal(t, want, values.Float64s(out))
-		require.Zero(t, slices.Max(own.Bytes()), "what is not bound is not written")
+		require.Zero(t, slices.Max(own.Bytes()), "a tensor that is not bound is not written")
 	}
 	last := r.Output(0)
 	require.NoError(t, r.BindOutput(0, nil))
@@ -106,8 +105,8 @@ func (s suite) fixedOutput(t *testing.T) {
 	require.ErrorIs(t, r.BindOutput(0, aligned(t, common.Float32, 2, 10)), common.ErrShape)
 }
 
-// dynamic: the shape follows the input's; a tensor of another one is refused,
-// and the one that fits works.
+// resizedOutput: where the output's shape follows the input's, a bound tensor of another shape is refused, and one of that
+// shape is written.
 func (s suite) resizedOutput(t *testing.T) {
 	r := s.session(t, "digits_dynamic")
 	for _, n := range []int{3, 1, 3} {
@@ -128,8 +127,8 @@ func (s suite) resizedOutput(t *testing.T) {
 	}
 }
 
-// late: only running tells the shape. A Run whose result does not fit has run
-// all the same, and does not touch what was bound before.
+// dynamicOutput: where the shape is known only after a Run, a Run whose result does not fit the bound tensor returns an
+// error, has its result in a tensor of its own, and does not write to tensors that were bound before.
 func (s suite) dynamicOutput(t *testing.T, model string) {
 	r := s.session(t, model)
 	dt := r.Signature().Outputs[0].DType
@@ -172,8 +171,7 @@ func (s suite) dynamicOutput(t *testing.T, model string) {
 	}
 }
 
-// aliases: outputs that the engine has in one place, one of them an input's,
-// each go to the tensor that was bound.
+// aliasOutputs: outputs that are one tensor in the engine, or an input, are each written to the tensor that was bound.
 func (s suite) aliasOutputs(t *testing.T) {
 	r := s.session(t, "aliases")
 	for i := range 2 {
@@ -205,7 +203,7 @@ func (s suite) aliasOutputs(t *testing.T) {
 	}
 }
 
-// state: what is bound stays so when Reset begins with another interpreter.
+// stateful: an output stays bound when Reset makes a new interpreter.
 func (s suite) stateful(t *testing.T) {
 	r := s.session(t, "accumulator")
 	values.Fill(r.Input(0), 1)
