@@ -29,12 +29,14 @@ func (s *session) bindMemory() error {
 	ip := s.interpreter
 	bound := map[uintptr]bool{} // by TFLite's index, as an output may be the same tensor as an input or another output
 	for i := range s.in {
-		s.setAllocation(&s.in[i], s.lib.Call(interpreterInputIndex, dylib.Int(ip.handle), dylib.Int(ip.sig.In[i])), bound, pin)
+		index := s.lib.Call(interpreterInputIndex, dylib.Int(ip.handle), dylib.Int(ip.sig.In[i]))
+		s.setAllocation(&s.in[i], index, bound, pin)
 	}
 	for i := range s.out {
 		// TFLite does not reset a variable that is in our memory.
 		if !s.dynamicOutputs && !ip.calls.persistent(ip.output(i)) {
-			s.setAllocation(&s.out[i], s.lib.Call(interpreterOutputIndex, dylib.Int(ip.handle), dylib.Int(ip.sig.Out[i])), bound, pin)
+			index := s.lib.Call(interpreterOutputIndex, dylib.Int(ip.handle), dylib.Int(ip.sig.Out[i]))
+			s.setAllocation(&s.out[i], index, bound, pin)
 		}
 	}
 	if err := ip.allocate(common.ErrModel); err != nil {
@@ -97,7 +99,8 @@ func (s *session) locateTensor(b *binding, t uintptr) error {
 	}
 	calls := &s.interpreter.calls
 	if size := calls.size(t); size != uintptr(len(b.tensor.Bytes())) {
-		return tfl.Errorf(common.ErrModel, "a tensor of shape %v has %d bytes in TFLite, but needs %d", b.tensor.Shape(), size, len(b.tensor.Bytes()))
+		return tfl.Errorf(common.ErrModel, "a tensor of shape %v has %d bytes in TFLite, but needs %d",
+			b.tensor.Shape(), size, len(b.tensor.Bytes()))
 	}
 	if b.inPlace {
 		return nil

@@ -60,18 +60,18 @@
 //
 // Errors are of type *common.Error. They have TFLite's own text where it reports one, and its TfLiteStatus as Code. A
 // model that TFLite cannot run is an ErrModel of Load, a shape that the model cannot have an ErrShape of Load or Run.
-// XNNPACK accepts impossible shapes and crashes in Run, so new shapes are first tried on TFLite's own kernels: the first
-// Run after an input's shape has changed takes longer.
+// XNNPACK accepts impossible shapes and crashes in Run, so new shapes are first tried on TFLite's own kernels: the
+// first Run after an input's shape has changed takes longer.
 //
 // # Goroutines, latency and throughput
 //
-// A Model can be used from many goroutines, a Session from one at a time. Each session has an interpreter. Sessions of a
-// model run side by side and share the weights in the file, but not those that XNNPACK repacks.
+// A Model can be used from many goroutines, a Session from one at a time. Each session has an interpreter. Sessions of
+// a model run side by side and share the weights in the file, but not those that XNNPACK repacks.
 //
-// For throughput, set Options.Sessions to the number of cores, which leaves one thread to each. On 2 cores, two sessions
-// of one thread ran twice as much as one, and 3.5 times (digits, 2 us a Run) or just as much (SSD MobileNet, 14 ms) as
-// one session of two threads. Model.Run with two callers reached 0.6 of that on digits, all of it on SSD MobileNet. A
-// session costs an interpreter: 0.1 MB for digits, 6 MB for SSD MobileNet.
+// For throughput, set Options.Sessions to the number of cores, which leaves one thread to each. On 2 cores, two
+// sessions of one thread ran twice as much as one, and 3.5 times (digits, 2 us a Run) or just as much (SSD MobileNet,
+// 14 ms) as one session of two threads. Model.Run with two callers reached 0.6 of that on digits, all of it on SSD
+// MobileNet. A session costs an interpreter: 0.1 MB for digits, 6 MB for SSD MobileNet.
 //
 // For the latency of one caller, set Threads to 1 where a Run takes less than a millisecond, as threads wait for each
 // other. A Run of digits took 1.8 times as long with two threads, and milliseconds where other programs used the cores.
@@ -84,6 +84,6 @@
 //
 // # Libraries
 //
-// The library is libtensorflowlite_c, tried with 2.17.1; `anyinfer sdk install tflite` installs it. Older ones that lack
-// a function are refused with ErrVersion.
+// The library is libtensorflowlite_c, tried with 2.17.1; `anyinfer sdk install tflite` installs it. Older ones that
+// lack a function are refused with ErrVersion.
 package tflite

@@ -27,7 +27,8 @@ type driver struct {
 
 func open(c common.Config) (common.Driver, error) {
 	if c.Native != nil {
-		return nil, tfl.Errorf(common.ErrOption, "Config.Native is a %T; this engine has no options there: leave it nil", c.Native)
+		return nil, tfl.Errorf(common.ErrOption, "Config.Native is a %T; this engine has no options there: leave it nil",
+			c.Native)
 	}
 	lib, err := dylib.Open(spec, table, c.Library)
 	if err != nil {

@@ -85,17 +85,20 @@ func (ip *interpreter) createHandle() {
 func (ip *interpreter) SetSignature(signature int) error {
 	ip.deleteRunner()
 	ip.signature, ip.sig = signature, &ip.model.file.Signatures[signature]
-	if !ip.lib.Has(tensorRealloc) && slices.ContainsFunc(ip.sig.Inputs, func(i common.TensorInfo) bool { return i.DType == common.String }) {
-		return &common.Error{Kind: common.ErrVersion, Message: "this build of TFLite lacks TfLiteTensorRealloc, which inputs of strings need",
-			Hint: "install a build that has it: anyinfer sdk install " + spec.Engine}
+	isString := func(i common.TensorInfo) bool { return i.DType == common.String }
+	if !ip.lib.Has(tensorRealloc) && slices.ContainsFunc(ip.sig.Inputs, isString) {
+		return &common.Error{Kind: common.ErrVersion,
+			Message: "this build of TFLite lacks TfLiteTensorRealloc, which inputs of strings need",
+			Hint:    "install a build that has it: anyinfer sdk install " + spec.Engine}
 	}
 	if ip.sig.Subgraph == 0 {
 		ip.prepareTensors()
 		return nil
 	}
 	if !ip.lib.Has(runnerCreate) {
-		return &common.Error{Kind: common.ErrVersion, Message: "this release of TFLite runs no signatures beyond the first subgraph",
-			Hint: "install a newer one: anyinfer sdk install " + spec.Engine}
+		return &common.Error{Kind: common.ErrVersion,
+			Message: "this release of TFLite runs no signatures beyond the first subgraph",
+			Hint:    "install a newer one: anyinfer sdk install " + spec.Engine}
 	}
 	if ip.runner = ip.lib.Call(runnerCreate, dylib.Int(ip.handle), dylib.String(ip.sig.Name)); ip.runner == 0 {
 		return ip.reporter.error(common.ErrModel, 0, fmt.Sprintf("TFLite has no signature %q", ip.sig.Name))
@@ -103,12 +106,14 @@ func (ip *interpreter) SetSignature(signature int) error {
 	ip.prepareTensors()
 	for i := range ip.sig.Inputs {
 		if ip.input(i) == 0 {
-			return ip.reporter.error(common.ErrModel, 0, fmt.Sprintf("TFLite has no input %q in signature %q", ip.sig.Inputs[i].Name, ip.sig.Name))
+			return ip.reporter.error(common.ErrModel, 0,
+				fmt.Sprintf("TFLite has no input %q in signature %q", ip.sig.Inputs[i].Name, ip.sig.Name))
 		}
 	}
 	for i := range ip.sig.Outputs {
 		if ip.output(i) == 0 {
-			return ip.reporter.error(common.ErrModel, 0, fmt.Sprintf("TFLite has no output %q in signature %q", ip.sig.Outputs[i].Name, ip.sig.Name))
+			return ip.reporter.error(common.ErrModel, 0,
+				fmt.Sprintf("TFLite has no output %q in signature %q", ip.sig.Outputs[i].Name, ip.sig.Name))
 		}
 	}
 	return nil

@@ -48,12 +48,13 @@ func (d *driver) load(files *common.ModelFiles, o common.Options, n Options) (_ 
 		return nil, err
 	}
 	m.unused.Store(ip)
-	if err := m.file.SetShapes(o.Shapes, ip, func() (tfl.Interpreter, error) { return m.newInterpreter(0, false) }); err != nil {
+	newReference := func() (tfl.Interpreter, error) { return m.newInterpreter(0, false) }
+	if err := m.file.SetShapes(o.Shapes, ip, newReference); err != nil {
 		return nil, err
 	}
 	m.info = common.ModelInfo{
-		Format: "tflite", Device: device.Name, Threads: o.ThreadsPerRun(), Sessions: max(o.Sessions, 1), State: m.file.State(),
-		Details: m.details(ip), Metadata: m.file.Metadata,
+		Format: "tflite", Device: device.Name, Threads: o.ThreadsPerRun(), Sessions: max(o.Sessions, 1),
+		State: m.file.State(), Details: m.details(ip), Metadata: m.file.Metadata,
 	}
 	if len(m.file.Signatures) > 1 { // SetShapes has allocated all of them in it, and a session needs only one
 		m.unused.Store(nil)

@@ -32,9 +32,9 @@ func nativeOptions(o common.Options) (Options, error) {
 	case o.Device != "" && o.Device != device.Name:
 		return Options{}, common.UnknownDevice(o.Device, []common.Device{device})
 	case o.Precision != 0 && o.Precision != common.Float32:
-		return refuse("Precision: TFLite runs a model in the precision that its file has, not in " + o.Precision.String())
+		return refuse("TFLite runs a model in its own precision, not in " + o.Precision.String())
 	case o.CacheDir != "":
-		return refuse("CacheDir: this engine caches nothing, as TFLite ends the process while it writes XNNPACK's weights of many models")
+		return refuse("CacheDir: nothing is cached, as TFLite ends the process while it writes many models' weights")
 	case o.Profile:
 		return refuse("Profile: the TFLite C API has no profiler; engine litert has one")
 	}

@@ -69,7 +69,8 @@ func (p *plugin) create(options map[string]string) (uintptr, error) {
 	creating.Lock()
 	defer creating.Unlock()
 	pluginReporter.error(nil, 0, "") // drops texts that came too late for the error of an earlier delegate
-	d := p.lib.Call(pluginCreate, dylib.Slice(keys), dylib.Slice(values), dylib.Int(len(keys)), dylib.Int(pluginCallback()))
+	d := p.lib.Call(pluginCreate, dylib.Slice(keys), dylib.Slice(values), dylib.Int(len(keys)),
+		dylib.Int(pluginCallback()))
 	if d == 0 {
 		err := pluginReporter.error(common.ErrOption, 0, "it gave no reason")
 		err.Path, err.Message = p.lib.Path, "Delegate: the library cannot make a delegate: "+err.Message

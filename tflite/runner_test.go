@@ -14,8 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRunnerAllocatesNothing: a Run of a signature beyond the first subgraph allocates nothing, also where it has dynamic
-// outputs and so finds each tensor by its name. testdata has no model with both, so the test sets dynamicOutputs.
+// TestRunnerAllocatesNothing: a Run of a signature beyond the first subgraph allocates nothing, also where it has
+// dynamic outputs and so finds each tensor by its name. testdata has no model with both, so the test sets
+// dynamicOutputs.
 func TestRunnerAllocatesNothing(t *testing.T) {
 	enginetest.Require(t, spec.Engine)
 	d, err := open(common.Config{Logger: slog.New(slog.DiscardHandler)})

@@ -26,7 +26,7 @@ type session struct {
 	inputShapes    *tfl.InputShapes
 	in, out        []binding
 	outputs        []*common.Tensor  // the slice that Bind was given
-	pins           []*runtime.Pinner // keep tensors' memory in place: those of the last good Bind, and of failed ones since
+	pins           []*runtime.Pinner // of tensors' memory: by the last good Bind, and by failed ones since
 }
 
 func newSession(ip *interpreter) (*session, error) {

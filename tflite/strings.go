@@ -58,7 +58,8 @@ func packStrings(buffer []byte, all []string) ([]byte, error) {
 	buffer = binary.NativeEndian.AppendUint32(buffer, uint32(at))
 	for _, s := range all {
 		if at += len(s); at > math.MaxInt32 {
-			return buffer, tfl.Errorf(common.ErrInput, "a tensor of strings has more than 2 GiB, which TFLite's layout cannot hold")
+			return buffer, tfl.Errorf(common.ErrInput,
+				"a tensor of strings has more than 2 GiB, which TFLite's layout cannot hold")
 		}
 		buffer = binary.NativeEndian.AppendUint32(buffer, uint32(at))
 	}
@@ -80,7 +81,8 @@ func unpackStrings(all []string, buffer []byte) error {
 	for i := range all {
 		from, to := at(i+1), at(i+2)
 		if from < 4*(len(all)+2) || to < from || to > len(buffer) {
-			return tfl.Errorf(common.ErrRun, "string %d of TFLite's tensor lies from byte %d to %d of %d", i, from, to, len(buffer))
+			return tfl.Errorf(common.ErrRun, "string %d of TFLite's tensor lies from byte %d to %d of %d",
+				i, from, to, len(buffer))
 		}
 		all[i] = string(buffer[from:to])
 	}

@@ -17,7 +17,8 @@ func prepareCalls(lib *dylib.Library) preparedCalls {
 	later := dylib.Int(0)
 	return preparedCalls{
 		rank: lib.Prepare(tensorRank, later), dim: lib.Prepare(tensorDim, later, later),
-		byteSize: lib.Prepare(tensorByteSize, later), dataAddress: lib.Prepare(tensorData, later), allocation: lib.Prepare(tensorAllocation, later),
+		byteSize: lib.Prepare(tensorByteSize, later), dataAddress: lib.Prepare(tensorData, later),
+		allocation: lib.Prepare(tensorAllocation, later),
 	}
 }
 

@@ -69,7 +69,8 @@ func TestRefusedOptions(t *testing.T) {
 		_, err := e.Load(context.Background(), common.File("../testdata/digits.tflite"), &test.options)
 		require.ErrorIs(t, err, test.kind, name)
 	}
-	_, err := e.Load(context.Background(), common.File("../testdata/digits.tflite"), &common.Options{Native: &tflite.Options{}})
+	_, err := e.Load(context.Background(), common.File("../testdata/digits.tflite"),
+		&common.Options{Native: &tflite.Options{}})
 	require.ErrorIs(t, err, common.ErrOption)
 	require.ErrorContains(t, err, "Native is *tflite.Options; it takes tflite.Options, not a pointer")
 	_, err = common.Open("tflite", &common.Config{Native: 1})

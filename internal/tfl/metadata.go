@@ -65,7 +65,8 @@ func (m *Model) readLabels(model []byte, about flatcheck.Table) {
 		outputs := graphs.Table(int64(s.Subgraph)).Vector("output_tensor_metadata")
 		for i, index := range s.Out {
 			if int64(index) < outputs.Len() {
-				s.Outputs[i].Labels = labels(archive, outputs.Table(int64(index)).Vector("associated_files"), s.Outputs[i].Shape, &remaining)
+				files := outputs.Table(int64(index)).Vector("associated_files")
+				s.Outputs[i].Labels = labels(archive, files, s.Outputs[i].Shape, &remaining)
 			}
 		}
 	}

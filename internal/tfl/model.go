@@ -95,9 +95,11 @@ func newSignature(graph flatcheck.Table, index int, def flatcheck.Table) (s Sign
 	return s, err
 }
 
-// tensorInfos returns the inputs or outputs of a subgraph, and the index of each in the subgraph's list. A signature may
-// have several names for one output.
-func tensorInfos(graph flatcheck.Table, side string, def flatcheck.Table) (all []common.TensorInfo, indices []int, err error) {
+// tensorInfos returns the inputs or outputs of a subgraph, and the index of each in the subgraph's list. A signature
+// may have several names for one output.
+func tensorInfos(
+	graph flatcheck.Table, side string, def flatcheck.Table,
+) (all []common.TensorInfo, indices []int, err error) {
 	tensors, list := graph.Vector("tensors"), graph.Vector(side)
 	names := map[int64][]string{}
 	for i, v := int64(0), def.Vector(side); i < v.Len(); i++ {
@@ -140,7 +142,8 @@ func tensorInfo(name string, t flatcheck.Table) (info common.TensorInfo, err err
 	if code := t.Int("type"); code == stringType {
 		info.DType = common.String
 	} else if libraryTypes[code] == 0 {
-		return info, Errorf(common.ErrModel, "tensor %q is of type %d of the file's schema, which is not supported", name, code)
+		return info, Errorf(common.ErrModel, "tensor %q is of type %d of the file's schema, which is not supported",
+			name, code)
 	} else if info.DType, err = DType(name, libraryTypes[code]); err != nil {
 		return info, err
 	}

@@ -28,7 +28,9 @@ func labelled(t *testing.T) []byte {
 // downloaded.
 func TestDescribe(t *testing.T) {
 	n := 0
-	for _, pattern := range []string{"../../testdata/*.tflite", "../../testdata/dtypes/*.tflite", "../../../shared/models/*.tflite"} {
+	for _, pattern := range []string{
+		"../../testdata/*.tflite", "../../testdata/dtypes/*.tflite", "../../../shared/models/*.tflite",
+	} {
 		files, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		for _, file := range files {

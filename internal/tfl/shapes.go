@@ -23,9 +23,11 @@ type Interpreter interface {
 	Close()
 }
 
-// SetShapes sets the signatures' shapes to what they are with shapes (Options.Shapes) and, where the file lacks those of
-// outputs, in ip. newReference makes an interpreter without delegates, for the reason that InputShapes.Validate has.
-func (m *Model) SetShapes(shapes map[string]common.ShapeRange, ip Interpreter, newReference func() (Interpreter, error)) error {
+// SetShapes sets the signatures' shapes to what they are with shapes (Options.Shapes) and, where the file lacks those
+// of outputs, in ip. newReference makes an interpreter without delegates, for the reason that InputShapes.Validate has.
+func (m *Model) SetShapes(
+	shapes map[string]common.ShapeRange, ip Interpreter, newReference func() (Interpreter, error),
+) error {
 	if err := m.completeOutputs(ip, len(shapes) > 0); err != nil || len(shapes) == 0 {
 		return err
 	}
@@ -80,7 +82,8 @@ func (s *Signature) setShapes(shapes map[string]common.ShapeRange, ip Interprete
 			continue
 		}
 		if !Resizable(info.Shape, r) {
-			return Errorf(common.ErrShape, "Shapes has %v for input %q, whose shape is %v; the rank and a fixed last dimension must stay", r, info.Name, info.Shape)
+			return Errorf(common.ErrShape, "Shapes has %v for input %q of %v; the rank and a fixed last dimension must stay",
+				r, info.Name, info.Shape)
 		}
 		if err := resize(ip, i, r.Opt); err != nil {
 			return err
@@ -115,7 +118,8 @@ func (s *Signature) reallocate(ip Interpreter) (outputs []common.Shape, dynamic 
 	}
 	for i, shape := range outputs {
 		if shape.Elems() < 1 {
-			return nil, false, Errorf(common.ErrShape, "output %q would have the shape %v, without elements", s.Outputs[i].Name, shape)
+			return nil, false, Errorf(common.ErrShape, "output %q would have the shape %v, without elements",
+				s.Outputs[i].Name, shape)
 		}
 	}
 	return outputs, false, nil
@@ -142,8 +146,8 @@ type InputShapes struct {
 	shapes       []common.Shape // nil for one that Resize has yet to set
 }
 
-// NewInputShapes makes the InputShapes of a session that runs s, without an interpreter yet. newReference makes one without
-// delegates; nil means that the session's has none.
+// NewInputShapes makes the InputShapes of a session that runs s, without an interpreter yet. newReference makes one
+// without delegates; nil means that the session's has none.
 func NewInputShapes(s *Signature, newReference func() (Interpreter, error)) *InputShapes {
 	return &InputShapes{signature: s, newReference: newReference}
 }
@@ -199,7 +203,9 @@ func (n *InputShapes) Validate(in []*common.Tensor) (err error) {
 
 // Resize gives the interpreter's inputs the shapes of these tensors, and returns what Allocate does. dynamicOutputs
 // means that there are some: they may have the shapes of the last run still, which are not checked.
-func (n *InputShapes) Resize(in []*common.Tensor, dynamicOutputs bool) (outputs []common.Shape, dynamic bool, err error) {
+func (n *InputShapes) Resize(
+	in []*common.Tensor, dynamicOutputs bool,
+) (outputs []common.Shape, dynamic bool, err error) {
 	for i, t := range in {
 		if t.Is(t.DType(), n.shapes[i]) {
 			continue

@@ -24,7 +24,8 @@ func DType(tensor string, code int32) (common.DType, error) {
 	if dt := dtypes[code]; dt != 0 {
 		return dt, nil
 	}
-	return 0, Errorf(common.ErrModel, "tensor %q is of type %s (%d), which is not supported", tensor, typeNames[code], code)
+	return 0, Errorf(common.ErrModel, "tensor %q is of type %s (%d), which is not supported",
+		tensor, typeNames[code], code)
 }
 
 // Resizable reports whether an input of shape s can get the shapes of r. A fixed last dimension cannot change, as

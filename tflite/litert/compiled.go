@@ -99,8 +99,8 @@ func (m *model) compileWith(hardware uint32, kernels Kernels, mode int) (*compil
 	return c, nil
 }
 
-// gpuPrecision returns the LiteRtDelegatePrecision: float16 only where it is asked for, though LiteRT's own default on a
-// GPU is float16.
+// gpuPrecision returns the LiteRtDelegatePrecision: float16 only where it is asked for, though LiteRT's own default on
+// a GPU is float16.
 func gpuPrecision(o common.Options) int {
 	if o.Precision == common.Float16 {
 		return 1
@@ -109,9 +109,9 @@ func gpuPrecision(o common.Options) int {
 }
 
 // readByte returns a C function that takes a pointer and returns 0 if the byte there is 0, and another number if it is
-// 1: strlen, which on a little-endian machine finds the end of 0 and of 1 at the first and the second byte. LiteRT calls
-// it before each operator to ask whether Run must stop; it costs some nanoseconds, a callback into Go a hundred times
-// that. It also serves as a destructor that does nothing.
+// 1: strlen, which on a little-endian machine finds the end of 0 and of 1 at the first and the second byte. LiteRT
+// calls it before each operator to ask whether Run must stop; it costs some nanoseconds, a callback into Go a hundred
+// times that. It also serves as a destructor that does nothing.
 func readByte(lib *dylib.Library) dylib.Arg {
 	if lib.Has(strlen) {
 		return lib.Address(strlen)
@@ -148,7 +148,8 @@ func (c *compiled) Resize(input int, dims []int32) error {
 		return err
 	}
 	if c.model.stateful {
-		return &common.Error{Kind: common.ErrShape, Message: "LiteRT cannot resize inputs of a model with variables", Hint: hintUseTFLite}
+		return &common.Error{Kind: common.ErrShape, Message: "LiteRT cannot resize inputs of a model with variables",
+			Hint: hintUseTFLite}
 	}
 	r := c.lib.Call(compiledResize, dylib.Int(c.handle), dylib.Int(c.sig.index), dylib.Int(input),
 		dylib.Slice(dims), dylib.Int(len(dims)))

@@ -11,7 +11,7 @@ import (
 
 func TestConformance(t *testing.T) {
 	const (
-		data      = "LiteRT cannot return the output of an operator whose result's size depends on the data; in nonzero_cast another one makes it"
+		data      = "LiteRT cannot return an output whose size depends on the data unless another operator makes it"
 		variables = "LiteRT has no variable tensors"
 		strings   = "LiteRT cannot resize an output of strings"
 	)

@@ -29,8 +29,8 @@
 //
 // # Devices
 //
-// Options.Device is "CPU", or the device of an accelerator that is installed beside the library: "GPU" (WebGPU, on macOS
-// Metal) or "NPU". Accelerators are loaded when Engine.Devices or Options.Device first asks for them. On Linux,
+// Options.Device is "CPU", or the device of an accelerator that is installed beside the library: "GPU" (WebGPU, on
+// macOS Metal) or "NPU". Accelerators are loaded when Engine.Devices or Options.Device first asks for them. On Linux,
 // Engine.Devices lists a GPU where /dev has a file of one; only Load finds out whether it can be used, and returns an
 // error that wraps common.ErrDevice where it cannot. A model that has operators which the device lacks is refused, or
 // with Options.Fallback shared with the CPU. Runs on devices other than the CPU are executed one at a time.
@@ -47,24 +47,24 @@
 // # State
 //
 // Resource variables keep their content from Run to Run of a Session until Session.Reset, which costs a new interpreter
-// where the model has any. Model.Run resets before each run. A model with resource variables runs without XNNPACK, which
-// in LiteRT crashes on some uses of them; package tflite runs the other operators of such a model on XNNPACK.
+// where the model has any. Model.Run resets before each run. A model with resource variables runs without XNNPACK,
+// which in LiteRT crashes on some uses of them; package tflite runs the other operators of such a model on XNNPACK.
 //
 // # Errors
 //
 // Errors are of type *common.Error. They have LiteRT's own text where it reports one, and its LiteRtStatus as Code.
-// XNNPACK accepts impossible shapes and crashes in Run, so new shapes are first tried on TFLite's own kernels: the first
-// Run after an input's shape has changed takes longer.
+// XNNPACK accepts impossible shapes and crashes in Run, so new shapes are first tried on TFLite's own kernels: the
+// first Run after an input's shape has changed takes longer.
 //
 // # Goroutines, latency and throughput
 //
-// A Model can be used from many goroutines, a Session from one at a time. Each session has an interpreter. Sessions of a
-// model run side by side and share the weights in the file, but not those that XNNPACK repacks.
+// A Model can be used from many goroutines, a Session from one at a time. Each session has an interpreter. Sessions of
+// a model run side by side and share the weights in the file, but not those that XNNPACK repacks.
 //
-// For throughput, set Options.Sessions to the number of cores, which leaves one thread to each. On 2 cores, two sessions
-// of one thread ran 1.9 times as much as one, and 2.6 times (digits, 3 us a Run) or just as much (SSD MobileNet, 14 ms)
-// as one session of two threads. Model.Run with two callers reached 0.7 of that on digits, all of it on SSD MobileNet. A
-// session costs an interpreter: 0.1 MB for digits, 3 MB for SSD MobileNet.
+// For throughput, set Options.Sessions to the number of cores, which leaves one thread to each. On 2 cores, two
+// sessions of one thread ran 1.9 times as much as one, and 2.6 times (digits, 3 us a Run) or just as much (SSD
+// MobileNet, 14 ms) as one session of two threads. Model.Run with two callers reached 0.7 of that on digits, all of it
+// on SSD MobileNet. A session costs an interpreter: 0.1 MB for digits, 3 MB for SSD MobileNet.
 //
 // For the latency of one caller, set Threads to 1 where a Run takes less than a millisecond, as threads wait for each
 // other. A Run of digits took 1.4 times as long with two threads. Threads of 0, all cores, is for larger models.

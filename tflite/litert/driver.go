@@ -28,7 +28,8 @@ type driver struct {
 
 func open(c common.Config) (common.Driver, error) {
 	if c.Native != nil {
-		return nil, tfl.Errorf(common.ErrOption, "Config.Native is a %T; this engine has no options there: leave it nil", c.Native)
+		return nil, tfl.Errorf(common.ErrOption, "Config.Native is a %T; this engine has no options there: leave it nil",
+			c.Native)
 	}
 	if a := runtime.GOARCH; a != "amd64" && a != "arm64" {
 		return nil, tfl.Errorf(common.ErrNotAvailable, "LiteRT runs on amd64 and arm64, not on %s; use engine \"tflite\"", a)
@@ -72,8 +73,9 @@ func (d *driver) Devices(context.Context) ([]common.Device, error) {
 	return devices, nil
 }
 
-// mayHaveGPU reports whether the system has a GPU's device file. On Linux, LiteRT lists a GPU wherever its accelerator's
-// library is installed. Options.Device can name the GPU even where mayHaveGPU is false, for a GPU in software.
+// mayHaveGPU reports whether the system has a GPU's device file. On Linux, LiteRT lists a GPU wherever its
+// accelerator's library is installed. Options.Device can name the GPU even where mayHaveGPU is false, for a GPU in
+// software.
 func mayHaveGPU() bool {
 	if runtime.GOOS != "linux" && runtime.GOOS != "android" {
 		return true

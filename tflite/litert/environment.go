@@ -15,9 +15,10 @@ import (
 	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
-// environment is a LiteRtEnvironment with its accelerators. Each library has one for the CPU and, once other devices are
-// asked for, one for all devices, whose accelerators take time and some MB to load. Environments are never destroyed:
-// one that loads the accelerator of a GPU takes one of the process's 1024 thread keys and does not give it back.
+// environment is a LiteRtEnvironment with its accelerators. Each library has one for the CPU and, once other devices
+// are asked for, one for all devices, whose accelerators take time and some MB to load. Environments are never
+// destroyed: one that loads the accelerator of a GPU takes one of the process's 1024 thread keys and does not give it
+// back.
 type environment struct {
 	handle   uintptr
 	devices  []common.Device
@@ -111,7 +112,8 @@ func (d *driver) newEnvironment(severity int, hardware uint32) (uintptr, error) 
 		path{tag: dispatchFolder, kind: text, value: &folder[0]},
 	}
 	handle := new(uintptr)
-	err := status(d.lib.Call(environmentCreate, dylib.Int(4), dylib.Ptr(o), dylib.Ptr(handle)), common.ErrNotAvailable, "LiteRtCreateEnvironment")
+	r := d.lib.Call(environmentCreate, dylib.Int(4), dylib.Ptr(o), dylib.Ptr(handle))
+	err := status(r, common.ErrNotAvailable, "LiteRtCreateEnvironment")
 	return *handle, err
 }
 
@@ -138,7 +140,8 @@ func (e *environment) findDevices(lib *dylib.Library, installed uint32) error {
 		return nil
 	}
 	n := new(uintptr)
-	if err := status(lib.Call(acceleratorCount, dylib.Int(e.handle), dylib.Ptr(n)), common.ErrDevice, "LiteRtGetNumAccelerators"); err != nil {
+	r := lib.Call(acceleratorCount, dylib.Int(e.handle), dylib.Ptr(n))
+	if err := status(r, common.ErrDevice, "LiteRtGetNumAccelerators"); err != nil {
 		return err
 	}
 	const maxAccelerators = 1024 // a sanity limit

@@ -121,7 +121,8 @@ func TestAnotherLibrary(t *testing.T) {
 
 // TestShapesOfEachSignature: Shapes apply to every signature that has the input.
 func TestShapesOfEachSignature(t *testing.T) {
-	m := load(t, open(t), "multi_signatures", &common.Options{Shapes: map[string]common.ShapeRange{"a": common.Fixed(4, 3), "b": common.Fixed(4, 3)}})
+	m := load(t, open(t), "multi_signatures",
+		&common.Options{Shapes: map[string]common.ShapeRange{"a": common.Fixed(4, 3), "b": common.Fixed(4, 3)}})
 	for _, sig := range m.Signatures() {
 		require.Equal(t, common.Shape{4, 3}, sig.Outputs[0].Shape)
 		s, err := m.NewSession(ctx, sig.Name)
@@ -177,8 +178,8 @@ func TestVariablesWithoutXNNPACK(t *testing.T) {
 	}
 }
 
-// TestVariablesKeepTheirShape: inputs of a model with variables cannot be resized, as LiteRT would read or write beyond a
-// variable that gets a value of another size.
+// TestVariablesKeepTheirShape: inputs of a model with variables cannot be resized, as LiteRT would read or write beyond
+// a variable that gets a value of another size.
 func TestVariablesKeepTheirShape(t *testing.T) {
 	e := open(t)
 	shapes := func(r common.ShapeRange) *common.Options {
@@ -186,7 +187,8 @@ func TestVariablesKeepTheirShape(t *testing.T) {
 	}
 	_, err := e.Load(ctx, file("accumulator"), shapes(common.Fixed(5, 2)))
 	require.ErrorIs(t, err, common.ErrShape)
-	m := load(t, e, "accumulator", shapes(common.ShapeRange{Min: common.Shape{1, 2}, Opt: common.Shape{1, 2}, Max: common.Shape{5, 2}}))
+	one := common.Shape{1, 2}
+	m := load(t, e, "accumulator", shapes(common.ShapeRange{Min: one, Opt: one, Max: common.Shape{5, 2}}))
 	run(t, m, fill(t, m, 1), "y")
 	_, err = m.Run(ctx, fill(t, m, 5))
 	require.ErrorIs(t, err, common.ErrShape)
@@ -224,7 +226,8 @@ func TestProfile(t *testing.T) {
 		litert.Builtin: {Name: "operator 0", Type: "CONV_2D"},
 		litert.XNNPACK: {Type: "Convolution (NHWC, F32) IGEMM", Kernel: "delegate"},
 	} {
-		s, err := load(t, e, "digits", &common.Options{Profile: true, Threads: 1, Native: litert.Options{Kernels: kernels}}).NewSession(ctx, "")
+		m := load(t, e, "digits", &common.Options{Profile: true, Threads: 1, Native: litert.Options{Kernels: kernels}})
+		s, err := m.NewSession(ctx, "")
 		require.NoError(t, err)
 		var layers []common.LayerTime
 		for range 3 { // only the last Run counts

@@ -190,7 +190,8 @@ func (m *model) findSignature(s *tfl.Signature) (*signature, error) {
 		sig.copyOutputs = sig.copyOutputs || first != i
 	}
 	if !complete || !unique(s.Inputs) || !unique(s.Outputs) {
-		return refuse("signature %q does not name each input and output of its subgraph exactly once, as LiteRT needs", s.Name)
+		return refuse("signature %q does not name each input and output of its subgraph exactly once, as LiteRT needs",
+			s.Name)
 	}
 	sig.copyOutputs = sig.copyOutputs || sig.dynamic || !slices.Equal(s.Out, indices(len(outs)))
 	return sig, nil

@@ -49,9 +49,9 @@ func nativeOptions(o common.Options, hardware uint32) (Options, error) {
 	case hardware != cpu && n.Kernels != XNNPACK && !n.Fallback:
 		return refuse("Kernels is set for a Device that is not the CPU; set Fallback as well")
 	case o.Precision == common.BFloat16 || o.Precision == common.Float16 && hardware != gpu:
-		return refuse("Precision: LiteRT runs a model in the precision that its file has, or on a GPU in float16, not in " + o.Precision.String())
+		return refuse("LiteRT runs a model in its own precision, on a GPU also in float16, not in " + o.Precision.String())
 	case o.CacheDir != "":
-		return refuse("CacheDir: this engine caches nothing, as LiteRT ends the process where it cannot write XNNPACK's weights")
+		return refuse("CacheDir: nothing is cached, as LiteRT ends the process where it cannot write XNNPACK's weights")
 	}
 	return n, nil
 }

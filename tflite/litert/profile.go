@@ -46,13 +46,13 @@ func (s *session) Profile() ([]common.LayerTime, error) {
 		return nil, tfl.Errorf(common.ErrOption, "the model was loaded without Options.Profile: set it")
 	}
 	n := new(int32)
-	err := status(s.lib.Call(profilerCount, dylib.Int(s.profiler), dylib.Ptr(n)), common.ErrRun, "LiteRtGetNumProfilerEvents")
-	if err != nil || *n <= 0 {
+	r := s.lib.Call(profilerCount, dylib.Int(s.profiler), dylib.Ptr(n))
+	if err := status(r, common.ErrRun, "LiteRtGetNumProfilerEvents"); err != nil || *n <= 0 {
 		return nil, err
 	}
 	const maxEvents = 1 << 20 // a sanity limit; LiteRT keeps half as many
 	events := make([]profiledEvent, min(*n, maxCount))
-	r := s.lib.Call(profilerEvents, dylib.Int(s.profiler), dylib.Int(len(events)), dylib.Slice(events))
+	r = s.lib.Call(profilerEvents, dylib.Int(s.profiler), dylib.Int(len(events)), dylib.Slice(events))
 	if err := status(r, common.ErrRun, "LiteRtGetProfilerEvents"); err != nil {
 		return nil, err
 	}

@@ -16,8 +16,8 @@ import (
 	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
-// session runs one signature on one compiled model. LiteRT works in the tensors' memory: each Run passes it buffers over
-// that memory, and copies nothing unless copyOutputs is set.
+// session runs one signature on one compiled model. LiteRT works in the tensors' memory: each Run passes it buffers
+// over that memory, and copies nothing unless copyOutputs is set.
 type session struct {
 	// Run reads these first. They are together because they are not in the processor's cache after the last Run.
 	run      dylib.Prepared
@@ -143,8 +143,8 @@ func (s *session) resize(in []*common.Tensor) (outputs []common.Shape, err error
 	return outputs, err
 }
 
-// ensureCapacity makes LiteRT write its output at index to memory of the session's own, for at least n elements. If that
-// output is also an input or an earlier output, it has the memory of that.
+// ensureCapacity makes LiteRT write its output at index to memory of the session's own, for at least n elements. If
+// that output is also an input or an earlier output, it has the memory of that.
 func (s *session) ensureCapacity(index, n int) error {
 	b := &s.out[index]
 	switch first := s.sig.aliasOf[index]; {
@@ -219,8 +219,9 @@ func (s *session) dryRun() error {
 func (s *session) runError(result uintptr) error {
 	err := s.compiled.fail(result, common.ErrRun, "LiteRtRunCompiledModel")
 	if e, ok := err.(*common.Error); ok && strings.Contains(e.Message, "allocation_type == kTfLiteArenaRw") {
-		e.Kind, e.Message = common.ErrModel, "LiteRT cannot return the output of an operator whose result's size depends on the data"
-		e.Hint = hintUseTFLite + ", or change the model so that another operator, such as a cast, follows and makes the output"
+		e.Kind = common.ErrModel
+		e.Message = "LiteRT cannot return the output of an operator whose result's size depends on the data"
+		e.Hint = hintUseTFLite + ", or change the model so that another operator, such as a cast, makes the output"
 	}
 	return err
 }
@@ -329,7 +330,8 @@ func (s *session) fetchOutputs() (err error) {
 		bound := s.out[index].boundTensor
 		shape := s.frame.layouts[index].shape(s.dims)
 		if n := shape.Elems(); shape == nil || n < 0 || n > bound.Len() {
-			return tfl.Errorf(common.ErrRun, "LiteRT returned output %q with the shape %v, which its memory of %d elements cannot hold", info.Name, shape, bound.Len())
+			return tfl.Errorf(common.ErrRun, "LiteRT returned output %q with the shape %v, for which its memory has %d elements",
+				info.Name, shape, bound.Len())
 		}
 		if s.outputs[i] == bound && bound.Is(info.DType, shape) {
 			continue

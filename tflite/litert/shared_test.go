@@ -12,5 +12,6 @@ import (
 func TestBindOutput(t *testing.T) { tfltest.BindOutput(t, open(t), "../../testdata", "nonzero_cast") }
 
 func TestShapes(t *testing.T) {
-	tfltest.Shapes(t, open(t), "../../testdata", litert.Options{}, litert.Options{Kernels: litert.Builtin}, litert.Options{Kernels: litert.Reference})
+	tfltest.Shapes(t, open(t), "../../testdata", litert.Options{}, litert.Options{Kernels: litert.Builtin},
+		litert.Options{Kernels: litert.Reference})
 }

@@ -15,8 +15,9 @@ import (
 var statuses = map[int32]string{
 	1: "invalid argument", 2: "out of memory", 3: "runtime failure", 4: "missing input tensor", 5: "not supported",
 	6: "not found", 7: "timeout", 8: "wrong version", 9: "unknown error", 10: "already exists", 100: "cancelled",
-	500: "file error", 501: "damaged model", 502: "a library cannot be loaded", 503: "serialization failed", compilationFailed: "compilation failed",
-	1000: "index out of bounds", 1001: "wrong type", 1002: "invalid graph", 1003: "graph modification failed",
+	500: "file error", 501: "damaged model", 502: "a library cannot be loaded", 503: "serialization failed",
+	compilationFailed: "compilation failed",
+	1000:              "index out of bounds", 1001: "wrong type", 1002: "invalid graph", 1003: "graph modification failed",
 	4000: "runtime version not supported", 4001: "compiler version not supported", 4002: "byte code version not supported",
 	5000: "an operator's shape cannot be inferred", 5001: "shape inference failed",
 }

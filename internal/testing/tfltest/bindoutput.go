@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// BindOutput tests Session.BindOutput on an open engine, with the models in dir. The models called dynamic have an output
-// whose shape is known only after a Run: the indices of the elements of x, of 6, that are not zero.
+// BindOutput tests Session.BindOutput on an open engine, with the models in dir. The models called dynamic have an
+// output whose shape is known only after a Run: the indices of the elements of x, of 6, that are not zero.
 func BindOutput(t *testing.T, e *common.Engine, dir string, dynamic ...string) {
 	s := suite{e, dir}
 	t.Run("fixed shape", s.fixedOutput)
@@ -89,7 +89,9 @@ func (s suite) fixedOutput(t *testing.T) {
 	require.NoError(t, r.Run(t.Context()))
 	own := r.Output(0)
 	want := values.Float64s(own)
-	for _, out := range []*common.Tensor{aligned(t, common.Float32, 1, 10), unaligned(t, 1, 10), aligned(t, common.Float32, 1, 10)} {
+	for _, out := range []*common.Tensor{
+		aligned(t, common.Float32, 1, 10), unaligned(t, 1, 10), aligned(t, common.Float32, 1, 10),
+	} {
 		clear(own.Bytes())
 		require.NoError(t, r.BindOutput(0, out))
 		noAllocations(t, r)
@@ -105,8 +107,8 @@ func (s suite) fixedOutput(t *testing.T) {
 	require.ErrorIs(t, r.BindOutput(0, aligned(t, common.Float32, 2, 10)), common.ErrShape)
 }
 
-// resizedOutput: where the output's shape follows the input's, a bound tensor of another shape is refused, and one of that
-// shape is written.
+// resizedOutput: where the output's shape follows the input's, a bound tensor of another shape is refused, and one of
+// that shape is written.
 func (s suite) resizedOutput(t *testing.T) {
 	r := s.session(t, "digits_dynamic")
 	for _, n := range []int{3, 1, 3} {

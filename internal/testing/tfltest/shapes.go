@@ -71,7 +71,8 @@ func (s suite) signatureShapes(t *testing.T) {
 
 // aliasShapes: outputs that are one tensor, or an input, get their shapes.
 func (s suite) aliasShapes(t *testing.T) {
-	m, err := s.load(t, "aliases", &common.Options{Shapes: map[string]common.ShapeRange{"first": common.Fixed(4, 3), "second": common.Fixed(4, 3)}})
+	shapes := map[string]common.ShapeRange{"first": common.Fixed(4, 3), "second": common.Fixed(4, 3)}
+	m, err := s.load(t, "aliases", &common.Options{Shapes: shapes})
 	require.NoError(t, err)
 	out, err := m.Run(t.Context(), common.Tensors{"first": filled(t, 4, 3), "second": filled(t, 4, 3)})
 	require.NoError(t, err)
