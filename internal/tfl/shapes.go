@@ -8,23 +8,25 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// Interpreter is an interpreter of either library, set to one signature of its model. Inputs and outputs are counted
-// as the signature has them.
+// Interpreter is an interpreter of either library, set to one signature of its model. Indices of inputs and outputs are
+// the signature's.
 type Interpreter interface {
 	// SetSignature sets the interpreter to another signature.
 	SetSignature(index int) error
 	// InputShape returns the shape that an input has now.
 	InputShape(input int) (common.Shape, error)
-	// Resize gives an input another shape, whatever the model's is.
+	// Resize gives an input another shape, also where the model's is fixed.
 	Resize(input int, dims []int32) error
-	// Allocate plans memory and prepares operators; an error is of that kind. It returns the shapes of the outputs,
-	// nil for one that is known only after a run. dynamic reports whether any output gets its memory only in a run.
+	// Allocate plans memory and prepares operators; an error is of that kind. It returns the outputs' shapes: nil for
+	// one that is known only after a run. dynamic reports whether any output gets its memory only in a run.
 	Allocate(kind error) (outputs []common.Shape, dynamic bool, err error)
 	Close()
 }
 
-// SetShapes sets the signatures' shapes to what they are with shapes (Options.Shapes) and, where the file lacks those
-// of outputs, in ip. newReference makes an interpreter without delegates, for the reason that InputShapes.Validate has.
+// SetShapes completes the shapes of outputs with those that ip has, and changes the shapes of the signatures as shapes
+// (Options.Shapes) says. It tries the new ones on an interpreter that newReference makes, without delegates: see
+// InputShapes.Validate. The error wraps common.ErrModel where the model cannot run, common.ErrShape or common.ErrName
+// where it cannot have these shapes.
 func (m *Model) SetShapes(
 	shapes map[string]common.ShapeRange, ip Interpreter, newReference func() (Interpreter, error),
 ) error {
@@ -52,16 +54,16 @@ func (m *Model) SetShapes(
 	return nil
 }
 
-// completeOutputs sets outputs' shapes to those that ip has. The model may be unable to run with the shapes that it has
-// where it gets others, by Options.Shapes or, if they are dynamic, by the program.
-func (m *Model) completeOutputs(ip Interpreter, getsOthers bool) error {
+// completeOutputs sets outputs' shapes to those that ip has. That the model cannot run with the file's shapes is no error
+// where inputs get others: by Options.Shapes (replaced) or, if they are dynamic, by the program.
+func (m *Model) completeOutputs(ip Interpreter, replaced bool) error {
 	for i := range m.Signatures {
 		s := &m.Signatures[i]
 		if err := ip.SetSignature(i); err != nil {
 			return err
 		}
 		outputs, _, err := ip.Allocate(common.ErrModel)
-		if err != nil && !getsOthers && !dynamic(s.Inputs) {
+		if err != nil && !replaced && !dynamic(s.Inputs) {
 			return err
 		}
 		for j := range outputs {
@@ -73,6 +75,7 @@ func (m *Model) completeOutputs(ip Interpreter, getsOthers bool) error {
 	return nil
 }
 
+// setShapes is Model.SetShapes for one signature, to which ip is set.
 func (s *Signature) setShapes(shapes map[string]common.ShapeRange, ip Interpreter) error {
 	resized, madeDynamic := false, false // madeDynamic: an input that may have been fixed is dynamic
 	for i := range s.Inputs {
@@ -137,13 +140,13 @@ func resize(ip Interpreter, input int, shape common.Shape) error {
 
 func dynamic(infos []common.TensorInfo) bool { return common.Signature{Inputs: infos}.Dynamic() }
 
-// InputShapes are the shapes of the inputs of a session's interpreter.
+// InputShapes changes the shapes of the inputs of a session's interpreter.
 type InputShapes struct {
 	signature    *Signature
 	interpreter  Interpreter
 	newReference func() (Interpreter, error)
-	reference    Interpreter    // or nil
-	shapes       []common.Shape // nil for one that Resize has yet to set
+	reference    Interpreter    // made by the first Validate that needs it; or nil
+	shapes       []common.Shape // the interpreter's; nil where Resize has not set a dynamic one yet
 }
 
 // NewInputShapes makes the InputShapes of a session that runs s, without an interpreter yet. newReference makes one
@@ -156,7 +159,7 @@ func NewInputShapes(s *Signature, newReference func() (Interpreter, error)) *Inp
 func (n *InputShapes) SetInterpreter(ip Interpreter) (err error) {
 	n.interpreter, n.shapes = ip, make([]common.Shape, len(n.signature.Inputs))
 	for i, info := range n.signature.Inputs {
-		if info.Shape.Dynamic() { // what the file has for it may be impossible
+		if info.Shape.Dynamic() { // the file's shape for it may be impossible: Validate must see it
 			continue
 		}
 		if n.shapes[i], err = ip.InputShape(i); err != nil {
@@ -176,8 +179,8 @@ func (n *InputShapes) Equal(in []*common.Tensor) bool {
 	return true
 }
 
-// Validate returns an error where the model cannot have inputs of these shapes, if they are new. XNNPACK takes any and
-// crashes in a run, as where a convolution is left without output; TFLite's own operators return an error.
+// Validate returns an error where the model cannot have inputs of these shapes, if they are new. XNNPACK accepts any and
+// crashes in a run, for example where a convolution has no output; TFLite's own kernels return an error.
 func (n *InputShapes) Validate(in []*common.Tensor) (err error) {
 	if n.newReference == nil || n.Equal(in) {
 		return nil
@@ -196,13 +199,13 @@ func (n *InputShapes) Validate(in []*common.Tensor) (err error) {
 	}
 	_, _, err = n.signature.reallocate(n.reference)
 	if !n.signature.Dynamic() { // the shapes do not change again
-		n.closeReference()
+		n.Close()
 	}
 	return err
 }
 
-// Resize gives the interpreter's inputs the shapes of these tensors, and returns what Allocate does. dynamicOutputs
-// means that there are some: they may have the shapes of the last run still, which are not checked.
+// Resize gives the interpreter's inputs the shapes of these tensors, and returns what Allocate returns. With
+// dynamicOutputs it accepts any shapes of outputs, as dynamic ones still have those of the last run.
 func (n *InputShapes) Resize(
 	in []*common.Tensor, dynamicOutputs bool,
 ) (outputs []common.Shape, dynamic bool, err error) {
@@ -222,10 +225,8 @@ func (n *InputShapes) Resize(
 	return n.signature.reallocate(n.interpreter)
 }
 
-// Close closes what Validate made; the session's interpreter is the session's to close.
-func (n *InputShapes) Close() { n.closeReference() }
-
-func (n *InputShapes) closeReference() {
+// Close closes the interpreter that Validate has made, and not the session's.
+func (n *InputShapes) Close() {
 	if n.reference != nil {
 		n.reference.Close()
 	}

@@ -50,7 +50,7 @@ func (m *model) compile(sig *signature, hardware uint32, kernels Kernels) (c *co
 	if err != nil {
 		return nil, m.driver.withStderr(err, func() {
 			if c, err := m.compileWith(hardware, kernels, stderrMode); err == nil {
-				c.Close()
+				c.destroy() // Close would wait for the lock that this call has
 			}
 		})
 	}
@@ -131,6 +131,10 @@ var readByteInGo = sync.OnceValue(func() uintptr {
 func (c *compiled) Close() {
 	c.model.lockDevice(c.model.hardware)
 	defer c.model.unlockDevice(c.model.hardware)
+	c.destroy()
+}
+
+func (c *compiled) destroy() {
 	c.lib.Call(compiledDestroy, dylib.Int(c.handle))
 	c.pin.Unpin()
 }
