@@ -31,6 +31,7 @@
 // Where all shapes are fixed and the signature is one of the first subgraph, TFLite works in the memory of the bound
 // tensors (TfLiteInterpreterSetCustomAllocationForTensor), and Run copies nothing. Else each Run copies inputs and
 // outputs once. In both cases Run allocates nothing, except for tensors of strings and for outputs whose shape changes.
+// Tensors that are not Padded, such as those of FromSlice, are copied by package common in each Run.
 //
 // # State
 //

@@ -152,8 +152,9 @@ func (c *compiled) Resize(input int, dims []int32) error {
 		return err
 	}
 	if c.model.stateful {
-		return &common.Error{Kind: common.ErrShape, Message: "LiteRT cannot resize inputs of a model with variables",
-			Hint: hintUseTFLite}
+		err := tfl.Errorf(common.ErrShape, "LiteRT cannot resize inputs of a model with variables")
+		err.Hint = hintUseTFLite
+		return err
 	}
 	r := c.lib.Call(compiledResize, dylib.Int(c.handle), dylib.Int(c.sig.index), dylib.Int(input),
 		dylib.Slice(dims), dylib.Int(len(dims)))
@@ -183,7 +184,9 @@ func (c *compiled) Allocate(kind error) (outputs []common.Shape, dynamic bool, e
 }
 
 func tooManyDims(info common.TensorInfo) error {
-	return tfl.Errorf(common.ErrModel, "%q has more than %d dimensions, which LiteRT cannot hold", info.Name, maxRank)
+	err := tfl.Errorf(common.ErrModel, "%q has more than %d dimensions, which LiteRT cannot hold", info.Name, maxRank)
+	err.Hint = hintUseTFLite
+	return err
 }
 
 func (c *compiled) InputShape(i int) (common.Shape, error) {

@@ -25,7 +25,8 @@
 //
 // LiteRT works in the memory of the bound tensors (LiteRtCreateTensorBufferFromHostMemory), and Run copies nothing. It
 // copies outputs once whose shape is known only after a Run, or that are the same tensor as an input or another output.
-// Run allocates nothing, except for outputs whose shape changes.
+// Run allocates nothing, except for outputs whose shape changes. Tensors that are not Padded, such as those of FromSlice,
+// are copied by package common in each Run.
 //
 // # Devices
 //

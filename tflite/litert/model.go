@@ -5,7 +5,6 @@ package litert
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -152,7 +151,9 @@ func (m *model) read(files *common.ModelFiles) error {
 // two have the same, as LiteRT crashes on them.
 func (m *model) findSignature(s *tfl.Signature) (*signature, error) {
 	refuse := func(format string, args ...any) (*signature, error) {
-		return nil, &common.Error{Kind: common.ErrModel, Message: fmt.Sprintf(format, args...), Hint: hintUseTFLite}
+		err := tfl.Errorf(common.ErrModel, format, args...)
+		err.Hint = hintUseTFLite
+		return nil, err
 	}
 	for _, info := range slices.Concat(s.Inputs, s.Outputs) {
 		if info.DType == common.String {
