@@ -118,6 +118,11 @@ func TestNC4HW4(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, common.Shape{1, 5, size, size + 1}, s.Output(0).Shape())
 		require.Equal(t, values.Float64s(want["y"]), values.Float64s(s.Output(0)))
+		zeros, err := common.NewTensor(common.Float32, 1, 3, size, size+1)
+		require.NoError(t, err)
+		require.NoError(t, s.BindInput(0, zeros))
+		require.NoError(t, s.Run(ctx))
+		require.NotEqual(t, values.Float64s(want["y"]), values.Float64s(s.Output(0)), "the input counts")
 	}
 }
 
