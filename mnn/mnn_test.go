@@ -4,6 +4,7 @@ package mnn_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io/fs"
 	"log/slog"
@@ -179,11 +180,13 @@ func TestProfile(t *testing.T) {
 	s, err := load(t, open(t), "digits", &common.Options{Profile: true, Threads: 1}).NewSession(ctx, "")
 	require.NoError(t, err)
 	defer s.Close()
+	var first int
 	for range 2 { // only the last Run counts
 		require.NoError(t, s.Run(ctx))
 		layers, err := s.Profile()
 		require.NoError(t, err)
-		require.Less(t, len(layers), 20)
+		first = cmp.Or(first, len(layers))
+		require.Len(t, layers, first)
 		var types []string
 		for _, l := range layers {
 			types = append(types, l.Type)
