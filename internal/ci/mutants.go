@@ -221,6 +221,9 @@ func (r *runner) test(m mutant, overlay string) outcome {
 	if m.tag() != "" && m.tag() != "reference" {
 		cmd = exec.Command("sh", append([]string{"-c", linked, m.tag()}, args...)...)
 	}
+	if overlay != "" && m.tag() != "" && filepath.Dir(m.file) != m.pkg { // the overlay has no effect on headers in other folders
+		cmd.Env = append(os.Environ(), "CGO_CPPFLAGS=-I"+filepath.Dir(overlay)+" "+os.Getenv("CGO_CPPFLAGS"))
+	}
 	cmd.Dir = r.root
 	out, err := cmd.CombinedOutput()
 	return read(string(out), err)
