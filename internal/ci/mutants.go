@@ -29,21 +29,20 @@ type mutant struct {
 
 func (m mutant) String() string { return fmt.Sprintf("%s: %q -> %q", m.file, m.old, m.new) }
 
-func (m mutant) command() string { return "go test -run " + m.pattern() + " ./" + m.pkg }
-
-// flags are those of go test but for -run.
-func (m mutant) flags() []string {
-	f := strings.Fields(m.test)
-	f = f[:len(f)-1]
+// split returns the flags of go test and what -run takes.
+func (m mutant) split() (flags []string, pattern string) {
+	words := strings.Fields(m.test)
+	flags, pattern = words[:len(words)-1], words[len(words)-1]
 	if m.tag() != "" {
-		f = append(f, "-tags="+m.tag())
+		flags = append(flags, "-tags="+m.tag())
 	}
-	return f
+	return flags, pattern
 }
 
-func (m mutant) pattern() string {
-	f := strings.Fields(m.test)
-	return f[len(f)-1]
+// command is what runs the test on the code as it is.
+func (m mutant) command() string {
+	flags, pattern := m.split()
+	return strings.Join(append(append([]string{"go test"}, flags...), "-run '"+pattern+"'", "./"+m.pkg), " ")
 }
 
 // tag is the build tag that compiles C or C++, as named as its package.
@@ -108,8 +107,9 @@ func checkMutants(root string, all []mutant) error {
 		if _, err := m.broken(root); err != nil {
 			wrong("%v", err)
 		}
-		top, _, _ := strings.Cut(m.pattern(), "/")
-		pattern, err := regexp.Compile(top)
+		_, pattern := m.split()
+		top, _, _ := strings.Cut(pattern, "/")
+		matches, err := regexp.Compile(top)
 		if err != nil {
 			wrong("%v", err)
 			continue
@@ -119,7 +119,7 @@ func checkMutants(root string, all []mutant) error {
 		for _, file := range tests {
 			text, _ := os.ReadFile(file)
 			for _, f := range testFunction.FindAllSubmatch(text, -1) {
-				found = found || pattern.Match(f[1])
+				found = found || matches.Match(f[1])
 			}
 		}
 		if !found {
@@ -158,11 +158,10 @@ func (r *runner) run(m mutant) {
 	say := func(what, then string) {
 		fmt.Printf("%-8s %v (%s, %.0f s)%s\n", what, m, m.command(), time.Since(start).Seconds(), then)
 	}
-	key := strings.Join(append(m.flags(), m.command()), " ")
-	whole, ok := r.unbroken[key]
+	whole, ok := r.unbroken[m.command()]
 	if !ok {
 		whole = r.test(m, "")
-		r.unbroken[key] = whole
+		r.unbroken[m.command()] = whole
 	}
 	if whole.kind == skipped && os.Getenv("CI") == "" {
 		r.skipped++
@@ -183,7 +182,7 @@ func (r *runner) run(m mutant) {
 	case o.kind == passed:
 		say("SURVIVES", ": no test sees this break; make the test see it, or take the code out if it is needed no more")
 	default:
-		say("UNKNOWN", fmt.Sprintf(": the broken code %s; write a break that compiles\n%s", o.kind, o.text))
+		say("UNKNOWN", fmt.Sprintf(": the test %s on the broken code; write another break\n%s", o.kind, o.text))
 	}
 }
 
@@ -215,8 +214,9 @@ const linked = `env=$(go run ./cmd/anyinfer sdk env "$0") || exit 3; eval "$env"
 
 // test runs the test, with a break where there is an overlay.
 func (r *runner) test(m mutant, overlay string) outcome {
-	args := append([]string{"test", "-v", "-vet=off", "-failfast", "-timeout=3m", "-overlay=" + overlay}, m.flags()...)
-	args = append(args, "-run="+m.pattern(), "./"+m.pkg)
+	flags, pattern := m.split()
+	args := append([]string{"test", "-v", "-vet=off", "-failfast", "-timeout=3m", "-overlay=" + overlay, "-run=" + pattern}, flags...)
+	args = append(args, "./"+m.pkg)
 	cmd := exec.Command("go", args...)
 	if m.tag() != "" && m.tag() != "reference" {
 		cmd = exec.Command("sh", append([]string{"-c", linked, m.tag()}, args...)...)
