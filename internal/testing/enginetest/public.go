@@ -8,6 +8,7 @@ import (
 	_ "image/png"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/anyinfer/anyinfer/common"
@@ -15,45 +16,34 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// publicModels is the folder of models that the project does not ship.
-func publicModels(root string) string {
-	if dir := os.Getenv("ANYINFER_TEST_MODELS"); dir != "" {
-		return dir
-	}
-	return filepath.Join(root, "..", "shared", "models")
-}
-
-// publicModel is one of them, with the photos to run it on.
+// publicModel is a model that the project does not ship, with the photos to run
+// it on.
 type publicModel struct {
-	file    string
-	photos  []string
-	refused map[string]string // by engine, the operator that it lacks
-	shape   common.Shape
-	dtype   common.DType
-	first   bool // channels first
-	letter  bool // keep the proportions, grey beside
-	pixel   func(rgb [3]float32, c int) float32
-	sane    func(*testing.T, []*common.Tensor)
+	file        string
+	photos      []string
+	refused     map[string]string // by engine, the operator that it lacks
+	shape       common.Shape
+	dtype       common.DType
+	first       bool       // channels first
+	letter      bool       // keep the proportions, grey beside
+	bgr         bool       // blue, green, red
+	mean, scale [3]float32 // what a pixel of 0 to 255 is reduced and divided by
+	sane        func(*testing.T, []*common.Tensor)
 }
 
-func rgb(scale, offset float32) func([3]float32, int) float32 {
-	return func(rgb [3]float32, c int) float32 { return rgb[c]*scale + offset }
-}
+func all(x float32) [3]float32 { return [3]float32{x, x, x} }
+
+var pets = []string{"dog.png", "tiger_cat.jpg"}
 
 var public = []publicModel{
 	{
-		file: "yolox_nano.onnx", photos: []string{"dog.png", "tiger_cat.jpg"}, shape: common.Shape{1, 3, 416, 416}, dtype: common.Float32, first: true, letter: true,
-		pixel: func(rgb [3]float32, c int) float32 { // this export is of a release that normalized so
-			return (rgb[c]/255 - []float32{0.485, 0.456, 0.406}[c]) / []float32{0.229, 0.224, 0.225}[c]
-		},
+		file: "yolox_nano.onnx", photos: pets, shape: common.Shape{1, 3, 416, 416}, dtype: common.Float32, first: true, letter: true,
+		mean: [3]float32{123.675, 116.28, 103.53}, scale: [3]float32{58.395, 57.12, 57.375}, // of a release that normalized so
 		sane: func(t *testing.T, out []*common.Tensor) { // boxes of x y w h, objectness, 80 classes
 			best, class := float64(0), 0
-			rows := values.Float64s(out[0])
-			for r := 0; r < len(rows); r += 85 {
-				for c := range 80 {
-					if p := rows[r+4] * rows[r+5+c]; p > best {
-						best, class = p, c
-					}
+			for row := range slices.Chunk(values.Float64s(out[0]), 85) {
+				if p, c := most(row[5:]); row[4]*p > best {
+					best, class = row[4]*p, c
 				}
 			}
 			require.Greater(t, best, 0.6)
@@ -62,67 +52,86 @@ var public = []publicModel{
 	},
 	{
 		file: "ultraface-rfb-320.onnx", photos: []string{"faces.jpg"}, shape: common.Shape{1, 3, 240, 320}, dtype: common.Float32, first: true,
-		pixel: rgb(1.0/128, -127.0/128),
-		sane:  func(t *testing.T, out []*common.Tensor) { require.Greater(t, most(out[0], 2, 1), 0.9, "a face") },
+		mean: all(127), scale: all(128),
+		sane: func(t *testing.T, out []*common.Tensor) { // of each box, whether there is no face and whether there is one
+			face := 0.0
+			for row := range slices.Chunk(values.Float64s(out[0]), 2) {
+				face = max(face, row[1])
+			}
+			require.Greater(t, face, 0.9)
+		},
 	},
 	{
 		file: "blazeface_front.tflite", photos: []string{"faces.jpg"}, shape: common.Shape{1, 128, 128, 3}, dtype: common.Float32,
-		pixel: rgb(1/127.5, -1),
-		sane:  func(t *testing.T, out []*common.Tensor) { require.Len(t, out, 2) },
+		mean: all(127.5), scale: all(127.5),
+		sane: func(t *testing.T, out []*common.Tensor) { require.Len(t, out, 2) },
 	},
 	{
-		file: "deeplabv3_257.tflite", photos: []string{"dog.png", "tiger_cat.jpg"}, shape: common.Shape{1, 257, 257, 3}, dtype: common.Float32,
-		pixel: rgb(1/127.5, -1),
+		file: "deeplabv3_257.tflite", photos: pets, shape: common.Shape{1, 257, 257, 3}, dtype: common.Float32,
+		mean: all(127.5), scale: all(127.5),
 		sane: func(t *testing.T, out []*common.Tensor) { // a score a pixel for each of 21 classes
-			scores, count := values.Float64s(out[0]), make([]int, 21)
-			for p := 0; p < len(scores); p += 21 {
-				best := 0
-				for c := range 21 {
-					if scores[p+c] > scores[p+best] {
-						best = c
-					}
-				}
-				count[best]++
+			count := make([]int, 21)
+			for scores := range slices.Chunk(values.Float64s(out[0]), 21) {
+				_, class := most(scores)
+				count[class]++
 			}
 			require.Greater(t, count[8]+count[12], 257*257/8, "a cat or a dog fills much of the photo")
 		},
 	},
 	{
-		file: "ssd_mobilenet_v1_quant.tflite", photos: []string{"dog.png", "tiger_cat.jpg"}, shape: common.Shape{1, 300, 300, 3}, dtype: common.Uint8,
+		file: "ssd_mobilenet_v1_quant.tflite", photos: pets, shape: common.Shape{1, 300, 300, 3}, dtype: common.Uint8,
 		refused: map[string]string{"openvino": "TFLite_Detection_PostProcess"},
-		pixel:   rgb(1, 0),
+		scale:   all(1),
 		sane: func(t *testing.T, out []*common.Tensor) { // boxes, classes, scores, count
 			require.Contains(t, []float64{16, 17}, values.Float64s(out[1])[0], "a cat or a dog")
 			require.Greater(t, values.Float64s(out[2])[0], 0.5)
 		},
 	},
 	{
-		file: "nanodet_m.mnn", photos: []string{"dog.png", "tiger_cat.jpg"}, shape: common.Shape{1, 3, 320, 320}, dtype: common.Float32, first: true,
-		pixel: func(rgb [3]float32, c int) float32 { // blue, green, red
-			return (rgb[2-c] - []float32{103.53, 116.28, 123.675}[c]) / []float32{57.375, 57.12, 58.395}[c]
-		},
+		file: "nanodet_m.mnn", photos: pets, shape: common.Shape{1, 3, 320, 320}, dtype: common.Float32, first: true, bgr: true,
+		mean: [3]float32{103.53, 116.28, 123.675}, scale: [3]float32{57.375, 57.12, 58.395},
 		sane: func(t *testing.T, out []*common.Tensor) { // scores of 80 classes for three strides, then distances
-			best, class := float64(0), 0
-			for _, scores := range out[:3] {
-				for i, p := range values.Float64s(scores) {
-					if p > best {
-						best, class = p, i%80
-					}
-				}
-			}
+			best, i := most(slices.Concat(values.Float64s(out[0]), values.Float64s(out[1]), values.Float64s(out[2])))
 			require.Greater(t, best, 0.5)
-			require.Contains(t, []int{15, 16}, class, "a cat or a dog")
+			require.Contains(t, []int{15, 16}, i%80, "a cat or a dog")
 		},
 	},
 }
 
-// most is the largest number in column c of rows of n.
-func most(x *common.Tensor, n, c int) (best float64) {
-	v := values.Float64s(x)
-	for i := c; i < len(v); i += n {
-		best = max(best, v[i])
+// most is the largest number and its index.
+func most(v []float64) (float64, int) {
+	p := slices.Max(v)
+	return p, slices.Index(v, p)
+}
+
+// publicModels are the comparisons of the public models, where they are there.
+func (s *suite) publicModels(t *testing.T) (todo []*comparison) {
+	dir := os.Getenv("ANYINFER_TEST_MODELS")
+	if dir == "" {
+		dir = filepath.Join(s.root, "..", "shared", "models")
 	}
-	return best
+	for _, p := range public {
+		path := filepath.Join(dir, p.file)
+		if !slices.Contains(s.Formats, common.File(path).Format()) {
+			continue
+		}
+		if _, err := os.Stat(path); err != nil {
+			s.run(t, p.file, func(t *testing.T) { t.Skipf("the public models are not there: %v", err) })
+		} else if operator := p.refused[s.Name]; operator != "" {
+			s.run(t, p.file, func(t *testing.T) { // which the error must name
+				_, err := s.engine(t).Load(ctx, common.File(path), nil)
+				require.ErrorIs(t, err, common.ErrModel)
+				require.True(t, typed(err))
+				require.ErrorContains(t, err, operator)
+			})
+		} else {
+			for _, photo := range p.photos {
+				in := []*common.Tensor{p.input(t, filepath.Join(dir, photo))}
+				todo = append(todo, &comparison{name: p.file + "/" + photo, model: path, in: in, sane: p.sane})
+			}
+		}
+	}
+	return todo
 }
 
 // input is a photo as the model takes it.
@@ -146,26 +155,24 @@ func (p publicModel) input(t *testing.T, path string) *common.Tensor {
 		down = across
 	}
 	floats, _ := common.Data[float32](x)
-	for r := range h {
-		for c := range w {
-			colour := [3]float32{114, 114, 114}
-			// The nearest pixel will do.
-			if at := image.Pt(int((float64(c)+0.5)*across), int((float64(r)+0.5)*down)); at.In(image.Rectangle{Max: size}) {
-				r, g, b, _ := photo.At(photo.Bounds().Min.X+at.X, photo.Bounds().Min.Y+at.Y).RGBA()
-				colour = [3]float32{float32(r >> 8), float32(g >> 8), float32(b >> 8)}
+	for i := range h * w * 3 {
+		at, c := i/3, i%3
+		if p.first {
+			at, c = i%(h*w), i/(h*w)
+		}
+		v := float32(114)
+		// The nearest pixel will do.
+		if from := image.Pt(int((float64(at%w)+0.5)*across), int((float64(at/w)+0.5)*down)); from.In(image.Rectangle{Max: size}) {
+			r, g, b, _ := photo.At(photo.Bounds().Min.X+from.X, photo.Bounds().Min.Y+from.Y).RGBA()
+			rgb := [3]uint32{r >> 8, g >> 8, b >> 8}
+			if v = float32(rgb[c]); p.bgr {
+				v = float32(rgb[2-c])
 			}
-			for ch := range 3 {
-				i := (r*w+c)*3 + ch
-				if p.first {
-					i = (ch*h+r)*w + c
-				}
-				v := p.pixel(colour, ch)
-				if p.dtype == common.Uint8 {
-					x.Bytes()[i] = byte(v)
-				} else {
-					floats[i] = v
-				}
-			}
+		}
+		if v = (v - p.mean[c]) / p.scale[c]; p.dtype == common.Uint8 {
+			x.Bytes()[i] = byte(v)
+		} else {
+			floats[i] = v
 		}
 	}
 	return x

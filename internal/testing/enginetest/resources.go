@@ -5,7 +5,6 @@ package enginetest
 import (
 	"context"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -21,34 +20,56 @@ import (
 )
 
 // resources checks that nothing is left behind: memory, goroutines, open and
-// temporary files. Each job has a process of its own.
+// temporary files. Each test has a process of its own.
 func (s *suite) resources(t *testing.T) {
-	for _, job := range slices.Sorted(maps.Keys(resourceJobs)) {
-		s.run(t, job, func(t *testing.T) { s.child(t, "resources:"+job) })
+	for _, c := range []struct {
+		name string
+		f    func(*testing.T)
+	}{
+		{"engines", s.engines}, {"load, run and close", s.cycles}, {"forgotten", s.forgotten},
+		{"sessions", s.repeated("digits", 5000, func(t *testing.T, m *model, loaded *common.Model, _ *common.Session, _ int) {
+			session, err := loaded.NewSession(ctx, "")
+			require.NoError(t, err)
+			m.runSession(t, session, 0)
+			require.NoError(t, session.Close())
+		})},
+		{"session runs", s.repeated("digits", 30000, func(t *testing.T, m *model, _ *common.Model, session *common.Session, i int) {
+			if err := session.Run(ctx); err != nil {
+				t.Fatal(err)
+			}
+		})},
+		{"model runs", s.repeated("nonzero_cast digits_dynamic", 30000, func(t *testing.T, m *model, loaded *common.Model, _ *common.Session, i int) {
+			if _, err := loaded.Run(ctx, m.in[i%len(m.in)]); err != nil {
+				t.Fatal(err)
+			}
+		})},
+		{"resizing", s.repeated("edges", 10000, func(t *testing.T, m *model, _ *common.Model, session *common.Session, i int) {
+			m.runSession(t, session, i%len(m.in))
+		})},
+		{"cancelled runs", s.repeated("digits", 20000, func(t *testing.T, m *model, loaded *common.Model, session *common.Session, i int) {
+			c, cancel := context.WithTimeout(ctx, time.Duration(i%50)*time.Microsecond)
+			defer cancel()
+			err := session.Run(c)
+			_, err2 := loaded.Run(c, m.in[0])
+			for _, err := range []error{err, err2} {
+				if err != nil {
+					require.Equal(t, context.DeadlineExceeded, err)
+				}
+			}
+		})},
+		{"idle", s.idle},
+	} {
+		s.run(t, c.name, func(t *testing.T) {
+			alone(t, settings{}, func(t *testing.T) { quiet(t, func() { c.f(t) }) })
+		})
 	}
 	s.run(t, "allocations", s.allocations)
 }
 
-var resourceJobs = map[string]func(*suite, *testing.T){
-	"engines":             (*suite).engines,
-	"load, run and close": (*suite).cycles,
-	"session runs":        (*suite).sessionRuns,
-	"model runs":          (*suite).modelRuns,
-	"sessions":            (*suite).sessions,
-	"resizing":            (*suite).resizing,
-	"cancelled runs":      (*suite).cancelledRuns,
-	"forgotten":           (*suite).forgotten,
-	"idle":                (*suite).idle,
-}
-
-// repeat calls f at most n times, but no longer than a few seconds unless
-// ANYINFER_TEST_SOAK is set, and checks that memory, goroutines and files do
-// not grow once it has warmed up.
+// repeat calls f at most n times, but no longer than a second, and checks that
+// memory, goroutines and files do not grow once it has warmed up.
 func repeat(t *testing.T, n int, f func(i int)) {
-	limit := 3 * time.Second
-	if os.Getenv("ANYINFER_TEST_SOAK") != "" {
-		limit = time.Hour
-	}
+	limit := time.Duration(soak(t)) * time.Second
 	const least = 12 // however slow the machine is
 	start, done := time.Now(), 0
 	for ; done < n/4 && (done < least || time.Since(start) < limit/4); done++ {
@@ -120,7 +141,7 @@ func quiet(t *testing.T, body func()) {
 	}
 	left, err := os.ReadDir(os.TempDir())
 	require.NoError(t, err)
-	left = slices.DeleteFunc(left, func(f os.DirEntry) bool { return strings.HasPrefix(f.Name(), t.Name()) })
+	left = slices.DeleteFunc(left, func(f os.DirEntry) bool { return strings.HasPrefix(f.Name(), strings.Split(t.Name(), "/")[0]) })
 	require.Empty(t, left, "temporary files")
 }
 
@@ -156,181 +177,134 @@ func (s *suite) engines(t *testing.T) {
 }
 
 func (s *suite) cycles(t *testing.T) {
-	quiet(t, func() {
-		e, err := common.Open(s.Name, nil)
-		require.NoError(t, err)
-		m := s.model(t, "digits")
-		var sources []common.Source
+	e, err := common.Open(s.Name, nil)
+	require.NoError(t, err)
+	var models []*model
+	var sources []common.Source
+	for _, entry := range s.entries {
 		for _, format := range s.Formats {
-			sources = append(sources, m.file(s.root, format), common.Bytes(m.bytes(t, s.root, format)...).As(format))
-		}
-		sources = append(sources, common.File(filepath.Join(s.root, "testdata", "photo.png")).As(s.Formats[0])) // errors leak, too
-		repeat(t, 500*len(sources), func(i int) {
-			n := i % len(sources)
-			loaded, err := e.Load(ctx, sources[n], nil)
-			if n == len(sources)-1 {
-				require.Error(t, err)
-				return
+			if entry.Name == "digits" && entry.Files[format] != nil {
+				m := s.read(t, entry, format)
+				models, sources = append(models, m, m), append(sources, m.file(), m.memory(t))
 			}
+		}
+	}
+	sources = append(sources, common.File(filepath.Join(s.root, "testdata", "photo.png")).As(s.Formats[0])) // errors leak, too
+	repeat(t, 500*len(sources), func(i int) {
+		n := i % len(sources)
+		loaded, err := e.Load(ctx, sources[n], nil)
+		if n == len(models) {
+			require.Error(t, err)
+			return
+		}
+		require.NoError(t, err)
+		models[n].run(t, loaded, 0)
+		require.NoError(t, loaded.Close())
+	})
+	require.NoError(t, e.Close())
+}
+
+// repeated repeats f with a model and a session that has run the first case.
+func (s *suite) repeated(names string, n int, f func(*testing.T, *model, *common.Model, *common.Session, int)) func(*testing.T) {
+	return func(t *testing.T) {
+		s.with(t, names, func(m *model, loaded *common.Model) {
+			session, err := loaded.NewSession(ctx, "")
 			require.NoError(t, err)
-			_, err = loaded.Run(ctx, s.in(t, m, s.Formats[n/2], 0))
-			require.NoError(t, err)
-			require.NoError(t, loaded.Close())
+			m.runSession(t, session, 0)
+			repeat(t, n, func(i int) { f(t, m, loaded, session, i) })
+			m.runSession(t, session, 0)
 		})
-		require.NoError(t, e.Close())
-		if e, err = common.Open(s.Name, nil); err == nil {
-			err = e.Close()
-		}
-		require.NoError(t, err)
-	})
+	}
 }
 
-// with runs f with the model and closes all.
-func (s *suite) with(t *testing.T, name string, f func(*common.Model, entry, string)) {
-	quiet(t, func() {
-		e, err := common.Open(s.Name, nil)
-		require.NoError(t, err)
-		m := s.model(t, name)
-		format := s.format(t, m)
-		// One thread: a pool of them waits for busy neighbours, not for us.
-		loaded, err := e.Load(ctx, m.file(s.root, format), s.suited(t, m, format, s.oneThread()))
-		require.NoError(t, err)
-		f(loaded, m, format)
-		require.NoError(t, e.Close())
-	})
-}
-
-func (s *suite) sessionRuns(t *testing.T) {
-	s.with(t, "digits", func(loaded *common.Model, m entry, format string) {
-		session := newSession(t, loaded)
-		runSession(t, session, s.in(t, m, format, 0))
-		cancelable, cancel := context.WithCancel(ctx)
-		defer cancel()
-		repeat(t, 100000, func(i int) {
-			c := ctx
-			if i%2 == 1 {
-				c = cancelable
-			}
-			if err := session.Run(c); err != nil {
-				t.Fatal(err)
-			}
-		})
-		m.check(t, s.want(t, m, format, 0), outputs(session))
-	})
-}
-
-func (s *suite) modelRuns(t *testing.T) {
-	s.with(t, s.first(t, "nonzero_cast", "digits_dynamic"), func(loaded *common.Model, m entry, format string) {
-		var ins []common.Tensors
-		for n := range m.Cases {
-			ins = append(ins, s.in(t, m, format, n))
-		}
-		repeat(t, 100000, func(i int) {
-			if _, err := loaded.Run(ctx, ins[i%len(ins)]); err != nil {
-				t.Fatal(err)
-			}
-		})
-	})
-}
-
-func (s *suite) sessions(t *testing.T) {
-	s.with(t, "digits", func(loaded *common.Model, m entry, format string) {
-		in := s.in(t, m, format, 0)
-		repeat(t, 5000, func(int) {
-			session := newSession(t, loaded)
-			runSession(t, session, in)
-			require.NoError(t, session.Close())
-		})
-	})
-}
-
-func (s *suite) resizing(t *testing.T) {
-	s.with(t, "edges", func(loaded *common.Model, m entry, format string) {
-		session := newSession(t, loaded)
-		var ins []common.Tensors
-		for n := range m.Cases {
-			ins = append(ins, s.in(t, m, format, n))
-		}
-		repeat(t, 10000, func(i int) {
-			runSession(t, session, ins[i%len(ins)])
-		})
-	})
-}
-
-func (s *suite) cancelledRuns(t *testing.T) {
-	s.with(t, "digits", func(loaded *common.Model, m entry, format string) {
-		session := newSession(t, loaded)
-		in := s.in(t, m, format, 0)
-		runSession(t, session, in)
-		repeat(t, 20000, func(i int) {
-			c, cancel := context.WithTimeout(ctx, time.Duration(i%50)*time.Microsecond)
-			defer cancel()
-			if err := session.Run(c); err != nil {
-				require.Equal(t, context.DeadlineExceeded, err)
-			}
-			if _, err := loaded.Run(c, in); err != nil {
-				require.Equal(t, context.DeadlineExceeded, err)
-			}
-		})
-	})
+// with runs f with the first of the models and closes all.
+func (s *suite) with(t *testing.T, names string, f func(*model, *common.Model)) {
+	m := s.model(t, strings.Fields(names)...)
+	e, err := common.Open(s.Name, nil)
+	require.NoError(t, err)
+	// One thread: a pool of them waits for busy neighbours, not for us.
+	loaded, err := e.Load(ctx, m.file(), m.options(s.oneThread()))
+	require.NoError(t, err)
+	f(m, loaded)
+	require.NoError(t, e.Close())
 }
 
 // forgotten never closes: the garbage collector must find all of it.
 func (s *suite) forgotten(t *testing.T) {
-	quiet(t, func() {
-		m := s.model(t, "digits")
-		format := s.format(t, m)
-		in := s.in(t, m, format, 0)
-		cancelable, cancel := context.WithCancel(ctx)
-		defer cancel()
-		repeat(t, 200, func(i int) {
-			e, err := common.Open(s.Name, nil)
+	m := s.model(t, "digits")
+	cancelable, cancel := context.WithCancel(ctx)
+	defer cancel()
+	repeat(t, 200, func(i int) {
+		e, err := common.Open(s.Name, nil)
+		require.NoError(t, err)
+		if i%4 > 0 {
+			loaded, err := e.Load(ctx, m.memory(t), nil)
 			require.NoError(t, err)
-			if i%4 > 0 {
-				loaded, err := e.Load(ctx, common.Bytes(m.bytes(t, s.root, format)...).As(format), nil)
+			_, err = loaded.Run(cancelable, m.in[0])
+			require.NoError(t, err)
+			if i%4 > 1 {
+				session, err := loaded.NewSession(ctx, "")
 				require.NoError(t, err)
-				_, err = loaded.Run(cancelable, in)
-				require.NoError(t, err)
-				if i%4 > 1 {
-					session := newSession(t, loaded)
-					runSession(t, session, in)
-					require.NoError(t, session.Run(cancelable))
-					e, loaded = nil, nil // only the session holds them
-					runtime.GC()
-					require.NoError(t, session.Run(cancelable))
-					m.check(t, s.want(t, m, format, 0), outputs(session))
-				}
+				m.runSession(t, session, 0)
+				e, loaded = nil, nil // only the session holds them
+				runtime.GC()
+				require.NoError(t, session.Run(cancelable))
+				m.check(t, 0, outputs(session))
 			}
-			runtime.GC()
-		})
-		for range 20 {
-			runtime.GC()
-			time.Sleep(5 * time.Millisecond)
 		}
+		runtime.GC()
 	})
+	for range 20 {
+		runtime.GC()
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// idle has 64 sessions that have run and now wait: nothing in the process
+// wakes up for them.
+func (s *suite) idle(t *testing.T) {
+	s.with(t, "digits", func(m *model, loaded *common.Model) {
+		c, cancel := context.WithCancel(ctx)
+		defer cancel()
+		for range 64 {
+			session, err := loaded.NewSession(ctx, "")
+			require.NoError(t, err)
+			m.runSession(t, session, 0)
+			require.NoError(t, session.Run(c))
+		}
+		time.Sleep(100 * time.Millisecond) // what watched the contexts comes to rest
+		before := contextSwitches(t)
+		time.Sleep(time.Duration(soak(t)) * 300 * time.Millisecond)
+		n := contextSwitches(t) - before
+		t.Logf("%d context switches", n)
+		// Go's runtime and this goroutine have a few; one session that polls has 60.
+		require.Less(t, n, 30*soak(t), "idle sessions wake the process up")
+	})
+}
+
+func contextSwitches(t *testing.T) (n int) {
+	tasks, err := filepath.Glob("/proc/self/task/*/status")
+	require.NoError(t, err)
+	if tasks == nil {
+		t.Skip("this system does not count context switches")
+	}
+	for _, task := range tasks {
+		n += statusLine(task, "voluntary_ctxt_switches")
+	}
+	return n
 }
 
 // allocations: a Run on tensors that stay bound allocates nothing in Go.
 func (s *suite) allocations(t *testing.T) {
-	if instrumented {
-		t.Skip("the race detector and AddressSanitizer allocate")
-	}
 	cancelable, cancel := context.WithCancel(ctx)
 	defer cancel()
-	for _, name := range []string{"digits", "digits_dynamic", s.first(t, "nonzero_cast", "edges"), "multi"} {
-		loaded, m, format := s.load(t, name, nil)
-		session := newSession(t, loaded)
-		runSession(t, session, s.in(t, m, format, 0))
+	e := s.engine(t)
+	for _, names := range []string{"digits", "digits_dynamic", "nonzero_cast edges", "multi"} {
+		m := s.model(t, strings.Fields(names)...)
+		session := NewSession(t, m.load(t, e, common.Options{}))
+		m.runSession(t, session, 0)
 		for what, c := range map[string]context.Context{"background": ctx, "cancelable": cancelable} {
-			s.run(t, name+" "+what, func(t *testing.T) {
-				require.NoError(t, session.Run(c))
-				allocated := testing.AllocsPerRun(200, func() {
-					if err := session.Run(c); err != nil {
-						t.Error(err)
-					}
-				})
-				require.Zero(t, allocated)
-			})
+			s.run(t, m.Name+" "+what, func(t *testing.T) { NoAllocations(t, func() error { return session.Run(c) }) })
 		}
 	}
 }

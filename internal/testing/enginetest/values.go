@@ -7,14 +7,19 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"testing"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/values"
+	"github.com/stretchr/testify/require"
 )
 
-// differ says how got differs from want, which has its type and shape, by
-// more than limit(want); "" where it does not.
+// differ is how got differs from want: in type, shape, or an element by more
+// than limit(want); "" where it does not.
 func differ(want, got *common.Tensor, limit func(float64) float64) string {
+	if !got.Is(want.DType(), want.Shape()) {
+		return fmt.Sprintf("it is %v%v, not %v%v", got.DType(), got.Shape(), want.DType(), want.Shape())
+	}
 	if want.DType() == common.String {
 		w, _ := common.Data[string](want)
 		g, _ := common.Data[string](got)
@@ -34,13 +39,13 @@ func differ(want, got *common.Tensor, limit func(float64) float64) string {
 			worst, at = d, i
 		}
 	}
-	if at < 0 {
-		if limit(1) == 0 {
-			return "the bits differ" // -0 or a wide integer
-		}
-		return ""
+	switch {
+	case at >= 0:
+		return fmt.Sprintf("element %d is %v, not %v", at, g[at], w[at])
+	case limit(1) == 0:
+		return "the bits differ" // -0 or a wide integer
 	}
-	return fmt.Sprintf("element %d is %v, not %v", at, g[at], w[at])
+	return ""
 }
 
 func exactly(float64) float64 { return 0 }
@@ -54,36 +59,20 @@ func assign(dst, src *common.Tensor) {
 }
 
 // unaligned is a copy of x one element away from an aligned address.
-func unaligned(x *common.Tensor) (*common.Tensor, error) {
-	switch x.DType() {
-	case common.String: // has no address
-		return x.Clone(), nil
-	case common.Bool:
-		return shift[bool](x)
-	case common.Float16:
-		return shift[common.Half](x)
-	case common.BFloat16:
-		return shift[common.BHalf](x)
-	case common.Int8:
-		return shift[int8](x)
-	case common.Int16:
-		return shift[int16](x)
-	case common.Int32:
-		return shift[int32](x)
-	case common.Int64:
-		return shift[int64](x)
-	case common.Uint8:
-		return shift[uint8](x)
-	case common.Uint16:
-		return shift[uint16](x)
-	case common.Uint32:
-		return shift[uint32](x)
-	case common.Uint64:
-		return shift[uint64](x)
-	case common.Float32:
-		return shift[float32](x)
+func unaligned(t *testing.T, x *common.Tensor) *common.Tensor {
+	t.Helper()
+	shift := map[common.DType]func(*common.Tensor) (*common.Tensor, error){
+		common.Bool: shift[bool], common.Float16: shift[common.Half], common.BFloat16: shift[common.BHalf],
+		common.Float32: shift[float32], common.Float64: shift[float64],
+		common.Int8: shift[int8], common.Int16: shift[int16], common.Int32: shift[int32], common.Int64: shift[int64],
+		common.Uint8: shift[uint8], common.Uint16: shift[uint16], common.Uint32: shift[uint32], common.Uint64: shift[uint64],
+	}[x.DType()]
+	if shift == nil {
+		return x.Clone() // strings have no address
 	}
-	return shift[float64](x)
+	y, err := shift(x)
+	require.NoError(t, err)
+	return y
 }
 
 func shift[T common.Elem](x *common.Tensor) (*common.Tensor, error) {
