@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package enginetest is the conformance suite that every engine passes. It
-// runs real models of testdata on the real SDK; models.json has the expected
-// outputs. An engine's test is a few lines:
+// Package enginetest is the conformance suite that every engine passes. It runs real models of testdata on
+// the real SDK; models.json has the expected outputs. An engine's test is a few lines:
 //
 //	func TestConformance(t *testing.T) {
 //		enginetest.Run(t, enginetest.Engine{Name: "tflite", Formats: []string{"tflite"}})
@@ -10,20 +9,22 @@
 //
 // Its other tests open engines and load models with the functions of open.go.
 //
-// Environment variables: CI makes a missing SDK a failure. ANYINFER_TEST_SOAK
-// is a factor, 1 by default, for how long the tests of resources and races go
-// on, how many damaged models there are and how large the big ones are.
-// ANYINFER_TEST_PYTHON is the interpreter that has the SDKs' packages,
-// ANYINFER_TEST_MODELS the folder of the public models, ANYINFER_TEST_EMULATOR
-// the command that emulates the processor, as for go test's -exec. With
-// ANYINFER_TEST_CHILD a test starts its own process.
+// Environment variables: CI makes a missing SDK a failure. ANYINFER_TEST_SOAK is a factor, 1 by default, for
+// how long the tests of resources and races go on, how many damaged models there are and how large the big
+// ones are. ANYINFER_TEST_PYTHON is the interpreter that has the SDKs' packages, ANYINFER_TEST_MODELS the
+// folder of the public models, ANYINFER_TEST_EMULATOR the command that emulates the processor, as for go
+// test's -exec. With ANYINFER_TEST_CHILD a test starts its own process.
 package enginetest
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
+	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -36,19 +37,18 @@ import (
 type Engine struct {
 	Name    string
 	Formats []string // which files of testdata it reads
-	// Bounded is set where it loads a model with dynamic dimensions only with
-	// Options.Shapes.
+	// Bounded is set where it loads a model with dynamic dimensions only with Options.Shapes.
 	Bounded bool
 	// Threadless is set where it refuses Options.Threads: a GPU has none.
 	Threadless bool
-	// Skip has the reason for each test that cannot hold for this engine, by
-	// its name below the caller's: "results/onnx/dtypes/bfloat16".
+	// Skip has the reason for each test that cannot hold for this engine, by its name below the caller's:
+	// "results/onnx/dtypes/bfloat16".
 	Skip map[string]string
-	// Without has the reason for each model that it cannot run, by its name or,
-	// where that is so in one format only, by "format/name".
+	// Without has the reason for each model that it cannot run, by its name or, where that is so in one
+	// format only, by "format/name".
 	Without map[string]string
-	// Memory is what loading a model of a format of bigFormats takes at most, in
-	// sizes of its files, where that is more than 1.1: the SDK copies them.
+	// Memory is what loading a model of a format of bigFormats takes at most, in sizes of its files, where
+	// that is more than 1.1: the SDK copies them.
 	Memory map[string]float64
 	// Adapt, where set, changes the rest for the installed version.
 	Adapt func(e *Engine, version string)
@@ -88,7 +88,6 @@ type suite struct {
 
 // run is t.Run for a test that Skip may name.
 func (s *suite) run(t *testing.T, name string, f func(*testing.T)) {
-	t.Helper()
 	t.Run(name, func(t *testing.T) {
 		if reason := s.Skip[strings.TrimPrefix(t.Name(), s.top+"/")]; reason != "" {
 			t.Skip(reason)
@@ -99,15 +98,13 @@ func (s *suite) run(t *testing.T, name string, f func(*testing.T)) {
 
 // parallel is run for a test that measures nothing of the process.
 func (s *suite) parallel(t *testing.T, name string, f func(*testing.T)) {
-	t.Helper()
 	s.run(t, name, func(t *testing.T) {
 		t.Parallel()
 		f(t)
 	})
 }
 
-// each runs f for every model of that name, or every model at all, in every
-// format.
+// each runs f for every model of that name, or every model at all, in every format.
 func (s *suite) each(t *testing.T, f func(*testing.T, *model), names ...string) {
 	for _, format := range s.Formats {
 		s.run(t, format, func(t *testing.T) {
@@ -122,7 +119,6 @@ func (s *suite) each(t *testing.T, f func(*testing.T, *model), names ...string) 
 
 // engine opens the engine until the test ends.
 func (s *suite) engine(t *testing.T) *common.Engine {
-	t.Helper()
 	return Open(t, s.Name, nil)
 }
 
@@ -136,27 +132,75 @@ func (s *suite) oneThread() common.Options {
 
 // soak is ANYINFER_TEST_SOAK.
 func soak(t *testing.T) int {
-	t.Helper()
 	factor, err := strconv.Atoi(cmp.Or(os.Getenv("ANYINFER_TEST_SOAK"), "1"))
 	require.NoError(t, err, "ANYINFER_TEST_SOAK")
 	return factor
 }
 
-var kinds = []error{
-	common.ErrNotAvailable, common.ErrVersion, common.ErrClosed, common.ErrInUse, common.ErrModel, common.ErrDevice,
-	common.ErrOption, common.ErrRun, common.ErrInput,
-}
-
-// typed reports whether err is a common.Error of one of the kinds.
+// typed reports whether err is a common.Error of some kind.
 func typed(err error) bool {
 	var e *common.Error
-	if !errors.As(err, &e) {
-		return false
+	return errors.As(err, &e) && e.Kind != nil
+}
+
+// childVariable is set in a process that a test started for itself: to have no other test's memory in its
+// own, or to outlive a crash.
+const childVariable = "ANYINFER_TEST_CHILD"
+
+// settings are what such a process needs to know, as JSON in the variable.
+type settings struct {
+	Unopened bool // the test is the first to open the engine
+	From     int  // the number of the first damaged model
+}
+
+// child are the settings of this process, and whether it has any.
+var child, isChild = func() (s settings, is bool) {
+	text := os.Getenv(childVariable)
+	if text == "" {
+		return s, false
 	}
-	for _, k := range kinds {
-		if errors.Is(err, k) {
-			return true
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
+		panic(childVariable + ": " + err.Error())
+	}
+	return s, true
+}()
+
+// emulator is the command that runs this process; empty on real processors. It must run other processes of
+// this binary, too.
+func emulator() []string { return strings.Fields(os.Getenv("ANYINFER_TEST_EMULATOR")) }
+
+// command runs this test, and no other, in a process of its own.
+func command(t *testing.T, s settings) *exec.Cmd {
+	exe, err := os.Executable()
+	require.NoError(t, err)
+	text, err := json.Marshal(s)
+	require.NoError(t, err)
+	pattern := "^" + strings.ReplaceAll(regexp.QuoteMeta(t.Name()), "/", "$/^") + "$"
+	args := append(emulator(), exe, "-test.run="+pattern, "-test.v", "-test.timeout=5m")
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Env = append(os.Environ(), childVariable+"="+string(text), "TMPDIR="+t.TempDir())
+	return cmd
+}
+
+// alone runs f in a process of its own, and returns what that wrote to stderr.
+func alone(t *testing.T, s settings, f func(*testing.T)) string {
+	if isChild {
+		f(t)
+		return ""
+	}
+	var out, stderr bytes.Buffer
+	cmd := command(t, s)
+	cmd.Stdout, cmd.Stderr = &out, &stderr
+	err := cmd.Run()
+	for line := range strings.Lines(out.String() + stderr.String()) {
+		if l := strings.TrimSpace(line); l != "" && !strings.HasPrefix(l, "---") && !strings.HasPrefix(l, "===") && l != "PASS" {
+			t.Log(l)
 		}
 	}
-	return false
+	require.NoError(t, err, "the process failed")
+	if strings.Contains(out.String(), "--- SKIP: "+t.Name()+" ") {
+		t.Skip("see above")
+	}
+	require.Contains(t, out.String(), "--- PASS: "+t.Name()+" ")
+	return stderr.String()
 }

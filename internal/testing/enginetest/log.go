@@ -3,7 +3,6 @@
 package enginetest
 
 import (
-	"context"
 	"log/slog"
 	"runtime"
 	"slices"
@@ -16,26 +15,21 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// log: what the SDK prints arrives in the Logger, and nothing on stderr. Each
-// test has a process of its own: a handler that is waited for would block all
-// that comes after it.
+// log: what the SDK prints arrives in the Logger, and nothing on stderr. Each test has a process of its own:
+// a handler that is waited for would block all that comes after it.
 func (s *suite) log(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("C's stderr is captured on Linux only")
 	}
-	for _, c := range []struct {
-		name string
-		f    func(*testing.T)
-	}{
-		{"attributes", s.logAttributes}, {"quiet", s.quietByDefault}, {"blocked handler", s.blockedHandler},
-		{"handler loads", s.handlerLoads}, {"handler locks", s.handlerLocks},
+	for name, f := range map[string]func(*testing.T){
+		"attributes": s.logAttributes, "quiet": s.quietByDefault, "blocked handler": s.blockedHandler,
+		"handler loads": s.handlerLoads, "handler locks": s.handlerLocks,
 	} {
-		s.run(t, c.name, func(t *testing.T) { require.Empty(t, alone(t, settings{}, c.f), "stderr") })
+		s.run(t, name, func(t *testing.T) { require.Empty(t, alone(t, settings{}, f), "stderr") })
 	}
 }
 
-// logAttributes does all that may make an SDK log. Each record must have the
-// engine's name.
+// logAttributes does all that may make an SDK log. Each record must have the engine's name.
 func (s *suite) logAttributes(t *testing.T) {
 	var log Log
 	s.loadAll(t, log.Logger().Handler(), true)
@@ -44,15 +38,13 @@ func (s *suite) logAttributes(t *testing.T) {
 	}
 }
 
-// quietByDefault: with the default logger, at its level Info, nothing is
-// printed where all goes well.
+// quietByDefault: with the default logger, at its level Info, nothing is printed where all goes well.
 func (s *suite) quietByDefault(t *testing.T) {
 	s.loadAll(t, slog.Default().Handler(), false, "digits")
 	time.Sleep(100 * time.Millisecond) // a record would come later
 }
 
-// blockedHandler: a handler that never returns blocks no Load, neither of its
-// own engine nor of another.
+// blockedHandler: a handler that never returns blocks no Load, neither of its own engine nor of another.
 func (s *suite) blockedHandler(t *testing.T) {
 	within(t, "Load with a handler that blocks", func() { s.loadAll(t, handler(func() { select {} }), true, "digits") })
 	within(t, "Load with another engine", func() { s.loadAll(t, slog.DiscardHandler, true, "digits") })
@@ -92,9 +84,8 @@ func (s *suite) handlerLocks(t *testing.T) {
 	})
 }
 
-// loadAll opens the engine with a handler, loads each model of the names, or all,
-// in each format, and runs it. With cut it also loads each without its end, of
-// which SDKs have more to log.
+// loadAll opens the engine with a handler, loads each model of the names, or all, in each format, and runs
+// it. With cut it also loads each without its end, of which SDKs have more to log.
 func (s *suite) loadAll(t *testing.T, h slog.Handler, cut bool, names ...string) {
 	check := func(err error) {
 		if err != nil {
@@ -140,7 +131,6 @@ func (s *suite) loadAll(t *testing.T, h slog.Handler, cut bool, names ...string)
 
 // within fails where f has not returned after 30 s.
 func within(t *testing.T, what string, f func()) {
-	t.Helper()
 	done := make(chan struct{})
 	go func() { f(); close(done) }()
 	select {
@@ -150,15 +140,11 @@ func within(t *testing.T, what string, f func()) {
 	}
 }
 
-// handler is called for every record.
-type handler func()
-
-func (handler) Enabled(context.Context, slog.Level) bool { return true }
-
-func (h handler) Handle(context.Context, slog.Record) error {
-	h()
-	return nil
+// handler calls f for every record.
+func handler(f writer) slog.Handler {
+	return slog.NewTextHandler(f, &slog.HandlerOptions{Level: slog.LevelDebug})
 }
 
-func (h handler) WithAttrs([]slog.Attr) slog.Handler { return h }
-func (h handler) WithGroup(string) slog.Handler      { return h }
+type writer func()
+
+func (f writer) Write(b []byte) (int, error) { f(); return len(b), nil }

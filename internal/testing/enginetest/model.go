@@ -3,6 +3,7 @@
 package enginetest
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/npy"
+	"github.com/anyinfer/anyinfer/internal/values"
 	"github.com/stretchr/testify/require"
 )
 
@@ -22,8 +24,8 @@ type entry struct {
 	Engines         []string // which can run it; nil: all that read one of its files
 	Files           map[string][]string
 	Inputs, Outputs []info
-	// Shapes are those that differ in a format, by format and tensor. The
-	// elements are the same and in the same order.
+	// Shapes are those that differ in a format, by format and tensor. The elements are the same and in the
+	// same order.
 	Shapes    map[string]map[string]common.Shape
 	Tolerance struct {
 		Abs, Rel float64
@@ -36,10 +38,11 @@ type entry struct {
 	}
 	Metadata   map[string]string
 	Signatures []*entry
-	Cases      []struct{ Inputs, Outputs map[string]array }
-	// Stream has the outputs of the cases where one session runs them in a row,
-	// in a model that keeps a state.
-	Stream []map[string]array
+	// Cases have a tensor's elements as an .npy file or a vector of strings.
+	Cases []struct{ Inputs, Outputs map[string]any }
+	// Stream has the outputs of the cases where one session runs them in a row, in a model that keeps a
+	// state.
+	Stream []map[string]any
 }
 
 type info struct {
@@ -48,19 +51,6 @@ type info struct {
 	Shape  common.Shape
 	NPY    string // dtype in .npy files where they cannot have DType: the bits
 	Labels []string
-}
-
-// array is a tensor's elements: an .npy file or a vector of strings.
-type array struct {
-	file    string
-	strings []string
-}
-
-func (a *array) UnmarshalJSON(text []byte) error {
-	if text[0] == '[' {
-		return json.Unmarshal(text, &a.strings)
-	}
-	return json.Unmarshal(text, &a.file)
 }
 
 // readManifest reads what there is for the engine.
@@ -106,7 +96,6 @@ type model struct {
 
 // model is the first of these models that the engine has in one of its formats.
 func (s *suite) model(t *testing.T, names ...string) *model {
-	t.Helper()
 	for _, name := range names {
 		for _, e := range s.entries {
 			for _, format := range s.Formats {
@@ -122,7 +111,6 @@ func (s *suite) model(t *testing.T, names ...string) *model {
 
 // read reads the tensors of e.
 func (s *suite) read(t *testing.T, e *entry, format string) *model {
-	t.Helper()
 	m := &model{entry: e, suite: s, format: format}
 	for _, c := range e.Cases {
 		m.in, m.want = append(m.in, m.tensors(t, e.Inputs, c.Inputs)), append(m.want, m.tensors(t, e.Outputs, c.Outputs))
@@ -133,17 +121,21 @@ func (s *suite) read(t *testing.T, e *entry, format string) *model {
 	return m
 }
 
-func (m *model) tensors(t *testing.T, infos []info, arrays map[string]array) common.Tensors {
-	t.Helper()
+func (m *model) tensors(t *testing.T, infos []info, arrays map[string]any) common.Tensors {
 	all := common.Tensors{}
 	for _, i := range infos {
-		if i.DType == common.String.String() {
-			x, err := common.FromSlice(arrays[i.Name].strings)
+		if words, ok := arrays[i.Name].([]any); ok {
+			x, err := common.NewTensor(common.String, len(words))
 			require.NoError(t, err)
+			data, err := common.Data[string](x)
+			require.NoError(t, err)
+			for i, w := range words {
+				data[i] = w.(string)
+			}
 			all[i.Name] = x
 			continue
 		}
-		x, err := npy.ReadFile(filepath.Join(m.suite.root, "testdata", filepath.FromSlash(arrays[i.Name].file)))
+		x, err := npy.ReadFile(filepath.Join(m.suite.root, "testdata", filepath.FromSlash(arrays[i.Name].(string))))
 		require.NoError(t, err)
 		dt, err := common.ParseDType(i.DType)
 		require.NoError(t, err)
@@ -158,7 +150,6 @@ func (m *model) tensors(t *testing.T, infos []info, arrays map[string]array) com
 
 // concrete is shape with its dynamic dimensions as actual has those of base.
 func concrete(t *testing.T, shape, base, actual common.Shape) common.Shape {
-	t.Helper()
 	require.True(t, base.Accepts(actual), "%v for %v", actual, base)
 	if !shape.Dynamic() && base.Dynamic() {
 		return actual // Options.Shapes ask for it
@@ -186,7 +177,6 @@ func (m *model) paths() (paths []string) {
 
 // bytes are the model's files.
 func (m *model) bytes(t *testing.T) (all [][]byte) {
-	t.Helper()
 	for _, p := range m.paths() {
 		b, err := os.ReadFile(p)
 		require.NoError(t, err)
@@ -197,13 +187,11 @@ func (m *model) bytes(t *testing.T) (all [][]byte) {
 
 // memory is the model in memory.
 func (m *model) memory(t *testing.T) common.Source {
-	t.Helper()
 	return common.Bytes(m.bytes(t)...).As(m.format)
 }
 
 // writeFiles writes files to dir under the names of paths.
 func writeFiles(t *testing.T, dir string, paths []string, files [][]byte) (written []string) {
-	t.Helper()
 	for i, data := range files {
 		written = append(written, filepath.Join(dir, filepath.Base(paths[i])))
 		require.NoError(t, os.WriteFile(written[i], data, 0o600))
@@ -211,9 +199,8 @@ func writeFiles(t *testing.T, dir string, paths []string, files [][]byte) (writt
 	return written
 }
 
-// options are o with the shapes of all cases, for inputs that are dynamic but
-// not in this format, whose files have no dynamic dimensions, or not for this
-// engine.
+// options are o with the shapes of all cases, for inputs that are dynamic but not in this format, whose files
+// have no dynamic dimensions, or not for this engine.
 func (m *model) options(o common.Options) *common.Options {
 	for _, info := range m.Inputs {
 		if !info.Shape.Dynamic() || m.shape(m.format, info).Dynamic() && !m.suite.Bounded {
@@ -239,13 +226,11 @@ func (m *model) options(o common.Options) *common.Options {
 
 // load loads the model until the test ends.
 func (m *model) load(t *testing.T, e *common.Engine, o common.Options) *common.Model {
-	t.Helper()
 	return Load(t, e, m.file(), m.options(o))
 }
 
 // run runs case n with the model.
 func (m *model) run(t *testing.T, loaded *common.Model, n int) common.Tensors {
-	t.Helper()
 	out, err := loaded.Run(ctx, m.in[n])
 	require.NoError(t, err)
 	m.check(t, n, out)
@@ -254,7 +239,6 @@ func (m *model) run(t *testing.T, loaded *common.Model, n int) common.Tensors {
 
 // runSession binds case n and runs it.
 func (m *model) runSession(t *testing.T, session *common.Session, n int) {
-	t.Helper()
 	for i, info := range m.Inputs {
 		require.NoError(t, session.BindInput(i, m.in[n][info.Name]))
 	}
@@ -273,7 +257,6 @@ func outputs(s *common.Session) common.Tensors {
 
 // check fails where got are not the outputs of case n within the tolerance.
 func (m *model) check(t *testing.T, n int, got common.Tensors, note ...any) {
-	t.Helper()
 	if diff := m.differ(m.want[n], got); diff != "" {
 		t.Fatalf("case %d: %s %v", n, diff, note)
 	}
@@ -294,4 +277,71 @@ func (m *model) differ(want, got common.Tensors) string {
 		}
 	}
 	return ""
+}
+
+// differ is how got differs from want: in type, shape, or an element by more than limit(want); "" where it
+// does not.
+func differ(want, got *common.Tensor, limit func(float64) float64) string {
+	if !got.Is(want.DType(), want.Shape()) {
+		return fmt.Sprintf("it is %v%v, not %v%v", got.DType(), got.Shape(), want.DType(), want.Shape())
+	}
+	if want.DType() == common.String {
+		w, _ := common.Data[string](want)
+		g, _ := common.Data[string](got)
+		if !slices.Equal(w, g) {
+			return fmt.Sprintf("it is %q, not %q", g, w)
+		}
+		return ""
+	}
+	if bytes.Equal(want.Bytes(), got.Bytes()) {
+		return ""
+	}
+	worst, at := 0.0, -1
+	w, g := values.Float64s(want), values.Float64s(got)
+	for i := range w {
+		// The comparison is so that a NaN counts as a difference.
+		if d := math.Abs(g[i] - w[i]); !(d <= limit(w[i])) && !(d <= worst) {
+			worst, at = d, i
+		}
+	}
+	switch {
+	case at >= 0:
+		return fmt.Sprintf("element %d is %v, not %v", at, g[at], w[at])
+	case limit(1) == 0:
+		return "the bits differ" // -0 or a wide integer
+	}
+	return ""
+}
+
+func exactly(float64) float64 { return 0 }
+
+// assign copies the elements of src, which has dst's type and shape.
+func assign(dst, src *common.Tensor) {
+	copy(dst.Bytes(), src.Bytes())
+	to, _ := common.Data[string](dst)
+	from, _ := common.Data[string](src)
+	copy(to, from)
+}
+
+// unaligned is a copy of x one element away from an aligned address.
+func unaligned(x *common.Tensor) *common.Tensor {
+	shift := map[common.DType]func(*common.Tensor) *common.Tensor{
+		common.Bool: shift[bool], common.Float16: shift[common.Half], common.BFloat16: shift[common.BHalf],
+		common.Float32: shift[float32], common.Float64: shift[float64],
+		common.Int8: shift[int8], common.Int16: shift[int16], common.Int32: shift[int32], common.Int64: shift[int64],
+		common.Uint8: shift[uint8], common.Uint16: shift[uint16], common.Uint32: shift[uint32], common.Uint64: shift[uint64],
+	}[x.DType()]
+	if shift == nil {
+		return x.Clone() // strings have no address
+	}
+	return shift(x)
+}
+
+func shift[T common.Elem](x *common.Tensor) *common.Tensor {
+	data, _ := common.Data[T](x) // the type was just looked at
+	aligned, _ := common.NewTensor(x.DType(), len(data)+1)
+	buffer, _ := common.Data[T](aligned)
+	copy(buffer[1:], data)
+	y, _ := common.FromSlice(buffer[1:], x.Shape()...)
+	return y
 }

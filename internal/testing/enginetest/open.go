@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,9 +22,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Main is the TestMain of a package with examples that need the engine's SDK.
-// An example cannot skip itself, so where the SDK is missing, but in CI, they
-// are all left out.
+// Main is the TestMain of a package with examples that need the engine's SDK. An example cannot skip itself,
+// so where the SDK is missing, but in CI, they are all left out.
 func Main(m *testing.M, engine string) {
 	if os.Getenv("CI") == "" && !isChild {
 		e, err := common.Open(engine, nil)
@@ -40,21 +41,21 @@ func Main(m *testing.M, engine string) {
 	os.Exit(m.Run())
 }
 
-// Require skips the test where the engine's SDK is missing; in CI that is a
-// failure. It returns the SDK's version.
+// Require skips the test where the engine's SDK is missing; in CI that is a failure. It returns the SDK's
+// version.
 func Require(t testing.TB, engine string) (version string) {
 	t.Helper()
 	e, err := common.Open(engine, nil)
 	if errors.Is(err, common.ErrNotAvailable) {
-		missing(t, err.Error())
+		Missing(t, err.Error())
 	}
 	require.NoError(t, err)
 	defer e.Close()
 	return e.Info().Version
 }
 
-// missing skips, or fails where CI promises that all is there.
-func missing(t testing.TB, reason string) {
+// Missing skips what needs something that this machine lacks; in CI it fails.
+func Missing(t testing.TB, reason string) {
 	t.Helper()
 	if os.Getenv("CI") != "" {
 		t.Fatal(reason)
@@ -105,8 +106,15 @@ func Random(t testing.TB, seed uint64, dt common.DType, shape ...int) *common.Te
 	return x
 }
 
-// NoAllocations calls f, which may allocate the first time only. The race
-// detector and AddressSanitizer allocate, so with them it does nothing more.
+// Instrumented reports whether the race detector or AddressSanitizer is on. They keep memory of their own for
+// what there ever was, and allocate where Go does not.
+func Instrumented() bool {
+	info, _ := debug.ReadBuildInfo()
+	return slices.ContainsFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == "-asan" || s.Key == "-race" })
+}
+
+// NoAllocations calls f, which may allocate the first time only. Where the program is Instrumented it does
+// nothing more.
 func NoAllocations(t testing.TB, f func() error) {
 	t.Helper()
 	var err error
@@ -116,7 +124,7 @@ func NoAllocations(t testing.TB, f func() error) {
 		}
 	})
 	require.NoError(t, err)
-	if !instrumented {
+	if !Instrumented() {
 		require.Zero(t, n, "allocations")
 	}
 }
@@ -144,8 +152,7 @@ func (l *Log) Logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// Wait fails where the log does not have the text some seconds later: records
-// come from another goroutine.
+// Wait fails where the log does not have the text some seconds later: records come from another goroutine.
 func (l *Log) Wait(t testing.TB, text string) {
 	t.Helper()
 	require.Eventually(t, func() bool { return strings.Contains(l.String(), text) }, 30*time.Second, time.Millisecond, text)

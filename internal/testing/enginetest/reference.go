@@ -8,6 +8,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
+	_ "image/jpeg"
+	_ "image/png"
 	"io/fs"
 	"math"
 	"os"
@@ -25,14 +28,15 @@ import (
 
 // comparison is a model with an input for this engine and the Python package.
 type comparison struct {
-	name, model string
-	in          []*common.Tensor
-	sane        func(t *testing.T, out []*common.Tensor) // the result makes sense
-	out         string                                   // the folder of Python's outputs
+	Model, Out string   // the file, and the folder of Python's outputs
+	Inputs     []string // their files
+	name       string
+	in         []*common.Tensor
+	sane       func(t *testing.T, out []*common.Tensor) // the result makes sense
 }
 
-// reference compares with the SDK's own Python API: the same tensors into
-// both, from testdata and, for the public models, from real photos.
+// reference compares with the SDK's own Python API: the same tensors into both, from testdata and, for the
+// public models, from real photos.
 func (s *suite) reference(t *testing.T) {
 	if !slices.Contains([]string{"openvino", "tflite", "mnn"}, s.Name) {
 		t.Skip("reference.py does not know this engine")
@@ -44,11 +48,10 @@ func (s *suite) reference(t *testing.T) {
 			if e.Files[format] == nil || !plain || len(e.Signatures) > 0 {
 				continue
 			}
-			m := s.read(t, e, format)
-			for n := range m.in {
-				c := &comparison{name: fmt.Sprintf("%s/%s/%d", format, m.Name, n), model: m.paths()[0]}
+			if m := s.read(t, e, format); len(m.in) > 0 {
+				c := &comparison{name: format + "/" + m.Name, Model: m.paths()[0]}
 				for _, i := range m.Inputs {
-					c.in = append(c.in, m.in[n][i.Name])
+					c.in = append(c.in, m.in[len(m.in)-1][i.Name])
 				}
 				todo = append(todo, c)
 			}
@@ -63,26 +66,16 @@ func (s *suite) reference(t *testing.T) {
 	}
 }
 
-// python runs all comparisons in one process, and returns the version of the SDK
-// there.
+// python runs all comparisons in one process, and returns the version of the SDK there.
 func (s *suite) python(t *testing.T, todo []*comparison) (version string) {
-	t.Helper()
-	type job struct {
-		Model  string   `json:"model"`
-		Inputs []string `json:"inputs"`
-		Out    string   `json:"out"`
-	}
-	var jobs []job
 	for _, c := range todo {
-		c.out = t.TempDir()
-		j := job{Model: c.model, Out: c.out}
+		c.Out = t.TempDir()
 		for i, x := range c.in {
-			j.Inputs = append(j.Inputs, filepath.Join(c.out, fmt.Sprintf("in%d.npy", i)))
-			require.NoError(t, npy.WriteFile(j.Inputs[i], x))
+			c.Inputs = append(c.Inputs, filepath.Join(c.Out, fmt.Sprintf("in%d.npy", i)))
+			require.NoError(t, npy.WriteFile(c.Inputs[i], x))
 		}
-		jobs = append(jobs, j)
 	}
-	text, err := json.Marshal(jobs)
+	text, err := json.Marshal(todo)
 	require.NoError(t, err)
 	python := cmp.Or(os.Getenv("ANYINFER_TEST_PYTHON"), "python3")
 	cmd := exec.Command(python, filepath.Join(s.root, "internal", "testing", "enginetest", "reference.py"), s.Name)
@@ -90,33 +83,31 @@ func (s *suite) python(t *testing.T, todo []*comparison) (version string) {
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(text), &stderr
 	out, err := cmd.Output()
 	if strings.Contains(stderr.String(), "ModuleNotFoundError") || errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
-		missing(t, fmt.Sprintf("the SDK's Python package is missing: %v\n%s\nset ANYINFER_TEST_PYTHON to an interpreter that has internal/testing/enginetest/requirements.txt", err, &stderr))
+		Missing(t, fmt.Sprintf("the SDK's Python package is missing: %v\n%s\nset ANYINFER_TEST_PYTHON to an interpreter that has internal/testing/enginetest/requirements.txt", err, &stderr))
 	}
 	require.NoError(t, err, "reference.py: %s", &stderr)
 	return strings.TrimSpace(string(out))
 }
 
-// compare runs a comparison here. With the same library, OpenVINO's results are
-// the same, too.
+// compare runs a comparison here. With the same library, OpenVINO's results are the same, too.
 func (s *suite) compare(t *testing.T, e *common.Engine, c *comparison, sameLibrary bool) {
 	o := s.oneThread()
-	session := NewSession(t, Load(t, e, common.File(c.model), &o))
+	session := NewSession(t, Load(t, e, common.File(c.Model), &o))
 	for i, x := range c.in {
 		require.NoError(t, session.BindInput(i, x))
 	}
 	require.NoError(t, session.Run(ctx))
 	var outs []*common.Tensor
 	for i, info := range session.Signature().Outputs {
-		want, err := npy.ReadFile(filepath.Join(c.out, fmt.Sprintf("%d.npy", i)))
+		want, err := npy.ReadFile(filepath.Join(c.Out, fmt.Sprintf("%d.npy", i)))
 		require.NoError(t, err)
 		outs = append(outs, session.Output(i))
 		limit := func(float64) float64 { return 1 } // a quantization step
 		if s.Name == "openvino" && sameLibrary {
 			limit = exactly
 		} else if dt := want.DType(); dt == common.Float32 || dt == common.Float64 {
-			// Another release has other kernels, which add in another order: where
-			// a sum cancels out, what is left is as exact as its addends. Half of
-			// the last term was measured, on deeplabv3.
+			// Another release has other kernels, which add in another order: where a sum cancels out, what is
+			// left is as exact as its addends. Half of the last term was measured, on deeplabv3.
 			most := 0.0
 			for _, x := range values.Float64s(want) {
 				most = max(most, math.Abs(x))
@@ -128,4 +119,164 @@ func (s *suite) compare(t *testing.T, e *common.Engine, c *comparison, sameLibra
 	if c.sane != nil {
 		c.sane(t, outs)
 	}
+}
+
+// publicModel is a model that the project does not ship, with the photos to run it on.
+type publicModel struct {
+	file        string
+	photos      []string
+	refused     map[string]string // by engine, the operator that it lacks
+	shape       common.Shape
+	dtype       common.DType
+	letter      bool       // keep the proportions, grey beside
+	bgr         bool       // blue, green, red
+	mean, scale [3]float32 // what a pixel of 0 to 255 is reduced and divided by
+	sane        func(*testing.T, []*common.Tensor)
+}
+
+func all(x float32) [3]float32 { return [3]float32{x, x, x} }
+
+var pets = []string{"dog.png", "tiger_cat.jpg"}
+
+var public = []publicModel{
+	{
+		file: "yolox_nano.onnx", photos: pets, shape: common.Shape{1, 3, 416, 416}, dtype: common.Float32, letter: true,
+		mean: [3]float32{123.675, 116.28, 103.53}, scale: [3]float32{58.395, 57.12, 57.375}, // of a release that normalized so
+		sane: func(t *testing.T, out []*common.Tensor) { // boxes of x y w h, objectness, 80 classes
+			best, class := float64(0), 0
+			for row := range slices.Chunk(values.Float64s(out[0]), 85) {
+				if p, c := most(row[5:]); row[4]*p > best {
+					best, class = row[4]*p, c
+				}
+			}
+			require.Greater(t, best, 0.6)
+			require.Contains(t, []int{15, 16}, class, "a cat or a dog")
+		},
+	},
+	{
+		file: "ultraface-rfb-320.onnx", photos: []string{"faces.jpg"}, shape: common.Shape{1, 3, 240, 320}, dtype: common.Float32,
+		mean: all(127), scale: all(128),
+		sane: func(t *testing.T, out []*common.Tensor) { // of each box, whether there is no face and whether there is one
+			face := 0.0
+			for row := range slices.Chunk(values.Float64s(out[0]), 2) {
+				face = max(face, row[1])
+			}
+			require.Greater(t, face, 0.9)
+		},
+	},
+	{
+		file: "blazeface_front.tflite", photos: []string{"faces.jpg"}, shape: common.Shape{1, 128, 128, 3}, dtype: common.Float32,
+		mean: all(127.5), scale: all(127.5),
+		sane: func(t *testing.T, out []*common.Tensor) { require.Len(t, out, 2) },
+	},
+	{
+		file: "deeplabv3_257.tflite", photos: pets, shape: common.Shape{1, 257, 257, 3}, dtype: common.Float32,
+		mean: all(127.5), scale: all(127.5),
+		sane: func(t *testing.T, out []*common.Tensor) { // a score a pixel for each of 21 classes
+			count := make([]int, 21)
+			for scores := range slices.Chunk(values.Float64s(out[0]), 21) {
+				_, class := most(scores)
+				count[class]++
+			}
+			require.Greater(t, count[8]+count[12], 257*257/8, "a cat or a dog fills much of the photo")
+		},
+	},
+	{
+		file: "ssd_mobilenet_v1_quant.tflite", photos: pets, shape: common.Shape{1, 300, 300, 3}, dtype: common.Uint8,
+		refused: map[string]string{"openvino": "TFLite_Detection_PostProcess"},
+		scale:   all(1),
+		sane: func(t *testing.T, out []*common.Tensor) { // boxes, classes, scores, count
+			require.Contains(t, []float64{16, 17}, values.Float64s(out[1])[0], "a cat or a dog")
+			require.Greater(t, values.Float64s(out[2])[0], 0.5)
+		},
+	},
+	{
+		file: "nanodet_m.mnn", photos: pets, shape: common.Shape{1, 3, 320, 320}, dtype: common.Float32, bgr: true,
+		mean: [3]float32{103.53, 116.28, 123.675}, scale: [3]float32{57.375, 57.12, 58.395},
+		sane: func(t *testing.T, out []*common.Tensor) { // scores of 80 classes for three strides, then distances
+			best, i := most(slices.Concat(values.Float64s(out[0]), values.Float64s(out[1]), values.Float64s(out[2])))
+			require.Greater(t, best, 0.5)
+			require.Contains(t, []int{15, 16}, i%80, "a cat or a dog")
+		},
+	},
+}
+
+// most is the largest number and its index.
+func most(v []float64) (float64, int) {
+	p := slices.Max(v)
+	return p, slices.Index(v, p)
+}
+
+// publicModels are the comparisons of the public models, where they are there.
+func (s *suite) publicModels(t *testing.T) (todo []*comparison) {
+	dir := os.Getenv("ANYINFER_TEST_MODELS")
+	if dir == "" {
+		dir = filepath.Join(s.root, "..", "shared", "models")
+	}
+	for _, p := range public {
+		path := filepath.Join(dir, p.file)
+		if !slices.Contains(s.Formats, common.File(path).Format()) {
+			continue
+		}
+		if _, err := os.Stat(path); err != nil {
+			s.run(t, p.file, func(t *testing.T) { t.Skipf("the public models are not there: %v", err) })
+		} else if operator := p.refused[s.Name]; operator != "" {
+			s.run(t, p.file, func(t *testing.T) { // which the error must name
+				_, err := s.engine(t).Load(ctx, common.File(path), nil)
+				require.ErrorIs(t, err, common.ErrModel)
+				require.True(t, typed(err))
+				require.ErrorContains(t, err, operator)
+			})
+		} else {
+			for _, photo := range p.photos {
+				in := []*common.Tensor{p.input(t, filepath.Join(dir, photo))}
+				todo = append(todo, &comparison{name: p.file + "/" + photo, Model: path, in: in, sane: p.sane})
+			}
+		}
+	}
+	return todo
+}
+
+// input is a photo as the model takes it.
+func (p publicModel) input(t *testing.T, path string) *common.Tensor {
+	f, err := os.Open(path)
+	require.NoError(t, err)
+	defer f.Close()
+	photo, _, err := image.Decode(f)
+	require.NoError(t, err)
+	h, w := p.shape[1], p.shape[2]
+	first := p.shape[1] == 3 // the channels
+	if first {
+		h, w = p.shape[2], p.shape[3]
+	}
+	x, err := common.NewTensor(p.dtype, p.shape...)
+	require.NoError(t, err)
+	size := photo.Bounds().Size()
+	across, down := float64(size.X)/float64(w), float64(size.Y)/float64(h)
+	if p.letter {
+		across = max(across, down)
+		down = across
+	}
+	floats, _ := common.Data[float32](x)
+	for i := range h * w * 3 {
+		at, c := i/3, i%3
+		if first {
+			at, c = i%(h*w), i/(h*w)
+		}
+		v := float32(114)
+		// The nearest pixel will do.
+		if from := image.Pt(int((float64(at%w)+0.5)*across), int((float64(at/w)+0.5)*down)); from.In(image.Rectangle{Max: size}) {
+			r, g, b, _ := photo.At(photo.Bounds().Min.X+from.X, photo.Bounds().Min.Y+from.Y).RGBA()
+			rgb := [3]uint32{r >> 8, g >> 8, b >> 8}
+			if v = float32(rgb[c]); p.bgr {
+				v = float32(rgb[2-c])
+			}
+		}
+		if v = (v - p.mean[c]) / p.scale[c]; p.dtype == common.Uint8 {
+			x.Bytes()[i] = byte(v)
+		} else {
+			floats[i] = v
+		}
+	}
+	return x
 }

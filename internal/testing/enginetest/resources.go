@@ -3,14 +3,20 @@
 package enginetest
 
 import (
+	"bufio"
+	"bytes"
+	"cmp"
 	"context"
+	"encoding/binary"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,55 +25,54 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// resources checks that nothing is left behind: memory, goroutines, open and
-// temporary files. Each test has a process of its own.
+// resources checks that nothing is left behind: memory, goroutines, open and temporary files. Each test has a
+// process of its own.
 func (s *suite) resources(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		f    func(*testing.T)
-	}{
-		{"engines", s.engines}, {"load, run and close", s.cycles}, {"forgotten", s.forgotten},
-		{"sessions", s.repeated("digits", 5000, func(t *testing.T, m *model, loaded *common.Model, _ *common.Session, _ int) {
-			session, err := loaded.NewSession(ctx, "")
-			require.NoError(t, err)
-			m.runSession(t, session, 0)
-			require.NoError(t, session.Close())
-		})},
-		{"session runs", s.repeated("digits", 30000, func(t *testing.T, m *model, _ *common.Model, session *common.Session, i int) {
-			if err := session.Run(ctx); err != nil {
-				t.Fatal(err)
-			}
-		})},
-		{"model runs", s.repeated("nonzero_cast digits_dynamic", 30000, func(t *testing.T, m *model, loaded *common.Model, _ *common.Session, i int) {
-			if _, err := loaded.Run(ctx, m.in[i%len(m.in)]); err != nil {
-				t.Fatal(err)
-			}
-		})},
-		{"resizing", s.repeated("edges", 10000, func(t *testing.T, m *model, _ *common.Model, session *common.Session, i int) {
-			m.runSession(t, session, i%len(m.in))
-		})},
-		{"cancelled runs", s.repeated("digits", 20000, func(t *testing.T, m *model, loaded *common.Model, session *common.Session, i int) {
-			c, cancel := context.WithTimeout(ctx, time.Duration(i%50)*time.Microsecond)
-			defer cancel()
-			err := session.Run(c)
-			_, err2 := loaded.Run(c, m.in[0])
-			for _, err := range []error{err, err2} {
-				if err != nil {
-					require.Equal(t, context.DeadlineExceeded, err)
+	for name, f := range map[string]func(*testing.T){
+		"engines": s.engines, "load, run and close": s.cycles, "forgotten": s.forgotten, "idle": s.with("digits", idle),
+		"sessions": s.with("digits", func(t *testing.T, m *model, loaded *common.Model, _ *common.Session) {
+			repeat(t, 5000, func(int) {
+				session, err := loaded.NewSession(ctx, "")
+				require.NoError(t, err)
+				m.runSession(t, session, 0)
+				require.NoError(t, session.Close())
+			})
+		}),
+		"session runs": s.with("digits", func(t *testing.T, _ *model, _ *common.Model, session *common.Session) {
+			repeat(t, 30000, func(int) {
+				if err := session.Run(ctx); err != nil {
+					t.Fatal(err)
 				}
-			}
-		})},
-		{"idle", s.idle},
+			})
+		}),
+		"model runs": s.with("nonzero_cast digits_dynamic", func(t *testing.T, m *model, loaded *common.Model, _ *common.Session) {
+			repeat(t, 30000, func(i int) {
+				if _, err := loaded.Run(ctx, m.in[i%len(m.in)]); err != nil {
+					t.Fatal(err)
+				}
+			})
+		}),
+		"resizing": s.with("edges", func(t *testing.T, m *model, _ *common.Model, session *common.Session) {
+			repeat(t, 10000, func(i int) { m.runSession(t, session, i%len(m.in)) })
+		}),
+		"cancelled runs": s.with("digits", func(t *testing.T, m *model, loaded *common.Model, session *common.Session) {
+			repeat(t, 20000, func(i int) {
+				c, cancel := context.WithTimeout(ctx, time.Duration(i%50)*time.Microsecond)
+				defer cancel()
+				err := session.Run(c)
+				_, err2 := loaded.Run(c, m.in[0])
+				require.True(t, err == nil || err == context.DeadlineExceeded, "%v", err)
+				require.True(t, err2 == nil || err2 == context.DeadlineExceeded, "%v", err2)
+			})
+		}),
 	} {
-		s.run(t, c.name, func(t *testing.T) {
-			alone(t, settings{}, func(t *testing.T) { quiet(t, func() { c.f(t) }) })
-		})
+		s.run(t, name, func(t *testing.T) { alone(t, settings{}, func(t *testing.T) { quiet(t, func() { f(t) }) }) })
 	}
 	s.run(t, "allocations", s.allocations)
 }
 
-// repeat calls f at most n times, but no longer than a second, and checks that
-// memory, goroutines and files do not grow once it has warmed up.
+// repeat calls f at most n times, but no longer than a second, and checks that memory, goroutines and files
+// do not grow once it has warmed up.
 func repeat(t *testing.T, n int, f func(i int)) {
 	limit := time.Duration(soak(t)) * time.Second
 	const least = 12 // however slow the machine is
@@ -78,35 +83,29 @@ func repeat(t *testing.T, n int, f func(i int)) {
 	// What is measured is as long as the warm-up, three times.
 	n = min(n, 4*done)
 	before := footprint()
-	samples := []string{before.String()}
-	after := before
+	samples := []usage{before}
 	for part := range 3 {
 		for ; done < n*(part+2)/4; done++ {
 			f(done)
 		}
-		after = footprint()
-		samples = append(samples, after.String())
+		samples = append(samples, footprint())
 	}
-	t.Logf("%d times in %v: %s", done, time.Since(start).Round(time.Millisecond), strings.Join(samples, " -> "))
+	after := samples[3]
+	t.Logf("%d times in %v: %+v", done, time.Since(start).Round(time.Millisecond), samples)
 	const own = 2 // of Go's for cleanups, which come and go
 	require.LessOrEqual(t, after.goroutines, before.goroutines+own)
 	require.LessOrEqual(t, after.files, before.files)
 	// Allocators round up and fragment, and a short warm-up leaves some to come.
 	noise := 2<<20 + before.memory/20
 	require.LessOrEqual(t, after.heap-before.heap, 128<<10, "Go's heap grows")
-	if !instrumented {
+	if !Instrumented() {
 		require.LessOrEqual(t, after.memory-before.memory, noise, "the memory grows")
 	}
 }
 
 type usage struct{ memory, heap, goroutines, files int }
 
-func (u usage) String() string {
-	return fmt.Sprintf("%.1f MB, %d kB in Go, %d goroutines, %d files", float64(u.memory)/1e6, u.heap/1000, u.goroutines, u.files)
-}
-
-// footprint is what the process uses, garbage aside. Memory and files are 0
-// on systems that do not tell.
+// footprint is what the process uses, garbage aside. Memory and files are 0 on systems that do not tell.
 func footprint() (u usage) {
 	for range 3 { // cleanups run after a collection, and free more
 		runtime.GC()
@@ -145,14 +144,14 @@ func quiet(t *testing.T, body func()) {
 	require.Empty(t, left, "temporary files")
 }
 
-// engines opens on one thread and closes on another, as happens to goroutines
-// at any time. Then the Go runtime must be able to interrupt the first thread:
-// an SDK that leaves it with a signal stack in freed memory crashes here.
+// engines opens on one thread and closes on another, as happens to goroutines at any time. Then the Go
+// runtime must be able to interrupt the first thread: an SDK that leaves it with a signal stack in freed
+// memory crashes here.
 func (s *suite) engines(t *testing.T) {
 	repeat(t, 200, func(int) {
-		opened, closed, done := make(chan *common.Engine), make(chan struct{}), make(chan struct{})
-		go func() {
-			defer close(done)
+		opened, closed := make(chan *common.Engine), make(chan struct{})
+		var first sync.WaitGroup
+		first.Go(func() {
 			runtime.LockOSThread()
 			defer runtime.UnlockOSThread()
 			e, err := common.Open(s.Name, nil)
@@ -163,16 +162,15 @@ func (s *suite) engines(t *testing.T) {
 			<-closed
 			for start := time.Now(); time.Since(start) < 2*time.Millisecond; { // busy, for the collector to interrupt
 			}
-		}()
-		e := <-opened
+		})
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		require.NoError(t, e.Close())
+		require.NoError(t, (<-opened).Close())
 		close(closed)
 		for range 3 {
 			runtime.GC()
 		}
-		<-done
+		first.Wait()
 	})
 }
 
@@ -204,29 +202,23 @@ func (s *suite) cycles(t *testing.T) {
 	require.NoError(t, e.Close())
 }
 
-// repeated repeats f with a model and a session that has run the first case.
-func (s *suite) repeated(names string, n int, f func(*testing.T, *model, *common.Model, *common.Session, int)) func(*testing.T) {
+// with is f with the first of the models that there is, and a session that has run its first case. All is
+// closed at the end.
+func (s *suite) with(names string, f func(*testing.T, *model, *common.Model, *common.Session)) func(*testing.T) {
 	return func(t *testing.T) {
-		s.with(t, names, func(m *model, loaded *common.Model) {
-			session, err := loaded.NewSession(ctx, "")
-			require.NoError(t, err)
-			m.runSession(t, session, 0)
-			repeat(t, n, func(i int) { f(t, m, loaded, session, i) })
-			m.runSession(t, session, 0)
-		})
+		m := s.model(t, strings.Fields(names)...)
+		e, err := common.Open(s.Name, nil)
+		require.NoError(t, err)
+		// One thread: a pool of them waits for busy neighbours, not for us.
+		loaded, err := e.Load(ctx, m.file(), m.options(s.oneThread()))
+		require.NoError(t, err)
+		session, err := loaded.NewSession(ctx, "")
+		require.NoError(t, err)
+		m.runSession(t, session, 0)
+		f(t, m, loaded, session)
+		m.runSession(t, session, 0)
+		require.NoError(t, e.Close())
 	}
-}
-
-// with runs f with the first of the models and closes all.
-func (s *suite) with(t *testing.T, names string, f func(*model, *common.Model)) {
-	m := s.model(t, strings.Fields(names)...)
-	e, err := common.Open(s.Name, nil)
-	require.NoError(t, err)
-	// One thread: a pool of them waits for busy neighbours, not for us.
-	loaded, err := e.Load(ctx, m.file(), m.options(s.oneThread()))
-	require.NoError(t, err)
-	f(m, loaded)
-	require.NoError(t, e.Close())
 }
 
 // forgotten never closes: the garbage collector must find all of it.
@@ -260,38 +252,32 @@ func (s *suite) forgotten(t *testing.T) {
 	}
 }
 
-// idle has 64 sessions that have run and now wait: nothing in the process
-// wakes up for them.
-func (s *suite) idle(t *testing.T) {
-	s.with(t, "digits", func(m *model, loaded *common.Model) {
-		c, cancel := context.WithCancel(ctx)
-		defer cancel()
-		for range 64 {
-			session, err := loaded.NewSession(ctx, "")
-			require.NoError(t, err)
-			m.runSession(t, session, 0)
-			require.NoError(t, session.Run(c))
-		}
-		time.Sleep(100 * time.Millisecond) // what watched the contexts comes to rest
-		before := contextSwitches(t)
-		time.Sleep(time.Duration(soak(t)) * 300 * time.Millisecond)
-		n := contextSwitches(t) - before
-		t.Logf("%d context switches", n)
-		// Go's runtime and this goroutine have a few; one session that polls has 60.
-		require.Less(t, n, 30*soak(t), "idle sessions wake the process up")
-	})
-}
-
-func contextSwitches(t *testing.T) (n int) {
-	tasks, err := filepath.Glob("/proc/self/task/*/status")
-	require.NoError(t, err)
+// idle has 64 sessions that have run and now wait: nothing in the process wakes up for them.
+func idle(t *testing.T, m *model, loaded *common.Model, _ *common.Session) {
+	tasks, _ := filepath.Glob("/proc/self/task/*/status")
 	if tasks == nil {
 		t.Skip("this system does not count context switches")
 	}
-	for _, task := range tasks {
-		n += statusLine(task, "voluntary_ctxt_switches")
+	c, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for range 64 {
+		session, err := loaded.NewSession(ctx, "")
+		require.NoError(t, err)
+		m.runSession(t, session, 0)
+		require.NoError(t, session.Run(c))
 	}
-	return n
+	switches := func() (n int) {
+		tasks, _ = filepath.Glob("/proc/self/task/*/status")
+		for _, task := range tasks {
+			n += statusLine(task, "voluntary_ctxt_switches")
+		}
+		return n
+	}
+	time.Sleep(100 * time.Millisecond) // what watched the contexts comes to rest
+	before := switches()
+	time.Sleep(time.Duration(soak(t)) * 300 * time.Millisecond)
+	// Go's runtime and this goroutine have a few; one session that polls has 60.
+	require.Less(t, switches()-before, 30*soak(t), "idle sessions wake the process up")
 }
 
 // allocations: a Run on tensors that stay bound allocates nothing in Go.
@@ -307,4 +293,175 @@ func (s *suite) allocations(t *testing.T) {
 			s.run(t, m.Name+" "+what, func(t *testing.T) { NoAllocations(t, func() error { return session.Run(c) }) })
 		}
 	}
+}
+
+// A big model has a table of float32 whose row i has only elements of value i, and looks rows up by their
+// numbers. In the reference engine, which has no such operator, it multiplies the table by a vector. The
+// table of "onnx-external" is in a file of its own.
+var bigFormats = []string{"openvino", "onnx", "onnx-external", "tflite", "mnn"}
+
+const (
+	bigColumns = 256
+	bigRow     = 4 * bigColumns // bytes
+)
+
+// big loads and runs a big model of each format, in a process of its own that measures its memory.
+func (s *suite) big(t *testing.T) {
+	for _, format := range bigFormats {
+		if own, _, _ := strings.Cut(format, "-"); slices.Contains(s.Formats, own) {
+			s.run(t, format, func(t *testing.T) { alone(t, settings{}, func(t *testing.T) { s.bigModel(t, format) }) })
+		}
+	}
+}
+
+// bigModel checks that a model's weights are not in Go's heap, and that loading it takes no more memory than
+// Engine.Memory says, in sizes of its files.
+func (s *suite) bigModel(t *testing.T, format string) {
+	e, o := s.engine(t), s.oneThread()
+	load := func(path string, rows int) (loaded *common.Model, tensors int) {
+		loaded, err := e.Load(ctx, common.File(path), &o)
+		require.NoError(t, err)
+		ids, want := []int32{0, int32(rows - 1), int32(rows / 2), 1}, []float32{}
+		for _, i := range ids {
+			want = append(want, slices.Repeat([]float32{float32(i)}, bigColumns)...)
+		}
+		x, err := common.FromSlice(ids)
+		require.NoError(t, err)
+		out, err := loaded.Run(ctx, common.Tensors{"ids": x})
+		require.NoError(t, err)
+		got, err := common.Get[float32](out, "rows")
+		require.NoError(t, err)
+		require.True(t, slices.Equal(want, got), "the outputs are wrong")
+		return loaded, len(out["rows"].Bytes())
+	}
+	small, _ := load(writeBig(t, format, 1000), 1000) // what any model costs
+	require.NoError(t, small.Close())
+	rows := 62500 * soak(t) // 64 MB
+	path := writeBig(t, format, rows)
+	before := footprint()
+	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil { // resets the peak
+		t.Skipf("this system does not measure peaks of memory: %v", err)
+	}
+	loaded, tensors := load(path, rows)
+	peak, after := statusLine("/proc/self/status", "VmHWM")<<10, footprint()
+	size := float64(rows * bigRow)
+	require.NotZero(t, peak)
+	factor := float64(peak-before.memory) / size
+	t.Logf("%s, %.0f MB: Go's heap %+d kB; peak memory %.2f times the size, %.2f while it is loaded",
+		format, size/1e6, (after.heap-before.heap)/1000, factor, float64(after.memory-before.memory)/size)
+	require.Less(t, after.heap-before.heap-tensors, 1<<20, "Go's heap has weights")
+	if !Instrumented() {
+		const noise = 8e6 // of allocators and threads
+		require.Less(t, factor, cmp.Or(s.Memory[format], 1.1)+noise/size, "peak memory, in sizes of the model")
+	}
+	require.NoError(t, loaded.Close())
+	runtime.KeepAlive(loaded)
+}
+
+// statusLine is a number in a file of /proc like status; 0 where there is none.
+func statusLine(path, name string) (n int) {
+	text, _ := os.ReadFile(path)
+	for line := range bytes.Lines(text) {
+		if _, err := fmt.Sscanf(string(line), name+": %d", &n); err == nil {
+			return n
+		}
+	}
+	return 0
+}
+
+// writeBig writes a big model and returns the file to load.
+func writeBig(t *testing.T, format string, rows int) string {
+	require.LessOrEqual(t, rows, 1<<24, "float32 has no other integers")
+	dir := t.TempDir()
+	// write writes a file of what comes before the table, and the table, if rows > 0.
+	write := func(name string, rows int, before []byte) string {
+		path := filepath.Join(dir, name)
+		f, err := os.Create(path)
+		require.NoError(t, err)
+		defer f.Close()
+		w := bufio.NewWriterSize(f, 1<<20)
+		w.Write(before) // w keeps the first error for Flush
+		row := make([]byte, bigRow)
+		for i := range rows {
+			for c := range bigColumns {
+				binary.LittleEndian.PutUint32(row[4*c:], math.Float32bits(float32(i)))
+			}
+			w.Write(row)
+		}
+		require.NoError(t, w.Flush())
+		return path
+	}
+	switch format {
+	case "openvino":
+		write("big.bin", rows, make([]byte, 64)) // the axis, and bytes for alignment
+		return write("big.xml", 0, fmt.Appendf(nil, bigIR, rows, rows*bigRow))
+	case "onnx":
+		return write("big.onnx", rows, bigONNX(rows, ""))
+	case "onnx-external":
+		write("big.data", rows, nil)
+		return write("big.onnx", 0, bigONNX(rows, "big.data"))
+	case "tflite":
+		return write("big.tflite", rows, bigFlat(t, "table.tflite", rows, rows*bigRow))
+	}
+	return write("big.mnn", rows, bigFlat(t, "table.mnn", rows, rows*bigColumns))
+}
+
+const bigIR = `<?xml version="1.0"?><net name="big" version="11"><layers>
+<layer id="0" name="ids" type="Parameter" version="opset1"><data shape="4" element_type="i32"/><output><port id="0" precision="I32" names="ids"><dim>4</dim></port></output></layer>
+<layer id="1" name="axis" type="Const" version="opset1"><data element_type="i64" shape="" offset="0" size="8"/><output><port id="0" precision="I64"/></output></layer>
+<layer id="2" name="table" type="Const" version="opset1"><data element_type="f32" shape="%[1]d,256" offset="64" size="%[2]d"/><output><port id="0" precision="FP32"><dim>%[1]d</dim><dim>256</dim></port></output></layer>
+<layer id="3" name="gather" type="Gather" version="opset8"><data batch_dims="0"/><input><port id="0" precision="FP32"><dim>%[1]d</dim><dim>256</dim></port><port id="1" precision="I32"><dim>4</dim></port><port id="2" precision="I64"/></input><output><port id="3" precision="FP32" names="rows"><dim>4</dim><dim>256</dim></port></output></layer>
+<layer id="4" name="result" type="Result" version="opset1"><input><port id="0" precision="FP32"><dim>4</dim><dim>256</dim></port></input></layer>
+</layers><edges>
+<edge from-layer="2" from-port="0" to-layer="3" to-port="0"/><edge from-layer="0" from-port="0" to-layer="3" to-port="1"/>
+<edge from-layer="1" from-port="0" to-layer="3" to-port="2"/><edge from-layer="3" from-port="3" to-layer="4" to-port="0"/></edges></net>`
+
+// bigONNX is an ONNX file up to the content of the table, its last field, or with file, where that is, all of
+// it.
+func bigONNX(rows int, file string) []byte {
+	const float32s, int32s = 1, 6
+	number := func(field int, v int) []byte { return binary.AppendUvarint([]byte{byte(field << 3)}, uint64(v)) }
+	// message is a message, string or bytes, of which more bytes follow parts.
+	message := func(field, more int, parts ...[]byte) []byte {
+		content := bytes.Join(parts, nil)
+		return append(binary.AppendUvarint([]byte{byte(field<<3 | 2)}, uint64(len(content)+more)), content...)
+	}
+	text := func(field int, s string) []byte { return message(field, 0, []byte(s)) }
+	tensor := func(field int, name string, dtype int, dims ...int) []byte { // a ValueInfoProto
+		var shape []byte
+		for _, d := range dims {
+			shape = append(shape, message(1, 0, number(1, d))...)
+		}
+		return message(field, 0, text(1, name), message(2, 0, message(1, 0, number(1, dtype), message(2, 0, shape))))
+	}
+	more := rows * bigRow
+	content := message(9, more)
+	if file != "" {
+		more = 0
+		content = append(message(13, 0, text(1, "location"), text(2, file)), number(14, 1)...)
+	}
+	table := message(5, more, number(1, rows), number(1, bigColumns), number(2, float32s), text(8, "table"), content)
+	node := message(1, 0, text(1, "table"), text(1, "ids"), text(2, "rows"), text(4, "Gather"))
+	graph := message(7, more, node, text(2, "big"), tensor(11, "ids", int32s, 4), tensor(12, "rows", float32s, 4, bigColumns), table)
+	return slices.Concat(number(1, 8), message(8, 0, text(1, ""), number(2, 17)), graph)
+}
+
+// bigFlat is a FlatBuffers file of testdata, which ends with a table of two rows, up to the content of one
+// with more; its vector has length elements.
+func bigFlat(t testing.TB, file string, rows, length int) []byte {
+	require.Less(t, int64(rows)*bigRow, int64(1)<<31-1<<16, "FlatBuffers files have less than 2 GiB")
+	data, err := os.ReadFile(filepath.Join(root(t), "testdata", file))
+	require.NoError(t, err)
+	data = data[:len(data)-2*bigRow]
+	shape := func(rows int) []byte { // with its length before it
+		var b []byte
+		for _, v := range []int{2, rows, bigColumns} {
+			b = binary.LittleEndian.AppendUint32(b, uint32(v))
+		}
+		return b
+	}
+	require.Equal(t, 1, bytes.Count(data, shape(2)))
+	data = bytes.Replace(data, shape(2), shape(rows), 1)
+	binary.LittleEndian.PutUint32(data[len(data)-4:], uint32(length))
+	return data
 }

@@ -9,11 +9,101 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/stretchr/testify/require"
 )
+
+// open opens the engine's library from everywhere it can be.
+func (s *suite) open(t *testing.T) {
+	variable, dir := "ANYINFER_"+strings.ToUpper(s.Name)+"_LIBRARY", t.TempDir()
+	s.run(t, "nowhere", func(t *testing.T) {
+		alone(t, settings{Unopened: true}, func(t *testing.T) { s.openNowhere(t, variable, dir) })
+	})
+	e := s.engine(t)
+	i := e.Info()
+	s.run(t, "info", func(t *testing.T) {
+		require.Equal(t, s.Name, i.Name)
+		require.NotEmpty(t, i.Version)
+		require.NotEmpty(t, i.Library)
+		devices, err := e.Devices(ctx)
+		require.NoError(t, err)
+		require.NotEmpty(t, devices)
+		for _, d := range devices {
+			require.NotEmpty(t, d.Name)
+		}
+		require.Contains(t, common.Engines(), s.Name)
+	})
+	s.run(t, "wrong Native", func(t *testing.T) {
+		_, err := common.Open(s.Name, &common.Config{Native: struct{ other int }{}})
+		require.ErrorIs(t, err, common.ErrOption)
+	})
+	if i.Library == "linked" {
+		t.Log("the library is linked: there is nothing to search")
+		return
+	}
+	junk := filepath.Join(dir, filepath.Base(i.Library))
+	require.NoError(t, os.WriteFile(junk, []byte("no library"), 0o600))
+	for name, path := range map[string]string{
+		"missing file":     filepath.Join(dir, "nothing.so"),
+		"missing folder":   filepath.Join(dir, "no", "thing"),
+		"empty folder":     t.TempDir(),
+		"folder with junk": dir,
+		"junk":             junk,
+		"file":             i.Library,
+		"folder":           filepath.Dir(i.Library),
+	} {
+		good := name == "file" || name == "folder"
+		if good && !filepath.IsAbs(i.Library) {
+			continue // the system loader found it and does not tell where
+		}
+		open := func(t *testing.T, cfg *common.Config, source string) {
+			e, err := common.Open(s.Name, cfg)
+			if good {
+				require.NoError(t, err)
+				require.Equal(t, filepath.Dir(i.Library), filepath.Dir(e.Info().Library)) // which may have it by several names
+				require.NoError(t, e.Close())
+				return
+			}
+			require.ErrorIs(t, err, common.ErrNotAvailable)
+			var typed *common.Error
+			require.ErrorAs(t, err, &typed)
+			require.NotEmpty(t, typed.Hint)
+			require.NotEmpty(t, typed.Searched)
+			require.ErrorContains(t, err, path)
+			require.ErrorContains(t, err, source)
+		}
+		s.run(t, name+" in Config", func(t *testing.T) {
+			if good {
+				t.Setenv(variable, filepath.Join(dir, "nothing.so")) // comes second
+			}
+			open(t, &common.Config{Library: path}, "Config.Library")
+		})
+		s.run(t, name+" in "+variable, func(t *testing.T) {
+			t.Setenv(variable, path)
+			open(t, nil, variable)
+		})
+	}
+}
+
+// openNowhere opens where there is no library, as the error must say.
+func (s *suite) openNowhere(t *testing.T, variable, dir string) {
+	t.Setenv(variable, "")
+	t.Setenv("ANYINFER_SDK_DIR", dir)
+	e, err := common.Open(s.Name, nil)
+	if err == nil {
+		t.Logf("the system loader knows %s", e.Info().Library)
+		require.NoError(t, e.Close())
+		return
+	}
+	require.ErrorIs(t, err, common.ErrNotAvailable)
+	for _, text := range []string{"$" + variable, dir, "system loader"} {
+		require.ErrorContains(t, err, text)
+	}
+	require.Regexp(t, "anyinfer (sdk install|shim build) "+s.Name, err.Error())
+}
 
 // sources loads from everywhere a model can be, and what is no model.
 func (s *suite) sources(t *testing.T) {
@@ -60,12 +150,6 @@ func (m *model) everySource(t *testing.T, e *common.Engine) {
 			m.run(t, loaded, 0)
 		})
 	}
-	t.Run("common.Load", func(t *testing.T) {
-		loaded, err := common.Load(ctx, m.file(), options)
-		require.NoError(t, err)
-		m.run(t, loaded, 0)
-		require.NoError(t, loaded.Close())
-	})
 	t.Run("bytes that nobody holds", func(t *testing.T) {
 		loaded := Load(t, e, m.memory(t), options)
 		for range 5 { // give their memory to others, were it free
@@ -78,10 +162,9 @@ func (m *model) everySource(t *testing.T, e *common.Engine) {
 	})
 }
 
-// runAll runs all cases, each with the model and with a new session, for which
-// an engine may read the model anew.
+// runAll runs all cases, each with the model and with a new session, for which an engine may read the model
+// anew.
 func (m *model) runAll(t *testing.T, loaded *common.Model) {
-	t.Helper()
 	for n := range m.Cases {
 		m.run(t, loaded, n)
 		m.runSession(t, NewSession(t, loaded), n)
@@ -101,46 +184,41 @@ func (m *model) noSource(t *testing.T, e *common.Engine) {
 	png := filepath.Join(m.suite.root, "testdata", "photo.png")
 	photo, err := os.ReadFile(png)
 	require.NoError(t, err)
-	type refusal struct {
-		src common.Source
-		is  error
-	}
-	refusals := map[string]refusal{
-		"missing file":     {common.File(filepath.Join(dir, "no"+ext)), fs.ErrNotExist},
-		"missing folder":   {common.File(filepath.Join(dir, "no", "no"+ext)), fs.ErrNotExist},
-		"no name":          {common.File(""), common.ErrModel},
-		"a folder":         {common.File(folder), common.ErrModel},
-		"a PNG":            {common.File(png).As(m.format), common.ErrModel},
-		"a PNG so named":   {common.File(file("photo", photo, 0o600)), common.ErrModel},
-		"a PNG in memory":  {common.Bytes(photo).As(m.format), common.ErrModel},
-		"an empty file":    {common.File(file("empty", nil, 0o600)), common.ErrModel},
-		"no bytes":         {common.Bytes([]byte{}).As(m.format), common.ErrModel},
-		"no sources":       {common.Source{}, common.ErrModel},
-		"not in fs":        {common.FS(os.DirFS(dir), "no"+ext), fs.ErrNotExist},
-		"an unknown model": {common.Bytes([]byte("abc")).As("no such format"), common.ErrModel},
-	}
-	secret := file("secret", photo, 0)
-	if f, err := os.Open(secret); err == nil {
-		f.Close() // this user may read everything
-	} else {
-		refusals["an unreadable file"] = refusal{common.File(secret), fs.ErrPermission}
+	refused := map[error]map[string]common.Source{
+		fs.ErrNotExist: {
+			"missing file":   common.File(filepath.Join(dir, "no"+ext)),
+			"missing folder": common.File(filepath.Join(dir, "no", "no"+ext)),
+			"not in fs":      common.FS(os.DirFS(dir), "no"+ext),
+		},
+		common.ErrModel: {
+			"no name":          common.File(""),
+			"a folder":         common.File(folder),
+			"a PNG":            common.File(png).As(m.format),
+			"a PNG so named":   common.File(file("photo", photo, 0o600)),
+			"a PNG in memory":  common.Bytes(photo).As(m.format),
+			"an unreadable":    common.File(file("secret", photo, 0)), // but for root a PNG
+			"an empty file":    common.File(file("empty", nil, 0o600)),
+			"no bytes":         common.Bytes([]byte{}).As(m.format),
+			"no sources":       {},
+			"an unknown model": common.Bytes([]byte("abc")).As("no such format"),
+		},
 	}
 	if data := m.bytes(t); len(data) > 1 {
-		refusals["without its second file"] = refusal{common.File(file("alone", data[0], 0o600)), common.ErrModel}
-		refusals["without its second bytes"] = refusal{common.Bytes(data[0]).As(m.format), common.ErrModel}
+		refused[common.ErrModel]["without its second file"] = common.File(file("alone", data[0], 0o600))
+		refused[common.ErrModel]["without its second bytes"] = common.Bytes(data[0]).As(m.format)
 	}
-	for name, c := range refusals {
-		t.Run(name, func(t *testing.T) {
-			_, err := e.Load(ctx, c.src, nil)
-			require.ErrorIs(t, err, common.ErrModel)
-			require.ErrorIs(t, err, c.is)
+	for is, sources := range refused {
+		for name, src := range sources {
+			_, err := e.Load(ctx, src, nil)
+			require.ErrorIs(t, err, common.ErrModel, name)
+			require.ErrorIs(t, err, is, name)
 			var typed *common.Error
 			require.ErrorAs(t, err, &typed)
-			require.Equal(t, m.suite.Name, typed.Engine)
-			if c.src.Name() != "" {
-				require.Equal(t, c.src.Name(), typed.Path, "%v", err)
+			require.Equal(t, m.suite.Name, typed.Engine, name)
+			if src.Name() != "" {
+				require.Equal(t, src.Name(), typed.Path, "%v", err)
 			}
-		})
+		}
 	}
 }
 
@@ -162,9 +240,8 @@ var changes = map[string]func(path string) error{
 	"deleted": os.Remove,
 }
 
-// files changes the files of a loaded model, and of a cache that it came from.
-// The model stays what it was. It happens in a process of its own, which a file
-// that is mapped and becomes shorter would end.
+// files changes the files of a loaded model, and of a cache that it came from. The model stays what it was.
+// It happens in a process of its own, which a file that is mapped and becomes shorter would end.
 func (s *suite) files(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("files in use cannot be changed")

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -26,7 +27,7 @@ thing* make();
 func TestCheck(t *testing.T) {
 	cc, err := exec.LookPath(cmp.Or(os.Getenv("CC"), "cc"))
 	if err != nil {
-		missing(t, "no C compiler: %v", err)
+		enginetest.Missing(t, "no C compiler: "+err.Error())
 	}
 	type thing = struct {
 		_ int32
