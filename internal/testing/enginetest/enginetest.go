@@ -118,11 +118,9 @@ func (s *suite) each(t *testing.T, f func(*testing.T, *model), names ...string) 
 }
 
 // engine opens the engine until the test ends.
-func (s *suite) engine(t *testing.T) *common.Engine {
-	return Open(t, s.Name, nil)
-}
+func (s *suite) engine(t *testing.T) *common.Engine { return Open(t, s.Name, nil) }
 
-// oneThread are options for a Run that takes one.
+// oneThread are options for a Run that takes one: pools of threads would wait for each other's.
 func (s *suite) oneThread() common.Options {
 	if s.Threadless {
 		return common.Options{}
@@ -155,14 +153,8 @@ type settings struct {
 
 // child are the settings of this process, and whether it has any.
 var child, isChild = func() (s settings, is bool) {
-	text := os.Getenv(childVariable)
-	if text == "" {
-		return s, false
-	}
-	if err := json.Unmarshal([]byte(text), &s); err != nil {
-		panic(childVariable + ": " + err.Error())
-	}
-	return s, true
+	is = json.Unmarshal([]byte(os.Getenv(childVariable)), &s) == nil
+	return s, is
 }()
 
 // emulator is the command that runs this process; empty on real processors. It must run other processes of

@@ -186,9 +186,7 @@ func (m *model) bytes(t *testing.T) (all [][]byte) {
 }
 
 // memory is the model in memory.
-func (m *model) memory(t *testing.T) common.Source {
-	return common.Bytes(m.bytes(t)...).As(m.format)
-}
+func (m *model) memory(t *testing.T) common.Source { return common.Bytes(m.bytes(t)...).As(m.format) }
 
 // writeFiles writes files to dir under the names of paths.
 func writeFiles(t *testing.T, dir string, paths []string, files [][]byte) (written []string) {

@@ -58,9 +58,7 @@ func (s *suite) reference(t *testing.T) {
 		}
 	}
 	todo = append(todo, s.publicModels(t)...)
-	version := s.python(t, todo)
-	e := s.engine(t)
-	t.Logf("the engine is %s, the Python package %s", e.Info().Version, version)
+	e, version := s.engine(t), s.python(t, todo)
 	for _, c := range todo {
 		s.parallel(t, c.name, func(t *testing.T) { s.compare(t, e, c, e.Info().Version == version) })
 	}

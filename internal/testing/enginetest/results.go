@@ -82,7 +82,7 @@ func (s *suite) results(t *testing.T) {
 		if len(m.Cases) == 0 && m.Signatures == nil {
 			t.Skip("the manifest has no cases: it is for other tests")
 		}
-		loaded := m.load(t, e, common.Options{})
+		loaded := m.load(t, e, s.oneThread())
 		signatures := loaded.Signatures()
 		parts := m.parts(t, signatures)
 		for i, part := range parts {
@@ -194,7 +194,9 @@ func (s *suite) states(t *testing.T) {
 		if m.Stream == nil {
 			t.Skip("it keeps no state")
 		}
-		loaded := m.load(t, e, common.Options{Sessions: 2})
+		o := s.oneThread()
+		o.Sessions = 2
+		loaded := m.load(t, e, o)
 		// next runs case n in the session, with the tensors that it has or others.
 		next := func(session *common.Session, n int, bind bool) {
 			for i, info := range m.Inputs {
@@ -228,7 +230,7 @@ func (s *suite) states(t *testing.T) {
 func (s *suite) shapes(t *testing.T) {
 	e := s.engine(t)
 	s.each(t, func(t *testing.T, m *model) {
-		options := m.options(common.Options{})
+		options := m.options(s.oneThread())
 		loaded := Load(t, e, m.file(), options)
 		session := NewSession(t, loaded)
 		if options.Shapes == nil {

@@ -41,7 +41,6 @@ func (s *suite) open(t *testing.T) {
 		require.ErrorIs(t, err, common.ErrOption)
 	})
 	if i.Library == "linked" {
-		t.Log("the library is linked: there is nothing to search")
 		return
 	}
 	junk := filepath.Join(dir, filepath.Base(i.Library))
@@ -117,7 +116,7 @@ func (s *suite) sources(t *testing.T) {
 }
 
 func (m *model) everySource(t *testing.T, e *common.Engine) {
-	paths, data, options := m.paths(), m.bytes(t), m.options(common.Options{})
+	paths, data, options := m.paths(), m.bytes(t), m.options(m.suite.oneThread())
 	strange := filepath.Join(t.TempDir(), "a folder, ä 模型 #%20")
 	require.NoError(t, os.Mkdir(strange, 0o700))
 	var renamed []string
@@ -261,7 +260,9 @@ func (s *suite) files(t *testing.T) {
 
 // change loads the model and changes its files, or those in the cache.
 func (m *model) change(t *testing.T, e *common.Engine, paths []string, cache string, change func(string) error) {
-	options := m.options(common.Options{CacheDir: cache})
+	o := m.suite.oneThread()
+	o.CacheDir = cache
+	options := m.options(o)
 	if cache != "" {
 		first, err := e.Load(ctx, common.File(paths[0]), options)
 		if errors.Is(err, common.ErrOption) {
