@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -87,14 +88,8 @@ func (s *suite) handlerLocks(t *testing.T) {
 // loadAll opens the engine with a handler, loads each model of the names, or all, in each format, and runs
 // it. With cut it also loads each without its end, of which SDKs have more to log.
 func (s *suite) loadAll(t *testing.T, h slog.Handler, cut bool, names ...string) {
-	check := func(err error) {
-		if err != nil {
-			t.Error(err)
-		}
-	}
 	e, err := common.Open(s.Name, &common.Config{Logger: slog.New(h)})
-	check(err)
-	defer e.Close()
+	assert.NoError(t, err)
 	for _, entry := range s.entries {
 		for format := range entry.Files {
 			if !entry.named(names) || !slices.Contains(s.Formats, format) {
@@ -104,16 +99,14 @@ func (s *suite) loadAll(t *testing.T, h slog.Handler, cut bool, names ...string)
 			o := m.options(common.Options{})
 			loaded, err := e.Load(ctx, m.file(), o)
 			if err != nil {
-				if names != nil {
-					t.Error(err)
-				}
+				assert.Nil(t, names, "%v", err)
 				continue // some engines lack operators
 			}
 			for range min(2, 2*len(m.in)) { // the second has what the first left to be reset
 				_, err := loaded.Run(ctx, m.in[0])
-				check(err)
+				assert.NoError(t, err)
 			}
-			check(loaded.Close())
+			assert.NoError(t, loaded.Close())
 			if cut {
 				files := m.bytes(t)
 				for i := range files {
@@ -121,12 +114,12 @@ func (s *suite) loadAll(t *testing.T, h slog.Handler, cut bool, names ...string)
 				}
 				loaded, err := e.Load(ctx, common.Bytes(files...).As(format), o)
 				if err == nil {
-					check(loaded.Close())
+					assert.NoError(t, loaded.Close())
 				}
 			}
 		}
 	}
-	check(e.Close())
+	assert.NoError(t, e.Close())
 }
 
 // within fails where f has not returned after 30 s.
