@@ -199,7 +199,7 @@ func (s *suite) concurrency(t *testing.T) {
 	})
 }
 
-// What is closed, and what others do with it meanwhile.
+// What is closed, and what other goroutines do with it meanwhile.
 var (
 	raceLevels = []string{"session", "model", "engine"}
 	raceStates = []string{"making", "acquiring", "binding", "running", "resetting", "profiling"}
@@ -219,7 +219,7 @@ func (s *suite) races(t *testing.T) {
 	}
 }
 
-// races closes at each level what others use in each state, as often as the time allows.
+// races closes at each level, as often as the time allows, while goroutines use the session in each state.
 func (m *model) races(t *testing.T) {
 	limit := time.Duration(soak(t)) * 10 * time.Millisecond
 	for _, state := range raceStates {
@@ -257,19 +257,19 @@ func (m *model) races(t *testing.T) {
 	}
 }
 
-// race is a model that others use while it, its session or its engine is closed.
+// race is a model that goroutines use while it, its session or its engine is closed.
 type race struct {
 	*model
 	t       *testing.T
 	state   string
 	level   int
-	alone   bool // nobody else has the session: its outputs can be read
+	alone   bool // one goroutine uses the session: its outputs can be read
 	loaded  *common.Model
 	session *common.Session
 	over    atomic.Bool
 }
 
-// close closes at the level what others use.
+// close closes at the level while goroutines use the session and the model.
 func (r *race) close(e *common.Engine) {
 	var err error
 	r.session, err = r.loaded.NewSession(ctx, "")

@@ -168,7 +168,7 @@ func command(t *testing.T, s settings) *exec.Cmd {
 	text, err := json.Marshal(s)
 	require.NoError(t, err)
 	pattern := "^" + strings.ReplaceAll(regexp.QuoteMeta(t.Name()), "/", "$/^") + "$"
-	args := append(emulator(), exe, "-test.run="+pattern, "-test.v", "-test.timeout=5m")
+	args := append(emulator(), exe, "-test.run="+pattern, "-test.v", "-test.timeout=10m")
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), childVariable+"="+string(text), "TMPDIR="+t.TempDir())
 	return cmd

@@ -17,7 +17,7 @@ import (
 )
 
 // log: what the SDK prints arrives in the Logger, and nothing on stderr. Each test has a process of its own:
-// a handler that is waited for would block all that comes after it.
+// a handler that never returns would block the tests after it.
 func (s *suite) log(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("C's stderr is captured on Linux only")
@@ -30,7 +30,7 @@ func (s *suite) log(t *testing.T) {
 	}
 }
 
-// logAttributes does all that may make an SDK log. Each record must have the engine's name.
+// logAttributes loads and runs whole and cut models, which may make an SDK log. Each record must have the engine's name.
 func (s *suite) logAttributes(t *testing.T) {
 	var log Log
 	s.loadAll(t, log.Logger().Handler(), true)

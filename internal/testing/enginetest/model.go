@@ -21,7 +21,7 @@ import (
 // entry is a model of testdata/models.json, or one of its signatures.
 type entry struct {
 	Name            string
-	Engines         []string // which can run it; nil: all that read one of its files
+	Engines         []string // that can run it; nil: all that read one of its files
 	Files           map[string][]string
 	Inputs, Outputs []info
 	// Shapes are those that differ in a format, by format and tensor. The elements are the same and in the

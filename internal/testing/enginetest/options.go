@@ -83,7 +83,7 @@ func (s *suite) options(t *testing.T) {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // as in a container with one processor
 		require.LessOrEqual(t, m.load(t, e, common.Options{}).Info().Threads, 1)
 	})
-	s.run(t, "Native of others", func(t *testing.T) {
+	s.run(t, "another type of Native", func(t *testing.T) {
 		for _, native := range []any{struct{ Other int }{3}, "text"} {
 			refused(t, common.ErrOption, common.Options{Native: native})
 		}
@@ -143,6 +143,6 @@ func (s *suite) inputs(t *testing.T) {
 			m.runSession(t, session, 0)
 		}
 	}
-	_, err := loaded.NewSession(ctx, "nobody")
+	_, err := loaded.NewSession(ctx, "missing")
 	require.ErrorIs(t, err, common.ErrName)
 }

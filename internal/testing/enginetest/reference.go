@@ -32,7 +32,7 @@ type comparison struct {
 	Inputs     []string // their files
 	name       string
 	in         []*common.Tensor
-	sane       func(t *testing.T, out []*common.Tensor) // the result makes sense
+	plausible  func(t *testing.T, out []*common.Tensor) // checks that the result makes sense
 }
 
 // reference compares with the SDK's own Python API: the same tensors into both, from testdata and, for the
@@ -114,8 +114,8 @@ func (s *suite) compare(t *testing.T, e *common.Engine, c *comparison, sameLibra
 		}
 		require.Empty(t, differ(want, outs[i], limit), info.Name)
 	}
-	if c.sane != nil {
-		c.sane(t, outs)
+	if c.plausible != nil {
+		c.plausible(t, outs)
 	}
 }
 
@@ -129,7 +129,7 @@ type publicModel struct {
 	letter      bool       // keep the proportions, grey beside
 	bgr         bool       // blue, green, red
 	mean, scale [3]float32 // what a pixel of 0 to 255 is reduced and divided by
-	sane        func(*testing.T, []*common.Tensor)
+	plausible   func(*testing.T, []*common.Tensor)
 }
 
 func all(x float32) [3]float32 { return [3]float32{x, x, x} }
@@ -140,7 +140,7 @@ var public = []publicModel{
 	{
 		file: "yolox_nano.onnx", photos: pets, shape: common.Shape{1, 3, 416, 416}, dtype: common.Float32, letter: true,
 		mean: [3]float32{123.675, 116.28, 103.53}, scale: [3]float32{58.395, 57.12, 57.375}, // of a release that normalized so
-		sane: func(t *testing.T, out []*common.Tensor) { // boxes of x y w h, objectness, 80 classes
+		plausible: func(t *testing.T, out []*common.Tensor) { // boxes of x y w h, objectness, 80 classes
 			best, class := float64(0), 0
 			for row := range slices.Chunk(values.Float64s(out[0]), 85) {
 				if p, c := most(row[5:]); row[4]*p > best {
@@ -154,7 +154,7 @@ var public = []publicModel{
 	{
 		file: "ultraface-rfb-320.onnx", photos: []string{"faces.jpg"}, shape: common.Shape{1, 3, 240, 320}, dtype: common.Float32,
 		mean: all(127), scale: all(128),
-		sane: func(t *testing.T, out []*common.Tensor) { // of each box, whether there is no face and whether there is one
+		plausible: func(t *testing.T, out []*common.Tensor) { // of each box, whether there is no face and whether there is one
 			face := 0.0
 			for row := range slices.Chunk(values.Float64s(out[0]), 2) {
 				face = max(face, row[1])
@@ -165,12 +165,12 @@ var public = []publicModel{
 	{
 		file: "blazeface_front.tflite", photos: []string{"faces.jpg"}, shape: common.Shape{1, 128, 128, 3}, dtype: common.Float32,
 		mean: all(127.5), scale: all(127.5),
-		sane: func(t *testing.T, out []*common.Tensor) { require.Len(t, out, 2) },
+		plausible: func(t *testing.T, out []*common.Tensor) { require.Len(t, out, 2) },
 	},
 	{
 		file: "deeplabv3_257.tflite", photos: pets, shape: common.Shape{1, 257, 257, 3}, dtype: common.Float32,
 		mean: all(127.5), scale: all(127.5),
-		sane: func(t *testing.T, out []*common.Tensor) { // a score a pixel for each of 21 classes
+		plausible: func(t *testing.T, out []*common.Tensor) { // a score a pixel for each of 21 classes
 			count := make([]int, 21)
 			for scores := range slices.Chunk(values.Float64s(out[0]), 21) {
 				_, class := most(scores)
@@ -183,7 +183,7 @@ var public = []publicModel{
 		file: "ssd_mobilenet_v1_quant.tflite", photos: pets, shape: common.Shape{1, 300, 300, 3}, dtype: common.Uint8,
 		refused: map[string]string{"openvino": "TFLite_Detection_PostProcess"},
 		scale:   all(1),
-		sane: func(t *testing.T, out []*common.Tensor) { // boxes, classes, scores, count
+		plausible: func(t *testing.T, out []*common.Tensor) { // boxes, classes, scores, count
 			require.Contains(t, []float64{16, 17}, values.Float64s(out[1])[0], "a cat or a dog")
 			require.Greater(t, values.Float64s(out[2])[0], 0.5)
 		},
@@ -191,7 +191,7 @@ var public = []publicModel{
 	{
 		file: "nanodet_m.mnn", photos: pets, shape: common.Shape{1, 3, 320, 320}, dtype: common.Float32, bgr: true,
 		mean: [3]float32{103.53, 116.28, 123.675}, scale: [3]float32{57.375, 57.12, 58.395},
-		sane: func(t *testing.T, out []*common.Tensor) { // scores of 80 classes for three strides, then distances
+		plausible: func(t *testing.T, out []*common.Tensor) { // scores of 80 classes for three strides, then distances
 			best, i := most(slices.Concat(values.Float64s(out[0]), values.Float64s(out[1]), values.Float64s(out[2])))
 			require.Greater(t, best, 0.5)
 			require.Contains(t, []int{15, 16}, i%80, "a cat or a dog")
@@ -228,7 +228,7 @@ func (s *suite) publicModels(t *testing.T) (todo []*comparison) {
 		} else {
 			for _, photo := range p.photos {
 				in := []*common.Tensor{p.input(t, filepath.Join(dir, photo))}
-				todo = append(todo, &comparison{name: p.file + "/" + photo, Model: path, in: in, sane: p.sane})
+				todo = append(todo, &comparison{name: p.file + "/" + photo, Model: path, in: in, plausible: p.plausible})
 			}
 		}
 	}

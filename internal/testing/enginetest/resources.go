@@ -108,7 +108,7 @@ func repeat(t *testing.T, n int, f func(i int)) {
 
 type usage struct{ memory, heap, goroutines, files int }
 
-// footprint is what the process uses, garbage aside. Memory and files are 0 on systems that do not tell.
+// footprint is what the process uses, garbage aside. Memory and files are 0 on systems without /proc.
 func footprint() (u usage) {
 	for range 3 { // cleanups run after a collection, and free more
 		runtime.GC()
@@ -147,7 +147,7 @@ func quiet(t *testing.T, body func()) {
 	require.Empty(t, left, "temporary files")
 }
 
-// engines opens on one thread and closes on another, as happens to goroutines at any time. Then the Go
+// engines opens on one thread and closes on another, as goroutines may. Then the Go
 // runtime must be able to interrupt the first thread: an SDK that leaves it with a signal stack in freed
 // memory crashes here.
 func (s *suite) engines(t *testing.T) {
@@ -318,7 +318,7 @@ func (s *suite) big(t *testing.T) {
 }
 
 // bigModel checks that a model's weights are not in Go's heap, and that loading it takes no more memory than
-// Engine.Memory says, in sizes of its files.
+// Engine.Memory allows, in sizes of its files.
 func (s *suite) bigModel(t *testing.T, format string) {
 	e, o := s.engine(t), s.oneThread()
 	load := func(path string, rows int) (loaded *common.Model, tensors int) {

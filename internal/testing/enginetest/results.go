@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// metadata compares what a model says of itself with the manifest.
+// metadata compares the description of a model with the manifest.
 func (s *suite) metadata(t *testing.T) {
 	e := s.engine(t)
 	s.each(t, func(t *testing.T, m *model) {
@@ -197,7 +197,7 @@ func (s *suite) states(t *testing.T) {
 		o := s.oneThread()
 		o.Sessions = 2
 		loaded := m.load(t, e, o)
-		// next runs case n in the session, with the tensors that it has or others.
+		// next runs case n in the session, with the tensors that it has or new ones.
 		next := func(session *common.Session, n int, bind bool) {
 			for i, info := range m.Inputs {
 				if x := m.in[n][info.Name]; bind {
@@ -288,9 +288,9 @@ func (m *model) narrowed(t *testing.T, e *common.Engine) {
 			}
 		})
 	}
-	_, err := e.Load(ctx, m.file(), options("nobody", common.Fixed(1)))
+	_, err := e.Load(ctx, m.file(), options("missing", common.Fixed(1)))
 	require.ErrorIs(t, err, common.ErrName)
-	require.ErrorContains(t, err, "nobody")
+	require.ErrorContains(t, err, "missing")
 	for what, shape := range map[string]common.Shape{"rank": {7}, "fixed dimension": append(batch(7)[:3:3], 99)} {
 		m.suite.run(t, "another "+what, func(t *testing.T) {
 			loaded, err := e.Load(ctx, m.file(), options(name, common.Fixed(shape...)))

@@ -43,20 +43,20 @@ func (s *suite) open(t *testing.T) {
 	if i.Library == "linked" {
 		return
 	}
-	junk := filepath.Join(dir, filepath.Base(i.Library))
-	require.NoError(t, os.WriteFile(junk, []byte("no library"), 0o600))
+	text := filepath.Join(dir, filepath.Base(i.Library))
+	require.NoError(t, os.WriteFile(text, []byte("no library"), 0o600))
 	for name, path := range map[string]string{
 		"missing file":     filepath.Join(dir, "nothing.so"),
 		"missing folder":   filepath.Join(dir, "no", "thing"),
 		"empty folder":     t.TempDir(),
-		"folder with junk": dir,
-		"junk":             junk,
+		"folder with text": dir,
+		"text file":        text,
 		"file":             i.Library,
 		"folder":           filepath.Dir(i.Library),
 	} {
 		good := name == "file" || name == "folder"
 		if good && !filepath.IsAbs(i.Library) {
-			continue // the system loader found it and does not tell where
+			continue // the system loader found it, somewhere
 		}
 		open := func(t *testing.T, cfg *common.Config, source string) {
 			e, err := common.Open(s.Name, cfg)
@@ -87,7 +87,7 @@ func (s *suite) open(t *testing.T) {
 	}
 }
 
-// openNowhere opens where there is no library, as the error must say.
+// openNowhere opens where there is no library, which must be in the error.
 func (s *suite) openNowhere(t *testing.T, variable, dir string) {
 	t.Setenv(variable, "")
 	t.Setenv("ANYINFER_SDK_DIR", dir)
@@ -136,7 +136,7 @@ func (m *model) everySource(t *testing.T, e *common.Engine) {
 		"spaces and unicode":         common.File(renamed[0]),
 		"spaces and unicode, all":    common.Files(renamed...),
 		"spaces and unicode in fs":   common.FS(os.DirFS(strange), filepath.Base(renamed[0])),
-		"bytes that tell the format": common.Bytes(data...),
+		"bytes, the format detected": common.Bytes(data...),
 	}
 	if len(paths) == 1 {
 		sources["file without extension"] = common.File(bare)
@@ -149,9 +149,9 @@ func (m *model) everySource(t *testing.T, e *common.Engine) {
 			m.run(t, loaded, 0)
 		})
 	}
-	t.Run("bytes that nobody holds", func(t *testing.T) {
+	t.Run("bytes that the caller dropped", func(t *testing.T) {
 		loaded := Load(t, e, m.memory(t), options)
-		for range 5 { // give their memory to others, were it free
+		for range 5 { // reuse their memory, if it was freed
 			runtime.GC()
 			for range 50 {
 				bytes.Repeat([]byte{0xa5}, len(data[0]))
@@ -195,7 +195,7 @@ func (m *model) noSource(t *testing.T, e *common.Engine) {
 			"a PNG":            common.File(png).As(m.format),
 			"a PNG so named":   common.File(file("photo", photo, 0o600)),
 			"a PNG in memory":  common.Bytes(photo).As(m.format),
-			"an unreadable":    common.File(file("secret", photo, 0)), // but for root a PNG
+			"unreadable":       common.File(file("secret", photo, 0)), // but for root a PNG
 			"an empty file":    common.File(file("empty", nil, 0o600)),
 			"no bytes":         common.Bytes([]byte{}).As(m.format),
 			"no sources":       {},

@@ -42,7 +42,7 @@ type Check struct {
 	Uncovered map[string]string
 }
 
-// Struct says that a Go struct has the layout of a C struct.
+// Struct is a Go struct that must have the layout of a C struct.
 type Struct struct {
 	C       string // its typedef
 	Go      any
