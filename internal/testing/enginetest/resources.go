@@ -266,6 +266,7 @@ func idle(t *testing.T, m *model, loaded *common.Model, _ *common.Session) {
 	for range 64 {
 		session, err := loaded.NewSession(ctx, "")
 		require.NoError(t, err)
+		defer runtime.KeepAlive(session)
 		m.runSession(t, session, 0)
 		require.NoError(t, session.Run(c))
 	}
@@ -276,11 +277,16 @@ func idle(t *testing.T, m *model, loaded *common.Model, _ *common.Session) {
 		}
 		return n
 	}
-	time.Sleep(100 * time.Millisecond) // what watched the contexts comes to rest
-	before := switches()
-	time.Sleep(time.Duration(soak(t)) * 300 * time.Millisecond)
-	// Go's runtime and this goroutine have a few; one session that polls has 60.
-	require.Less(t, switches()-before, 30*soak(t), "idle sessions wake the process up")
+	n := 0
+	for range 10 { // on a busy machine what watched the contexts comes to rest late
+		before := switches()
+		time.Sleep(300 * time.Millisecond)
+		// Go's runtime and this goroutine have a few; one session that polls has 60.
+		if n = switches() - before; n < 30 {
+			return
+		}
+	}
+	t.Errorf("idle sessions wake the process up: %d context switches in 300 ms", n)
 }
 
 // allocations: a Run on tensors that stay bound allocates nothing in Go.

@@ -35,9 +35,7 @@ func (s *suite) open(t *testing.T) {
 			require.NotEmpty(t, d.Name)
 		}
 		require.Contains(t, common.Engines(), s.Name)
-	})
-	s.run(t, "wrong Native", func(t *testing.T) {
-		_, err := common.Open(s.Name, &common.Config{Native: struct{ other int }{}})
+		_, err = common.Open(s.Name, &common.Config{Native: struct{ other int }{}})
 		require.ErrorIs(t, err, common.ErrOption)
 	})
 	if i.Library == "linked" {
