@@ -2,6 +2,12 @@
 #ifndef ANYINFER_MNN_LOG_H
 #define ANYINFER_MNN_LOG_H
 
+/* The strings of the C++ library that MNN was compiled with: 0 for those of
+ * before GCC 5, which the wheels of PyPI have. */
+#ifdef ANYINFER_MNN_CXX11_ABI
+#define _GLIBCXX_USE_CXX11_ABI ANYINFER_MNN_CXX11_ABI
+#endif
+
 /* Engines may be linked into one program: their structs need names of their own. */
 #define anyinfer_engine_t anyinfer_mnn_engine
 #define anyinfer_model_t anyinfer_mnn_model
@@ -15,6 +21,8 @@ inline anyinfer::hosts& logs() {
   static auto* hosts = new anyinfer::hosts; // MNN's threads outlive static objects
   return *hosts;
 }
+
+void redirect_prints();  // what MNN prints goes to logs from then on
 }  // namespace anyinfer_mnn
 
 #endif

@@ -3,9 +3,9 @@
 #ifndef ANYINFER_MNN_MODEL_H
 #define ANYINFER_MNN_MODEL_H
 
-#include <mutex>
-
 #include "module.h"
+
+#include <mutex>
 
 namespace anyinfer_mnn {
 

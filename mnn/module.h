@@ -6,6 +6,8 @@
 #if !__has_include(<MNN/expr/Module.hpp>)
 #error "MNN's headers are not found: say where with `eval \"$(anyinfer sdk env mnn)\"`, after `anyinfer sdk install mnn` or with MNN_ROOT set"
 #endif
+#include "log.h" // before the C++ library: it chooses the strings
+
 #include <MNN/Interpreter.hpp>
 #include <MNN/expr/Executor.hpp>
 #include <MNN/expr/ExecutorScope.hpp>
@@ -15,8 +17,6 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
-
-#include "log.h"
 
 namespace anyinfer_mnn {
 

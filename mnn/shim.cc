@@ -12,10 +12,10 @@
 // is separated from shape inference: reshape and bind prepare, run only
 // computes, on the caller's memory. Other models, those with control flow or
 // with shapes that depend on values, are run as a whole each time.
+#include "model.h"
+
 #include <cstdlib>
 #include <thread>
-
-#include "model.h"
 
 struct anyinfer_engine_t {
   anyinfer_host host;
@@ -62,7 +62,10 @@ anyinfer_status open_engine(const anyinfer_host* host, anyinfer_engine_t** engin
     // Runs that are separated from shape inference ask the global executor for
     // callbacks: entering a scope of their own would cost as much as a call.
     static std::once_flag once;
-    std::call_once(once, [] { watch::observe(*Executor::getGlobalExecutor()); });
+    std::call_once(once, [] {
+      redirect_prints();
+      watch::observe(*Executor::getGlobalExecutor());
+    });
     std::unique_ptr<anyinfer_engine_t> e(new anyinfer_engine_t{*host, {}});
     for (auto& b : backends)
       if (usable(b)) e->devices.push_back(b);

@@ -14,7 +14,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"time"
 
@@ -116,12 +115,8 @@ func toBuild(name string) string {
 		}
 		return "it has no package"
 	}
-	pin, err := sdkinstall.Find(name, "", runtime.GOOS, runtime.GOARCH)
-	switch {
-	case err != nil:
-		return fmt.Sprintf("it has no package for %s/%s", runtime.GOOS, runtime.GOARCH)
-	case pin.Crate():
-		return fmt.Sprintf("'%s' builds it, which takes some minutes", toInstall(name))
+	if err := sdkinstall.Possible(context.Background(), name); err != nil {
+		return err.Error()
 	}
 	return ""
 }

@@ -130,6 +130,9 @@ func variables(sdks []sdkdir.SDK, run bool) ([]variable, error) {
 			}
 			libDir = place.LibDir()
 			cppflags = append(cppflags, "-I"+place.Include)
+			if place.OldStrings {
+				cppflags = append(cppflags, "-DANYINFER_"+strings.ToUpper(r.Engine)+"_CXX11_ABI=0") // one for all shims would break others
+			}
 			all = append(all, variable{name: r.SDK.Env, value: place.Root})
 		}
 		ldflags = append(ldflags, "-L"+libDir)

@@ -73,6 +73,12 @@ func Install(ctx context.Context, o InstallOptions) (sdk sdkdir.SDK, already boo
 		}
 		return refresh(ctx, sdk, o)
 	}
+	var tools tools
+	if pin.headers != nil {
+		if tools, err = findTools(ctx, pin); err != nil {
+			return sdk, false, err
+		}
+	}
 	fmt.Fprintf(o.Log, "%s from %s", pin, pin.Source())
 	progress := func(format string, args ...any) {
 		if o.Progress != nil {
@@ -86,12 +92,6 @@ func Install(ctx context.Context, o InstallOptions) (sdk sdkdir.SDK, already boo
 	}
 	defer os.RemoveAll(temp)
 	built := filepath.Join(temp, "sdk")
-	if pin.Crate() {
-		if err := buildCrate(ctx, pin, temp, built, o.Log, progress); err != nil {
-			return sdk, false, err
-		}
-		return place(built, final, filepath.Join(temp, "old"), pin.SDK)
-	}
 	if file == nil {
 		path, err := download(ctx, pin, temp, progress)
 		if err != nil {
@@ -113,6 +113,14 @@ func Install(ctx context.Context, o InstallOptions) (sdk sdkdir.SDK, already boo
 	if err := build(ctx, file, pin, built, progress); err != nil {
 		return sdk, false, err
 	}
+	if pin.headers != nil {
+		if pin.Shim, err = completeMNN(ctx, pin, tools, temp, built, progress); err != nil {
+			return sdk, false, err
+		}
+	}
+	if err := describe(built, pin.SDK); err != nil {
+		return sdk, false, err
+	}
 	return place(built, final, filepath.Join(temp, "old"), pin.SDK)
 }
 
@@ -128,12 +136,6 @@ func find(o InstallOptions) (Pin, error) {
 
 // identify returns the pin whose file this is.
 func identify(f *os.File, o InstallOptions) (Pin, error) {
-	if p, err := Find(o.Engine, o.Version, o.OS, o.Arch); err != nil {
-		return Pin{}, err
-	} else if p.Crate() {
-		return Pin{}, fmt.Errorf("%s is built from source, which cargo fetches: there is no file to install it from; "+
-			"without a network here, copy the folder %s from a machine that built it", p, p.Path())
-	}
 	got, err := digest(f)
 	if err != nil {
 		return Pin{}, err
@@ -151,7 +153,7 @@ func identify(f *os.File, o InstallOptions) (Pin, error) {
 	return Pin{}, fmt.Errorf("%s is refused: its SHA-256 is\n  %s, expected is one of%s", f.Name(), got, expected.String())
 }
 
-// build makes the folder of an SDK from its archive.
+// build unpacks the archive of an SDK into a folder.
 func build(ctx context.Context, archive *os.File, pin Pin, dir string, progress progress) error {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
@@ -159,10 +161,7 @@ func build(ctx context.Context, archive *os.File, pin Pin, dir string, progress 
 	if err := unpack(ctx, archive, pin.unpack, dir, progress); err != nil {
 		return err
 	}
-	if err := linkLibrary(dir, pin.Library); err != nil {
-		return err
-	}
-	return describe(dir, pin.SDK)
+	return linkLibrary(dir, pin.Library)
 }
 
 // describe writes the sdk.json of the SDK in dir, when all else is there.

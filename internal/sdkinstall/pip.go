@@ -56,8 +56,11 @@ func wheelArgs(file string) []string {
 	if strings.HasPrefix(python, "cp") {
 		implementation = "cp"
 	}
-	return []string{"--no-deps", "--only-binary=:all:", "--platform", platform, "--python-version", "3.11",
-		"--implementation", implementation, "--abi", abi}
+	args := []string{"--no-deps", "--only-binary=:all:", "--python-version", "3.11", "--implementation", implementation, "--abi", abi}
+	for _, p := range strings.Split(platform, ".") {
+		args = append(args, "--platform", p)
+	}
+	return args
 }
 
 // offline says how to do without pip or a network here.

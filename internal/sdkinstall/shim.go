@@ -30,6 +30,7 @@ func BuildShim(ctx context.Context, r shims.Recipe, from shims.Place, root strin
 		return sdk, err
 	}
 	defer os.RemoveAll(temp)
+	from.Beside = from.Root == final
 	built := filepath.Join(temp, "sdk")
 	library := filepath.Join(built, filepath.FromSlash(sdk.Library))
 	if err := os.MkdirAll(filepath.Dir(library), 0o755); err != nil {

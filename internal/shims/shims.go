@@ -5,6 +5,7 @@
 package shims
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -55,6 +56,9 @@ type SDK struct {
 	Version string
 	// Libraries are named as after a linker's -l. The first must be there, others are linked where they are.
 	Libraries []string
+	// OldStrings is the mangled name of a function that libraries have which were compiled with the std::string from
+	// before GCC 5.
+	OldStrings string
 	// Packaged tells that 'anyinfer sdk install' has it.
 	Packaged bool
 	// System is where the system's own packages put it, if there are any.
@@ -64,9 +68,12 @@ type SDK struct {
 
 // Place is where an SDK lies.
 type Place struct {
-	Root      string
-	Include   string   // folder of the headers
-	Libraries []string // files
+	Root       string
+	Include    string   // folder of the headers
+	Libraries  []string // files
+	OldStrings bool     // std::string is that from before GCC 5
+	Complete   bool     // the linker is to refuse libraries that lack something
+	Beside     bool     // the shim will lie in the folder of the libraries, wherever that is moved
 }
 
 // LibDir is the folder of the libraries.
@@ -139,8 +146,30 @@ func (r Recipe) ProgramFlags() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	flags := append(cxxFlags[:len(cxxFlags):len(cxxFlags)], "-I", p.Include, "-Wl,-rpath,"+p.LibDir())
-	return append(append(flags, p.Libraries...), "-pthread"), nil
+	return append(append(p.flags(), "-Wl,-rpath,"+p.LibDir()), append(p.linkArgs(), "-pthread")...), nil
+}
+
+// flags compile a program that uses the SDK.
+func (p Place) flags() []string {
+	flags := append(cxxFlags[:len(cxxFlags):len(cxxFlags)], "-I", p.Include)
+	if p.OldStrings {
+		flags = append(flags, "-D_GLIBCXX_USE_CXX11_ABI=0")
+	}
+	return flags
+}
+
+// linkArgs link a program with the SDK. A shared library without a name in it, as MNN's wheel has, is to be found by its
+// file's name and not by the path that it has now: that takes -l.
+func (p Place) linkArgs() (args []string) {
+	for _, l := range p.Libraries {
+		if filepath.Ext(l) == ".a" {
+			// Whole: backends register themselves in static initializers, which nothing refers to.
+			args = append(args, "-Wl,--whole-archive", l, "-Wl,--no-whole-archive")
+		} else {
+			args = append(args, "-L", filepath.Dir(l), "-l:"+filepath.Base(l))
+		}
+	}
+	return args
 }
 
 // Version reads the version of an SDK.
@@ -205,6 +234,9 @@ var (
 // do not meet another engine's.
 const exports = "{ global: anyinfer_engine; local: *; };\n"
 
+// Compiler is the command of the compiler for the shim.
+func (r Recipe) Compiler() ([]string, error) { return shim.CXX.For(r.SDK.GOARCH()).Compiler() }
+
 // Build compiles the shim on an SDK to the file library, and tells log what
 // it does.
 func (r Recipe) Build(ctx context.Context, sdk Place, library string, log io.Writer) error {
@@ -231,25 +263,24 @@ func (r Recipe) Build(ctx context.Context, sdk Place, library string, log io.Wri
 	if err := os.WriteFile(script, []byte(exports), 0o600); err != nil {
 		return err
 	}
-	language := shim.CXX.For(r.SDK.GOARCH())
-	cxx, err := language.Compiler()
+	cxx, err := r.Compiler()
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(log, "compiling %s with %s on %s\n", strings.Join(files, ", "), strings.Join(cxx, " "), strings.Join(sdk.Libraries, ", "))
-	var args []string
-	for _, l := range sdk.Libraries {
-		if filepath.Ext(l) == ".a" {
-			// Whole: backends register themselves in static initializers, which nothing refers to.
-			args = append(args, "-Wl,--whole-archive", l, "-Wl,--no-whole-archive")
-		} else {
-			args = append(args, l, "-Xlinker", "-rpath", "-Xlinker", filepath.Dir(l))
+	args := sdk.linkArgs()
+	if dir := sdk.LibDir(); filepath.Ext(sdk.Libraries[0]) != ".a" {
+		if sdk.Beside {
+			dir = "$ORIGIN"
 		}
+		args = append(args, "-Xlinker", "-rpath", "-Xlinker", dir)
+	}
+	if sdk.Complete {
+		args = append(args, "-Wl,--no-allow-shlib-undefined")
 	}
 	args = append(append(args, linkFlags...), "-Wl,--version-script="+script)
 	args = append(args, strings.Fields(os.Getenv("LDFLAGS"))...)
-	flags := append(cxxFlags[:len(cxxFlags):len(cxxFlags)], "-I", sdk.Include)
-	if err := language.Compile(ctx, library, files, flags, args, sources); err != nil {
+	if err := shim.CXX.For(r.SDK.GOARCH()).Compile(ctx, library, files, sdk.flags(), args, sources); err != nil {
 		return err
 	}
 	return r.SDK.check(library)
@@ -282,11 +313,26 @@ func (s SDK) Find(root string) (Place, error) {
 				p.Libraries = append(p.Libraries, file)
 			}
 			if p.Libraries != nil {
-				return p, nil
+				p.OldStrings, err = s.hasOldStrings(p.Libraries)
+				return p, err
 			}
 		}
 	}
 	return p, errors.New(root + " has no lib" + s.Libraries[0] + ".so or .a in lib, lib64, build or itself")
+}
+
+// hasOldStrings looks for the name of the function in the tables of symbols.
+func (s SDK) hasOldStrings(libraries []string) (bool, error) {
+	for _, l := range libraries {
+		if s.OldStrings == "" {
+			break
+		}
+		content, err := os.ReadFile(l)
+		if err != nil || bytes.Contains(content, []byte(s.OldStrings+"\x00")) {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 func exists(path string) bool {
