@@ -257,6 +257,7 @@ func logTo(t *testing.T, file string) {
 		log, err := os.ReadFile(file)
 		return err == nil && bytes.Contains(log, []byte("level=WARN"))
 	}, 5*time.Second, time.Millisecond)
+	require.NoError(t, e.Close())
 	libc, err := dylib.Open(dylib.Spec{Engine: "libc", Stem: "c", Sonames: []string{"libc.so.6"}}, []dylib.Decl{{C: "int fflush(FILE *)"}}, "")
 	require.NoError(t, err)
 	libc.Call(0, dylib.Int(0)) // Go's exit does not write what C's streams still hold
