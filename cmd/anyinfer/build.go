@@ -18,7 +18,7 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/execgroup"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
-	"github.com/anyinfer/anyinfer/internal/shims"
+	"github.com/anyinfer/anyinfer/internal/toolchain"
 )
 
 // linkable are the engines whose build tag links an SDK.
@@ -188,7 +188,7 @@ func (b build) env() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	compilers, err := b.target.compilers(slices.ContainsFunc(linked, func(tag string) bool { _, ok := shims.Find(tag); return ok }))
+	compilers, err := b.target.compilers(slices.ContainsFunc(linked, func(tag string) bool { _, ok := toolchain.Find(tag); return ok }))
 	if err != nil {
 		return nil, err
 	}

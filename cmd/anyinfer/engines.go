@@ -17,7 +17,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 	"github.com/anyinfer/anyinfer/internal/sdkinstall"
-	"github.com/anyinfer/anyinfer/internal/shims"
+	"github.com/anyinfer/anyinfer/internal/toolchain"
 )
 
 // checkEngines refuses names of engines that there are not, or that are there twice.
@@ -51,7 +51,7 @@ func someEngines(_ *cobra.Command, names []string) error { return checkEngines(n
 
 // toHave says how to have an engine whose SDK no package has.
 func toHave(engine string) string {
-	r, ok := shims.Find(engine)
+	r, ok := toolchain.Find(engine)
 	if !ok {
 		return "see docs/engines"
 	}
@@ -120,7 +120,7 @@ func toInstall(engine string) string {
 	if pinned(engine, here) {
 		return "anyinfer sdk install " + engine
 	}
-	if r, ok := shims.Find(engine); ok && here.os == "linux" {
+	if r, ok := toolchain.Find(engine); ok && here.os == "linux" {
 		return r.SDK.Env + "=... anyinfer shim build " + engine
 	}
 	return ""
@@ -136,7 +136,7 @@ func installHint(engine string) string {
 
 // installFor says how to have an engine's SDK, or what is like it, for a target; an empty version is the newest.
 func installFor(engine, version string, t target) string {
-	r, isShim := shims.Find(engine)
+	r, isShim := toolchain.Find(engine)
 	pin, err := sdkinstall.Find(engine, version, t.os, t.arch)
 	switch {
 	case err == nil:

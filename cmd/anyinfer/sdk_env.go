@@ -12,7 +12,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
-	"github.com/anyinfer/anyinfer/internal/shims"
+	"github.com/anyinfer/anyinfer/internal/toolchain"
 )
 
 func newSDKEnv() *cobra.Command {
@@ -79,7 +79,7 @@ func chooseSDKs(root string, engines []string, version, goos, goarch string) ([]
 			chosen = append(chosen, s)
 		}
 	}
-	for _, r := range shims.All {
+	for _, r := range toolchain.All {
 		named, there := slices.Contains(engines, r.Engine), os.Getenv(r.SDK.Env) != ""
 		if named && !there && (target{os: goos, arch: goarch}).host() {
 			_, err := r.Root("") // the system's own
@@ -94,7 +94,7 @@ func chooseSDKs(root string, engines []string, version, goos, goarch string) ([]
 		if !slices.ContainsFunc(chosen, func(c sdkdir.SDK) bool { return c.Engine == engine }) {
 			t := target{os: goos, arch: goarch}
 			todo := installFor(engine, version, t)
-			if r, ok := shims.Find(engine); ok && !pinned(engine, t) {
+			if r, ok := toolchain.Find(engine); ok && !pinned(engine, t) {
 				todo = fmt.Sprintf("set %s to one for %s/%s", r.SDK.Env, goos, goarch) // a shim alone cannot be linked
 			}
 			return nil, notHere{fmt.Sprintf("no %s SDK %sfor %s/%s lies in %s", engine, spaced(version), goos, goarch, root), todo}
@@ -122,7 +122,7 @@ func variables(sdks []sdkdir.SDK, run bool) ([]variable, error) {
 			all = append(all, variable{name: dylib.Spec{Engine: s.Engine}.Env(), value: s.LibraryPath()})
 		}
 		libDir := s.LibDir()
-		if r, ok := shims.Find(s.Engine); ok {
+		if r, ok := toolchain.Find(s.Engine); ok {
 			r.SDK.Arch = s.Arch
 			place, err := r.Root("", s.Dir)
 			if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 	"github.com/anyinfer/anyinfer/internal/sdkinstall"
-	"github.com/anyinfer/anyinfer/internal/shims"
+	"github.com/anyinfer/anyinfer/internal/toolchain"
 )
 
 func newShimCommand() *cobra.Command {
@@ -52,7 +52,7 @@ as aarch64-linux-gnu-g++.`,
 		Args:              oneShim,
 		ValidArgsFunction: completeShim,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			recipe, _ := shims.Find(args[0])
+			recipe, _ := toolchain.Find(args[0])
 			recipe, err := recipe.For(target)
 			if err != nil {
 				return usageError{fmt.Errorf("--target: %w", err)}
@@ -91,18 +91,18 @@ as aarch64-linux-gnu-g++.`,
 }
 
 // placeShim compiles a shim and puts it where the engine looks.
-func placeShim(ctx context.Context, recipe shims.Recipe, from shims.Place, log io.Writer) (library string, err error) {
+func placeShim(ctx context.Context, recipe toolchain.Recipe, from toolchain.Place, log io.Writer) (library string, err error) {
 	root, err := sdkdir.Root()
 	if err != nil {
 		return "", err
 	}
-	sdk, err := sdkinstall.BuildShim(ctx, recipe, from, root, log)
+	sdk, err := recipe.Install(ctx, from, root, log)
 	return sdk.LibraryPath(), err
 }
 
 func shimEngines() []string {
 	var names []string
-	for _, r := range shims.All {
+	for _, r := range toolchain.All {
 		names = append(names, r.Engine)
 	}
 	return names
@@ -119,7 +119,7 @@ func oneShim(_ *cobra.Command, args []string) error {
 	if err := checkEngine(args[0]); err != nil {
 		return err
 	}
-	if _, ok := shims.Find(args[0]); !ok {
+	if _, ok := toolchain.Find(args[0]); !ok {
 		return fmt.Errorf("the engine %s needs no shim: it opens its SDK itself (%s); shims are for: %s",
 			args[0], installHint(args[0]), strings.Join(shimEngines(), ", "))
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/anyinfer/anyinfer/internal/shims"
+	"github.com/anyinfer/anyinfer/internal/toolchain"
 )
 
 func TestPins(t *testing.T) {
@@ -27,7 +27,7 @@ func TestPins(t *testing.T) {
 			lock, err := projects.ReadFile(p.Engine + "/Cargo.lock")
 			require.NoError(t, err)
 			require.Regexp(t, fmt.Sprintf(`\nname = "%s"\nversion = "%s"\nsource = .*\nchecksum = "[0-9a-f]{64}"\n`, p.headers.name, p.headers.version), string(lock))
-			recipe, ok := shims.Find(p.Engine)
+			recipe, ok := toolchain.Find(p.Engine)
 			require.True(t, ok)
 			require.Equal(t, "lib/"+recipe.Library(), p.Library)
 		}

@@ -15,7 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/anyinfer/anyinfer/internal/shims"
+	"github.com/anyinfer/anyinfer/internal/toolchain"
 )
 
 // withoutPython changes a shared library that was made as a module of Python so that programs without Python can load it.
@@ -102,7 +102,7 @@ func completeMNN(ctx context.Context, pin Pin, tools tools, temp, dir string, pr
 
 // tools are what an SDK takes that is not complete in its package.
 type tools struct {
-	recipe shims.Recipe
+	recipe toolchain.Recipe
 	cargo  func(args ...string) ([]byte, error)
 }
 
@@ -117,7 +117,7 @@ func Possible(ctx context.Context, engine string) error {
 
 // findTools is called before anything is fetched.
 func findTools(ctx context.Context, pin Pin) (t tools, err error) {
-	recipe, _ := shims.Find(pin.Engine) // each with headers has one
+	recipe, _ := toolchain.Find(pin.Engine) // each with headers has one
 	if t.recipe, err = recipe.For(pin.OS + "/" + pin.Arch); err != nil {
 		return t, err
 	}

@@ -20,10 +20,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/anyinfer/anyinfer/internal/cengine/shim"
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
-	"github.com/anyinfer/anyinfer/internal/shims"
+	"github.com/anyinfer/anyinfer/internal/toolchain"
 )
 
 // moduleC is a library like the module for Python in MNN's wheel.
@@ -38,7 +37,7 @@ const void *tiny(const char *s) { return none ? 0 : s; }
 // file, and stands in for cargo. It returns the root of SDKs, the wheel, and the folder that cargo "fetches" the crate to.
 func pinModule(t *testing.T, goarch, source string) (root, wheel, crate string) {
 	t.Helper()
-	cc, err := shim.C.For(goarch).Compiler()
+	cc, err := toolchain.C.For(goarch).Compiler()
 	if err != nil && os.Getenv("CI") != "true" {
 		t.Skip(err)
 	}
@@ -62,8 +61,8 @@ func pinModule(t *testing.T, goarch, source string) (root, wheel, crate string) 
 [ "$PWD" = / ] && grep -q '^\[workspace]' "$4" && [ -f "${4%%.toml}.lock" ] && [ -f "${4%%Cargo.toml}src/lib.rs" ] || exit 4
 echo '{"packages":[{"name":"bindgen"},{"name":"mnn-sys","version":"0.2.0","manifest_path":"%s/Cargo.toml"}]}'`, crate))
 
-	oldShims := shims.All
-	t.Cleanup(func() { shims.All = oldShims })
+	oldShims := toolchain.All
+	t.Cleanup(func() { toolchain.All = oldShims })
 	useShim("first")
 	wheel = pinWheel(t, zipped(t, member{name: "module.so", text: string(text)})) // restores releases
 	r := &releases[0]
@@ -77,11 +76,11 @@ echo '{"packages":[{"name":"bindgen"},{"name":"mnn-sys","version":"0.2.0","manif
 
 // useShim makes this the source of the shim.
 func useShim(text string) {
-	shims.All = []shims.Recipe{{
+	toolchain.All = []toolchain.Recipe{{
 		Engine: "mnn",
 		Sources: fstest.MapFS{"shim.cc": {Data: []byte("#include <tiny.h>\n#include \"anyinfer_engine.h\"\n" +
 			"ANYINFER_EXPORT const anyinfer_api* ANYINFER_ENTRY(void) { return static_cast<const anyinfer_api*>(tiny(\"" + text + "\")); }\n")}},
-		SDK: shims.SDK{Name: "Tiny", Env: "MNN_ROOT", Header: "tiny.h", Macros: []string{"TINY_VERSION", "TINY_PATCH"}, Libraries: []string{"tiny"}},
+		SDK: toolchain.SDK{Name: "Tiny", Env: "MNN_ROOT", Header: "tiny.h", Macros: []string{"TINY_VERSION", "TINY_PATCH"}, Libraries: []string{"tiny"}},
 	}}
 }
 
@@ -160,9 +159,9 @@ func TestModule(t *testing.T) {
 	other := t.TempDir()
 	require.NoError(t, os.CopyFS(filepath.Join(other, "include"), os.DirFS(filepath.Join(crate, "vendor", "include"))))
 	require.NoError(t, os.CopyFS(filepath.Join(other, "lib"), os.DirFS(sdk.LibDir())))
-	place, err := shims.All[0].SDK.Find(other)
+	place, err := toolchain.All[0].SDK.Find(other)
 	require.NoError(t, err)
-	foreign, err := BuildShim(t.Context(), shims.All[0], place, root, io.Discard)
+	foreign, err := toolchain.All[0].Install(t.Context(), place, root, io.Discard)
 	require.NoError(t, err)
 	require.Equal(t, sdk.Dir, foreign.Dir)
 	require.Empty(t, foreign.Shim)
@@ -174,7 +173,7 @@ func TestModule(t *testing.T) {
 	_, err = Remove(root, "mnn", "", runtime.GOOS, runtime.GOARCH)
 	require.NoError(t, err)
 	for range 2 {
-		alone, err := BuildShim(t.Context(), shims.All[0], place, root, io.Discard)
+		alone, err := toolchain.All[0].Install(t.Context(), place, root, io.Discard)
 		require.NoError(t, err)
 		require.Equal(t, sdk.Dir, alone.Dir)
 		require.Equal(t, []string{"lib/libanyinfer_mnn.so", sdkdir.Manifest}, files(t, alone.Dir))

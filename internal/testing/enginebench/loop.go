@@ -15,8 +15,7 @@ import (
 	"time"
 
 	"github.com/anyinfer/anyinfer/cinclude"
-	"github.com/anyinfer/anyinfer/internal/cengine/shim"
-	"github.com/anyinfer/anyinfer/internal/shims"
+	"github.com/anyinfer/anyinfer/internal/toolchain"
 )
 
 //go:embed testdata
@@ -36,10 +35,10 @@ func startLoop(b *testing.B, c Case, args ...string) *loop {
 	if runtime.GOOS == "windows" {
 		b.Skip("the loop in C needs dlopen")
 	}
-	language, source := shim.C, c.Engine+".c"
+	language, source := toolchain.C, c.Engine+".c"
 	var sdk []string
-	if recipe, ok := shims.Find(c.Engine); ok {
-		language, source = shim.CXX, c.Engine+".cc"
+	if recipe, ok := toolchain.Find(c.Engine); ok {
+		language, source = toolchain.CXX, c.Engine+".cc"
 		var err error
 		if sdk, err = recipe.ProgramFlags(); err != nil {
 			b.Skip(err)

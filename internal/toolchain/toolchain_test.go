@@ -2,7 +2,7 @@
 
 //go:build linux
 
-package shims
+package toolchain
 
 import (
 	"bytes"
@@ -19,10 +19,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/anyinfer/anyinfer/internal/cengine/shim"
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/platform"
-	"github.com/anyinfer/anyinfer/internal/shims/sources"
+	"github.com/anyinfer/anyinfer/internal/toolchain/sources"
 )
 
 // The SDK of these tests is a library with all that makes trouble in real
@@ -54,7 +53,7 @@ func recipe() Recipe {
 // buildSDK makes an SDK whose library is lib, and returns its folder.
 func buildSDK(t *testing.T, lib string) string {
 	t.Helper()
-	cxx, err := shim.CXX.Compiler()
+	cxx, err := CXX.Compiler()
 	if err != nil && os.Getenv("CI") != "true" {
 		t.Skip(err)
 	}

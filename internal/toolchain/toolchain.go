@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package shims compiles the shims of engines in C++, for this machine or
+// Package toolchain compiles the shims of engines in C++, for this machine or
 // another, from sources that the engines' packages register.
-package shims
+package toolchain
 
 import (
 	"bytes"
@@ -21,10 +21,9 @@ import (
 	"strings"
 
 	"github.com/anyinfer/anyinfer/cinclude"
-	"github.com/anyinfer/anyinfer/internal/cengine/shim"
 	"github.com/anyinfer/anyinfer/internal/platform"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
-	"github.com/anyinfer/anyinfer/internal/shims/sources"
+	"github.com/anyinfer/anyinfer/internal/toolchain/sources"
 )
 
 // Recipe says how an engine's shim is compiled: a new one is an entry of All.
@@ -235,7 +234,7 @@ var (
 const exports = "{ global: anyinfer_engine; local: *; };\n"
 
 // Compiler is the command of the compiler for the shim.
-func (r Recipe) Compiler() ([]string, error) { return shim.CXX.For(r.SDK.GOARCH()).Compiler() }
+func (r Recipe) Compiler() ([]string, error) { return CXX.For(r.SDK.GOARCH()).Compiler() }
 
 // Build compiles the shim on an SDK to the file library, and tells log what
 // it does.
@@ -280,7 +279,7 @@ func (r Recipe) Build(ctx context.Context, sdk Place, library string, log io.Wri
 	}
 	args = append(append(args, linkFlags...), "-Wl,--version-script="+script)
 	args = append(args, strings.Fields(os.Getenv("LDFLAGS"))...)
-	if err := shim.CXX.For(r.SDK.GOARCH()).Compile(ctx, library, files, sdk.flags(), args, sources); err != nil {
+	if err := CXX.For(r.SDK.GOARCH()).Compile(ctx, library, files, sdk.flags(), args, sources); err != nil {
 		return err
 	}
 	return r.SDK.check(library)

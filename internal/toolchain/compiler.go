@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package shim compiles the shared library of an engine from sources that a
-// program carries.
-package shim
+package toolchain
 
 import (
 	"context"
@@ -62,13 +60,6 @@ func (l Language) Compiler() ([]string, error) {
 	}
 	return nil, fmt.Errorf("no %s compiler: none of %s is there; install one (on Debian and Ubuntu: apt install %s), or name one in $%s",
 		l.name, strings.Join(l.compilers, ", "), l.install, l.compiler)
-}
-
-// Build compiles file, which lies in one of sources, to a shared library.
-// Beside it the compiler finds all of sources and anyinfer_engine.h. It is
-// $CC or cc, and gets flags and $CFLAGS.
-func Build(library, file string, flags []string, sources ...fs.FS) error {
-	return C.Compile(context.Background(), library, []string{file}, flags, []string{"-lm"}, sources...)
 }
 
 // Compile compiles files, which lie in sources, to a shared library. Beside
