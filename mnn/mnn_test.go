@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -222,7 +223,8 @@ func TestLog(t *testing.T) {
 		logTo(t, file)
 	}
 	file := filepath.Join(t.TempDir(), "log")
-	cmd := exec.Command(os.Args[0], "-test.run=^TestLog$")
+	args := append(strings.Fields(os.Getenv("ANYINFER_TEST_EMULATOR")), os.Args[0], "-test.run=^TestLog$")
+	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), "ANYINFER_TEST_LOG="+file, "CI=true") // TestMain does not open MNN before
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)

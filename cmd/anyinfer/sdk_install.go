@@ -23,7 +23,7 @@ func newSDKInstall() *cobra.Command {
 Each comes from a public package of a pinned version and SHA-256, fetched with python3 -m pip. The package and its publisher,
 who for tflite is a third party, are printed before; 'anyinfer sdk list' shows them all.
 
-For mnn, which has a C++ API, the engine's shim is compiled on it. That takes a C++ compiler, and cargo 1.84 or newer, which
+For mnn, which has a C++ API, the engine's shim is compiled on it. That takes a C++ compiler, and cargo 1.82 or newer, which
 fetches a crate with the headers; no Rust is compiled. Where only the shim is of another version of this program, only that is
 compiled again. With --arch it is compiled on Linux for another processor, with Debian's cross compiler or $CXX.`,
 		Example: `  anyinfer sdk install openvino tflite

@@ -3,39 +3,37 @@
 package sdkinstall
 
 import (
+	"archive/tar"
 	"bytes"
+	"cmp"
+	"compress/gzip"
 	"context"
-	"embed"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"os"
 	"os/exec"
 	"os/user"
-	"path"
 	"path/filepath"
-	"slices"
+	"strings"
 
 	"github.com/anyinfer/anyinfer/internal/execgroup"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 )
 
-// projects has, for each engine whose headers come from a crate, a folder with a project that depends on it, for cargo.
-//
-//go:embed mnn
-var projects embed.FS
-
-// A crate is a package of Rust that brings a C++ SDK's headers. Nothing of it is compiled in Rust, or run.
+// A crate is a package of Rust that brings the headers of a C++ SDK. Nothing of it is compiled in Rust, or run.
 type crate struct {
 	name, version string
+	size          int64
+	sha256        string
 	publisher     Publisher
-	include       string // the folder of headers
-	license       string // of what the headers' library was compiled with
+	unpack        []unpackRule
 }
 
-// minCargo is the oldest that can read the crates.
-const minCargo = "1.84"
+func (c crate) String() string { return c.name + "-" + c.version }
+
+// minCargo is the oldest that has `cargo info`.
+const minCargo = "1.82"
 
 // cargoIn returns the command cargo with an environment in which it works.
 func cargoIn(ctx context.Context) (func(args ...string) ([]byte, error), error) {
@@ -73,40 +71,53 @@ func cargoIn(ctx context.Context) (func(args ...string) ([]byte, error), error) 
 	return cargo, err
 }
 
-// fetch has cargo fetch the crate and all that it depends on, which cargo does not leave out, and copies the headers and
-// the licences below dir.
-func (c crate) fetch(cargo func(...string) ([]byte, error), engine, temp, dir string) error {
-	project := filepath.Join(temp, "project")
-	files, err := fs.Sub(projects, engine)
-	if err == nil {
-		err = errors.Join(os.CopyFS(project, files), os.Mkdir(filepath.Join(project, "src"), 0o755),
-			os.WriteFile(filepath.Join(project, "src", "lib.rs"), nil, 0o644))
+// fetch has cargo fetch the crate, unless its cache has it, verifies it and unpacks the headers below dir.
+func (c crate) fetch(cargo func(...string) ([]byte, error), dir string) error {
+	file := c.cached()
+	if file == "" {
+		if _, err := cargo("info", "--quiet", c.name+"@"+c.version); err != nil {
+			return fmt.Errorf("cargo could not fetch the crate %s: %w", c, err)
+		}
+		if file = c.cached(); file == "" {
+			return fmt.Errorf("cargo did not leave the crate %s in its cache", c)
+		}
 	}
+	f, err := os.Open(file)
 	if err != nil {
 		return err
 	}
-	out, err := cargo("metadata", "--quiet", "--manifest-path", filepath.Join(project, "Cargo.toml"), "--locked", "--format-version", "1")
+	defer f.Close()
+	if got, err := digest(f); err != nil || got != c.sha256 {
+		return cmp.Or(err, fmt.Errorf("%s is refused: its SHA-256 is\n  %s, but\n  %s is pinned", file, got, c.sha256))
+	}
+	z, err := gzip.NewReader(f)
 	if err != nil {
-		return fmt.Errorf("cargo could not fetch the crate %s %s: %w", c.name, c.version, err)
-	}
-	var metadata struct{ Packages []packageOfCargo }
-	if err := json.Unmarshal(out, &metadata); err != nil {
 		return err
 	}
-	i := slices.IndexFunc(metadata.Packages, func(p packageOfCargo) bool { return p.Name == c.name && p.Version == c.version })
-	if i < 0 {
-		return fmt.Errorf("cargo does not say where it put the crate %s %s", c.name, c.version)
-	}
-	source := filepath.Dir(metadata.Packages[i].Manifest)
-	if err := os.CopyFS(filepath.Join(dir, "include"), os.DirFS(filepath.Join(source, c.include))); err != nil {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
 		return err
 	}
-	text, err := os.ReadFile(filepath.Join(source, c.license))
-	return errors.Join(err, os.MkdirAll(filepath.Join(dir, "licenses"), 0o755), os.WriteFile(filepath.Join(dir, "licenses", path.Base(path.Dir(c.license))+"-LICENSE"), text, 0o644))
+	defer root.Close()
+	for r := tar.NewReader(z); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if to := destination(strings.TrimPrefix(h.Name, c.String()+"/"), c.unpack); to != "" && h.Typeflag == tar.TypeReg {
+			if _, err := write(root, to, r, maxUnpacked); err != nil {
+				return err
+			}
+		}
+	}
 }
 
-// packageOfCargo is what cargo says of a package.
-type packageOfCargo struct {
-	Name, Version string
-	Manifest      string `json:"manifest_path"`
+// cached is the crate's file in cargo's cache, or "".
+func (c crate) cached() string {
+	home, _ := os.UserHomeDir()
+	found, _ := filepath.Glob(filepath.Join(cmp.Or(os.Getenv("CARGO_HOME"), filepath.Join(home, ".cargo")), "registry", "cache", "*", c.String()+".crate"))
+	return strings.Join(found[:min(1, len(found))], "")
 }

@@ -106,7 +106,7 @@ func Install(ctx context.Context, o InstallOptions) (sdk sdkdir.SDK, already boo
 		return sdk, false, err
 	}
 	if pin.headers != nil {
-		if pin.Shim, err = completeMNN(ctx, pin, tools, temp, built, progress); err != nil {
+		if pin.Shim, err = completeMNN(ctx, pin, tools, built, progress); err != nil {
 			return sdk, false, err
 		}
 	}

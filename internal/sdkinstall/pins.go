@@ -49,7 +49,7 @@ var releases = []release{
 		{"darwin", "arm64", "ai_edge_litert-2.3.0-cp311-cp311-macosx_12_0_arm64.whl", 12821669, "da19cb1ad08d5113600d1038fbe7390e74e38fcb3e92af86d56a60120343e6d2", "lib/libLiteRt.dylib"},
 		{"windows", "amd64", "ai_edge_litert-2.3.0-cp311-cp311-win_amd64.whl", 20669548, "ffee5993b859580650e844fce322e93b7abf50dfa36fd0fcbde41e079d1eebe3", "lib/libLiteRt.dll"},
 	}},
-	// The wheels' module for Python has all of MNN; which Python it is for does not matter. mnn/Cargo.lock pins the crate.
+	// The wheels' module for Python has all of MNN; which Python it is for does not matter.
 	{"mnn", "3.6.1", "MNN", "3.6.1", alibaba, []unpackRule{
 		{"_mnncengine.cpython-311-x86_64-linux-gnu.so", "lib/libMNN.so"}, {"_mnncengine.cpython-311-aarch64-linux-gnu.so", "lib/libMNN.so"},
 	}, []archive{
@@ -74,9 +74,9 @@ var (
 
 // headers has, for engines whose package has none, the crate with the headers.
 var headers = map[string]*crate{
-	"mnn": {"mnn-sys", "0.2.0", Publisher{"crates", "aftershootco (mnn-rs)",
-		"MNN is Alibaba's. This package brings a copy of MNN's source, of which the headers are taken. cargo fetches it and the packages " +
-			"that it depends on, all of which are pinned, and runs nothing of them."}, "vendor/include", "vendor/3rd_party/half/LICENSE.txt"},
+	"mnn": {"mnn-sys", "0.2.0", 10106683, "9034853e342dde6533c5ad8cffd7e0f979e3cd4ce0e782630177e9659f1328b0",
+		Publisher{"crates", "aftershootco (mnn-rs)", "MNN is Alibaba's. This package brings a copy of MNN's source, of which only the headers are used."},
+		[]unpackRule{{"vendor/include/", "include/"}, {"vendor/3rd_party/half/LICENSE.txt", "licenses/half-LICENSE.txt"}}},
 }
 
 // A Publisher is who publishes a package, and where.
@@ -94,13 +94,13 @@ func (p Publisher) String() string {
 	return p.Publisher
 }
 
-// lines are those that Source has of a publisher.
-func (p Publisher) lines() string {
-	text := "  publisher: " + p.String() + "\n"
+// lines are what Source has of a package.
+func (p Publisher) lines(file string, size int64, sha256 string) string {
+	text := fmt.Sprintf(" (%s, %s)\n  publisher: %s\n", file, Size(size), p)
 	if p.ThirdParty != "" {
 		text += "  " + p.ThirdParty + "\n"
 	}
-	return text
+	return text + "  SHA-256: " + sha256 + "\n"
 }
 
 type release struct {
@@ -159,9 +159,9 @@ func (p Pin) Origin() string {
 
 // Source says, in lines, where the SDK comes from and whose code it is.
 func (p Pin) Source() string {
-	text := fmt.Sprintf("%s (%s, %s)\n%s  SHA-256: %s\n", p.Origin(), p.File, Size(p.Download), p.Publisher.lines(), p.SHA256)
+	text := p.Origin() + p.Publisher.lines(p.File, p.Download, p.SHA256)
 	if h := p.headers; h != nil {
-		text += fmt.Sprintf("Headers from crate %s %s\n%s", h.name, h.version, h.publisher.lines())
+		text += "  headers from the crate " + h.name + " " + h.version + h.publisher.lines(h.String()+".crate", h.size, h.sha256)
 	}
 	return text
 }

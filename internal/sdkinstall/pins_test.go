@@ -3,7 +3,6 @@
 package sdkinstall
 
 import (
-	"fmt"
 	"os"
 	"regexp"
 	"runtime"
@@ -24,9 +23,7 @@ func TestPins(t *testing.T) {
 		require.NotEmpty(t, p.Publisher.Publisher)
 		require.Equal(t, p.Engine == "tflite", p.Publisher.ThirdParty != "", "%s", p)
 		if p.headers != nil {
-			lock, err := projects.ReadFile(p.Engine + "/Cargo.lock")
-			require.NoError(t, err)
-			require.Regexp(t, fmt.Sprintf(`\nname = "%s"\nversion = "%s"\nsource = .*\nchecksum = "[0-9a-f]{64}"\n`, p.headers.name, p.headers.version), string(lock))
+			require.Len(t, p.headers.sha256, 64)
 			recipe, ok := toolchain.Find(p.Engine)
 			require.True(t, ok)
 			require.Equal(t, "lib/"+recipe.Library(), p.Library)

@@ -106,14 +106,19 @@ func destination(name string, rules []unpackRule) string {
 }
 
 func unpackMember(root *os.Root, m *zip.File, to string, left int64) (int64, error) {
-	if err := root.MkdirAll(path.Dir(to), 0o755); err != nil {
-		return 0, err
-	}
 	in, err := m.Open()
 	if err != nil {
 		return 0, err
 	}
 	defer in.Close()
+	return write(root, to, in, left)
+}
+
+// write writes a file that has left bytes at most, with the folders above it.
+func write(root *os.Root, to string, in io.Reader, left int64) (int64, error) {
+	if err := root.MkdirAll(path.Dir(to), 0o755); err != nil {
+		return 0, err
+	}
 	out, err := root.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return 0, err

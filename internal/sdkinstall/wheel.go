@@ -68,10 +68,10 @@ func withoutPython(file string) error {
 }
 
 // completeMNN makes an SDK for C++ of what was unpacked from MNN's wheel into dir: with headers, and the shim compiled on it.
-func completeMNN(ctx context.Context, pin Pin, tools tools, temp, dir string, progress progress) (shim string, err error) {
+func completeMNN(ctx context.Context, pin Pin, tools tools, dir string, progress progress) (shim string, err error) {
 	recipe := tools.recipe
 	progress("fetching headers")
-	if err := pin.headers.fetch(tools.cargo, pin.Engine, temp, dir); err != nil {
+	if err := pin.headers.fetch(tools.cargo, dir); err != nil {
 		return "", err
 	}
 	text := fmt.Sprintf("MNN %s, Copyright Alibaba Group Holding Limited, from the package %s %s and the crate %s %s.\n\n"+

@@ -5,8 +5,12 @@
 package sdkinstall
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
 	"debug/elf"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -34,8 +38,8 @@ const void *tiny(const char *s) { return none ? 0 : s; }
 `
 
 // pinModule makes a wheel with such a library the only SDK that is pinned, for linux on goarch, with a shim of one small
-// file, and stands in for cargo. It returns the root of SDKs, the wheel, and the folder that cargo "fetches" the crate to.
-func pinModule(t *testing.T, goarch, source string) (root, wheel, crate string) {
+// file, and stands in for cargo. It returns the root of SDKs, the wheel, and the folder of cargo's cache.
+func pinModule(t *testing.T, goarch, source string) (root, wheel, cache string) {
 	t.Helper()
 	cc, err := toolchain.C.For(goarch).Compiler()
 	if err != nil && os.Getenv("CI") != "true" {
@@ -50,16 +54,26 @@ func pinModule(t *testing.T, goarch, source string) (root, wheel, crate string) 
 	text, err := os.ReadFile(library)
 	require.NoError(t, err)
 
-	crate = t.TempDir()
+	var tgz bytes.Buffer
+	z := gzip.NewWriter(&tgz)
+	w := tar.NewWriter(z)
 	for name, text := range map[string]string{
-		"vendor/include/tiny.h": "#define TINY_VERSION 7\n#define TINY_PATCH 0\nextern \"C\" const void* tiny(const char*);\n", "vendor/3rd_party/half/LICENSE.txt": "of a part",
+		"vendor/include/tiny.h":  "#define TINY_VERSION 7\n#define TINY_PATCH 0\nextern \"C\" const void* tiny(const char*);\n",
+		"vendor/source/tiny.cpp": "dropped", "vendor/3rd_party/half/LICENSE.txt": "of a part",
 	} {
-		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(crate, name)), 0o777))
-		require.NoError(t, os.WriteFile(filepath.Join(crate, name), []byte(text), 0o666))
+		require.NoError(t, w.WriteHeader(&tar.Header{Name: "mnn-sys-0.2.0/" + name, Typeflag: tar.TypeReg, Size: int64(len(text))}))
+		_, err := w.Write([]byte(text))
+		require.NoError(t, err)
 	}
-	standIn(t, fmt.Sprintf(`[ "$1 $2 $3 $5 $6 $7" = "metadata --quiet --manifest-path --locked --format-version 1" ] || exit 3
-[ "$PWD" = / ] && grep -q '^\[workspace]' "$4" && [ -f "${4%%.toml}.lock" ] && [ -f "${4%%Cargo.toml}src/lib.rs" ] || exit 4
-echo '{"packages":[{"name":"bindgen"},{"name":"mnn-sys","version":"0.2.0","manifest_path":"%s/Cargo.toml"}]}'`, crate))
+	require.NoError(t, errors.Join(w.Close(), z.Close()))
+	oldHeaders := *headers["mnn"]
+	t.Cleanup(func() { *headers["mnn"] = oldHeaders })
+	headers["mnn"].sha256 = fmt.Sprintf("%x", sha256.Sum256(tgz.Bytes()))
+	cache = filepath.Join(t.TempDir(), "registry", "cache", "somewhere")
+	t.Setenv("CARGO_HOME", filepath.Join(cache, "../../.."))
+	crate := filepath.Join(t.TempDir(), "crate")
+	require.NoError(t, os.WriteFile(crate, tgz.Bytes(), 0o666))
+	standIn(t, `[ "$PWD $*" = "/ info --quiet mnn-sys@0.2.0" ] && mkdir -p '`+cache+`' && cp '`+crate+`' '`+cache+`/mnn-sys-0.2.0.crate'`)
 
 	oldShims := toolchain.All
 	t.Cleanup(func() { toolchain.All = oldShims })
@@ -71,7 +85,7 @@ echo '{"packages":[{"name":"bindgen"},{"name":"mnn-sys","version":"0.2.0","manif
 	root = newRoot(t)
 	t.Setenv(sdkdir.EnvRoot, root)
 	t.Setenv("MNN_ROOT", "")
-	return root, wheel, crate
+	return root, wheel, cache
 }
 
 // useShim makes this the source of the shim.
@@ -88,7 +102,7 @@ func useShim(text string) {
 func standIn(t *testing.T, script string) {
 	t.Helper()
 	bin := t.TempDir()
-	script = "#!/bin/sh\n[ \"$1\" = --version ] && { echo 'cargo 1.84.0 (stand-in)'; exit; }\n" + script + "\n"
+	script = "#!/bin/sh\n[ \"$1\" = --version ] && { echo 'cargo 1.82.0 (stand-in)'; exit; }\n" + script + "\n"
 	require.NoError(t, os.WriteFile(filepath.Join(bin, "cargo"), []byte(script), 0o755))
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
 }
@@ -104,7 +118,7 @@ func call(t *testing.T, library string) string {
 }
 
 func TestModule(t *testing.T) {
-	root, wheel, crate := pinModule(t, runtime.GOARCH, moduleC)
+	root, wheel, cache := pinModule(t, runtime.GOARCH, moduleC)
 	old := syscall.Umask(0) // what is installed is safe whatever it is
 	t.Cleanup(func() { syscall.Umask(old) })
 	var log bytes.Buffer
@@ -112,8 +126,8 @@ func TestModule(t *testing.T) {
 	sdk, already, err := Install(t.Context(), o)
 	require.NoError(t, err)
 	require.False(t, already)
-	require.Equal(t, []string{"include/tiny.h", "lib/libanyinfer_mnn.so", "lib/libtiny.so", "licenses/LICENSE", "licenses/half-LICENSE", sdkdir.Manifest}, files(t, sdk.Dir))
-	require.Contains(t, log.String(), "SHA-256: "+sdk.SHA256+"\nHeaders from crate mnn-sys 0.2.0\n  publisher: aftershootco (mnn-rs), a third party\n  MNN is Alibaba's.")
+	require.Equal(t, []string{"include/tiny.h", "lib/libanyinfer_mnn.so", "lib/libtiny.so", "licenses/LICENSE", "licenses/half-LICENSE.txt", sdkdir.Manifest}, files(t, sdk.Dir))
+	require.Contains(t, log.String(), "SHA-256: "+sdk.SHA256+"\n  headers from the crate mnn-sys 0.2.0 (mnn-sys-0.2.0.crate, 10.1 MB)\n  publisher: aftershootco (mnn-rs), a third party\n  MNN is Alibaba's.")
 	entries, err := os.ReadDir(root)
 	require.NoError(t, err)
 	require.Len(t, entries, 1, "nothing temporary is left")
@@ -157,7 +171,7 @@ func TestModule(t *testing.T) {
 
 	// A shim on an SDK elsewhere takes its place, and is not taken for the one of the installed SDK.
 	other := t.TempDir()
-	require.NoError(t, os.CopyFS(filepath.Join(other, "include"), os.DirFS(filepath.Join(crate, "vendor", "include"))))
+	require.NoError(t, os.CopyFS(filepath.Join(other, "include"), os.DirFS(filepath.Join(sdk.Dir, "include"))))
 	require.NoError(t, os.CopyFS(filepath.Join(other, "lib"), os.DirFS(sdk.LibDir())))
 	place, err := toolchain.All[0].SDK.Find(other)
 	require.NoError(t, err)
@@ -178,8 +192,22 @@ func TestModule(t *testing.T) {
 		require.Equal(t, sdk.Dir, alone.Dir)
 		require.Equal(t, []string{"lib/libanyinfer_mnn.so", sdkdir.Manifest}, files(t, alone.Dir))
 	}
+	alone, already, err := Install(t.Context(), o)
+	require.NoError(t, err)
+	require.False(t, already, "a shim alone is no SDK")
+	require.NotEmpty(t, alone.Shim)
+
+	// The crate in the cache is another, or none can be fetched.
+	_, err = Remove(root, "mnn", "", runtime.GOOS, runtime.GOARCH)
+	require.NoError(t, err)
+	crate := filepath.Join(cache, "mnn-sys-0.2.0.crate")
+	require.NoError(t, os.WriteFile(crate, []byte("another"), 0o666))
 	_, _, err = Install(t.Context(), o)
-	require.ErrorContains(t, err, "cargo could not fetch the crate mnn-sys 0.2.0: exit status 5", "a shim alone is no SDK")
+	require.ErrorContains(t, err, crate+" is refused: its SHA-256 is")
+	require.NoError(t, os.Remove(crate))
+	_, _, err = Install(t.Context(), o)
+	require.ErrorContains(t, err, "cargo could not fetch the crate mnn-sys-0.2.0: exit status 5")
+	requireNothing(t, root)
 }
 
 func TestModuleForAnotherProcessor(t *testing.T) {
@@ -219,7 +247,7 @@ func TestMissingTools(t *testing.T) {
 	t.Setenv("CXX", "no-such-compiler")
 	t.Setenv("PATH", t.TempDir())
 	_, _, err := Install(t.Context(), InstallOptions{Engine: "mnn", Root: root, From: wheel})
-	require.ErrorContains(t, err, "cargo 1.84 or newer is needed to fetch headers (rustup")
+	require.ErrorContains(t, err, "cargo 1.82 or newer is needed to fetch headers (rustup")
 	require.ErrorContains(t, err, "no C++ compiler: $CXX")
 	require.EqualError(t, Possible(t.Context(), "mnn"), err.Error())
 	requireNothing(t, root)
