@@ -6,8 +6,8 @@
 //	import _ "github.com/anyinfer/anyinfer/mnn"
 //
 // MNN has a C++ API, which Go cannot call: a shim in C++ leads to it, in this
-// package. `anyinfer sdk install mnn` builds MNN and the shim; where MNN is
-// there already, `MNN_ROOT=... anyinfer shim build mnn` builds the shim alone.
+// package. `anyinfer sdk install mnn` fetches MNN and compiles the shim; on an
+// MNN of your own `MNN_ROOT=... anyinfer shim build mnn` compiles the shim alone.
 // With the build tag "mnn" and cgo both are linked into the program instead.
 //
 // # Models

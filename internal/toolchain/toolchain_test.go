@@ -51,7 +51,7 @@ func recipe() Recipe {
 }
 
 // buildSDK makes an SDK whose library is lib, and returns its folder.
-func buildSDK(t *testing.T, lib string) string {
+func buildSDK(t *testing.T, lib string, flags ...string) string {
 	t.Helper()
 	cxx, err := CXX.Compiler()
 	if err != nil && os.Getenv("CI") != "true" {
@@ -72,7 +72,7 @@ func buildSDK(t *testing.T, lib string) string {
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s", out)
 	}
-	sources := []string{"-fPIC", "-Iinclude", "tiny.cc", "part.cc", "word.s"}
+	sources := append(flags, "-fPIC", "-Iinclude", "tiny.cc", "part.cc", "word.s")
 	if strings.HasSuffix(lib, ".so") {
 		run(cxx[0], append([]string{"-shared", "-Wl,-soname," + filepath.Base(lib), "-o", lib}, sources...)...)
 	} else {
@@ -123,6 +123,22 @@ func TestBuild(t *testing.T) {
 				require.EqualValues(t, 1, parts, "the variable of a template is another shim's too")
 			}
 		})
+	}
+}
+
+// TestOldStrings: the shim is compiled with the std::string of the SDK.
+func TestOldStrings(t *testing.T) {
+	r := recipe()
+	file := filepath.Join(t.TempDir(), r.Library())
+	for _, lib := range []string{"lib/libtiny.a", "lib/libtiny.so"} {
+		root := buildSDK(t, lib, "-D_GLIBCXX_USE_CXX11_ABI=0")
+		require.Error(t, r.Build(t.Context(), find(t, r, root), file, io.Discard), "linked to a function with another string")
+		old := r
+		old.SDK.OldStrings = "_Z10tiny_partsSs"
+		place := find(t, old, root)
+		require.True(t, place.OldStrings)
+		require.NoError(t, old.Build(t.Context(), place, file, io.Discard))
+		require.False(t, find(t, old, buildSDK(t, lib)).OldStrings)
 	}
 }
 
