@@ -82,7 +82,7 @@ func chooseSDKs(root string, engines []string, version, goos, goarch string) ([]
 	for _, r := range toolchain.All {
 		named, there := slices.Contains(engines, r.Engine), os.Getenv(r.SDK.Env) != ""
 		if named && !there && (target{os: goos, arch: goarch}).host() {
-			_, err := r.Root("") // the system's own
+			_, err := r.Locate("") // the system's own
 			there = err == nil
 		}
 		if there && (len(engines) == 0 || named) &&
@@ -124,7 +124,7 @@ func variables(sdks []sdkdir.SDK, run bool) ([]variable, error) {
 		libDir := s.LibDir()
 		if r, ok := toolchain.Find(s.Engine); ok {
 			r.SDK.Arch = s.Arch
-			place, err := r.Root("", s.Dir)
+			place, err := r.Locate("", s.Dir)
 			if err != nil {
 				return nil, err
 			}

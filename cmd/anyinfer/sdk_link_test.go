@@ -33,7 +33,7 @@ func TestLinkedBuild(t *testing.T) {
 	}
 	for _, engine := range []string{"tnn", "tensorrt"} {
 		recipe, _ := toolchain.Find(engine)
-		if _, err := recipe.Root(""); err != nil {
+		if _, err := recipe.Locate(""); err != nil {
 			missing = err
 		}
 	}

@@ -57,7 +57,7 @@ as aarch64-linux-gnu-g++.`,
 			if err != nil {
 				return usageError{fmt.Errorf("--target: %w", err)}
 			}
-			from, err := recipe.Root(root, recipe.Installed()...)
+			from, err := recipe.Locate(root, recipe.Installed()...)
 			if err != nil {
 				return err
 			}
@@ -91,7 +91,7 @@ as aarch64-linux-gnu-g++.`,
 }
 
 // placeShim compiles a shim and puts it where the engine looks.
-func placeShim(ctx context.Context, recipe toolchain.Recipe, from toolchain.Place, log io.Writer) (library string, err error) {
+func placeShim(ctx context.Context, recipe toolchain.Recipe, from toolchain.Location, log io.Writer) (library string, err error) {
 	root, err := sdkdir.Root()
 	if err != nil {
 		return "", err

@@ -18,7 +18,7 @@ import (
 // TestShimBuildTNN: an SDK that does not tell its version.
 func TestShimBuildTNN(t *testing.T) {
 	recipe, _ := toolchain.Find("tnn")
-	if _, err := recipe.Root(""); err != nil && os.Getenv("CI") != "true" {
+	if _, err := recipe.Locate(""); err != nil && os.Getenv("CI") != "true" {
 		t.Skip(err)
 	}
 	root := t.TempDir()
@@ -41,7 +41,7 @@ func TestShimBuildTNN(t *testing.T) {
 // that is installed, and opens it.
 func TestShimBuild(t *testing.T) {
 	recipe, _ := toolchain.Find("mnn")
-	from, err := recipe.Root("", recipe.Installed()...)
+	from, err := recipe.Locate("", recipe.Installed()...)
 	if err != nil && os.Getenv("CI") != "true" {
 		t.Skip(err)
 	}

@@ -82,19 +82,19 @@ func completeMNN(ctx context.Context, pin Pin, tools tools, dir string, progress
 	if err := os.WriteFile(filepath.Join(dir, "licenses", "LICENSE"), []byte(text), 0o644); err != nil {
 		return "", err
 	}
-	place, err := recipe.SDK.Find(dir)
+	sdk, err := recipe.SDK.Find(dir)
 	if err != nil {
 		return "", err
 	}
-	if err := withoutPython(place.Libraries[0]); err != nil {
+	if err := withoutPython(sdk.Libraries[0]); err != nil {
 		return "", err
 	}
-	if version, err := recipe.Version(place); err != nil || version != pin.Version {
+	if version, err := recipe.Version(sdk); err != nil || version != pin.Version {
 		return "", cmp.Or(err, fmt.Errorf("the crate brought the headers of version %s instead of %s", version, pin.Version))
 	}
 	progress("compiling the shim")
-	place.Beside, place.Complete = true, true
-	if err := recipe.Build(ctx, place, filepath.Join(dir, filepath.FromSlash(pin.Library)), io.Discard); err != nil {
+	sdk.SameFolder, sdk.Strict = true, true
+	if err := recipe.Build(ctx, sdk, filepath.Join(dir, filepath.FromSlash(pin.Library)), io.Discard); err != nil {
 		return "", err
 	}
 	return recipe.Digest()

@@ -2,7 +2,7 @@
 
 package toolchain
 
-// All are the engines that have a shim.
+// All has the recipe of each engine with a shim.
 var All = []Recipe{
 	{
 		Engine: "mnn",

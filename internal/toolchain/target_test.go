@@ -66,7 +66,7 @@ func TestTarget(t *testing.T) {
 	for goarch, p := range platform.Linux {
 		if goarch != runtime.GOARCH {
 			_, err := CXX.For(goarch).Compiler()
-			require.ErrorContains(t, err, "none of "+p.Triplet+"-g++ is there")
+			require.ErrorContains(t, err, "none of "+p.Triplet+"-g++ is installed")
 		}
 	}
 	_, err = CXX.For("amd64").Compiler()

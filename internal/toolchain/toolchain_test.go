@@ -83,7 +83,7 @@ func buildSDK(t *testing.T, lib string, flags ...string) string {
 }
 
 // find is the SDK in root.
-func find(t *testing.T, r Recipe, root string) Place {
+func find(t *testing.T, r Recipe, root string) Location {
 	t.Helper()
 	place, err := r.SDK.Find(root)
 	require.NoError(t, err)
@@ -177,7 +177,7 @@ func TestRoot(t *testing.T) {
 		{err: "no Tiny to compile with: TINY_ROOT is not set, and none is installed; run 'anyinfer sdk install tiny', or set TINY_ROOT to a folder with include/tiny/version.h and lib/libtiny.so or .a"},
 	} {
 		t.Setenv("TINY_ROOT", test.env)
-		got, err := r.Root(test.explicit, test.installed...)
+		got, err := r.Locate(test.explicit, test.installed...)
 		if test.err != "" {
 			require.ErrorContains(t, err, test.err)
 			continue
@@ -187,7 +187,7 @@ func TestRoot(t *testing.T) {
 	}
 	t.Setenv("TINY_ROOT", "")
 	r.SDK.System = b
-	got, err := r.Root("", alone)
+	got, err := r.Locate("", alone)
 	require.NoError(t, err)
 	require.Equal(t, b, got.Root, "the system's own")
 
@@ -196,12 +196,12 @@ func TestRoot(t *testing.T) {
 	triplet := platform.Linux[runtime.GOARCH].Triplet
 	require.NoError(t, os.CopyFS(filepath.Join(c, "include", triplet), os.DirFS(filepath.Join(a, "include"))))
 	require.NoError(t, os.CopyFS(filepath.Join(c, "lib", triplet), os.DirFS(filepath.Join(a, "lib"))))
-	require.Equal(t, Place{
+	require.Equal(t, Location{
 		Root: c, Include: filepath.Join(c, "include", triplet), Libraries: []string{filepath.Join(c, "lib", triplet, "libtiny.a")},
 	}, find(t, r, c))
 
 	require.NoError(t, os.RemoveAll(filepath.Join(a, "lib")))
-	_, err = r.Root(a)
+	_, err = r.Locate(a)
 	require.ErrorContains(t, err, a+" has no libtiny.so or .a in lib")
 }
 
@@ -250,7 +250,7 @@ func TestSources(t *testing.T) {
 	r.Sources = nil
 	_, err = r.Digest()
 	require.ErrorContains(t, err, "the shim's sources are in the package tiny, which this program does not import")
-	require.ErrorContains(t, r.Build(t.Context(), Place{}, filepath.Join(t.TempDir(), "x.so"), io.Discard), "which this program does not import")
+	require.ErrorContains(t, r.Build(t.Context(), Location{}, filepath.Join(t.TempDir(), "x.so"), io.Discard), "which this program does not import")
 	sources.Register(r.Engine, shimSources)
 	got, err := r.Digest()
 	require.NoError(t, err)

@@ -12,9 +12,9 @@ import (
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 )
 
-// Install compiles a shim on the SDK at from and puts it where the engine looks below root: into the SDK of that
-// version where it is installed, else into a folder that has nothing else.
-func (r Recipe) Install(ctx context.Context, from Place, root string, log io.Writer) (sdkdir.SDK, error) {
+// Install compiles a shim on the SDK at from and puts it where the engine looks for it below root: into the SDK of that
+// version if it is installed, else into a folder with nothing else.
+func (r Recipe) Install(ctx context.Context, from Location, root string, log io.Writer) (sdkdir.SDK, error) {
 	version, err := r.Version(from)
 	if err != nil {
 		return sdkdir.SDK{}, err
@@ -29,7 +29,7 @@ func (r Recipe) Install(ctx context.Context, from Place, root string, log io.Wri
 		return sdk, err
 	}
 	defer os.RemoveAll(temp)
-	from.Beside = from.Root == final
+	from.SameFolder = from.Root == final
 	built := filepath.Join(temp, "sdk")
 	library := filepath.Join(built, filepath.FromSlash(sdk.Library))
 	if err := os.MkdirAll(filepath.Dir(library), 0o755); err != nil {
@@ -52,7 +52,7 @@ func (r Recipe) Install(ctx context.Context, from Place, root string, log io.Wri
 			return installed, err
 		}
 	}
-	// Programs that have the old one open keep it.
+	// Programs that have opened the old file keep it.
 	if err := os.Rename(library, installed.LibraryPath()); err != nil {
 		return installed, err
 	}
@@ -62,8 +62,8 @@ func (r Recipe) Install(ctx context.Context, from Place, root string, log io.Wri
 	return sdkdir.Read(final)
 }
 
-// Refresh compiles the shim of an intact SDK anew where another version of this module compiled it; already reports that it
-// was up to date.
+// Refresh compiles the shim of an installed SDK again if another version of this module compiled it; already reports that
+// it was up to date.
 func Refresh(ctx context.Context, sdk sdkdir.SDK, root string, log io.Writer) (_ sdkdir.SDK, already bool, err error) {
 	r, has := Find(sdk.Engine)
 	if !has {
