@@ -15,11 +15,11 @@ import (
 	"github.com/anyinfer/anyinfer/internal/privdir"
 )
 
-// tempPrefix marks folders below the root that an installation works in: on the same file system, so that the last step
-// is one rename.
+// tempPrefix begins the names of temporary folders below the root. They are on the same file system as the SDKs, so that an
+// installation ends with one rename.
 const tempPrefix = ".tmp-"
 
-// Write writes the sdk.json of the SDK in dir, when all else is there.
+// Write writes the sdk.json of the SDK in dir, after all other files.
 func Write(dir string, sdk SDK) (err error) {
 	if err := forbidOthers(dir); err != nil {
 		return err
@@ -34,7 +34,7 @@ func Write(dir string, sdk SDK) (err error) {
 	return os.WriteFile(filepath.Join(dir, Manifest), append(text, '\n'), 0o644)
 }
 
-// forbidOthers takes from others the right to change what lies in dir: compilers and cargo go by the umask.
+// forbidOthers makes the files in dir writable for the user alone: compilers follow the umask.
 func forbidOthers(dir string) error {
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.Type()&fs.ModeSymlink != 0 {
@@ -48,7 +48,7 @@ func forbidOthers(dir string) error {
 	})
 }
 
-// Put moves a built SDK to its final place. Whoever renames first wins; another that finds an intact one there is done.
+// Put moves a complete SDK from built to its final folder. If another process was faster, its SDK is kept.
 func Put(built, final, old string, want SDK) (SDK, bool, error) {
 	if err := os.MkdirAll(filepath.Dir(final), 0o755); err != nil {
 		return SDK{}, false, err
@@ -58,7 +58,7 @@ func Put(built, final, old string, want SDK) (SDK, bool, error) {
 		if sdk, ok := Intact(final, want); ok {
 			return sdk, true, nil
 		}
-		// A damaged one is in the way.
+		// There is a damaged SDK.
 		if err := os.Rename(final, old); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return SDK{}, false, err
 		}
@@ -71,7 +71,7 @@ func Put(built, final, old string, want SDK) (SDK, bool, error) {
 	return sdk, err != nil, nil
 }
 
-// Intact reports whether the wanted SDK lies in dir with every file at its size.
+// Intact reports whether dir has the wanted SDK, and its files have the recorded size.
 func Intact(dir string, want SDK) (SDK, bool) {
 	sdk, err := Read(dir)
 	if err != nil || sdk.SHA256 != want.SHA256 {
@@ -95,8 +95,8 @@ func size(dir string) (total int64, err error) {
 	return total, err
 }
 
-// MakeRoot makes the root, where it is missing, and refuses one in which others could change what is installed. Others may
-// read it: root can install for all users.
+// MakeRoot makes the root if it is missing. It refuses a root that other users can write to; they may read it, so that the
+// superuser can install for all.
 func MakeRoot(root string) error {
 	err := os.MkdirAll(root, 0o755)
 	if err == nil {
@@ -108,7 +108,7 @@ func MakeRoot(root string) error {
 	return nil
 }
 
-// TempDir makes a folder to work in, and removes those of installations that were killed long ago.
+// TempDir makes a temporary folder below the root, and removes those of installations that were killed a day ago.
 func TempDir(root string) (string, error) {
 	entries, _ := os.ReadDir(root)
 	for _, e := range entries {

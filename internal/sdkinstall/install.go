@@ -16,19 +16,19 @@ import (
 	"github.com/anyinfer/anyinfer/internal/toolchain"
 )
 
-// InstallOptions says what to install; only Engine is required.
+// InstallOptions are the arguments of Install; only Engine is required.
 type InstallOptions struct {
 	Engine   string
 	Version  string    // newest pinned
 	OS, Arch string    // those running
 	Root     string    // sdkdir.Root()
-	From     string    // a file that is already here, instead of fetching one; its digest says which version and target it is
+	From     string    // a file to install instead of fetching one; its digest determines the version and target
 	Log      io.Writer // what is done, in lines
-	// Progress is told what is going on right now, several times a second.
+	// Progress is called with the current activity several times a second.
 	Progress func(text string)
 }
 
-// progress is told what is going on, as Printf is.
+// progress reports the current activity; its arguments are those of Printf.
 type progress func(format string, args ...any)
 
 // Install puts an SDK in place, whole or not at all. already reports that it was there. Several may run at once.

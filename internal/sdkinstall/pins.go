@@ -61,7 +61,7 @@ var releases = []release{
 // The wheel's C++ headers and CMake files are left out: this module speaks the C API.
 var openvinoDirs = []unpackRule{{"openvino/libs/", "lib/"}, {"openvino/include/openvino/c/", "include/openvino/c/"}}
 
-// These are what the packages' own metadata says.
+// The publishers, as in the metadata of the packages.
 var (
 	intel   = Publisher{"PyPI", "Intel (OpenVINO Developers)", ""}
 	google  = Publisher{"PyPI", "Google (Google AI Edge Authors)", ""}
@@ -72,7 +72,7 @@ var (
 			"its description names the project tphakala/tflite_c."}
 )
 
-// headers has, for engines whose package has none, the crate with the headers.
+// headers has the crates with the headers of SDKs whose package lacks them.
 var headers = map[string]*crate{
 	"mnn": {"mnn-sys", "0.2.0", 10106683, "9034853e342dde6533c5ad8cffd7e0f979e3cd4ce0e782630177e9659f1328b0",
 		Publisher{"crates", "aftershootco (mnn-rs)", "MNN is Alibaba's. This package brings a copy of MNN's source, of which only the headers are used."},
@@ -83,7 +83,7 @@ var headers = map[string]*crate{
 type Publisher struct {
 	Registry  string
 	Publisher string
-	// ThirdParty says whose the SDK is and how it came into the package, where the publisher is not the maker of the SDK.
+	// ThirdParty explains who made the SDK and how it came into the package. It is empty where the publisher made it.
 	ThirdParty string
 }
 
@@ -94,7 +94,7 @@ func (p Publisher) String() string {
 	return p.Publisher
 }
 
-// lines are what Source has of a package.
+// lines are the lines of Source for one package.
 func (p Publisher) lines(file string, size int64, sha256 string) string {
 	text := fmt.Sprintf(" (%s, %s)\n  publisher: %s\n", file, Size(size), p)
 	if p.ThirdParty != "" {
@@ -120,14 +120,14 @@ type archive struct {
 	library        string // after unpacking, as in sdkdir.SDK
 }
 
-// A Pin is one SDK that can be installed. The embedded SDK says what will be in its sdk.json; its Size is 0 until then.
+// A Pin is one SDK that can be installed. The embedded SDK is the content of its future sdk.json; Size is 0 until then.
 type Pin struct {
 	sdkdir.SDK
 	Publisher Publisher
 	Download  int64 // bytes of File
 
 	unpack  []unpackRule
-	headers *crate // nil where the package has what is needed of them
+	headers *crate // nil if no headers are needed besides those of the package
 }
 
 // Pins lists what can be installed; an engine's default for a target comes before its older versions.
@@ -152,12 +152,12 @@ func (p Pin) String() string {
 	return fmt.Sprintf("%s %s for %s/%s", p.Engine, p.Version, p.OS, p.Arch)
 }
 
-// Origin says what package the SDK is made of.
+// Origin names the package of the SDK.
 func (p Pin) Origin() string {
 	return fmt.Sprintf("%s package %s %s", p.Publisher.Registry, p.Package, p.PackageVersion)
 }
 
-// Source says, in lines, where the SDK comes from and whose code it is.
+// Source describes, in lines, where the SDK comes from and who made it.
 func (p Pin) Source() string {
 	text := p.Origin() + p.Publisher.lines(p.File, p.Download, p.SHA256)
 	if h := p.headers; h != nil {

@@ -39,7 +39,7 @@ func unpack(ctx context.Context, f *os.File, rules []unpackRule, dir string, pro
 		return err
 	}
 	archive, err := zip.NewReader(f, info.Size())
-	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // checkMember says it better
+	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // checkMember has a better message
 		return fmt.Errorf("%s is damaged: %w", filepath.Base(f.Name()), err)
 	}
 	var total int64

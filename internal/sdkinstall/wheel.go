@@ -18,12 +18,12 @@ import (
 	"github.com/anyinfer/anyinfer/internal/toolchain"
 )
 
-// withoutPython changes a shared library that was made as a module of Python so that programs without Python can load it.
-// Nothing of its code changes:
+// withoutPython changes a shared library that was made as a Python module so that programs without Python can load it.
+// Its code stays as it is:
 //
-//   - What it wants of Python is weak: where there is no Python it is NULL, and the loader does not complain.
-//   - It does not ask for stacks that can be executed, which new C libraries refuse.
-//   - libgomp, which is linked without being used, is not loaded.
+//   - Undefined symbols of Python become weak: without Python they are NULL, and the loader reports no error.
+//   - The library no longer requires an executable stack, which new C libraries refuse.
+//   - libgomp, which is linked but not used, is no longer loaded.
 func withoutPython(file string) error {
 	content, err := os.ReadFile(file)
 	if err != nil {
@@ -67,7 +67,8 @@ func withoutPython(file string) error {
 	return os.WriteFile(file, content, 0o644)
 }
 
-// completeMNN makes an SDK for C++ of what was unpacked from MNN's wheel into dir: with headers, and the shim compiled on it.
+// completeMNN makes a C++ SDK of dir, into which MNN's wheel was unpacked: it adds the headers and compiles the shim.
+// It returns the digest of the shim.
 func completeMNN(ctx context.Context, pin Pin, tools tools, dir string, progress progress) (shim string, err error) {
 	recipe := tools.recipe
 	progress("fetching headers")
@@ -100,13 +101,13 @@ func completeMNN(ctx context.Context, pin Pin, tools tools, dir string, progress
 	return recipe.Digest()
 }
 
-// tools are what an SDK takes that is not complete in its package.
+// tools are the programs that complete an SDK whose package lacks headers.
 type tools struct {
 	recipe toolchain.Recipe
 	cargo  func(args ...string) ([]byte, error)
 }
 
-// Possible returns an error where an engine's newest SDK cannot be installed on this machine, for want of a package or of tools.
+// Possible returns an error where an engine's newest SDK cannot be installed on this machine, because a package or tools are missing.
 func Possible(ctx context.Context, engine string) error {
 	pin, err := find(InstallOptions{Engine: engine})
 	if err == nil && pin.headers != nil {
@@ -115,9 +116,9 @@ func Possible(ctx context.Context, engine string) error {
 	return err
 }
 
-// findTools is called before anything is fetched.
+// findTools looks for the tools, before anything is fetched.
 func findTools(ctx context.Context, pin Pin) (t tools, err error) {
-	recipe, _ := toolchain.Find(pin.Engine) // each with headers has one
+	recipe, _ := toolchain.Find(pin.Engine) // engines with a crate have a recipe
 	if t.recipe, err = recipe.For(pin.OS + "/" + pin.Arch); err != nil {
 		return t, err
 	}

@@ -154,7 +154,7 @@ func TestBuildFails(t *testing.T) {
 	require.ErrorContains(t, r.Build(t.Context(), find(t, r, root), file, io.Discard), "no C++ compiler: $CXX: ")
 	t.Setenv("CXX", "")
 	t.Setenv("PATH", t.TempDir())
-	require.ErrorContains(t, r.Build(t.Context(), find(t, r, root), file, io.Discard), "no C++ compiler: none of c++, g++, clang++ is there; install one")
+	require.ErrorContains(t, r.Build(t.Context(), find(t, r, root), file, io.Discard), "no C++ compiler: none of c++, g++, clang++ is installed; install one")
 	require.NoFileExists(t, file)
 }
 
