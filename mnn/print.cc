@@ -2,10 +2,10 @@
 
 //go:build cgo && mnn
 
-// MNN prints with printf. This sends what it prints to the logger: MNN's
-// library calls functions of others through a table of their addresses (GOT),
-// in which those of printf and the like are replaced. The rest of the process
-// keeps its own.
+// MNN prints with printf. Here that is sent to the logger: a library calls the
+// functions of others through a table of their addresses (the global offset
+// table), and in the table of MNN's library the addresses of printf, puts and
+// putchar are replaced. The rest of the process keeps its own.
 #include "log.h"
 
 #if defined(__linux__)
@@ -53,7 +53,7 @@ const struct {
     {"putchar", reinterpret_cast<void*>(log_putchar)},
 };
 
-// object is what the dynamic linker has loaded of a library.
+// object is a library, or the program, in memory.
 struct object {
   const dl_phdr_info& info;
   ElfW(Addr) mapped(ElfW(Addr) address) const { return info.dlpi_addr + address; }
@@ -66,7 +66,7 @@ struct object {
     return false;
   }
 
-  // set writes to the table, which may be read-only since it was filled (RELRO).
+  // set writes to the table, which may be read-only after relocation (RELRO).
   void set(ElfW(Addr) slot, void* function) const {
     const ElfW(Addr) size = ElfW(Addr)(sysconf(_SC_PAGESIZE)), page = slot & ~(size - 1);
     bool sealed = false;
@@ -107,8 +107,8 @@ struct object {
   }
 };
 
-// visit is called with each object. The program itself is the first: where MNN
-// is a part of it, printf is that of all its parts, and stays.
+// visit is called with each object, the program first. If MNN is linked into the
+// program itself, the table is that of all its parts, and stays as it is.
 int visit(dl_phdr_info* info, size_t, void* seen) {
   const object o{*info};
   const bool program = !*static_cast<bool*>(seen);
