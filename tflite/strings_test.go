@@ -43,6 +43,7 @@ func TestUnpackStrings(t *testing.T) {
 		"in the numbers":  {2, 8, 17, 18},
 		"backwards":       {2, 17, 16, 18},
 		"behind the end":  {2, 16, 17, 99},
+		"a byte behind":   {2, 16, 17, 19},
 	} {
 		var buffer []byte
 		for _, n := range numbers {
@@ -55,7 +56,7 @@ func TestUnpackStrings(t *testing.T) {
 	}
 }
 
-// TestStrings: what JSON cannot hold, and much.
+// TestStrings runs on strings that JSON cannot hold, and on large ones.
 func TestStrings(t *testing.T) {
 	enginetest.Require(t, spec.Engine)
 	e, err := common.Open(spec.Engine, nil)
