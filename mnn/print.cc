@@ -14,6 +14,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+// MNN built by the crate mnn-sys calls mnn_ffi_emit instead of printf. Its headers
+// declare that, with a type that others lack, so it has another name here.
+void emit(const char*, size_t, int level, const char* text) __asm__("mnn_ffi_emit");
+void emit(const char*, size_t, int level, const char* text) { anyinfer_mnn::logs().write(level == 0 ? ANYINFER_DEBUG : ANYINFER_WARN, text); }
+
 namespace {
 
 int log_text(const char* text) {

@@ -65,7 +65,7 @@ func demo(ctx context.Context, w, log io.Writer, out string) error {
 	var notes []string
 	var failed []error
 	for _, name := range common.Engines() {
-		if note := toBuild(name); note != "" {
+		if note := whyNot(name); note != "" {
 			lines = append(lines, []string{name, "not installed, see below"})
 			notes = append(notes, name+": "+note)
 			continue
@@ -97,10 +97,9 @@ func demo(ctx context.Context, w, log io.Writer, out string) error {
 	return errors.Join(failed...)
 }
 
-// toBuild is what to say of an engine that is not for this machine, or whose SDK
-// is missing and would be built, not fetched, or has no package for it; "" of
-// others.
-func toBuild(name string) string {
+// whyNot explains why the demo leaves out an engine: it is not for this machine,
+// or its SDK is missing and cannot be installed here. It is empty for others.
+func whyNot(name string) string {
 	e, err := common.Open(name, nil)
 	e.Close()
 	if detail := (*common.Error)(nil); unsuited(name, err) && errors.As(err, &detail) {

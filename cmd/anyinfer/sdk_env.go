@@ -61,8 +61,8 @@ For mnn, tnn and tensorrt the linker gets what MNN_ROOT, TNN_ROOT and TENSORRT_R
 	return cmd
 }
 
-// evaluated annotates commands whose output a shell evaluates. Of one that fails that is the command false, since eval
-// does not see its exit code.
+// evaluated annotates commands whose output a shell evaluates. If such a command fails it prints the command false, because
+// eval does not see its exit code.
 const evaluated = "evaluated"
 
 // chooseSDKs returns the newest installed SDK of each engine for a target.
@@ -80,12 +80,12 @@ func chooseSDKs(root string, engines []string, version, goos, goarch string) ([]
 		}
 	}
 	for _, r := range toolchain.All {
-		named, there := slices.Contains(engines, r.Engine), os.Getenv(r.SDK.Env) != ""
-		if named && !there && (target{os: goos, arch: goarch}).host() {
+		named, found := slices.Contains(engines, r.Engine), os.Getenv(r.SDK.Env) != ""
+		if named && !found && (target{os: goos, arch: goarch}).host() {
 			_, err := r.Locate("") // the system's own
-			there = err == nil
+			found = err == nil
 		}
-		if there && (len(engines) == 0 || named) &&
+		if found && (len(engines) == 0 || named) &&
 			!slices.ContainsFunc(chosen, func(c sdkdir.SDK) bool { return c.Engine == r.Engine }) {
 			chosen = append(chosen, sdkdir.SDK{Engine: r.Engine, OS: goos, Arch: goarch})
 		}
@@ -95,7 +95,7 @@ func chooseSDKs(root string, engines []string, version, goos, goarch string) ([]
 			t := target{os: goos, arch: goarch}
 			todo := installFor(engine, version, t)
 			if r, ok := toolchain.Find(engine); ok && !pinned(engine, t) {
-				todo = fmt.Sprintf("set %s to one for %s/%s", r.SDK.Env, goos, goarch) // a shim alone cannot be linked
+				todo = fmt.Sprintf("set %s to one for %s/%s", r.SDK.Env, goos, goarch) // a shim without an SDK cannot be linked
 			}
 			return nil, notHere{fmt.Sprintf("no %s SDK %sfor %s/%s lies in %s", engine, spaced(version), goos, goarch, root), todo}
 		}
@@ -112,8 +112,8 @@ type variable struct {
 	add         bool // to what the variable has
 }
 
-// variables are those of a build that links SDKs. Only SDKs for the running system can be run with. What is linked of an
-// SDK in C++ is the SDK, not the shim that is installed with it.
+// variables returns the environment of a build that links SDKs; run means that the program runs on this machine. Of an SDK
+// in C++ the SDK itself is linked, not the shim that is installed with it.
 func variables(sdks []sdkdir.SDK, run bool) ([]variable, error) {
 	var all []variable
 	var cppflags, ldflags []string
@@ -131,7 +131,7 @@ func variables(sdks []sdkdir.SDK, run bool) ([]variable, error) {
 			libDir = place.LibDir()
 			cppflags = append(cppflags, "-I"+place.Include)
 			if place.OldStrings {
-				cppflags = append(cppflags, "-DANYINFER_"+strings.ToUpper(r.Engine)+"_CXX11_ABI=0") // one for all shims would break others
+				cppflags = append(cppflags, "-DANYINFER_"+strings.ToUpper(r.Engine)+"_CXX11_ABI=0") // not _GLIBCXX_USE_CXX11_ABI, which other shims would see, too
 			}
 			all = append(all, variable{name: r.SDK.Env, value: place.Root})
 		}
@@ -171,7 +171,7 @@ func exports(vars []variable) string {
 	return b.String()
 }
 
-// shellQuote quotes a word for a POSIX shell, where it needs it.
+// shellQuote quotes a word for a POSIX shell if necessary.
 func shellQuote(s string) string {
 	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
 		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("/._-+:,=@%", r))

@@ -21,7 +21,7 @@ func newSDKInstall() *cobra.Command {
 		Long: `Fetch, verify and put SDKs in place.
 
 Each comes from a public package of a pinned version and SHA-256, fetched with python3 -m pip. The package and its publisher,
-who for tflite is a third party, are printed before; 'anyinfer sdk list' shows them all.
+who for tflite is a third party, are printed before; 'anyinfer sdk list' shows them.
 
 For mnn, which has a C++ API, the engine's shim is compiled on it. That takes a C++ compiler, and cargo 1.82 or newer, which
 fetches a crate with the headers; no Rust is compiled. Where only the shim is of another version of this program, only that is
@@ -40,7 +40,7 @@ compiled again. With --arch it is compiled on Linux for another processor, with 
 			if err != nil {
 				return err
 			}
-			for _, engine := range engines { // all are known before the first is fetched
+			for _, engine := range engines { // check all before fetching the first
 				if from == "" {
 					goos, goarch := f.target()
 					_, err := sdkinstall.Find(engine, f.version, goos, goarch)

@@ -23,7 +23,7 @@ func newShimCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "shim",
 		Short: "Compile the shims of engines in C++",
-		Long: `Compile the shims of engines in C++: the libraries that stand between this program and an SDK that has no C API.
+		Long: `Compile the shims of engines in C++: the libraries between this program and an SDK without a C API.
 
 'anyinfer sdk install' does it for SDKs that it installs.`,
 		Args: noArgs,
@@ -37,11 +37,12 @@ func newShimBuild() *cobra.Command {
 	var root, out, target string
 	cmd := &cobra.Command{
 		Use:   "build ENGINE",
-		Short: "Compile an engine's shim, on an SDK that is on this machine",
+		Short: "Compile an engine's shim on an SDK on this machine",
 		Long: `Compile an engine's shim with $CXX or c++, from sources that this program carries.
 
-The SDK is that of --root, else of the engine's variable, as MNN_ROOT, else the one that 'anyinfer sdk install' put in
-place. It has the headers in include, and the library, shared or static, in lib or itself; a build tree will do. $CXXFLAGS
+The SDK is in the folder of --root, else of the engine's variable, such as MNN_ROOT, else it is the one that
+'anyinfer sdk install' installed. The folder has the headers in include, and the library, shared or static, in lib or at the top;
+a build tree works, too. $CXXFLAGS
 and $LDFLAGS count. Without --out the shim goes to where the engine is looked for.
 
 For another processor, --target names it, the SDK is one for that, and without $CXX the compiler is Debian's cross compiler,
