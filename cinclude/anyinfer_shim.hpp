@@ -31,6 +31,12 @@
 
 namespace anyinfer {
 
+/* A program may link shims with both kinds of std::string of GCC's C++ library.
+ * What holds strings has a name of its own with the older one. */
+#if defined(_GLIBCXX_USE_CXX11_ABI) && !_GLIBCXX_USE_CXX11_ABI
+inline namespace old_strings {
+#endif
+
 /* A failure is thrown within a shim; guarded turns it into a status. */
 struct failure {
   anyinfer_status status;
@@ -287,6 +293,9 @@ inline void set_text(char* text, uint32_t size, const std::string& value) {
   if (size > 0) snprintf(text, size, "%s", value.c_str());
 }
 
+#if defined(_GLIBCXX_USE_CXX11_ABI) && !_GLIBCXX_USE_CXX11_ABI
+}
+#endif
 }  // namespace anyinfer
 
 #endif

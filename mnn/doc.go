@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package mnn runs MNN models with MNN's Module API. Import it for its side
-// effect, and the engine "mnn" is there:
+// effect, and the engine "mnn" is registered:
 //
 //	import _ "github.com/anyinfer/anyinfer/mnn"
 //
-// MNN has a C++ API, which Go cannot call: a shim in C++ leads to it, in this
-// package. `anyinfer sdk install mnn` builds MNN and the shim; where MNN is
-// there already, `MNN_ROOT=... anyinfer shim build mnn` builds the shim alone.
+// MNN has a C++ API, which Go cannot call directly: this package has a shim in
+// C++ that does. `anyinfer sdk install mnn` fetches MNN and compiles the shim; on an
+// MNN of your own `MNN_ROOT=... anyinfer shim build mnn` compiles the shim alone.
 // With the build tag "mnn" and cgo both are linked into the program instead.
 //
 // # Models
 //
 // .mnn files, as MNN's converter makes them from ONNX, TensorFlow, TFLite,
 // Caffe and PyTorch, from a file or from memory. They are checked before MNN
-// sees them, which crashes on damaged ones. Weights that the converter put in a
-// file of their own, NAME.mnn.weight, are found beside a model in a file.
+// reads them, because it crashes on damaged ones. Weights in a separate file,
+// NAME.mnn.weight, are found beside a model in a file.
 //
-// Inputs and outputs have the element types that MNN knows: float32, int32,
+// Inputs and outputs have MNN's element types: float32, int32,
 // int8, uint8 and bfloat16; its converter makes int32 of int64 and bool.
 // Memory is NCHW or NHWC, as in the model; what MNN keeps in blocks of four
 // channels (NC4HW4) is converted and is NCHW here.
 //
-// A file does not tell its outputs' shapes and types: Load has MNN infer them,
-// with several sizes where inputs are dynamic. Where none suits the model,
-// Options.Shapes is needed.
+// A file does not have its outputs' shapes and types: Load has MNN infer them,
+// with several sizes where inputs are dynamic. If none of them suits the model,
+// Options.Shapes is required.
 //
 // Dimensions that the file leaves open take any size. MNN's converter sets the
 // batch to 1 in the file; Options.Shapes makes that or any other dimension
@@ -32,8 +32,8 @@
 // an input.
 //
 // Models with control flow, and those whose shapes depend on values, run too:
-// Load runs them once on zeros, their outputs have shapes that only a Run
-// tells, and each Run infers them anew. ModelInfo.Details has "shapes" then.
+// Load runs them once on zeros, the shapes of their outputs are known after a
+// Run, and each Run infers them again. ModelInfo.Details has "shapes" then.
 //
 // # Options
 //

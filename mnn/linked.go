@@ -7,7 +7,7 @@ package mnn
 /*
 #cgo CPPFLAGS: -I${SRCDIR}/../cinclude -DANYINFER_ENTRY=anyinfer_engine_mnn
 #cgo CXXFLAGS: -std=c++17 -fvisibility=hidden
-// MNN's assembly does not say that it needs no executable stack.
+// MNN's assembly lacks the note that it needs no executable stack.
 #cgo !darwin LDFLAGS: -lMNN -lstdc++ -lpthread -ldl -lm -Wl,-z,noexecstack
 #cgo darwin LDFLAGS: -lMNN -lc++
 

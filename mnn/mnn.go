@@ -10,7 +10,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/cengine"
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/formats"
-	"github.com/anyinfer/anyinfer/internal/shims/sources"
+	"github.com/anyinfer/anyinfer/internal/toolchain/sources"
 )
 
 // shimSources has the shim in C++, but for the headers of package cinclude: what

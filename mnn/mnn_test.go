@@ -7,13 +7,17 @@ import (
 	"cmp"
 	"context"
 	"io/fs"
+	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
 	"github.com/anyinfer/anyinfer/internal/testing/linktest"
 	"github.com/anyinfer/anyinfer/internal/values"
@@ -198,17 +202,55 @@ func TestWeightsBeside(t *testing.T) {
 	require.ErrorContains(t, err, "of 12519 bytes, and it needs 12520")
 }
 
-// TestLog: what MNN prints comes to the logger, and to nothing else.
+// TestLog: what MNN prints comes to the logger, in errors, and neither to stdout nor to stderr: those of a process of its
+// own are looked at.
 func TestLog(t *testing.T) {
-	var log enginetest.Log
-	e := enginetest.Open(t, "mnn", &common.Config{Logger: log.Logger()})
-	_, err := e.Load(ctx, enginetest.File(t, "digits.mnn"), &common.Options{Shapes: map[string]common.ShapeRange{"image": common.Fixed(1, 2, 8, 8)}})
+	enginetest.Require(t, "mnn")
+	if file := os.Getenv("ANYINFER_TEST_LOG"); file != "" {
+		logTo(t, file)
+	}
+	file := filepath.Join(t.TempDir(), "log")
+	args := append(strings.Fields(os.Getenv("ANYINFER_TEST_EMULATOR")), os.Args[0], "-test.run=^TestLog$")
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Env = append(os.Environ(), "ANYINFER_TEST_LOG="+file, "CI=true") // TestMain does not open MNN before
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Empty(t, string(out))
+	log, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Regexp(t, `level=WARN msg=.* engine=mnn\n`, string(log))
+	require.NotContains(t, string(log), "level=ERROR")
+}
+
+// logTo writes to a file what is logged of a model that loads and of one that does not, and ends the process.
+func logTo(t *testing.T, file string) {
+	out, err := os.Create(file)
+	require.NoError(t, err)
+	e, err := common.Open("mnn", &common.Config{Logger: slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	require.NoError(t, err)
+	s, err := load(t, e, "digits", nil).NewSession(ctx, "")
+	require.NoError(t, err)
+	require.NoError(t, s.Run(ctx))
+	m := load(t, e, "digits", &common.Options{Shapes: map[string]common.ShapeRange{
+		"image": {Min: common.Shape{1, 1, 2, 2}, Opt: common.Shape{1, 1, 8, 8}, Max: common.Shape{1, 1, 8, 8}},
+	}})
+	x, err := common.NewTensor(common.Float32, 1, 1, 2, 2)
+	require.NoError(t, err)
+	_, err = m.Run(ctx, common.Tensors{"image": x})
+	require.ErrorIs(t, err, common.ErrShape)
+	_, err = e.Load(ctx, common.File("../testdata/digits.mnn"), &common.Options{Shapes: map[string]common.ShapeRange{"image": common.Fixed(1, 2, 8, 8)}})
 	require.ErrorIs(t, err, common.ErrModel)
 	require.ErrorContains(t, err, "MNN cannot prepare it: ")
 	require.ErrorContains(t, err, "conv", "MNN's own words")
-	enginetest.NewSession(t, load(t, e, "digits", nil))
+	require.Eventually(t, func() bool { // lines come a little later
+		log, err := os.ReadFile(file)
+		return err == nil && bytes.Contains(log, []byte("level=WARN"))
+	}, 5*time.Second, time.Millisecond)
 	require.NoError(t, e.Close())
-	require.NotContains(t, log.String(), "level=ERROR")
+	libc, err := dylib.Open(dylib.Spec{Engine: "libc", Stem: "c", Sonames: []string{"libc.so.6"}}, []dylib.Decl{{C: "int fflush(FILE *)"}}, "")
+	require.NoError(t, err)
+	libc.Call(0, dylib.Int(0)) // Go's exit does not write what C's streams still hold
+	os.Exit(0)
 }
 
 // TestAnotherABI: a shim that was compiled for another version is refused with

@@ -3,9 +3,9 @@
 #ifndef ANYINFER_MNN_MODEL_H
 #define ANYINFER_MNN_MODEL_H
 
-#include <mutex>
-
 #include "module.h"
+
+#include <mutex>
 
 namespace anyinfer_mnn {
 
@@ -22,10 +22,10 @@ struct description {
 struct anyinfer_model_t {
   const anyinfer_engine_t* engine;
   settings options;
-  std::unique_ptr<runtime> own;
+  std::unique_ptr<runtime> load_runtime;
   const char* data;
   size_t size;
-  std::unique_ptr<Module> module; // what sessions are clones of: it runs only while it is loaded
+  std::unique_ptr<Module> module; // sessions are clones of it; it runs only during load
   std::mutex preparing; // clones share constants, whose descriptions shape inference writes to
   bool separated;
   std::vector<description> inputs, outputs;
@@ -36,15 +36,15 @@ struct anyinfer_model_t {
   }
 
   ~anyinfer_model_t() {
-    if (own == nullptr) return;
-    ExecutorScope scope(own->executor); // where a module frees memory
+    if (load_runtime == nullptr) return;
+    ExecutorScope scope(load_runtime->executor); // where a module frees memory
     module.reset();
   }
 };
 
 namespace anyinfer_mnn {
 
-void describe_inputs(anyinfer_model_t& m, const shapes& given) {
+void describe_inputs(anyinfer_model_t& m, const shapes& shape_options) {
   auto info = m.module->getInfo();
   m.inputs.resize(info->inputNames.size());
   for (size_t i = 0; i < m.inputs.size(); i++) {
@@ -57,7 +57,7 @@ void describe_inputs(anyinfer_model_t& m, const shapes& given) {
     for (int32_t k = 0; k < d.tensor.shape.rank; k++)
       if (d.tensor.shape.dims[k] == 0) d.tensor.shape.dims[k] = -1;
   }
-  for (auto& g : given) {
+  for (auto& g : shape_options) {
     auto found = std::find_if(m.inputs.begin(), m.inputs.end(), [&](const description& d) { return d.name == g.first; });
     if (found == m.inputs.end()) refuse(ANYINFER_NAME, "there is no input \"%.100s\"", g.first.c_str());
     auto& shape = found->tensor.shape;
@@ -67,9 +67,9 @@ void describe_inputs(anyinfer_model_t& m, const shapes& given) {
   }
 }
 
-/* trial is what dynamic dimensions are for once. */
+/* trial has sizes of dynamic dimensions to infer shapes with. */
 struct trial {
-  int64_t first, other; // where no option tells
+  int64_t first, other; // of the first and of other dimensions, without an option for them
 
   int64_t dim(const anyinfer::range* r, size_t k, bool again) const {
     if (r == nullptr) return k == 0 ? first : other;
@@ -80,18 +80,18 @@ struct trial {
 const trial trials[] = {{1, 64}, {1, 224}, {1, 1}, {1, 320}, {2, 96}, {3, 7}};
 const size_t n_trials = sizeof trials / sizeof *trials;
 
-/* attempt has the model infer shapes, or run if it cannot do that alone. It
- * returns nothing where sizes do not suit the model. */
-VARPS attempt(anyinfer_model_t& m, const shapes& given, const trial& t, bool again, const volatile int32_t* canceled) {
+/* attempt has the model infer shapes, or run where inference is not separated.
+ * It returns no outputs if the sizes do not suit the model. */
+VARPS attempt(anyinfer_model_t& m, const shapes& shape_options, const trial& t, bool again, const volatile int32_t* canceled) {
   VARPS inputs;
   std::vector<std::vector<char>> zeros;
   for (auto& d : m.inputs) {
-    const auto found = given.find(d.name);
+    const auto found = shape_options.find(d.name);
     anyinfer_shape shape = d.tensor.shape;
     for (int32_t k = 0; k < shape.rank; k++)
-      if (shape.dims[k] < 0) shape.dims[k] = t.dim(found == given.end() ? nullptr : &found->second, size_t(k), again);
+      if (shape.dims[k] < 0) shape.dims[k] = t.dim(found == shape_options.end() ? nullptr : &found->second, size_t(k), again);
     inputs.push_back(input_variable(d.info, shape));
-    if (m.separated) continue; // nobody reads it
+    if (m.separated) continue; // shape inference does not read the memory
     zeros.emplace_back(planes(*inputs.back()->getInfo()).packed() + 64);
     set_memory(inputs.back(), zeros.back().data());
   }
@@ -102,27 +102,28 @@ VARPS attempt(anyinfer_model_t& m, const shapes& given, const trial& t, bool aga
   return outputs.size() == m.outputs.size() ? outputs : VARPS();
 }
 
-/* describe_outputs finds what the file does not tell, by trial. Where inputs
- * are dynamic, a dimension that two trials leave alone is fixed. */
-void describe_outputs(anyinfer_model_t& m, const shapes& given, const volatile int32_t* canceled, const std::string& said) {
+/* describe_outputs finds types and shapes, which the file does not have, by
+ * trial. Where inputs are dynamic, a dimension is fixed if it is the same in two
+ * trials. */
+void describe_outputs(anyinfer_model_t& m, const shapes& shape_options, const volatile int32_t* canceled, const std::string& printed) {
   auto info = m.module->getInfo();
   m.outputs.resize(info->outputNames.size());
   bool dynamic = false;
   for (auto& d : m.inputs) dynamic = dynamic || std::find(d.tensor.shape.dims, d.tensor.shape.dims + d.tensor.shape.rank, -1) != d.tensor.shape.dims + d.tensor.shape.rank;
-  hosts::mute quiet; // sizes that do not suit are no problem
-  VARPS once, again;
+  hosts::mute quiet; // sizes that do not suit are not an error
+  VARPS first_outputs, second_outputs;
   size_t next = 0;
-  while (once.empty() && next < (dynamic ? n_trials : 1)) once = attempt(m, given, trials[next++], false, canceled);
-  if (once.empty() && !m.outputs.empty())
-    refuse(ANYINFER_MODEL, "MNN cannot prepare it: %.700s%s", said.c_str(), dynamic && given.empty() ? "; an input that is dynamic may need Options.Shapes" : "");
-  for (size_t i = n_trials; dynamic && m.separated && again.empty() && i-- > next;) again = attempt(m, given, trials[i], true, canceled);
+  while (first_outputs.empty() && next < (dynamic ? n_trials : 1)) first_outputs = attempt(m, shape_options, trials[next++], false, canceled);
+  if (first_outputs.empty() && !m.outputs.empty())
+    refuse(ANYINFER_MODEL, "MNN cannot prepare it: %.700s%s", printed.c_str(), dynamic && shape_options.empty() ? "; an input that is dynamic may need Options.Shapes" : "");
+  for (size_t i = n_trials; dynamic && m.separated && second_outputs.empty() && i-- > next;) second_outputs = attempt(m, shape_options, trials[i], true, canceled);
 
   for (size_t i = 0; i < m.outputs.size(); i++) {
     auto& d = m.outputs[i];
     d.name = info->outputNames[i];
     d.tensor.name = d.name.c_str();
-    const auto one = once[i]->getInfo(), other = again.empty() ? nullptr : again[i]->getInfo();
-    if (one == nullptr) refuse(ANYINFER_MODEL, "MNN does not tell what output \"%.100s\" is", d.name.c_str());
+    const auto one = first_outputs[i]->getInfo(), other = second_outputs.empty() ? nullptr : second_outputs[i]->getInfo();
+    if (one == nullptr) refuse(ANYINFER_MODEL, "MNN does not report what output \"%.100s\" is", d.name.c_str());
     d.tensor.dtype = dtype_of(one->type, d.name);
     d.tensor.shape = to_shape(one->dim);
     if (!m.separated || (other != nullptr && other->dim.size() != one->dim.size())) d.tensor.shape.rank = -1;

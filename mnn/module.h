@@ -4,8 +4,10 @@
 #define ANYINFER_MNN_MODULE_H
 
 #if !__has_include(<MNN/expr/Module.hpp>)
-#error "MNN's headers are not found: say where with `eval \"$(anyinfer sdk env mnn)\"`, after `anyinfer sdk install mnn` or with MNN_ROOT set"
+#error "MNN's headers are not found: set their folder with `eval \"$(anyinfer sdk env mnn)\"`, after `anyinfer sdk install mnn` or with MNN_ROOT set"
 #endif
+#include "log.h" // before the C++ library: it chooses the strings
+
 #include <MNN/Interpreter.hpp>
 #include <MNN/expr/Executor.hpp>
 #include <MNN/expr/ExecutorScope.hpp>
@@ -15,8 +17,6 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
-
-#include "log.h"
 
 namespace anyinfer_mnn {
 
@@ -106,11 +106,11 @@ struct runtime {
   }
 };
 
-// reason is what MNN logged, as the end of an error.
-std::string reason(const std::string& said) { return said.empty() ? "" : ": " + said; }
+// reason returns what MNN printed as the end of an error message.
+std::string reason(const std::string& printed) { return printed.empty() ? "" : ": " + printed; }
 
-// usable tells whether a backend that MNN was built with finds its device.
-bool usable(const backend& b) {
+// available reports whether MNN was built with a backend and finds its device.
+bool available(const backend& b) {
   hosts::mute quiet;
   auto executor = Executor::newExecutor(b.type, BackendConfig(), 1);
   if (executor == nullptr) return false;
@@ -119,8 +119,8 @@ bool usable(const backend& b) {
   return all[b.type] != nullptr;
 }
 
-// watch counts the operators of a module that runs on this thread, by callbacks
-// of the executor, and stops it where it is cancelled.
+// watch counts the operators of a module that runs on this thread, in callbacks
+// of the executor, and stops the module if it is cancelled.
 struct watch {
   std::atomic<bool> canceled{false};
   const volatile int32_t* load_canceled = nullptr; // anyinfer_source.canceled, while it loads
@@ -133,12 +133,12 @@ struct watch {
   };
   std::vector<layer> layers; // the first `ended` count
 
-  bool go_on() const { return !canceled.load(std::memory_order_relaxed) && (load_canceled == nullptr || *load_canceled == 0); }
+  bool proceed() const { return !canceled.load(std::memory_order_relaxed) && (load_canceled == nullptr || *load_canceled == 0); }
 
   bool before() {
     begun++;
     if (profile) start = std::chrono::steady_clock::now();
-    return go_on(); // false: MNN skips the operator
+    return proceed(); // false: MNN skips the operator
   }
 
   bool after(const OperatorInfo* op) {
@@ -151,7 +151,7 @@ struct watch {
       l.type = op->type();
       l.micros = std::chrono::duration_cast<std::chrono::microseconds>(time).count();
     }
-    return go_on(); // false: MNN stops
+    return proceed(); // false: MNN stops
   }
 
   // The one of the module that this thread runs.
@@ -166,19 +166,19 @@ struct watch {
   }
 };
 
-// forward runs m and follows it. The thread forgets w also where m throws.
+// forward runs m, watched by w, also if m throws.
 VARPS forward(Module& m, const VARPS& inputs, watch& w) {
-  struct followed {
-    explicit followed(watch& w) { watch::current() = &w; }
-    ~followed() { watch::current() = nullptr; }
+  struct watched {
+    explicit watched(watch& w) { watch::current() = &w; }
+    ~watched() { watch::current() = nullptr; }
   };
   w.begun = w.ended = 0;
-  const followed during(w);
+  const watched during(w);
   return m.onForward(inputs);
 }
 
-// separate has a module tell shapes when it is given inputs, and compute when
-// it is given none; false where it cannot.
+// separate has a module infer shapes when it is called with inputs, and compute
+// when it is called without. It returns false if the module cannot.
 bool separate(Module& m) {
   if (m.getInfo()->inputNames.empty()) return false;
   if (m.traceOrOptimize(Interpreter::Module_Forward_Separate) == 0) return true;
@@ -186,11 +186,11 @@ bool separate(Module& m) {
   return false;
 }
 
-alignas(64) char placeholder[64]; // the memory of inputs until bind: nobody reads it
+alignas(64) char placeholder[64]; // the memory of inputs until bind; it is not read
 
 size_t bytes_of(const Variable::Info& info) { return info.size * size_t(info.type.bytes()); }
 
-// planes are how NCHW and NC4HW4 see a tensor of any rank.
+// planes are the dimensions of a tensor of any rank in the layouts NCHW and NC4HW4.
 struct planes {
   size_t batch = 1, channels = 1, area = 1, size;
 
@@ -202,7 +202,7 @@ struct planes {
 
   size_t packed() const { return batch * blocks() * 4 * area * size; }
 
-  // pack copies NCHW to NC4HW4; what fills up the last block stays as it is.
+  // pack copies NCHW to NC4HW4; the padding of the last block is not written.
   void pack(const char* from, char* to) const {
     for (size_t b = 0; b < batch; b++)
       for (size_t c = 0; c < channels; c++) {
@@ -212,7 +212,7 @@ struct planes {
   }
 };
 
-// input_variable is a variable over memory that set_memory tells.
+// input_variable is a variable whose memory set_memory sets.
 VARP input_variable(const Variable::Info& like, const anyinfer_shape& shape) {
   Variable::Info info = like;
   info.dim.assign(shape.dims, shape.dims + shape.rank);

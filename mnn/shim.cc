@@ -8,14 +8,14 @@
 // a lock of the model in each run. A module can be cloned: the clones share
 // the weights and run in parallel, each with a runtime of its own.
 //
-// Where MNN can tell the shapes of all outputs from those of the inputs, a run
-// is separated from shape inference: reshape and bind prepare, run only
+// Where the shapes of all outputs follow from those of the inputs, shape
+// inference is separated from computing: reshape and bind prepare, run only
 // computes, on the caller's memory. Other models, those with control flow or
 // with shapes that depend on values, are run as a whole each time.
+#include "model.h"
+
 #include <cstdlib>
 #include <thread>
-
-#include "model.h"
 
 struct anyinfer_engine_t {
   anyinfer_host host;
@@ -24,29 +24,29 @@ struct anyinfer_engine_t {
 
 struct anyinfer_session_t {
   anyinfer_model_t* model;
-  runtime own;
+  runtime session_runtime;
   std::unique_ptr<Module> module;
   watch progress;
   VARPS inputs, outputs;
-  std::vector<const void*> from; // the caller's inputs
-  bool prepared = false;         // for inputs at these addresses
+  std::vector<const void*> input_memory; // the caller's
+  bool prepared = false;                 // for inputs at these addresses
   std::vector<std::vector<char>> packed; // of inputs that are NC4HW4
-  struct place {
-    const void* plain;            // where MNN has it as the caller wants it, or NULL
-    const Tensor* tensor;         // else it is copied from here
-    std::unique_ptr<Tensor> host; // to here
+  struct output_copy {
+    const void* plain;            // MNN's memory, if its layout is the caller's, or NULL
+    const Tensor* tensor;         // MNN's tensor, which is converted if plain is NULL
+    std::unique_ptr<Tensor> host; // over the caller's memory
     size_t bytes;
   };
-  std::vector<place> to; // the caller's outputs
-  std::vector<std::vector<char>> unpacked; // of outputs that only running tells
+  std::vector<output_copy> output_copies;
+  std::vector<std::vector<char>> unpacked; // of outputs whose shapes are known only after a run
   bool cache_is_old = false;
 
-  explicit anyinfer_session_t(anyinfer_model_t* m) : model(m), own(m->options) {
+  explicit anyinfer_session_t(anyinfer_model_t* m) : model(m), session_runtime(m->options) {
     progress.profile = m->options.profile;
-    watch::observe(*own.executor);
+    watch::observe(*session_runtime.executor);
   }
   ~anyinfer_session_t() {
-    ExecutorScope scope(own.executor);
+    ExecutorScope scope(session_runtime.executor);
     inputs.clear();
     outputs.clear();
     module.reset();
@@ -62,10 +62,13 @@ anyinfer_status open_engine(const anyinfer_host* host, anyinfer_engine_t** engin
     // Runs that are separated from shape inference ask the global executor for
     // callbacks: entering a scope of their own would cost as much as a call.
     static std::once_flag once;
-    std::call_once(once, [] { watch::observe(*Executor::getGlobalExecutor()); });
+    std::call_once(once, [] {
+      redirect_prints();
+      watch::observe(*Executor::getGlobalExecutor());
+    });
     std::unique_ptr<anyinfer_engine_t> e(new anyinfer_engine_t{*host, {}});
     for (auto& b : backends)
-      if (usable(b)) e->devices.push_back(b);
+      if (available(b)) e->devices.push_back(b);
     if (e->devices.empty()) refuse(ANYINFER_NOT_AVAILABLE, "this MNN was built without any backend");
     logs().add(&e->host);
     *engine = e.release();
@@ -88,8 +91,9 @@ anyinfer_status device(anyinfer_engine_t* engine, int32_t index, anyinfer_device
 
 // Model
 
-// pool_threads is how many threads a run gets of those wanted. MNN keeps one
-// pool a process and power mode, as large as the first model wanted it.
+// pool_threads returns how many of the wanted threads a run gets. MNN keeps one
+// pool for each process and power mode, with as many threads as the first model
+// wanted.
 int pool_threads(int wanted, BackendConfig::PowerMode power) {
   static std::mutex mutex;
   static int sizes[3];
@@ -124,7 +128,7 @@ settings choose(const anyinfer_engine_t& engine, anyinfer::options& o, const cha
     if (!Executor::newExecutor(s.device.type, s.config, 1)->getCurrentRuntimeStatus(MNN::STATUS_SUPPORT_FP16))
       refuse(ANYINFER_OPTION, "%s does not compute in float16 here", s.device.name);
   } else if (precision != "float32") {
-    refuse(ANYINFER_OPTION, "precision cannot be %.100s: MNN does not tell whether it honours that", precision.c_str());
+    refuse(ANYINFER_OPTION, "precision cannot be %.100s: MNN does not report whether it honours that", precision.c_str());
   }
 
   const int threads = o.number("threads", 1024), sessions = std::max(1, o.number("sessions")), processors = o.number("processors");
@@ -159,18 +163,18 @@ anyinfer_status load(anyinfer_engine_t* engine, const anyinfer_source* source, a
     anyinfer::options options(source);
     m->engine = engine;
     m->options = choose(*engine, options, m->data, m->size);
-    const shapes given = options.shapes();
+    const shapes shape_options = options.shapes();
     options.done();
     if (source->paths != nullptr) m->options.external = std::string(source->paths[0]) + ".weight";
-    m->own.reset(new runtime(m->options));
-    ExecutorScope scope(m->own->executor);
-    watch::observe(*m->own->executor);
-    m->module = m->load(*m->own);
+    m->load_runtime.reset(new runtime(m->options));
+    ExecutorScope scope(m->load_runtime->executor);
+    watch::observe(*m->load_runtime->executor);
+    m->module = m->load(*m->load_runtime);
     if (m->module == nullptr) refuse(ANYINFER_MODEL, "MNN cannot load it%.900s", reason(call.text).c_str());
     if (*source->canceled) refuse(ANYINFER_RUN, "cancelled");
     m->separated = separate(*m->module);
-    describe_inputs(*m, given);
-    describe_outputs(*m, given, source->canceled, call.text);
+    describe_inputs(*m, shape_options);
+    describe_outputs(*m, shape_options, source->canceled, call.text);
     *model = m.release();
   });
 }
@@ -206,14 +210,14 @@ anyinfer_status session(anyinfer_model_t* model, int32_t, anyinfer_session_t** o
   return guarded(error, [&] {
     hosts::call call(&model->engine->host);
     std::unique_ptr<anyinfer_session_t> s(new anyinfer_session_t(model));
-    ExecutorScope scope(s->own.executor);
+    ExecutorScope scope(s->session_runtime.executor);
     if (model->separated) {
       Module::CloneContext context;
-      context.pRuntimeManager = s->own.manager;
+      context.pRuntimeManager = s->session_runtime.manager;
       std::lock_guard<std::mutex> lock(model->preparing);
       s->module.reset(model->module->clone(&context));
     } else {
-      s->module = model->load(s->own); // it infers shapes in each run: a clone would take turns with all others
+      s->module = model->load(s->session_runtime); // not a clone: shapes are inferred in each run, and clones take turns in that
     }
     if (s->module == nullptr) refuse(ANYINFER_RUN, "MNN cannot make a session: %.900s", call.text.c_str());
     if (model->separated && !separate(*s->module)) refuse(ANYINFER_RUN, "MNN cannot separate a clone of the model");
@@ -226,21 +230,21 @@ void close_session(anyinfer_session_t* s) {
   delete s;
 }
 
-// infer has MNN prepare for the inputs as they are.
-void infer(anyinfer_session_t& s, anyinfer_status status, const std::string& said) {
+// infer has MNN infer shapes and prepare for the inputs.
+void infer(anyinfer_session_t& s, anyinfer_status status, const std::string& printed) {
   std::lock_guard<std::mutex> lock(s.model->preparing);
-  s.progress.canceled = false; // one that came as the last run ended
+  s.progress.canceled = false; // by a call that came as the last run ended
   s.outputs = forward(*s.module, s.inputs, s.progress);
-  if (s.outputs.size() != s.model->outputs.size()) refuse(status, "MNN cannot prepare for these inputs%.900s", reason(said).c_str());
+  if (s.outputs.size() != s.model->outputs.size()) refuse(status, "MNN cannot prepare for these inputs%.900s", reason(printed).c_str());
 }
 
 anyinfer_status reshape(anyinfer_session_t* s, const anyinfer_shape* inputs, anyinfer_shape* outputs, anyinfer_error* error) {
   return guarded(error, [&] {
     hosts::call call(&s->model->engine->host);
-    ExecutorScope scope(s->own.executor);
+    ExecutorScope scope(s->session_runtime.executor);
     auto& known = s->model->inputs;
     s->prepared = false;
-    s->from.assign(known.size(), nullptr);
+    s->input_memory.assign(known.size(), nullptr);
     s->inputs.clear();
     s->packed.assign(known.size(), {});
     for (size_t i = 0; i < known.size(); i++) {
@@ -257,7 +261,7 @@ anyinfer_status reshape(anyinfer_session_t* s, const anyinfer_shape* inputs, any
     infer(*s, ANYINFER_SHAPE, call.text);
     for (size_t i = 0; i < s->outputs.size(); i++) {
       auto info = s->outputs[i]->getInfo();
-      if (info == nullptr) refuse(ANYINFER_SHAPE, "MNN does not tell the shape of output \"%.100s\"", s->model->outputs[i].name.c_str());
+      if (info == nullptr) refuse(ANYINFER_SHAPE, "MNN does not report the shape of output \"%.100s\"", s->model->outputs[i].name.c_str());
       for (int d : info->dim)
         if (d < 0) refuse(ANYINFER_SHAPE, "output \"%.100s\" would have a dimension of %d", s->model->outputs[i].name.c_str(), d);
       outputs[i] = to_shape(info->dim);
@@ -265,7 +269,7 @@ anyinfer_status reshape(anyinfer_session_t* s, const anyinfer_shape* inputs, any
   });
 }
 
-// plain is the memory of an output that needs no conversion, or NULL.
+// plain returns the memory of an output that needs no conversion, or NULL.
 const void* plain(const anyinfer_session_t& s, VARP& v) {
   const Tensor* t = v->getTensor();
   if (s.model->options.device.type != MNN_FORWARD_CPU || v->getInfo()->order == MNN::Express::NC4HW4) return nullptr;
@@ -276,10 +280,10 @@ const void* plain(const anyinfer_session_t& s, VARP& v) {
 anyinfer_status bind_memory(anyinfer_session_t* s, const void* const* inputs, void* const* outputs, anyinfer_error* error) {
   return guarded(error, [&] {
     hosts::call call(&s->model->engine->host);
-    ExecutorScope scope(s->own.executor);
+    ExecutorScope scope(s->session_runtime.executor);
     for (size_t i = 0; i < s->inputs.size(); i++) {
-      if (s->from[i] == inputs[i]) continue;
-      s->from[i] = inputs[i];
+      if (s->input_memory[i] == inputs[i]) continue;
+      s->input_memory[i] = inputs[i];
       if (!s->packed[i].empty()) continue;
       set_memory(s->inputs[i], inputs[i]);
       s->prepared = false;
@@ -287,40 +291,40 @@ anyinfer_status bind_memory(anyinfer_session_t* s, const void* const* inputs, vo
     if (!s->model->separated) return;
     if (!s->prepared) infer(*s, ANYINFER_RUN, call.text); // operators keep the addresses of inputs
     s->prepared = true;
-    s->to.clear();
+    s->output_copies.clear();
     for (size_t i = 0; i < s->outputs.size(); i++) {
       const Tensor* t = s->outputs[i]->getTensor();
       std::unique_ptr<Tensor> host(new Tensor(t, t->getDimensionType(), false));
       host->buffer().host = static_cast<uint8_t*>(outputs[i]);
-      s->to.push_back({plain(*s, s->outputs[i]), t, std::move(host), bytes_of(*s->outputs[i]->getInfo())});
+      s->output_copies.push_back({plain(*s, s->outputs[i]), t, std::move(host), bytes_of(*s->outputs[i]->getInfo())});
     }
     s->cache_is_old = !s->model->options.cache.empty();
   });
 }
 
-void check(const anyinfer_session_t& s, bool good, const std::string& said) {
+void check(const anyinfer_session_t& s, bool good, const std::string& printed) {
   if (s.progress.canceled) refuse(ANYINFER_RUN, "cancelled");
-  if (!good || s.progress.begun != s.progress.ended) refuse(ANYINFER_RUN, "MNN failed%.900s", reason(said).c_str());
+  if (!good || s.progress.begun != s.progress.ended) refuse(ANYINFER_RUN, "MNN failed%.900s", reason(printed).c_str());
 }
 
 anyinfer_status run(anyinfer_session_t* s, anyinfer_error* error) {
   return guarded(error, [&] {
     hosts::call call(&s->model->engine->host);
-    s->progress.canceled = false; // one that came too early is repeated
+    s->progress.canceled = false; // the caller repeats a call that came too early
     for (size_t i = 0; i < s->inputs.size(); i++)
-      if (!s->packed[i].empty()) planes(*s->inputs[i]->getInfo()).pack(static_cast<const char*>(s->from[i]), s->packed[i].data());
+      if (!s->packed[i].empty()) planes(*s->inputs[i]->getInfo()).pack(static_cast<const char*>(s->input_memory[i]), s->packed[i].data());
     if (!s->model->separated) {
-      ExecutorScope scope(s->own.executor);
+      ExecutorScope scope(s->session_runtime.executor);
       s->outputs = forward(*s->module, s->inputs, s->progress);
       check(*s, s->outputs.size() == s->model->outputs.size(), call.text);
       return;
     }
     forward(*s->module, {}, s->progress);
     check(*s, true, call.text);
-    for (auto& p : s->to)
+    for (auto& p : s->output_copies)
       if (p.plain != nullptr) memcpy(p.host->buffer().host, p.plain, p.bytes);
       else if (!p.tensor->copyToHostTensor(p.host.get())) refuse(ANYINFER_RUN, "MNN does not copy an output");
-    if (s->cache_is_old) s->own.manager->updateCache();
+    if (s->cache_is_old) s->session_runtime.manager->updateCache();
     s->cache_is_old = false;
   });
 }
@@ -328,10 +332,10 @@ anyinfer_status run(anyinfer_session_t* s, anyinfer_error* error) {
 anyinfer_status result(anyinfer_session_t* s, int32_t index, anyinfer_shape* shape, const void** data, anyinfer_error* error) {
   return guarded(error, [&] {
     hosts::call call(&s->model->engine->host);
-    ExecutorScope scope(s->own.executor);
+    ExecutorScope scope(s->session_runtime.executor);
     auto& v = at(s->outputs, index, ANYINFER_NAME, "output");
     auto info = v->getInfo();
-    if (info == nullptr) refuse(ANYINFER_RUN, "MNN does not tell what output %d is", int(index));
+    if (info == nullptr) refuse(ANYINFER_RUN, "MNN does not report what output %d is", int(index));
     const auto& name = s->model->outputs[size_t(index)].name;
     if (dtype_of(info->type, name) != s->model->outputs[size_t(index)].tensor.dtype) refuse(ANYINFER_RUN, "output \"%.100s\" has changed its type", name.c_str());
     *shape = to_shape(info->dim);

@@ -20,7 +20,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/cengine"
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/formats"
-	"github.com/anyinfer/anyinfer/internal/shims/sources"
+	"github.com/anyinfer/anyinfer/internal/toolchain/sources"
 )
 
 // cSources has reference.c and the files that it includes except anyinfer_engine.h.

@@ -11,10 +11,10 @@ import (
 
 	"github.com/anyinfer/anyinfer/cinclude/reference"
 	"github.com/anyinfer/anyinfer/common"
-	"github.com/anyinfer/anyinfer/internal/cengine/shim"
-	"github.com/anyinfer/anyinfer/internal/shims/sources"
 	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
 	"github.com/anyinfer/anyinfer/internal/testing/linktest"
+	"github.com/anyinfer/anyinfer/internal/toolchain"
+	"github.com/anyinfer/anyinfer/internal/toolchain/sources"
 	"github.com/stretchr/testify/require"
 )
 
@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 	}
 	library := filepath.Join(dir, "libanyinfer_reference.so")
 	files, _ := sources.Find("reference")
-	if err := shim.Build(library, "reference.c", shim.Strict, files); err != nil {
+	if err := toolchain.C.Compile(context.Background(), library, []string{"reference.c"}, toolchain.Strict, []string{"-lm"}, files); err != nil {
 		fmt.Fprintln(os.Stderr, err) // the tests then say that there is no library
 	}
 	os.Setenv(variable, library)

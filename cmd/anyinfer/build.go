@@ -15,8 +15,8 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/gobuild"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
-	"github.com/anyinfer/anyinfer/internal/shims"
 	"github.com/anyinfer/anyinfer/internal/suggest"
+	"github.com/anyinfer/anyinfer/internal/toolchain"
 )
 
 // linkable lists the engines whose build tags link their SDKs.
@@ -148,7 +148,7 @@ func (b build) env() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	compilers, err := b.target.compilers(slices.ContainsFunc(linked, func(tag string) bool { _, ok := shims.Find(tag); return ok }))
+	compilers, err := b.target.compilers(slices.ContainsFunc(linked, func(tag string) bool { _, ok := toolchain.Find(tag); return ok }))
 	if err != nil {
 		return nil, err
 	}

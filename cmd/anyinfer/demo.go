@@ -14,7 +14,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"time"
 
@@ -99,9 +98,9 @@ func demo(ctx context.Context, w, log io.Writer, out string) error {
 	return errors.Join(failed...)
 }
 
-// reasonToSkip says why the demo leaves an engine out: it does not run on this
-// machine, or its SDK is missing and has to be built or has no package. It is empty
-// for the other engines.
+// reasonToSkip returns why the demo leaves an engine out: it does not run on this
+// machine, or its SDK is missing and cannot be installed here. It is empty for the
+// other engines.
 func reasonToSkip(name string) string {
 	e, err := common.Open(name, nil)
 	e.Close()
@@ -117,12 +116,8 @@ func reasonToSkip(name string) string {
 		}
 		return "it has no package"
 	}
-	pin, err := sdkinstall.Find(name, "", runtime.GOOS, runtime.GOARCH)
-	switch {
-	case err != nil:
-		return fmt.Sprintf("it has no package for %s/%s", runtime.GOOS, runtime.GOARCH)
-	case pin.Crate():
-		return fmt.Sprintf("'%s' builds it, which takes some minutes", model.InstallCommand(name))
+	if err := sdkinstall.Possible(context.Background(), name); err != nil {
+		return err.Error()
 	}
 	return ""
 }

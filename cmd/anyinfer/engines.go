@@ -15,8 +15,8 @@ import (
 	"github.com/anyinfer/anyinfer/internal/model"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 	"github.com/anyinfer/anyinfer/internal/sdkinstall"
-	"github.com/anyinfer/anyinfer/internal/shims"
 	"github.com/anyinfer/anyinfer/internal/suggest"
+	"github.com/anyinfer/anyinfer/internal/toolchain"
 )
 
 // checkEngines returns an error for a name that is not an engine's, or is given
@@ -59,7 +59,7 @@ func someEngines(_ *cobra.Command, names []string) error { return checkEngines(n
 
 // buildHint says how to get an engine whose SDK has no package.
 func buildHint(engine string) string {
-	r, ok := shims.Find(engine)
+	r, ok := toolchain.Find(engine)
 	if !ok {
 		return "see docs/engines"
 	}
@@ -73,7 +73,7 @@ func buildHint(engine string) string {
 // installFor says how to get an engine's SDK, or a similar one, for a target. An
 // empty version stands for the newest.
 func installFor(engine, version string, t target) string {
-	r, isShim := shims.Find(engine)
+	r, isShim := toolchain.Find(engine)
 	pin, err := sdkinstall.Find(engine, version, t.os, t.arch)
 	switch {
 	case err == nil:

@@ -21,7 +21,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 	"github.com/anyinfer/anyinfer/internal/sdkinstall"
 	"github.com/anyinfer/anyinfer/internal/shell"
-	"github.com/anyinfer/anyinfer/internal/shims"
+	"github.com/anyinfer/anyinfer/internal/toolchain"
 )
 
 func newPackCommand() *cobra.Command {
@@ -174,7 +174,7 @@ func (p *packing) sdk(ctx context.Context, engine string) (sdkdir.SDK, error) {
 	if i >= 0 {
 		return list[i], nil
 	}
-	if _, isShim := shims.Find(engine); isShim && !pinned(engine, p.target) {
+	if _, isShim := toolchain.Find(engine); isShim && !pinned(engine, p.target) {
 		return sdkdir.SDK{}, notHere{fmt.Sprintf("there is no %s for %s in %s", engine, p.target, root), installFor(engine, "", p.target)}
 	}
 	sdk, _, err := sdkinstall.Install(ctx, sdkinstall.InstallOptions{

@@ -40,7 +40,7 @@ func (f *sdkFlags) add(cmd *cobra.Command, version string) {
 	completeSDKFlags(cmd)
 }
 
-// oneEngine is the Args of a command that installs SDKs: it needs an engine that has one to install.
+// oneEngine is the Args of a command that installs SDKs: at least one engine whose SDK can be installed.
 func oneEngine(_ *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return fmt.Errorf("name an engine: %s", strings.Join(pinnedEngines(), ", "))

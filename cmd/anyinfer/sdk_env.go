@@ -13,7 +13,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 	"github.com/anyinfer/anyinfer/internal/shell"
-	"github.com/anyinfer/anyinfer/internal/shims"
+	"github.com/anyinfer/anyinfer/internal/toolchain"
 )
 
 func newSDKEnv() *cobra.Command {
@@ -62,8 +62,8 @@ For mnn, tnn and tensorrt the linker gets what MNN_ROOT, TNN_ROOT and TENSORRT_R
 	return cmd
 }
 
-// evaluated annotates commands whose output a shell evaluates. Of one that fails that is the command false, since eval
-// does not see its exit code.
+// evaluated annotates commands whose output a shell evaluates. If such a command fails it prints the command false, because
+// eval does not see its exit code.
 const evaluated = "evaluated"
 
 // chooseSDKs returns the newest installed SDK of each engine for a target.
@@ -80,13 +80,13 @@ func chooseSDKs(root string, engines []string, version, goos, goarch string) ([]
 			chosen = append(chosen, s)
 		}
 	}
-	for _, r := range shims.All {
-		named, there := slices.Contains(engines, r.Engine), os.Getenv(r.SDK.Env) != ""
-		if named && !there && (target{os: goos, arch: goarch}).host() {
-			_, err := r.Root("") // the system's own
-			there = err == nil
+	for _, r := range toolchain.All {
+		named, found := slices.Contains(engines, r.Engine), os.Getenv(r.SDK.Env) != ""
+		if named && !found && (target{os: goos, arch: goarch}).host() {
+			_, err := r.Locate("") // the system's own
+			found = err == nil
 		}
-		if there && (len(engines) == 0 || named) &&
+		if found && (len(engines) == 0 || named) &&
 			!slices.ContainsFunc(chosen, func(c sdkdir.SDK) bool { return c.Engine == r.Engine }) {
 			chosen = append(chosen, sdkdir.SDK{Engine: r.Engine, OS: goos, Arch: goarch})
 		}
@@ -95,8 +95,8 @@ func chooseSDKs(root string, engines []string, version, goos, goarch string) ([]
 		if !slices.ContainsFunc(chosen, func(c sdkdir.SDK) bool { return c.Engine == engine }) {
 			t := target{os: goos, arch: goarch}
 			todo := installFor(engine, version, t)
-			if r, ok := shims.Find(engine); ok && !pinned(engine, t) {
-				todo = fmt.Sprintf("set %s to one for %s/%s", r.SDK.Env, goos, goarch) // a shim alone cannot be linked
+			if r, ok := toolchain.Find(engine); ok && !pinned(engine, t) {
+				todo = fmt.Sprintf("set %s to one for %s/%s", r.SDK.Env, goos, goarch) // a shim without an SDK cannot be linked
 			}
 			return nil, notHere{fmt.Sprintf("no %s SDK %sfor %s/%s lies in %s", engine, spaced(version), goos, goarch, root), todo}
 		}
@@ -113,8 +113,8 @@ type variable struct {
 	add         bool // to what the variable has
 }
 
-// variables are those of a build that links SDKs. Only SDKs for the running system can be run with. What is linked of an
-// SDK in C++ is the SDK, not the shim that is installed with it.
+// variables returns the environment of a build that links SDKs; run means that the program runs on this machine. Of an SDK
+// in C++ the SDK itself is linked, not the shim that is installed with it.
 func variables(sdks []sdkdir.SDK, run bool) ([]variable, error) {
 	var all []variable
 	var cppflags, ldflags []string
@@ -123,14 +123,17 @@ func variables(sdks []sdkdir.SDK, run bool) ([]variable, error) {
 			all = append(all, variable{name: dylib.Spec{Engine: s.Engine}.Env(), value: s.LibraryPath()})
 		}
 		libDir := s.LibDir()
-		if r, ok := shims.Find(s.Engine); ok {
+		if r, ok := toolchain.Find(s.Engine); ok {
 			r.SDK.Arch = s.Arch
-			place, err := r.Root("", s.Dir)
+			place, err := r.Locate("", s.Dir)
 			if err != nil {
 				return nil, err
 			}
 			libDir = place.LibDir()
 			cppflags = append(cppflags, "-I"+place.Include)
+			if place.OldStrings {
+				cppflags = append(cppflags, "-DANYINFER_"+strings.ToUpper(r.Engine)+"_CXX11_ABI=0") // not _GLIBCXX_USE_CXX11_ABI, which other shims would see, too
+			}
 			all = append(all, variable{name: r.SDK.Env, value: place.Root})
 		}
 		ldflags = append(ldflags, "-L"+libDir)

@@ -22,12 +22,11 @@ func newSDKInstall() *cobra.Command {
 		Long: `Fetch, verify and put SDKs in place.
 
 Each comes from a public package of a pinned version and SHA-256, fetched with python3 -m pip. The package and its publisher,
-who for tflite and mnn is a third party, are printed before; 'anyinfer sdk list' shows them all.
+who for tflite is a third party, are printed before; 'anyinfer sdk list' shows them.
 
-Nobody publishes MNN for C++ as a binary: cargo fetches a crate with its source and builds it, which takes 8 to 15 minutes
-on 2 cores and needs cargo, a C++ compiler, cmake and libclang; then the engine's shim is compiled on it. That is done
-once; where only the shim is of another version of this program, only that is compiled again. With --arch it is built on
-Linux for another processor, with Debian's cross compiler or that of $CC and $CXX, and Rust's library for the target.`,
+For mnn, which has a C++ API, the engine's shim is compiled on it. That takes a C++ compiler, and cargo 1.82 or newer, which
+fetches a crate with the headers; no Rust is compiled. Where only the shim is of another version of this program, only that is
+compiled again. With --arch it is compiled on Linux for another processor, with Debian's cross compiler or $CXX.`,
 		Example: `  anyinfer sdk install openvino tflite
   anyinfer sdk install openvino --version 2024.6.0
   anyinfer sdk install tflite mnn --arch arm64
@@ -42,7 +41,7 @@ Linux for another processor, with Debian's cross compiler or that of $CC and $CX
 			if err != nil {
 				return err
 			}
-			for _, engine := range engines { // all are known before the first is fetched
+			for _, engine := range engines { // check all before fetching the first
 				if from == "" {
 					goos, goarch := f.target()
 					_, err := sdkinstall.Find(engine, f.version, goos, goarch)

@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
-	"github.com/anyinfer/anyinfer/internal/shims"
 	"github.com/anyinfer/anyinfer/internal/testing/linktest"
+	"github.com/anyinfer/anyinfer/internal/toolchain"
 )
 
 // TestLinkedBuild builds a user's program, with its dependencies vendored, with
@@ -32,8 +32,8 @@ func TestLinkedBuild(t *testing.T) {
 		}
 	}
 	for _, engine := range []string{"tnn", "tensorrt"} {
-		recipe, _ := shims.Find(engine)
-		if _, err := recipe.Root(""); err != nil {
+		recipe, _ := toolchain.Find(engine)
+		if _, err := recipe.Locate(""); err != nil {
 			missing = err
 		}
 	}

@@ -21,7 +21,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/platform"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 	"github.com/anyinfer/anyinfer/internal/sdkinstall"
-	"github.com/anyinfer/anyinfer/internal/shims"
+	"github.com/anyinfer/anyinfer/internal/toolchain"
 )
 
 // putSDK writes an SDK without content below root.
@@ -191,13 +191,13 @@ func TestEnvOfShim(t *testing.T) {
 func TestEnvOfSystem(t *testing.T) {
 	t.Setenv(sdkdir.EnvRoot, t.TempDir())
 	usr := t.TempDir()
-	all := shims.All
-	t.Cleanup(func() { shims.All = all })
-	shims.All = slices.Clone(all)
-	for i := range shims.All {
-		t.Setenv(shims.All[i].SDK.Env, "")
-		if shims.All[i].Engine == "tensorrt" {
-			shims.All[i].SDK.System = usr
+	all := toolchain.All
+	t.Cleanup(func() { toolchain.All = all })
+	toolchain.All = slices.Clone(all)
+	for i := range toolchain.All {
+		t.Setenv(toolchain.All[i].SDK.Env, "")
+		if toolchain.All[i].Engine == "tensorrt" {
+			toolchain.All[i].SDK.System = usr
 		}
 	}
 	other := "arm64"

@@ -18,14 +18,14 @@ import (
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 	"github.com/anyinfer/anyinfer/internal/sdkinstall"
 	"github.com/anyinfer/anyinfer/internal/shell"
-	"github.com/anyinfer/anyinfer/internal/shims"
+	"github.com/anyinfer/anyinfer/internal/toolchain"
 )
 
 func newShimCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "shim",
 		Short: "Compile the shims of engines in C++",
-		Long: `Compile the shims of engines in C++: the libraries that stand between this program and an SDK that has no C API.
+		Long: `Compile the shims of engines in C++: the libraries between this program and an SDK without a C API.
 
 'anyinfer sdk install' does it for SDKs that it installs.`,
 		Args: noArgs,
@@ -39,11 +39,12 @@ func newShimBuild() *cobra.Command {
 	var root, out, target string
 	cmd := &cobra.Command{
 		Use:   "build ENGINE",
-		Short: "Compile an engine's shim, on an SDK that is on this machine",
+		Short: "Compile an engine's shim on an SDK on this machine",
 		Long: `Compile an engine's shim with $CXX or c++, from sources that this program carries.
 
-The SDK is that of --root, else of the engine's variable, as MNN_ROOT, else the one that 'anyinfer sdk install' put in
-place. It has the headers in include, and the library, shared or static, in lib or itself; a build tree will do. $CXXFLAGS
+The SDK is in the folder of --root, else of the engine's variable, such as MNN_ROOT, else it is the one that
+'anyinfer sdk install' installed. The folder has the headers in include, and the library, shared or static, in lib or at the top;
+a build tree works, too. $CXXFLAGS
 and $LDFLAGS count. Without --out the shim goes to where the engine is looked for.
 
 For another processor, --target names it, the SDK is one for that, and without $CXX the compiler is Debian's cross compiler,
@@ -54,12 +55,12 @@ as aarch64-linux-gnu-g++.`,
 		Args:              oneShim,
 		ValidArgsFunction: completeShim,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			recipe, _ := shims.Find(args[0])
+			recipe, _ := toolchain.Find(args[0])
 			recipe, err := recipe.For(target)
 			if err != nil {
 				return usageError{fmt.Errorf("--target: %w", err)}
 			}
-			from, err := recipe.Root(root, recipe.Installed()...)
+			from, err := recipe.Locate(root, recipe.Installed()...)
 			if err != nil {
 				return err
 			}
@@ -93,24 +94,24 @@ as aarch64-linux-gnu-g++.`,
 }
 
 // placeShim compiles a shim and puts it where the engine looks.
-func placeShim(ctx context.Context, recipe shims.Recipe, from shims.Place, log io.Writer) (library string, err error) {
+func placeShim(ctx context.Context, recipe toolchain.Recipe, from toolchain.Location, log io.Writer) (library string, err error) {
 	root, err := sdkdir.Root()
 	if err != nil {
 		return "", err
 	}
-	sdk, err := sdkinstall.BuildShim(ctx, recipe, from, root, log)
+	sdk, err := recipe.Install(ctx, from, root, log)
 	return sdk.LibraryPath(), err
 }
 
 func shimEngines() []string {
 	var names []string
-	for _, r := range shims.All {
+	for _, r := range toolchain.All {
 		names = append(names, r.Engine)
 	}
 	return names
 }
 
-// oneShim is the Args of a command that needs the name of an engine with a shim.
+// oneShim is the Args of a command that needs the name of an engine with a toolchain.
 func oneShim(_ *cobra.Command, args []string) error {
 	switch {
 	case len(args) == 0:
@@ -121,7 +122,7 @@ func oneShim(_ *cobra.Command, args []string) error {
 	if err := checkEngine(args[0]); err != nil {
 		return err
 	}
-	if _, ok := shims.Find(args[0]); !ok {
+	if _, ok := toolchain.Find(args[0]); !ok {
 		return fmt.Errorf("the engine %s needs no shim: it opens its SDK itself (%s); shims are for: %s",
 			args[0], model.InstallHint(args[0]), strings.Join(shimEngines(), ", "))
 	}

@@ -12,13 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
-	"github.com/anyinfer/anyinfer/internal/shims"
+	"github.com/anyinfer/anyinfer/internal/toolchain"
 )
 
 // TestShimBuildTNN: an SDK that does not tell its version.
 func TestShimBuildTNN(t *testing.T) {
-	recipe, _ := shims.Find("tnn")
-	if _, err := recipe.Root(""); err != nil && os.Getenv("CI") != "true" {
+	recipe, _ := toolchain.Find("tnn")
+	if _, err := recipe.Locate(""); err != nil && os.Getenv("CI") != "true" {
 		t.Skip(err)
 	}
 	root := t.TempDir()
@@ -40,8 +40,8 @@ func TestShimBuildTNN(t *testing.T) {
 // TestShimBuild compiles MNN's shim on the MNN that the environment names or
 // that is installed, and opens it.
 func TestShimBuild(t *testing.T) {
-	recipe, _ := shims.Find("mnn")
-	from, err := recipe.Root("", recipe.Installed()...)
+	recipe, _ := toolchain.Find("mnn")
+	from, err := recipe.Locate("", recipe.Installed()...)
 	if err != nil && os.Getenv("CI") != "true" {
 		t.Skip(err)
 	}

@@ -16,16 +16,16 @@ import (
 // target is the kind of machine that a program is for.
 type target struct {
 	os, arch string // as GOOS and GOARCH
-	arm      string // as GOARM; "" where nobody said
+	arm      string // as GOARM; "" if not given
 }
 
-// targets are those that a shell offers; the go command knows more.
+// targets are offered by shell completion; the go command has more.
 var targets = []string{
 	"linux/amd64", "linux/arm64", "linux/arm/v7", "linux/arm/v6", "linux/386", "linux/riscv64",
 	"darwin/amd64", "darwin/arm64", "windows/amd64", "windows/arm64",
 }
 
-// processors are names beside Go's: those of container images, of Debian and of uname -m.
+// processors translates other names to Go's: those of container images, of Debian and of uname -m.
 var processors = map[string]string{
 	"arm": "arm/v7", "armhf": "arm/v7", "armv7l": "arm/v7", "armv6l": "arm/v6",
 	"arm64/v8": "arm64", "aarch64": "arm64", "x86_64": "amd64", "i386": "386", "i686": "386",
@@ -67,7 +67,7 @@ func (t target) env() []string {
 	return env
 }
 
-// interpreter is the one to be set; "" where the go command's own is right.
+// interpreter is the program loader to set; "" if the go command sets the right one.
 func (t target) interpreter() string {
 	if t.os != "linux" {
 		return ""
@@ -75,12 +75,12 @@ func (t target) interpreter() string {
 	return platform.Linux[t.arch].Interpreter
 }
 
-// notHere is the error where this machine lacks what it needs.
+// notHere is the error if something is missing on this machine, and what to do.
 type notHere struct{ what, fix string }
 
 func (n notHere) Error() string { return n.what + "; " + n.fix }
 
-// compilers are settings of CC and CXX for cgo, for what the environment does not set.
+// compilers returns settings of CC and CXX for cgo, without those that the environment has.
 func (t target) compilers(cplusplus bool) (env []string, err error) {
 	if t.host() {
 		return nil, nil

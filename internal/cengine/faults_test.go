@@ -17,10 +17,10 @@ import (
 	_ "github.com/anyinfer/anyinfer/cinclude/reference" // registers its sources
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/cengine"
-	"github.com/anyinfer/anyinfer/internal/cengine/shim"
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/formats"
-	"github.com/anyinfer/anyinfer/internal/shims/sources"
+	"github.com/anyinfer/anyinfer/internal/toolchain"
+	"github.com/anyinfer/anyinfer/internal/toolchain/sources"
 	"github.com/anyinfer/anyinfer/internal/values"
 	"github.com/stretchr/testify/require"
 )
@@ -36,7 +36,7 @@ var folder string // for the library
 var library = sync.OnceValues(func() (*faulty, error) {
 	path := filepath.Join(folder, "libfaulty.so")
 	reference, _ := sources.Find("reference")
-	if err := shim.Build(path, "faulty.c", shim.Strict, reference, os.DirFS("testdata")); err != nil {
+	if err := toolchain.C.Compile(context.Background(), path, []string{"faulty.c"}, toolchain.Strict, []string{"-lm"}, reference, os.DirFS("testdata")); err != nil {
 		return nil, err
 	}
 	control, err := dylib.Open(dylib.Spec{Engine: "faulty"}, []dylib.Decl{{C: "void anyinfer_fault(const char* name, const int64_t* value)"}}, path)

@@ -14,7 +14,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 	"github.com/anyinfer/anyinfer/internal/sdkinstall"
-	"github.com/anyinfer/anyinfer/internal/shims"
+	"github.com/anyinfer/anyinfer/internal/toolchain"
 )
 
 // Open opens an engine. The error is a NotInstalledError or a NotSupportedError
@@ -79,7 +79,7 @@ func InstallCommand(engine string) string {
 	if _, err := sdkinstall.Find(engine, "", runtime.GOOS, runtime.GOARCH); err == nil {
 		return "anyinfer sdk install " + engine
 	}
-	if r, ok := shims.Find(engine); ok && runtime.GOOS == "linux" {
+	if r, ok := toolchain.Find(engine); ok && runtime.GOOS == "linux" {
 		return r.SDK.Env + "=... anyinfer shim build " + engine
 	}
 	return ""

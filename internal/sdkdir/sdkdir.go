@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package sdkdir knows where SDKs lie on disk and reads what is there. An SDK is the folder
+// Package sdkdir finds, reads and writes the folders of SDKs on disk. An SDK is the folder
 //
 //	ROOT/ENGINE/VERSION/GOOS-GOARCH/
 //
@@ -42,7 +42,7 @@ type SDK struct {
 	SHA256         string `json:"sha256"`  // of that archive
 	Library        string `json:"library"` // the C API's shared library, slash-separated, relative to the folder
 	Size           int64  `json:"size"`    // bytes of all files but sdk.json
-	// Shim tells the sources of Library apart, where it is a shim that was compiled for the SDK in this folder.
+	// Shim is a digest of the sources of Library, if it is a shim that was compiled on the SDK in this folder.
 	Shim string `json:"shim,omitempty"`
 
 	Dir string `json:"-"` // the folder itself
@@ -67,7 +67,7 @@ func (s SDK) Check() error {
 // Target is the folder name of an operating system and architecture.
 func Target(goos, goarch string) string { return goos + "-" + goarch }
 
-// Path is where the SDK lies below its root, whether installed or not.
+// Path is the folder of the SDK below the root, whether installed or not.
 func (s SDK) Path() string { return filepath.Join(s.Engine, s.Version, Target(s.OS, s.Arch)) }
 
 // Root is $ANYINFER_SDK_DIR, else anyinfer/sdk in the user's cache folder.
@@ -119,7 +119,7 @@ func Installed(engine string) []SDK {
 	})
 }
 
-// Read reads the SDK in dir. One that lies at another place than its sdk.json says, or lacks its library, is an error.
+// Read reads the SDK in dir. It is an error if sdk.json describes another folder, or the library is missing.
 func Read(dir string) (SDK, error) {
 	text, err := os.ReadFile(filepath.Join(dir, Manifest))
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -91,4 +92,18 @@ func TestCompareVersions(t *testing.T) {
 			require.Equal(t, i == j, got == 0, "%s %s", sorted[i], sorted[j])
 		}
 	}
+}
+
+func TestStaleFoldersAreRemoved(t *testing.T) {
+	root := t.TempDir()
+	stale, busy := filepath.Join(root, tempPrefix+"1"), filepath.Join(root, tempPrefix+"2")
+	require.NoError(t, os.Mkdir(stale, 0o755))
+	require.NoError(t, os.Mkdir(busy, 0o755))
+	old := time.Now().Add(-48 * time.Hour)
+	require.NoError(t, os.Chtimes(stale, old, old))
+	temp, err := TempDir(root)
+	require.NoError(t, err)
+	require.DirExists(t, temp)
+	require.NoDirExists(t, stale)
+	require.DirExists(t, busy)
 }

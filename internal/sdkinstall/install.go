@@ -5,39 +5,31 @@ package sdkinstall
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"time"
 
-	"github.com/anyinfer/anyinfer/internal/privdir"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
+	"github.com/anyinfer/anyinfer/internal/toolchain"
 )
 
-// InstallOptions says what to install; only Engine is required.
+// InstallOptions are the arguments of Install; only Engine is required.
 type InstallOptions struct {
 	Engine   string
 	Version  string    // newest pinned
 	OS, Arch string    // those running
 	Root     string    // sdkdir.Root()
-	From     string    // a file that is already here, instead of fetching one; its digest says which version and target it is
+	From     string    // a file to install instead of fetching one; its digest determines the version and target
 	Log      io.Writer // what is done, in lines
-	// Progress is told what is going on right now, several times a second.
+	// Progress is called with the current activity several times a second.
 	Progress func(text string)
 }
 
-// progress is told what is going on, as Printf is.
+// progress reports the current activity; its arguments are those of Printf.
 type progress func(format string, args ...any)
-
-// tempPrefix marks folders below the root that an installation works in: on the same file system, so that the last step
-// is one rename.
-const tempPrefix = ".tmp-"
 
 // Install puts an SDK in place, whole or not at all. already reports that it was there. Several may run at once.
 func Install(ctx context.Context, o InstallOptions) (sdk sdkdir.SDK, already bool, err error) {
@@ -63,15 +55,21 @@ func Install(ctx context.Context, o InstallOptions) (sdk sdkdir.SDK, already boo
 	if err != nil {
 		return sdk, false, err
 	}
-	if err := makeRoot(o.Root); err != nil {
+	if err := sdkdir.MakeRoot(o.Root); err != nil {
 		return sdk, false, err
 	}
 	final := filepath.Join(o.Root, pin.Path())
-	if sdk, ok := intact(final, pin.SDK); ok {
+	if sdk, ok := sdkdir.Intact(final, pin.SDK); ok {
 		if err := sdk.Check(); err != nil {
 			return sdk, false, err
 		}
-		return refresh(ctx, sdk, o)
+		return toolchain.Refresh(ctx, sdk, o.Root, o.Log)
+	}
+	var tools tools
+	if pin.headers != nil {
+		if tools, err = findTools(ctx, pin); err != nil {
+			return sdk, false, err
+		}
 	}
 	fmt.Fprintf(o.Log, "%s from %s", pin, pin.Source())
 	progress := func(format string, args ...any) {
@@ -80,18 +78,12 @@ func Install(ctx context.Context, o InstallOptions) (sdk sdkdir.SDK, already boo
 		}
 	}
 
-	temp, err := tempDir(o.Root)
+	temp, err := sdkdir.TempDir(o.Root)
 	if err != nil {
 		return sdk, false, err
 	}
 	defer os.RemoveAll(temp)
 	built := filepath.Join(temp, "sdk")
-	if pin.Crate() {
-		if err := buildCrate(ctx, pin, temp, built, o.Log, progress); err != nil {
-			return sdk, false, err
-		}
-		return place(built, final, filepath.Join(temp, "old"), pin.SDK)
-	}
 	if file == nil {
 		path, err := download(ctx, pin, temp, progress)
 		if err != nil {
@@ -113,7 +105,15 @@ func Install(ctx context.Context, o InstallOptions) (sdk sdkdir.SDK, already boo
 	if err := build(ctx, file, pin, built, progress); err != nil {
 		return sdk, false, err
 	}
-	return place(built, final, filepath.Join(temp, "old"), pin.SDK)
+	if pin.headers != nil {
+		if pin.Shim, err = completeMNN(ctx, pin, tools, built, progress); err != nil {
+			return sdk, false, err
+		}
+	}
+	if err := sdkdir.Write(built, pin.SDK); err != nil {
+		return sdk, false, err
+	}
+	return sdkdir.Put(built, final, filepath.Join(temp, "old"), pin.SDK)
 }
 
 func find(o InstallOptions) (Pin, error) {
@@ -128,12 +128,6 @@ func find(o InstallOptions) (Pin, error) {
 
 // identify returns the pin whose file this is.
 func identify(f *os.File, o InstallOptions) (Pin, error) {
-	if p, err := Find(o.Engine, o.Version, o.OS, o.Arch); err != nil {
-		return Pin{}, err
-	} else if p.Crate() {
-		return Pin{}, fmt.Errorf("%s is built from source, which cargo fetches: there is no file to install it from; "+
-			"without a network here, copy the folder %s from a machine that built it", p, p.Path())
-	}
 	got, err := digest(f)
 	if err != nil {
 		return Pin{}, err
@@ -151,7 +145,7 @@ func identify(f *os.File, o InstallOptions) (Pin, error) {
 	return Pin{}, fmt.Errorf("%s is refused: its SHA-256 is\n  %s, expected is one of%s", f.Name(), got, expected.String())
 }
 
-// build makes the folder of an SDK from its archive.
+// build unpacks the archive of an SDK into a folder.
 func build(ctx context.Context, archive *os.File, pin Pin, dir string, progress progress) error {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
@@ -159,113 +153,5 @@ func build(ctx context.Context, archive *os.File, pin Pin, dir string, progress 
 	if err := unpack(ctx, archive, pin.unpack, dir, progress); err != nil {
 		return err
 	}
-	if err := linkLibrary(dir, pin.Library); err != nil {
-		return err
-	}
-	return describe(dir, pin.SDK)
-}
-
-// describe writes the sdk.json of the SDK in dir, when all else is there.
-func describe(dir string, sdk sdkdir.SDK) (err error) {
-	if err := forbidOthers(dir); err != nil {
-		return err
-	}
-	if sdk.Size, err = size(dir); err != nil {
-		return err
-	}
-	text, err := json.MarshalIndent(sdk, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, sdkdir.Manifest), append(text, '\n'), 0o644)
-}
-
-// forbidOthers takes from others the right to change what lies in dir: compilers and cargo go by the umask.
-func forbidOthers(dir string) error {
-	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.Type()&fs.ModeSymlink != 0 {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil || info.Mode().Perm()&0o022 == 0 {
-			return err
-		}
-		return os.Chmod(path, info.Mode().Perm()&^0o022)
-	})
-}
-
-// place moves a built SDK to its final place. Whoever renames first wins; another that finds an intact one there is done.
-func place(built, final, old string, want sdkdir.SDK) (sdkdir.SDK, bool, error) {
-	if err := os.MkdirAll(filepath.Dir(final), 0o755); err != nil {
-		return sdkdir.SDK{}, false, err
-	}
-	err := os.Rename(built, final)
-	if err != nil {
-		if sdk, ok := intact(final, want); ok {
-			return sdk, true, nil
-		}
-		// A damaged one is in the way.
-		if err := os.Rename(final, old); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return sdkdir.SDK{}, false, err
-		}
-		err = os.Rename(built, final)
-	}
-	sdk, ok := intact(final, want)
-	if !ok {
-		return sdk, false, errors.Join(err, fmt.Errorf("%s was not installed correctly", final))
-	}
-	return sdk, err != nil, nil
-}
-
-// intact reports whether the wanted SDK lies in dir with every file at its size.
-func intact(dir string, want sdkdir.SDK) (sdkdir.SDK, bool) {
-	sdk, err := sdkdir.Read(dir)
-	if err != nil || sdk.SHA256 != want.SHA256 {
-		return sdk, false
-	}
-	n, err := size(dir)
-	return sdk, err == nil && n == sdk.Size
-}
-
-func size(dir string) (total int64, err error) {
-	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || path == filepath.Join(dir, sdkdir.Manifest) {
-			return err
-		}
-		info, err := d.Info()
-		if err == nil {
-			total += info.Size()
-		}
-		return err
-	})
-	return total, err
-}
-
-// makeRoot makes the root, where it is missing, and refuses one in which others could change what is installed. Others may
-// read it: root can install for all users.
-func makeRoot(root string) error {
-	err := os.MkdirAll(root, 0o755)
-	if err == nil {
-		err = privdir.Check(root)
-	}
-	if err != nil {
-		return fmt.Errorf("%w; or choose another folder with --dir or %s", err, sdkdir.EnvRoot)
-	}
-	return nil
-}
-
-// tempDir makes a folder to work in, and removes those of installations that were killed long ago.
-func tempDir(root string) (string, error) {
-	entries, _ := os.ReadDir(root)
-	for _, e := range entries {
-		info, err := e.Info()
-		if err == nil && strings.HasPrefix(e.Name(), tempPrefix) && time.Since(info.ModTime()) > 24*time.Hour {
-			os.RemoveAll(filepath.Join(root, e.Name()))
-		}
-	}
-	temp, err := os.MkdirTemp(root, tempPrefix)
-	if err != nil {
-		return "", fmt.Errorf("%w; choose another folder with --dir or %s", err, sdkdir.EnvRoot)
-	}
-	return temp, nil
+	return linkLibrary(dir, pin.Library)
 }

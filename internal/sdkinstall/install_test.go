@@ -254,7 +254,7 @@ func TestConcurrentInstalls(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
-			if _, ok := intact(sdk.Dir, Pins()[0].SDK); !ok {
+			if _, ok := sdkdir.Intact(sdk.Dir, Pins()[0].SDK); !ok {
 				t.Error("not intact")
 			}
 			if !already {
@@ -267,20 +267,6 @@ func TestConcurrentInstalls(t *testing.T) {
 	entries, err := os.ReadDir(root)
 	require.NoError(t, err)
 	require.Len(t, entries, 1, "no folder to work in is left")
-}
-
-func TestStaleFoldersAreSwept(t *testing.T) {
-	file := pinWheel(t, zipped(t, tinyMembers...))
-	root := newRoot(t)
-	stale, busy := filepath.Join(root, tempPrefix+"1"), filepath.Join(root, tempPrefix+"2")
-	require.NoError(t, os.Mkdir(stale, 0o755))
-	require.NoError(t, os.Mkdir(busy, 0o755))
-	old := time.Now().Add(-48 * time.Hour)
-	require.NoError(t, os.Chtimes(stale, old, old))
-	_, _, err := Install(t.Context(), InstallOptions{Engine: "tiny", Root: root, From: file})
-	require.NoError(t, err)
-	require.NoDirExists(t, stale)
-	require.DirExists(t, busy)
 }
 
 // needPip skips without pip, except in CI.

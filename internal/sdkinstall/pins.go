@@ -49,34 +49,41 @@ var releases = []release{
 		{"darwin", "arm64", "ai_edge_litert-2.3.0-cp311-cp311-macosx_12_0_arm64.whl", 12821669, "da19cb1ad08d5113600d1038fbe7390e74e38fcb3e92af86d56a60120343e6d2", "lib/libLiteRt.dylib"},
 		{"windows", "amd64", "ai_edge_litert-2.3.0-cp311-cp311-win_amd64.whl", 20669548, "ffee5993b859580650e844fce322e93b7abf50dfa36fd0fcbde41e079d1eebe3", "lib/libLiteRt.dll"},
 	}},
-	// sdkinstall/mnn/Cargo.lock pins what else its build needs.
-	{"mnn", "3.6.1", "mnn-sys", "0.2.0", mnnRS, nil, []archive{
-		{"linux", "amd64", "mnn-sys-0.2.0.crate", 10106683, "9034853e342dde6533c5ad8cffd7e0f979e3cd4ce0e782630177e9659f1328b0", "lib/libanyinfer_mnn.so"},
-		{"linux", "arm64", "mnn-sys-0.2.0.crate", 10106683, "9034853e342dde6533c5ad8cffd7e0f979e3cd4ce0e782630177e9659f1328b0", "lib/libanyinfer_mnn.so"},
+	// The wheels' module for Python has all of MNN; which Python it is for does not matter.
+	{"mnn", "3.6.1", "MNN", "3.6.1", alibaba, []unpackRule{
+		{"_mnncengine.cpython-311-x86_64-linux-gnu.so", "lib/libMNN.so"}, {"_mnncengine.cpython-311-aarch64-linux-gnu.so", "lib/libMNN.so"},
+	}, []archive{
+		{"linux", "amd64", "mnn-3.6.1-cp311-cp311-manylinux2014_x86_64.manylinux_2_17_x86_64.whl", 17678311, "abebaaa0c7b0af6dfd6e9f4bda46bb6a30bb95d2b88a5b441a65d1cd322311d0", "lib/libanyinfer_mnn.so"},
+		{"linux", "arm64", "mnn-3.6.1-cp311-cp311-manylinux2014_aarch64.manylinux_2_17_aarch64.whl", 17489842, "7f8fbf264047e81bf66f0b04ef95a8c83b8d5ca0a3670afcf3c0c3b6861de4a5", "lib/libanyinfer_mnn.so"},
 	}},
 }
 
 // The wheel's C++ headers and CMake files are left out: this module speaks the C API.
 var openvinoDirs = []unpackRule{{"openvino/libs/", "lib/"}, {"openvino/include/openvino/c/", "include/openvino/c/"}}
 
-// These are what the packages' own metadata says.
+// The publishers, as in the metadata of the packages.
 var (
-	intel  = Publisher{"PyPI", "Intel (OpenVINO Developers)", ""}
-	google = Publisher{"PyPI", "Google (Google AI Edge Authors)", ""}
+	intel   = Publisher{"PyPI", "Intel (OpenVINO Developers)", ""}
+	google  = Publisher{"PyPI", "Google (Google AI Edge Authors)", ""}
+	alibaba = Publisher{"PyPI", "Alibaba (alibaba MNN Team)", ""}
 
 	wakeword = Publisher{"PyPI", "Michael Hansen (OHF-Voice)",
 		"TensorFlow Lite is Google's. This package detects wake words, and brings a libtensorflowlite_c along that others compiled: " +
 			"its description names the project tphakala/tflite_c."}
-	mnnRS = Publisher{"crates", "aftershootco (mnn-rs)",
-		"MNN is Alibaba's. This package brings a copy of MNN's source. The build runs scripts of this package and of those that it " +
-			"depends on, which are pinned as well."}
 )
+
+// headers has the crates with the headers of SDKs whose package lacks them.
+var headers = map[string]*crate{
+	"mnn": {"mnn-sys", "0.2.0", 10106683, "9034853e342dde6533c5ad8cffd7e0f979e3cd4ce0e782630177e9659f1328b0",
+		Publisher{"crates", "aftershootco (mnn-rs)", "MNN is Alibaba's. This package brings a copy of MNN's source, of which only the headers are used."},
+		[]unpackRule{{"vendor/include/", "include/"}, {"vendor/3rd_party/half/LICENSE.txt", "licenses/half-LICENSE.txt"}}},
+}
 
 // A Publisher is who publishes a package, and where.
 type Publisher struct {
 	Registry  string
 	Publisher string
-	// ThirdParty says whose the SDK is and how it came into the package, where the publisher is not the maker of the SDK.
+	// ThirdParty explains who made the SDK and how it came into the package. It is empty where the publisher made it.
 	ThirdParty string
 }
 
@@ -85,6 +92,15 @@ func (p Publisher) String() string {
 		return p.Publisher + ", a third party"
 	}
 	return p.Publisher
+}
+
+// lines are the lines of Source for one package.
+func (p Publisher) lines(file string, size int64, sha256 string) string {
+	text := fmt.Sprintf(" (%s, %s)\n  publisher: %s\n", file, Size(size), p)
+	if p.ThirdParty != "" {
+		text += "  " + p.ThirdParty + "\n"
+	}
+	return text + "  SHA-256: " + sha256 + "\n"
 }
 
 type release struct {
@@ -104,13 +120,14 @@ type archive struct {
 	library        string // after unpacking, as in sdkdir.SDK
 }
 
-// A Pin is one SDK that can be installed. The embedded SDK says what will be in its sdk.json; its Size is 0 until then.
+// A Pin is one SDK that can be installed. The embedded SDK is the content of its future sdk.json; Size is 0 until then.
 type Pin struct {
 	sdkdir.SDK
 	Publisher Publisher
 	Download  int64 // bytes of File
 
-	unpack []unpackRule
+	unpack  []unpackRule
+	headers *crate // nil if no headers are needed besides those of the package
 }
 
 // Pins lists what can be installed; an engine's default for a target comes before its older versions.
@@ -124,7 +141,7 @@ func Pins() []Pin {
 					Package: r.pkg, PackageVersion: r.pkgVersion,
 					File: w.file, SHA256: w.sha256, Library: w.library,
 				},
-				Publisher: r.publisher, Download: w.size, unpack: r.unpack,
+				Publisher: r.publisher, Download: w.size, unpack: r.unpack, headers: headers[r.engine],
 			})
 		}
 	}
@@ -135,24 +152,18 @@ func (p Pin) String() string {
 	return fmt.Sprintf("%s %s for %s/%s", p.Engine, p.Version, p.OS, p.Arch)
 }
 
-// Crate reports whether the SDK is the source of a Rust crate, which is built.
-func (p Pin) Crate() bool { return strings.HasSuffix(p.File, ".crate") }
-
-// Origin says what package the SDK is made of.
+// Origin names the package of the SDK.
 func (p Pin) Origin() string {
-	if p.Crate() {
-		return fmt.Sprintf("crate %s %s, built here", p.Package, p.PackageVersion)
-	}
 	return fmt.Sprintf("%s package %s %s", p.Publisher.Registry, p.Package, p.PackageVersion)
 }
 
-// Source says, in lines, where the SDK comes from and whose code it is.
+// Source describes, in lines, where the SDK comes from and who made it.
 func (p Pin) Source() string {
-	text := fmt.Sprintf("%s (%s, %s)\n  publisher: %s\n", p.Origin(), p.File, Size(p.Download), p.Publisher)
-	if p.Publisher.ThirdParty != "" {
-		text += "  " + p.Publisher.ThirdParty + "\n"
+	text := p.Origin() + p.Publisher.lines(p.File, p.Download, p.SHA256)
+	if h := p.headers; h != nil {
+		text += "  headers from the crate " + h.name + " " + h.version + h.publisher.lines(h.String()+".crate", h.size, h.sha256)
 	}
-	return text + "  SHA-256: " + p.SHA256 + "\n"
+	return text
 }
 
 // Size formats a number of bytes as MB.
@@ -167,8 +178,8 @@ func Find(engine, version, goos, goarch string) (Pin, error) {
 		})
 	}
 	if found := match(engine, version, goos, goarch); len(found) > 0 {
-		if p := found[0]; p.Crate() && p.OS != runtime.GOOS {
-			return Pin{}, fmt.Errorf("%s is built from source on %s, and this is %s", p, p.OS, runtime.GOOS)
+		if p := found[0]; p.headers != nil && p.OS != runtime.GOOS {
+			return Pin{}, fmt.Errorf("the shim of %s is compiled on %s, and this is %s", p, p.OS, runtime.GOOS)
 		}
 		return found[0], nil
 	}

@@ -3,15 +3,15 @@
 package sdkinstall
 
 import (
-	"fmt"
 	"os"
 	"regexp"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/anyinfer/anyinfer/internal/shims"
+	"github.com/anyinfer/anyinfer/internal/toolchain"
 )
 
 func TestPins(t *testing.T) {
@@ -21,17 +21,12 @@ func TestPins(t *testing.T) {
 		require.False(t, paths[p.Path()], "%s", p)
 		paths[p.Path()] = true
 		require.NotEmpty(t, p.Publisher.Publisher)
-		require.Equal(t, p.Engine == "tflite" || p.Engine == "mnn", p.Publisher.ThirdParty != "", "%s", p)
-		require.Equal(t, p.Crate(), p.Publisher.Registry == "crates", "%s", p)
-		if p.Crate() {
-			lock, err := projects.ReadFile(p.Engine + "/Cargo.lock")
-			require.NoError(t, err)
-			require.Regexp(t, fmt.Sprintf(`\nname = "%s"\nversion = "%s"\nsource = .*\nchecksum = "%s"\n`, p.Package, p.PackageVersion, p.SHA256), string(lock))
-			require.Equal(t, p.Package+"-"+p.PackageVersion+".crate", p.File)
-			recipe, ok := shims.Find(p.Engine)
+		require.Equal(t, p.Engine == "tflite", p.Publisher.ThirdParty != "", "%s", p)
+		if p.headers != nil {
+			require.Len(t, p.headers.sha256, 64)
+			recipe, ok := toolchain.Find(p.Engine)
 			require.True(t, ok)
 			require.Equal(t, "lib/"+recipe.Library(), p.Library)
-			continue
 		}
 		require.False(t, digests[p.SHA256], "--from tells SDKs apart by digest: %s", p)
 		digests[p.SHA256] = true
@@ -59,22 +54,25 @@ func TestFind(t *testing.T) {
 	}
 
 	for _, p := range Pins() {
-		if _, err := Find(p.Engine, p.Version, p.OS, p.Arch); !p.Crate() || p.OS == runtime.GOOS {
+		if _, err := Find(p.Engine, p.Version, p.OS, p.Arch); p.headers == nil || p.OS == runtime.GOOS {
 			require.NoError(t, err)
 		}
 	}
 	old := releases
 	t.Cleanup(func() { releases = old })
-	releases = []release{{"mnn", "7.0", "mnn-sys", "0.2.0", mnnRS, nil, []archive{{"plan9", "amd64", "mnn-sys-0.2.0.crate", 10, "", ""}}}}
+	releases = []release{{"mnn", "7.0", "MNN", "7.0", alibaba, nil, []archive{{"plan9", "amd64", "mnn.whl", 10, "", ""}}}}
 	_, err = Find("mnn", "", "plan9", "amd64")
-	require.ErrorContains(t, err, "is built from source on plan9, and this is "+runtime.GOOS)
+	require.ErrorContains(t, err, "is compiled on plan9, and this is "+runtime.GOOS)
 }
 
 func TestWheelArgs(t *testing.T) {
-	require.Equal(t, []string{"--no-deps", "--only-binary=:all:", "--platform", "manylinux_2_28_x86_64", "--python-version", "3.11",
-		"--implementation", "cp", "--abi", "cp311"}, wheelArgs("openvino-2026.4.1-22982-cp311-cp311-manylinux_2_28_x86_64.whl"))
-	require.Equal(t, []string{"--no-deps", "--only-binary=:all:", "--platform", "win_amd64", "--python-version", "3.11",
-		"--implementation", "py", "--abi", "none"}, wheelArgs("pymicro_wakeword-2.5.0-py3-none-win_amd64.whl"))
+	for file, want := range map[string]string{
+		"openvino-2026.4.1-22982-cp311-cp311-manylinux_2_28_x86_64.whl":        "--implementation cp --abi cp311 --platform manylinux_2_28_x86_64",
+		"pymicro_wakeword-2.5.0-py3-none-win_amd64.whl":                        "--implementation py --abi none --platform win_amd64",
+		"mnn-3.6.1-cp311-cp311-manylinux2014_x86_64.manylinux_2_17_x86_64.whl": "--implementation cp --abi cp311 --platform manylinux2014_x86_64 --platform manylinux_2_17_x86_64",
+	} {
+		require.Equal(t, "--no-deps --only-binary=:all: --python-version 3.11 "+want, strings.Join(wheelArgs(file), " "))
+	}
 }
 
 func TestLinkNames(t *testing.T) {
@@ -95,9 +93,6 @@ func TestEveryPin(t *testing.T) {
 		t.Skip("ANYINFER_TEST_PINS is not set")
 	}
 	for _, p := range Pins() {
-		if p.Crate() {
-			continue // CI installs it
-		}
 		t.Run(p.String(), func(t *testing.T) {
 			root := newRoot(t)
 			sdk, _, err := Install(t.Context(), InstallOptions{Engine: p.Engine, Version: p.Version, OS: p.OS, Arch: p.Arch, Root: root})

@@ -29,13 +29,13 @@ func download(ctx context.Context, p Pin, dir string, progress progress) (string
 	args := []string{"-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input", "download", "--require-hashes", "-r", requirements, "--dest", dir}
 	args = append(args, wheelArgs(p.File)...)
 	cmd := exec.CommandContext(ctx, python, args...)
-	// Not the current folder: "python -m" would import a pip.py that lies there.
+	// Not the current folder: "python -m" would import a pip.py in it.
 	cmd.Dir = dir
 	// pip's own temporary files go with the folder, though an interrupt kills pip.
 	cmd.Env = append(os.Environ(), "TMPDIR="+dir)
 	cmd.WaitDelay = 5 * time.Second
-	var said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &said, &said
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
 	done := showDownload(progress, p, dir)
 	err = cmd.Run()
 	done()
@@ -43,7 +43,7 @@ func download(ctx context.Context, p Pin, dir string, progress progress) (string
 		return "", ctx.Err()
 	}
 	if err != nil {
-		return "", fmt.Errorf("pip could not fetch %s: %w\n%s\n%s", p, err, strings.TrimSpace(said.String()), offline(p))
+		return "", fmt.Errorf("pip could not fetch %s: %w\n%s\n%s", p, err, strings.TrimSpace(output.String()), offline(p))
 	}
 	return filepath.Join(dir, p.File), nil
 }
@@ -56,11 +56,14 @@ func wheelArgs(file string) []string {
 	if strings.HasPrefix(python, "cp") {
 		implementation = "cp"
 	}
-	return []string{"--no-deps", "--only-binary=:all:", "--platform", platform, "--python-version", "3.11",
-		"--implementation", implementation, "--abi", abi}
+	args := []string{"--no-deps", "--only-binary=:all:", "--python-version", "3.11", "--implementation", implementation, "--abi", abi}
+	for _, p := range strings.Split(platform, ".") {
+		args = append(args, "--platform", p)
+	}
+	return args
 }
 
-// offline says how to do without pip or a network here.
+// offline explains how to install without pip or a network on this machine.
 func offline(p Pin) string {
 	return fmt.Sprintf("Without pip or a network here: fetch %s on another machine with\n"+
 		"  python3 -m pip download %s %s==%s\nthen run\n  anyinfer sdk install %s --from %s",
@@ -84,8 +87,8 @@ func findPip(ctx context.Context, dir string) (string, error) {
 		"install it (on Debian and Ubuntu: apt install python3-pip; elsewhere: python3 -m ensurepip)")
 }
 
-// showDownload tells progress until the function it returns is called. pip's own bar comes with lines about folders that
-// are soon gone, so this looks at what pip has written.
+// showDownload reports progress until the function it returns is called. pip's own progress bar comes with lines about
+// temporary folders, so this reads the sizes of the files that pip writes.
 func showDownload(progress progress, p Pin, dir string) (done func()) {
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {

@@ -23,7 +23,7 @@ func Remove(root, engine, version, goos, goarch string) (removed []string, err e
 		if parts[0] != engine || version != "" && parts[1] != version {
 			continue
 		}
-		temp, err := tempDir(root)
+		temp, err := sdkdir.TempDir(root)
 		if err != nil {
 			return removed, err
 		}

@@ -39,7 +39,7 @@ func unpack(ctx context.Context, f *os.File, rules []unpackRule, dir string, pro
 		return err
 	}
 	archive, err := zip.NewReader(f, info.Size())
-	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // checkMember says it better
+	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // checkMember has a better message
 		return fmt.Errorf("%s is damaged: %w", filepath.Base(f.Name()), err)
 	}
 	var total int64
@@ -106,14 +106,19 @@ func destination(name string, rules []unpackRule) string {
 }
 
 func unpackMember(root *os.Root, m *zip.File, to string, left int64) (int64, error) {
-	if err := root.MkdirAll(path.Dir(to), 0o755); err != nil {
-		return 0, err
-	}
 	in, err := m.Open()
 	if err != nil {
 		return 0, err
 	}
 	defer in.Close()
+	return write(root, to, in, left)
+}
+
+// write writes a file that has left bytes at most, with the folders above it.
+func write(root *os.Root, to string, in io.Reader, left int64) (int64, error) {
+	if err := root.MkdirAll(path.Dir(to), 0o755); err != nil {
+		return 0, err
+	}
 	out, err := root.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return 0, err

@@ -31,9 +31,8 @@ import (
 
 	"github.com/anyinfer/anyinfer/cinclude"
 	"github.com/anyinfer/anyinfer/common"
-	"github.com/anyinfer/anyinfer/internal/cengine/shim"
-	"github.com/anyinfer/anyinfer/internal/shims"
 	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
+	"github.com/anyinfer/anyinfer/internal/toolchain"
 	"github.com/stretchr/testify/require"
 )
 
@@ -310,10 +309,10 @@ func startLoop(b *testing.B, c Case, name string, m *common.Model, in, out int, 
 	if runtime.GOOS == "windows" || library == "linked" {
 		b.Skip("the loop in C needs a library to open with dlopen")
 	}
-	language, source := shim.C, name+".c"
+	language, source := toolchain.C, name+".c"
 	var sdk []string
-	if recipe, ok := shims.Find(name); ok {
-		language, source = shim.CXX, name+".cc"
+	if recipe, ok := toolchain.Find(name); ok {
+		language, source = toolchain.CXX, name+".cc"
 		var err error
 		if sdk, err = recipe.ProgramFlags(); err != nil {
 			b.Skip(err)

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package shim compiles the shared library of an engine from sources that a
-// program carries.
-package shim
+package toolchain
 
 import (
 	"context"
@@ -20,25 +18,25 @@ import (
 	"github.com/anyinfer/anyinfer/internal/platform"
 )
 
-// Strict are the flags for C that is to be read by people.
+// Strict are flags for C code that serves as an example.
 var Strict = []string{"-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror"}
 
-// Language is one that engines are written in.
+// Language is a language that shims are written in, with its compilers.
 type Language struct {
 	name      string
-	compiler  string   // the environment variable that names one
-	compilers []string // else the first of these that is there
+	compiler  string   // the environment variable that names the compiler
+	compilers []string // without that variable, the first of these that is installed
 	flags     string   // the environment variable with more flags
-	install   string   // the package that has one
+	install   string   // the Debian package with a compiler
 }
 
-// What shims are written in.
+// The languages of shims.
 var (
 	C   = Language{"C", "CC", []string{"cc", "gcc", "clang"}, "CFLAGS", "g++"}
 	CXX = Language{"C++", "CXX", []string{"c++", "g++", "clang++"}, "CXXFLAGS", "g++"}
 )
 
-// For is the language with the compilers of Debian for another GOARCH.
+// For returns the language with Debian's cross compilers for another GOARCH.
 func (l Language) For(goarch string) Language {
 	if p, ok := platform.Linux[goarch]; ok && goarch != runtime.GOARCH {
 		gnu := l.compilers[1]
@@ -47,7 +45,7 @@ func (l Language) For(goarch string) Language {
 	return l
 }
 
-// Compiler is the command of the compiler to use, with its first arguments.
+// Compiler returns the command of the compiler: a program and its first arguments.
 func (l Language) Compiler() ([]string, error) {
 	if chosen := strings.Fields(os.Getenv(l.compiler)); len(chosen) > 0 {
 		if _, err := exec.LookPath(chosen[0]); err != nil {
@@ -60,20 +58,12 @@ func (l Language) Compiler() ([]string, error) {
 			return []string{path}, nil
 		}
 	}
-	return nil, fmt.Errorf("no %s compiler: none of %s is there; install one (on Debian and Ubuntu: apt install %s), or name one in $%s",
+	return nil, fmt.Errorf("no %s compiler: none of %s is installed; install one (on Debian and Ubuntu: apt install %s), or name one in $%s",
 		l.name, strings.Join(l.compilers, ", "), l.install, l.compiler)
 }
 
-// Build compiles file, which lies in one of sources, to a shared library.
-// Beside it the compiler finds all of sources and anyinfer_engine.h. It is
-// $CC or cc, and gets flags and $CFLAGS.
-func Build(library, file string, flags []string, sources ...fs.FS) error {
-	return C.Compile(context.Background(), library, []string{file}, flags, []string{"-lm"}, sources...)
-}
-
-// Compile compiles files, which lie in sources, to a shared library. Beside
-// them the compiler finds all of sources and anyinfer_engine.h. It gets flags
-// before the files and libs after them.
+// Compile compiles files, whose names are relative to sources, to a shared library. The compiler finds headers of sources
+// and anyinfer_engine.h in the same folder. It gets flags before the files and libs after them.
 func (l Language) Compile(ctx context.Context, library string, files, flags, libs []string, sources ...fs.FS) error {
 	args, err := l.Compiler()
 	if err != nil {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package shims compiles the shims of engines in C++, for this machine or
+// Package toolchain compiles the shims of engines in C++, for this machine or
 // another, from sources that the engines' packages register.
-package shims
+package toolchain
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -20,13 +21,12 @@ import (
 	"strings"
 
 	"github.com/anyinfer/anyinfer/cinclude"
-	"github.com/anyinfer/anyinfer/internal/cengine/shim"
 	"github.com/anyinfer/anyinfer/internal/platform"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
-	"github.com/anyinfer/anyinfer/internal/shims/sources"
+	"github.com/anyinfer/anyinfer/internal/toolchain/sources"
 )
 
-// Recipe says how an engine's shim is compiled: a new one is an entry of All.
+// Recipe describes how to compile an engine's shim. A new engine needs an entry in All.
 type Recipe struct {
 	Engine  string
 	Sources fs.FS // nil: those that the engine's package has registered
@@ -44,33 +44,38 @@ func (r Recipe) sources() (fs.FS, error) {
 	return nil, fmt.Errorf("the shim's sources are in the package %s, which this program does not import", r.Engine)
 }
 
-// SDK says what a C++ SDK consists of.
+// SDK describes the files of a C++ SDK.
 type SDK struct {
-	Name   string // for people
+	Name   string // as in error messages
 	Env    string // the environment variable that names its folder
-	Header string // one that tells it, below include/ or where Debian's packages have it
-	// Macros in Header are the numbers of its version. Version is that of an
-	// SDK that does not tell: what the shim is written for.
+	Header string // the header that defines the version, below include/ or where Debian's packages put it
+	// Macros in Header are the numbers of the version. Version replaces them where the headers have none: it is the version
+	// that the shim is written for.
 	Macros  []string
 	Version string
-	// Libraries are named as after a linker's -l. The first must be there, others are linked where they are.
+	// Libraries are named as after a linker's -l. The first is required, the others are linked where they exist.
 	Libraries []string
-	// Packaged tells that 'anyinfer sdk install' has it.
+	// OldStrings is the mangled name of a function that only libraries compiled with the std::string from before GCC 5 have.
+	OldStrings string
+	// Packaged means that 'anyinfer sdk install' installs the SDK.
 	Packaged bool
-	// System is where the system's own packages put it, if there are any.
+	// System is the folder where packages of the system install the SDK, if there are any.
 	System string
-	Arch   string // the GOARCH that it is for, where that is not this machine's
+	Arch   string // the GOARCH of the SDK; empty means that of this machine
 }
 
-// Place is where an SDK lies.
-type Place struct {
-	Root      string
-	Include   string   // folder of the headers
-	Libraries []string // files
+// Location is where an SDK is on this machine.
+type Location struct {
+	Root       string
+	Include    string   // folder of the headers
+	Libraries  []string // files
+	OldStrings bool     // the libraries were compiled with the std::string from before GCC 5
+	Strict     bool     // undefined symbols in the libraries are an error when the shim is linked
+	SameFolder bool     // the shim is installed beside the libraries and finds them there, so that the folder can be moved
 }
 
 // LibDir is the folder of the libraries.
-func (p Place) LibDir() string { return filepath.Dir(p.Libraries[0]) }
+func (p Location) LibDir() string { return filepath.Dir(p.Libraries[0]) }
 
 // Find returns the recipe of an engine.
 func Find(engine string) (Recipe, bool) {
@@ -97,9 +102,9 @@ func (r Recipe) Installed() (dirs []string) {
 	return dirs
 }
 
-// Root finds the SDK to compile on: explicit, else what the environment names,
-// else the first of installed that has headers, else the system's.
-func (r Recipe) Root(explicit string, installed ...string) (Place, error) {
+// Locate finds the SDK to compile on: the folder explicit, else that of the environment variable, else the first of
+// installed that has headers, else the system's.
+func (r Recipe) Locate(explicit string, installed ...string) (Location, error) {
 	for _, named := range []struct{ by, dir string }{{"--root", explicit}, {r.SDK.Env, os.Getenv(r.SDK.Env)}} {
 		if named.dir != "" {
 			p, err := r.SDK.Find(named.dir)
@@ -109,7 +114,7 @@ func (r Recipe) Root(explicit string, installed ...string) (Place, error) {
 			return p, nil
 		}
 	}
-	where := "none is installed"
+	reason := "none is installed"
 	if r.SDK.System != "" {
 		installed = append(installed[:len(installed):len(installed)], r.SDK.System)
 	}
@@ -118,13 +123,13 @@ func (r Recipe) Root(explicit string, installed ...string) (Place, error) {
 		if err == nil {
 			return p, nil
 		}
-		where = err.Error() // it is a shim alone
+		reason = err.Error() // the folder has only a shim
 	}
-	return Place{}, fmt.Errorf("no %s to compile with: %s is not set, and %s; %sset %s to a folder with include/%s and lib/lib%s.so or .a",
-		r.SDK.Name, r.SDK.Env, where, r.install(), r.SDK.Env, r.SDK.Header, r.SDK.Libraries[0])
+	return Location{}, fmt.Errorf("no %s to compile with: %s is not set, and %s; %sset %s to a folder with include/%s and lib/lib%s.so or .a",
+		r.SDK.Name, r.SDK.Env, reason, r.install(), r.SDK.Env, r.SDK.Header, r.SDK.Libraries[0])
 }
 
-// install is what to type to have an SDK, where that can be had so.
+// install is the command that installs the SDK, for the error message; empty if there is none.
 func (r Recipe) install() string {
 	if r.SDK.Packaged {
 		return "run 'anyinfer sdk install " + r.Engine + "', or "
@@ -132,19 +137,40 @@ func (r Recipe) install() string {
 	return ""
 }
 
-// ProgramFlags compile and link a program in C++ over the SDK itself, that of
-// the environment or an installed one.
+// ProgramFlags are the compiler's flags for a C++ program that uses the SDK directly.
 func (r Recipe) ProgramFlags() ([]string, error) {
-	p, err := r.Root("", r.Installed()...)
+	p, err := r.Locate("", r.Installed()...)
 	if err != nil {
 		return nil, err
 	}
-	flags := append(cxxFlags[:len(cxxFlags):len(cxxFlags)], "-I", p.Include, "-Wl,-rpath,"+p.LibDir())
-	return append(append(flags, p.Libraries...), "-pthread"), nil
+	return append(append(p.flags(), "-Wl,-rpath,"+p.LibDir()), append(p.linkArgs(), "-pthread")...), nil
+}
+
+// flags compile a program that uses the SDK.
+func (p Location) flags() []string {
+	flags := append(cxxFlags[:len(cxxFlags):len(cxxFlags)], "-I", p.Include)
+	if p.OldStrings {
+		flags = append(flags, "-D_GLIBCXX_USE_CXX11_ABI=0")
+	}
+	return flags
+}
+
+// linkArgs link a program with the SDK. With -l, and not a path, a shared library without a soname, such as that of MNN's
+// wheel, is recorded by the name of its file.
+func (p Location) linkArgs() (args []string) {
+	for _, l := range p.Libraries {
+		if filepath.Ext(l) == ".a" {
+			// Backends register themselves in static initializers, which nothing refers to.
+			args = append(args, "-Wl,--whole-archive", l, "-Wl,--no-whole-archive")
+		} else {
+			args = append(args, "-L", filepath.Dir(l), "-l:"+filepath.Base(l))
+		}
+	}
+	return args
 }
 
 // Version reads the version of an SDK.
-func (r Recipe) Version(p Place) (string, error) {
+func (r Recipe) Version(p Location) (string, error) {
 	if r.SDK.Version != "" {
 		return r.SDK.Version, nil
 	}
@@ -169,7 +195,7 @@ func (r Recipe) Version(p Place) (string, error) {
 	return strings.Join(numbers, "."), nil
 }
 
-// Digest tells the shims of different versions of this module apart.
+// Digest identifies the sources and flags of a shim: it differs between versions of this module that compile another one.
 func (r Recipe) Digest() (string, error) {
 	own, err := r.sources()
 	if err != nil {
@@ -195,19 +221,20 @@ func (r Recipe) Digest() (string, error) {
 
 var (
 	cxxFlags = []string{"-std=c++17"}
-	// noexecstack: MNN's assembler files do not say that they need no executable stack, and new C libraries refuse to
-	// open what does.
+	// noexecstack: MNN's assembler files lack the note that they need no executable stack, and new C libraries refuse to
+	// open libraries that need one.
 	linkFlags = []string{"-Wl,--gc-sections", "-Wl,-z,defs", "-Wl,-z,noexecstack", "-pthread", "-ldl"}
 )
 
-// exports is a linker's version script: a shim shows its entry alone. Its own
-// symbols, and those of a static SDK and of the C++ library's templates, then
-// do not meet another engine's.
+// exports is a version script for the linker: a shim exports its entry point alone. Its other symbols, those of a static
+// SDK and those of the C++ library's templates then cannot be confused with another engine's.
 const exports = "{ global: anyinfer_engine; local: *; };\n"
 
-// Build compiles the shim on an SDK to the file library, and tells log what
-// it does.
-func (r Recipe) Build(ctx context.Context, sdk Place, library string, log io.Writer) error {
+// Compiler is the command of the compiler for the shim.
+func (r Recipe) Compiler() ([]string, error) { return CXX.For(r.SDK.GOARCH()).Compiler() }
+
+// Build compiles the shim on an SDK to the file library, and writes what it does to log.
+func (r Recipe) Build(ctx context.Context, sdk Location, library string, log io.Writer) error {
 	if runtime.GOOS != "linux" {
 		return fmt.Errorf("shims are compiled on linux only; this is %s", runtime.GOOS)
 	}
@@ -231,37 +258,36 @@ func (r Recipe) Build(ctx context.Context, sdk Place, library string, log io.Wri
 	if err := os.WriteFile(script, []byte(exports), 0o600); err != nil {
 		return err
 	}
-	language := shim.CXX.For(r.SDK.GOARCH())
-	cxx, err := language.Compiler()
+	cxx, err := r.Compiler()
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(log, "compiling %s with %s on %s\n", strings.Join(files, ", "), strings.Join(cxx, " "), strings.Join(sdk.Libraries, ", "))
-	var args []string
-	for _, l := range sdk.Libraries {
-		if filepath.Ext(l) == ".a" {
-			// Whole: backends register themselves in static initializers, which nothing refers to.
-			args = append(args, "-Wl,--whole-archive", l, "-Wl,--no-whole-archive")
-		} else {
-			args = append(args, l, "-Xlinker", "-rpath", "-Xlinker", filepath.Dir(l))
+	args := sdk.linkArgs()
+	if dir := sdk.LibDir(); filepath.Ext(sdk.Libraries[0]) != ".a" {
+		if sdk.SameFolder {
+			dir = "$ORIGIN"
 		}
+		args = append(args, "-Xlinker", "-rpath", "-Xlinker", dir)
+	}
+	if sdk.Strict {
+		args = append(args, "-Wl,--no-allow-shlib-undefined")
 	}
 	args = append(append(args, linkFlags...), "-Wl,--version-script="+script)
 	args = append(args, strings.Fields(os.Getenv("LDFLAGS"))...)
-	flags := append(cxxFlags[:len(cxxFlags):len(cxxFlags)], "-I", sdk.Include)
-	if err := language.Compile(ctx, library, files, flags, args, sources); err != nil {
+	if err := CXX.For(r.SDK.GOARCH()).Compile(ctx, library, files, sdk.flags(), args, sources); err != nil {
 		return err
 	}
 	return r.SDK.check(library)
 }
 
-// Find looks for the SDK in root, which may be a build tree.
-func (s SDK) Find(root string) (Place, error) {
+// Find locates the SDK in root, which may be a build tree.
+func (s SDK) Find(root string) (Location, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {
-		return Place{}, err
+		return Location{}, err
 	}
-	p := Place{Root: root}
+	p := Location{Root: root}
 	triplet := platform.Linux[s.GOARCH()].Triplet // in the folders of Debian's packages, and of JetPack's
 	for _, dir := range []string{"include", "include/" + triplet} {
 		if dir = filepath.Join(root, dir); exists(filepath.Join(dir, filepath.FromSlash(s.Header))) {
@@ -282,11 +308,26 @@ func (s SDK) Find(root string) (Place, error) {
 				p.Libraries = append(p.Libraries, file)
 			}
 			if p.Libraries != nil {
-				return p, nil
+				p.OldStrings, err = s.hasOldStrings(p.Libraries)
+				return p, err
 			}
 		}
 	}
 	return p, errors.New(root + " has no lib" + s.Libraries[0] + ".so or .a in lib, lib64, build or itself")
+}
+
+// hasOldStrings looks for the name of the function in the tables of symbols.
+func (s SDK) hasOldStrings(libraries []string) (bool, error) {
+	for _, l := range libraries {
+		if s.OldStrings == "" {
+			break
+		}
+		content, err := os.ReadFile(l)
+		if err != nil || bytes.Contains(content, []byte(s.OldStrings+"\x00")) {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 func exists(path string) bool {

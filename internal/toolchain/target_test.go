@@ -2,7 +2,7 @@
 
 //go:build linux
 
-package shims
+package toolchain
 
 import (
 	"debug/elf"
@@ -14,7 +14,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/anyinfer/anyinfer/internal/cengine/shim"
 	"github.com/anyinfer/anyinfer/internal/platform"
 )
 
@@ -24,12 +23,12 @@ func TestCross(t *testing.T) {
 	if runtime.GOARCH == goarch {
 		goarch, machine = "arm", elf.EM_ARM
 	}
-	cxx, err := shim.CXX.For(goarch).Compiler()
+	cxx, err := CXX.For(goarch).Compiler()
 	if err != nil && os.Getenv("CI") != "true" {
 		t.Skip(err)
 	}
 	require.NoError(t, err)
-	native, err := shim.CXX.Compiler()
+	native, err := CXX.Compiler()
 	require.NoError(t, err)
 	r, err := recipe().For("linux/" + goarch)
 	require.NoError(t, err)
@@ -66,11 +65,11 @@ func TestTarget(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	for goarch, p := range platform.Linux {
 		if goarch != runtime.GOARCH {
-			_, err := shim.CXX.For(goarch).Compiler()
-			require.ErrorContains(t, err, "none of "+p.Triplet+"-g++ is there")
+			_, err := CXX.For(goarch).Compiler()
+			require.ErrorContains(t, err, "none of "+p.Triplet+"-g++ is installed")
 		}
 	}
-	_, err = shim.CXX.For("amd64").Compiler()
+	_, err = CXX.For("amd64").Compiler()
 	if runtime.GOARCH != "amd64" {
 		require.ErrorContains(t, err, "apt install g++-x86-64-linux-gnu", "the package has no underscore")
 	}

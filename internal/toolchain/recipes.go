@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package shims
+package toolchain
 
-// All are the engines that have a shim.
+// All has the recipe of each engine with a shim.
 var All = []Recipe{
 	{
 		Engine: "mnn",
@@ -10,6 +10,8 @@ var All = []Recipe{
 			Name: "MNN", Env: "MNN_ROOT", Packaged: true, Header: "MNN/MNNDefine.h",
 			Macros:    []string{"MNN_VERSION_MAJOR", "MNN_VERSION_MINOR", "MNN_VERSION_PATCH"},
 			Libraries: []string{"MNN", "MNN_Express"}, // the latter only where MNN_SEP_BUILD was on
+			// MNN::Express::Executor::RuntimeManager::setExternalFile(std::string)
+			OldStrings: "_ZN3MNN7Express8Executor14RuntimeManager15setExternalFileESs",
 		},
 	},
 	{

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package sdkinstall
+package toolchain
 
 import (
 	"context"
@@ -10,26 +10,26 @@ import (
 	"runtime"
 
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
-	"github.com/anyinfer/anyinfer/internal/shims"
 )
 
-// BuildShim compiles a shim on the SDK at from and puts it where the engine looks below root: into the SDK of that
-// version where it is installed, else into a folder that has nothing else.
-func BuildShim(ctx context.Context, r shims.Recipe, from shims.Place, root string, log io.Writer) (sdkdir.SDK, error) {
+// Install compiles a shim on the SDK at from and puts it where the engine looks for it below root: into the SDK of that
+// version if it is installed, else into a folder with nothing else.
+func (r Recipe) Install(ctx context.Context, from Location, root string, log io.Writer) (sdkdir.SDK, error) {
 	version, err := r.Version(from)
 	if err != nil {
 		return sdkdir.SDK{}, err
 	}
 	sdk := sdkdir.SDK{Engine: r.Engine, Version: version, OS: runtime.GOOS, Arch: r.SDK.GOARCH(), Library: "lib/" + r.Library()}
-	if err := makeRoot(root); err != nil {
+	if err := sdkdir.MakeRoot(root); err != nil {
 		return sdk, err
 	}
 	final := filepath.Join(root, sdk.Path())
-	temp, err := tempDir(root)
+	temp, err := sdkdir.TempDir(root)
 	if err != nil {
 		return sdk, err
 	}
 	defer os.RemoveAll(temp)
+	from.SameFolder = from.Root == final
 	built := filepath.Join(temp, "sdk")
 	library := filepath.Join(built, filepath.FromSlash(sdk.Library))
 	if err := os.MkdirAll(filepath.Dir(library), 0o755); err != nil {
@@ -40,10 +40,10 @@ func BuildShim(ctx context.Context, r shims.Recipe, from shims.Place, root strin
 	}
 	installed, err := sdkdir.Read(final)
 	if err != nil {
-		if err := describe(built, sdk); err != nil {
+		if err := sdkdir.Write(built, sdk); err != nil {
 			return sdk, err
 		}
-		sdk, _, err = place(built, final, filepath.Join(temp, "old"), sdk)
+		sdk, _, err = sdkdir.Put(built, final, filepath.Join(temp, "old"), sdk)
 		return sdk, err
 	}
 	installed.Shim = ""
@@ -52,19 +52,20 @@ func BuildShim(ctx context.Context, r shims.Recipe, from shims.Place, root strin
 			return installed, err
 		}
 	}
-	// Programs that have the old one open keep it.
+	// Programs that have opened the old file keep it.
 	if err := os.Rename(library, installed.LibraryPath()); err != nil {
 		return installed, err
 	}
-	if err := describe(final, installed); err != nil {
+	if err := sdkdir.Write(final, installed); err != nil {
 		return installed, err
 	}
 	return sdkdir.Read(final)
 }
 
-// refresh compiles the shim of an intact SDK anew where another version of this module compiled it.
-func refresh(ctx context.Context, sdk sdkdir.SDK, o InstallOptions) (_ sdkdir.SDK, already bool, err error) {
-	r, has := shims.Find(sdk.Engine)
+// Refresh compiles the shim of an installed SDK again if another version of this module compiled it; already reports that
+// it was up to date.
+func Refresh(ctx context.Context, sdk sdkdir.SDK, root string, log io.Writer) (_ sdkdir.SDK, already bool, err error) {
+	r, has := Find(sdk.Engine)
 	if !has {
 		return sdk, true, nil
 	}
@@ -73,10 +74,10 @@ func refresh(ctx context.Context, sdk sdkdir.SDK, o InstallOptions) (_ sdkdir.SD
 		return sdk, true, err
 	}
 	r.SDK.Arch = sdk.Arch
-	place, err := r.SDK.Find(sdk.Dir)
+	from, err := r.SDK.Find(sdk.Dir)
 	if err != nil {
 		return sdk, false, err
 	}
-	sdk, err = BuildShim(ctx, r, place, o.Root, o.Log)
+	sdk, err = r.Install(ctx, from, root, log)
 	return sdk, false, err
 }

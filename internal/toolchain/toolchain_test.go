@@ -2,7 +2,7 @@
 
 //go:build linux
 
-package shims
+package toolchain
 
 import (
 	"bytes"
@@ -19,10 +19,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/anyinfer/anyinfer/internal/cengine/shim"
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/platform"
-	"github.com/anyinfer/anyinfer/internal/shims/sources"
+	"github.com/anyinfer/anyinfer/internal/toolchain/sources"
 )
 
 // The SDK of these tests is a library with all that makes trouble in real
@@ -52,9 +51,9 @@ func recipe() Recipe {
 }
 
 // buildSDK makes an SDK whose library is lib, and returns its folder.
-func buildSDK(t *testing.T, lib string) string {
+func buildSDK(t *testing.T, lib string, flags ...string) string {
 	t.Helper()
-	cxx, err := shim.CXX.Compiler()
+	cxx, err := CXX.Compiler()
 	if err != nil && os.Getenv("CI") != "true" {
 		t.Skip(err)
 	}
@@ -73,7 +72,7 @@ func buildSDK(t *testing.T, lib string) string {
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s", out)
 	}
-	sources := []string{"-fPIC", "-Iinclude", "tiny.cc", "part.cc", "word.s"}
+	sources := append(flags, "-fPIC", "-Iinclude", "tiny.cc", "part.cc", "word.s")
 	if strings.HasSuffix(lib, ".so") {
 		run(cxx[0], append([]string{"-shared", "-Wl,-soname," + filepath.Base(lib), "-o", lib}, sources...)...)
 	} else {
@@ -84,7 +83,7 @@ func buildSDK(t *testing.T, lib string) string {
 }
 
 // find is the SDK in root.
-func find(t *testing.T, r Recipe, root string) Place {
+func find(t *testing.T, r Recipe, root string) Location {
 	t.Helper()
 	place, err := r.SDK.Find(root)
 	require.NoError(t, err)
@@ -127,6 +126,22 @@ func TestBuild(t *testing.T) {
 	}
 }
 
+// TestOldStrings: the shim is compiled with the std::string of the SDK.
+func TestOldStrings(t *testing.T) {
+	r := recipe()
+	file := filepath.Join(t.TempDir(), r.Library())
+	for _, lib := range []string{"lib/libtiny.a", "lib/libtiny.so"} {
+		root := buildSDK(t, lib, "-D_GLIBCXX_USE_CXX11_ABI=0")
+		require.Error(t, r.Build(t.Context(), find(t, r, root), file, io.Discard), "linked to a function with another string")
+		old := r
+		old.SDK.OldStrings = "_Z10tiny_partsSs"
+		place := find(t, old, root)
+		require.True(t, place.OldStrings)
+		require.NoError(t, old.Build(t.Context(), place, file, io.Discard))
+		require.False(t, find(t, old, buildSDK(t, lib)).OldStrings)
+	}
+}
+
 func TestBuildFails(t *testing.T) {
 	root := buildSDK(t, "lib/libtiny.a")
 	file := filepath.Join(t.TempDir(), "x.so")
@@ -139,7 +154,7 @@ func TestBuildFails(t *testing.T) {
 	require.ErrorContains(t, r.Build(t.Context(), find(t, r, root), file, io.Discard), "no C++ compiler: $CXX: ")
 	t.Setenv("CXX", "")
 	t.Setenv("PATH", t.TempDir())
-	require.ErrorContains(t, r.Build(t.Context(), find(t, r, root), file, io.Discard), "no C++ compiler: none of c++, g++, clang++ is there; install one")
+	require.ErrorContains(t, r.Build(t.Context(), find(t, r, root), file, io.Discard), "no C++ compiler: none of c++, g++, clang++ is installed; install one")
 	require.NoFileExists(t, file)
 }
 
@@ -162,7 +177,7 @@ func TestRoot(t *testing.T) {
 		{err: "no Tiny to compile with: TINY_ROOT is not set, and none is installed; run 'anyinfer sdk install tiny', or set TINY_ROOT to a folder with include/tiny/version.h and lib/libtiny.so or .a"},
 	} {
 		t.Setenv("TINY_ROOT", test.env)
-		got, err := r.Root(test.explicit, test.installed...)
+		got, err := r.Locate(test.explicit, test.installed...)
 		if test.err != "" {
 			require.ErrorContains(t, err, test.err)
 			continue
@@ -172,7 +187,7 @@ func TestRoot(t *testing.T) {
 	}
 	t.Setenv("TINY_ROOT", "")
 	r.SDK.System = b
-	got, err := r.Root("", alone)
+	got, err := r.Locate("", alone)
 	require.NoError(t, err)
 	require.Equal(t, b, got.Root, "the system's own")
 
@@ -181,12 +196,12 @@ func TestRoot(t *testing.T) {
 	triplet := platform.Linux[runtime.GOARCH].Triplet
 	require.NoError(t, os.CopyFS(filepath.Join(c, "include", triplet), os.DirFS(filepath.Join(a, "include"))))
 	require.NoError(t, os.CopyFS(filepath.Join(c, "lib", triplet), os.DirFS(filepath.Join(a, "lib"))))
-	require.Equal(t, Place{
+	require.Equal(t, Location{
 		Root: c, Include: filepath.Join(c, "include", triplet), Libraries: []string{filepath.Join(c, "lib", triplet, "libtiny.a")},
 	}, find(t, r, c))
 
 	require.NoError(t, os.RemoveAll(filepath.Join(a, "lib")))
-	_, err = r.Root(a)
+	_, err = r.Locate(a)
 	require.ErrorContains(t, err, a+" has no libtiny.so or .a in lib")
 }
 
@@ -235,7 +250,7 @@ func TestSources(t *testing.T) {
 	r.Sources = nil
 	_, err = r.Digest()
 	require.ErrorContains(t, err, "the shim's sources are in the package tiny, which this program does not import")
-	require.ErrorContains(t, r.Build(t.Context(), Place{}, filepath.Join(t.TempDir(), "x.so"), io.Discard), "which this program does not import")
+	require.ErrorContains(t, r.Build(t.Context(), Location{}, filepath.Join(t.TempDir(), "x.so"), io.Discard), "which this program does not import")
 	sources.Register(r.Engine, shimSources)
 	got, err := r.Digest()
 	require.NoError(t, err)
