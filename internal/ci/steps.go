@@ -108,6 +108,9 @@ var steps = slices.Concat([]step{
 		packages: "./internal/cengine ./cinclude/reference ./mnn"},
 }, sanitizedStandins(), olderOpenVINOs("2024.6.0", "2025.4.1"), []step{
 	{name: "boards", help: "engines as on ARM boards, with the genuine SDKs under qemu; docs/boards.md", group: "boards-arm64 boards-arm"},
+	{name: "boards-arm64", help: "as on a Raspberry Pi 5 and a Jetson", needs: "emulators", run: raspberryPi5.run},
+	{name: "boards-arm", help: "as on a Raspberry Pi 2", needs: "emulators", run: raspberryPi2.run},
+	{name: "emulators", help: "unpack qemu, and the C and C++ libraries of boards", run: emulators},
 	{name: "fuzz-10s", help: "each fuzz target for ten seconds; go run ./internal/ci fuzz --time 1h TARGET for longer", lines: []string{"go run ./internal/ci fuzz"}},
 
 	{name: "bench", help: "Session.Run beside a C loop over the same calls", needs: "sdk mnn standins", env: roots[1:] + libraries,
