@@ -3,12 +3,8 @@
 package main
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -53,134 +49,89 @@ const near = `[0-9.]+e-(0[7-9]|[1-9])`
 // unpack unpacks packages for a processor, and what they depend on, into a
 // folder. It need not be root, and has lists of packages of its own, as this
 // machine's may be missing or old, and are of its processor.
-func unpack(t *task, dir, arch, packages string) error {
-	return made(dir, arch+" "+packages, func() error {
+func unpack(t *task, dir, arch, packages string) {
+	t.made(dir, "echo "+arch+" "+packages, func() {
 		apt := dir + "/apt"
-		conf := fmt.Sprintf("APT::Architecture %q; APT::Architectures { %[1]q; }; Dir::State::Lists %q; Dir::State::status %q; Dir::Cache %q; "+
-			"Debug::NoLocking \"true\"; APT::Sandbox::User \"root\";\n", arch, apt+"/lists", apt+"/status", apt)
-		err := errors.Join(os.MkdirAll(apt+"/lists/partial", 0o777), os.MkdirAll(apt+"/archives/partial", 0o777),
-			os.WriteFile(apt+"/status", nil, 0o666), os.WriteFile(apt+"/conf", []byte(conf), 0o666))
-		if err != nil {
-			return err
-		}
-		return t.sh("export APT_CONFIG=" + apt + "/conf; apt-get -qq update && apt-get -qq -y --no-install-recommends --download-only install " + packages +
-			" && for p in " + apt + "/archives/*.deb; do dpkg-deb -x $p " + dir + " || exit; done; rm -r " + apt)
+		t.write(apt+"/conf", fmt.Sprintf("APT::Architecture %q; APT::Architectures { %[1]q; }; Dir::State::Lists %q; Dir::State::status %q; Dir::Cache %q; "+
+			"Debug::NoLocking \"true\"; APT::Sandbox::User \"root\";\n", arch, apt+"/lists", apt+"/status", apt), 0o666)
+		t.sh("cd " + apt + " && mkdir -p lists/partial archives/partial && touch status && export APT_CONFIG=$PWD/conf && apt-get -qq update && " +
+			"apt-get -qq -y --no-install-recommends --download-only install " + packages + " && for p in archives/*.deb; do dpkg-deb -x $p .. || exit; done && rm -r $PWD")
 	})
 }
 
 // emulators unpacks qemu, and the C and C++ libraries of boards, from the
 // packages for cross compilers.
-func emulators(t *task) error {
+func emulators(t *task) {
 	packages := "qemu-user-static"
 	for _, arch := range []string{"arm64", "armhf"} {
 		packages += fmt.Sprintf(" libc6-%s-cross libstdc++6-%[1]s-cross libgcc-s1-%[1]s-cross libgomp1-%[1]s-cross", arch)
 	}
-	return unpack(t, cache("boards", "debian"), runtime.GOARCH, packages)
+	unpack(t, cache("boards", "debian"), runtime.GOARCH, packages)
 }
 
-// emulation runs lines of shell until one fails.
+// emulation is the step for a board.
 type emulation struct {
 	*task
-	names *strings.Replacer
-	err   error
+	board
 }
 
-func (e *emulation) sh(line string) {
-	if e.err == nil {
-		e.err = e.task.sh(e.names.Replace(line))
-	}
-}
-
-// expect is sh, and wants what is printed to match patterns.
-func (e *emulation) expect(line string, patterns ...string) {
-	var printed bytes.Buffer
-	to := e.out
-	e.out = io.MultiWriter(to, &printed)
-	e.sh(line)
-	e.out = to
-	for _, p := range patterns {
-		if e.err == nil && !regexp.MustCompile("(?m)"+p).Match(printed.Bytes()) {
-			e.err = fmt.Errorf("nothing that is printed matches %s", p)
-		}
-	}
-}
-
-// write writes a file, and the folders above it.
-func (e *emulation) write(file, text string, mode os.FileMode) {
-	file = e.names.Replace(file)
-	if e.err == nil {
-		e.err = os.MkdirAll(filepath.Dir(file), 0o777)
-	}
-	if e.err == nil {
-		e.err = os.WriteFile(file, []byte(e.names.Replace(text)), mode)
-	}
-}
-
-// lacks tells why something is not run here. In CI that is a failure.
-func (e *emulation) lacks(reason string) {
-	fmt.Fprintln(e.out, reason)
-	if inCI && e.err == nil {
-		e.err = errors.New(reason)
-	}
-}
-
-func (b board) run(t *task) error {
+func (b board) run(t *task) {
 	// SDKs and compilers of this machine are none of a board's.
 	t.env = append(t.env, "MNN_ROOT=", "TNN_ROOT=", "TENSORRT_ROOT=", "CC=", "CXX=", "CFLAGS=", "CXXFLAGS=", "LDFLAGS=")
 	debian := cache("boards", "debian", "usr")
 	root := filepath.Join(debian, b.triplet)
-	e := &emulation{task: t, names: strings.NewReplacer("$DIR", cache("boards", b.arch), "$BIN", filepath.Join(debian, "bin"), "$ROOT", root,
-		"$QEMU", filepath.Join(debian, "bin", b.qemu)+" -L "+root, "$ARCH", b.arch, "$IMAGE", "testdata/expected/digits_0_image.npy")}
+	t.names = strings.NewReplacer("$DIR", cache("boards", b.arch), "$BIN", filepath.Join(debian, "bin"), "$ROOT", root,
+		"$QEMU", filepath.Join(debian, "bin", b.qemu)+" -L "+root, "$ARCH", b.arch, "$IMAGE", "testdata/expected/digits_0_image.npy")
 	processors := ""
 	for n := range runtime.NumCPU() {
 		processors += fmt.Sprintf("processor\t: %d\n%s\n", n, b.cpuinfo)
-		e.write(fmt.Sprintf("$ROOT/sys/devices/system/cpu/cpu%d/regs/identification/midr_el1", n), b.midr+"\n", 0o666)
+		t.write(fmt.Sprintf("$ROOT/sys/devices/system/cpu/cpu%d/regs/identification/midr_el1", n), b.midr+"\n", 0o666)
 	}
-	e.write("$ROOT/proc/cpuinfo", processors, 0o666)
+	t.write("$ROOT/proc/cpuinfo", processors, 0o666)
 
-	engines := b.engines
-	if b.arch == "arm64" {
-		if err := t.sh("go run ./cmd/anyinfer sdk install --arch arm64 mnn"); err != nil {
-			e.lacks("without that the engine mnn is not run")
-			engines = engines[:3]
-		}
-	}
-	e.sh("go run ./cmd/anyinfer sdk install --arch $ARCH " + strings.Join(engines, " "))
+	e := emulation{t, b}
+	t.sh("go run ./cmd/anyinfer sdk install --arch $ARCH " + strings.Join(b.engines, " "))
 	packages, scores := "", []string{}
-	for _, name := range engines {
+	for _, name := range b.engines {
 		packages += " ./" + strings.Replace(name, "litert", "tflite/litert", 1)
-		small := "0[7-9]" // of the largest difference
+		largest := "0[7-9]"
 		if name == "mnn" {
-			small = "0[6-9]" // it is 6.8e-06 on arm64
+			largest = "0[6-9]" // it is 6.8e-06 on arm64
 		}
-		scores = append(scores, "^"+name+` .* 99\.2 % .* [0-9.]+e-`+small+" ")
+		scores = append(scores, "^"+name+` .* 99\.2 % .* [0-9.]+e-`+largest+" ")
 	}
 	emulated := `CI=true CGO_ENABLED=0 GOARCH=$ARCH GOARM=7 ANYINFER_TEST_EMULATOR="$QEMU" go `
 	with := ` -exec "$QEMU" -ldflags '` + b.ldflags + `' `
-	e.sh(emulated + "test -p 1" + with + "-timeout 15m -skip " + quote(notEmulated) + packages)
+	t.sh(emulated + "test -p 1" + with + "-timeout 15m -skip " + quote(notEmulated) + packages)
 	e.expect(emulated+"run"+with+"./cmd/anyinfer demo --out $DIR/demo", scores...)
-	e.packed("", engines)
+	e.packed("")
 	if b.arch == "arm64" {
 		// On a Raspberry Pi 4, LiteRT is refused and does not crash.
 		e.expect(`CGO_ENABLED=0 GOARCH=arm64 go run -exec "$BIN/qemu-aarch64-static -cpu cortex-a72 -L $ROOT" ./cmd/anyinfer doctor litert || true`,
 			"litert: .* needs a processor of ARMv8.1")
-		e.sh("go run ./cmd/anyinfer build --target linux/arm64 -o $DIR/anyinfer ./cmd/anyinfer")
+		t.sh("go run ./cmd/anyinfer build --target linux/arm64 -o $DIR/anyinfer ./cmd/anyinfer")
 		e.jetson()
-	}
-	if len(engines) == 4 {
 		e.shimOnBoard()
-		e.sh("go run ./cmd/anyinfer build --target linux/arm64 --tags openvino,tflite,mnn -o $DIR/linked/anyinfer ./cmd/anyinfer")
-		e.packed("--program $DIR/linked/anyinfer", engines)
+		t.sh("go run ./cmd/anyinfer build --target linux/arm64 --tags openvino,tflite,mnn -o $DIR/linked/anyinfer ./cmd/anyinfer")
+		e.packed("--program $DIR/linked/anyinfer")
 	}
-	return e.err
+}
+
+// expect runs a line of shell, and wants what it prints to match patterns.
+func (e emulation) expect(line string, patterns ...string) {
+	printed := e.sh(line)
+	for _, p := range patterns {
+		if !regexp.MustCompile("(?m)" + p).MatchString(printed) {
+			e.fail(fmt.Errorf("nothing that was printed matches %s", p))
+		}
+	}
 }
 
 // packed runs models with what `anyinfer pack` makes, by the script in it, with
 // nothing else at hand: no home, and where that can be had no network. The
 // emulator stands before the program, which the script starts by itself on a board.
-func (e *emulation) packed(flags string, engines []string) {
-	list := strings.Join(engines, ",")
-	models := "digits.tflite"
+func (e emulation) packed(flags string) {
+	list, models := strings.Join(e.engines, ","), "digits.tflite"
 	if strings.Contains(list, "mnn") {
 		models += " digits.mnn"
 	}
@@ -190,22 +141,16 @@ func (e *emulation) packed(flags string, engines []string) {
 	e.write("$DIR/packed/app/bin/anyinfer", "#!/bin/sh\nexec $QEMU $DIR/packed/app/bin/packed \"$@\"\n", 0o777)
 	e.expect(`alone=; ! unshare --net true 2>/dev/null || alone="unshare --net"; cd $DIR/packed/app/models && `+
 		`env -i PATH="$PATH" $alone ../run run `+models+" --engine "+list+" --input image=$DIR/packed/image.npy",
-		"(?s)"+strings.Repeat(" out scores .*", len(engines)))
+		"(?s)"+strings.Repeat(" out scores .*", len(e.engines)))
 }
 
 // jetson runs the command as on a Jetson, with the shim of the engine tensorrt
 // compiled for that processor. TensorRT takes a GPU: it is the stand-in, on the
 // CPU, and shows nothing of the genuine one.
-func (e *emulation) jetson() {
+func (e emulation) jetson() {
 	s := newStandin("tensorrt", "1015")
-	s.dir, s.cxx, s.flags, s.target = cache("standin", "arm64", "tensorrt-1015"), "aarch64-linux-gnu-g++", "-O0", " --target linux/arm64"
-	if _, err := exec.LookPath(s.cxx); err != nil {
-		e.lacks("without " + s.cxx + " the engine tensorrt is not run")
-		return
-	}
-	if e.err == nil {
-		e.err = s.build(e.task)
-	}
+	s.dir, s.cxx, s.flags, s.target = s.dir+"-arm64", "aarch64-linux-gnu-g++", "-O0", " --target linux/arm64"
+	s.build(e.task)
 	run := "ANYINFER_TENSORRT_LIBRARY=" + s.shim() + " $QEMU $DIR/anyinfer "
 	e.sh(run + "doctor --engine tensorrt")
 	e.expect(run+"run testdata/digits.onnx --engine tensorrt,openvino --input image=$IMAGE", "^scores +openvino +tensorrt +"+near)
@@ -214,23 +159,21 @@ func (e *emulation) jetson() {
 // shimOnBoard compiles the shim of MNN as a user of a board does, and runs it.
 // The compiler is that of Debian's packages for boards, in the emulator: c++, and
 // all that it calls, is a script that starts the program of the package.
-func (e *emulation) shimOnBoard() {
-	if text, err := os.ReadFile("/etc/os-release"); err != nil || !regexp.MustCompile("(?m)^ID=debian$").Match(text) {
+func (e emulation) shimOnBoard() {
+	if text, _ := os.ReadFile("/etc/os-release"); !regexp.MustCompile("(?m)^ID=debian$").Match(text) {
 		fmt.Fprintln(e.out, "without Debian's packages for arm64, which Ubuntu has in another archive, no shim is compiled on the board")
 		return
 	}
 	gcc := cache("boards", "compiler")
-	if e.err == nil {
-		e.err = unpack(e.task, gcc, "arm64", "g++")
-	}
-	e.write(gcc+"/emulated/c++", `#!/bin/sh
+	unpack(e.task, gcc, "arm64", "g++")
+	e.write(gcc+"/emulated/c++", strings.ReplaceAll(`#!/bin/sh
 case ${0##*/} in
-c++) set -- `+gcc+`/usr/bin/g++ -B${0%/*}/ --sysroot=`+gcc+` "$@" ;;
-as | ld) set -- `+gcc+`/usr/bin/${0##*/} "$@" ;;
-*) set -- `+gcc+`/usr/lib/gcc/aarch64-linux-gnu/*/${0##*/} "$@" ;;
+c++) set -- GCC/usr/bin/g++ -B${0%/*}/ --sysroot=GCC "$@" ;;
+as | ld) set -- GCC/usr/bin/${0##*/} "$@" ;;
+*) set -- GCC/usr/lib/gcc/aarch64-linux-gnu/*/${0##*/} "$@" ;;
 esac
-exec $BIN/qemu-aarch64-static -cpu cortex-a76 -L `+gcc+` "$@"
-`, 0o777)
+exec $BIN/qemu-aarch64-static -cpu cortex-a76 -L GCC "$@"
+`, "GCC", gcc), 0o777)
 	e.sh("cd " + gcc + "/emulated && for p in cc1plus collect2 as ld; do ln -sf c++ $p; done")
 	e.sh("PATH=" + gcc + "/emulated:$PATH $QEMU $DIR/anyinfer shim build mnn --out $DIR/libanyinfer_mnn.so")
 	run := "ANYINFER_MNN_LIBRARY=$DIR/libanyinfer_mnn.so $QEMU $DIR/anyinfer "

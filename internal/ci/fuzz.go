@@ -25,7 +25,6 @@ func fuzzTargets(args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return errUsage
 	}
-	t := &task{out: os.Stdout, env: os.Environ()}
 	var problems []error
 	found := 0
 	err := fs.WalkDir(os.DirFS("."), ".", func(file string, d fs.DirEntry, err error) error {
@@ -34,17 +33,19 @@ func fuzzTargets(args []string) error {
 		}
 		text, err := os.ReadFile(file)
 		for _, m := range fuzzTarget.FindAllSubmatch(text, -1) {
-			name := "./" + path.Dir(file) + " " + string(m[1])
-			if len(flags.Args()) > 0 && !strings.Contains(name, strings.Join(flags.Args(), " ")) {
+			name := path.Dir(file) + " " + string(m[1])
+			if !strings.Contains(name, strings.Join(flags.Args(), " ")) {
 				continue
 			}
 			found++
-			problems = append(problems, t.sh(fmt.Sprintf("go test -run '^$' -fuzz '^%s$' -fuzztime %v ./%s", m[1], *each, path.Dir(file))))
+			t := newTask(step{}, os.Stdout)
+			t.sh(fmt.Sprintf("go test -run '^$' -fuzz '^%s$' -fuzztime %v ./%s", m[1], *each, path.Dir(file)))
+			problems = append(problems, t.err)
 		}
 		return err
 	})
 	if found == 0 {
-		err = fmt.Errorf("there is no fuzz target %s", strings.Join(flags.Args(), " "))
+		err = errors.New("there is no such fuzz target")
 	}
 	return errors.Join(append(problems, err)...)
 }

@@ -20,24 +20,16 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-var errUsage = errors.New("usage: go run ./internal/ci STEP...; go run ./internal/ci --list shows the steps")
+var (
+	errUsage = errors.New("usage: go run ./internal/ci STEP...; go run ./internal/ci --list shows the steps")
+	inCI     = os.Getenv("CI") != "" // where what is missing is a failure
+)
 
-// inCI is where what is missing is a failure.
-var inCI = os.Getenv("CI") != ""
-
-// values replaces names in the lines of steps, so that what is printed can be
-// typed as well.
-var values = func() *strings.Replacer {
-	tnn, tensorrt := chosen("tnn", ""), chosen("tensorrt", "1015")
-	return strings.NewReplacer("$SANITIZE_CXX", sanitizersCXX, "$SANITIZE", sanitizers, "$CACHE", quote(cache()), "$PYTHON", quote(cmp.Or(os.Getenv("PYTHON"), "python3")),
-		"$TNN_SHIM", quote(tnn.shim()), "$TNN", quote(tnn.root()), "$TENSORRT_SHIM", quote(tensorrt.shim()), "$TENSORRT", quote(tensorrt.root()))
-}()
-
-// cache is where all that is installed lies, outside the checkout.
+// cache is a path below what is installed and made, outside the checkout.
 func cache(elem ...string) string {
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		panic(err) // there is neither a home nor a cache folder
+		panic(err) // there is no home
 	}
 	return filepath.Join(append([]string{dir, "anyinfer"}, elem...)...)
 }
@@ -50,170 +42,195 @@ func quote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// test is the line of a step that runs go test.
+// names are those that lines of steps have for what differs from user to user.
+var names = sync.OnceValue(func() *strings.Replacer {
+	tnn, tensorrt := chosen("tnn", ""), chosen("tensorrt", "1015")
+	return strings.NewReplacer("$CACHE", quote(cache()), "$PYTHON", quote(cmp.Or(os.Getenv("PYTHON"), "python3")),
+		"$SANITIZE_CXX", sanitizersCXX, "$SANITIZE", sanitizers, "$TNN_SHIM", quote(tnn.shim()), "$TNN", quote(tnn.root()),
+		"$TENSORRT_SHIM", quote(tensorrt.shim()), "$TENSORRT", quote(tensorrt.root()))
+})
+
+// test is the line that runs go test.
 func (s step) test() string {
-	line := strings.Join(slices.DeleteFunc([]string{s.env, "go test", s.flags}, func(s string) bool { return s == "" }), " ")
-	for _, p := range []struct{ flag, pattern string }{{"-run", s.only}, {"-skip", s.skip}} {
-		if p.pattern != "" {
-			line += " " + p.flag + " " + quote(p.pattern)
-		}
+	words := []string{s.env, "go test", s.flags, "-timeout 20m"}
+	if s.only != "" {
+		words = append(words, "-run", quote(s.only))
 	}
-	line += " -timeout 20m " + s.packages
+	if s.skip != "" {
+		words = append(words, "-skip", quote(s.skip))
+	}
+	line := strings.Join(strings.Fields(strings.Join(append(words, s.packages), " ")), " ")
 	if s.link != "" {
-		line = `env=$(` + roots[1:] + ` go run ./cmd/anyinfer sdk env ` + s.link + `) && eval "$env" && ` + line
+		line = "env=$(" + roots + " go run ./cmd/anyinfer sdk env " + s.link + `) && eval "$env" && ` + line
 	}
 	return line
 }
 
-// task is a step that runs.
+// task is a step that runs, until something fails.
 type task struct {
 	step
-	out io.Writer // what its commands print
-	env []string
+	out   io.Writer // what its commands print
+	names *strings.Replacer
+	env   []string
+	err   error
+	took  time.Duration
 }
 
-// sh runs a line of shell.
-func (t *task) sh(line string) error {
-	line = values.Replace(line)
-	fmt.Fprintln(t.out, "+", line)
-	cmd := exec.Command("sh", "-c", line)
-	cmd.Env, cmd.Stdout, cmd.Stderr = t.env, t.out, t.out
-	return cmd.Run()
-}
+func newTask(s step, out io.Writer) *task { return &task{step: s, out: out, names: names()} }
 
-func (t *task) do() error {
-	for _, line := range t.lines {
-		if err := t.sh(line); err != nil {
-			return err
-		}
+func (t *task) fail(err error) {
+	if t.err == nil {
+		t.err = err
 	}
-	if t.run != nil {
-		if err := t.run(t); err != nil {
-			return err
-		}
+}
+
+// sh runs a line of shell, and returns what it prints. The line is printed as
+// it can be typed.
+func (t *task) sh(line string) string {
+	if t.err != nil {
+		return ""
+	}
+	line = t.names.Replace(names().Replace(line))
+	fmt.Fprintln(t.out, "+", line)
+	var printed bytes.Buffer
+	cmd := exec.Command("sh", "-c", line)
+	cmd.Env, cmd.Stdout = append(os.Environ(), t.env...), io.MultiWriter(t.out, &printed)
+	cmd.Stderr = cmd.Stdout
+	t.err = cmd.Run()
+	return printed.String()
+}
+
+// made makes a folder of the cache, unless it was made when the line of shell
+// inputs printed the same.
+func (t *task) made(dir, inputs string, do func()) {
+	was, _ := os.ReadFile(filepath.Join(dir, ".made"))
+	if is := t.sh(inputs); is != string(was) && t.err == nil {
+		t.fail(errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o777)))
+		do()
+		t.write(filepath.Join(dir, ".made"), is, 0o666)
+	}
+}
+
+// write writes a file, and makes the folders above it.
+func (t *task) write(file, text string, mode os.FileMode) {
+	file = t.names.Replace(file)
+	if t.err == nil {
+		t.err = cmp.Or(os.MkdirAll(filepath.Dir(file), 0o777), os.WriteFile(file, []byte(t.names.Replace(text)), mode))
+	}
+}
+
+func (t *task) do() {
+	start := time.Now()
+	for _, line := range t.lines {
+		t.sh(line)
+	}
+	if t.run != nil && t.err == nil {
+		t.run(t)
 	}
 	if t.packages != "" {
-		return t.sh(t.test())
+		t.sh(t.test())
 	}
-	return nil
+	t.took = time.Since(start)
 }
 
-// result is how a step went.
-type result struct {
-	step
-	err   error
-	last  string // line that it printed
-	took  time.Duration
-	ready sync.Once
+func (t *task) String() string {
+	text := fmt.Sprintf("=== %-26s %6.1f s", t.name, t.took.Seconds())
+	switch {
+	case t.err == nil:
+		return text
+	case t.optional && !inCI:
+		return text + "  left out, and tests that need it are skipped: see above"
+	}
+	return fmt.Sprintf("%s  failed: %v; again: go run ./internal/ci %s", text, t.err, t.name)
 }
 
+// runner runs steps, each once.
 type runner struct {
-	results sync.Map // by the step's name
-	mu      sync.Mutex
-	order   []*result
+	steps map[string]func(beside bool) error
+	mu    sync.Mutex
+	done  []*task
 }
 
-// run runs a step after those that it needs, if it has not run yet. Beside
-// others its output is kept until it has ended, and go test takes one processor.
-func (r *runner) run(name string, beside bool) error {
-	s, ok := find(name)
-	if !ok {
-		return fmt.Errorf("there is no step %q: %w", name, errUsage)
+func newRunner() *runner {
+	r := &runner{steps: map[string]func(bool) error{}}
+	for _, s := range steps {
+		var once sync.Once
+		var err error
+		r.steps[s.name] = func(beside bool) error {
+			once.Do(func() { err = r.run(s, beside) })
+			return err
+		}
 	}
+	return r
+}
+
+// run runs a step after those that it needs. Beside others, its output is
+// printed when it has ended, and go test takes one processor.
+func (r *runner) run(s step, beside bool) error {
 	if s.group != "" {
 		var all errgroup.Group
 		all.SetLimit(runtime.GOMAXPROCS(0))
-		for _, member := range strings.Fields(s.group) {
-			all.Go(func() error { return r.run(member, true) })
+		for _, name := range strings.Fields(s.group) {
+			all.Go(func() error { return r.steps[name](true) })
 		}
 		return all.Wait()
 	}
-	stored, _ := r.results.LoadOrStore(name, &result{step: s})
-	done := stored.(*result)
-	done.ready.Do(func() {
-		for _, need := range strings.Fields(s.needs) {
-			if done.err = r.run(need, beside); done.err != nil {
-				break
-			}
-		}
-		r.do(done, beside)
-	})
-	if s.lacking && !inCI {
-		return nil
+	t := newTask(s, os.Stdout)
+	for _, name := range strings.Fields(s.needs) {
+		t.fail(r.steps[name](beside))
 	}
-	return done.err
-}
-
-func (r *runner) do(done *result, beside bool) {
-	start := time.Now()
-	var text bytes.Buffer
-	if done.err == nil {
-		t := &task{step: done.step, out: io.MultiWriter(os.Stdout, &text), env: os.Environ()}
-		fmt.Printf("=== %s: %s\n", done.name, done.help)
-		if beside {
-			t.out, t.flags = &text, strings.TrimSpace("-p 1 "+t.flags)
-		}
-		done.err = t.do()
+	fmt.Printf("=== %s: %s\n", s.name, s.help)
+	var printed bytes.Buffer
+	if beside {
+		t.out, t.flags = &printed, "-p 1 "+t.flags
 	}
+	t.do()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	done.took, r.order = time.Since(start), append(r.order, done)
-	lines := strings.Split(strings.TrimSpace(text.String()), "\n")
-	done.last = lines[len(lines)-1]
-	if beside {
-		fmt.Printf("=== %s has printed:\n%s", done.name, &text)
+	fmt.Printf("%s%v\n", &printed, t)
+	r.done = append(r.done, t)
+	if s.optional && !inCI {
+		return nil
 	}
-	fmt.Printf("=== %s\n", done)
+	return t.err
 }
 
-func (r *result) String() string {
-	text := fmt.Sprintf("%-26s %7.1fs", r.name, r.took.Seconds())
-	switch {
-	case r.err == nil:
-		return text
-	case r.lacking && !inCI:
-		return text + "  left out, and tests that need it are skipped: " + r.last
-	}
-	return fmt.Sprintf("%s  FAILED: %v; again: go run ./internal/ci %s", text, r.err, r.name)
-}
-
-// runSteps runs all of the steps also where one has failed.
-func runSteps(names []string) error {
-	if len(names) == 0 {
+// runSteps runs all of the steps, also where one has failed.
+func runSteps(chosen []string) error {
+	if len(chosen) == 0 {
 		return errUsage
 	}
-	var r runner
-	var failed []error
+	r := newRunner()
+	var problems []error
 	start := time.Now()
-	for _, name := range names {
-		failed = append(failed, r.run(name, false))
+	for _, name := range chosen {
+		if r.steps[name] == nil {
+			return fmt.Errorf("there is no step %q; %w", name, errUsage)
+		}
+		problems = append(problems, r.steps[name](false))
 	}
-	fmt.Printf("=== in all %24.1fs\n", time.Since(start).Seconds())
-	for _, done := range r.order {
-		fmt.Println(done)
+	fmt.Printf("\n=== %-26s %6.1f s\n", "in all", time.Since(start).Seconds())
+	for _, t := range r.done {
+		fmt.Println(t)
 	}
-	return errors.Join(failed...)
-}
-
-func find(name string) (step, bool) {
-	i := slices.IndexFunc(steps, func(s step) bool { return s.name == name })
-	if i < 0 {
-		return step{}, false
-	}
-	return steps[i], true
+	return errors.Join(problems...)
 }
 
 // list prints the table.
 func list([]string) error {
 	for _, s := range steps {
 		fmt.Printf("%s\n    %s\n", s.name, s.help)
-		for _, part := range []struct{ what, text string }{{"at once", s.group}, {"needs", s.needs}, {"links", s.link}} {
+		lines := s.lines
+		if s.packages != "" {
+			lines = append(slices.Clip(lines), s.test())
+		}
+		for _, line := range lines {
+			fmt.Println("    $", line)
+		}
+		for _, part := range []struct{ what, text string }{{"needs", s.needs}, {"stands for", s.group}} {
 			if part.text != "" {
 				fmt.Printf("    %s: %s\n", part.what, part.text)
 			}
-		}
-		if s.packages != "" {
-			fmt.Println("    $", s.test())
 		}
 	}
 	return nil

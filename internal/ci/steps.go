@@ -12,8 +12,8 @@ import (
 type step struct {
 	name, help string
 	needs      string   // steps that run before it, once for all that need them
-	lines      []string // for a shell, run before the test
-	run        func(*task) error
+	lines      []string // of shell, before what follows
+	run        func(*task)
 
 	// The rest is of a run of go test, which there is where packages are named.
 	env        string // such as CGO_ENABLED=1
@@ -22,18 +22,17 @@ type step struct {
 	only, skip string // patterns of tests
 	packages   string
 
-	// lacking tells that tests do without what the step installs: a failure is
-	// one in CI only, elsewhere tests skip what they lack.
-	lacking bool
-	group   string // steps that it stands for, as many of which run at once as there are processors
+	// optional tells that tests can do without what the step installs, outside CI.
+	optional bool
+	group    string // steps that it stands for, as many of which run at once as there are processors
 }
 
-// What a step's lines and env name is replaced before they run: see values.
 const (
 	everything = "sdk mnn standins reference headers"
-	python     = " PYTHONPATH=$CACHE/reference ANYINFER_TEST_PYTHON=$PYTHON"
-	roots      = " TNN_ROOT=$TNN TENSORRT_ROOT=$TENSORRT"
-	libraries  = " ANYINFER_TNN_LIBRARY=$TNN_SHIM ANYINFER_TENSORRT_LIBRARY=$TENSORRT_SHIM"
+	python     = "PYTHONPATH=$CACHE/reference ANYINFER_TEST_PYTHON=$PYTHON"
+	roots      = "TNN_ROOT=$TNN TENSORRT_ROOT=$TENSORRT"
+	tested     = python + " " + roots + " " + libraries
+	libraries  = "ANYINFER_TNN_LIBRARY=$TNN_SHIM ANYINFER_TENSORRT_LIBRARY=$TENSORRT_SHIM"
 
 	// Packages that compile without an SDK have the first of these tags.
 	plain  = "openvino,tflite,reference"
@@ -59,18 +58,21 @@ const (
 // steps are all of them. A cell of the matrix skips what it cannot break, as its
 // help says; what is new is tested everywhere.
 var steps = slices.Concat([]step{
-	{name: "sdk", help: "install the SDKs that are a download", lacking: true,
+	{name: "sdk", help: "install the SDKs that are a download", optional: true,
 		lines: []string{"go run ./cmd/anyinfer sdk install openvino tflite litert"}},
-	{name: "mnn", help: "install MNN, with a C++ compiler and cargo", lacking: true,
+	{name: "mnn", help: "install MNN, with a C++ compiler and cargo", optional: true,
 		lines: []string{"go run ./cmd/anyinfer sdk install mnn"}},
-	{name: "standins", help: "compile the shims of TNN and TensorRT, on those of TNN_ROOT and TENSORRT_ROOT, else on this project's stand-ins", lacking: true,
+	{name: "standins", help: "compile the shims of TNN and TensorRT, on those of TNN_ROOT and TENSORRT_ROOT, else on this project's stand-ins", optional: true,
 		run: buildShims},
-	{name: "reference", help: "install the Python packages that results are compared with", lacking: true, run: reference},
-	{name: "headers", help: "fetch the SDKs' headers that declarations are compared with, with cargo", lacking: true, lines: []string{
+	{name: "reference", help: "install the Python packages that results are compared with", optional: true, run: func(t *task) {
+		const list = "internal/testing/enginetest/requirements.txt"
+		t.made(cache("reference"), "$PYTHON --version && cat "+list, func() { t.sh("$PYTHON -m pip install --quiet --target $CACHE/reference -r " + list) })
+	}},
+	{name: "headers", help: "fetch the SDKs' headers that declarations are compared with, with cargo", optional: true, lines: []string{
 		`for c in ` + headers + `; do ls "${CARGO_HOME:-$HOME/.cargo}"/registry/cache/*/${c%@*}-${c#*@}.crate >/dev/null 2>&1 || cargo info --quiet $c >/dev/null || exit; done`}},
 
 	{name: "test", help: "all tests, once, on the real SDKs; without cgo, as programs are cross-compiled and what loads a library is then this module's alone",
-		needs: everything, env: "CGO_ENABLED=0" + python + roots + libraries, packages: "./..."},
+		needs: everything, env: "CGO_ENABLED=0 " + tested, packages: "./..."},
 
 	{name: "lint", help: "gofmt, vet, staticcheck, a tidy go.mod, deliberate breaks that still apply, and that all compiles for every target", lines: []string{
 		`files=$(gofmt -l .); echo "$files"; [ -z "$files" ]`,
@@ -79,6 +81,8 @@ var steps = slices.Concat([]step{
 		"CGO_ENABLED=1 go vet -tags " + plain + " ./...",
 		"go run " + staticcheck + " ./... ./testdata",
 		"go mod tidy -diff",
+		"go run ./internal/ci mutants --check",
+		"go run ./internal/ci weight",
 		"CGO_ENABLED=0 go build ./...",
 		"CGO_ENABLED=1 go build ./...",
 		"for t in linux/arm64 linux/arm linux/386 linux/riscv64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 android/arm64; do " +
@@ -89,13 +93,13 @@ var steps = slices.Concat([]step{
 		"$CACHE/hadolint/bin/hadolint Dockerfile.jetson examples/docker/Dockerfile",
 	}},
 
-	{name: "matrix", help: "what else CI runs", group: "race sanitizers boards-arm64 sanitizers-tnn sanitizers-tensorrt-1015 sanitizers-tensorrt-802 sanitizers-tensorrt-806 sanitizers-tensorrt-1104 linked openvino-2024.6.0 openvino-2025.4.1 boards-arm fuzz-10s linked-command leakprofile"},
+	{name: "matrix", help: "what else CI runs", group: "race sanitizers boards-arm64 sanitizers-tnn sanitizers-tensorrt-1015 sanitizers-tensorrt-802 sanitizers-tensorrt-806 sanitizers-tensorrt-1104 linked openvino-2024.6.0 openvino-2025.4.1 boards-arm fuzz mutants linked-command leakprofile"},
 	{name: "race", help: "the race detector, with cgo; not what one goroutine does, or is measured, or other programs do",
-		needs: everything, env: "CGO_ENABLED=1 ANYINFER_TEST_RACES=5s" + python + roots + libraries, flags: "-race",
+		needs: everything, env: "CGO_ENABLED=1 ANYINFER_TEST_RACES=5s " + tested, flags: "-race",
 		skip:     `^TestConformance$/^(big|damage|reference|resources)$|^Test(.*Build|BuildRefuses|PackInModule|PackLinked|README|Headers|Shim|Linked)$`,
 		packages: "./..."},
 	{name: "linked", help: "engines in programs that link their SDKs, with cgo: how functions are found, and what opening and logs are then; the calls are the same",
-		needs: everything, link: linked, env: "CGO_ENABLED=1" + python, flags: "-tags " + tags,
+		needs: everything, link: linked, env: "CGO_ENABLED=1 " + python, flags: "-tags " + tags,
 		skip:     `^TestConformance$/^(big|concurrency|damage|files|inputs|lifecycle|metadata|races|reference|resources|shapes|sources)$`,
 		packages: "./cinclude/reference ./mnn ./openvino ./tensorrt ./tflite ./tnn"},
 	{name: "linked-command", help: "one program that links them all", needs: everything, link: linked, env: "CGO_ENABLED=1", flags: "-tags " + tags,
@@ -111,9 +115,11 @@ var steps = slices.Concat([]step{
 	{name: "boards-arm64", help: "as on a Raspberry Pi 5 and a Jetson", needs: "emulators", run: raspberryPi5.run},
 	{name: "boards-arm", help: "as on a Raspberry Pi 2", needs: "emulators", run: raspberryPi2.run},
 	{name: "emulators", help: "unpack qemu, and the C and C++ libraries of boards", run: emulators},
-	{name: "fuzz-10s", help: "each fuzz target for ten seconds; go run ./internal/ci fuzz --time 1h TARGET for longer", lines: []string{"go run ./internal/ci fuzz"}},
+	{name: "mutants", help: "five deliberate breaks, which tests must find; others with each commit", needs: everything,
+		lines: []string{tested + ` go run ./internal/ci mutants --n 5 --seed "$(git rev-parse HEAD)"`}},
+	{name: "fuzz", help: "each fuzz target for ten seconds; go run ./internal/ci fuzz --time 1h TARGET for longer", lines: []string{"GOMAXPROCS=1 go run ./internal/ci fuzz"}},
 
-	{name: "bench", help: "Session.Run beside a C loop over the same calls", needs: "sdk mnn standins", env: roots[1:] + libraries,
+	{name: "bench", help: "Session.Run beside a C loop over the same calls", needs: "sdk mnn standins", env: roots + " " + libraries,
 		flags: "-bench .", only: "^$", packages: engines},
 	{name: "testdata", help: "make the test models anew", lines: []string{"$PYTHON testdata/make.py"}},
 	{name: "cross", help: "the command and the examples for boards and other systems, in dist", lines: []string{
