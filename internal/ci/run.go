@@ -74,6 +74,7 @@ type task struct {
 	env   []string
 	err   error
 	took  time.Duration
+	cpu   time.Duration // of its commands
 }
 
 func newTask(s step, out io.Writer) *task { return &task{step: s, out: out, names: names()} }
@@ -97,6 +98,7 @@ func (t *task) sh(line string) string {
 	cmd.Env, cmd.Stdout = append(os.Environ(), t.env...), io.MultiWriter(t.out, &printed)
 	cmd.Stderr = cmd.Stdout
 	t.err = cmd.Run()
+	t.cpu += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	return printed.String()
 }
 
@@ -134,7 +136,7 @@ func (t *task) do() {
 }
 
 func (t *task) String() string {
-	text := fmt.Sprintf("=== %-26s %6.1f s", t.name, t.took.Seconds())
+	text := fmt.Sprintf("=== %-26s %6.1f s, %6.1f s of processors", t.name, t.took.Seconds(), t.cpu.Seconds())
 	switch {
 	case t.err == nil:
 		return text
@@ -151,7 +153,7 @@ type runner struct {
 	done  []*task
 }
 
-func newRunner() *runner {
+func newRunner(steps []step) *runner {
 	r := &runner{steps: map[string]func(bool) error{}}
 	for _, s := range steps {
 		var once sync.Once
@@ -164,21 +166,24 @@ func newRunner() *runner {
 	return r
 }
 
-// run runs a step after those that it needs. Beside others, its output is
-// printed when it has ended, and go test takes one processor.
+// all runs steps side by side, as many as there are processors.
+func (r *runner) all(names string) error {
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for name := range strings.FieldsSeq(names) {
+		group.Go(func() error { return r.steps[name](true) })
+	}
+	return group.Wait()
+}
+
+// run runs a step after those that it needs. Beside others its output is printed
+// when it has ended, and go test takes one processor.
 func (r *runner) run(s step, beside bool) error {
 	if s.group != "" {
-		var all errgroup.Group
-		all.SetLimit(runtime.GOMAXPROCS(0))
-		for _, name := range strings.Fields(s.group) {
-			all.Go(func() error { return r.steps[name](true) })
-		}
-		return all.Wait()
+		return r.all(s.group)
 	}
 	t := newTask(s, os.Stdout)
-	for _, name := range strings.Fields(s.needs) {
-		t.fail(r.steps[name](beside))
-	}
+	t.fail(r.all(s.needs))
 	fmt.Printf("=== %s: %s\n", s.name, s.help)
 	var printed bytes.Buffer
 	if beside {
@@ -200,7 +205,7 @@ func runSteps(chosen []string) error {
 	if len(chosen) == 0 {
 		return errUsage
 	}
-	r := newRunner()
+	r := newRunner(steps)
 	var problems []error
 	start := time.Now()
 	for _, name := range chosen {

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -93,7 +92,7 @@ var steps = slices.Concat([]step{
 		"$CACHE/hadolint/bin/hadolint Dockerfile.jetson examples/docker/Dockerfile",
 	}},
 
-	{name: "matrix", help: "what else CI runs", group: "race sanitizers boards-arm64 sanitizers-tnn sanitizers-tensorrt-1015 sanitizers-tensorrt-802 sanitizers-tensorrt-806 sanitizers-tensorrt-1104 linked openvino-2024.6.0 openvino-2025.4.1 boards-arm fuzz mutants linked-command leakprofile"},
+	{name: "matrix", help: "what else CI runs", group: "race sanitizers boards-arm64 sanitizers-tnn sanitizers-tensorrt1015 sanitizers-tensorrt802 sanitizers-tensorrt806 sanitizers-tensorrt1104 linked openvino-2024.6.0 openvino-2025.4.1 boards-arm fuzz mutants linked-command leakprofile"},
 	{name: "race", help: "the race detector, with cgo; not what one goroutine does, or is measured, or other programs do",
 		needs: everything, env: "CGO_ENABLED=1 ANYINFER_TEST_RACES=5s " + tested, flags: "-race",
 		skip:     `^TestConformance$/^(big|damage|reference|resources)$|^Test(.*Build|BuildRefuses|PackInModule|PackLinked|README|Headers|Shim|Linked)$`,
@@ -150,7 +149,7 @@ func sanitizedStandins() (all []step) {
 	} {
 		standin := newStandin(s.engine, s.version).withSanitizers()
 		all = append(all, step{
-			name: "sanitizers-" + filepath.Base(standin.dir), help: "sanitizers over the engine " + s.engine + " on its stand-in" + s.help,
+			name: "sanitizers-" + s.engine + s.version, help: "sanitizers over the engine " + s.engine + " on its stand-in" + s.help,
 			run: standin.build, env: sanitized + " ANYINFER_" + strings.ToUpper(s.engine) + "_LIBRARY=" + quote(standin.dir), flags: sanitizedFlags,
 			skip: `^TestConformance$/^(big|files|reference|resources|sources)$|^Test(Headers|Shim)$` + s.skip, packages: "./" + s.engine,
 		})
