@@ -5,7 +5,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"runtime"
 	"strings"
@@ -15,18 +14,18 @@ import (
 // SDKs for that. docs/boards.md says what this shows.
 type board struct {
 	arch, triplet string // as Go names the processor, and Debian's folders do
-	qemu          string // the emulator, with the processor
-	cpuinfo, midr string // what SDKs read to learn of the processor
+	emulator, cpu string // as qemu names both
+	cpuinfo, midr string // what SDKs read to learn of the processor, else this machine's, on which LiteRT crashes
 	ldflags       string
 	engines       []string
 }
 
-// Without a board's own cpuinfo SDKs read this machine's, on which LiteRT crashes.
 var (
-	raspberryPi5 = board{"arm64", "aarch64-linux-gnu", "qemu-aarch64-static -cpu cortex-a76",
+	raspberryPi5 = board{"arm64", "aarch64-linux-gnu", "aarch64", "cortex-a76",
 		cpuinfo("fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop asimddp", "0x4", "0xd0b", "1"), "0x00000000414fd0b1",
 		"", []string{"openvino", "tflite", "litert", "mnn"}}
-	raspberryPi2 = board{"arm", "arm-linux-gnueabihf", "qemu-arm-static -cpu cortex-a7",
+	raspberryPi4 = board{arch: "arm64", triplet: "aarch64-linux-gnu", emulator: "aarch64", cpu: "cortex-a72"}
+	raspberryPi2 = board{"arm", "arm-linux-gnueabihf", "arm", "cortex-a7",
 		cpuinfo("half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt vfpd32 lpae evtstrm", "0x0", "0xc07", "5"), "0x00000000410fc075",
 		"-I /lib/ld-linux-armhf.so.3", []string{"tflite"}} // where Debian has it
 )
@@ -34,6 +33,14 @@ var (
 func cpuinfo(features, variant, part, revision string) string {
 	return "Features\t: " + features + "\nCPU implementer\t: 0x41\nCPU architecture\t: 8\nCPU variant\t: " + variant +
 		"\nCPU part\t: " + part + "\nCPU revision\t: " + revision + "\n"
+}
+
+// qemu is what emulators' names begin with.
+var qemu = cache("boards", "debian", "usr", "bin", "qemu-")
+
+func (b board) root() string { return cache("boards", "debian", "usr", b.triplet) }
+func (b board) command() string {
+	return qemu + b.emulator + "-static -cpu " + b.cpu + " -L " + b.root()
 }
 
 // notEmulated are tests of what the processor does not matter to and takes long
@@ -69,114 +76,100 @@ func emulators(t *task) {
 	unpack(t, cache("boards", "debian"), runtime.GOARCH, packages)
 }
 
-// emulation is the step for a board.
-type emulation struct {
-	*task
-	board
-}
-
 func (b board) run(t *task) {
+	dir, qemu := cache("boards", b.arch), b.command()
+	engines := strings.Join(b.engines, " ")
 	// SDKs and compilers of this machine are none of a board's.
-	t.env = append(t.env, "MNN_ROOT=", "TNN_ROOT=", "TENSORRT_ROOT=", "CC=", "CXX=", "CFLAGS=", "CXXFLAGS=", "LDFLAGS=")
-	debian := cache("boards", "debian", "usr")
-	root := filepath.Join(debian, b.triplet)
-	t.names = strings.NewReplacer("$DIR", cache("boards", b.arch), "$BIN", filepath.Join(debian, "bin"), "$ROOT", root,
-		"$QEMU", filepath.Join(debian, "bin", b.qemu)+" -L "+root, "$ARCH", b.arch, "$IMAGE", "testdata/expected/digits_0_image.npy")
+	t.env = append(t.env, "MNN_ROOT=", "TNN_ROOT=", "TENSORRT_ROOT=", "CC=", "CXX=", "CFLAGS=", "CXXFLAGS=", "LDFLAGS=",
+		"DIR="+dir, "ARCH="+b.arch, "QEMU="+qemu, "ANYINFER_TEST_EMULATOR="+qemu, "IMAGE=testdata/expected/digits_0_image.npy")
 	processors := ""
 	for n := range runtime.NumCPU() {
 		processors += fmt.Sprintf("processor\t: %d\n%s\n", n, b.cpuinfo)
-		t.write(fmt.Sprintf("$ROOT/sys/devices/system/cpu/cpu%d/regs/identification/midr_el1", n), b.midr+"\n", 0o666)
+		t.write(fmt.Sprintf("%s/sys/devices/system/cpu/cpu%d/regs/identification/midr_el1", b.root(), n), b.midr+"\n", 0o666)
 	}
-	t.write("$ROOT/proc/cpuinfo", processors, 0o666)
+	t.write(b.root()+"/proc/cpuinfo", processors, 0o666)
+	t.sh("go run ./cmd/anyinfer sdk install --arch $ARCH " + engines)
 
-	e := emulation{t, b}
-	t.sh("go run ./cmd/anyinfer sdk install --arch $ARCH " + strings.Join(b.engines, " "))
-	packages, scores := "", []string{}
+	emulated := func(command string) string {
+		return "CI=true CGO_ENABLED=0 GOARCH=$ARCH GOARM=7 go " + command + ` -exec "$QEMU" -ldflags "` + b.ldflags + `" `
+	}
+	t.sh(emulated("test -p 1") + "-timeout 15m -skip '" + notEmulated + "' " + strings.NewReplacer("litert", "./tflite/litert", "tflite", "./tflite", "mnn", "./mnn", "openvino", "./openvino").Replace(engines))
+	scores := t.sh(emulated("run") + "./cmd/anyinfer demo --out $DIR/demo")
 	for _, name := range b.engines {
-		packages += " ./" + strings.Replace(name, "litert", "tflite/litert", 1)
 		largest := "0[7-9]"
 		if name == "mnn" {
 			largest = "0[6-9]" // it is 6.8e-06 on arm64
 		}
-		scores = append(scores, "^"+name+` .* 99\.2 % .* [0-9.]+e-`+largest+" ")
+		t.want(scores, "^"+name+` .* 99\.2 % .* [0-9.]+e-`+largest+" ")
 	}
-	emulated := `CI=true CGO_ENABLED=0 GOARCH=$ARCH GOARM=7 ANYINFER_TEST_EMULATOR="$QEMU" go `
-	with := ` -exec "$QEMU" -ldflags '` + b.ldflags + `' `
-	t.sh(emulated + "test -p 1" + with + "-timeout 15m -skip " + quote(notEmulated) + packages)
-	e.expect(emulated+"run"+with+"./cmd/anyinfer demo --out $DIR/demo", scores...)
-	e.packed("")
+	b.packed(t, "")
 	if b.arch == "arm64" {
-		// On a Raspberry Pi 4, LiteRT is refused and does not crash.
-		e.expect(`CGO_ENABLED=0 GOARCH=arm64 go run -exec "$BIN/qemu-aarch64-static -cpu cortex-a72 -L $ROOT" ./cmd/anyinfer doctor litert || true`,
-			"litert: .* needs a processor of ARMv8.1")
+		t.want(t.sh(`CGO_ENABLED=0 GOARCH=arm64 go run -exec "`+raspberryPi4.command()+`" ./cmd/anyinfer doctor litert || true`),
+			"litert: .* needs a processor of ARMv8.1") // and does not crash
 		t.sh("go run ./cmd/anyinfer build --target linux/arm64 -o $DIR/anyinfer ./cmd/anyinfer")
-		e.jetson()
-		e.shimOnBoard()
+		jetson(t)
+		shimOnBoard(t)
 		t.sh("go run ./cmd/anyinfer build --target linux/arm64 --tags openvino,tflite,mnn -o $DIR/linked/anyinfer ./cmd/anyinfer")
-		e.packed("--program $DIR/linked/anyinfer")
+		b.packed(t, "--program $DIR/linked/anyinfer")
 	}
 }
 
-// expect runs a line of shell, and wants what it prints to match patterns.
-func (e emulation) expect(line string, patterns ...string) {
-	printed := e.sh(line)
-	for _, p := range patterns {
-		if !regexp.MustCompile("(?m)" + p).MatchString(printed) {
-			e.fail(fmt.Errorf("nothing that was printed matches %s", p))
-		}
+// want wants what was printed to match a pattern.
+func (t *task) want(printed, pattern string) {
+	if !regexp.MustCompile("(?m)" + pattern).MatchString(printed) {
+		t.fail(fmt.Errorf("nothing that was printed matches %s", pattern))
 	}
 }
 
 // packed runs models with what `anyinfer pack` makes, by the script in it, with
 // nothing else at hand: no home, and where that can be had no network. The
 // emulator stands before the program, which the script starts by itself on a board.
-func (e emulation) packed(flags string) {
-	list, models := strings.Join(e.engines, ","), "digits.tflite"
+func (b board) packed(t *task, flags string) {
+	list, models := strings.Join(b.engines, ","), "digits.tflite"
 	if strings.Contains(list, "mnn") {
 		models += " digits.mnn"
 	}
-	e.sh("rm -rf $DIR/packed && mkdir -p $DIR/packed && cp $IMAGE $DIR/packed/image.npy && cd testdata && " +
+	t.sh("rm -rf $DIR/packed && mkdir -p $DIR/packed && cp $IMAGE $DIR/packed/image.npy && cd testdata && " +
 		"go run ../cmd/anyinfer pack --target linux/$ARCH --engine " + list + " --out $DIR/packed/app.tar.gz " + flags + " " + models)
-	e.sh("cd $DIR/packed && tar -xzf app.tar.gz && mv app/bin/anyinfer app/bin/packed")
-	e.write("$DIR/packed/app/bin/anyinfer", "#!/bin/sh\nexec $QEMU $DIR/packed/app/bin/packed \"$@\"\n", 0o777)
-	e.expect(`alone=; ! unshare --net true 2>/dev/null || alone="unshare --net"; cd $DIR/packed/app/models && `+
-		`env -i PATH="$PATH" $alone ../run run `+models+" --engine "+list+" --input image=$DIR/packed/image.npy",
-		"(?s)"+strings.Repeat(" out scores .*", len(e.engines)))
+	t.sh(`cd $DIR/packed && tar -xzf app.tar.gz && cd app/bin && mv anyinfer packed && printf '#!/bin/sh\nexec %s "$@"\n' "$QEMU $PWD/packed" >anyinfer && chmod +x anyinfer`)
+	t.want(t.sh(`alone=; ! unshare --net true 2>/dev/null || alone="unshare --net"; cd $DIR/packed/app/models && `+
+		`env -i PATH="$PATH" $alone ../run run `+models+" --engine "+list+" --input image=$DIR/packed/image.npy"),
+		"(?s)"+strings.Repeat(" out scores .*", len(b.engines)))
 }
 
 // jetson runs the command as on a Jetson, with the shim of the engine tensorrt
 // compiled for that processor. TensorRT takes a GPU: it is the stand-in, on the
 // CPU, and shows nothing of the genuine one.
-func (e emulation) jetson() {
+func jetson(t *task) {
 	s := newStandin("tensorrt", "1015")
 	s.dir, s.cxx, s.flags, s.target = s.dir+"-arm64", "aarch64-linux-gnu-g++", "-O0", " --target linux/arm64"
-	s.build(e.task)
+	s.build(t)
 	run := "ANYINFER_TENSORRT_LIBRARY=" + s.shim() + " $QEMU $DIR/anyinfer "
-	e.sh(run + "doctor --engine tensorrt")
-	e.expect(run+"run testdata/digits.onnx --engine tensorrt,openvino --input image=$IMAGE", "^scores +openvino +tensorrt +"+near)
+	t.sh(run + "doctor --engine tensorrt")
+	t.want(t.sh(run+"run testdata/digits.onnx --engine tensorrt,openvino --input image=$IMAGE"), "^scores +openvino +tensorrt +"+near)
 }
 
 // shimOnBoard compiles the shim of MNN as a user of a board does, and runs it.
 // The compiler is that of Debian's packages for boards, in the emulator: c++, and
 // all that it calls, is a script that starts the program of the package.
-func (e emulation) shimOnBoard() {
+func shimOnBoard(t *task) {
 	if text, _ := os.ReadFile("/etc/os-release"); !regexp.MustCompile("(?m)^ID=debian$").Match(text) {
-		fmt.Fprintln(e.out, "without Debian's packages for arm64, which Ubuntu has in another archive, no shim is compiled on the board")
+		fmt.Fprintln(t.out, "without Debian's packages for arm64, which Ubuntu has in another archive, no shim is compiled on the board")
 		return
 	}
 	gcc := cache("boards", "compiler")
-	unpack(e.task, gcc, "arm64", "g++")
-	e.write(gcc+"/emulated/c++", strings.ReplaceAll(`#!/bin/sh
+	unpack(t, gcc, "arm64", "g++")
+	t.write(gcc+"/emulated/c++", strings.NewReplacer("GCC", gcc, "QEMU", qemu+"aarch64-static").Replace(`#!/bin/sh
 case ${0##*/} in
 c++) set -- GCC/usr/bin/g++ -B${0%/*}/ --sysroot=GCC "$@" ;;
 as | ld) set -- GCC/usr/bin/${0##*/} "$@" ;;
 *) set -- GCC/usr/lib/gcc/aarch64-linux-gnu/*/${0##*/} "$@" ;;
 esac
-exec $BIN/qemu-aarch64-static -cpu cortex-a76 -L GCC "$@"
-`, "GCC", gcc), 0o777)
-	e.sh("cd " + gcc + "/emulated && for p in cc1plus collect2 as ld; do ln -sf c++ $p; done")
-	e.sh("PATH=" + gcc + "/emulated:$PATH $QEMU $DIR/anyinfer shim build mnn --out $DIR/libanyinfer_mnn.so")
+exec QEMU -cpu cortex-a76 -L GCC "$@"
+`), 0o777)
+	t.sh("cd " + gcc + "/emulated && for p in cc1plus collect2 as ld; do ln -sf c++ $p; done")
+	t.sh("PATH=" + gcc + "/emulated:$PATH $QEMU $DIR/anyinfer shim build mnn --out $DIR/libanyinfer_mnn.so")
 	run := "ANYINFER_MNN_LIBRARY=$DIR/libanyinfer_mnn.so $QEMU $DIR/anyinfer "
-	e.sh(run + "doctor --engine mnn")
-	e.expect(run+"run testdata/digits.mnn testdata/digits.tflite --engine mnn,tflite --input image=$IMAGE", "^scores +tflite +mnn +"+near)
+	t.sh(run + "doctor --engine mnn")
+	t.want(t.sh(run+"run testdata/digits.mnn testdata/digits.tflite --engine mnn,tflite --input image=$IMAGE"), "^scores +tflite +mnn +"+near)
 }

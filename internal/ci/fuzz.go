@@ -38,7 +38,7 @@ func fuzzTargets(args []string) error {
 				continue
 			}
 			found++
-			t := newTask(step{}, os.Stdout)
+			t := &task{out: os.Stdout, env: os.Environ()}
 			t.sh(fmt.Sprintf("go test -run '^$' -fuzz '^%s$' -fuzztime %v ./%s", m[1], *each, path.Dir(file)))
 			problems = append(problems, t.err)
 		}

@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -34,68 +33,35 @@ func cache(elem ...string) string {
 	return filepath.Join(append([]string{dir, "anyinfer"}, elem...)...)
 }
 
-// quote quotes a word for a POSIX shell, where it needs that.
-func quote(s string) string {
-	if !strings.ContainsAny(s, " \t\n'\"\\$&|;<>()*?[]#~`!{}") {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
-// names are those that lines of steps have for what differs from user to user.
-var names = sync.OnceValue(func() *strings.Replacer {
+// environment is what lines of shell have besides that of this process.
+func environment() []string {
 	tnn, tensorrt := chosen("tnn", ""), chosen("tensorrt", "1015")
-	return strings.NewReplacer("$CACHE", quote(cache()), "$PYTHON", quote(cmp.Or(os.Getenv("PYTHON"), "python3")),
-		"$SANITIZE_CXX", sanitizersCXX, "$SANITIZE", sanitizers, "$TNN_SHIM", quote(tnn.shim()), "$TNN", quote(tnn.root()),
-		"$TENSORRT_SHIM", quote(tensorrt.shim()), "$TENSORRT", quote(tensorrt.root()))
-})
-
-// test is the line that runs go test.
-func (s step) test() string {
-	words := []string{s.env, "go test", s.flags, "-timeout 20m"}
-	if s.only != "" {
-		words = append(words, "-run", quote(s.only))
-	}
-	if s.skip != "" {
-		words = append(words, "-skip", quote(s.skip))
-	}
-	line := strings.Join(strings.Fields(strings.Join(append(words, s.packages), " ")), " ")
-	if s.link != "" {
-		line = "env=$(" + roots + " go run ./cmd/anyinfer sdk env " + s.link + `) && eval "$env" && ` + line
-	}
-	return line
+	return append(os.Environ(), "CACHE="+cache(), "PYTHON="+cmp.Or(os.Getenv("PYTHON"), "python3"), "SANITIZE="+sanitizers,
+		"TNN="+tnn.root(), "TNN_SHIM="+tnn.shim(), "TENSORRT="+tensorrt.root(), "TENSORRT_SHIM="+tensorrt.shim())
 }
 
 // task is a step that runs, until something fails.
 type task struct {
 	step
-	out   io.Writer // what its commands print
-	names *strings.Replacer
-	env   []string
-	err   error
-	took  time.Duration
-	cpu   time.Duration // of its commands
+	out  io.Writer // what its commands print
+	env  []string
+	err  error
+	took time.Duration
+	cpu  time.Duration // of its commands
 }
 
-func newTask(s step, out io.Writer) *task { return &task{step: s, out: out, names: names()} }
+// fail is for what is no line of shell.
+func (t *task) fail(err error) { t.err = cmp.Or(t.err, err) }
 
-func (t *task) fail(err error) {
-	if t.err == nil {
-		t.err = err
-	}
-}
-
-// sh runs a line of shell, and returns what it prints. The line is printed as
-// it can be typed.
+// sh runs a line of shell, and returns what it prints.
 func (t *task) sh(line string) string {
 	if t.err != nil {
 		return ""
 	}
-	line = t.names.Replace(names().Replace(line))
 	fmt.Fprintln(t.out, "+", line)
 	var printed bytes.Buffer
 	cmd := exec.Command("sh", "-c", line)
-	cmd.Env, cmd.Stdout = append(os.Environ(), t.env...), io.MultiWriter(t.out, &printed)
+	cmd.Env, cmd.Stdout = t.env, io.MultiWriter(t.out, &printed)
 	cmd.Stderr = cmd.Stdout
 	t.err = cmd.Run()
 	t.cpu += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
@@ -107,7 +73,8 @@ func (t *task) sh(line string) string {
 func (t *task) made(dir, inputs string, do func()) {
 	was, _ := os.ReadFile(filepath.Join(dir, ".made"))
 	if is := t.sh(inputs); is != string(was) && t.err == nil {
-		t.fail(errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o777)))
+		t.fail(os.RemoveAll(dir))
+		t.write(filepath.Join(dir, ".made"), "", 0o666)
 		do()
 		t.write(filepath.Join(dir, ".made"), is, 0o666)
 	}
@@ -115,24 +82,9 @@ func (t *task) made(dir, inputs string, do func()) {
 
 // write writes a file, and makes the folders above it.
 func (t *task) write(file, text string, mode os.FileMode) {
-	file = t.names.Replace(file)
 	if t.err == nil {
-		t.err = cmp.Or(os.MkdirAll(filepath.Dir(file), 0o777), os.WriteFile(file, []byte(t.names.Replace(text)), mode))
+		t.err = cmp.Or(os.MkdirAll(filepath.Dir(file), 0o777), os.WriteFile(file, []byte(text), mode))
 	}
-}
-
-func (t *task) do() {
-	start := time.Now()
-	for _, line := range t.lines {
-		t.sh(line)
-	}
-	if t.run != nil && t.err == nil {
-		t.run(t)
-	}
-	if t.packages != "" {
-		t.sh(t.test())
-	}
-	t.took = time.Since(start)
 }
 
 func (t *task) String() string {
@@ -177,19 +129,26 @@ func (r *runner) all(names string) error {
 }
 
 // run runs a step after those that it needs. Beside others its output is printed
-// when it has ended, and go test takes one processor.
+// when it has ended, and the go command takes one processor.
 func (r *runner) run(s step, beside bool) error {
 	if s.group != "" {
 		return r.all(s.group)
 	}
-	t := newTask(s, os.Stdout)
+	t := &task{step: s, out: os.Stdout, env: environment()}
 	t.fail(r.all(s.needs))
 	fmt.Printf("=== %s: %s\n", s.name, s.help)
 	var printed bytes.Buffer
 	if beside {
-		t.out, t.flags = &printed, "-p 1 "+t.flags
+		t.out, t.env = &printed, append(t.env, "GOFLAGS="+os.Getenv("GOFLAGS")+" -p=1")
 	}
-	t.do()
+	start := time.Now()
+	for _, line := range s.lines {
+		t.sh(line)
+	}
+	if s.run != nil {
+		s.run(t)
+	}
+	t.took = time.Since(start)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	fmt.Printf("%s%v\n", &printed, t)
@@ -225,17 +184,11 @@ func runSteps(chosen []string) error {
 func list([]string) error {
 	for _, s := range steps {
 		fmt.Printf("%s\n    %s\n", s.name, s.help)
-		lines := s.lines
-		if s.packages != "" {
-			lines = append(slices.Clip(lines), s.test())
+		if also := s.needs + s.group; also != "" {
+			fmt.Printf("    runs %s\n", also)
 		}
-		for _, line := range lines {
-			fmt.Println("    $", line)
-		}
-		for _, part := range []struct{ what, text string }{{"needs", s.needs}, {"stands for", s.group}} {
-			if part.text != "" {
-				fmt.Printf("    %s: %s\n", part.what, part.text)
-			}
+		for _, line := range s.lines {
+			fmt.Printf("    $ %s\n", line)
 		}
 	}
 	return nil
