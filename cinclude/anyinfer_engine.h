@@ -1,42 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The C ABI between anyinfer and an engine: one table of functions. Whoever
- * fills it, in C, C++ or anything else that speaks C, has written an engine.
- * reference/reference.c is the worked example.
+ * The C ABI between anyinfer and an engine: one table of functions. An engine
+ * can be written in any language that can export C functions.
+ * reference/reference.c is a complete example.
  *
  * Calls
- *   An engine exports one function, ANYINFER_ENTRY, which returns its table.
- *   Every other function is reached through the table. Those that can fail
- *   return a status; anything but ANYINFER_OK fills in the caller's
- *   anyinfer_error, where that is not NULL, and makes no object. No exception
- *   and no signal leaves a function.
+ *   An engine exports one function, ANYINFER_ENTRY, which returns the table of
+ *   all others. A function that can fail returns a status. If that is not
+ *   ANYINFER_OK, the function has set the caller's anyinfer_error, unless that
+ *   is NULL, and has made no object. No exception and no signal may leave a
+ *   function.
  *
  * Data
- *   Arguments are pointers and integers of up to 32 bits; 64-bit values and
- *   floats go through pointers, structs too. The structs have the same layout
- *   on every machine of one pointer size, with compilers that align 64-bit
- *   integers to 4 bytes and with those that align them to 8. Strings are UTF-8
- *   and end in NUL. Arrays of no elements may be NULL.
+ *   Arguments are pointers and integers of up to 32 bits; 64-bit values, floats
+ *   and structs are passed by pointer. The structs have the same layout on all
+ *   machines with the same pointer size, whether the compiler aligns 64-bit
+ *   integers to 4 or to 8 bytes. Strings are UTF-8 and end in NUL. An array
+ *   without elements may be NULL.
  *
  * Ownership
- *   What the caller passes is the engine's to read until the call returns, and
- *   longer only where it is said: the files of a model until the model is
- *   closed, unless the property files is "copied"; the tensors' memory from bind until the next bind or the close of
- *   the session. What the engine returns as a pointer stays its own, and stays
- *   valid until the object it was asked of is closed, or as long as is said.
- *   Objects are closed once each: sessions before their model, models before
- *   their engine.
+ *   The engine may read what the caller passes until the call returns, with two
+ *   exceptions: the files of a model stay valid until the model is closed,
+ *   unless the property files is "copied"; the memory of tensors stays valid
+ *   from bind until the next bind or until the session is closed. A pointer that
+ *   the engine returns belongs to the engine. It stays valid until the object
+ *   that returned it is closed, unless the function's comment says otherwise.
+ *   The caller closes each object once: sessions before their model, models
+ *   before their engine.
  *
  * Threads
- *   Functions of an engine and a model may be called from several threads at
- *   once, but for their close. A session has one call at a time, but for
- *   cancel. Consecutive calls may come on different threads: what the SDK
- *   keeps in thread-local state is to be set in every call.
+ *   Several threads may call functions of an engine or a model at the same time,
+ *   except the functions that close them. A session gets one call at a time,
+ *   except cancel. Consecutive calls may come on different threads, so every
+ *   call has to set thread-local state that the SDK needs.
  *
  * Order
- *   A session sees reshape first, then bind, then any number of runs. bind may
- *   come again for the same shapes, and does after each reshape. Where one of
- *   the two fails, nothing is bound, and reshape comes next.
+ *   A session gets reshape first, then bind, then any number of runs. bind may
+ *   be repeated for the same shapes, and follows every reshape. If one of the
+ *   two fails, nothing is bound, and the next call is reshape or close.
  */
 #ifndef ANYINFER_ENGINE_H
 #define ANYINFER_ENGINE_H
@@ -48,14 +49,15 @@
 extern "C" {
 #endif
 
-/* The version of this ABI. It changes when something here means something
- * else; what is only added goes to the end of anyinfer_api, whose size tells. */
+/* The version of this ABI. It changes when the meaning of something changes.
+ * Functions that are only added go to the end of anyinfer_api, and its size
+ * shows whether an engine has them. */
 #define ANYINFER_ABI 2
 
 #define ANYINFER_MAX_RANK 16
 
 /* The name of the one function that an engine exports. Engines that are linked
- * into one program are compiled with a name each. */
+ * into the same program are compiled with different names. */
 #ifndef ANYINFER_ENTRY
 #define ANYINFER_ENTRY anyinfer_engine
 #endif
@@ -69,15 +71,15 @@ extern "C" {
 typedef int32_t anyinfer_status;
 enum {
   ANYINFER_OK = 0,
-  ANYINFER_NOT_AVAILABLE = 1, /* something beside the engine is missing */
-  ANYINFER_VERSION = 2,       /* of the SDK, or of this ABI */
+  ANYINFER_NOT_AVAILABLE = 1, /* something that the engine needs is missing */
+  ANYINFER_VERSION = 2,       /* the version of the SDK or of this ABI does not fit */
   ANYINFER_MODEL = 3,         /* damaged, or not for this engine */
   ANYINFER_DEVICE = 4,        /* unknown, absent or failing */
-  ANYINFER_OPTION = 5,        /* unknown, or a value that cannot be honoured */
-  ANYINFER_SHAPE = 6,         /* of an input: the model cannot take it */
-  ANYINFER_DTYPE = 7,         /* the model has a type that is not here */
-  ANYINFER_NAME = 8,          /* of an input: there is none */
-  ANYINFER_RUN = 9            /* everything else */
+  ANYINFER_OPTION = 5,        /* unknown, or a value that the engine does not support */
+  ANYINFER_SHAPE = 6,         /* the model cannot have this shape of an input */
+  ANYINFER_DTYPE = 7,         /* the model has an element type that anyinfer_dtype lacks */
+  ANYINFER_NAME = 8,          /* the model has no input of that name */
+  ANYINFER_RUN = 9            /* any other failure */
 };
 
 /* The types of elements. Multi-byte ones are in the machine's byte order. */
@@ -98,9 +100,10 @@ enum {
   ANYINFER_FLOAT64 = 13
 };
 
-/* Levels of log lines, as in Go's log/slog. Programs print INFO by default: it
- * is for what every user wants to know, such as how far a build of minutes is.
- * What an SDK logs at a level of that name, of its own set-up, is DEBUG. */
+/* Levels of log lines, as in Go's log/slog. Programs print INFO by default, so
+ * it is only for what every user wants to know, such as the progress of a build
+ * that takes minutes. An SDK's own messages about its set-up are DEBUG, even if
+ * the SDK calls their level INFO. */
 enum { ANYINFER_DEBUG = -4, ANYINFER_INFO = 0, ANYINFER_WARN = 4, ANYINFER_ERROR = 8 };
 
 typedef struct anyinfer_engine_t anyinfer_engine_t;
@@ -108,12 +111,12 @@ typedef struct anyinfer_model_t anyinfer_model_t;
 typedef struct anyinfer_session_t anyinfer_session_t;
 
 typedef struct {
-  int32_t code;    /* the SDK's own, or 0 */
-  char text[1020]; /* what happened, in the SDK's words where it has some */
+  int32_t code;    /* the SDK's own code, or 0 */
+  char text[1020]; /* what happened, if possible in the SDK's own words */
 } anyinfer_error;
 
-/* What the caller offers an engine for as long as it is open. The struct is to
- * be copied. */
+/* The functions that an engine may call while it is open. The engine copies the
+ * struct. */
 typedef struct {
   /* log may be called from any thread at any time until the engine is closed. */
   void (*log)(void* user, int32_t level, const char* line);
@@ -125,35 +128,35 @@ typedef struct {
   const char* description; /* for people */
 } anyinfer_device;
 
-/* A model to load, in memory that is read-only and stays as it is. Options are pairs of strings; the
- * engine refuses, with ANYINFER_OPTION, a key that it does not know. The
- * common ones, all optional:
- *   device      a name that the function device told
- *   precision   of the arithmetic: float32, float16, bfloat16; else the
+/* A model to load, in read-only memory that does not change. Options are pairs
+ * of strings; the engine refuses a key that it does not know with
+ * ANYINFER_OPTION. All of these keys are optional:
+ *   device      a name that the function device has returned
+ *   precision   of the arithmetic: float32, float16 or bfloat16; without it, the
  *               model's own
- *   threads     of one run
- *   sessions    how many will run at once
- *   processors  that the program uses, where fewer than the machine has may
- *               count: without threads, those of one run are a share of them
- *   cache_dir   a folder for what is slow to make
- *   profile     "1": layer will be called
- *   shape:NAME  the shapes of input NAME: MIN;OPT;MAX, each like 1,3,224,224;
- *               they count in place of the model's, also in what input and
- *               output tell: -1 where MIN and MAX differ
+ *   threads     the number of threads of one run
+ *   sessions    the number of sessions that will run at the same time
+ *   processors  the number of processors that the program may use; without
+ *               threads, a run uses these divided by sessions
+ *   cache_dir   a folder in which the engine may store compiled models
+ *   profile     "1": the caller will call layer
+ *   shape:NAME  the shapes of input NAME: MIN;OPT;MAX, each like 1,3,224,224.
+ *               They replace the shape in the model; input and output return
+ *               them too, with -1 for dimensions whose MIN and MAX differ
  */
 typedef struct {
   const char* format;          /* "onnx", "mnn", ... or "" if not known */
-  const char* const* paths;    /* links to the files, where the model refers to others that are found beside them; else NULL */
+  const char* const* paths;    /* links to the files, if the model refers to further files, which are beside them; else NULL */
   const void* const* data;     /* the files' contents */
   const uint64_t* sizes;       /* of data, in bytes */
   const char* const* keys;     /* of the options */
   const char* const* values;   /* of the options */
-  const volatile int32_t* canceled; /* becomes 1 when the load is cancelled: it may look, and fail */
-  int32_t parts;               /* how many paths, data and sizes */
-  int32_t options;             /* how many keys and values */
+  const volatile int32_t* canceled; /* becomes 1 when the load is cancelled; load may check it and fail */
+  int32_t parts;               /* the number of paths, data and sizes */
+  int32_t options;             /* the number of keys and values */
 } anyinfer_source;
 
-/* A shape. In descriptions a dimension of -1 is dynamic, and so is the rank. */
+/* A shape. In a description, a rank or dimension of -1 is dynamic. */
 typedef struct {
   int32_t rank;
   int32_t reserved;
@@ -164,18 +167,18 @@ typedef struct {
 typedef struct {
   anyinfer_shape shape;
   anyinfer_dtype dtype;
-  int32_t scales;            /* how many scale and zero_point: 0 if not quantized, 1, or shape.dims[axis] */
-  int32_t axis;              /* that the scales are for, if more than one */
+  int32_t scales;            /* the number of scale and zero_point: 0 if not quantized, else 1 or shape.dims[axis] */
+  int32_t axis;              /* the dimension that the scales belong to, if there is more than one */
   int32_t reserved;
   const char* name;
   const float* scale;        /* real = scale * (stored - zero_point) */
   const int64_t* zero_point;
-  const void* unused;        /* an even number of pointers ends at 8 bytes on 32-bit machines too */
+  const void* unused;        /* makes the number of pointers even, so that the size is a multiple of 8 on 32-bit machines */
 } anyinfer_tensor;
 
 /* A layer of a profile. */
 typedef struct {
-  int64_t micros;     /* of the last run */
+  int64_t micros;     /* of the last run, in microseconds */
   const char* name;
   const char* type;   /* its operator */
   const char* kernel; /* the implementation that ran, or "" */
@@ -183,62 +186,64 @@ typedef struct {
 } anyinfer_layer;
 
 typedef struct {
-  uint32_t abi;  /* ANYINFER_ABI, when the engine was compiled */
-  uint32_t size; /* sizeof(anyinfer_api), then */
+  uint32_t abi;  /* the value of ANYINFER_ABI when the engine was compiled */
+  uint32_t size; /* sizeof(anyinfer_api) when the engine was compiled */
   const char* name;
-  const char* formats; /* that it reads, separated by commas, what it is best at first */
+  const char* formats; /* the formats that it reads, separated by commas, the one that it reads best first */
 
   anyinfer_status (*open)(const anyinfer_host* host, anyinfer_engine_t** engine, anyinfer_error* error);
   void (*close)(anyinfer_engine_t* engine);
-  /* version is the SDK's. */
+  /* version returns the version of the SDK. */
   const char* (*version)(anyinfer_engine_t* engine);
-  /* device sets *device to number index, the default first. Past the last it
-   * returns ANYINFER_DEVICE. */
+  /* device sets *device to the device of that index, the default first. Past the
+   * last device it returns ANYINFER_DEVICE. */
   anyinfer_status (*device)(anyinfer_engine_t* engine, int32_t index, anyinfer_device* device, anyinfer_error* error);
 
   anyinfer_status (*load)(anyinfer_engine_t* engine, const anyinfer_source* source, anyinfer_model_t** model, anyinfer_error* error);
   void (*model_close)(anyinfer_model_t* model);
-  /* property writes a setting that is really in use to text, which has room
-   * for size bytes with the NUL. The keys format, device, precision, threads,
-   * details (lines of "key=value": what else is in use), state ("stateless" or
-   * "stateful", where the engine has reset) and files ("copied", where the engine
-   * needs those of the model no longer than load) are known to every engine, if
-   * only as ""; others are its own. A key that it does not know is ANYINFER_OPTION. */
+  /* property writes a setting in use to text, which has size bytes including the
+   * NUL. Every engine knows the keys format, device, precision, threads, details
+   * (lines of "key=value" with further settings), state ("stateless" or
+   * "stateful", if the engine has reset) and files ("copied" if the engine does
+   * not need the model's files after load); the value may be "". An engine may
+   * have other keys. It refuses unknown ones with ANYINFER_OPTION. */
   anyinfer_status (*property)(anyinfer_model_t* model, const char* key, char* text, uint32_t size, anyinfer_error* error);
-  /* signature tells the name and the number of inputs and outputs of number
-   * index. Past the last it returns ANYINFER_NAME. */
+  /* signature returns the name of the signature of that index, and the numbers
+   * of its inputs and outputs. Past the last it returns ANYINFER_NAME. */
   anyinfer_status (*signature)(anyinfer_model_t* model, int32_t index, const char** name, int32_t* inputs, int32_t* outputs, anyinfer_error* error);
   anyinfer_status (*input)(anyinfer_model_t* model, int32_t signature, int32_t index, anyinfer_tensor* tensor, anyinfer_error* error);
   anyinfer_status (*output)(anyinfer_model_t* model, int32_t signature, int32_t index, anyinfer_tensor* tensor, anyinfer_error* error);
 
   anyinfer_status (*session)(anyinfer_model_t* model, int32_t signature, anyinfer_session_t** session, anyinfer_error* error);
   void (*session_close)(anyinfer_session_t* session);
-  /* reshape prepares for inputs of these shapes, and fills in those of the
-   * outputs; one with a -1 is known after run only. */
+  /* reshape prepares for inputs of these shapes, and sets the shapes of the
+   * outputs, with -1 for dimensions that are known only after run. */
   anyinfer_status (*reshape)(anyinfer_session_t* session, const anyinfer_shape* inputs, anyinfer_shape* outputs, anyinfer_error* error);
-  /* bind says where run reads and writes. The memory is aligned to 64 bytes,
-   * and 64 bytes beyond its end may be read and written. An entry of outputs
+  /* bind sets the memory that run reads and writes. It is aligned to 64 bytes,
+   * and 64 bytes beyond its end may be read and written. The entry of an output
    * whose shape is not known is NULL. */
   anyinfer_status (*bind)(anyinfer_session_t* session, const void* const* inputs, void* const* outputs, anyinfer_error* error);
-  /* run does not return while anything may still read or write that memory. */
+  /* run runs the model. It does not return while anything may still read or
+   * write that memory. */
   anyinfer_status (*run)(anyinfer_session_t* session, anyinfer_error* error);
-  /* result tells, after run, an output whose shape was not known. The data is
-   * the engine's, until the next run or reshape. */
+  /* result returns, after run, an output whose shape was not known before. The
+   * data belongs to the engine, and is valid until the next run or reshape. */
   anyinfer_status (*result)(anyinfer_session_t* session, int32_t output, anyinfer_shape* shape, const void** data, anyinfer_error* error);
 
-  /* What not every engine can may be NULL. */
+  /* The following functions are optional, and may be NULL. */
 
-  /* cancel has run return soon, with any error. It comes while the caller
-   * executes run, so never beside another function of the session; but it may
-   * come before run has begun its work, where it may be lost, as it is repeated,
-   * or after it has ended it, where it must not hurt what comes next. */
+  /* cancel makes run return soon, with any error. It is called while the caller
+   * executes run, so never beside another function of the session. It may come
+   * before run has begun its work; it may have no effect then, because it is
+   * repeated. It may also come after run has ended its work, and must not affect
+   * later calls then. */
   void (*cancel)(anyinfer_session_t* session);
-  /* reset puts the variables that a model keeps from run to run back. It
-   * comes only after a run, while all is bound. Without it, models have no
-   * variables. */
+  /* reset sets the variables that a model keeps from run to run back to their
+   * initial values. It is called only after a run, while tensors are bound. An
+   * engine without reset has no models with variables. */
   anyinfer_status (*reset)(anyinfer_session_t* session, anyinfer_error* error);
-  /* layer tells number index of the profile. Past the last it returns
-   * ANYINFER_NAME. */
+  /* layer returns the layer of that index in the last run's profile. Past the
+   * last it returns ANYINFER_NAME. */
   anyinfer_status (*layer)(anyinfer_session_t* session, int32_t index, anyinfer_layer* layer, anyinfer_error* error);
 } anyinfer_api;
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What every engine in C++ needs around its SDK: errors that become statuses,
- * the options of anyinfer_source, log lines, shapes. One copy lies in each
- * shim's shared library.
+ * Helpers for engines in C++: errors that become statuses, the options of
+ * anyinfer_source, log lines and shapes. Each shim has its own copy of this code.
  */
 #ifndef ANYINFER_SHIM_HPP
 #define ANYINFER_SHIM_HPP
@@ -21,9 +20,9 @@
 
 #include "anyinfer_engine.h"
 
-/* A thread-local variable that each run reads. In a shared library an access
- * is a function call, but for those in the block of memory for which glibc keeps
- * room in every thread, 1664 bytes: let these be a few pointers. */
+/* Declares a thread-local variable that each run reads. In a shared library an
+ * access is a function call, unless the variable is in the 1664 bytes that glibc
+ * reserves in every thread; so these variables should be a few pointers only. */
 #if defined(__GLIBC__) && defined(__GNUC__)
 #define ANYINFER_THREAD_LOCAL thread_local __attribute__((tls_model("initial-exec")))
 #else
@@ -32,7 +31,7 @@
 
 namespace anyinfer {
 
-/* A failure is thrown within a shim and leaves it as a status. */
+/* A failure is thrown within a shim; guarded turns it into a status. */
 struct failure {
   anyinfer_status status;
   int32_t code;
@@ -64,7 +63,7 @@ inline anyinfer_status report(anyinfer_error* error, anyinfer_status status, int
   return status;
 }
 
-/* guarded runs f; whatever it throws ends here. */
+/* guarded runs f, and turns an exception into a status. */
 template <typename F>
 anyinfer_status guarded(anyinfer_error* error, F&& f) noexcept {
   try {
@@ -81,12 +80,12 @@ anyinfer_status guarded(anyinfer_error* error, F&& f) noexcept {
   }
 }
 
-/* Logging. SDKs log through functions without context: a line goes to the host
- * whose call runs on this thread, else to the host that was added last. */
+/* Logging. SDKs log through functions without a context argument, so a line goes
+ * to the host whose call executes on this thread, else to the host added last. */
 class hosts {
   struct thread {
-    const anyinfer_host* host; /* whose call runs on this thread */
-    std::string* captured;     /* of that call; or NULL */
+    const anyinfer_host* host; /* whose call executes on this thread */
+    std::string* captured;     /* lines of that call, for errors; or NULL */
     int32_t min_level;
     bool muted;
   };
@@ -103,8 +102,8 @@ class hosts {
       if (all_[i] == host) all_.erase(all_.begin() + i--);
   }
 
-  /* write logs text without the white space around it, unless nothing is left.
-   * The lock keeps a host until its line is written. */
+  /* write logs text without the white space around it, unless it is empty then.
+   * The lock keeps the host from being removed meanwhile. */
   void write(int32_t level, const char* text) {
     std::string line(text);
     line.erase(line.find_last_not_of(" \r\n\t") + 1);
@@ -118,8 +117,8 @@ class hosts {
     if (to != nullptr && to->log != nullptr) to->log(to->user, level, line.c_str());
   }
 
-  /* While a call lives, this thread's lines are its host's, and those of
-   * min_level or higher are captured in text for errors. */
+  /* While a call object exists, lines of this thread go to its host, and lines of
+   * min_level or higher are also captured in text, for errors. */
   struct call {
     explicit call(const anyinfer_host* host, int32_t min_level = ANYINFER_DEBUG) : thread_(this_thread()), before_(thread_) {
       thread_.host = host;
@@ -135,7 +134,8 @@ class hosts {
     const thread before_;
   };
 
-  /* While a mute lives, this thread logs nothing: it tries what may fail. */
+  /* While a mute object exists, this thread logs nothing, because it tries calls
+   * that are expected to fail. */
   struct mute {
     mute() : before_(this_thread().muted) { this_thread().muted = true; }
     ~mute() { this_thread().muted = before_; }
@@ -160,15 +160,15 @@ struct range {
   std::vector<int64_t> min, opt, max;
 };
 
-/* options reads those of a source. Each is taken by whoever honours it; done
- * refuses what is left. */
+/* options has the options of a source. The code that uses an option takes it out;
+ * done refuses the options that are left. */
 class options {
  public:
   explicit options(const anyinfer_source* source) {
     for (int32_t i = 0; i < source->options; i++) left_[source->keys[i]] = source->values[i];
   }
 
-  /* take is the value of key, or otherwise. */
+  /* take removes key and returns its value, or otherwise if there is none. */
   std::string take(const std::string& key, const std::string& otherwise = "") {
     auto found = left_.find(key);
     if (found == left_.end()) return otherwise;
@@ -177,18 +177,18 @@ class options {
     return value;
   }
 
-  /* number is the value of key, from 1 to most; 0 if it is not given. */
+  /* number takes the value of key, which is 1 to most; 0 if there is none. */
   int number(const std::string& key, long most = 1 << 16) {
     const std::string text = take(key);
     if (text.empty()) return 0;
     char* end;
     const long n = strtol(text.c_str(), &end, 10);
-    if (*end != 0 || n < 1 || n > most) refuse(ANYINFER_OPTION, "%.100s=%.100s is no number from 1 to %ld", key.c_str(), text.c_str(), most);
+    if (*end != 0 || n < 1 || n > most) refuse(ANYINFER_OPTION, "%.100s=%.100s is not a number from 1 to %ld", key.c_str(), text.c_str(), most);
     return int(n);
   }
 
-  /* choice is the index of the value of key among names, the first of which
-   * stands for a key that is not given. */
+  /* choice takes the value of key and returns its index in names; 0 if there is no
+   * such key. */
   size_t choice(const std::string& key, const std::vector<std::string>& names) {
     const std::string text = take(key, names[0]);
     for (size_t i = 0; i < names.size(); i++)
@@ -238,7 +238,7 @@ class options {
   std::map<std::string, std::string> left_;
 };
 
-/* to_shape is dims in the ABI's struct. */
+/* to_shape converts dims to the ABI's struct. */
 template <typename T>
 anyinfer_shape to_shape(const std::vector<T>& dims) {
   if (dims.size() > ANYINFER_MAX_RANK) refuse(ANYINFER_MODEL, "a tensor has %zu dimensions, more than %d", dims.size(), ANYINFER_MAX_RANK);
@@ -248,20 +248,20 @@ anyinfer_shape to_shape(const std::vector<T>& dims) {
   return shape;
 }
 
-/* part is file number index of a source. */
+/* part returns the content of the file of that index. */
 inline std::string part(const anyinfer_source* source, int32_t index) {
   return std::string(static_cast<const char*>(source->data[index]), size_t(source->sizes[index]));
 }
 
-/* at is an element of all; past the last it refuses with status. */
+/* at returns an element of all; past the last it fails with status. */
 template <typename T>
 T& at(std::vector<T>& all, int32_t index, anyinfer_status status, const char* what) {
   if (index < 0 || size_t(index) >= all.size()) refuse(status, "there is no %s %d", what, int(index));
   return all[size_t(index)];
 }
 
-/* The functions of that name, for models with one signature: inputs and
- * outputs are vectors, and their elements have a tensor. */
+/* The functions signature, input and output of the table, for models with one
+ * signature whose inputs and outputs are vectors of structs with a tensor. */
 template <typename M>
 anyinfer_status signature(M* model, int32_t index, const char** name, int32_t* inputs, int32_t* outputs, anyinfer_error* error) {
   return guarded(error, [&] {
@@ -282,7 +282,7 @@ anyinfer_status output(M* model, int32_t, int32_t index, anyinfer_tensor* out, a
   return guarded(error, [&] { *out = at(model->outputs, index, ANYINFER_NAME, "output").tensor; });
 }
 
-/* set_text copies to text as far as there is room, with the NUL. */
+/* set_text copies value to text, cut to size bytes including the NUL. */
 inline void set_text(char* text, uint32_t size, const std::string& value) {
   if (size > 0) snprintf(text, size, "%s", value.c_str());
 }

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// check reports what no engine could honour.
+// check returns an error for Options that no engine can support.
 func (o *Options) check(e *engine, src Source) error {
-	const most = 4096 // threads or sessions: more is a mistake
+	const most = 4096 // a larger number of threads or sessions is a mistake
 	switch {
 	case o.Threads < 0 || o.Threads > most:
 		return optionError("Threads is %d; it can be 0 (a share of GOMAXPROCS) to %d", o.Threads, most)
@@ -28,14 +28,14 @@ func (o *Options) check(e *engine, src Source) error {
 			return err
 		}
 		if r.Min.Elems() == 0 && !e.emptyTensors {
-			return optionError("shapes of %q: %v has no elements; this engine runs only on some", name, r.Min)
+			return optionError("shapes of %q: %v has no elements; this engine needs at least one", name, r.Min)
 		}
 	}
 	return nil
 }
 
-// checkInputs appends the inputs of a signature to list, or reports what keeps
-// in from being these.
+// checkInputs appends the tensors of in to list, in the order of the signature's
+// inputs, or returns an error if they are not its inputs.
 func (m *model) checkInputs(list []*Tensor, signature int, in Tensors) ([]*Tensor, error) {
 	infos := m.signatures[signature].Inputs
 	for i := range infos {
@@ -54,19 +54,19 @@ func (m *model) checkInputs(list []*Tensor, signature int, in Tensors) ([]*Tenso
 	return list, nil
 }
 
-// inputNames is the error of names in in that are not those of infos.
+// inputNames returns the error for tensors whose names are not those of infos.
 func (m *model) inputNames(infos []TensorInfo, in Tensors) error {
 	name := func(i TensorInfo) string { return i.Name }
 	for n := range in {
 		if indexOf(infos, n) < 0 {
-			return inputError(ErrName, "there is no input %q; there are %s", n, quoted(infos, name))
+			return inputError(ErrName, "there is no input %q; the inputs are %s", n, quoted(infos, name))
 		}
 	}
 	missing := slices.DeleteFunc(slices.Clone(infos), func(i TensorInfo) bool { _, ok := in[i.Name]; return ok })
 	return inputError(ErrCount, "%d of %d inputs given; %s missing", len(in), len(infos), quoted(missing, name))
 }
 
-// checkInput reports what keeps t from being the input that info describes.
+// checkInput returns an error if t cannot be the input that info describes.
 func (m *model) checkInput(info *TensorInfo, t *Tensor) error {
 	switch {
 	case t == nil:
@@ -76,7 +76,7 @@ func (m *model) checkInput(info *TensorInfo, t *Tensor) error {
 	case !info.Shape.Accepts(t.shape):
 		return inputError(ErrShape, "input %q takes the shape %v, not %v", info.Name, info.Shape, t.shape)
 	case t.Len() == 0 && !m.engine.engine.emptyTensors:
-		return inputError(ErrShape, "the tensor for input %q has no elements: its shape is %v; this engine runs only on some", info.Name, t.shape)
+		return inputError(ErrShape, "the tensor for input %q has no elements: its shape is %v; this engine needs at least one", info.Name, t.shape)
 	}
 	if r, ok := m.options.Shapes[info.Name]; ok && !r.Contains(t.shape) {
 		return inputError(ErrShape, "input %q was loaded for shapes %v, not %v", info.Name, r, t.shape)
@@ -84,7 +84,7 @@ func (m *model) checkInput(info *TensorInfo, t *Tensor) error {
 	return nil
 }
 
-// quoted lists names for an error text.
+// quoted returns a list of names for an error's text.
 func quoted[T any](items []T, name func(T) string) string {
 	var names []string
 	for _, i := range items {
@@ -96,7 +96,7 @@ func quoted[T any](items []T, name func(T) string) string {
 	return strings.Join(names, ", ")
 }
 
-// numbered lists tensors by their indexes for an error text.
+// numbered returns a list of tensors with their indexes for an error's text.
 func numbered(infos []TensorInfo) string {
 	var list []string
 	for i, info := range infos {

@@ -4,7 +4,8 @@ package common
 
 import "reflect"
 
-// DType is the type of a tensor's elements. The zero DType means "not said".
+// DType is the type of a tensor's elements. The zero DType is no type: it stands
+// for "not set".
 type DType uint8
 
 // The element types. Every multi-byte element is in the machine's byte order.
@@ -22,7 +23,7 @@ const (
 	BFloat16 // the upper half of a float32, held as a BHalf
 	Float32
 	Float64
-	String // a Go string an element; such a tensor has no bytes
+	String // Go strings; such a tensor has no bytes
 )
 
 var dtypes = [...]struct {
@@ -39,7 +40,7 @@ var dtypes = [...]struct {
 // Valid reports whether d is one of the constants.
 func (d DType) Valid() bool { return d >= Bool && d <= String }
 
-// Size is the number of bytes of an element; 0 for String and invalid types.
+// Size returns the number of bytes of an element; 0 for String and invalid types.
 func (d DType) Size() int {
 	if !d.Valid() {
 		return 0
@@ -47,7 +48,7 @@ func (d DType) Size() int {
 	return dtypes[d].size
 }
 
-// String is the lower-case name, "float32".
+// String returns the name in lower case, such as "float32".
 func (d DType) String() string {
 	if !d.Valid() {
 		return "unknown"
@@ -55,7 +56,7 @@ func (d DType) String() string {
 	return dtypes[d].name
 }
 
-// ParseDType is the DType of that name, or an error that wraps ErrDType.
+// ParseDType returns the DType of that name, or an error that wraps ErrDType.
 func ParseDType(name string) (DType, error) {
 	for d := Bool; d <= String; d++ {
 		if dtypes[d].name == name {
@@ -65,12 +66,12 @@ func ParseDType(name string) (DType, error) {
 	return 0, inputError(ErrDType, "unknown dtype %q; known: bool, int8..int64, uint8..uint64, float16, bfloat16, float32, float64, string", name)
 }
 
-// Elem are the Go types a tensor can hold, one for each DType.
+// Elem lists the Go types of elements, one for each DType.
 type Elem interface {
 	bool | int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64 | Half | BHalf | float32 | float64 | string
 }
 
-// DTypeOf is the DType that holds elements of Go type T.
+// DTypeOf returns the DType of elements of Go type T.
 func DTypeOf[T Elem]() DType {
 	var zero T
 	switch any(zero).(type) {

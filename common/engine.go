@@ -27,11 +27,11 @@ func newEngine(reg Registration, d Driver) *Engine {
 	r.interrupted, r.cancel, r.release = make(chan struct{}), cancel, d.Close
 	r.track("engines")
 	e := &Engine{r}
-	runtime.AddCleanup(e, func(r *engine) { r.forgotten(r.close) }, r)
+	runtime.AddCleanup(e, func(r *engine) { r.closeUnused(r.close) }, r)
 	return e
 }
 
-// Info is what the engine really is.
+// Info returns the engine's name, its version, and the library that was opened.
 func (e *Engine) Info() EngineInfo {
 	if e.isZero() {
 		return EngineInfo{}
@@ -39,9 +39,10 @@ func (e *Engine) Info() EngineInfo {
 	return e.engine.info
 }
 
-// Devices are the processors that Options.Device can name, the default first.
-// It asks the SDK, which may load libraries and look for hardware: that can take
-// a second, and memory. The error wraps ErrDevice, or is the context's.
+// Devices returns the processors that Options.Device can name, the default first.
+// It asks the SDK, which may load libraries and look for hardware, so it can take
+// a second, and memory that is not freed. The error wraps ErrDevice or ErrClosed,
+// or is the context's.
 func (e *Engine) Devices(ctx context.Context) ([]Device, error) {
 	if e.isZero() {
 		return nil, errNotOpen("devices")
@@ -57,7 +58,9 @@ func (e *Engine) Devices(ctx context.Context) ([]Device, error) {
 
 func (e *Engine) isZero() bool { return e == nil || e.engine == nil }
 
-// Property reads a setting of the engine by the engine's own name for it.
+// Property returns a setting of the engine by the engine's own name for it
+// (OpenVINO: ov_core_get_property). Any number of goroutines may call it. The
+// error wraps ErrOption if the engine has no such setting.
 func (e *Engine) Property(key string) (string, error) {
 	if e.isZero() {
 		return "", errNotOpen("property")
@@ -79,7 +82,8 @@ func property(of any, engine, key string) (string, error) {
 	return v, wrap(err, engine, "property", "")
 }
 
-// Close closes the engine and every model loaded with it.
+// Close closes the engine, every model loaded with it and their sessions. It
+// cancels calls that execute and waits for them. Further calls of Close do nothing.
 func (e *Engine) Close() error {
 	if e.isZero() {
 		return nil
@@ -88,11 +92,12 @@ func (e *Engine) Close() error {
 	return wrap(e.engine.close(), e.engine.name, "close", "")
 }
 
-// Load loads a model. It reads the model's files once, and their content stays
-// what it was then, whatever happens to the files (but see Options.MapFiles).
-// Where the engine cannot be interrupted, Load returns some time after ctx has
-// ended. The error wraps ErrModel, ErrDevice, ErrOption, ErrInput for
-// Options.Shapes that do not fit, or is the context's.
+// Load loads a model; nil Options are the zero Options. It reads the model's files
+// once, and the model does not change if the files do later (but see
+// Options.MapFiles). If the engine cannot be interrupted while it loads, Load
+// returns only after it has finished, even if ctx ends. The error wraps ErrModel,
+// ErrDevice, ErrOption, ErrClosed, ErrInput for Options.Shapes that the model
+// cannot have, or is the context's.
 func (e *Engine) Load(ctx context.Context, src Source, o *Options) (*Model, error) {
 	if e.isZero() {
 		return nil, errNotOpen("load")
@@ -103,7 +108,8 @@ func (e *Engine) Load(ctx context.Context, src Source, o *Options) (*Model, erro
 	return e.load(ctx, src, o, false)
 }
 
-// load is Load after src.check. A model that owns its engine closes it.
+// load does the work of Load, after src.check. With owns, closing the model also
+// closes the engine.
 func (e *Engine) load(ctx context.Context, src Source, o *Options, owns bool) (*Model, error) {
 	var opts Options
 	if o != nil {
@@ -128,7 +134,7 @@ func (e *Engine) load(ctx context.Context, src Source, o *Options, owns bool) (*
 	var d DriverModel
 	if err == nil {
 		if d, err = e.engine.driver.Load(ctx, files, opts); err != nil {
-			err = files.explain(err)
+			err = files.restoreNames(err)
 			files.close()
 		}
 	}

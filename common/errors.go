@@ -10,26 +10,26 @@ import (
 	"strings"
 )
 
-// What can go wrong. Test with errors.Is; *Error has the details.
+// The kinds of errors. Test for one with errors.Is; *Error has the details.
 var (
-	ErrNotAvailable = errors.New("engine not available")           // no library found, or not for this system
-	ErrVersion      = errors.New("library version not usable")     // too old, or lacks a symbol
-	ErrClosed       = errors.New("already closed")                 // Engine, Model or Session
+	ErrNotAvailable = errors.New("engine not available")           // no library found, or none for this system
+	ErrVersion      = errors.New("library version not usable")     // too old, or without a function that is needed
+	ErrClosed       = errors.New("already closed")                 // the Engine, Model or Session
 	ErrInUse        = errors.New("session in use")                 // by another goroutine
-	ErrBusy         = errors.New("too many calls are waiting")     // Options.MaxWaiting: HTTP 429
+	ErrBusy         = errors.New("too many calls are waiting")     // more than Options.MaxWaiting; HTTP 429
 	ErrModel        = errors.New("model not usable")               // missing, damaged, or not for this engine
-	ErrDevice       = errors.New("device not usable")              // unknown, absent, or failing
-	ErrOption       = errors.New("option not usable")              // unknown to this engine, or out of range
+	ErrDevice       = errors.New("device not usable")              // unknown, absent or failing
+	ErrOption       = errors.New("option not usable")              // not supported by this engine, or out of range
 	ErrRun          = errors.New("run failed")                     // the engine reports a failure on valid input
-	ErrInput        = errors.New("input not usable")               // the four below of an input, nil and empty tensors: HTTP 400
-	ErrShape        = error(&inputKind{"shape does not fit"})      // is an ErrInput where it is about an input
+	ErrInput        = errors.New("input not usable")               // nil or empty tensors, and the four below; HTTP 400
+	ErrShape        = error(&inputKind{"shape does not fit"})      // also wraps ErrInput if it is about an input
 	ErrDType        = error(&inputKind{"dtype does not fit"})      // likewise
 	ErrName         = error(&inputKind{"no such name"})            // likewise
 	ErrCount        = error(&inputKind{"wrong number of tensors"}) // likewise
 )
 
-// errNoDevice is an ErrDevice of a name that the engine does not know, so that
-// another engine may: it is an ErrOption, too.
+// errNoDevice is the kind of an unknown device's name. It wraps ErrDevice, and
+// ErrOption because another engine may have the device.
 var errNoDevice = error(noDeviceKind{})
 
 type noDeviceKind struct{}
@@ -42,29 +42,30 @@ type inputKind struct{ text string }
 func (k *inputKind) Error() string        { return k.text }
 func (k *inputKind) Is(target error) bool { return target == ErrInput }
 
-// Error is every error of this module but a context's. Only Kind is always set.
+// Error is the type of all errors of this module except a context's. Only Kind is
+// always set.
 type Error struct {
 	Engine   string   // "openvino"
 	Op       string   // "open", "load", "bind", "run", ...
 	Path     string   // the file concerned
 	Kind     error    // one of the Err variables
-	Message  string   // what happened, in the engine's words where it has some
+	Message  string   // what happened, if possible in the engine's own words
 	Hint     string   // what to do next
 	Code     int      // the engine's status code; 0: none
-	Searched []string // each place looked at and what was there
+	Searched []string // the places that were searched for a library, and what was found
 	Err      error    // the cause, such as fs.ErrNotExist; or nil
 }
 
-// Error is one line, or several where places were searched.
+// Error returns the text in one line, or in several if places were searched.
 func (e *Error) Error() string { return e.text("\n  tried ", "\n  fix: ") }
 
-// LogValue is the error's text as one line, for package log/slog.
+// LogValue returns the text in one line, for package log/slog.
 func (e *Error) LogValue() slog.Value {
 	return slog.StringValue(strings.Join(strings.Fields(e.text("; tried ", "; ")), " "))
 }
 
-// text is the error's text with these words before each place searched and
-// before the hint that follows them.
+// text returns the error's text, with tried before each place that was searched
+// and with hint before the Hint that follows the places.
 func (e *Error) text(tried, hint string) string {
 	var b strings.Builder
 	for _, s := range []string{e.Engine, strings.TrimSpace(e.Op + " " + e.Path)} {
@@ -97,19 +98,20 @@ func (e *Error) text(tried, hint string) string {
 	return b.String()
 }
 
-// Is reports whether target is the error's Kind, or what the Kind also is.
+// Is reports whether target is the error's Kind, or one that the Kind wraps.
 func (e *Error) Is(target error) bool { return errors.Is(e.Kind, target) }
 
-// Unwrap is the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// inputError is an *Error for input that never reached an engine.
+// inputError returns an *Error about input that was refused before an engine got
+// it.
 func inputError(kind error, format string, args ...any) error {
 	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
 }
 
-// misuse is an *Error for a call that does not fit what the program has: of the
-// kind, but no ErrInput, for it says nothing of what a client sent.
+// misuse returns an *Error about a mistake of the program. It wraps kind but not
+// ErrInput, because a server's client has not caused it.
 func misuse(kind error, format string, args ...any) error {
 	return &Error{Kind: misuseKind{kind}, Message: fmt.Sprintf(format, args...)}
 }
@@ -119,12 +121,12 @@ type misuseKind struct{ kind error }
 func (k misuseKind) Error() string        { return k.kind.Error() }
 func (k misuseKind) Is(target error) bool { return target == k.kind }
 
-// optionError is an *Error for Options that no engine could honour.
+// optionError returns an *Error about Options that no engine supports.
 func optionError(format string, args ...any) error {
 	return &Error{Op: "load", Kind: ErrOption, Message: fmt.Sprintf(format, args...)}
 }
 
-// join is both errors as one, of the first one's kind.
+// join returns both errors as one, of the kind of the first.
 func join(a, b error) error {
 	if a == nil || b == nil {
 		return cmp.Or(a, b)
@@ -138,7 +140,7 @@ func join(a, b error) error {
 	return &both
 }
 
-// wrap fills in the engine and the operation where err does not say them.
+// wrap sets the fields Engine, Op and Path of an *Error that are empty.
 func wrap(err error, engine, op, path string) error {
 	e, ok := err.(*Error)
 	if !ok {

@@ -14,15 +14,15 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// This is a whole engine: what every driver has to implement, and below it all
-// that one may. A model is a text with one number, its weight; it smooths a
-// signal of any length: y moves from where it was to x by that weight.
+// This is a whole engine: first the methods that every driver has, then the
+// optional ones. A model is a text with one number, its weight. It smooths a signal
+// of any length: y moves from its last value towards x by that weight.
 func init() {
 	common.Register(common.Registration{Name: "smooth", Formats: []common.Format{{Name: "smooth"}}, UnpaddedTensors: true, Open: openSmoother})
 }
 
-// smoother is the Driver. An engine with an SDK finds and opens its library
-// here, with ErrNotAvailable or ErrVersion where that fails.
+// smoother is the Driver. An engine with an SDK finds and opens its library here,
+// and returns ErrNotAvailable or ErrVersion if that fails.
 type smoother struct{}
 
 func openSmoother(c common.Config) (common.Driver, error) {
@@ -40,7 +40,8 @@ func (smoother) Devices(context.Context) ([]common.Device, error) {
 	return []common.Device{{Name: "CPU"}}, nil
 }
 
-// Load refuses what it cannot honour. Errors need only a kind and a text.
+// Load refuses options that it does not support. Its errors need only a kind and a
+// text.
 func (smoother) Load(_ context.Context, files *common.ModelFiles, o common.Options) (common.DriverModel, error) {
 	switch {
 	case o.Device != "" && o.Device != "CPU":
@@ -52,7 +53,7 @@ func (smoother) Load(_ context.Context, files *common.ModelFiles, o common.Optio
 	if err != nil {
 		return nil, &common.Error{Kind: common.ErrModel, Message: "its weight is no number", Err: err}
 	}
-	files.Release() // nothing refers to their memory any more
+	files.Release() // because nothing refers to their memory any more
 	return &smoothModel{float32(weight), common.ModelInfo{
 		Format: "smooth", Device: "CPU", Precision: common.Float32, Threads: 1, Sessions: max(o.Sessions, 1),
 		State: common.Stateful, // Model.Run resets it
@@ -92,7 +93,7 @@ type smoothSession struct {
 	took      time.Duration
 }
 
-// Bind has tensors of the signature's type, and a shape that it accepts.
+// Bind gets tensors of the signature's types and of shapes that it accepts.
 func (s *smoothSession) Bind(in, out []*common.Tensor) (err error) {
 	if out[0], err = common.EnsureTensor(out[0], common.Float32, in[0].Shape()); err != nil {
 		return err
@@ -105,7 +106,7 @@ func (s *smoothSession) Bind(in, out []*common.Tensor) (err error) {
 }
 
 func (s *smoothSession) Run(context.Context) error {
-	s.cancelled.Store(false) // it came as an earlier Run ended
+	s.cancelled.Store(false) // of a Cancel that came when an earlier Run ended
 	begin := time.Now()
 	for i, x := range s.x {
 		if s.cancelled.Load() {
@@ -120,7 +121,7 @@ func (s *smoothSession) Run(context.Context) error {
 
 func (s *smoothSession) Close() error { return nil }
 
-// What follows is optional.
+// The methods below are optional.
 var _ interface {
 	common.Canceler
 	common.Resetter

@@ -9,7 +9,8 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// Filled is a tensor of that shape, full of v: of any type that a tensor holds.
+// Filled makes a tensor of that shape whose elements all are v, of any type that a
+// tensor can have.
 func Filled[T common.Elem](v T, shape ...int) (*common.Tensor, error) {
 	t, err := common.NewTensor(common.DTypeOf[T](), shape...)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// The details of an error, and what to do next.
+// The details of an error, and the hint what to do next.
 func ExampleError() {
 	_, err := common.Open("mnn", nil)
 	var e *common.Error
@@ -22,7 +22,7 @@ func ExampleError() {
 	// Output: import its package: _ "github.com/anyinfer/anyinfer/mnn"
 }
 
-// The HTTP status for what Model.Run returned.
+// The HTTP status for an error of Model.Run.
 func ExampleError_http() {
 	status := func(err error) int {
 		switch {

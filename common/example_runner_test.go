@@ -12,7 +12,7 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// Measured is a Runner that measures another.
+// Measured is a Runner that measures the time of another Runner.
 type Measured struct {
 	common.Runner
 	Runs  atomic.Int64
@@ -27,7 +27,7 @@ func (m *Measured) Run(ctx context.Context, in common.Tensors) (common.Tensors, 
 	return out, err
 }
 
-// classify is code that works with a model as well as with what wraps one.
+// classify works with a model and with every Runner that wraps one.
 func classify(ctx context.Context, r common.Runner, pixels []float32) ([]float32, error) {
 	image, err := common.FromSlice(pixels, 1, 1, 8, 8)
 	if err != nil {

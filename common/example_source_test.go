@@ -21,7 +21,7 @@ func ExampleFile() {
 	// Output: onnx
 }
 
-// A model whose weights lie elsewhere, or are called otherwise.
+// A model whose weights are in another folder, or have another name.
 func ExampleFiles() {
 	src := common.Files("../testdata/digits.xml", "../testdata/digits.bin")
 	fmt.Println(src.Format(), src.Paths())
@@ -39,7 +39,7 @@ func ExampleBytes() {
 		log.Fatal(err)
 	}
 	defer model.Close()
-	fmt.Println(model.Info().Format) // the first bytes tell
+	fmt.Println(model.Info().Format) // found by the first bytes
 	// Output: onnx
 }
 
@@ -55,7 +55,7 @@ func ExampleFS() {
 	// Output: openvino digits.xml
 }
 
-// A name and bytes that do not tell what they are.
+// A model whose format neither its name nor its first bytes show.
 func ExampleSource_As() {
 	src := common.Bytes([]byte("0.5"))
 	fmt.Printf("%q %q\n", src.Format(), src.As("smooth").Format())

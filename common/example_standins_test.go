@@ -10,9 +10,9 @@ import (
 	"github.com/anyinfer/anyinfer/internal/formats"
 )
 
-// The examples open engines by the names that a program would, and run without
-// any SDK: these stand in for two of them. They have the inputs and outputs of
-// the models that the examples load.
+// The examples open engines by the names that a program would use, but run without
+// any SDK: these two stand-ins take the place of the engines. They have the inputs
+// and outputs of the models that the examples load.
 func init() {
 	digits := &fake.Engine{
 		Name: "openvino", Formats: []common.Format{formats.OpenVINO, formats.ONNX, formats.TNN},

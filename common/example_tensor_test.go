@@ -12,7 +12,7 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// A picture as a model takes it: [batch channels height width], 0 to 1.
+// A picture as an input of a model: [batch channels height width], values 0 to 1.
 func ExampleTensor() {
 	picture := image.NewRGBA(image.Rect(0, 0, 32, 24))
 	picture.Set(5, 2, color.RGBA{R: 255, G: 51, A: 255})
@@ -89,7 +89,7 @@ func ExampleData() {
 	// Output: dtype does not fit: the tensor holds int64, not float32
 }
 
-// A switch over what a tensor holds.
+// A switch over the type of a tensor.
 func ExampleDType() {
 	t, err := common.FromSlice([]uint8{128, 255})
 	if err != nil {
@@ -131,7 +131,7 @@ func ExampleHalf() {
 	// Output: float16 0.099975586 65504
 }
 
-// Bfloat16 has float32's range and three digits.
+// Bfloat16 has the range of float32, with a precision of about three digits.
 func ExampleBHalf() {
 	b := common.BHalfOf(3.14159)
 	fmt.Printf("%#04x %v\n", uint16(b), b.Float32())
@@ -149,7 +149,7 @@ func ExampleShape() {
 	// 1204224 -1
 }
 
-// Batches of 1 to 32, tuned for 8. Other inputs are refused.
+// Batches of 1 to 32, optimized for 8. Other inputs are refused.
 func ExampleShapeRange() {
 	batches := common.ShapeRange{
 		Min: common.Shape{1, 1, 8, 8},
@@ -167,7 +167,7 @@ func ExampleShapeRange() {
 	// Output: [1 1 8 8]..[32 1 8 8] false
 }
 
-// One size for a model that takes any: engines plan for it.
+// One fixed size for a model that accepts any: engines can prepare for it.
 func ExampleFixed() {
 	o := common.Options{Shapes: map[string]common.ShapeRange{
 		"image": common.Fixed(1, 480, 640, 1),

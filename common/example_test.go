@@ -42,8 +42,7 @@ func Example() {
 	// Output: 10 scores
 }
 
-// An engine opened by name, with the library of your choice and a logger of
-// its own.
+// An engine opened by name, with a given library and a logger of its own.
 func ExampleConfig() {
 	engine, err := common.Open("openvino", &common.Config{
 		Library: "/opt/intel/openvino/runtime/lib/intel64",
@@ -83,7 +82,7 @@ func ExampleEngineInfo() {
 	for _, name := range []string{"openvino", "tflite"} { // common.Engines() has all
 		engine, err := common.Open(name, nil)
 		if err != nil {
-			fmt.Println(err) // says where it looked and what to install
+			fmt.Println(err) // has the places that were searched and the command that installs it
 			continue
 		}
 		info := engine.Info()
@@ -95,7 +94,7 @@ func ExampleEngineInfo() {
 	// tflite is ready
 }
 
-// A GPU where there is one, else the engine's default device.
+// A GPU if there is one, else the engine's default device.
 func ExampleDevice() {
 	engine, err := common.Open("openvino", nil)
 	if err != nil {
@@ -123,7 +122,7 @@ func ExampleDevice() {
 	// Output: CPU
 }
 
-// A server that runs four requests at once, on two threads each.
+// A server that runs four requests at the same time, with two threads each.
 func ExampleOptions() {
 	model, err := common.Load(context.Background(), common.File("../testdata/digits.onnx"), &common.Options{
 		Sessions: 4,
@@ -138,7 +137,7 @@ func ExampleOptions() {
 	// Output: 4 sessions of 2 threads
 }
 
-// What was asked for is had, or refused: nothing falls back silently.
+// An option that the engine does not support is an error, never ignored.
 func ExampleOptions_refused() {
 	_, err := common.Load(context.Background(), common.File("../testdata/digits.onnx"), &common.Options{
 		Precision: common.Float16,
@@ -147,7 +146,7 @@ func ExampleOptions_refused() {
 	// Output: openvino: load ../testdata/digits.onnx: option not usable: Precision float16 is not to be had here
 }
 
-// What a model was loaded for, as a program logs it.
+// How a model was loaded, for a program's log.
 func ExampleModelInfo() {
 	model, err := common.Load(context.Background(), common.File("../testdata/digits.onnx"), nil)
 	if err != nil {
@@ -185,7 +184,7 @@ func ExampleModel() {
 	// Output: done
 }
 
-// A run that must be over in time. Engines that can be interrupted are.
+// A Run with a time limit. Engines that can be interrupted stop when it is over.
 func ExampleModel_Run() {
 	model, err := common.Load(context.Background(), common.File("../testdata/digits.onnx"), nil)
 	if err != nil {
@@ -209,7 +208,7 @@ func ExampleModel_Run() {
 	// Output: [1 10]
 }
 
-// What a model takes and gives.
+// The inputs and outputs of a model.
 func ExampleModel_Signatures() {
 	model, err := common.Load(context.Background(), common.File("../testdata/edges.tflite"), nil)
 	if err != nil {
@@ -229,7 +228,7 @@ func ExampleModel_Signatures() {
 	// gives edges float32 [1 ? ? 1]
 }
 
-// Tensors of the right type and size for whatever model.
+// Tensors of the right type and size for any model.
 func ExampleSignature() {
 	model, err := common.Load(context.Background(), common.File("../testdata/digits.onnx"), nil)
 	if err != nil {
@@ -239,7 +238,7 @@ func ExampleSignature() {
 	in := common.Tensors{}
 	for _, info := range model.Signatures()[0].Inputs {
 		if in[info.Name], err = common.NewTensor(info.DType, info.Shape...); err != nil {
-			log.Fatal(err) // it is dynamic: choose a shape
+			log.Fatal(err) // the shape is dynamic: the program has to choose one
 		}
 	}
 	out, err := model.Run(context.Background(), in)
@@ -250,7 +249,7 @@ func ExampleSignature() {
 	// Output: [1 10]
 }
 
-// A classifier's answer in words, where the model's file has them.
+// A classifier's answer in words, for a model whose file has labels.
 func ExampleTensorInfo() {
 	info := common.TensorInfo{Name: "scores", Labels: []string{"cat", "dog", "fox"}} // of Signature.Outputs
 	scores := []float32{0.1, 0.2, 0.7}
@@ -267,7 +266,7 @@ func ExampleTensorInfo() {
 	// Output: fox 0.7
 }
 
-// Inputs and outputs go by name.
+// Inputs and outputs are found by name.
 func ExampleTensors() {
 	model, err := common.Load(context.Background(), common.File("../testdata/digits.onnx"), nil)
 	if err != nil {
@@ -305,11 +304,11 @@ func ExampleSession() {
 		log.Fatal(err)
 	}
 	for frame := range 3 {
-		pixels[frame] = 1 // what the camera sees
+		pixels[frame] = 1 // here a program copies the camera's picture
 		if err := session.Run(ctx); err != nil {
 			log.Fatal(err)
 		}
-		scores, err := common.Data[float32](session.Output(0)) // until the next Run
+		scores, err := common.Data[float32](session.Output(0)) // valid until the next Run
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -321,7 +320,7 @@ func ExampleSession() {
 	// [0 0 0 1 0 0 0 0 0 0]
 }
 
-// A server's way: a session of those that Model.Run uses, without its copies.
+// A server that avoids the copies of Model.Run by using its sessions directly.
 func ExampleModel_AcquireSession() {
 	ctx := context.Background()
 	model, err := common.Load(ctx, common.File("../testdata/digits.onnx"), &common.Options{Sessions: 2})
@@ -331,11 +330,11 @@ func ExampleModel_AcquireSession() {
 	defer model.Close()
 
 	recognize := func(ctx context.Context, pixels []float32) (int, error) {
-		session, err := model.AcquireSession(ctx, "") // waits while both are in use
+		session, err := model.AcquireSession(ctx, "") // waits while both sessions are in use
 		if err != nil {
 			return 0, err
 		}
-		defer session.Close() // gives it back
+		defer session.Close() // returns it to the model
 		image, err := common.Data[float32](session.InputByName("image"))
 		if err != nil {
 			return 0, err
@@ -354,8 +353,7 @@ func ExampleModel_AcquireSession() {
 	// Output: 1 <nil>
 }
 
-// What a server shows of itself, and what it answers when it has too much to
-// do.
+// A server's statistics, and its answer when too many requests wait.
 func ExampleStats() {
 	ctx := context.Background()
 	model, err := common.Load(ctx, common.File("../testdata/digits.onnx"), &common.Options{MaxWaiting: -1})
@@ -364,7 +362,7 @@ func ExampleStats() {
 	}
 	defer model.Close()
 
-	session, err := model.AcquireSession(ctx, "") // the only one
+	session, err := model.AcquireSession(ctx, "") // the model's only session
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -380,14 +378,14 @@ func ExampleStats() {
 	// 1 run, 0 failed, 1 session in use, 1 call refused
 }
 
-// A new version of a model takes over while requests come in.
+// A new version of a model replaces the old one while requests come in.
 func ExampleLiveModel() {
 	ctx := context.Background()
-	var live common.LiveModel // what handlers use
+	var live common.LiveModel // used by handlers
 	load := func(path string) error {
 		model, err := common.Load(ctx, common.File(path), nil)
 		if err != nil {
-			return err // the old model goes on
+			return err // the old model stays current
 		}
 		drain, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()
@@ -411,7 +409,7 @@ func ExampleLiveModel() {
 	// openvino 10
 }
 
-// Results of a recurrent model that go where the next Run reads them.
+// A recurrent model whose results are the inputs of the next Run.
 func ExampleSession_BindOutput() {
 	ctx := context.Background()
 	weight := common.Bytes([]byte("0.5")).As("smooth") // the engine in Driver's example
@@ -444,7 +442,7 @@ func ExampleSession_BindOutput() {
 	// Output: [8 12 14] [11 11.5 12.75]
 }
 
-// A dynamic input has the shape of what is bound.
+// A dynamic input has the shape of the tensor that is bound.
 func ExampleSession_BindInput() {
 	ctx := context.Background()
 	model, err := common.Load(ctx, common.File("../testdata/edges.tflite"), nil)
@@ -474,8 +472,8 @@ func ExampleSession_BindInput() {
 	// [1 480 1280 1]
 }
 
-// A stream that begins anew. A Session keeps the model's variables from Run to
-// Run; Model.Run starts from their initial values each time.
+// The start of a new stream. A Session keeps the model's variables from Run to Run
+// until Reset.
 func ExampleSession_Reset() {
 	ctx := context.Background()
 	weight := common.Bytes([]byte("0.5")).As("smooth") // the engine in Driver's example
@@ -517,7 +515,7 @@ func ExampleSession_Reset() {
 	// [6]
 }
 
-// Where the time goes.
+// The time of each layer.
 func ExampleLayerTime() {
 	ctx := context.Background()
 	weight := common.Bytes([]byte("0.5")).As("smooth") // the engine in Driver's example
@@ -550,8 +548,8 @@ func ExampleLayerTime() {
 	// Output: y Smooth true
 }
 
-// A model with variables goes on where the last Run of the Session ended, until
-// Reset. Model.Run always starts anew.
+// In a Session, a model with variables continues where the last Run ended, until
+// Reset. Model.Run always starts from their initial values.
 func ExampleState() {
 	ctx := context.Background()
 	model, err := common.Load(ctx, common.Bytes([]byte("0.5")).As("smooth"), nil)

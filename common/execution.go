@@ -9,40 +9,42 @@ import (
 	"time"
 )
 
-// execution is the Run that a session's driver executes, or none. It is the
-// one place that calls Cancel: only while Run executes, and under mu, which Run
-// waits for at its end. So a driver need not guard what Cancel uses against Bind,
-// Reset or Close.
+// execution runs a session's driver and cancels that Run. It is the only code
+// that calls Cancel: it does so while Run executes, and holding mu, which Run
+// waits for before it returns. So a driver need not guard the memory that Cancel
+// uses against Bind, Reset or Close.
 //
-// A goroutine watches the contexts of Runs. Waking it costs more than a short
-// Run takes, and context.AfterFunc allocates, so it polls; a Run that it finds
-// at two polls it follows to its end. It holds the execution and so the driver's
-// session, but not the Session, which the garbage collector can find unused.
+// A goroutine watches the contexts of Runs. Waking it would take longer than a
+// short Run, and context.AfterFunc allocates, so the goroutine polls. If it sees
+// the same Run at two polls, it waits for the end of that Run or of its context.
+// The goroutine refers to the execution and the driver's session but not to the
+// Session, so that the garbage collector can find a forgotten Session.
 //
-// Its fields fill one cache line: after a Run none of them is in the cache.
+// The fields fill one cache line, because a large model's Run evicts all of them
+// from the cache.
 type execution struct {
 	state    atomic.Uint32
-	runs     uint32 // with a context that can end; tells one from the next
+	runs     uint32 // number of Runs whose context can end, to tell one from the next
 	mu       sync.Mutex
-	done     <-chan struct{} // of the context of the last of these
+	done     <-chan struct{} // the context's, of the last of these Runs
 	canceled bool            // Cancel was called because done was closed
 	watched  bool            // the goroutine exists
-	waiting  bool            // it waits for wake: parked, or until the Run ends that it follows
+	waiting  bool            // the goroutine waits for wake: it is parked, or follows a Run
 	driver   DriverSession
-	wake     chan struct{} // nil where a Run cannot be cancelled
-	canceler Canceler      // the driver, if its Run can be cancelled; or nil
+	wake     chan struct{} // nil if a Run cannot be cancelled
+	canceler Canceler      // the driver, if its Run can be cancelled; else nil
 }
 
-// Bits of execution.state; 0: no Run executes.
+// Bits of execution.state, which is 0 while no Run executes.
 const (
 	executing  = 1 << iota
-	hasContext // it is the Run with the context of done; set under mu
-	attended   // it was cancelled or is followed, so its end has to take mu; set under mu
+	hasContext // the Run that executes has the context of done; set under mu
+	held       // the Run was cancelled or is followed, so it takes mu when it ends; set under mu
 )
 
-// watchPeriod is how late Cancel may come after the context of a shorter Run
-// ends, and how often it is repeated: an SDK ignores one that comes before its
-// work has begun.
+// watchPeriod is the time between polls, and so the longest delay of Cancel after
+// the context of a short Run ends. Cancel is repeated after each period, because
+// an SDK ignores one that comes before its own work has begun.
 const watchPeriod = 5 * time.Millisecond
 
 func newExecution(d DriverSession) *execution {
@@ -96,7 +98,7 @@ func (e *execution) begin(done <-chan struct{}) {
 	}
 }
 
-// end ends a Run that is attended.
+// end ends a Run that is held, or that panics.
 func (e *execution) end() (canceled bool) {
 	e.mu.Lock()
 	wake := e.waiting && e.state.Load()&hasContext != 0
@@ -112,15 +114,15 @@ func (e *execution) end() (canceled bool) {
 	return canceled
 }
 
-// attend marks the Run that executes, under mu: it does not end before mu is
-// free. It returns false if there is none that has all of these bits.
-func (e *execution) attend(bits uint32) bool {
+// hold keeps the Run that executes from ending before mu, which the caller holds,
+// is unlocked. It returns false if no Run executes that has all of these bits.
+func (e *execution) hold(bits uint32) bool {
 	for {
 		s := e.state.Load()
 		if s&bits != bits {
 			return false
 		}
-		if s&attended != 0 || e.state.CompareAndSwap(s, s|attended) {
+		if s&held != 0 || e.state.CompareAndSwap(s, s|held) {
 			return true
 		}
 	}
@@ -130,7 +132,7 @@ func (e *execution) attend(bits uint32) bool {
 func (e *execution) cancel() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.attend(executing) {
+	if e.hold(executing) {
 		e.canceler.Cancel()
 	}
 }
@@ -139,21 +141,21 @@ func (e *execution) cancel() {
 func (e *execution) cancelFor(done <-chan struct{}) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.done == done && e.attend(executing|hasContext) {
+	if e.done == done && e.hold(executing|hasContext) {
 		e.canceler.Cancel()
 		e.canceled = true
 	}
 }
 
-// close ends the goroutine, when no Run executes.
+// close ends the goroutine. No Run executes.
 func (e *execution) close() {
 	if e.watched {
 		close(e.wake)
 	}
 }
 
-// watch is the goroutine. It parks when two polls in a row found no Run, and
-// after a Run that it has followed: the next one wakes it at once.
+// watch is the goroutine's function. It parks after two polls in a row without a
+// Run, and after a Run that it has followed. The next Run wakes it.
 func (e *execution) watch() {
 	tick := time.NewTicker(watchPeriod)
 	defer tick.Stop()
@@ -166,7 +168,7 @@ func (e *execution) watch() {
 		} else {
 			idle = 0
 		}
-		e.waiting = idle > 2 || done != nil && run == seen && e.attend(executing|hasContext)
+		e.waiting = idle > 2 || done != nil && run == seen && e.hold(executing|hasContext)
 		waiting := e.waiting
 		e.mu.Unlock()
 		seen = run
@@ -182,7 +184,7 @@ func (e *execution) watch() {
 			}
 		default:
 			select {
-			case <-e.wake: // closed: nothing is sent to who does not wait
+			case <-e.wake: // it was closed: Runs send only to a goroutine that waits
 				return
 			case <-done:
 				e.cancelFor(done)
@@ -193,8 +195,8 @@ func (e *execution) watch() {
 	}
 }
 
-// follow waits for wake, and cancels the Run of that context when it ends. It
-// returns false where wake was closed.
+// follow waits for wake, and meanwhile cancels the Run of that context when the
+// context ends. It returns false if wake was closed.
 func (e *execution) follow(done <-chan struct{}, tick *time.Ticker) bool {
 	ended := done
 	for {

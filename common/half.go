@@ -4,14 +4,14 @@ package common
 
 import "math"
 
-// Half is one IEEE 754 binary16 number as its bits.
+// Half has the bits of one IEEE 754 binary16 number.
 type Half uint16
 
-// BHalf is one bfloat16 number as its bits: the upper half of a float32.
+// BHalf has the bits of one bfloat16 number: the upper half of a float32.
 type BHalf uint16
 
-// HalfOf rounds f to the nearest Half, ties to even. What is too large
-// becomes infinite; a NaN stays a NaN.
+// HalfOf rounds f to the nearest Half, ties to even. Numbers that are too large
+// become infinite; a NaN stays a NaN.
 func HalfOf(f float32) Half {
 	b := math.Float32bits(f)
 	sign := Half(b >> 16 & 0x8000)
@@ -28,7 +28,7 @@ func HalfOf(f float32) Half {
 	return sign | Half((b-0x38000000)>>13)
 }
 
-// Float32 is the same number as a float32; every Half has one.
+// Float32 returns the same number as a float32, which has every Half exactly.
 func (h Half) Float32() float32 {
 	sign, exp, frac := uint32(h&0x8000)<<16, uint32(h>>10&0x1f), uint32(h&0x3ff)
 	switch exp {
@@ -41,8 +41,8 @@ func (h Half) Float32() float32 {
 	return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)
 }
 
-// BHalfOf rounds f to the nearest BHalf, ties to even. What is too large
-// becomes infinite; a NaN stays a NaN.
+// BHalfOf rounds f to the nearest BHalf, ties to even. Numbers that are too large
+// become infinite; a NaN stays a NaN.
 func BHalfOf(f float32) BHalf {
 	b := math.Float32bits(f)
 	if b&0x7fffffff > 0x7f800000 {
@@ -51,11 +51,11 @@ func BHalfOf(f float32) BHalf {
 	return BHalf((b + 0x7fff + b>>16&1) >> 16)
 }
 
-// Float32 is the same number as a float32; every BHalf has one.
+// Float32 returns the same number as a float32, which has every BHalf exactly.
 func (h BHalf) Float32() float32 { return math.Float32frombits(uint32(h) << 16) }
 
-// ToFloat32 sets elements of dst to the same numbers as those of src, as many
-// as both have, and returns how many that is.
+// ToFloat32 converts elements of src to float32 in dst, as many as both slices
+// have, and returns that number.
 func ToFloat32[T Half | BHalf](dst []float32, src []T) int {
 	n := min(len(dst), len(src))
 	switch src := any(src).(type) {
@@ -71,8 +71,8 @@ func ToFloat32[T Half | BHalf](dst []float32, src []T) int {
 	return n
 }
 
-// FromFloat32 rounds elements of src to those of dst as HalfOf or BHalfOf does,
-// as many as both have, and returns how many that is.
+// FromFloat32 rounds elements of src into dst as HalfOf and BHalfOf do, as many as
+// both slices have, and returns that number.
 func FromFloat32[T Half | BHalf](dst []T, src []float32) int {
 	n := min(len(dst), len(src))
 	switch dst := any(dst).(type) {

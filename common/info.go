@@ -13,9 +13,9 @@ type TensorInfo struct {
 	Name  string
 	DType DType
 	Shape Shape         // -1: a dynamic dimension; nil: a dynamic rank
-	Quant *Quantization // nil: the numbers are the values
-	// Labels name what each index along the last dimension stands for, such as
-	// the classes of a classifier, where the model's file tells; else nil.
+	Quant *Quantization // nil: the elements are the real numbers themselves
+	// Labels name the indexes of the last dimension, such as the classes of a
+	// classifier, if the model's file has them; else nil.
 	Labels []string
 }
 
@@ -25,41 +25,41 @@ type Signature struct {
 	Inputs, Outputs []TensorInfo
 }
 
-// Dynamic reports whether any input's or output's shape is.
+// Dynamic reports whether the shape of any input or output is dynamic.
 func (s Signature) Dynamic() bool {
 	dynamic := func(t TensorInfo) bool { return t.Shape.Dynamic() }
 	return slices.ContainsFunc(s.Inputs, dynamic) || slices.ContainsFunc(s.Outputs, dynamic)
 }
 
-// InputIndex is the index of the input of that name, or -1.
+// InputIndex returns the index of the input of that name, or -1.
 func (s Signature) InputIndex(name string) int { return indexOf(s.Inputs, name) }
 
-// OutputIndex is the index of the output of that name, or -1.
+// OutputIndex returns the index of the output of that name, or -1.
 func (s Signature) OutputIndex(name string) int { return indexOf(s.Outputs, name) }
 
 func indexOf(infos []TensorInfo, name string) int {
 	return slices.IndexFunc(infos, func(t TensorInfo) bool { return t.Name == name })
 }
 
-// EngineInfo says what an open engine really is.
+// EngineInfo describes an open engine.
 type EngineInfo struct {
 	Name    string // "openvino"
-	Version string // the library's own version text
-	Library string // the file that was opened, or "linked"
+	Version string // the version that the library itself reports
+	Library string // the path of the file that was opened, or "linked"
 }
 
-// Device is a processor an engine can run on.
+// Device is a processor that an engine can use.
 type Device struct {
 	Name        string // as in Options.Device: "CPU", "GPU.0"
 	Description string // for people: "AMD EPYC 9R14"
 }
 
-// State says whether a model keeps variables from Run to Run, such as the past
+// State tells whether a model keeps variables from Run to Run, such as the past
 // of a stream.
 type State uint8
 
 const (
-	UnknownState State = iota // it counts as Stateful
+	UnknownState State = iota // treated as Stateful
 	Stateless
 	Stateful
 )
@@ -74,32 +74,32 @@ func (s State) String() string {
 	return "unknown"
 }
 
-// ModelInfo says what was really used for a loaded model.
+// ModelInfo describes how a model was loaded.
 type ModelInfo struct {
 	Format    string // "onnx", "openvino", "tflite"
 	Device    string
-	Precision DType // of the arithmetic, where the engine tells; 0: not told
-	Threads   int   // of one Run; 0: the engine decides
-	Sessions  int   // Runs that can execute at once in Model.Run
-	// State is what Session.Reset and Model.Run have to put back. Resetting may
-	// take longer than a Run: see the engine's documentation.
+	Precision DType // of the arithmetic; 0: the engine does not report it
+	Threads   int   // that one Run uses; 0: the engine decides
+	Sessions  int   // number of Model.Run calls that can execute at the same time
+	// State tells whether Session.Reset and Model.Run have variables to reset.
+	// Resetting may take longer than a Run: see the engine's documentation.
 	State State
-	// Details are what else is in use, by keys that the engine's package
-	// documents: "delegates" is "XNNPACK", "streams" is "4"; else nil.
+	// Details has further settings in use, by keys that the engine's package
+	// documents, such as "delegates": "XNNPACK" or "streams": "4"; it may be nil.
 	Details map[string]string
-	// Metadata is what the model's file says of itself: "name", "description",
-	// "version", "author", "license" and whatever else it has; else nil.
+	// Metadata has the texts in the model's file about the model: "name",
+	// "description", "version", "author", "license" and others; it may be nil.
 	Metadata map[string]string
 }
 
-// LayerTime is one line of a profile of the last Run.
+// LayerTime is the time of one layer in the last Run.
 type LayerTime struct {
 	Name, Type string        // the layer's name and its operator
 	Kernel     string        // the implementation that ran
-	Duration   time.Duration // of wall-clock time; 0: the layer is part of another
+	Duration   time.Duration // wall-clock time; 0: the layer ran as part of another
 }
 
-// What users are given is theirs to change, so it is copied.
+// The clone functions copy what is returned to users, who may change it.
 
 func (t TensorInfo) clone() TensorInfo {
 	t.Shape, t.Labels = slices.Clone(t.Shape), slices.Clone(t.Labels)

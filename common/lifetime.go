@@ -9,39 +9,39 @@ import (
 	"time"
 )
 
-// lifetime is what Engine, Model and Session have in common: calls that must
-// end before native memory is freed, children to be closed first, and a Close
-// that happens once.
+// lifetime implements what Engine, Model and Session have in common: it counts
+// the calls that must end before native memory is freed, closes children first,
+// and closes once.
 //
-// It is a part of the resource behind the user's struct and never refers to
-// that struct, so that the garbage collector can find the struct unused and
-// runtime.AddCleanup close the resource.
+// It is part of the resource behind the user's struct and never refers to that
+// struct, so that runtime.AddCleanup can close the resource when the struct
+// becomes unreachable.
 type lifetime struct {
-	exclusive sync.Mutex   // is held by a call that must be the only one, as a session's are
+	exclusive sync.Mutex   // held by a call that must be the only one, such as a session's Run
 	closing   atomic.Bool  // new calls are refused
-	calls     sync.RWMutex // is held for reading by calls that may run side by side
+	calls     sync.RWMutex // held for reading by calls that may run at the same time
 
-	// Finish waits for both locks, and keeps them until native memory is freed.
-	interrupted chan struct{} // closed when those that execute are to be cancelled
-	interrupt   sync.Once     // closes it
+	// finish takes both locks, and keeps them until native memory is freed.
+	interrupted chan struct{} // closed when executing calls are to be cancelled
+	interrupt   sync.Once     // closes interrupted
 	parent      *lifetime
-	cancel      func()       // asks a native call to end early, if one executes; or nil
+	cancel      func()       // asks a native call to return early, if one executes; or nil
 	release     func() error // frees native memory
-	once        sync.Once    // finish
+	once        sync.Once    // of finish
 
 	mu       sync.Mutex
 	children map[*lifetime]struct{}
 }
 
-// errNotOpen is for the nil or zero Engine, Model or Session, which a caller
-// that ignored an error may hold.
+// errNotOpen is the error of methods of a nil or zero Engine, Model or Session.
+// A program has one where it ignored the error of Open, Load or NewSession.
 func errNotOpen(op string) error {
-	return &Error{Op: op, Kind: ErrClosed, Message: "it was never opened", Hint: "check the error of Open, Load or NewSession"}
+	return &Error{Op: op, Kind: ErrClosed, Message: "it is nil or zero: it was never opened", Hint: "check the error of Open, Load or NewSession"}
 }
 
 // begin starts a call that may run beside others; end ends it.
 func (l *lifetime) begin() error {
-	if !l.closing.Load() { // else the lock may be had only after close
+	if !l.closing.Load() { // else finish may hold the lock for long
 		l.calls.RLock()
 		if !l.closing.Load() {
 			return nil
@@ -70,7 +70,8 @@ func (l *lifetime) beginExclusive() error {
 
 func (l *lifetime) endExclusive() { l.exclusive.Unlock() }
 
-// addChild makes child one of l's, between begin and end of l.
+// addChild adds a child that l closes before itself. The caller is between begin
+// and end of l.
 func (l *lifetime) addChild(child *lifetime) {
 	child.parent = l
 	l.mu.Lock()
@@ -91,11 +92,11 @@ func (l *lifetime) allChildren() []*lifetime {
 	return all
 }
 
-// refuse refuses new calls, here and in the children.
-func (l *lifetime) refuse() {
+// refuseCalls refuses new calls, here and in the children.
+func (l *lifetime) refuseCalls() {
 	l.closing.Store(true)
 	for _, c := range l.allChildren() {
-		c.refuse()
+		c.refuseCalls()
 	}
 }
 
@@ -119,9 +120,9 @@ func (l *lifetime) close() error {
 	return l.finish()
 }
 
-// drain is close, but that calls which execute are cancelled only when ctx ends.
+// drain is like close, but cancels executing calls only when ctx ends.
 func (l *lifetime) drain(ctx context.Context) error {
-	l.refuse()
+	l.refuseCalls()
 	defer context.AfterFunc(ctx, l.cancelAll)()
 	return l.finish()
 }
@@ -137,11 +138,11 @@ func (l *lifetime) finish() (err error) {
 		defer l.calls.Unlock()
 		defer l.exclusive.Unlock()
 		for _, c := range l.allChildren() {
-			select { // it may be new
+			select { // the child may have been added after cancelAll
 			case <-l.interrupted:
 				c.cancelAll()
 			default:
-				c.refuse()
+				c.refuseCalls()
 			}
 			err = join(err, c.finish())
 		}
@@ -177,18 +178,18 @@ func (l *lifetime) idle(ctx context.Context) error {
 	}
 }
 
-// forgotten closes what the garbage collector has found unused, unless it is
-// closed: on a goroutine of its own, as native code may take long, and other
-// cleanups of the program wait for this one.
-func (l *lifetime) forgotten(close func() error) {
+// closeUnused closes a resource whose user struct has become unreachable, unless
+// it is closed already. It does so on a new goroutine, because native code may
+// take long and the program's other cleanups wait for this one.
+func (l *lifetime) closeUnused(close func() error) {
 	if !l.closing.Load() {
 		go close()
 	}
 }
 
-// keepCanceling repeats cancelAll, from when it was first called until the
-// returned function is: an SDK ignores a cancel that comes before its work has
-// begun.
+// keepCanceling repeats cancelAll, once it has been called, until the returned
+// function is called: an SDK ignores a cancellation that comes before its own
+// work has begun.
 func (l *lifetime) keepCanceling() (stop func()) {
 	if l.calls.TryLock() {
 		defer l.calls.Unlock()

@@ -12,8 +12,8 @@ import (
 	"syscall"
 )
 
-// maxBytes is the memory that this process can have: the machine's, or the
-// limit of a control group that it is in.
+// maxBytes returns the memory in bytes that this process can have: the machine's,
+// or the limit of its control group.
 var maxBytes = sync.OnceValue(func() int {
 	most := uint64(math.MaxInt / 2)
 	var i syscall.Sysinfo_t
@@ -24,9 +24,8 @@ var maxBytes = sync.OnceValue(func() int {
 	return int(min(most, groupLimit("/sys/fs/cgroup", string(groups))))
 })
 
-// groupLimit is the least memory limit of the control groups in the text of
-// /proc/self/cgroup, and of those above them, in the file system mounted at
-// root.
+// groupLimit returns the lowest memory limit of the control groups in the text of
+// /proc/self/cgroup and of their parents, in the file system mounted at root.
 func groupLimit(root, groups string) uint64 {
 	least := uint64(math.MaxUint64)
 	for line := range strings.Lines(groups) {
@@ -42,8 +41,8 @@ func groupLimit(root, groups string) uint64 {
 				continue
 			}
 		}
-		// In a container the group's own path may not be visible; then the
-		// root of what is mounted is the container's group.
+		// In a container the group's own path may not be visible. The mounted
+		// root is then the container's group.
 		for path := filepath.Join("/", fields[2]); ; path = filepath.Dir(path) {
 			if text, err := os.ReadFile(filepath.Join(base, path, file)); err == nil {
 				if n, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64); err == nil { // "max" is none

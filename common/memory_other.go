@@ -9,8 +9,8 @@ import (
 	"runtime"
 )
 
-// maxBytes bounds a tensor's size by what make takes on any system; how much
-// memory there is, is not known here.
+// maxBytes returns a bound for a tensor's size that make accepts on any system,
+// because the size of the memory is not known here.
 func maxBytes() int {
 	most := int64(1 << 36)
 	if runtime.GOARCH == "wasm" { // whose memory ends at 4 GiB

@@ -12,8 +12,9 @@ import (
 // Tensors are tensors by the names of a model's inputs or outputs.
 type Tensors map[string]*Tensor
 
-// Runner is what a program needs of a model that it only runs. Model and
-// LiveModel are some; so are wrappers that measure or retry, and fakes in tests.
+// Runner is the interface of a model that a program only runs. Model and
+// LiveModel implement it, as can wrappers that measure or retry, and fakes in
+// tests.
 type Runner interface {
 	Run(context.Context, Tensors) (Tensors, error)
 }
@@ -34,7 +35,8 @@ type model struct {
 	ctx        context.Context // ends when calls are cancelled, as by Close
 }
 
-// newModel makes a Model of a driver's, and of the files that it was read from.
+// newModel makes a Model from a driver's model and the files that it was read
+// from.
 func newModel(e *Engine, d DriverModel, files *ModelFiles, o Options, ownsEngine bool) *Model {
 	r := &model{
 		engine: e, ownsEngine: ownsEngine, driver: d, info: d.Info(), options: o, signatures: slices.Clone(d.Signatures()),
@@ -52,11 +54,12 @@ func newModel(e *Engine, d DriverModel, files *ModelFiles, o Options, ownsEngine
 	e.engine.addChild(&r.lifetime)
 	r.track("models")
 	m := &Model{r}
-	runtime.AddCleanup(m, func(r *model) { r.forgotten(r.closeAll) }, r)
+	runtime.AddCleanup(m, func(r *model) { r.closeUnused(r.closeAll) }, r)
 	return m
 }
 
-// Info is what was really used.
+// Info returns how the model was loaded: the device, precision, threads and more
+// that the engine really uses.
 func (m *Model) Info() ModelInfo {
 	if m.isZero() {
 		return ModelInfo{}
@@ -66,7 +69,7 @@ func (m *Model) Info() ModelInfo {
 
 func (m *Model) isZero() bool { return m == nil || m.model == nil }
 
-// Engine is what the engine that loaded the model really is.
+// Engine returns a description of the engine that loaded the model.
 func (m *Model) Engine() EngineInfo {
 	if m.isZero() {
 		return EngineInfo{}
@@ -74,8 +77,8 @@ func (m *Model) Engine() EngineInfo {
 	return m.model.engine.Info()
 }
 
-// Signatures are the model's functions with their inputs and outputs. Run uses
-// the first, as do others where they are given no name.
+// Signatures returns the model's functions with their inputs and outputs, at
+// least one. Run uses the first, as do methods that are given the name "".
 func (m *Model) Signatures() []Signature {
 	if m.isZero() {
 		return nil
@@ -83,8 +86,9 @@ func (m *Model) Signatures() []Signature {
 	return cloneAll(m.model.signatures, Signature.clone)
 }
 
-// Property reads a setting of the model by the engine's own name for it. Any
-// number of goroutines may call it.
+// Property returns a setting of the model by the engine's own name for it
+// (OpenVINO: ov_compiled_model_get_property). The error wraps ErrOption if the
+// engine has no such setting.
 func (m *Model) Property(key string) (string, error) {
 	if m.isZero() {
 		return "", errNotOpen("property")
@@ -97,8 +101,8 @@ func (m *Model) Property(key string) (string, error) {
 	return property(m.model.driver, m.model.engine.engine.name, key)
 }
 
-// Stats are counters of Run and of acquired sessions. Those of NewSession are
-// not counted.
+// Stats returns counters of Run and of acquired sessions. Sessions of NewSession
+// are not counted.
 func (m *Model) Stats() Stats {
 	if m.isZero() {
 		return Stats{}
@@ -106,8 +110,8 @@ func (m *Model) Stats() Stats {
 	return m.model.pool.snapshot()
 }
 
-// Close cancels the calls that execute or wait, and closes the model and its
-// sessions.
+// Close cancels the calls that execute or wait, waits for them to return, and
+// closes the model and its sessions. Further calls of Close do nothing.
 func (m *Model) Close() error {
 	if m.isZero() {
 		return nil
@@ -131,11 +135,11 @@ func (m *model) finishAll(finish func() error) error {
 }
 
 // Shutdown refuses new calls, waits until those that execute or wait have
-// ended and acquired sessions were given back, then closes the model: sessions
-// of NewSession get ErrClosed from their next call on, while a Run of theirs that
-// executes is waited for. When ctx ends, what is left is cancelled, as by Close,
-// and the error is the context's. A goroutine that has a session of the model
-// acquired must not call it.
+// returned and acquired sessions were closed, then closes the model. It also waits
+// for a Run that a session of NewSession executes; the next call of such a session
+// returns ErrClosed. When ctx ends, Shutdown cancels the remaining calls as Close
+// does, and its error is the context's. A goroutine that has acquired a session of
+// the model must not call Shutdown: it would wait for itself.
 func (m *Model) Shutdown(ctx context.Context) error {
 	if m.isZero() {
 		return nil
@@ -156,24 +160,24 @@ func (m *Model) Shutdown(ctx context.Context) error {
 	return r.wrap(err, "shutdown")
 }
 
-// Run runs the model's first signature with one of Options.Sessions sessions,
-// which is one unless that is set: further calls wait until one has ended or
-// ctx has. in has a tensor for each input; they are copied, so the caller may
-// change them afterwards. The result has a tensor for each output and is the
-// caller's.
+// Run runs the model's first signature. Options.Sessions calls execute at the
+// same time, which is one unless that is set; further calls wait until a session
+// is free or ctx ends. The map in has a tensor for each input; the tensors are
+// copied, so the caller may change them after Run has returned. The result has a
+// tensor for each output, and belongs to the caller.
 //
-// A model that keeps variables from Run to Run (ModelInfo.State) starts from
-// their initial values: nothing of one call shows in another.
+// If the model keeps variables from Run to Run (ModelInfo.State), each call
+// starts from their initial values: no data of one call is visible in another.
 //
-// The error wraps ErrInput where in does not fit, ErrBusy where
-// Options.MaxWaiting calls wait already, ErrRun where the engine failed,
-// ErrClosed, or is the context's.
+// The error wraps ErrInput if in does not fit the signature, ErrBusy if
+// Options.MaxWaiting calls wait already, ErrRun if the engine failed, ErrClosed,
+// or is the context's.
 func (m *Model) Run(ctx context.Context, in Tensors) (Tensors, error) {
 	return m.RunSignature(ctx, "", in)
 }
 
-// RunSignature is Run for the signature of that name, or for the first one
-// where name is "". All signatures share the sessions of Options.Sessions.
+// RunSignature is like Run, for the signature of that name, or for the first one
+// if name is "". All signatures share the sessions of Options.Sessions.
 func (m *Model) RunSignature(ctx context.Context, name string, in Tensors) (Tensors, error) {
 	if m.isZero() {
 		return nil, errNotOpen("run")
@@ -204,11 +208,11 @@ func (m *model) run(ctx context.Context, name string, in Tensors) (Tensors, erro
 	if err != nil {
 		return nil, err
 	}
-	s, err := m.pool.take(ctx, m, signature)
+	s, err := m.pool.acquire(ctx, m, signature)
 	if err != nil {
 		return nil, err
 	}
-	defer s.giveBack()
+	defer s.putBack()
 	if err := s.beginExclusive(); err != nil {
 		return nil, err
 	}
@@ -216,36 +220,37 @@ func (m *model) run(ctx context.Context, name string, in Tensors) (Tensors, erro
 	return s.runTensors(ctx, inputs)
 }
 
-// signature is the index of the signature of that name, or of the first.
+// signature returns the index of the signature of that name, 0 for "".
 func (m *model) signature(name string) (int, error) {
 	if name == "" {
 		return 0, nil
 	}
 	i := slices.IndexFunc(m.signatures, func(s Signature) bool { return s.Name == name })
 	if i < 0 {
-		return 0, inputError(ErrName, "no signature %q; there are %s", name, quoted(m.signatures, func(s Signature) string { return s.Name }))
+		return 0, inputError(ErrName, "no signature %q; the signatures are %s", name, quoted(m.signatures, func(s Signature) string { return s.Name }))
 	}
 	return i, nil
 }
 
-// NewSession makes a session beside those of Options.Sessions, for the
-// signature of that name, or for the first one where name is "". It is for one
-// goroutine at a time, and Close frees it; the model's weights are shared where
-// the engine can. The error wraps ErrName, ErrClosed, what the engine reports,
-// or is the context's.
+// NewSession makes a session in addition to those of Options.Sessions, for the
+// signature of that name, or for the first one if name is "". One goroutine at a
+// time may use it, and Close frees it. Sessions share the model's weights if the
+// engine can share them. The error wraps ErrName, ErrClosed or the kind that the
+// engine reports, or is the context's.
 func (m *Model) NewSession(ctx context.Context, name string) (*Session, error) {
 	return m.session(ctx, name, false)
 }
 
-// AcquireSession waits for one of the sessions that Run uses, until ctx ends,
-// and keeps it for the caller, whose Session.Close gives it back. It starts from
-// the initial state, with tensors that hold zeros. A goroutine that has one and
-// asks for another, or calls Run, may wait for itself. The error is as Run's.
+// AcquireSession waits until one of the sessions that Run uses is free or ctx
+// ends, and reserves it for the caller until Session.Close. Its variables have
+// their initial values, and its tensors hold zeros. A goroutine that has acquired
+// a session and acquires another one, or calls Run, may wait for itself. The
+// errors are those of Run.
 func (m *Model) AcquireSession(ctx context.Context, name string) (*Session, error) {
 	return m.session(ctx, name, true)
 }
 
-// session makes a Session of a new session, or of one of the pool.
+// session makes a Session around a new session or one from the pool.
 func (m *Model) session(ctx context.Context, name string, pooled bool) (*Session, error) {
 	if m.isZero() {
 		return nil, errNotOpen("session")
@@ -268,10 +273,10 @@ func (m *Model) session(ctx context.Context, name string, pooled bool) (*Session
 		if s.session, err = m.model.newSession(ctx, signature); err != nil {
 			return nil, m.model.wrap(err, "session")
 		}
-		runtime.AddCleanup(s, func(r *session) { r.forgotten(r.close) }, s.session)
+		runtime.AddCleanup(s, func(r *session) { r.closeUnused(r.close) }, s.session)
 		return s, nil
 	}
-	if s.session, err = m.model.pool.take(ctx, m.model, signature); err != nil {
+	if s.session, err = m.model.pool.acquire(ctx, m.model, signature); err != nil {
 		return nil, m.model.wrap(err, "session")
 	}
 	s.lease = newLease(s.session)
@@ -288,7 +293,8 @@ func orBackground(ctx context.Context) context.Context {
 	return ctx
 }
 
-// makeUnique renames what has the name of another, for a map of tensors.
+// makeUnique appends a number to names that occur twice, so that they can be the
+// keys of a map.
 func makeUnique(infos []TensorInfo) {
 	seen := map[string]bool{}
 	for i := range infos {

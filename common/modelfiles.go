@@ -20,20 +20,20 @@ import (
 )
 
 // ModelFiles are the files of a model that is being loaded, for engine
-// implementations. Each was read once, into memory that nobody can change:
-// what a driver checks is what the SDK gets, whatever happens to the user's
-// files meanwhile. Package common closes them after the model, or after Load
-// where the driver has called Release.
+// implementations. Each was read once, into memory that nobody can change, so the
+// SDK gets the very bytes that a driver has checked, even if the user's files
+// change meanwhile. Package common closes them after the model, or after Load if
+// the driver has called Release.
 type ModelFiles struct {
-	ctx    context.Context
-	source Source
-	format string
-	mapped bool // Options.MapFiles
-	folder bool
-	given  int // how many of files the user gave; Beside has added the others
-	files  []modelFile
-	pin    runtime.Pinner // of memory of the caller's
-	links  string         // a private folder, or ""
+	ctx       context.Context
+	source    Source
+	format    string
+	mapped    bool // Options.MapFiles
+	folder    bool
+	userFiles int // how many of files the user named; Beside has added the others
+	files     []modelFile
+	pin       runtime.Pinner // pins memory of the caller
+	links     string         // a private folder, or ""
 }
 
 type modelFile struct {
@@ -48,7 +48,7 @@ var (
 )
 
 // OpenFiles reads the files of a Source, for an engine that wraps another one.
-// The caller releases them. Load does it for other engines.
+// The caller has to release them. Other engines get their files from Load.
 func OpenFiles(ctx context.Context, src Source) (*ModelFiles, error) {
 	if err := src.check(); err != nil {
 		return nil, err
@@ -78,15 +78,15 @@ func (s Source) openFiles(ctx context.Context, mapped bool) (_ *ModelFiles, err 
 			return nil, err
 		}
 	}
-	f.given = len(f.files)
+	f.userFiles = len(f.files)
 	if f.format = s.namedFormat(); f.format == "" && !f.folder {
 		f.format = formatOf(f.Bytes(0))
 	}
 	return f, nil
 }
 
-// addBytes takes memory of the caller's as it is, or a copy where its address
-// does not suit SDKs that read vectors from it.
+// addBytes adds memory of the caller, or a copy if its address is not aligned to
+// TensorAlign, as SDKs that read vectors from it need.
 func (f *ModelFiles) addBytes(data []byte) error {
 	content := memfile.Of(data)
 	if len(data) > 0 && uintptr(unsafe.Pointer(unsafe.SliceData(data)))%TensorAlign != 0 {
@@ -130,7 +130,7 @@ func (f *ModelFiles) add(name string) error {
 	if onDisk, ok := file.(*os.File); ok && f.mapped {
 		if content, err = memfile.Map(onDisk, info.Size()); err != nil {
 			file.Close()
-			return &Error{Op: "load", Path: name, Kind: ErrOption, Message: "MapFiles", Err: err}
+			return &Error{Op: "load", Path: name, Kind: ErrOption, Message: "the file cannot be mapped for Options.MapFiles", Err: err}
 		}
 	} else {
 		content, err = memfile.Read(f.ctx, file, info.Size())
@@ -153,42 +153,43 @@ func (f *ModelFiles) errorIn(name string, err error) error {
 	return &Error{Op: "load", Path: name, Kind: ErrModel, Err: err}
 }
 
-// Name is the first file's name as the user gave it; empty for Bytes.
+// Name returns the first file's name as the user gave it; "" for Bytes.
 func (f *ModelFiles) Name() string { return f.source.Name() }
 
-// Format is the model's format (Source.Format), or "" where nothing gives it.
+// Format returns the name of the model's format (Source.Format), or "" if it is
+// not known.
 func (f *ModelFiles) Format() string { return f.format }
 
-// Folder reports whether the model is a folder. It then has no files before
+// Folder reports whether the model is a folder. Its files are read only by
 // LinkFolder.
 func (f *ModelFiles) Folder() bool { return f.folder }
 
-// Len is the number of files that the user gave.
-func (f *ModelFiles) Len() int { return f.given }
+// Len returns the number of files that the user named.
+func (f *ModelFiles) Len() int { return f.userFiles }
 
-// Bytes is the content of file i, aligned to TensorAlign and to be read only.
-// It is valid until the model is closed, or until Release.
+// Bytes returns the content of file i, aligned to TensorAlign. It must not be
+// written to, and is valid until the model is closed or Release is called.
 func (f *ModelFiles) Bytes(i int) []byte { return f.files[i].content.Bytes() }
 
-// All is the content of each file that the user gave.
+// All returns the content of each file that the user named.
 func (f *ModelFiles) All() [][]byte {
-	all := make([][]byte, f.given)
+	all := make([][]byte, f.userFiles)
 	for i := range all {
 		all[i] = f.Bytes(i)
 	}
 	return all
 }
 
-// Beside returns the content of one more file, which the model's first refers
-// to by its name relative to the folder that both are in, with slashes. Link
-// makes links to it, too. The error wraps ErrModel where there is no such file,
-// the name leads out of the folder, or the model was given as Bytes.
+// Beside reads one more file, which the model's first file refers to, and returns
+// its content. The name is relative to the first file's folder, with slashes. Link
+// makes a link to this file, too. The error wraps ErrModel if there is no such
+// file, if the name leads out of the folder, or if the model was given as Bytes.
 func (f *ModelFiles) Beside(name string) ([]byte, error) {
 	local := filepath.FromSlash(name)
 	switch {
 	case f.source.names == nil:
 		return nil, &Error{
-			Op: "load", Kind: ErrModel, Message: fmt.Sprintf("the model has a part of it in the file %q, but was not given as a file", name),
+			Op: "load", Kind: ErrModel, Message: fmt.Sprintf("a part of the model is in the file %q, but the model was not loaded from a file", name),
 			Hint: "load it with common.File or common.FS",
 		}
 	case !filepath.IsLocal(local):
@@ -198,7 +199,7 @@ func (f *ModelFiles) Beside(name string) ([]byte, error) {
 	if f.source.fsys != nil {
 		full = path.Join(path.Dir(f.Name()), name)
 	}
-	for _, file := range f.files[f.given:] {
+	for _, file := range f.files[f.userFiles:] {
 		if file.name == full {
 			return file.content.Bytes(), nil
 		}
@@ -209,23 +210,23 @@ func (f *ModelFiles) Beside(name string) ([]byte, error) {
 	return f.files[len(f.files)-1].content.Bytes(), nil
 }
 
-// RefersToOthers reports whether Beside has found files.
-func (f *ModelFiles) RefersToOthers() bool { return len(f.files) > f.given }
+// RefersToOthers reports whether Beside has read files.
+func (f *ModelFiles) RefersToOthers() bool { return len(f.files) > f.userFiles }
 
-// Link makes a private folder in which file i is called names[i], and returns
-// the path of each: for an SDK that reads models from paths only. Files beyond
-// names, as those of Beside, have their own, relative to the first's folder.
-// What the SDK finds there is what Bytes has.
+// Link makes a private folder with a link to each file, and returns the paths of
+// the links, for an SDK that can only read models from paths. File i has the name
+// names[i]; further files, such as those of Beside, keep their own names relative
+// to the first file's folder. The links lead to the memory that Bytes returns.
 func (f *ModelFiles) Link(names ...string) ([]string, error) {
-	return f.place((*memfile.File).Link, names)
+	return f.placeFiles((*memfile.File).Link, names)
 }
 
-// Copy is Link with copies on disk, for an SDK that resolves symbolic links.
+// Copy is like Link, with copies on disk, for an SDK that resolves symbolic links.
 func (f *ModelFiles) Copy(names ...string) ([]string, error) {
-	return f.place((*memfile.File).Copy, names)
+	return f.placeFiles((*memfile.File).Copy, names)
 }
 
-func (f *ModelFiles) place(how func(*memfile.File, string) error, names []string) ([]string, error) {
+func (f *ModelFiles) placeFiles(how func(*memfile.File, string) error, names []string) ([]string, error) {
 	paths := make([]string, len(f.files))
 	if err := f.linkFolder(); err != nil {
 		return nil, err
@@ -235,14 +236,14 @@ func (f *ModelFiles) place(how func(*memfile.File, string) error, names []string
 			names = append(names, f.ownName(i))
 		}
 		paths[i] = filepath.Join(f.links, filepath.FromSlash(names[i]))
-		if err := f.placeOne(how, i, paths[i]); err != nil {
+		if err := f.placeFile(how, i, paths[i]); err != nil {
 			return nil, err
 		}
 	}
 	return paths, nil
 }
 
-// ownName is the name of file i relative to the first's folder.
+// ownName returns the name of file i relative to the first file's folder.
 func (f *ModelFiles) ownName(i int) string {
 	if name, err := filepath.Rel(filepath.Dir(f.Name()), f.files[i].name); err == nil && filepath.IsLocal(name) {
 		return filepath.ToSlash(name)
@@ -250,7 +251,8 @@ func (f *ModelFiles) ownName(i int) string {
 	return "file" + strconv.Itoa(i)
 }
 
-// LinkFolder is Link for a model that is a folder, with all that is in it.
+// LinkFolder is like Link, for a model that is a folder: it reads and links every
+// file in it, and returns the path of the folder with the links.
 func (f *ModelFiles) LinkFolder() (string, error) {
 	if err := f.linkFolder(); err != nil {
 		return "", err
@@ -267,7 +269,7 @@ func (f *ModelFiles) LinkFolder() (string, error) {
 		if err := f.add(name); err != nil {
 			return err
 		}
-		return f.placeOne((*memfile.File).Link, len(f.files)-1, filepath.Join(root, relative))
+		return f.placeFile((*memfile.File).Link, len(f.files)-1, filepath.Join(root, relative))
 	})
 	var e *Error
 	if err != nil && !errors.As(err, &e) {
@@ -285,20 +287,20 @@ func (f *ModelFiles) linkFolder() (err error) {
 	return nil
 }
 
-func (f *ModelFiles) placeOne(how func(*memfile.File, string) error, i int, path string) error {
+func (f *ModelFiles) placeFile(how func(*memfile.File, string) error, i int, path string) error {
 	f.files[i].path = path
 	err := os.MkdirAll(filepath.Dir(path), 0o700)
 	if err == nil {
 		err = how(f.files[i].content, path)
 	}
 	if err != nil {
-		return &Error{Op: "load", Path: f.files[i].name, Kind: ErrModel, Message: "a temporary file for the model", Err: err}
+		return &Error{Op: "load", Path: f.files[i].name, Kind: ErrModel, Message: "cannot make a temporary file for the model", Err: err}
 	}
 	return nil
 }
 
-// Release frees the files at once: the SDK has read them, and what it keeps
-// is its own.
+// Release frees the files at once. A driver calls it if the SDK has its own copy
+// of everything.
 func (f *ModelFiles) Release() { f.close() }
 
 // close frees the files and removes the links. It may be called again.
@@ -306,7 +308,7 @@ func (f *ModelFiles) close() error {
 	var errs []error
 	if f.links != "" {
 		if err := os.RemoveAll(f.links); err != nil {
-			errs = append(errs, &Error{Op: "close", Path: f.links, Kind: ErrModel, Message: "a temporary folder stays", Err: err})
+			errs = append(errs, &Error{Op: "close", Path: f.links, Kind: ErrModel, Message: "cannot remove a temporary folder", Err: err})
 		}
 		f.links = ""
 	}
@@ -318,9 +320,9 @@ func (f *ModelFiles) close() error {
 	return errors.Join(errs...)
 }
 
-// explain puts the user's names for files where an SDK's error has those of
-// the links to them.
-func (f *ModelFiles) explain(err error) error {
+// restoreNames replaces the paths of links in an SDK's error by the names that
+// the user gave.
+func (f *ModelFiles) restoreNames(err error) error {
 	e, ok := err.(*Error)
 	if !ok {
 		return err

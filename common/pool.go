@@ -12,20 +12,22 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Stats are what Model.Stats reports. All but InUse and Waiting only grow.
+// Stats are the counters that Model.Stats returns. InUse and Waiting are the
+// present numbers; the others only grow.
 type Stats struct {
-	Runs         uint64        // that have ended, of Model.Run and of acquired sessions
-	Failures     uint64        // of these, those that returned an error
-	RunDuration  time.Duration // of all of these together
+	Runs         uint64        // runs that have ended, by Model.Run and acquired sessions
+	Failures     uint64        // how many of Runs returned an error
+	RunDuration  time.Duration // time that all of Runs took together, without waiting
 	InUse        int           // sessions that Model.Run uses or a caller has acquired
 	Waiting      int           // calls that wait for a session
-	WaitCount    uint64        // calls that had to wait, whether they got one or not
-	WaitDuration time.Duration // for which these waited
-	Refused      uint64        // calls that got ErrBusy
+	WaitCount    uint64        // calls that had to wait, whether they got a session or not
+	WaitDuration time.Duration // time that all of WaitCount waited together
+	Refused      uint64        // calls that returned ErrBusy
 }
 
-// pool hands out a model's sessions: at most size of them, of all signatures
-// together, exist at a time. Calls that find none wait, first come, first served.
+// pool has a model's sessions for Model.Run and AcquireSession. At most size
+// sessions exist at a time, of all signatures together. Calls that find none free
+// wait, and are served in the order in which they came.
 type pool struct {
 	size       int
 	maxWaiting int
@@ -35,9 +37,9 @@ type pool struct {
 	runTime        atomic.Int64 // in nanoseconds
 
 	mu       sync.Mutex
-	sessions int        // that exist
-	idle     []*session // the one used last is last: it is the warmest
-	stats    Stats      // what mu guards of it
+	sessions int        // how many exist
+	idle     []*session // the one used last is last, and taken first: its memory is in the cache
+	stats    Stats      // the fields that mu guards; snapshot adds the others
 }
 
 func newPool(o Options) *pool {
@@ -45,9 +47,9 @@ func newPool(o Options) *pool {
 	return &pool{size: n, maxWaiting: o.MaxWaiting, slots: semaphore.NewWeighted(int64(n))}
 }
 
-// take returns a session for the exclusive use of the caller, until give. m
-// does not close meanwhile, or its context ends.
-func (p *pool) take(ctx context.Context, m *model, signature int) (*session, error) {
+// acquire returns a session for the exclusive use of the caller, until release.
+// The caller has begun a call of m, so that m does not close meanwhile.
+func (p *pool) acquire(ctx context.Context, m *model, signature int) (*session, error) {
 	if !p.slots.TryAcquire(1) {
 		if err := p.wait(ctx, m); err != nil {
 			return nil, err
@@ -55,7 +57,7 @@ func (p *pool) take(ctx context.Context, m *model, signature int) (*session, err
 	}
 	p.mu.Lock()
 	p.stats.InUse++
-	s, surplus := p.pick(signature)
+	s, surplus := p.takeIdle(signature)
 	if s == nil {
 		p.sessions++
 	}
@@ -68,16 +70,16 @@ func (p *pool) take(ctx context.Context, m *model, signature int) (*session, err
 	}
 	s, err := m.newSession(ctx, signature)
 	if err != nil {
-		p.give(nil)
+		p.release(nil)
 		return nil, err
 	}
 	s.pool = p
 	return s, nil
 }
 
-// pick takes an idle session out: one of that signature or, where the pool is
-// full, a surplus one of another.
-func (p *pool) pick(signature int) (s, surplus *session) {
+// takeIdle removes an idle session from the pool: one of that signature, or else,
+// if the pool is full, one of another signature that the caller has to close.
+func (p *pool) takeIdle(signature int) (s, surplus *session) {
 	for i := len(p.idle) - 1; i >= 0; i-- {
 		if p.idle[i].signatureIndex == signature {
 			return p.remove(i), nil
@@ -96,7 +98,7 @@ func (p *pool) remove(i int) *session {
 	return s
 }
 
-// wait acquires a slot when one is free.
+// wait waits for a slot, until ctx ends or the model closes.
 func (p *pool) wait(ctx context.Context, m *model) error {
 	p.mu.Lock()
 	if p.maxWaiting < 0 || p.maxWaiting > 0 && p.stats.Waiting >= p.maxWaiting {
@@ -125,9 +127,9 @@ func (p *pool) wait(ctx context.Context, m *model) error {
 	return &Error{Kind: ErrClosed}
 }
 
-// give takes back a session that take returned, or nil in place of one that is
-// closed.
-func (p *pool) give(s *session) {
+// release returns a session that acquire returned to the pool, or counts one as
+// closed if s is nil.
+func (p *pool) release(s *session) {
 	p.mu.Lock()
 	p.stats.InUse--
 	if s == nil {
@@ -148,8 +150,8 @@ func (p *pool) drain(ctx context.Context) error {
 	return nil
 }
 
-// ran counts a Run that began then.
-func (p *pool) ran(begin time.Duration, err error) {
+// record counts a Run that began at that time of clock.
+func (p *pool) record(begin time.Duration, err error) {
 	p.runs.Add(1)
 	p.runTime.Add(int64(clock() - begin))
 	if err != nil {
@@ -167,6 +169,6 @@ func (p *pool) snapshot() Stats {
 
 var programStart = time.Now()
 
-// clock is the time since the program began. It costs half of time.Now, which
-// also asks for the time of day.
+// clock returns the time since the program started. It costs half of time.Now,
+// which also reads the time of day.
 func clock() time.Duration { return time.Since(programStart) }

@@ -5,37 +5,37 @@ package common
 import "math"
 
 // Quantization maps stored integers to real numbers:
-// real = Scale * (stored - ZeroPoint). There is one pair for the whole tensor,
-// or one for each index along dimension Axis. A nil Quantization is that of
-// tensors whose elements are the numbers themselves.
+// real = Scale * (stored - ZeroPoint). Scale and ZeroPoint have one entry for the
+// whole tensor, or one for each index along dimension Axis. A nil Quantization
+// belongs to a tensor whose elements are the real numbers themselves.
 type Quantization struct {
 	Scale     []float32
 	ZeroPoint []int64
 	Axis      int
 }
 
-// Quantize stores real numbers in dst, one for each of its elements: each as the
-// nearest that dst's type can hold, ties to even, and NaN as 0. With a nil q, dst
-// may hold floats, too, so that the same code serves all models. The types are
-// those of up to 32 bits. The error wraps ErrDType, ErrShape, or ErrInput for a
-// nil dst.
+// Quantize stores the real numbers src in dst, which has as many elements. Each
+// becomes the nearest value of dst's type, ties to even, within the type's range;
+// NaN becomes 0. dst has integers of up to 32 bits or, with a nil q, also floats of
+// up to 32 bits, so that the same code serves quantized and other models. The error
+// wraps ErrDType, ErrShape, or ErrInput for a nil dst.
 func (q *Quantization) Quantize(dst *Tensor, src []float32) error {
 	return q.convert(dst, src, true)
 }
 
-// Dequantize sets dst, one float32 for each element of src, to the real numbers
-// that the elements stand for. The types and errors are those of Quantize.
+// Dequantize sets dst, which has one float32 for each element of src, to the real
+// numbers that the elements represent. The types and errors are those of Quantize.
 func (q *Quantization) Dequantize(dst []float32, src *Tensor) error {
 	return q.convert(src, dst, false)
 }
 
-// convert stores reals in t, or loads them from t.
+// convert stores reals in t, or reads them from t.
 func (q *Quantization) convert(t *Tensor, reals []float32, store bool) error {
 	switch {
 	case t == nil:
 		return inputError(ErrInput, "the tensor is nil")
 	case t.Len() != len(reals):
-		return inputError(ErrShape, "the tensor has %d elements, the slice %d", t.Len(), len(reals))
+		return inputError(ErrShape, "the tensor has %d elements, but the slice has %d", t.Len(), len(reals))
 	}
 	switch t.dtype {
 	case Int8:

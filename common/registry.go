@@ -14,31 +14,31 @@ import (
 	"sync"
 )
 
-// Registration is how an engine makes itself known, from its package's init.
+// Registration describes an engine to Register, which its package's init calls.
 type Registration struct {
 	Name    string
-	Formats []Format // what it reads, what it is best at first
-	// EmptyTensors is set where the engine takes inputs with a dimension of 0.
-	// Such inputs of others are refused before their drivers see them.
+	Formats []Format // the formats that it reads, the one that it reads best first
+	// EmptyTensors is set if the engine accepts inputs with a dimension of 0.
+	// Package common refuses such inputs for other engines.
 	EmptyTensors bool
-	// UnpaddedTensors is set where the engine works in memory of any alignment,
-	// also without bytes behind it. Drivers of others see only tensors that are
-	// Padded, but for those without bytes: package common copies what is not.
+	// UnpaddedTensors is set if the engine works in memory of any alignment and
+	// without spare bytes behind the elements. The drivers of other engines get
+	// only tensors that are Padded or have no bytes: package common copies others.
 	UnpaddedTensors bool
 	Open            func(Config) (Driver, error)
 }
 
-// Format is a model format that an engine reads. Engines that read the same one
-// register it under the same name: it has the extensions of all of them, and is
-// detected by any. An engine that is not registered adds none.
+// Format is a model format that an engine reads. Engines that read the same
+// format register it under the same name: it then has the extensions of all of
+// them, and each of their Detect functions is tried.
 type Format struct {
 	Name       string   // "onnx"; for Source.As
 	Extensions []string // of the first file, in lower case: ".onnx"
 	// Detect reports whether a file that begins with head, its first 64 bytes or
-	// fewer, has this format; nil: only extensions do.
+	// fewer, has this format. If it is nil, only the extension shows the format.
 	Detect func(head []byte) bool
-	// Companions are the names of files that belong to the one of that name,
-	// where they are there: "model.bin" for "model.xml"; nil: there are none.
+	// Companions returns the names of files that belong to the file of that name
+	// if they exist: "model.bin" for "model.xml". It may be nil.
 	Companions func(name string) []string
 }
 
@@ -47,8 +47,9 @@ var (
 	registry   = map[string]Registration{}
 )
 
-// Register makes an engine known. It panics where there is one of that name:
-// which of two it would be depended on the order of imports.
+// Register makes an engine available to Open and Load. It panics if an engine of
+// that name is registered already, because the order of imports would decide which
+// of the two is opened.
 func Register(r Registration) {
 	registryMu.Lock()
 	defer registryMu.Unlock()
@@ -58,23 +59,23 @@ func Register(r Registration) {
 	registry[r.Name] = r
 }
 
-// findFormat is the first Format of the engines, these by name, for which f is
-// true; or a zero one.
+// findFormat returns the first Format for which f returns true, with the engines
+// in the order of their names, or a zero Format.
 func findFormat(f func(Format) bool) Format {
 	registryMu.RLock()
 	var all []Format
 	for _, engine := range slices.Sorted(maps.Keys(registry)) {
 		all = append(all, registry[engine].Formats...)
 	}
-	registryMu.RUnlock() // f calls functions of engines
+	registryMu.RUnlock() // because f calls functions of engines
 	if i := slices.IndexFunc(all, f); i >= 0 {
 		return all[i]
 	}
 	return Format{}
 }
 
-// companions are the names of files that belong to the one of that name, in
-// a format, by what any engine has of it.
+// companions returns the names of files that belong to the file of that name in
+// this format.
 func companions(format, name string) []string {
 	f := findFormat(func(f Format) bool { return f.Name == format && f.Companions != nil })
 	if f.Companions == nil {
@@ -83,7 +84,7 @@ func companions(format, name string) []string {
 	return f.Companions(name)
 }
 
-// formatNames are the names of the formats that an engine reads.
+// formatNames returns the names of the formats that an engine reads.
 func (r Registration) formatNames() []string {
 	var names []string
 	for _, f := range r.Formats {
@@ -92,29 +93,31 @@ func (r Registration) formatNames() []string {
 	return names
 }
 
-// Engines are the names of the engines whose packages are imported, sorted.
-// Whether one is ready only Open tells.
+// Engines returns the sorted names of the engines whose packages are imported.
+// Whether an engine's library is installed is only known after Open.
 func Engines() []string {
 	registryMu.RLock()
 	defer registryMu.RUnlock()
 	return slices.Sorted(maps.Keys(registry))
 }
 
-// Formats are the names of the formats that the engine of that name reads,
-// what it is best at first.
+// Formats returns the names of the formats that the engine of that name reads,
+// the one that it reads best first; nil if there is no such engine.
 func Formats(engine string) []string {
 	registryMu.RLock()
 	defer registryMu.RUnlock()
 	return registry[engine].formatNames()
 }
 
-// packages are the folders of this module's engines, for the error of Open.
+// packages maps this module's engines to their folders, for the error of Open.
 var packages = map[string]string{
 	"litert": "tflite/litert", "mnn": "mnn", "openvino": "openvino", "tensorrt": "tensorrt", "tflite": "tflite", "tnn": "tnn",
 }
 
-// Open opens the engine of that name. cfg may be nil. Open again where
-// different Configs are wanted; an Engine serves any number of goroutines.
+// Open opens the engine of that name, whose package has to be imported; a nil cfg
+// is the zero Config. The error wraps ErrNotAvailable if there is no such engine or
+// its library is not found, ErrVersion if the library is too old, or ErrOption.
+// An engine can be opened several times, with different Configs.
 func Open(name string, cfg *Config) (*Engine, error) {
 	registryMu.RLock()
 	r, ok := registry[name]
@@ -122,7 +125,7 @@ func Open(name string, cfg *Config) (*Engine, error) {
 	if !ok {
 		err := &Error{
 			Engine: name, Op: "open", Kind: ErrNotAvailable,
-			Message: "no engine of that name is imported; there are: " + cmp.Or(strings.Join(Engines(), ", "), "none"),
+			Message: "no engine of that name is imported; the imported engines are: " + cmp.Or(strings.Join(Engines(), ", "), "none"),
 		}
 		if folder, ok := packages[name]; ok {
 			err.Hint = `import its package: _ "github.com/anyinfer/anyinfer/` + folder + `"`
@@ -132,8 +135,8 @@ func Open(name string, cfg *Config) (*Engine, error) {
 	return OpenEngine(r, cfg)
 }
 
-// OpenEngine opens an engine that need not be registered, such as one made for
-// a test, or one that wraps another. cfg may be nil.
+// OpenEngine is like Open, for an engine that is not registered, such as one made
+// for a test or one that wraps another.
 func OpenEngine(r Registration, cfg *Config) (*Engine, error) {
 	var c Config
 	if cfg != nil {
@@ -149,13 +152,13 @@ func OpenEngine(r Registration, cfg *Config) (*Engine, error) {
 	return newEngine(r, d), nil
 }
 
-// Load loads a model with the first engine that is ready, reads this kind of
-// file, and takes this one with these Options; engines made for the format go
-// before those that also read it. It passes over an engine that is not
-// available or cannot read the model or the Options, and logs why at Debug to
-// slog.Default(). Any other error, such as a device that is out of memory,
-// ends it. Where no engine takes the model, the error says why each did not. The
-// engine is opened for this model and closed with it.
+// Load opens an engine and loads a model with it; closing the model also closes
+// the engine. It tries the imported engines that read the model's format, those
+// first that read it best. It goes on to the next engine if one is not available,
+// cannot read the model or does not support the Options, and logs the reason at
+// Debug to slog.Default(). Any other error, such as a device that is out of memory,
+// is returned at once. If no engine loads the model, the error has the reason of
+// each, and wraps the kind of the first engine that is available.
 func Load(ctx context.Context, src Source, o *Options) (*Model, error) {
 	if err := src.check(); err != nil {
 		return nil, err
@@ -164,7 +167,7 @@ func Load(ctx context.Context, src Source, o *Options) (*Model, error) {
 	if format == "" {
 		return nil, &Error{
 			Op: "load", Path: src.Name(), Kind: ErrModel,
-			Message: "no imported engine knows its format; there are: " + cmp.Or(strings.Join(Engines(), ", "), "none"),
+			Message: "no imported engine knows its format; the imported engines are: " + cmp.Or(strings.Join(Engines(), ", "), "none"),
 			Hint:    `import the package of an engine that reads it, or name the format, as with Source.As("onnx")`,
 		}
 	}
@@ -172,26 +175,26 @@ func Load(ctx context.Context, src Source, o *Options) (*Model, error) {
 	if len(names) == 0 {
 		return nil, &Error{
 			Op: "load", Path: src.Name(), Kind: ErrNotAvailable,
-			Message: "none of the imported engines reads " + format + "; there are: " + strings.Join(Engines(), ", "),
+			Message: "none of the imported engines reads " + format + "; they are: " + strings.Join(Engines(), ", "),
 			Hint:    "import the package of one that does",
 		}
 	}
-	var passed []error
+	var reasons []error
 	for _, name := range names {
 		m, err := loadWith(ctx, name, src, o)
 		if err == nil {
 			return m, nil
 		}
-		if !passOver(err) || ctx != nil && ctx.Err() != nil {
+		if !mayTryNext(err) || ctx != nil && ctx.Err() != nil {
 			return nil, err
 		}
 		slog.Debug("engine passed over", "engine", name, "path", src.Name(), "reason", err)
-		passed = append(passed, err)
+		reasons = append(reasons, err)
 	}
-	if len(passed) == 1 {
-		return nil, passed[0]
+	if len(reasons) == 1 {
+		return nil, reasons[0]
 	}
-	return nil, noEngine(src, format, passed)
+	return nil, noEngine(src, format, reasons)
 }
 
 // loadWith loads with the engine of that name, opened for this model.
@@ -207,9 +210,9 @@ func loadWith(ctx context.Context, name string, src Source, o *Options) (*Model,
 	return m, err
 }
 
-// passOver reports whether another engine may do better than the one that
+// mayTryNext reports whether another engine may load the model, after one has
 // returned err.
-func passOver(err error) bool {
+func mayTryNext(err error) bool {
 	for _, kind := range []error{ErrNotAvailable, ErrVersion, ErrModel, ErrOption, ErrInput} {
 		if errors.Is(err, kind) {
 			return true
@@ -218,14 +221,14 @@ func passOver(err error) bool {
 	return false
 }
 
-// noEngine is the error of a Load that has passed over all engines: of the
-// kind of the first that was ready, with the reasons of all.
-func noEngine(src Source, format string, passed []error) error {
+// noEngine returns the error of a Load that no engine could do, with the reasons
+// of all. Its kind is that of the first engine that is available.
+func noEngine(src Source, format string, reasons []error) error {
 	e := &Error{
 		Op: "load", Path: src.Name(), Kind: ErrNotAvailable, Message: "no engine for " + format + " is ready",
-		Err: errors.Join(passed...),
+		Err: errors.Join(reasons...),
 	}
-	for _, err := range passed {
+	for _, err := range reasons {
 		var reason *Error
 		if errors.As(err, &reason) && !errors.Is(err, ErrNotAvailable) && !errors.Is(err, ErrVersion) {
 			e.Kind, e.Message = reason.Kind, "no engine that reads "+format+" loads it"
@@ -235,7 +238,7 @@ func noEngine(src Source, format string, passed []error) error {
 	return e
 }
 
-// enginesFor are the engines that read format, the best first.
+// enginesFor returns the names of the engines that read format, the best first.
 func enginesFor(format string) []string {
 	registryMu.RLock()
 	defer registryMu.RUnlock()

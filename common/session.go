@@ -11,27 +11,28 @@ import (
 )
 
 // Session runs a model with tensors that stay bound from Run to Run: write
-// into Data of Input(i), Run, read Data of Output(i). One goroutine at a time
-// may use it; a second one gets ErrInUse.
+// into Data of Input(i), call Run, read Data of Output(i). One goroutine at a
+// time may use it; a second one gets ErrInUse. Only Close may be called beside
+// other methods.
 type Session struct {
 	session *session
 	model   *Model // is not collected before the Session
 	lease   *lease // of an acquired one; else nil
 }
 
-// session is the resource behind a Session, or one of a model's pool. It makes
-// the calls of its driver in the order that DriverSession documents.
+// session is the resource behind a Session, or one of a model's pool. It calls
+// its driver in the order that DriverSession documents.
 type session struct {
-	// What a Run reads comes first, as it is not in the processor's cache then:
-	// with the first fields of lifetime this is one line of it.
-	execution *execution
-	pool      *pool // nil: it is none of the model's pool
-	bound     bool  // the driver's last Bind was a success
-	changed   bool  // in or given is not what was bound
-	resetNext bool  // the next Run is to begin with Reset
-	copied    bool  // some of copyIn are needed
-	finish    bool  // outputs need finishing after each Run
-	ran       bool  // variables may not have their initial values
+	// The fields that Run reads come first. They are not in the processor's cache
+	// when Run begins, and with the first fields of lifetime they fill one line.
+	execution   *execution
+	pool        *pool // nil: it is none of the model's pool
+	bound       bool  // the driver's last Bind was a success
+	changed     bool  // in or callerOut is not what was bound
+	resetNext   bool  // the next Run is to begin with Reset
+	hasCopies   bool  // some of copyIn are needed
+	needsFinish bool  // outputs need finishing after each Run
+	hasRun      bool  // variables may not have their initial values
 	lifetime
 
 	hasProfile bool // there was a Run, since the last Reset and by this holder
@@ -43,10 +44,10 @@ type session struct {
 	signatureIndex      int
 	signature           Signature
 	in, out             []*Tensor // what the caller sees; nil: not made yet
-	given               []*Tensor // the outputs that the caller has bound; else nil
+	callerOut           []*Tensor // the outputs that the caller has bound; else nil
 	driverIn, driverOut []*Tensor // what the driver sees: the same, or these:
 	copyIn, copyOut     []*Tensor // padded, copied from and to the caller's; nil where that is not needed
-	late                []bool    // outputs that the driver makes only in Run
+	madeInRun           []bool    // outputs that the driver makes only in Run
 }
 
 func (m *model) newSession(ctx context.Context, signature int) (*session, error) {
@@ -60,7 +61,7 @@ func (m *model) newSession(ctx context.Context, signature int) (*session, error)
 		model: m, driver: d, execution: newExecution(d), signatureIndex: signature, signature: sig,
 		in: make([]*Tensor, ins), driverIn: make([]*Tensor, ins), copyIn: make([]*Tensor, ins),
 		out: make([]*Tensor, outs), driverOut: make([]*Tensor, outs), copyOut: make([]*Tensor, outs),
-		given: make([]*Tensor, outs), late: make([]bool, outs),
+		callerOut: make([]*Tensor, outs), madeInRun: make([]bool, outs),
 	}
 	s.resetter, _ = d.(Resetter)
 	if s.execution.canceler != nil {
@@ -77,8 +78,8 @@ func (m *model) newSession(ctx context.Context, signature int) (*session, error)
 	return s, nil
 }
 
-// bindFixed binds where each input's shape is known, so that the first Run need
-// not.
+// bindFixed binds tensors at once if the shape of every input is known, so that
+// the first Run need not.
 func (s *session) bindFixed() error {
 	for i := range s.in {
 		if err := s.makeInput(i); err != nil {
@@ -103,15 +104,15 @@ func (s *session) makeInput(i int) (err error) {
 	case s.in[i] != nil || shape.Dynamic():
 		return nil
 	case shape.Elems() == 0 && !s.model.engine.engine.emptyTensors:
-		return inputError(ErrShape, "input %q has no elements: its shape is %v; this engine runs only on some", info.Name, shape)
+		return inputError(ErrShape, "input %q has no elements: its shape is %v; this engine needs at least one", info.Name, shape)
 	}
 	s.in[i], err = NewTensor(info.DType, shape...)
 	s.changed = true
 	return err
 }
 
-// bind hands the inputs to the driver, and the outputs that there are; it adds
-// others.
+// bind passes the inputs and the existing outputs to the driver, which makes
+// the outputs that are missing.
 func (s *session) bind() error {
 	for i := range s.in {
 		if err := s.makeInput(i); err != nil {
@@ -122,26 +123,26 @@ func (s *session) bind() error {
 			return inputError(ErrShape, "input %q has the dynamic shape %v and no tensor yet; bind one", info.Name, info.Shape)
 		}
 	}
-	if err := s.separate(); err != nil {
+	if err := s.replaceOverlapping(); err != nil {
 		return err
 	}
-	s.copied, s.finish = false, false
+	s.hasCopies, s.needsFinish = false, false
 	for i, t := range s.in {
 		var err error
-		if s.driverIn[i], err = s.padded(t, &s.copyIn[i]); err != nil {
+		if s.driverIn[i], err = s.paddedFor(t, &s.copyIn[i]); err != nil {
 			return err
 		}
-		s.copied = s.copied || s.copyIn[i] != nil
+		s.hasCopies = s.hasCopies || s.copyIn[i] != nil
 	}
-	for i, t := range s.given {
+	for i, t := range s.callerOut {
 		if t != nil {
 			s.out[i] = t
 		}
 		var err error
-		if s.driverOut[i], err = s.padded(s.out[i], &s.copyOut[i]); err != nil {
+		if s.driverOut[i], err = s.paddedFor(s.out[i], &s.copyOut[i]); err != nil {
 			return err
 		}
-		s.finish = s.finish || s.copyOut[i] != nil
+		s.needsFinish = s.needsFinish || s.copyOut[i] != nil
 	}
 	s.bound = false
 	if err := s.driver.Bind(s.driverIn, s.driverOut); err != nil {
@@ -150,41 +151,42 @@ func (s *session) bind() error {
 	s.bound, s.changed = true, true
 	for i, t := range s.driverOut {
 		info := s.signature.Outputs[i]
-		s.late[i] = t == nil
-		s.finish = s.finish || s.late[i] || info.DType == Bool || info.Shape.Dynamic()
-		if given := s.given[i]; given == nil {
+		s.madeInRun[i] = t == nil
+		s.needsFinish = s.needsFinish || s.madeInRun[i] || info.DType == Bool || info.Shape.Dynamic()
+		if given := s.callerOut[i]; given == nil {
 			s.out[i] = t
 		} else if t != given && t != s.copyOut[i] {
-			return s.unfit(i)
+			return s.shapeError(i)
 		}
 	}
 	s.changed = false
 	return nil
 }
 
-// separate sees that no output shares memory with an input or another output.
-// Those of the session's own that do are replaced: an output that was bound as
-// an input stays what it is.
-func (s *session) separate() error {
+// replaceOverlapping makes sure that no output shares memory with an input or
+// with another output. It drops outputs of the session's own that do, so that the
+// driver makes new ones: an earlier output that the caller has bound as an input
+// keeps its content. Overlapping tensors of the caller are an error.
+func (s *session) replaceOverlapping() error {
 	for i := range s.out {
 		o := s.out[i]
-		if s.given[i] != nil {
-			o = s.given[i]
+		if s.callerOut[i] != nil {
+			o = s.callerOut[i]
 		}
 		for j, t := range s.in {
 			if !t.overlaps(o) {
 				continue
 			}
-			if s.given[i] != nil {
+			if s.callerOut[i] != nil {
 				return inputError(ErrInput, "output %q shares memory with input %q", s.signature.Outputs[i].Name, s.signature.Inputs[j].Name)
 			}
 			s.out[i] = nil
 		}
-		for j, t := range s.given {
+		for j, t := range s.callerOut {
 			if j == i || !t.overlaps(o) {
 				continue
 			}
-			if s.given[i] != nil {
+			if s.callerOut[i] != nil {
 				return inputError(ErrInput, "the outputs %q and %q share memory", s.signature.Outputs[i].Name, s.signature.Outputs[j].Name)
 			}
 			s.out[i] = nil
@@ -193,9 +195,9 @@ func (s *session) separate() error {
 	return nil
 }
 
-// padded is what the driver sees of the caller's t: t itself if the driver can
-// use its memory, else *own, a tensor for its elements.
-func (s *session) padded(t *Tensor, own **Tensor) (_ *Tensor, err error) {
+// paddedFor returns the tensor that the driver sees for the caller's t: t itself
+// if the driver can use its memory, else *own, into which t's elements are copied.
+func (s *session) paddedFor(t *Tensor, own **Tensor) (_ *Tensor, err error) {
 	if s.model.engine.engine.unpadded || t.Padded() || len(t.Bytes()) == 0 {
 		*own = nil
 		return t, nil
@@ -204,13 +206,13 @@ func (s *session) padded(t *Tensor, own **Tensor) (_ *Tensor, err error) {
 	return *own, err
 }
 
-// unfit is the error of an output that has another shape than the tensor that
-// the caller has bound for it.
-func (s *session) unfit(i int) error {
-	return misuse(ErrShape, "output %q has the shape %v; the tensor that was bound has %v", s.signature.Outputs[i].Name, s.driverOut[i].Shape(), s.given[i].shape)
+// shapeError is the error of a result whose shape is not that of the tensor
+// which the caller has bound for it.
+func (s *session) shapeError(i int) error {
+	return misuse(ErrShape, "output %q has the shape %v; the tensor that was bound has %v", s.signature.Outputs[i].Name, s.driverOut[i].Shape(), s.callerOut[i].shape)
 }
 
-// Signature is the signature that the session runs.
+// Signature returns the signature that the session runs.
 func (s *Session) Signature() Signature {
 	if s.isZero() {
 		return Signature{}
@@ -220,14 +222,14 @@ func (s *Session) Signature() Signature {
 
 func (s *Session) isZero() bool { return s == nil || s.session == nil }
 
-// over reports whether an acquired session was given back.
-func (s *Session) over() bool { return s.lease != nil && s.lease.over.Load() }
+// ended reports whether the session was acquired and has been given back.
+func (s *Session) ended() bool { return s.lease != nil && s.lease.ended.Load() }
 
-// Input is the tensor bound to input i: write the data there. It is nil where
-// the shape is dynamic and no tensor was bound yet, for an i that is not an
-// input, and after Close of an acquired session.
+// Input returns the tensor bound to input i; the program writes its data there.
+// It is nil if the shape is dynamic and no tensor was bound yet, if there is no
+// input i, and after an acquired session was closed.
 func (s *Session) Input(i int) (t *Tensor) {
-	s.look(func(r *session) {
+	s.withSession(func(r *session) {
 		if i < 0 || i >= len(r.in) {
 			return
 		}
@@ -239,31 +241,30 @@ func (s *Session) Input(i int) (t *Tensor) {
 	return t
 }
 
-// look calls f, unless there is no session or it was given back. An acquired one
-// is locked, because after Close it is another caller's. Where its model was
-// closed, its tensors are there all the same.
-func (s *Session) look(f func(*session)) {
+// withSession calls f with the session, unless there is none or it was given
+// back. An acquired session is locked meanwhile, because another caller has it
+// after Close. Its tensors can be read even after the model was closed.
+func (s *Session) withSession(f func(*session)) {
 	if s.isZero() {
 		return
 	}
 	if s.lease != nil {
 		s.session.exclusive.Lock()
 		defer s.session.exclusive.Unlock()
-		if s.over() {
+		if s.ended() {
 			return
 		}
 	}
 	f(s.session)
 }
 
-// Output is the tensor that output i was written to. It is valid until the
-// next Run, which may write to it or take another; it never dangles. It may be
-// bound as an input: the next Run then reads it and writes to another tensor.
-// It is nil before the first Run where the shape is dynamic or the session was
-// acquired, for an i that is not an output, and after Close of an acquired
-// session.
+// Output returns the tensor that the last Run wrote output i to. The next Run may
+// write to it again or use another one; the memory itself stays valid. It may be
+// bound as an input: the next Run then reads it and writes to another tensor. It
+// is nil before the first Run if the shape is dynamic or the session was acquired,
+// if there is no output i, and after an acquired session was closed.
 func (s *Session) Output(i int) (t *Tensor) {
-	s.look(func(r *session) {
+	s.withSession(func(r *session) {
 		if i >= 0 && i < len(r.out) {
 			t = r.out[i]
 		}
@@ -271,7 +272,7 @@ func (s *Session) Output(i int) (t *Tensor) {
 	return t
 }
 
-// InputByName is Input for the input of that name, nil if there is none.
+// InputByName is like Input, for the input of that name; nil if there is none.
 func (s *Session) InputByName(name string) *Tensor {
 	if s.isZero() {
 		return nil
@@ -279,7 +280,7 @@ func (s *Session) InputByName(name string) *Tensor {
 	return s.Input(s.session.signature.InputIndex(name))
 }
 
-// OutputByName is Output for the output of that name, nil if there is none.
+// OutputByName is like Output, for the output of that name; nil if there is none.
 func (s *Session) OutputByName(name string) *Tensor {
 	if s.isZero() {
 		return nil
@@ -287,16 +288,17 @@ func (s *Session) OutputByName(name string) *Tensor {
 	return s.Output(s.session.signature.OutputIndex(name))
 }
 
-// BindInput makes t the tensor of input i. Run reads it in place where it was
-// made by NewTensor or the engine takes any memory (see its package), else it
-// copies it; so it must stay unchanged during Run. Its shape resizes a dynamic
-// input. The error wraps ErrInput, ErrInUse or ErrClosed, and leaves all as it
-// was. The engine sees t in the next Run: where it refuses the shape, that Run's
-// error wraps ErrInput, and another tensor is to be bound.
+// BindInput makes t the tensor of input i until another one is bound. Run reads
+// it in place if NewTensor made it or the engine accepts memory of any alignment
+// (OpenVINO does), else each Run copies it first; it must not change during Run.
+// The shape of t is the shape of a dynamic input in the next Run. The error wraps
+// ErrInput, ErrInUse or ErrClosed, and nothing has changed then. The engine sees t
+// in the next Run: if it refuses the shape, that Run's error wraps ErrInput, and
+// the program binds another tensor.
 func (s *Session) BindInput(i int, t *Tensor) error {
 	return s.exclusive("bind", func(r *session) error {
 		if i < 0 || i >= len(r.in) {
-			return inputError(ErrCount, "there is no input %d; there are %s", i, numbered(r.signature.Inputs))
+			return inputError(ErrCount, "there is no input %d; the inputs are %s", i, numbered(r.signature.Inputs))
 		}
 		if err := r.model.checkInput(&r.signature.Inputs[i], t); err != nil {
 			return err
@@ -308,20 +310,20 @@ func (s *Session) BindInput(i int, t *Tensor) error {
 	})
 }
 
-// BindOutput makes t the tensor into which Run writes output i: in place where
-// it was made by NewTensor or the engine takes any memory, else by a copy. A
-// nil t makes it one of the session's own again. The error wraps ErrDType or
-// ErrShape where t cannot be that output, ErrInUse or ErrClosed, and leaves all
-// as it was.
+// BindOutput makes t the tensor that Run writes output i to: in place if
+// NewTensor made it or the engine accepts memory of any alignment, else by a copy
+// after each Run. A nil t lets the session use a tensor of its own again. The
+// error wraps ErrDType or ErrShape if t cannot be that output, ErrInUse or
+// ErrClosed, and nothing has changed then.
 //
-// Where the shape is dynamic and the result has another one than t, Run's error
-// wraps ErrShape. If the shape is known only after Run, the model has run, and
-// Output(i) has the result. When Run begins, t may not share memory with an
-// input or another output.
+// If the shape is dynamic and the result's is not that of t, Run's error wraps
+// ErrShape. If that is known only after the model has run, Output(i) then has the
+// result. When Run begins, t must not share memory with an input or another
+// output.
 func (s *Session) BindOutput(i int, t *Tensor) error {
 	return s.exclusive("bind", func(r *session) error {
 		if i < 0 || i >= len(r.out) {
-			return misuse(ErrCount, "there is no output %d; there are %s", i, numbered(r.signature.Outputs))
+			return misuse(ErrCount, "there is no output %d; the outputs are %s", i, numbered(r.signature.Outputs))
 		}
 		info := r.signature.Outputs[i]
 		switch {
@@ -331,18 +333,19 @@ func (s *Session) BindOutput(i int, t *Tensor) error {
 		case !info.Shape.Accepts(t.shape):
 			return misuse(ErrShape, "output %q has the shape %v, not %v", info.Name, info.Shape, t.shape)
 		}
-		if r.given[i] != t {
-			r.given[i], r.out[i], r.changed = t, t, true
+		if r.callerOut[i] != t {
+			r.callerOut[i], r.out[i], r.changed = t, t, true
 		}
 		return nil
 	})
 }
 
-// Run runs the model on the bound inputs. Where nothing was bound anew it is
-// one native call and allocates nothing. The error wraps ErrRun where the
-// engine failed, ErrInput for what was bound or was not, ErrInUse, ErrClosed,
-// or is the context's. After ErrRun or the context's, outputs are undefined,
-// and so are variables that the model keeps: Reset.
+// Run runs the model on the bound inputs. If nothing was bound since the last
+// Run, it is one native call and allocates nothing. The error wraps ErrRun if the
+// engine failed, ErrInput if an input is missing or the engine refused its shape,
+// ErrInUse, ErrClosed, or is the context's. After ErrRun and after the context's
+// error the outputs are undefined, and so are variables that the model keeps: call
+// Reset before the next Run.
 func (s *Session) Run(ctx context.Context) error {
 	if err := s.begin("run"); err != nil {
 		return err
@@ -361,9 +364,9 @@ func (s *Session) begin(op string) error {
 		return errNotOpen(op)
 	}
 	err := error(nil)
-	if s.over() {
+	if s.ended() {
 		err = &Error{Kind: ErrClosed}
-	} else if err = s.session.beginExclusive(); err == nil && s.over() {
+	} else if err = s.session.beginExclusive(); err == nil && s.ended() {
 		s.session.endExclusive()
 		err = &Error{Kind: ErrClosed}
 	}
@@ -386,8 +389,8 @@ func (s *Session) exclusive(op string, f func(*session) error) error {
 	return nil
 }
 
-// run is Run within beginExclusive: bind what has changed, reset if that is
-// due, run.
+// run does the work of Run, between beginExclusive and endExclusive: it binds if
+// tensors have changed, resets if that is due, and runs.
 func (s *session) run(ctx context.Context) error {
 	done := ctx.Done()
 	if done != nil {
@@ -405,24 +408,24 @@ func (s *session) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if s.copied {
+	if s.hasCopies {
 		for i, t := range s.copyIn {
 			if t != nil {
 				t.copyFrom(s.in[i])
 			}
 		}
 	}
-	s.ran, s.hasProfile = true, true
+	s.hasRun, s.hasProfile = true, true
 	var begin time.Duration
 	if s.pool != nil {
 		begin = clock()
 	}
 	canceled, err := s.execution.run(ctx, done)
 	if s.pool != nil {
-		s.pool.ran(begin, err)
+		s.pool.record(begin, err)
 	}
 	switch {
-	case err == nil && s.finish:
+	case err == nil && s.needsFinish:
 		return s.finishOutputs()
 	case err != nil && canceled:
 		return ctx.Err()
@@ -432,13 +435,14 @@ func (s *session) run(ctx context.Context) error {
 	return err
 }
 
-// finishOutputs checks what the driver left, makes each bool 0 or 1, as Go needs
-// them, where C has any byte, and copies to the caller's tensors.
+// finishOutputs checks the tensors that the driver has set, makes each bool 0 or
+// 1, because C may store any byte and Go must not see one, and copies results to
+// the caller's tensors.
 func (s *session) finishOutputs() (err error) {
 	for i, info := range s.signature.Outputs {
-		t, given := s.driverOut[i], s.given[i]
+		t, given := s.driverOut[i], s.callerOut[i]
 		if t.DType() != info.DType {
-			return &Error{Kind: ErrRun, Message: "the engine left output " + info.Name + " without a " + info.DType.String() + " tensor"}
+			return &Error{Kind: ErrRun, Message: "the engine made no " + info.DType.String() + " tensor for output " + info.Name}
 		}
 		if t.dtype == Bool {
 			for j, b := range t.bytes {
@@ -456,13 +460,14 @@ func (s *session) finishOutputs() (err error) {
 			}
 		default:
 			s.out[i], s.changed = t, true
-			err = s.unfit(i)
+			err = s.shapeError(i)
 		}
 	}
 	return err
 }
 
-// runTensors is Model.Run with this session, within beginExclusive.
+// runTensors does the work of Model.Run with this session, between beginExclusive
+// and endExclusive.
 func (s *session) runTensors(ctx context.Context, in []*Tensor) (Tensors, error) {
 	for i, t := range in {
 		if !s.in[i].Is(t.dtype, t.shape) {
@@ -480,19 +485,19 @@ func (s *session) runTensors(ctx context.Context, in []*Tensor) (Tensors, error)
 	}
 	out := make(Tensors, len(s.out))
 	for i := range s.signature.Outputs {
-		out[s.signature.Outputs[i].Name] = s.handOut(i)
+		out[s.signature.Outputs[i].Name] = s.result(i)
 	}
 	return out, nil
 }
 
-// handOut is output i for the caller to keep: what the engine wrote, where it
-// makes it anew in each Run or copying it takes longer than binding another,
-// else a copy.
-func (s *session) handOut(i int) *Tensor {
+// result returns output i for the caller to keep. It is a copy, unless the engine
+// makes a new tensor in each Run anyway, or the output is so large that binding
+// another tensor costs less than copying.
+func (s *session) result(i int) *Tensor {
 	const large = 1 << 20
 	t := s.out[i]
 	switch {
-	case s.late[i]:
+	case s.madeInRun[i]:
 		s.driverOut[i] = nil
 	case len(t.bytes) < large:
 		return t.Clone()
@@ -503,10 +508,10 @@ func (s *session) handOut(i int) *Tensor {
 	return t
 }
 
-// Reset puts the variables that the model keeps from Run to Run, as a stream's
-// past, back to their initial values. Without such variables it does nothing;
-// ModelInfo.State reports whether there are some. The error wraps ErrOption
-// where the engine cannot.
+// Reset sets the variables that the model keeps from Run to Run, such as the past
+// of a stream, back to their initial values. It does nothing if the model has
+// none, which ModelInfo.State reports. The error wraps ErrOption if the engine
+// cannot reset variables, ErrInUse or ErrClosed.
 func (s *Session) Reset() error {
 	return s.exclusive("reset", func(r *session) error {
 		if r.resetter == nil && r.model.info.State != Stateless {
@@ -520,14 +525,14 @@ func (s *Session) Reset() error {
 	})
 }
 
-// reset is Reset where there may be something to reset.
+// reset calls the driver's Reset if a Run may have changed variables.
 func (s *session) reset() error {
-	if s.ran && s.resetter != nil && s.model.info.State != Stateless {
+	if s.hasRun && s.resetter != nil && s.model.info.State != Stateless {
 		if err := s.resetter.Reset(); err != nil {
 			s.broken = true
 			return err
 		}
-		s.ran, s.hasProfile = false, false
+		s.hasRun, s.hasProfile = false, false
 	}
 	s.resetNext = false
 	return nil
@@ -535,23 +540,24 @@ func (s *session) reset() error {
 
 // reusable reports whether the next Model.Run can begin from the initial state.
 func (s *session) reusable() bool {
-	return !s.broken && (s.resetter != nil || !s.ran || s.model.info.State == Stateless)
+	return !s.broken && (s.resetter != nil || !s.hasRun || s.model.info.State == Stateless)
 }
 
-// giveBack returns a session to its pool, or closes it where the next call
-// would see what this one has left in it.
-func (s *session) giveBack() {
+// putBack returns a session to its pool, or closes it if the next caller could
+// see state that this one has left in it.
+func (s *session) putBack() {
 	if !s.reusable() || s.closing.Load() {
 		s.close()
-		s.pool.give(nil)
+		s.pool.release(nil)
 		return
 	}
-	s.pool.give(s)
+	s.pool.release(s)
 }
 
-// Profile returns where the time of the last Run went, layer by layer: nothing
-// before the first Run and after Reset. The model must be loaded with
-// Options.Profile.
+// Profile returns the time that each layer took in the last Run, in the order in
+// which they ran; nil before the first Run and after Reset. The model must be
+// loaded with Options.Profile. The error wraps ErrOption if it was not, or if the
+// engine has no profile.
 func (s *Session) Profile() (times []LayerTime, err error) {
 	err = s.exclusive("profile", func(r *session) error {
 		p, ok := r.driver.(Profiler)
@@ -570,8 +576,9 @@ func (s *Session) Profile() (times []LayerTime, err error) {
 }
 
 // Close cancels a Run that executes and waits for it. It frees a session of
-// NewSession, and gives back an acquired one. Tensors that the session had stay
-// valid: it does not use them any more.
+// NewSession and returns an acquired one to the model. The session's tensors stay
+// valid, and the session does not use them any more. Further calls of Close do
+// nothing.
 func (s *Session) Close() error {
 	if s.isZero() {
 		return nil
@@ -584,31 +591,34 @@ func (s *Session) Close() error {
 	return s.session.model.wrap(closeIt(), "close")
 }
 
-// lease is the time for which a caller has acquired a session of the pool.
+// lease is one caller's use of a session of the pool, from AcquireSession to
+// Close.
 type lease struct {
 	session *session
-	over    atomic.Bool
+	ended   atomic.Bool
 	cleanup runtime.Cleanup
 }
 
-// newLease begins one. The session has no tensors: what it had is others'.
+// newLease begins a lease. The session starts without tensors, because earlier
+// callers may still hold the ones that it had.
 func newLease(s *session) *lease {
 	s.forgetTensors()
 	s.resetNext, s.hasProfile = true, false
 	return &lease{session: s}
 }
 
-// forgetTensors unbinds all tensors, before the next Run.
+// forgetTensors drops all tensors, so that the next Run binds new ones.
 func (s *session) forgetTensors() {
 	clear(s.in)
 	clear(s.out)
-	clear(s.given)
+	clear(s.callerOut)
 	s.changed = true
 }
 
-// close ends the lease. A session that still runs is of no use to others.
+// close ends the lease. If the session still runs, it is closed instead of being
+// returned to the pool.
 func (l *lease) close() error {
-	if l.over.Swap(true) {
+	if l.ended.Swap(true) {
 		return nil
 	}
 	l.cleanup.Stop()
@@ -618,19 +628,19 @@ func (l *lease) close() error {
 	}
 	s.forgetTensors()
 	s.endExclusive()
-	s.giveBack()
+	s.putBack()
 	return nil
 }
 
 func (l *lease) closeSession() error {
 	err := l.session.close()
-	l.session.pool.give(nil)
+	l.session.pool.release(nil)
 	return err
 }
 
-// discard ends a lease that the garbage collector has found unused.
+// discard ends a lease whose Session was garbage collected.
 func (l *lease) discard() {
-	if !l.over.Swap(true) {
+	if !l.ended.Swap(true) {
 		l.closeSession()
 	}
 }

@@ -17,8 +17,8 @@ type Shape []int
 // Dynamic reports whether the rank or a dimension is not fixed.
 func (s Shape) Dynamic() bool { return s == nil || slices.Contains(s, -1) }
 
-// Elems is the number of elements: the product of the dimensions, 1 for a
-// scalar. It is -1 where s is dynamic, has another negative dimension, or the
+// Elems returns the number of elements: the product of the dimensions, 1 for a
+// scalar. It is -1 if s is dynamic, has another negative dimension, or if the
 // product overflows an int.
 func (s Shape) Elems() int {
 	if s == nil {
@@ -34,7 +34,7 @@ func (s Shape) Elems() int {
 	return n
 }
 
-// Accepts reports whether a tensor of shape t fits s, where s may be dynamic.
+// Accepts reports whether a tensor of shape t fits s, which may be dynamic.
 func (s Shape) Accepts(t Shape) bool {
 	if s == nil {
 		return true
@@ -50,7 +50,8 @@ func (s Shape) Accepts(t Shape) bool {
 	return true
 }
 
-// String is "[1 3 ? ?]": dynamic dimensions are "?", a dynamic rank "[...]".
+// String returns a text such as "[1 3 ? ?]", where "?" is a dynamic dimension;
+// "[...]" is a dynamic rank.
 func (s Shape) String() string {
 	if s == nil {
 		return "[...]"
@@ -69,18 +70,19 @@ func (s Shape) String() string {
 	return string(append(b, ']'))
 }
 
-// ShapeRange says in Options.Shapes what an input may look like: Min and Max
-// bound each dimension, Opt is the shape to optimize for. Fixed is the short
-// form for one shape only.
+// ShapeRange bounds the shape of an input in Options.Shapes. Min and Max are the
+// bounds of each dimension, both included; Opt is the shape that the engine
+// optimizes for. Fixed makes the ShapeRange of a single shape.
 type ShapeRange struct{ Min, Opt, Max Shape }
 
-// Fixed is the ShapeRange of exactly one shape.
+// Fixed returns the ShapeRange of exactly one shape.
 func Fixed(dims ...int) ShapeRange {
 	s := Shape(dims)
 	return ShapeRange{Min: s, Opt: s, Max: s}
 }
 
-// Shape is r as a model's input shape: -1 where Min and Max differ.
+// Shape returns r as the shape of an input: -1 for dimensions whose Min and Max
+// differ.
 func (r ShapeRange) Shape() Shape {
 	s := slices.Clone(r.Min)
 	for i := range s {
@@ -104,7 +106,7 @@ func (r ShapeRange) Contains(s Shape) bool {
 	return true
 }
 
-// String is "[1 3 224 224]..[8 3 224 224]".
+// String returns a text such as "[1 3 224 224]..[8 3 224 224]", without Opt.
 func (r ShapeRange) String() string {
 	if slices.Equal(r.Min, r.Max) {
 		return r.Min.String()
@@ -112,7 +114,7 @@ func (r ShapeRange) String() string {
 	return strings.Join([]string{r.Min.String(), r.Max.String()}, "..")
 }
 
-// check reports what is wrong with r, for the input called name.
+// check returns an error if r is not a valid range, for the input of that name.
 func (r ShapeRange) check(name string) error {
 	if len(r.Min) != len(r.Opt) || len(r.Min) != len(r.Max) || r.Min == nil {
 		return optionError("shapes of %q: Min, Opt and Max need the same rank; have %v, %v, %v", name, r.Min, r.Opt, r.Max)

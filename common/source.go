@@ -11,31 +11,32 @@ import (
 	"strings"
 )
 
-// Source says where a model is: File, Files, Bytes or FS. Nothing is read
-// before Load, which reads each file once.
+// Source describes where a model is. File, Files, Bytes and FS make one. Nothing
+// is read before Load, which reads each file once.
 type Source struct {
-	names  []string // of the files, the describing one first
-	fsys   fs.FS    // that they are in; nil: on disk
-	data   [][]byte // of a model in memory, which has no names
+	names  []string // the files, the one that describes the model first
+	fsys   fs.FS    // the file system with the files; nil: they are on disk
+	data   [][]byte // the content of a model in memory, which has no names
 	format string
 	err    error
 }
 
-// File is a model in one file or folder on disk. Files that belong to it by
-// convention and lie beside it are found by themselves: IR's .bin, TNN's
-// .tnnmodel.
+// File is a model in one file or folder on disk. Load also reads the files beside
+// it that belong to it by convention: the .bin of an OpenVINO IR, the .tnnmodel of
+// a .tnnproto.
 func File(path string) Source { return Source{names: []string{path}} }
 
-// Files is a model in several files on disk, the describing one first:
-// model.xml and weights.bin, model.tnnproto and model.tnnmodel.
+// Files is a model in several files on disk, the one that describes it first, such
+// as "model.xml", "weights.bin".
 func Files(paths ...string) Source { return Source{names: slices.Clone(paths)} }
 
-// Bytes is a model in memory, in as many pieces as it has files. The bytes
-// must not change while the model is loaded.
+// Bytes is a model in memory, one slice for each of its files. The bytes are not
+// copied if they are aligned to TensorAlign, and must not change while the model is
+// loaded.
 func Bytes(data ...[]byte) Source { return Source{data: slices.Clone(data)} }
 
-// FS is a model in files of fsys, such as an embed.FS. Those that belong to the
-// first by convention are found by themselves.
+// FS is a model in files of fsys, such as an embed.FS. Load also reads the files
+// that belong to the first one by convention, as for File.
 func FS(fsys fs.FS, names ...string) Source {
 	if fsys == nil {
 		return Source{err: &Error{Op: "load", Kind: ErrModel, Message: "the fs.FS is nil"}}
@@ -43,8 +44,8 @@ func FS(fsys fs.FS, names ...string) Source {
 	return Source{names: slices.Clone(names), fsys: fsys}
 }
 
-// files are the names of all files, with those that belong to the first by
-// convention and are there.
+// files returns the names of all files, with those beside the first one that
+// belong to it by convention and exist.
 func (s Source) files() []string {
 	if len(s.names) != 1 {
 		return s.names
@@ -72,14 +73,14 @@ func (s Source) open(name string) (fs.File, error) {
 	return os.Open(name)
 }
 
-// As gives the model's format (see Format), where neither its name nor its
-// first bytes do.
+// As returns s with the format of that name, such as "onnx", for a model whose
+// file name and first bytes do not show its format.
 func (s Source) As(format string) Source {
 	s.format = format
 	return s
 }
 
-// Name is the first file's name; empty for Bytes.
+// Name returns the first file's name; "" for Bytes.
 func (s Source) Name() string {
 	if len(s.names) == 0 {
 		return ""
@@ -87,7 +88,7 @@ func (s Source) Name() string {
 	return s.names[0]
 }
 
-// Paths are the files on disk, or nil where the model is elsewhere.
+// Paths returns the paths of the model's files, or nil if it is not on disk.
 func (s Source) Paths() []string {
 	if s.fsys != nil {
 		return nil
@@ -95,9 +96,9 @@ func (s Source) Paths() []string {
 	return slices.Clone(s.files())
 }
 
-// Format is the name of the model's format: what As was given, or the Format of
-// a registered engine to which the file's extension or its first bytes belong.
-// It is "" where none does.
+// Format returns the name of the model's format: the one given to As, or the one
+// of a registered engine that has the file's extension or detects its first bytes,
+// or "".
 func (s Source) Format() string {
 	if f := s.namedFormat(); f != "" {
 		return f
@@ -105,7 +106,8 @@ func (s Source) Format() string {
 	return formatOf(s.head())
 }
 
-// namedFormat is the format as As or the first file's name gives it, or "".
+// namedFormat returns the format that As or the first file's extension names, or
+// "".
 func (s Source) namedFormat() string {
 	if s.format != "" {
 		return s.format
@@ -114,16 +116,17 @@ func (s Source) namedFormat() string {
 	return findFormat(func(f Format) bool { return slices.Contains(f.Extensions, extension) }).Name
 }
 
-// formatOf is the format of a file that begins with head, or "".
+// formatOf returns the format of a file that begins with head, or "".
 func formatOf(head []byte) string {
 	head = head[:min(len(head), headLen)]
 	return findFormat(func(f Format) bool { return f.Detect != nil && f.Detect(head) }).Name
 }
 
-// headLen is how many of a file's first bytes Format.Detect is given.
+// headLen is the number of a file's first bytes that Format.Detect gets.
 const headLen = 64
 
-// head is the first bytes of the first file, as far as they can be had.
+// head returns the first bytes of the first file; fewer than headLen if it is
+// shorter or cannot be read.
 func (s Source) head() []byte {
 	if len(s.data) > 0 {
 		return s.data[0]
@@ -138,7 +141,8 @@ func (s Source) head() []byte {
 	return b[:n]
 }
 
-// check reports what is missing or empty before an engine is opened for it.
+// check reports a file that is missing or empty, before an engine is opened for
+// the model.
 func (s Source) check() error {
 	if s.err != nil {
 		return s.err

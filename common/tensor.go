@@ -9,16 +9,16 @@ import (
 	"unsafe"
 )
 
-// TensorAlign is the alignment in bytes of memory that NewTensor makes, and
-// the number of spare bytes behind it. Native kernels read whole vectors, also
-// past the last element; memory with both can be handed to them as it is.
+// TensorAlign is the alignment in bytes of the memory that NewTensor makes, and
+// the number of spare bytes behind the elements. Native code reads whole vectors,
+// even past the last element, so it can use such memory without a copy.
 const TensorAlign = 64
 
-// A Tensor is an n-dimensional array in row-major order, today in Go memory. Its type
-// and shape never change; its elements do, and have no lock: do not write them
-// while a Run reads them.
+// A Tensor is an n-dimensional array in row-major order, today in Go memory. Its
+// type and shape never change. Its elements have no lock: the program must not
+// write them while a Run reads them.
 //
-// The methods of a nil or zero Tensor answer as for one that holds nothing.
+// A nil or zero Tensor has no type, no shape and no elements.
 type Tensor struct {
 	dtype DType
 	shape Shape
@@ -26,8 +26,9 @@ type Tensor struct {
 	strs  []string // only for String
 }
 
-// NewTensor makes a zeroed tensor, TensorAlign aligned and padded; without a
-// shape it is a scalar. The error wraps ErrDType or ErrShape.
+// NewTensor makes a tensor of zeros (of empty strings for String) with the given
+// length of each dimension, outermost first; without any it is a scalar. Its
+// memory suits every engine. The error wraps ErrDType or ErrShape.
 func NewTensor(dt DType, shape ...int) (*Tensor, error) {
 	n, err := checkNew(dt, shape)
 	if err != nil {
@@ -39,7 +40,7 @@ func NewTensor(dt DType, shape ...int) (*Tensor, error) {
 	return newTensor(dt, shape, n*dt.Size()), nil
 }
 
-// Tensors of few bytes and dimensions are one piece of memory.
+// A tensor with few bytes and dimensions is one allocation.
 const (
 	smallRank  = 6
 	smallBytes = 256
@@ -55,8 +56,8 @@ type smallTensor struct {
 	bytes [smallBytes + 2*TensorAlign]byte
 }
 
-// newTensor makes a zeroed tensor of that many bytes, with its shape and memory
-// beside it where they are small.
+// newTensor makes a tensor of size bytes of zeros, with its shape and elements in
+// the same allocation if they are small.
 func newTensor(dt DType, shape Shape, size int) *Tensor {
 	var t *tensorWithShape
 	var memory []byte
@@ -67,13 +68,14 @@ func newTensor(dt DType, shape Shape, size int) *Tensor {
 		t, memory = new(tensorWithShape), make([]byte, size+2*TensorAlign)
 	}
 	t.dtype, t.bytes = dt, aligned(memory, size)
-	t.shape = append(t.dims[:0], shape...) // elsewhere where it has more dimensions
+	t.shape = append(t.dims[:0], shape...) // which allocates if there are more than smallRank
 	return &t.Tensor
 }
 
-// FromSlice makes a tensor that shares data, whose length must be the product
-// of the shape; without a shape it is a vector. For a scalar say Shape{}... .
-// The error wraps ErrDType or ErrShape.
+// FromSlice makes a tensor that shares the memory of data, whose length must be
+// the product of the shape. Without a shape it is a vector; Shape{}... makes a
+// scalar. Engines that need aligned memory copy such a tensor in each Run of a
+// Session; NewTensor avoids that. The error wraps ErrDType or ErrShape.
 func FromSlice[T Elem](data []T, shape ...int) (*Tensor, error) {
 	if shape == nil {
 		shape = []int{len(data)}
@@ -84,7 +86,7 @@ func FromSlice[T Elem](data []T, shape ...int) (*Tensor, error) {
 		return nil, err
 	}
 	if n != len(data) {
-		return nil, inputError(ErrShape, "shape %v has %d elements, the slice %d", Shape(shape), n, len(data))
+		return nil, inputError(ErrShape, "the shape %v has %d elements, but the slice has %d", Shape(shape), n, len(data))
 	}
 	t := &Tensor{dtype: dt, shape: append(Shape{}, shape...)}
 	if s, ok := any(data).([]string); ok {
@@ -96,9 +98,9 @@ func FromSlice[T Elem](data []T, shape ...int) (*Tensor, error) {
 	return t, nil
 }
 
-// Data is t's elements as a slice that shares its memory. The error wraps
-// ErrDType where t is nil or its type is not T, and ErrDevice where its elements
-// are not in the program's memory: no engine has such tensors yet.
+// Data returns t's elements as a slice that shares its memory. The error wraps
+// ErrDType if t is nil or its type is not T, and ErrDevice if the elements are not
+// in the program's memory; no engine makes such tensors yet.
 func Data[T Elem](t *Tensor) ([]T, error) {
 	if t == nil {
 		return nil, misuse(ErrDType, "the tensor is nil")
@@ -112,13 +114,13 @@ func Data[T Elem](t *Tensor) ([]T, error) {
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(t.bytes))), len(t.bytes)/t.dtype.Size()), nil
 }
 
-// Get is Data of the tensor of that name. The error wraps ErrName where there
-// is none.
+// Get returns Data of the tensor of that name. The error wraps ErrName if there is
+// no such tensor, else it is that of Data.
 func Get[T Elem](ts Tensors, name string) ([]T, error) {
 	t, ok := ts[name]
 	if !ok {
 		names := slices.Sorted(maps.Keys(ts))
-		return nil, misuse(ErrName, "there is no tensor %q; there are %s", name, quoted(names, func(n string) string { return n }))
+		return nil, misuse(ErrName, "there is no tensor %q; the tensors are %s", name, quoted(names, func(n string) string { return n }))
 	}
 	data, err := Data[T](t)
 	if err != nil {
@@ -127,7 +129,7 @@ func Get[T Elem](ts Tensors, name string) ([]T, error) {
 	return data, nil
 }
 
-// DType is the type of the elements.
+// DType returns the type of the elements.
 func (t *Tensor) DType() DType {
 	if t == nil {
 		return 0
@@ -135,7 +137,7 @@ func (t *Tensor) DType() DType {
 	return t.dtype
 }
 
-// Shape is a copy of t's shape.
+// Shape returns a copy of t's shape.
 func (t *Tensor) Shape() Shape {
 	if t == nil || t.dtype == 0 {
 		return nil
@@ -143,7 +145,7 @@ func (t *Tensor) Shape() Shape {
 	return append(Shape{}, t.shape...)
 }
 
-// Len is the number of elements.
+// Len returns the number of elements.
 func (t *Tensor) Len() int {
 	if t == nil || t.dtype == 0 {
 		return 0
@@ -151,9 +153,9 @@ func (t *Tensor) Len() int {
 	return t.shape.Elems()
 }
 
-// Bytes is t's memory, shared, in the machine's byte order. It is nil for String,
-// and for elements that are not in the program's memory (see Data).
-// Where cap exceeds len by TensorAlign, those spare bytes are t's own.
+// Bytes returns t's memory without copying it, in the machine's byte order. It is
+// nil for String, and for elements that are not in the program's memory (see Data).
+// If cap exceeds len by TensorAlign, the spare bytes belong to t.
 func (t *Tensor) Bytes() []byte {
 	if t == nil {
 		return nil
@@ -166,8 +168,8 @@ func (t *Tensor) Is(dt DType, shape Shape) bool {
 	return t != nil && t.dtype == dt && slices.Equal(t.shape, shape)
 }
 
-// Padded reports whether t's memory has TensorAlign's alignment and padding,
-// as that of NewTensor has.
+// Padded reports whether t's memory is aligned to TensorAlign and followed by as
+// many spare bytes, as the memory of NewTensor is.
 func (t *Tensor) Padded() bool {
 	if t == nil || t.bytes == nil {
 		return false
@@ -175,7 +177,7 @@ func (t *Tensor) Padded() bool {
 	return uintptr(unsafe.Pointer(unsafe.SliceData(t.bytes)))%TensorAlign == 0 && cap(t.bytes)-len(t.bytes) >= TensorAlign
 }
 
-// Clone is a copy of t in memory of its own.
+// Clone returns a copy of t in memory of its own, aligned and padded.
 func (t *Tensor) Clone() *Tensor {
 	if t == nil {
 		return nil
@@ -215,15 +217,16 @@ func (t *Tensor) copyFrom(src *Tensor) {
 	runtime.KeepAlive(src)
 }
 
-// aligned is size bytes of memory, which has 2*TensorAlign more: aligned, and
-// padded. Elements of Go's types may be written through it: it is never moved
-// and holds no pointers.
+// aligned returns size bytes of memory that are aligned and padded; memory has
+// 2*TensorAlign bytes more than that. Its elements may be accessed as another type,
+// because the memory is never moved and has no pointers.
 func aligned(memory []byte, size int) []byte {
 	off := -int(uintptr(unsafe.Pointer(unsafe.SliceData(memory)))) & (TensorAlign - 1)
 	return memory[off : off+size : off+size+TensorAlign]
 }
 
-// checkNew is the number of elements of a new tensor.
+// checkNew returns the number of elements of a new tensor, or why there can be no
+// such tensor.
 func checkNew(dt DType, shape Shape) (int, error) {
 	if !dt.Valid() {
 		return 0, inputError(ErrDType, "a tensor needs one of the DType constants, not %d", uint8(dt))
@@ -238,7 +241,7 @@ func checkNew(dt DType, shape Shape) (int, error) {
 	switch {
 	case n < 0:
 		return 0, inputError(ErrShape, "no tensor can have the shape %v", shape)
-	case n > maxBytes()/size: // make would end the process
+	case n > maxBytes()/size: // make would panic, or end the process
 		return 0, inputError(ErrShape, "a tensor of %v with the shape %v does not fit in this machine's memory", dt, shape)
 	}
 	return n, nil

@@ -261,7 +261,7 @@ func TestAnotherABI(t *testing.T) {
 	_, err = common.Open("mnn", &common.Config{Library: library})
 	require.ErrorIs(t, err, common.ErrVersion)
 	require.ErrorContains(t, err, "anyinfer shim build mnn")
-	require.ErrorContains(t, err, "version 3 of the engine ABI, this program 2")
+	require.ErrorContains(t, err, "version 3 of the engine ABI, but this program needs version 2")
 }
 
 // TestBindOutput: results come to the caller's memory, copied once by the shim,

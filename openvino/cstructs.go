@@ -2,9 +2,9 @@
 
 package openvino
 
-// The structs that cross the boundary, as openvino/c/*.h has them on 64-bit
-// machines; TestHeaders compares them. P points to memory that Go lends,
-// pinned, or is uintptr where the memory is the SDK's.
+// These are the structs of openvino/c/*.h on 64-bit machines; TestHeaders compares
+// them with the headers. P is a pointer to pinned Go memory, or uintptr for memory
+// of the SDK.
 
 type cVersion struct{ build, _ uintptr } // ov_version_t, with a description
 

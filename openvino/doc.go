@@ -12,60 +12,62 @@
 //
 // # Models
 //
-// OpenVINO's own IR (.xml with its .bin), ONNX, TFLite, TensorFlow (.pb or a
-// SavedModel folder) and Paddle (.pdmodel). IR is read from memory, with its
-// weights used in place; OpenVINO reads the others from links to memory in a
-// private folder below TMPDIR. TFLite needs OpenVINO 2026.1: older ones crash on
-// damaged files. So do those before 2026.3 on ONNX whose edges do not join up,
-// which is checked there. 2024.6 and 2025.0 may crash on damaged IR.
+// The engine reads OpenVINO's own IR (.xml with its .bin), ONNX, TFLite,
+// TensorFlow (.pb or a SavedModel folder) and Paddle (.pdmodel). OpenVINO reads IR
+// from memory and uses its weights in place; it reads the others through links to
+// memory in a private folder below TMPDIR. TFLite needs OpenVINO 2026.1, because
+// older releases compute some models wrong and crash on damaged files. Releases
+// before 2026.3 crash on ONNX whose edges do not match, so ONNX is checked for
+// these. 2024.6 and 2025.0 may crash on damaged IR.
 //
-// Elements at inputs and outputs have one of the DTypes but String; sub-byte
-// types are refused at Load with ErrDType. OpenVINO tells no Quantization.
-// Before 2025.4 an output that a no-op makes may bear another of its names.
-// Variables are reset by a new infer request. ModelInfo.State reports which IR
-// has some; TensorFlow and Paddle models, of which that is not known, are reset
-// like those that have.
+// Inputs and outputs can have every DType except String; a model with sub-byte
+// types is refused at Load with ErrDType. TensorInfo.Quant is always nil, because
+// the C API does not report it. Before 2025.4 an output of a no-op may have another
+// of its names. Variables are reset by making a new infer request. ModelInfo.State
+// is Stateful for an IR with variables. For TensorFlow and Paddle it is unknown, so
+// Model.Run resets as if there were variables.
 //
 // # Devices
 //
-// Engine.Devices lists what the SDK found. Options.Device takes one of
-// them, or a combination such as "AUTO", "AUTO:GPU,CPU" or "HETERO:GPU,CPU".
-// Empty is the first, the CPU.
+// Engine.Devices lists the devices that the SDK has found. Options.Device is one of
+// them, or a combination such as "AUTO", "AUTO:GPU,CPU" or "HETERO:GPU,CPU". Empty
+// is the CPU.
 //
 // # Options
 //
-// Precision 0 and Float32 compute in float32: OpenVINO itself would use
-// bfloat16 or float16 for speed where a device has them. Threads are not pinned
-// to cores. Everything else is in Options, the type for common.Options.Native.
+// Precision 0 and Float32 compute in float32, although OpenVINO's own default is
+// bfloat16 or float16 on devices that have them. Threads are not pinned to cores.
+// OpenVINO's own options are in Options, the type for common.Options.Native.
 //
 // # Sessions and threads
 //
-// With Options.Sessions of n, n Runs execute side by side, in one of two ways.
+// With Options.Sessions of n, n Runs execute at the same time, in one of two ways.
 // A model on the CPU whose files have at most 1 MiB is compiled n times, with one
-// stream each; each session uses one of these. Their Runs do not wait for each
-// other, and with one thread each is executed by the thread that calls, which
-// makes up to 2.3 times as many Runs a second. Larger models, and those in a
-// folder, with external data or on other devices, are compiled once, with n
-// streams (NUM_STREAMS) that share the weights. So are all where
-// Options.Streams, or one of Properties, sets streams or threads.
-// ModelInfo.Details has both numbers, "streams" and "compiled_models".
+// stream each, and each session uses one of these. Their Runs do not wait for each
+// other, and with one thread each the calling thread executes them, which makes up
+// to 2.3 times as many Runs a second. A model is compiled once, with n streams
+// (NUM_STREAMS) that share the weights, if it is larger, in a folder, has external
+// data or runs on another device, or if Options.Streams or Properties set streams
+// or threads. ModelInfo.Details has both numbers, "streams" and "compiled_models".
 //
-// Threads are those of one Run (INFERENCE_NUM_THREADS is all of a compiled
-// model's). Where they are 0, GOMAXPROCS bounds them if it is less than the cores.
-// There are no more streams, compiled models and threads than cores:
-// ModelInfo.Threads says how many a Run got, and Runs beyond them wait.
+// Options.Threads is the number of threads of one Run, whereas
+// INFERENCE_NUM_THREADS is that of a compiled model. With 0, OpenVINO uses all
+// cores, or GOMAXPROCS if that is less. There are no more streams, compiled models
+// and threads than cores; further Runs wait. ModelInfo.Threads is the number that
+// a Run really has.
 //
-// Tensors of any memory are used in place, also where they are not aligned:
-// inputs as well as outputs that were bound.
+// Tensors in any memory are used in place, even if they are not aligned: inputs as
+// well as outputs of BindOutput.
 //
 // # Properties
 //
-// Model.Property("KEY") reads a setting of a loaded model, Engine.Property
-// that of a device: "KEY" for the default one, "GPU.0/KEY" for another.
+// Model.Property("KEY") returns a setting of a loaded model
+// (ov_compiled_model_get_property), Engine.Property one of a device
+// (ov_core_get_property): "KEY" for the default device, "GPU.0/KEY" for another.
 //
 // # Versions
 //
-// 2024.6 to 2026.4; newer ones are accepted. Only 64-bit amd64 and arm64.
-// docs/engines/openvino.md in the repository has which, and what else is good
-// to know: caches, cancelling, limits.
+// OpenVINO 2024.6 to 2026.4 are tested, and newer ones accepted, on amd64 and arm64
+// only. docs/engines/openvino.md in the repository has more about caches,
+// cancelling and limits.
 package openvino

@@ -26,7 +26,7 @@ func init() {
 		Name:         engine,
 		Formats:      []common.Format{formats.OpenVINO, formats.ONNX, formats.TFLite, formats.TensorFlow, formats.Paddle},
 		EmptyTensors: true,
-		// OpenVINO needs no alignment, and does not touch what lies behind a tensor.
+		// OpenVINO needs no alignment, and does not read behind the last element.
 		UnpaddedTensors: true,
 		Open:            open,
 	})
@@ -40,10 +40,11 @@ type driver struct {
 	info    common.EngineInfo
 	log     nativelog.Log
 
-	cpuPlugin sync.Once // loadCPUPlugin
+	cpuPlugin sync.Once // of loadCPUPlugin
 }
 
-// sonames are the versioned names that packages without a plain one have.
+// sonames returns the versioned file names of the library, for packages that have
+// no unversioned one.
 func sonames() []string {
 	var names []string
 	for _, v := range []int{2641, 2640, 2631, 2630, 2621, 2620, 2610, 2600, 2541, 2540, 2530, 2520, 2510, 2500, 2460} {
@@ -58,7 +59,7 @@ func sonames() []string {
 
 func open(cfg common.Config) (common.Driver, error) {
 	if cfg.Native != nil {
-		return nil, fail("open", common.ErrOption, "Config.Native is a %T; this engine takes none", cfg.Native)
+		return nil, fail("open", common.ErrOption, "Config.Native is a %T; this engine has no options there", cfg.Native)
 	}
 	if a := runtime.GOARCH; a != "amd64" && a != "arm64" {
 		return nil, fail("open", common.ErrNotAvailable, "OpenVINO is supported on amd64 and arm64, not on %s", a)
@@ -70,16 +71,16 @@ func open(cfg common.Config) (common.Driver, error) {
 	d := &driver{lib: lib, info: common.EngineInfo{Name: engine, Library: lib.Path}}
 	d.log = nativelog.New(cfg, engine, !lib.Has(fnSetLogCallback))
 	d.listen()
-	if err := d.begin(); err != nil {
+	if err := d.init(); err != nil {
 		if e := (*common.Error)(nil); errors.As(err, &e) {
-			e.Path = lib.Path // the file is there, but of no use
+			e.Path = lib.Path // the file exists but cannot be used
 		}
 		return nil, err
 	}
 	return d, nil
 }
 
-func (d *driver) begin() (err error) {
+func (d *driver) init() (err error) {
 	if d.info.Version, err = d.version(); err != nil {
 		return err
 	}
@@ -89,13 +90,13 @@ func (d *driver) begin() (err error) {
 	return d.log.Capture(d.start)
 }
 
-// start creates the core. It loads the plugin of a device when that is first used.
+// start creates the core, which loads a device's plugin when it is first used.
 func (d *driver) start() (err error) {
-	if err := d.do("open", common.ErrNotAvailable, fnCoreCreate, dylib.Ptr(&d.core)); err != nil {
+	if err := d.call("open", common.ErrNotAvailable, fnCoreCreate, dylib.Ptr(&d.core)); err != nil {
 		return err
 	}
 	if d.release.mapsByCore() {
-		err = d.do("open", common.ErrVersion, fnSetCoreProperty, append(variadic(dylib.Int(d.core), dylib.String("")), dylib.String("ENABLE_MMAP"), dylib.String("NO"))...)
+		err = d.call("open", common.ErrVersion, fnSetCoreProperty, append(variadic(dylib.Int(d.core), dylib.String("")), dylib.String("ENABLE_MMAP"), dylib.String("NO"))...)
 	}
 	if err != nil {
 		d.Close()
@@ -103,15 +104,14 @@ func (d *driver) start() (err error) {
 	return err
 }
 
-// mapsByCore reports whether ENABLE_MMAP is a setting of the core alone, so
-// that files are mapped for all models or for none. Later releases also take it
-// for the compiling of one.
+// mapsByCore reports whether ENABLE_MMAP is a setting of the core alone, for all
+// models. Later releases also have it as a setting of one compilation.
 func (r release) mapsByCore() bool { return r.before(2025, 0) }
 
-// variadic are the named arguments of a C function that takes more, such that
-// those appended to them are where it looks for them.
+// variadic returns the named arguments of a variadic C function, padded so that
+// arguments appended to them are passed where the ABI has variadic ones.
 func variadic(named ...dylib.Arg) []dylib.Arg {
-	if runtime.GOOS == "darwin" && runtime.GOARCH == "arm64" { // on the stack: fill the 8 registers
+	if runtime.GOOS == "darwin" && runtime.GOARCH == "arm64" { // where they are on the stack, after the 8 registers
 		named = append(named, make([]dylib.Arg, 8-len(named))...)
 	}
 	return named
@@ -119,30 +119,31 @@ func variadic(named ...dylib.Arg) []dylib.Arg {
 
 func (d *driver) Info() common.EngineInfo { return d.info }
 
-// Close frees the core; common has closed the models before.
+// Close frees the core. Package common has closed the models before.
 func (d *driver) Close() error {
 	d.lib.Call(fnCoreFree, dylib.Int(d.core))
 	return nil
 }
 
-// version is the SDK's build number, "2026.4.1-22982-e213a147257-releases/2026/4".
+// version returns the SDK's build number, such as
+// "2026.4.1-22982-e213a147257-releases/2026/4".
 func (d *driver) version() (string, error) {
 	v := new(cVersion)
-	if err := d.do("open", common.ErrVersion, fnVersion, dylib.Ptr(v)); err != nil {
+	if err := d.call("open", common.ErrVersion, fnVersion, dylib.Ptr(v)); err != nil {
 		return "", err
 	}
 	defer d.lib.Call(fnVersionFree, dylib.Ptr(v))
 	return dylib.GoString(v.build), nil
 }
 
-// release is a version without its patch number.
+// release is the year and minor number of a version.
 type release struct{ year, minor int }
 
 func (r release) before(year, minor int) bool {
 	return r.year < year || r.year == year && r.minor < minor
 }
 
-// parseRelease is the release of a version, or an error where it is too old.
+// parseRelease returns the release of a version, or an error if it is too old.
 func parseRelease(version string) (r release, err error) {
 	if _, err := fmt.Sscanf(version, "%d.%d", &r.year, &r.minor); err != nil || r.before(2024, 6) {
 		return r, &common.Error{
@@ -153,14 +154,13 @@ func parseRelease(version string) (r release, err error) {
 	return r, nil
 }
 
-// defaultDevice is that of an empty Options.Device: each package of OpenVINO has
-// its plugin.
+// defaultDevice is the device for an empty Options.Device. Every package of
+// OpenVINO has its plugin.
 const defaultDevice = "CPU"
 
 const maxDevices = 1024 // a sanity limit
 
-// Devices has the core load every plugin, and asks what is there. The CPU comes
-// first.
+// Devices lists the devices, the CPU first. For this the core loads every plugin.
 func (d *driver) Devices(context.Context) (devices []common.Device, err error) {
 	err = d.log.Capture(func() error {
 		d.cpuPlugin.Do(d.loadCPUPlugin)
@@ -170,9 +170,9 @@ func (d *driver) Devices(context.Context) (devices []common.Device, err error) {
 	return devices, err
 }
 
-// loadCPUPlugin has the core load that plugin, before anything else does: it
-// changes the signal stack of the thread that it is loaded on. The next call
-// that needs the plugin reports an error.
+// loadCPUPlugin makes the core load the CPU's plugin before any other call does,
+// because loading it changes the signal stack of the calling thread, which
+// KeepSignalStack restores. An error shows in the next call that needs the plugin.
 func (d *driver) loadCPUPlugin() {
 	dylib.KeepSignalStack(func() error {
 		_, err := d.coreProperty(defaultDevice, "FULL_DEVICE_NAME")
@@ -182,7 +182,7 @@ func (d *driver) loadCPUPlugin() {
 
 func (d *driver) devices() ([]common.Device, error) {
 	list := new(cDevices)
-	if err := d.do("devices", common.ErrDevice, fnCoreDevices, dylib.Int(d.core), dylib.Ptr(list)); err != nil {
+	if err := d.call("devices", common.ErrDevice, fnCoreDevices, dylib.Int(d.core), dylib.Ptr(list)); err != nil {
 		return nil, err
 	}
 	defer d.lib.Call(fnDevicesFree, dylib.Ptr(list))
@@ -203,8 +203,8 @@ func (d *driver) devices() ([]common.Device, error) {
 	return devices, nil
 }
 
-// device checks the name of a device as Options has it. For the CPU, no plugin
-// but its own is loaded.
+// device returns the device for the name in Options.Device, or an error. For the
+// CPU it loads no other plugin.
 func (d *driver) device(ctx context.Context, name string) (string, error) {
 	if name == "" || name == defaultDevice {
 		return defaultDevice, nil
@@ -225,7 +225,7 @@ func (d *driver) device(ctx context.Context, name string) (string, error) {
 	return "", common.UnknownDevice(name, devices)
 }
 
-// Property reads "KEY" of the default device, or "DEVICE/KEY".
+// Property returns the setting "KEY" of the default device, or "DEVICE/KEY".
 func (d *driver) Property(key string) (string, error) {
 	if device, key, ok := strings.Cut(key, "/"); ok {
 		return d.deviceProperty(device, key)
@@ -238,7 +238,7 @@ func (d *driver) deviceProperty(device, key string) (string, error) {
 	return d.coreProperty(device, key)
 }
 
-// coreProperty asks the core, which loads the device's plugin for that.
+// coreProperty returns a setting of a device, whose plugin the core loads for that.
 func (d *driver) coreProperty(device, key string) (string, error) {
-	return d.text("property", common.ErrOption, fnCoreProperty, dylib.Int(d.core), dylib.String(device), dylib.String(key))
+	return d.callString("property", common.ErrOption, fnCoreProperty, dylib.Int(d.core), dylib.String(device), dylib.String(key))
 }

@@ -8,11 +8,11 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// elementTypes is ov_element_type_e since 2025.1. Until 2025.0 an UNDEFINED
-// came first, so that every value was one more.
+// elementTypes has the values of ov_element_type_e since 2025.1. Before that there
+// was a first value UNDEFINED, so every other value was larger by one.
 var elementTypes = []struct {
 	name  string
-	dtype common.DType // 0: has no counterpart
+	dtype common.DType // 0: there is no such DType
 }{
 	{"dynamic", 0}, {"boolean", common.Bool}, {"bf16", common.BFloat16}, {"f16", common.Float16},
 	{"f32", common.Float32}, {"f64", common.Float64},
@@ -22,7 +22,7 @@ var elementTypes = []struct {
 	{"nf4", 0}, {"f8e4m3", 0}, {"f8e5m2", 0}, {"string", 0}, {"f4e2m1", 0}, {"f8e8m0", 0},
 }
 
-// firstType is the number of the first of elementTypes.
+// firstType returns the value of the first of elementTypes.
 func (r release) firstType() int {
 	if r.before(2025, 1) {
 		return 1
@@ -30,7 +30,8 @@ func (r release) firstType() int {
 	return 0
 }
 
-// dtype is the DType of element type code, 0 if it has none, and its name.
+// dtype returns the DType of an element type, 0 if there is none, and the type's
+// name.
 func (r release) dtype(code uint32) (common.DType, string) {
 	i := int64(code) - int64(r.firstType())
 	if i < 0 || i >= int64(len(elementTypes)) {
@@ -39,7 +40,7 @@ func (r release) dtype(code uint32) (common.DType, string) {
 	return elementTypes[i].dtype, elementTypes[i].name
 }
 
-// code is the element type of a DType that dtype can return.
+// code returns the element type of a DType that dtype can return.
 func (r release) code(dt common.DType) int { return r.firstType() + index(dt) }
 
 func index(dt common.DType) int {
@@ -51,7 +52,8 @@ func index(dt common.DType) int {
 	return -1
 }
 
-// precision is the DType that a property names "f32"; 0 if it names none.
+// precision returns the DType for its name in properties, such as "f32"; 0 if there
+// is none.
 func precision(name string) common.DType {
 	for _, e := range elementTypes {
 		if e.name == name {
@@ -61,5 +63,5 @@ func precision(name string) common.DType {
 	return 0
 }
 
-// hint is the name of a precision in properties.
-func hint(dt common.DType) string { return elementTypes[index(dt)].name }
+// precisionName returns the name of a precision in properties.
+func precisionName(dt common.DType) string { return elementTypes[index(dt)].name }

@@ -10,8 +10,8 @@ import (
 	"github.com/anyinfer/anyinfer/internal/nativelog"
 )
 
-// The SDK has one log for the whole process. The engine that was opened last
-// gets it.
+// The SDK has one log for the whole process, so the engine that was opened last
+// gets all of it.
 var (
 	receiver atomic.Pointer[nativelog.Log]
 	onLog    = sync.OnceValue(func() uintptr {
@@ -20,10 +20,10 @@ var (
 			return 0
 		})
 	})
-	listening sync.Map // the libraries that have onLog: setting it again is not safe
+	listening sync.Map // the libraries whose callback is onLog: setting it again is not safe
 )
 
-// listen has the SDK log to d's Logger.
+// listen makes the SDK log to d's Logger.
 func (d *driver) listen() {
 	receiver.Store(&d.log)
 	if _, already := listening.LoadOrStore(d.lib.Path, true); !already && d.lib.Has(fnSetLogCallback) {

@@ -23,21 +23,21 @@ import (
 	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
-// model is a loaded model: a compiled model (ov_compiled_model_t), or several of
-// one stream each, which serve the sessions by turns (see settings.split).
+// model is a loaded model: one compiled model (ov_compiled_model_t), or several
+// with one stream each, among which the sessions are divided (see settings.split).
 type model struct {
 	driver          *driver
 	info            common.ModelInfo
 	inputs, outputs []port
-	dynamic         bool // a shape is not fixed, also one between two operators
-	small           bool // its files have at most maxSplit bytes
+	dynamic         bool // a shape in the model is not fixed, even if it is no input or output
+	small           bool // the model's files have at most maxSplit bytes
 
 	compiled []uintptr
 	mu       sync.Mutex
-	sessions []int // of each compiled model
+	sessions []int // number of sessions of each compiled model
 }
 
-// Load is load with what the SDK prints sent to the log.
+// Load calls load while the SDK's output on stderr goes to the log.
 func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Options) (m common.DriverModel, err error) {
 	err = d.log.Capture(func() error {
 		d.cpuPlugin.Do(d.loadCPUPlugin)
@@ -47,8 +47,8 @@ func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Op
 	return m, err
 }
 
-// load reads, reshapes and compiles. The SDK cannot be interrupted; ctx is
-// looked at between the steps.
+// load reads, reshapes and compiles the model. The SDK cannot be interrupted, so
+// ctx is checked between these steps.
 func (d *driver) load(ctx context.Context, files *common.ModelFiles, o common.Options) (_ common.DriverModel, err error) {
 	device, err := d.device(ctx, o.Device)
 	if err != nil {
@@ -79,8 +79,8 @@ func (d *driver) load(ctx context.Context, files *common.ModelFiles, o common.Op
 	return m, nil
 }
 
-// build makes the compiled models. The ov_model_t that they are made of is freed
-// with the last one.
+// build makes the compiled models from an ov_model_t, which it frees afterwards;
+// the SDK keeps what the compiled models need of it.
 func (m *model) build(ctx context.Context, files *common.ModelFiles, device string, set settings, o common.Options) error {
 	graph, err := m.read(files)
 	if err != nil {
@@ -127,14 +127,14 @@ func (m *model) Signatures() []common.Signature {
 	return []common.Signature{{Inputs: infos(m.inputs), Outputs: infos(m.outputs)}}
 }
 
-// Property reads a setting of the compiled model. Where there are several, they
-// have the same.
+// Property returns a setting of the compiled model. If there are several, all have
+// the same settings.
 func (m *model) Property(key string) (string, error) {
-	return m.driver.text("property", common.ErrOption, fnCompiledProperty, dylib.Int(m.compiled[0]), dylib.String(key))
+	return m.driver.callString("property", common.ErrOption, fnCompiledProperty, dylib.Int(m.compiled[0]), dylib.String(key))
 }
 
-// Close frees the compiled models. IR's weights, which they may use in place, are
-// common's to free.
+// Close frees the compiled models. Package common then frees the weights of IR,
+// which they may use in place.
 func (m *model) Close() error {
 	for _, compiled := range m.compiled {
 		m.driver.lib.Call(fnCompiledFree, dylib.Int(compiled))
@@ -142,9 +142,9 @@ func (m *model) Close() error {
 	return nil
 }
 
-// take returns which compiled model a new session is to use: the first of those
-// that the fewest use.
-func (m *model) take() int {
+// assign returns the index of the compiled model for a new session: the one with
+// the fewest sessions.
+func (m *model) assign() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	i := slices.Index(m.sessions, slices.Min(m.sessions))
@@ -152,15 +152,15 @@ func (m *model) take() int {
 	return i
 }
 
-// give is the end of a session that take was called for.
-func (m *model) give(i int) {
+// unassign undoes assign when the session ends.
+func (m *model) unassign(i int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.sessions[i]--
 }
 
-// isSmall reports whether a model's files have at most maxSplit bytes. Folders,
-// and models that refer to further files, are taken for large ones.
+// isSmall reports whether a model's files have at most maxSplit bytes. Folders and
+// models that refer to further files count as large.
 func isSmall(files *common.ModelFiles) bool {
 	size := 0
 	for _, content := range files.All() {
@@ -169,8 +169,8 @@ func isSmall(files *common.ModelFiles) bool {
 	return size <= maxSplit && !files.Folder() && !files.RefersToOthers()
 }
 
-// read makes an ov_model_t. IR comes from memory, where its weights stay in
-// use; the SDK reads other formats from paths, or reads them best from there.
+// read makes an ov_model_t. The SDK reads IR from memory and uses its weights in
+// place. It reads the other formats from paths only, or reads them better so.
 func (m *model) read(files *common.ModelFiles) (uintptr, error) {
 	switch files.Format() {
 	case "openvino":
@@ -189,9 +189,9 @@ func (m *model) read(files *common.ModelFiles) (uintptr, error) {
 
 func (m *model) readTFLite(files *common.ModelFiles) (uintptr, error) {
 	if m.driver.release.before(2026, 1) {
-		return 0, fail("load", common.ErrVersion, "OpenVINO %d.%d gets some TFLite models wrong; use 2026.1 or newer, or convert the model to IR", m.driver.release.year, m.driver.release.minor)
+		return 0, fail("load", common.ErrVersion, "OpenVINO %d.%d computes wrong results for some TFLite models; use 2026.1 or newer, or convert the model to IR", m.driver.release.year, m.driver.release.minor)
 	}
-	bytes, err := tfl.Read(files, m.driver.log) // the frontend crashes on damaged ones
+	bytes, err := tfl.Read(files, m.driver.log) // which checks them: the frontend crashes on damaged files
 	if err != nil {
 		return 0, err
 	}
@@ -203,15 +203,15 @@ func (m *model) readTFLite(files *common.ModelFiles) (uintptr, error) {
 	return m.readLinks(files, "model.tflite")
 }
 
-// readONNX reads from a path also where there are no weights in other files:
-// from memory, a damaged model can end the process before 2026.3, and the C API
-// copies it once more.
+// readONNX has the SDK read from a path even if there are no weights in other
+// files: when it reads from memory, the C API copies the model once more, and
+// releases before 2026.3 can crash on a damaged one.
 func (m *model) readONNX(files *common.ModelFiles) (uintptr, error) {
 	m.info.State = common.Stateless
 	if files.Len() != 1 {
-		return 0, fail("load", common.ErrModel, "an ONNX model is one file, with files beside it that it names; there are %d", files.Len())
+		return 0, fail("load", common.ErrModel, "an ONNX model is loaded by the name of its one .onnx file, not of %d files; external data is found by the names in it", files.Len())
 	}
-	if m.driver.release.badONNX() {
+	if m.driver.release.crashesOnDamagedONNX() {
 		if err := onnxcheck.Check(files.Bytes(0)); err != nil {
 			return 0, err
 		}
@@ -222,11 +222,13 @@ func (m *model) readONNX(files *common.ModelFiles) (uintptr, error) {
 	return m.readLinks(files, "model.onnx")
 }
 
-// badONNX reports whether the ONNX frontend crashes on some damaged files.
-func (r release) badONNX() bool { return r.before(2026, 3) }
+// crashesOnDamagedONNX reports whether the ONNX frontend of the release crashes on
+// some damaged files.
+func (r release) crashesOnDamagedONNX() bool { return r.before(2026, 3) }
 
-// variables reports whether an IR has operators that keep something from Run
-// to Run, also in the bodies of others. No function of the C API does.
+// variables reports whether an IR has operators that keep variables from Run to
+// Run, including those in the bodies of other operators. The C API has no function
+// for that.
 func variables(ir []byte) common.State {
 	text := xml.NewDecoder(bytes.NewReader(ir))
 	layers := 0
@@ -250,8 +252,8 @@ func variables(ir []byte) common.State {
 	}
 }
 
-// readLinks reads files that the SDK finds under these names, then frees them:
-// what it maps or copies of them is its own.
+// readLinks has the SDK read the files under these names, then frees them, because
+// the SDK has mapped or copied what it needs.
 func (m *model) readLinks(files *common.ModelFiles, names ...string) (uintptr, error) {
 	defer files.Release()
 	m.small = isSmall(files)
@@ -265,16 +267,16 @@ func (m *model) readLinks(files *common.ModelFiles, names ...string) (uintptr, e
 	if files.Len() > len(names) {
 		return 0, fail("load", common.ErrModel, "the model comes in %d files; the format %q has at most %d", files.Len(), files.Format(), len(names))
 	}
-	place := files.Link
-	if files.RefersToOthers() { // they have to lie in the model's folder once links are resolved
-		place = files.Copy
+	link := files.Link
+	if files.RefersToOthers() { // the SDK resolves links, and wants all files in one folder then
+		link = files.Copy
 	}
-	paths, err := place(names...)
+	paths, err := link(names...)
 	if err != nil {
 		return 0, err
 	}
 	if files.Format() == "onnx" {
-		paths = paths[:1] // it names the others
+		paths = paths[:1] // the model itself has the names of the others
 	}
 	return m.readPaths(paths...)
 }
@@ -285,7 +287,7 @@ func (m *model) readPaths(paths ...string) (uintptr, error) {
 		weights = dylib.String(paths[1])
 	}
 	graph := new(uintptr)
-	err := m.driver.do("load", common.ErrModel, fnReadModel, dylib.Int(m.driver.core), dylib.String(paths[0]), weights, dylib.Ptr(graph))
+	err := m.driver.call("load", common.ErrModel, fnReadModel, dylib.Int(m.driver.core), dylib.String(paths[0]), weights, dylib.Ptr(graph))
 	return *graph, err
 }
 
@@ -304,18 +306,18 @@ func (m *model) readIR(files *common.ModelFiles) (uintptr, error) {
 		defer m.driver.lib.Call(fnTensorFree, dylib.Int(weights)) // the model shares its memory
 	}
 	graph, text := new(uintptr), files.Bytes(0)
-	err := m.driver.do("load", common.ErrModel, fnReadModelFromMemory, dylib.Int(m.driver.core),
+	err := m.driver.call("load", common.ErrModel, fnReadModelFromMemory, dylib.Int(m.driver.core),
 		dylib.Slice(text), dylib.Int(len(text)), dylib.Int(weights), dylib.Ptr(graph))
 	return *graph, err
 }
 
-// reshape works Options.Shapes into the model.
+// reshape sets the shapes of Options.Shapes in the model.
 func (m *model) reshape(graph uintptr, shapes map[string]common.ShapeRange) error {
 	if len(shapes) == 0 {
 		return nil
 	}
 	var (
-		pin     runtime.Pinner // what wanted points to
+		pin     runtime.Pinner // pins the dimensions that wanted points to
 		indexes []uintptr
 		wanted  []cPartialShape[*cDimension]
 	)
@@ -327,7 +329,7 @@ func (m *model) reshape(graph uintptr, shapes map[string]common.ShapeRange) erro
 			for _, p := range m.inputs {
 				names = append(names, strconv.Quote(p.info.Name))
 			}
-			return fail("load", common.ErrName, "Shapes: no input %q; there are %s", name, strings.Join(names, ", "))
+			return fail("load", common.ErrName, "Shapes: no input %q; the inputs are %s", name, strings.Join(names, ", "))
 		}
 		dims := make([]cDimension, len(r.Min))
 		for j := range dims {
@@ -337,7 +339,7 @@ func (m *model) reshape(graph uintptr, shapes map[string]common.ShapeRange) erro
 		indexes = append(indexes, uintptr(i))
 		wanted = append(wanted, cPartialShape[*cDimension]{cDimension{int64(len(dims)), int64(len(dims))}, unsafe.SliceData(dims)})
 	}
-	return m.driver.do("load", common.ErrShape, fnModelReshape, dylib.Int(graph), dylib.Slice(indexes), dylib.Slice(wanted), dylib.Int(len(wanted)))
+	return m.driver.call("load", common.ErrShape, fnModelReshape, dylib.Int(graph), dylib.Slice(indexes), dylib.Slice(wanted), dylib.Int(len(wanted)))
 }
 
 // compile makes an ov_compiled_model_t of graph.
@@ -358,15 +360,15 @@ func (m *model) compile(graph uintptr, device string, properties []property) (ui
 		args = append(args, dylib.Int(len(list)), dylib.Slice(list), dylib.Ptr(compiled))
 	} else {
 		args = variadic(append(args, dylib.Int(2*len(properties)), dylib.Ptr(compiled))...)
-		const most = 32 // that a native call can have
-		if room := (most - len(args)) / 2; len(properties) > room {
-			return 0, fail("load", common.ErrOption, "%d properties; this version of OpenVINO takes %d here", len(properties), room)
+		const maxArgs = 32 // of a native call
+		if most := (maxArgs - len(args)) / 2; len(properties) > most {
+			return 0, fail("load", common.ErrOption, "there are %d properties; this version of OpenVINO takes at most %d", len(properties), most)
 		}
 		for _, p := range properties {
 			args = append(args, dylib.String(p.key), dylib.String(p.value))
 		}
 	}
-	err := m.driver.do("load", common.ErrModel, fn, args...)
+	err := m.driver.call("load", common.ErrModel, fn, args...)
 	var e *common.Error
 	if errors.As(err, &e) {
 		e.Kind = classifyError(e.Message, device)
@@ -374,8 +376,8 @@ func (m *model) compile(graph uintptr, device string, properties []property) (ui
 	return *compiled, err
 }
 
-// classifyError is the kind of a compile error, by its text: the SDK's code is
-// the same for all.
+// classifyError returns the kind of a compile error by its text, because the SDK's
+// code is the same for all of them.
 func classifyError(text, device string) error {
 	text = strings.ToLower(text)
 	switch has := func(s string) bool { return strings.Contains(text, s) }; {
@@ -387,10 +389,10 @@ func classifyError(text, device string) error {
 	return common.ErrModel
 }
 
-// readInfo fills in m.info with what the compiled model says of itself, and
-// refuses one that does not compute in the precision asked for.
+// readInfo sets m.info from the properties of the compiled model. It returns an
+// error if the model does not compute in the precision that Options asks for.
 func (m *model) readInfo(o common.Options) error {
-	read := func(key string) string { v, _ := m.Property(key); return v } // "" where the device has no such property
+	read := func(key string) string { v, _ := m.Property(key); return v } // "" if the device has no such property
 	number := func(key string) int { n, _ := strconv.Atoi(read(key)); return n }
 	if used := strings.Trim(read("EXECUTION_DEVICES"), "() "); used != "" {
 		m.info.Device = used
@@ -404,7 +406,7 @@ func (m *model) readInfo(o common.Options) error {
 	native, _ := o.Native.(Options)
 	_, overridden := native.Properties["INFERENCE_PRECISION_HINT"]
 	if !overridden && o.Precision != 0 && o.Precision != m.info.Precision && !(o.Precision == common.Float32 && m.info.Precision == 0) {
-		return fail("load", common.ErrOption, "Precision %v is asked for, but %s answers %q", o.Precision, m.info.Device, name)
+		return fail("load", common.ErrOption, "Precision is %v, but %s computes in %q", o.Precision, m.info.Device, name)
 	}
 	return nil
 }
@@ -415,15 +417,15 @@ type port struct {
 	minShape common.Shape // the smallest shape that it can have
 }
 
-// These are sanity limits: a model that says more of itself is damaged.
+// These are sanity limits: a model with more is damaged.
 const (
 	maxPorts = 1 << 16
 	maxRank  = 64
 )
 
-// refreshPorts takes types and shapes from the compiled model. The names stay
-// those of the model as it was read: compiling may add names, and the SDK then
-// returns one of these.
+// refreshPorts reads types and shapes from the compiled model. The names stay those
+// of the model before it was compiled, because compiling may add names, and the SDK
+// then returns one of these.
 func (m *model) refreshPorts(what string, ports []port, portFn int) error {
 	for i := range ports {
 		p, err := m.driver.port(what, m.compiled[0], portFn, i)
@@ -436,11 +438,11 @@ func (m *model) refreshPorts(what string, ports []port, portFn int) error {
 	return nil
 }
 
-// ports describes the inputs or outputs of an ov_model_t, with the functions that
-// count them and return one.
+// ports returns the inputs or outputs of an ov_model_t. countFn and portFn are the
+// functions that return their number and one of them.
 func (d *driver) ports(what string, of uintptr, countFn, portFn int) ([]port, error) {
 	n := new(uintptr)
-	if err := d.do("load", common.ErrModel, countFn, dylib.Int(of), dylib.Ptr(n)); err != nil {
+	if err := d.call("load", common.ErrModel, countFn, dylib.Int(of), dylib.Ptr(n)); err != nil {
 		return nil, err
 	}
 	if *n > maxPorts {
@@ -456,26 +458,27 @@ func (d *driver) ports(what string, of uintptr, countFn, portFn int) ([]port, er
 	return ports, nil
 }
 
-// port describes number i. One without a name is called "input_0", "output_1".
+// port returns input or output i. One without a name gets the name "input_0",
+// "output_1" and so on.
 func (d *driver) port(what string, of uintptr, portFn, i int) (p port, err error) {
 	h := new(uintptr) // ov_output_const_port_t*
-	if err := d.do("load", common.ErrModel, portFn, dylib.Int(of), dylib.Int(i), dylib.Ptr(h)); err != nil {
+	if err := d.call("load", common.ErrModel, portFn, dylib.Int(of), dylib.Int(i), dylib.Ptr(h)); err != nil {
 		return p, err
 	}
 	defer d.lib.Call(fnPortFree, dylib.Int(*h))
-	if p.info.Name, err = d.text("load", common.ErrModel, fnPortName, dylib.Int(*h)); err != nil || p.info.Name == "" {
+	if p.info.Name, err = d.callString("load", common.ErrModel, fnPortName, dylib.Int(*h)); err != nil || p.info.Name == "" {
 		p.info.Name = fmt.Sprintf("%s_%d", what, i)
 	}
 	code := new(uint32)
-	if err := d.do("load", common.ErrModel, fnPortType, dylib.Int(*h), dylib.Ptr(code)); err != nil {
+	if err := d.call("load", common.ErrModel, fnPortType, dylib.Int(*h), dylib.Ptr(code)); err != nil {
 		return p, err
 	}
 	var typeName string
 	if p.info.DType, typeName = d.release.dtype(*code); p.info.DType == 0 {
-		return p, fail("load", common.ErrDType, "%s %q has elements of type %s, which this package cannot hold; convert them inside the model", what, p.info.Name, typeName)
+		return p, fail("load", common.ErrDType, "%s %q has elements of type %s, which no common.DType has; add a conversion to the model", what, p.info.Name, typeName)
 	}
 	shape := new(cPartialShape[uintptr])
-	if err := d.do("load", common.ErrModel, fnPortShape, dylib.Int(*h), dylib.Ptr(shape)); err != nil {
+	if err := d.call("load", common.ErrModel, fnPortShape, dylib.Int(*h), dylib.Ptr(shape)); err != nil {
 		return p, err
 	}
 	defer d.lib.Call(fnPartialShapeFree, dylib.Ptr(shape))

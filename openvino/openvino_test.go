@@ -369,7 +369,7 @@ func TestOptionErrors(t *testing.T) {
 		kind error
 		text string
 	}{
-		"device":         {&common.Options{Device: "TPU"}, common.ErrDevice, "there are: CPU"},
+		"device":         {&common.Options{Device: "TPU"}, common.ErrDevice, "the devices are: CPU"},
 		"device number":  {&common.Options{Device: "CPU.7"}, common.ErrDevice, ""},
 		"combination":    {&common.Options{Device: "HETERO:TPU"}, common.ErrDevice, ""},
 		"native":         {&common.Options{Native: 3}, common.ErrOption, "int"},

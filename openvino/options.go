@@ -13,31 +13,31 @@ import (
 	"github.com/anyinfer/anyinfer/internal/privdir"
 )
 
-// Options are OpenVINO's own options, for common.Options.Native. The zero
-// Options are those of a nil Native.
+// Options are OpenVINO's own options, for common.Options.Native. A nil Native is
+// the zero Options. They become properties of ov_core_compile_model.
 type Options struct {
-	// Streams is how many Runs the device works on side by side, each on its
-	// share of the threads (NUM_STREAMS). 0: as many as Sessions or, for a small
-	// model on the CPU, one in each of several compiled models (see the package).
+	// Streams is the number of Runs that the device executes at the same time,
+	// each with its share of the threads (NUM_STREAMS). 0: Sessions, or, for a
+	// small model on the CPU, one in each of several compiled models (see the
+	// package documentation).
 	Streams int
-	// Hint is what to tune for (PERFORMANCE_HINT): "latency", "throughput"
-	// or "cumulative_throughput". Empty: latency.
+	// Hint is the goal of OpenVINO's own choices (PERFORMANCE_HINT): "latency",
+	// "throughput" or "cumulative_throughput". Empty: "latency".
 	Hint string
-	// Properties are handed to the device as they are and win over what the
-	// other options set. OpenVINO's documentation lists them by device. One that
-	// takes no effect where a model is compiled is refused as an unknown one is:
-	// ENABLE_MMAP (see common.Options.MapFiles), CACHE_DIR (CacheDir), CACHE_MODE
-	// without a CacheDir, FORCE_TBB_TERMINATE, on the CPU those of batching, and
-	// some more.
+	// Properties are passed to the device as they are, and override the other
+	// options. OpenVINO's documentation lists them by device. Properties that
+	// OpenVINO would accept and ignore are refused: ENABLE_MMAP (use
+	// common.Options.MapFiles), CACHE_DIR (use CacheDir), CACHE_MODE without a
+	// CacheDir, FORCE_TBB_TERMINATE, those of batching on the CPU, and some more.
 	Properties map[string]string
 }
 
-// ineffective is why OpenVINO ignores a property that it accepts when it
-// compiles a model for a device; "" where it does not.
+// ineffective returns why OpenVINO ignores a property although it accepts it when
+// it compiles a model for a device; "" if it does not ignore it.
 func ineffective(key, device string, o common.Options) string {
 	switch key {
 	case "ENABLE_MMAP":
-		return "it is for reading a model, and this package reads its files itself; use Options.MapFiles"
+		return "it is for reading a model, but this package reads the files itself; use Options.MapFiles"
 	case "CACHE_DIR":
 		return "use Options.CacheDir"
 	case "CACHE_BLOB_ID", "WEIGHTS_PATH":
@@ -46,7 +46,7 @@ func ineffective(key, device string, o common.Options) string {
 		return "its value is a pointer, which text cannot hold"
 	case "CACHE_MODE", "ENABLE_WEIGHTLESS":
 		if o.CacheDir == "" {
-			return "it is for a cache; set Options.CacheDir, too"
+			return "it is for a cache; also set Options.CacheDir"
 		}
 	case "FORCE_TBB_TERMINATE":
 		return "it is for the whole process, not for a model"
@@ -58,13 +58,12 @@ func ineffective(key, device string, o common.Options) string {
 	return ""
 }
 
-// settings are properties by OpenVINO's names for them.
+// settings are OpenVINO's properties by their keys.
 type settings map[string]string
 
-// property is one of them.
 type property struct{ key, value string }
 
-// sorted are the properties by key.
+// sorted returns the properties in the order of their keys.
 func (s settings) sorted() []property {
 	var list []property
 	for _, k := range slices.Sorted(maps.Keys(s)) {
@@ -73,22 +72,21 @@ func (s settings) sorted() []property {
 	return list
 }
 
-// maxSplit is the size of a model's files, in bytes, up to which each session
-// gets a compiled model of its own instead of a stream. Streams of one compiled
-// model take turns at a lock and wake each other: with Runs of microseconds that
-// costs more than the Runs. On two cores two compiled models made 1.6 times as
-// many Runs a second with the 30 KB of digits, and 1.7 to 2.3 times as many with
-// networks of 16 KB to 1 MiB whose Runs take 6 to 30 us; as many, where Runs take
-// 0.4 ms or more. Above, what is gained becomes less (1.2 with 3 MiB), and what
-// it costs more: each compiled model has its own copy of the weights, and where
-// they no longer fit the cache together, streams are faster (1.6 times with
-// 16 MiB).
+// maxSplit is the size in bytes of a model's files up to which each session gets a
+// compiled model of its own instead of a stream. The streams of one compiled model
+// share a lock and wake each other, which costs more than Runs of microseconds. On
+// two cores, two compiled models made 1.6 times as many Runs a second with the
+// digits model of 30 KB, and 1.7 to 2.3 times as many with networks of 16 KB to 1
+// MiB whose Runs take 6 to 30 us, but no more with Runs of 0.4 ms. With larger
+// models the gain is smaller (1.2 with 3 MiB) and the cost higher: each compiled
+// model has its own copy of the weights, and if the copies do not fit into the
+// cache, streams are faster (1.6 times with 16 MiB).
 const maxSplit = 1 << 20
 
-// split returns how many compiled models the sessions of a small model share:
-// as many as there are sessions, or cores. Where that is more than one, it
-// changes s to what each is compiled with: one stream, and its share of the
-// threads. With one thread, Runs are executed by the thread that calls.
+// split returns the number of compiled models among which the sessions of a small
+// model are divided: one for each session, but no more than there are cores. If it
+// is more than one, split changes s to the settings of each: one stream, with its
+// share of the threads. With one thread, the calling thread itself executes Runs.
 func (s settings) split(device string, o common.Options) int {
 	native, _ := o.Native.(Options)
 	_, streams := native.Properties["NUM_STREAMS"]
@@ -112,8 +110,7 @@ func (s settings) split(device string, o common.Options) int {
 	return n
 }
 
-// settings are what to compile a model with, where all sessions share one
-// compiled model.
+// settings returns the properties for compiling a model that all sessions share.
 func (d *driver) settings(device string, o common.Options) (settings, error) {
 	native, err := common.NativeOptions[Options](o.Native)
 	if err != nil {
@@ -132,7 +129,7 @@ func (d *driver) settings(device string, o common.Options) (settings, error) {
 		return nil, fail("load", common.ErrOption, "Hint is %q; it can be %s", native.Hint, strings.ToLower(strings.Join(hints, ", ")))
 	}
 	if streams < 0 {
-		return nil, fail("load", common.ErrOption, "Streams is %d", streams)
+		return nil, fail("load", common.ErrOption, "Streams is %d; it can be 0 (the number of sessions) or more", streams)
 	}
 	set := settings{"PERFORMANCE_HINT": mode}
 	if streams > 0 {
@@ -142,20 +139,20 @@ func (d *driver) settings(device string, o common.Options) (settings, error) {
 		set["INFERENCE_NUM_THREADS"] = strconv.Itoa(o.Threads * max(streams, 1))
 	}
 	if strings.HasPrefix(device, "CPU") {
-		if all := runtime.GOMAXPROCS(0); o.Threads == 0 && all < runtime.NumCPU() { // otherwise OpenVINO chooses well
+		if all := runtime.GOMAXPROCS(0); o.Threads == 0 && all < runtime.NumCPU() { // else OpenVINO's own choice is good
 			set["INFERENCE_NUM_THREADS"] = strconv.Itoa(all)
 		}
-		// OpenVINO would pin the calling thread, which is one of Go's, with
-		// two system calls a Run, and each model's to the same first cores.
+		// OpenVINO would pin the calling thread, which belongs to Go, with two
+		// system calls in each Run, and every model's threads to the same cores.
 		set["ENABLE_CPU_PINNING"] = "NO"
 	}
 	if o.CacheDir != "" {
-		if err := privdir.Make(o.CacheDir); err != nil { // what is cached is code
-			return nil, &common.Error{Engine: engine, Op: "load", Kind: common.ErrOption, Message: "CacheDir", Err: err}
+		if err := privdir.Make(o.CacheDir); err != nil { // because the cache has code that is executed
+			return nil, &common.Error{Engine: engine, Op: "load", Kind: common.ErrOption, Message: "CacheDir cannot be used", Err: err}
 		}
 		set["CACHE_DIR"] = o.CacheDir
-		// A file of the cache that is mapped and then changed would change
-		// results, or end the process.
+		// If a file of the cache were mapped, changing it would change results,
+		// or end the process.
 		if !d.release.mapsByCore() {
 			set["ENABLE_MMAP"] = "NO"
 		}
@@ -164,10 +161,10 @@ func (d *driver) settings(device string, o common.Options) (settings, error) {
 		set["PERF_COUNT"] = "YES"
 	}
 	if o.Precision == common.Float16 || o.Precision == common.BFloat16 {
-		set["INFERENCE_PRECISION_HINT"] = hint(o.Precision)
+		set["INFERENCE_PRECISION_HINT"] = precisionName(o.Precision)
 	} else {
-		// Devices prefer bf16 or f16 to float32 where they have them, and
-		// CPUs quantize activations of models with compressed weights.
+		// By default, devices that have bf16 or f16 use them instead of float32,
+		// and CPUs quantize activations of models with compressed weights.
 		set["EXECUTION_MODE_HINT"] = "ACCURACY"
 		capabilities, err := d.deviceProperty(device, "OPTIMIZATION_CAPABILITIES")
 		if o.Precision != 0 || err != nil || strings.Contains(capabilities, "FP32") {
@@ -176,7 +173,7 @@ func (d *driver) settings(device string, o common.Options) (settings, error) {
 	}
 	for k, v := range native.Properties {
 		if k == "" || strings.ContainsRune(k+v, 0) {
-			return nil, fail("load", common.ErrOption, "property %q=%q: it has no name or a NUL", k, v)
+			return nil, fail("load", common.ErrOption, "property %q=%q has no name, or has a NUL character", k, v)
 		}
 		if why := ineffective(k, device, o); why != "" {
 			return nil, fail("load", common.ErrOption, "property %q has no effect here: %s", k, why)

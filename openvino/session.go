@@ -13,17 +13,17 @@ import (
 )
 
 // session is an infer request (ov_infer_request_t). The fields that Run reads come
-// first: OpenVINO's code has displaced them from the processor's cache, and so
-// they come back with one line of it.
+// first: OpenVINO's code evicts them from the processor's cache, and in one cache
+// line they are read again at once.
 type session struct {
 	infer   dylib.Prepared
-	dynamic []*dynamic // outputs whose shape is not known; copied after Run
+	dynamic []*dynamic // outputs whose shape is not known before Run, which copies them
 
 	model    *model
-	compiled int // which of the model's it belongs to
+	compiled int // the index in model.compiled of the one that it belongs to
 	request  uintptr
 	ins      []slot
-	outs     []slot // of outputs whose shape is known: Run writes into Go memory
+	outs     []slot // outputs whose shape is known: Run writes them to Go memory
 	out      []*common.Tensor
 }
 
@@ -33,32 +33,32 @@ type slot struct {
 	pin    runtime.Pinner
 }
 
-// dynamic is an output whose shape only running tells. The request writes it
-// to a tensor of the SDK, which grows and shrinks: Go memory that is bound
-// does not grow, and Run would fail where the shape came out larger.
+// dynamic is an output whose shape is known only after Run. The request writes it
+// to a tensor of the SDK, which can grow: Go memory cannot, and Run would fail if
+// the result were larger.
 type dynamic struct {
 	index                        int
 	info                         common.TensorInfo
 	tensor                       uintptr
 	getShape, getData, freeShape dylib.Prepared
-	answer                       *answer // pinned: the calls are prepared with its address
+	results                      *outParams // pinned: the calls are prepared with its address
 	pin                          runtime.Pinner
 	dims                         [maxRank]int64
 	shape                        common.Shape // of dims; kept so that Run need not allocate
 }
 
-// answer is what the calls of a dynamic write.
-type answer struct {
+// outParams has the results of the prepared calls of a dynamic.
+type outParams struct {
 	shape cShape[uintptr]
 	data  uintptr
 }
 
 func (m *model) NewSession(context.Context, int) (common.DriverSession, error) {
-	compiled := m.take()
+	compiled := m.assign()
 	s, err := m.newSession(compiled)
 	switch {
 	case err != nil:
-		m.give(compiled)
+		m.unassign(compiled)
 		return nil, err
 	case m.dynamic:
 		return uninterruptible{s}, nil
@@ -69,7 +69,7 @@ func (m *model) NewSession(context.Context, int) (common.DriverSession, error) {
 func (m *model) newSession(compiled int) (_ *session, err error) {
 	d := m.driver
 	s := &session{model: m, compiled: compiled, ins: make([]slot, len(m.inputs)), outs: make([]slot, len(m.outputs))}
-	if err := d.do("session", common.ErrModel, fnCreateRequest, dylib.Int(m.compiled[compiled]), dylib.Ptr(&s.request)); err != nil {
+	if err := d.call("session", common.ErrModel, fnCreateRequest, dylib.Int(m.compiled[compiled]), dylib.Ptr(&s.request)); err != nil {
 		return nil, err
 	}
 	s.infer = d.lib.Prepare(fnInfer, dylib.Int(s.request))
@@ -80,7 +80,7 @@ func (m *model) newSession(compiled int) (_ *session, err error) {
 		output, err := d.newDynamic(i, p)
 		if err == nil {
 			s.dynamic = append(s.dynamic, output)
-			err = d.do("session", common.ErrModel, fnSetOutput, dylib.Int(s.request), dylib.Int(i), dylib.Int(output.tensor))
+			err = d.call("session", common.ErrModel, fnSetOutput, dylib.Int(s.request), dylib.Int(i), dylib.Int(output.tensor))
 		}
 		if err != nil {
 			s.free()
@@ -90,9 +90,9 @@ func (m *model) newSession(compiled int) (_ *session, err error) {
 	return s, nil
 }
 
-// Bind sets the outputs before the inputs: until 2025.3 an output that is
-// also an input, passed through, is taken for that input. Outputs whose shape
-// only running tells it leaves to Run.
+// Bind sets the outputs before the inputs, because releases before 2025.4 mistake
+// an output that passes an input through for that input. Run makes the tensors of
+// outputs whose shape is not known yet.
 func (s *session) Bind(in, out []*common.Tensor) (err error) {
 	s.out = out
 	for i, p := range s.model.outputs {
@@ -106,7 +106,7 @@ func (s *session) Bind(in, out []*common.Tensor) (err error) {
 			continue
 		}
 		for j := range s.ins {
-			s.ins[j].tensor = nil // it is to be set again
+			s.ins[j].tensor = nil // so that it is set again, after the output
 		}
 		if err := s.bind(&s.outs[i], fnSetOutput, i, out[i], common.ErrRun); err != nil {
 			return err
@@ -125,8 +125,8 @@ func (s *session) Bind(in, out []*common.Tensor) (err error) {
 
 var noElements = make([]byte, 1)
 
-// bind makes t the input or output i. The request keeps t's memory in use
-// until another tensor takes its place.
+// bind sets t as input or output i. The request uses t's memory until another
+// tensor is set, so the memory stays pinned until then.
 func (s *session) bind(b *slot, set, i int, t *common.Tensor, kind error) error {
 	d := s.model.driver
 	memory := t.Bytes()
@@ -137,8 +137,8 @@ func (s *session) bind(b *slot, set, i int, t *common.Tensor, kind error) error 
 	pin.Pin(unsafe.SliceData(memory))
 	tensor, err := d.newTensor("bind", fnTensorFromHost, t.DType(), t.Shape(), dylib.Slice(memory))
 	if err == nil {
-		err = d.do("bind", kind, set, dylib.Int(s.request), dylib.Int(i), dylib.Int(tensor))
-		d.lib.Call(fnTensorFree, dylib.Int(tensor)) // the request has a reference of its own
+		err = d.call("bind", kind, set, dylib.Int(s.request), dylib.Int(i), dylib.Int(tensor))
+		d.lib.Call(fnTensorFree, dylib.Int(tensor)) // the request has its own reference
 	}
 	if err != nil {
 		pin.Unpin()
@@ -161,7 +161,7 @@ func (s *session) Run(context.Context) error {
 	return nil
 }
 
-// Reset takes a new request: the C API cannot reset the variables of one.
+// Reset makes a new request, because the C API cannot reset a request's variables.
 func (s *session) Reset() error {
 	fresh, err := s.model.newSession(s.compiled)
 	if err != nil {
@@ -184,9 +184,9 @@ func (s *session) Reset() error {
 // Cancel stops Run between two operators of the model.
 func (s *session) Cancel() { s.model.driver.lib.Call(fnCancel, dylib.Int(s.request)) }
 
-// uninterruptible is a session without Cancel, for a model with dynamic shapes:
-// the CPU plugin would keep those that the operators did not come to, and a later
-// Run, even of another request, would get results of wrong shapes.
+// uninterruptible is a session without Cancel, for a model with dynamic shapes.
+// After a cancelled Run the CPU plugin keeps the old shapes of operators that did
+// not run, and a later Run, even of another request, gets results of wrong shapes.
 type uninterruptible struct{ session *session }
 
 func (u uninterruptible) Bind(in, out []*common.Tensor) error  { return u.session.Bind(in, out) }
@@ -197,7 +197,7 @@ func (u uninterruptible) Close() error                         { return u.sessio
 
 func (s *session) Close() error {
 	s.free()
-	s.model.give(s.compiled)
+	s.model.unassign(s.compiled)
 	return nil
 }
 
@@ -216,26 +216,26 @@ func (s *session) free() {
 	}
 }
 
-// newDynamic makes the tensor for output number i.
+// newDynamic makes the SDK's tensor for output i.
 func (d *driver) newDynamic(i int, p port) (_ *dynamic, err error) {
-	o := &dynamic{index: i, info: p.info, answer: new(answer), shape: make(common.Shape, 0, maxRank)}
+	o := &dynamic{index: i, info: p.info, results: new(outParams), shape: make(common.Shape, 0, maxRank)}
 	if o.tensor, err = d.newTensor("session", fnTensorCreate, p.info.DType, p.minShape); err != nil {
 		return nil, err
 	}
-	o.pin.Pin(o.answer)
-	o.getShape = d.lib.Prepare(fnTensorShape, dylib.Int(o.tensor), dylib.Ptr(&o.answer.shape))
-	o.getData = d.lib.Prepare(fnTensorData, dylib.Int(o.tensor), dylib.Ptr(&o.answer.data))
-	o.freeShape = d.lib.Prepare(fnShapeFree, dylib.Ptr(&o.answer.shape))
+	o.pin.Pin(o.results)
+	o.getShape = d.lib.Prepare(fnTensorShape, dylib.Int(o.tensor), dylib.Ptr(&o.results.shape))
+	o.getData = d.lib.Prepare(fnTensorData, dylib.Int(o.tensor), dylib.Ptr(&o.results.data))
+	o.freeShape = d.lib.Prepare(fnShapeFree, dylib.Ptr(&o.results.shape))
 	return o, nil
 }
 
-// fetch copies the output to *out, or to a new tensor where the shape is another.
+// fetch copies the output to *out, or to a new tensor if its shape has changed.
 func (d *driver) fetch(o *dynamic, out **common.Tensor) (err error) {
-	*o.answer = answer{}
+	*o.results = outParams{}
 	if err := d.check("run", common.ErrRun, o.getShape.Do()); err != nil {
 		return err
 	}
-	shape := o.answer.shape
+	shape := o.results.shape
 	ok := shape.rank >= 0 && shape.rank <= maxRank && (shape.rank == 0 || shape.dims != 0)
 	if ok {
 		dylib.CopyOut(o.dims[:shape.rank], shape.dims)
@@ -246,7 +246,7 @@ func (d *driver) fetch(o *dynamic, out **common.Tensor) (err error) {
 	}
 	o.freeShape.Do()
 	if !ok || o.shape.Elems() < 0 {
-		return fail("run", common.ErrRun, "output %q came back with rank %d, shape %v", o.info.Name, shape.rank, o.shape)
+		return fail("run", common.ErrRun, "output %q has the impossible rank %d or shape %v", o.info.Name, shape.rank, o.shape)
 	}
 	if *out, err = common.EnsureTensor(*out, o.info.DType, o.shape); err != nil {
 		return err
@@ -255,18 +255,18 @@ func (d *driver) fetch(o *dynamic, out **common.Tensor) (err error) {
 		if err := d.check("run", common.ErrRun, o.getData.Do()); err != nil {
 			return err
 		}
-		dylib.CopyOut(bytes, o.answer.data)
+		dylib.CopyOut(bytes, o.results.data)
 	}
 	return nil
 }
 
 const maxLayers = 1 << 24 // a sanity limit
 
-// Profile lists the operators of the last Run in the order of the graph.
+// Profile returns the times of the last Run's operators in the order of the graph.
 func (s *session) Profile() ([]common.LayerTime, error) {
 	d := s.model.driver
 	list := new(cProfiles)
-	if err := d.do("profile", common.ErrRun, fnProfile, dylib.Int(s.request), dylib.Ptr(list)); err != nil {
+	if err := d.call("profile", common.ErrRun, fnProfile, dylib.Int(s.request), dylib.Ptr(list)); err != nil {
 		return nil, err
 	}
 	defer d.lib.Call(fnProfileFree, dylib.Ptr(list))
@@ -282,9 +282,9 @@ func (s *session) Profile() ([]common.LayerTime, error) {
 	return layers, nil
 }
 
-// newTensor makes an ov_tensor_t: of the SDK's memory with fnTensorCreate, of
-// memory with fnTensorFromHost, which then stays pinned while the tensor, or
-// whoever has it set, lives.
+// newTensor makes an ov_tensor_t: in memory of the SDK with fnTensorCreate, or in
+// the given memory with fnTensorFromHost. The caller keeps that memory pinned as
+// long as the tensor, or a request or model that refers to it, exists.
 func (d *driver) newTensor(op string, create int, dt common.DType, shape common.Shape, memory ...dylib.Arg) (uintptr, error) {
 	dims := make([]int64, len(shape))
 	for i, n := range shape {
@@ -300,6 +300,6 @@ func (d *driver) newTensor(op string, create int, dt common.DType, shape common.
 		args = append(args, dylib.Int(len(dims)), dylib.Slice(dims))
 	}
 	tensor := new(uintptr)
-	err := d.do(op, common.ErrModel, create, append(append(args, memory...), dylib.Ptr(tensor))...)
+	err := d.call(op, common.ErrModel, create, append(append(args, memory...), dylib.Ptr(tensor))...)
 	return *tensor, err
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/dylib"
 )
 
-// These are the values of ov_status_e that this package looks at.
+// These are the values of ov_status_e that this package distinguishes.
 const (
 	statusOK         = 0
 	generalError     = -1
@@ -23,13 +23,13 @@ const (
 
 const maxErrorText = 600 // bytes
 
-// fail is an error of that kind, found by this package.
+// fail returns an error of that kind that this package itself found.
 func fail(op string, kind error, format string, args ...any) error {
 	return &common.Error{Engine: engine, Op: op, Kind: kind, Message: fmt.Sprintf(format, args...)}
 }
 
-// do calls function fn, whose failure is an error of that kind.
-func (d *driver) do(op string, kind error, fn int, args ...dylib.Arg) error {
+// call calls the C function fn. If it fails, the error has that kind.
+func (d *driver) call(op string, kind error, fn int, args ...dylib.Arg) error {
 	return d.check(op, kind, d.lib.Call(fn, args...))
 }
 
@@ -45,30 +45,31 @@ func (d *driver) check(op string, kind error, result uintptr) error {
 	return &common.Error{Engine: engine, Op: op, Code: int(code), Message: d.errorText(code), Kind: kind}
 }
 
-// text calls function fn, whose last argument becomes a string of the SDK's.
-func (d *driver) text(op string, kind error, fn int, args ...dylib.Arg) (string, error) {
+// callString calls the C function fn, whose last parameter is a char** that the
+// SDK sets, and returns that string.
+func (d *driver) callString(op string, kind error, fn int, args ...dylib.Arg) (string, error) {
 	str := new(uintptr)
-	if err := d.do(op, kind, fn, append(args, dylib.Ptr(str))...); err != nil {
+	if err := d.call(op, kind, fn, append(args, dylib.Ptr(str))...); err != nil {
 		return "", err
 	}
-	return d.take(*str), nil
+	return d.copyString(*str), nil
 }
 
-// errorText is what the SDK has to say on a failure with code. The SDK keeps
-// one message for the whole process, behind a lock of its own: where two calls
-// fail at the same moment the text may be the other's. The code never is.
+// errorText returns the SDK's message for a failure. The SDK has one message for
+// the whole process, so if two calls fail at the same moment, the text may belong
+// to the other call. The code is always the call's own.
 func (d *driver) errorText(code int32) string {
 	switch code {
 	case generalError, notImplemented, requestBusy, inferCancelled, unknownException:
-		if text := shorten(d.take(d.lib.Call(fnGetLastErrMsg))); text != "" {
+		if text := shorten(d.copyString(d.lib.Call(fnGetLastErrMsg))); text != "" {
 			return text
 		}
-	} // the other codes leave no message
+	} // the SDK sets no message for the other codes
 	return dylib.GoString(d.lib.Call(fnGetErrorInfo, dylib.Int(code)))
 }
 
-// take copies a string that the SDK allocated and frees it.
-func (d *driver) take(str uintptr) string {
+// copyString returns a copy of a string that the SDK allocated, and frees it.
+func (d *driver) copyString(str uintptr) string {
 	if str == 0 {
 		return ""
 	}
@@ -78,17 +79,17 @@ func (d *driver) take(str uintptr) string {
 
 var sourceLine = regexp.MustCompile(`^(Exception from .*:\d+:|Check '.*' failed at .*:\d+:)\s*`)
 
-// shorten leaves out where in its sources the SDK noticed the failure.
+// shorten removes from an SDK's message the places in the SDK's own source.
 func shorten(text string) string {
-	var said []string
+	var lines []string
 	for line := range strings.Lines(text) {
 		if line = sourceLine.ReplaceAllString(strings.TrimSpace(line), ""); line != "" {
-			said = append(said, line)
+			lines = append(lines, line)
 		}
 	}
-	short := strings.Join(said, " ")
+	short := strings.Join(lines, " ")
 	if short == "" {
-		short = strings.Join(strings.Fields(text), " ") // a check without a word
+		short = strings.Join(strings.Fields(text), " ") // there is nothing but the place
 	}
 	if len(short) > maxErrorText {
 		short = strings.ToValidUTF8(short[:maxErrorText], "") + "..."

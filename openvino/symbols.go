@@ -4,7 +4,7 @@ package openvino
 
 import "github.com/anyinfer/anyinfer/internal/dylib"
 
-// The functions used, in the order of symbols.
+// The functions that this package uses: their indexes in symbols.
 const (
 	fnGetErrorInfo = iota
 	fnGetLastErrMsg
@@ -56,7 +56,7 @@ const (
 	fnSetLogCallback
 )
 
-// symbols are the prototypes as openvino/c/*.h has them.
+// symbols has the prototypes of openvino/c/*.h.
 var symbols = []dylib.Decl{
 	fnGetErrorInfo:        {C: "const char* ov_get_error_info(ov_status_e status)"},
 	fnGetLastErrMsg:       {C: "const char* ov_get_last_err_msg()"},

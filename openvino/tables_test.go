@@ -55,7 +55,7 @@ func TestElementTypes(t *testing.T) {
 	require.Equal(t, common.BFloat16, precision("bf16"))
 	require.Zero(t, precision("dynamic"))
 	require.Zero(t, precision(""))
-	require.Equal(t, "f16", hint(common.Float16))
+	require.Equal(t, "f16", precisionName(common.Float16))
 }
 
 func TestShorten(t *testing.T) {

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/* What a .ref file has, and how it is read.
+/* The format of .ref files, and the code that reads them.
  *
- * The file is a stream of numbers of 32 bits, little end first, of strings and
- * of bytes; strings and bytes come after their length, which counts the NUL:
+ * A file is a sequence of little-endian 32-bit numbers, strings and bytes. Strings
+ * and bytes follow their length, which includes the NUL of a string:
  *
  *   "ANYREF1\n"
  *   number of graphs; for each, which is a signature:
  *     its name
  *     number of tensors; for each:
  *       name, kind, anyinfer_dtype
- *       number of dimensions, and each: -1 where only running tells
+ *       number of dimensions, and each: -1 if it is known only after a run
  *       number of scales, and each with its zero point: float32, int32
  *       axis of the scales
  *       bytes: the content of a constant, the first content of a variable
  *     number of operators, in the order to run them; for each:
  *       code, 3 inputs (tensors; -1: none), output (tensor), 8 attributes
  *
- * Such a file may come from anywhere, so nothing in it is believed: each count
- * is compared with what is left of the file before memory is taken for it, and
- * each index with what it points into.
+ * A file may be damaged or malicious, so everything in it is checked: each count
+ * against the rest of the file before memory is allocated, and each index against
+ * the array that it refers to.
  */
 #ifndef REFERENCE_MODEL_H
 #define REFERENCE_MODEL_H
@@ -32,12 +32,12 @@
 
 #include "anyinfer_engine.h"
 
-/* fail fills in the caller's error, where there is one, and returns status. */
+/* fail sets the caller's error, unless it is NULL, and returns status. */
 static anyinfer_status fail(anyinfer_error* error, anyinfer_status status, const char* format, ...) {
   if (error != NULL) {
     va_list args;
     va_start(args, format);
-    error->code = 0; /* an SDK's own number would go here */
+    error->code = 0; /* with an SDK, this would be its own code */
     vsnprintf(error->text, sizeof error->text, format, args);
     va_end(args);
   }
@@ -48,7 +48,7 @@ static anyinfer_status out_of_memory(anyinfer_error* error) {
   return fail(error, ANYINFER_RUN, "out of memory");
 }
 
-/* array is room for n zeroed elements; never NULL for lack of elements. */
+/* array allocates n elements of zeros. With n of 0 it does not return NULL. */
 static void* array(int32_t n, size_t size) { return calloc(n > 0 ? (size_t)n : 1, size); }
 
 enum { INTERMEDIATE, INPUT, OUTPUT, CONSTANT, VARIABLE, KINDS };
@@ -58,13 +58,13 @@ enum { CONV = 1, MAXPOOL, DENSE, SOFTMAX, RESHAPE, ADD, MUL, TRANSPOSE, NONZERO,
 enum { INPUTS_MAX = 3, ATTRIBUTES = 8 };
 
 typedef struct {
-  anyinfer_tensor info; /* as the caller is told of it */
+  anyinfer_tensor info; /* the description that the caller gets */
   int32_t kind;
   size_t size;                  /* of an element */
   int32_t bytes;
   const unsigned char* content; /* of constants and variables: in the file */
-  float* scale;                 /* info's, to be freed */
-  int64_t* zero_point;          /* info's, to be freed */
+  float* scale;                 /* the array in info, to be freed */
+  int64_t* zero_point;          /* the array in info, to be freed */
 } definition;
 
 typedef struct {
@@ -81,7 +81,7 @@ typedef struct {
   int32_t n_tensors, n_operations;
 } graph;
 
-/* find is the index of tensor number n of a kind, -1 if there are fewer. */
+/* find returns the index of tensor n of a kind, -1 if there are fewer. */
 static int32_t find(const graph* g, int32_t kind, int32_t n) {
   for (int32_t i = 0; i < g->n_tensors; i++)
     if (g->tensors[i].kind == kind && n-- == 0) return i;
@@ -113,12 +113,12 @@ static size_t element_size(anyinfer_dtype dtype) {
   return 0;
 }
 
-/* Tensors of more elements than this are refused, so that their number of
- * bytes, and sums of a few dimensions, fit in every integer used here. */
+/* Tensors with more elements than this are refused, so that their size in bytes,
+ * and sums of a few dimensions, fit in every integer type used here. */
 #define MAX_ELEMENTS ((int64_t)1 << 27)
 
-/* elements is the product of the dimensions; -1 where one is not known or
- * that is too many. */
+/* elements returns the product of the dimensions; -1 if one of them is not known
+ * or the product is too large. */
 static int64_t elements(const anyinfer_shape* shape) {
   int64_t n = 1;
   for (int32_t i = 0; i < shape->rank; i++) {
@@ -129,7 +129,7 @@ static int64_t elements(const anyinfer_shape* shape) {
   return n;
 }
 
-/* accepts tells whether a shape is one of those that wanted describes. */
+/* accepts reports whether a shape fits wanted, which may be dynamic. */
 static int accepts(const anyinfer_shape* wanted, const anyinfer_shape* shape) {
   if (wanted->rank != shape->rank) return 0;
   for (int32_t i = 0; i < wanted->rank; i++)
@@ -137,9 +137,8 @@ static int accepts(const anyinfer_shape* wanted, const anyinfer_shape* shape) {
   return 1;
 }
 
-/* A reader stands somewhere in the file. What would lie beyond its end is
- * read as 0 and remembered in bad, so that one look at bad will do for many
- * reads. */
+/* A reader is a position in the file. A read past the end returns 0 and sets bad,
+ * so that the caller can check bad once after several reads. */
 typedef struct {
   const unsigned char* at;
   size_t left;
@@ -160,7 +159,7 @@ static const unsigned char* take(reader* r, size_t n) {
 static int32_t number(reader* r) {
   int32_t v = 0;
   const unsigned char* p = take(r, sizeof v);
-  if (p != NULL) memcpy(&v, p, sizeof v); /* open sees to it that the machine is little-endian */
+  if (p != NULL) memcpy(&v, p, sizeof v); /* open has checked that the machine is little-endian */
   return v;
 }
 
@@ -171,7 +170,7 @@ static float real(reader* r) {
   return v;
 }
 
-/* how_many reads the number of things that follow, of at least size bytes each. */
+/* how_many reads the number of the items that follow, of at least size bytes each. */
 static int32_t how_many(reader* r, size_t size) {
   int32_t n = number(r);
   if (n < 0 || (size_t)n > r->left / size) r->bad = 1;
@@ -185,7 +184,7 @@ static const char* string(reader* r) {
     r->bad = 1;
     return "";
   }
-  return (const char*)p; /* lives as long as the file's bytes, so as long as the model */
+  return (const char*)p; /* valid as long as the file's bytes, so as long as the model */
 }
 
 static anyinfer_status read_tensor(reader* r, definition* d, anyinfer_error* error) {
@@ -209,7 +208,7 @@ static anyinfer_status read_tensor(reader* r, definition* d, anyinfer_error* err
   for (int32_t i = 0; i < info->scales; i++) {
     d->scale[i] = real(r);
     d->zero_point[i] = number(r);
-    if (!(d->scale[i] > 0 && d->scale[i] <= FLT_MAX)) r->bad = 1; /* so written, NaN is bad, too */
+    if (!(d->scale[i] > 0 && d->scale[i] <= FLT_MAX)) r->bad = 1; /* written like this, NaN is bad, too */
   }
   info->axis = number(r);
   d->bytes = how_many(r, 1);
@@ -233,9 +232,9 @@ static const struct {
     {"transpose", 1, 1}, {"nonzero", 1, 1}, {"cast", 1, 1},  {"assign", 1, 1},
 };
 
-/* read_operation sees to it that every operator has its inputs, that they come
- * from operators before it, and that nothing is written twice but variables.
- * written has an entry for each tensor. */
+/* read_operation checks that the operator has all its inputs, that earlier
+ * operators write them, and that only variables are written twice. written has an
+ * entry for each tensor. */
 static anyinfer_status read_operation(reader* r, const graph* g, operation* o, char* written, anyinfer_error* error) {
   o->code = number(r);
   for (int32_t i = 0; i < INPUTS_MAX; i++) o->in[i] = number(r);
@@ -271,7 +270,7 @@ static anyinfer_status read_operations(reader* r, graph* g, char* written, anyin
   return ANYINFER_OK;
 }
 
-/* The least that these take in a file. */
+/* The smallest sizes of these in a file, in bytes. */
 enum { TENSOR_BYTES = 5 + 6 * 4, OPERATION_BYTES = (1 + INPUTS_MAX + 1 + ATTRIBUTES) * 4, GRAPH_BYTES = 5 + 2 * 4 };
 
 static anyinfer_status read_graph(reader* r, graph* g, anyinfer_error* error) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/* What the operators of a graph compute. Each has a rule, which tells the
- * shape of its output before anything runs, and a kernel. This is what stands
- * for an SDK here: simple, and exact rather than fast. */
+/* The operators of a graph. Each has a rule, which computes the shape of its
+ * output before a run, and a kernel. They take the place of an SDK, and are simple
+ * and exact rather than fast. */
 #ifndef REFERENCE_OPERATORS_H
 #define REFERENCE_OPERATORS_H
 
@@ -10,18 +10,18 @@
 
 #include "model.h"
 
-/* tensor is one of a session's. */
+/* tensor is a tensor of a session. */
 typedef struct {
   const definition* def;
-  anyinfer_shape shape;      /* with a -1 while only running tells */
-  int64_t most;              /* elements that it can have */
-  int64_t inner;             /* elements between two of the axis of scales */
-  const unsigned char* data; /* to be read */
+  anyinfer_shape shape;      /* with a -1 before the run that finds the dimension */
+  int64_t most;              /* the largest possible number of elements */
+  int64_t inner;             /* the number of elements for each index of the axis of scales */
+  const unsigned char* data; /* the memory to read */
   unsigned char* room;       /* the same to be written, where that is allowed */
-  unsigned char* own;        /* the same, where the session has taken memory for it; or NULL */
+  unsigned char* own;        /* the same, if the session has allocated it; else NULL */
 } tensor;
 
-/* operands are the tensors of one operation; in is NULL where there is none. */
+/* operands are the tensors of one operation; an entry of in may be NULL. */
 typedef struct {
   const int32_t* attribute;
   const tensor* in[INPUTS_MAX];
@@ -29,7 +29,7 @@ typedef struct {
   const volatile int32_t* cancel; /* becomes 1 when the run is to end */
 } operands;
 
-/* Elements are copied out and in: memory that the caller gave for a model may
+/* Elements are read and written with memcpy, because the memory of a model may
  * begin at any address. */
 
 static double stored(const tensor* t, int64_t i) {
@@ -58,12 +58,12 @@ static double stored(const tensor* t, int64_t i) {
   }
 }
 
-/* scale_of is the number of the scale for element i. */
+/* scale_of returns the index of the scale for element i. */
 static int64_t scale_of(const tensor* t, int64_t i) {
   return t->def->info.scales > 1 ? i / t->inner % t->def->info.scales : 0;
 }
 
-/* get is the real number that element i stands for. */
+/* get returns the real number that element i represents. */
 static double get(const tensor* t, int64_t i) {
   double v = stored(t, i);
   if (t->def->info.scales > 0) {
@@ -80,7 +80,7 @@ static void set(tensor* t, int64_t i, double v) {
     v = floor(v / t->def->scale[s] + 0.5) + (double)t->def->zero_point[s];
   }
   if (t->def->info.dtype == ANYINFER_INT8) {
-    int8_t q = (int8_t)(v >= 127 ? 127 : v > -128 ? v : -128); /* so written, NaN is -128 */
+    int8_t q = (int8_t)(v >= 127 ? 127 : v > -128 ? v : -128); /* written like this, NaN becomes -128 */
     memcpy(p, &q, sizeof q);
   } else {
     float f = (float)v;
@@ -88,7 +88,7 @@ static void set(tensor* t, int64_t i, double v) {
   }
 }
 
-/* readable and writable tell whether get and set know the type. */
+/* readable and writable report whether get and set support the type. */
 static int writable(const tensor* t) { return t->def->info.dtype == ANYINFER_FLOAT32 || t->def->info.dtype == ANYINFER_INT8; }
 
 static int readable(const tensor* t) {
@@ -97,11 +97,11 @@ static int readable(const tensor* t) {
 
 static int same_type(const tensor* a, const tensor* b) { return a->def->info.dtype == b->def->info.dtype; }
 
-/* dim is dimension i, counted from the end where it is negative. */
+/* dim returns dimension i, counted from the end if i is negative. */
 static int64_t dim(const tensor* t, int32_t i) { return t->shape.dims[i < 0 ? t->shape.rank + i : i]; }
 
-/* The rules set out->shape, and out->most where the shape is not known. They
- * return what is wrong, or NULL. */
+/* The rules set out->shape, and out->most if the shape is not known. They return
+ * an error's text, or NULL. */
 
 static const char* vectors_fit(const operands* o, int32_t rank, int64_t n) {
   const tensor *w = o->in[1], *b = o->in[2];
@@ -154,7 +154,8 @@ static const char* softmax_rule(const operands* o) {
   return NULL;
 }
 
-/* reshape's output is as the file describes it; a -1 there is what is left. */
+/* The output of reshape has the shape in the file, where a -1 stands for the
+ * dimension that makes the numbers of elements equal. */
 static const char* reshape_rule(const operands* o) {
   int64_t n = elements(&o->in[0]->shape), known = 1;
   int32_t open = -1;
@@ -215,7 +216,7 @@ static const char* assign_rule(const operands* o) {
   return accepts(&o->out->shape, &o->in[0]->shape) ? NULL : "another shape than the variable's";
 }
 
-/* The kernels. The rules have seen to it that all fits. */
+/* The kernels. The rules have checked their operands. */
 
 static void conv(const operands* o) {
   const tensor *x = o->in[0], *w = o->in[1], *b = o->in[2];
@@ -279,7 +280,7 @@ static void softmax(const operands* o) {
   }
 }
 
-/* copy is reshape and assign: the elements stay in their order. */
+/* copy implements reshape and assign, which keep the order of elements. */
 static void copy(const operands* o) {
   memmove(o->out->room, o->in[0]->data, (size_t)elements(&o->out->shape) * o->out->def->size);
 }
@@ -312,8 +313,8 @@ static void transpose(const operands* o) {
   }
 }
 
-/* nonzero has a row of coordinates for each element that is not 0. Only here
- * is the output's shape known. */
+/* nonzero writes a row of coordinates for each element that is not 0. The shape
+ * of its output is known only now. */
 static void nonzero(const operands* o) {
   const tensor* x = o->in[0];
   int32_t rank = x->shape.rank;
@@ -332,13 +333,13 @@ static void nonzero(const operands* o) {
 }
 
 static void cast(const operands* o) {
-  o->out->shape = o->in[0]->shape; /* which may be known now only */
+  o->out->shape = o->in[0]->shape; /* which may have become known only now */
   int64_t n = elements(&o->out->shape);
   for (int64_t i = 0; i < n; i++) set(o->out, i, get(o->in[0], i));
 }
 
-/* What an operator can do: read and write numbers, so that get and set must
- * know the types; take an input whose shape only running tells. */
+/* The properties of an operator: it reads or writes numbers, so get and set must
+ * support the types; it accepts an input whose shape is known only after a run. */
 enum { NUMBERS = 1, LATE = 2 };
 
 static const struct {
@@ -384,8 +385,8 @@ static const char* rule(const operation* op, const operands* o) {
   return accepts(&o->out->def->info.shape, &o->out->shape) ? NULL : "not the shape that the file tells";
 }
 
-/* infer applies the rules of all operators, once the inputs have their shapes.
- * status is what it returns if they do not fit. */
+/* infer applies the rules of all operators, after the shapes of the inputs are
+ * set. It returns status if the shapes do not fit. */
 static anyinfer_status infer(const graph* g, tensor* tensors, anyinfer_status status, anyinfer_error* error) {
   for (int32_t i = 0; i < g->n_tensors; i++) {
     tensor* t = &tensors[i];

@@ -2,13 +2,13 @@
 
 //go:build cgo && reference
 
-/* The reference engine: the worked example for whoever adds an engine, and
- * what the conformance suite runs where no SDK is. This file is what every
- * engine has: it leads the functions of anyinfer_engine.h to an SDK. What
- * stands for an SDK here is beside it: model.h reads files, operators.h
+/* The reference engine: a complete example for adding an engine, on which the
+ * conformance suite can run without any SDK. This file has what every engine
+ * needs: it implements the functions of anyinfer_engine.h by calling an SDK.
+ * Two small headers take the place of the SDK: model.h reads files, operators.h
  * computes.
  *
- * Comments say which rule of anyinfer_engine.h is at work.
+ * Comments name the rules of anyinfer_engine.h that the code follows.
  */
 #include <time.h>
 
@@ -17,7 +17,7 @@
 #include "operators.h"
 
 struct anyinfer_engine_t {
-  anyinfer_host host; /* a copy: the caller's struct is gone when open returns */
+  anyinfer_host host; /* a copy, because the caller's struct is valid only during open */
 };
 
 struct anyinfer_model_t {
@@ -30,14 +30,14 @@ struct anyinfer_model_t {
 struct anyinfer_session_t {
   const anyinfer_model_t* model;
   const graph* g;
-  tensor* tensors;         /* one for each of the graph's */
+  tensor* tensors;         /* one for each tensor of the graph */
   int64_t* micros;         /* of each operator in the last run */
-  volatile int32_t cancel; /* C99 has no atomics; on every machine at hand this will do for a flag */
+  volatile int32_t cancel; /* C99 has no atomics; for a flag, volatile suffices on all supported machines */
 };
 
 /* Engine */
 
-/* set_text copies to text as far as there is room, with the NUL. */
+/* set_text copies value to text, cut to size bytes including the NUL. */
 static void set_text(char* text, uint32_t size, const char* value) {
   if (size > 0) snprintf(text, size, "%s", value);
 }
@@ -49,7 +49,7 @@ static anyinfer_status open_engine(const anyinfer_host* host, anyinfer_engine_t*
   anyinfer_engine_t* e = (anyinfer_engine_t*)calloc(1, sizeof *e);
   if (e == NULL) return out_of_memory(error);
   e->host = *host;
-  *engine = e; /* only now: what fails makes no object */
+  *engine = e; /* last, because a call that fails makes no object */
   return ANYINFER_OK;
 }
 
@@ -105,8 +105,8 @@ static tensor* make_tensors(const graph* g) {
   return tensors;
 }
 
-/* describe_outputs works out their shapes where those of all inputs are known.
- * A graph that cannot run with them is refused now rather than in reshape. */
+/* describe_outputs computes the shapes of the outputs if those of all inputs are
+ * known. It refuses a graph that cannot run with them, before reshape would. */
 static anyinfer_status describe_outputs(graph* g, anyinfer_error* error) {
   for (int32_t i = 0; i < g->n_tensors; i++)
     if (g->tensors[i].kind == INPUT && elements(&g->tensors[i].info.shape) < 0) return ANYINFER_OK;
@@ -119,7 +119,7 @@ static anyinfer_status describe_outputs(graph* g, anyinfer_error* error) {
   return status;
 }
 
-/* parse_shape reads one of the three shapes of an option, and what is behind. */
+/* parse_shape reads one of the three shapes of an option, and the separator. */
 static int parse_shape(const char** text, char behind, anyinfer_shape* shape) {
   shape->rank = 0;
   while (**text != behind) {
@@ -135,7 +135,7 @@ static int parse_shape(const char** text, char behind, anyinfer_shape* shape) {
   return 1;
 }
 
-/* narrow gives an input the shapes of an option shape:NAME. */
+/* narrow sets the shape of an input to that of an option shape:NAME. */
 static anyinfer_status narrow(anyinfer_model_t* model, const char* name, const char* value, anyinfer_error* error) {
   anyinfer_shape least, best, most;
   int found = 0;
@@ -154,15 +154,15 @@ static anyinfer_status narrow(anyinfer_model_t* model, const char* name, const c
   return found ? ANYINFER_OK : fail(error, ANYINFER_NAME, "there is no input \"%.100s\"", name);
 }
 
-/* set_options goes through the options. What an engine cannot honour it
- * refuses: nobody is to believe that it did. */
+/* set_options applies the options. An engine refuses an option that it does not
+ * support; ignoring it would mislead the user. */
 static anyinfer_status set_options(anyinfer_model_t* model, const anyinfer_source* source, anyinfer_error* error) {
   for (int32_t i = 0; i < source->options; i++) {
     const char *key = source->keys[i], *value = source->values[i];
     anyinfer_status status = ANYINFER_OK;
     if (strncmp(key, "shape:", 6) == 0) status = narrow(model, key + 6, value, error);
     else if (strcmp(key, "profile") == 0) model->profile = strcmp(value, "1") == 0;
-    else if (strcmp(key, "verbose") == 0) model->verbose = strcmp(value, "1") == 0; /* an option of its own */
+    else if (strcmp(key, "verbose") == 0) model->verbose = strcmp(value, "1") == 0; /* an option of this engine alone */
     else if (strcmp(key, "device") == 0 || strcmp(key, "sessions") == 0) continue; /* there is one device; sessions share nothing that changes */
     else if (strcmp(key, "processors") == 0) continue; /* a run has one thread */
     else if (strcmp(key, "threads") == 0 && strcmp(value, "1") == 0) continue;
@@ -177,7 +177,7 @@ static anyinfer_status fill_model(anyinfer_model_t* model, const anyinfer_source
   if (source->format[0] != 0 && strcmp(source->format, "reference") != 0)
     return fail(error, ANYINFER_MODEL, "this engine reads .ref files only");
   if (source->parts != 1) return fail(error, ANYINFER_MODEL, "a .ref model is one file, not %d", (int)source->parts);
-  /* The bytes stay where they are until model_close: no copy is needed. */
+  /* The bytes are valid until model_close, so they need not be copied. */
   anyinfer_status status = read_model(model, (const unsigned char*)source->data[0], (size_t)source->sizes[0], source, error);
   if (status == ANYINFER_OK) status = set_options(model, source, error);
   for (int32_t i = 0; i < model->n_graphs && status == ANYINFER_OK; i++) status = describe_outputs(&model->graphs[i], error);
@@ -190,7 +190,7 @@ static anyinfer_status load(anyinfer_engine_t* engine, const anyinfer_source* so
   m->host = engine->host;
   anyinfer_status status = fill_model(m, source, error);
   if (status == ANYINFER_OK) *model = m;
-  else close_model(m); /* no exit leaves anything behind */
+  else close_model(m); /* a failed call must not leak */
   return status;
 }
 
@@ -220,7 +220,7 @@ static anyinfer_status describe(anyinfer_model_t* model, int32_t which, int32_t 
   const graph* g = &model->graphs[which];
   int32_t i = find(g, kind, index);
   if (i < 0) return fail(error, ANYINFER_NAME, "there is no tensor %d", (int)index);
-  *out = g->tensors[i].info; /* its pointers stay the model's */
+  *out = g->tensors[i].info; /* its pointers belong to the model */
   return ANYINFER_OK;
 }
 
@@ -241,8 +241,8 @@ static void close_session(anyinfer_session_t* s) {
   free(s);
 }
 
-/* own gives a tensor memory of the session's. All memory is taken in session
- * and reshape, none in run. */
+/* own allocates memory of the session for a tensor. Only session and reshape
+ * allocate; run does not. */
 static int own(tensor* t) {
   size_t size = (size_t)t->most * t->def->size;
   unsigned char* p = (unsigned char*)realloc(t->own, size > 0 ? size : 1);
@@ -288,15 +288,15 @@ static anyinfer_status reshape(anyinfer_session_t* s, const anyinfer_shape* inpu
   if (status != ANYINFER_OK) return status;
   for (int32_t i = 0; i < s->g->n_tensors; i++) {
     tensor* t = &s->tensors[i];
-    int late = elements(&t->shape) < 0; /* only running tells: the caller has no memory for it */
+    int late = elements(&t->shape) < 0; /* the shape is known only after run, so the caller binds no memory for it */
     if (t->def->kind == OUTPUT) *outputs++ = t->shape;
     if ((t->def->kind == INTERMEDIATE || (t->def->kind == OUTPUT && late)) && !own(t)) return out_of_memory(error);
   }
   return ANYINFER_OK;
 }
 
-/* bind_memory: inputs and outputs are read and written where the caller has
- * them, until the next bind. */
+/* bind_memory sets the caller's memory, which run reads and writes in place until
+ * the next bind. */
 static anyinfer_status bind_memory(anyinfer_session_t* s, const void* const* inputs, void* const* outputs, anyinfer_error* error) {
   (void)error;
   for (int32_t i = 0; i < s->g->n_tensors; i++) {
@@ -321,22 +321,22 @@ static int64_t now_micros(void) {
 #endif
 }
 
-/* tell logs an operator, which any thread may do. */
-static void tell(const anyinfer_session_t* s, const operation* op) {
+/* log_operation logs an operator. Any thread may log. */
+static void log_operation(const anyinfer_session_t* s, const operation* op) {
   char line[200];
   snprintf(line, sizeof line, "%s writes %.100s", operators[op->code].name, s->g->tensors[op->out].info.name);
   s->model->host.log(s->model->host.user, ANYINFER_DEBUG, line);
 }
 
 static anyinfer_status run(anyinfer_session_t* s, anyinfer_error* error) {
-  s->cancel = 0; /* one that came too early does not hurt this run, and is repeated */
+  s->cancel = 0; /* an early cancel must not stop a later run; the caller repeats it */
   for (int32_t i = 0; i < s->g->n_operations && !s->cancel; i++) {
     const operation* op = &s->g->operations[i];
     operands o = operands_of(op, s->tensors, &s->cancel);
     int64_t start = s->model->profile ? now_micros() : 0;
     kernels[op->code].run(&o);
     if (s->model->profile) s->micros[i] = now_micros() - start;
-    if (s->model->verbose) tell(s, op);
+    if (s->model->verbose) log_operation(s, op);
   }
   return s->cancel ? fail(error, ANYINFER_RUN, "cancelled") : ANYINFER_OK;
 }
@@ -349,7 +349,7 @@ static anyinfer_status result(anyinfer_session_t* s, int32_t index, anyinfer_sha
   return ANYINFER_OK;
 }
 
-/* cancel comes from another thread while run goes on. */
+/* cancel is called on another thread while run executes. */
 static void cancel(anyinfer_session_t* s) { s->cancel = 1; }
 
 static anyinfer_status layer(anyinfer_session_t* s, int32_t index, anyinfer_layer* out, anyinfer_error* error) {

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package reference is the worked example of an engine over the C ABI of
-// package cinclude, and the engine of the tests where no SDK is. It runs the
-// small models of testdata in the format of its own, .ref; docs/adding-an-engine.md
-// leads through it.
+// Package reference is a complete example of an engine over the C ABI of package
+// cinclude, and an engine for tests that needs no SDK. It runs the small models of
+// testdata in its own format, .ref. docs/adding-an-engine.md explains it.
 //
-// With the build tag "reference" and cgo the engine is compiled into the
-// program. Without, it is a shared library, libanyinfer_reference, found like
-// an SDK: compile reference.c with anyinfer_engine.h beside it, as
+// With the build tag "reference" and cgo the engine is compiled into the program.
+// Without them it is a shared library, libanyinfer_reference, which is found like
+// an SDK. This command compiles it:
 //
 //	cc -O2 -fPIC -shared -I.. -o libanyinfer_reference.so reference.c -lm
 //
-// and let ANYINFER_REFERENCE_LIBRARY name it.
+// ANYINFER_REFERENCE_LIBRARY then has its path.
 package reference
 
 import (
@@ -24,12 +23,12 @@ import (
 	"github.com/anyinfer/anyinfer/internal/shims/sources"
 )
 
-// cSources has reference.c and what it includes, but for anyinfer_engine.h.
+// cSources has reference.c and the files that it includes except anyinfer_engine.h.
 //
 //go:embed reference.c model.h operators.h
 var cSources embed.FS
 
-// Options are the engine's own, for common.Options.Native.
+// Options are the engine's own options, for common.Options.Native.
 type Options struct {
 	Verbose bool // log each operator that runs
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/anyinfer/anyinfer/common/fake"
 )
 
-// What does the program do when a run takes too long? This engine never comes
-// to an end by itself.
+// A test of what the program does when a run takes too long: this engine's Run
+// ends only when it is cancelled.
 func ExampleEngine() {
 	scalar := func(name string) []common.TensorInfo {
 		return []common.TensorInfo{{Name: name, DType: common.Float32, Shape: common.Shape{}}}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package fake has models and engines without an SDK, for tests of programs that
-// use package common. They compute what a test has them compute. NewModel makes
-// a model in one call; an Engine is for programs that open engines by name.
+// Package fake has models and engines that need no SDK, for tests of programs that
+// use package common. A model runs a Go function of the test. NewModel makes a
+// model; an Engine can be registered, for programs that open engines by name.
 package fake
 
 import (
@@ -13,29 +13,29 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// Engine describes the engine to register. Its models, whatever the Source,
-// have its signatures and run its function.
+// Engine describes an engine to register. All of its models have its signatures
+// and run its function, whatever their Source is.
 type Engine struct {
 	Name       string
 	Formats    []common.Format
 	Signatures []common.Signature
-	// EmptyTensors is set where Run takes inputs without elements.
+	// EmptyTensors is set if Run accepts inputs without elements.
 	EmptyTensors bool
-	// Run computes out from in for the signature of that index. Outputs whose
-	// shape the signature fixes are given; Run sets the others. ctx ends when
-	// the run is cancelled. Runs of different sessions go on side by side.
+	// Run computes out from in, for the signature of that index. Outputs with a
+	// fixed shape have a tensor already; Run sets the others. ctx ends when the
+	// run is cancelled. Runs of different sessions execute at the same time.
 	Run func(ctx context.Context, signature int, in, out []*common.Tensor) error
-	// Bind, where set, may refuse the shapes of inputs.
+	// Bind may refuse the shapes of inputs. It may be nil.
 	Bind func(signature int, in []*common.Tensor) error
-	// Reset, where set, puts a session's variables back.
+	// Reset resets a session's variables. It is nil if models have none.
 	Reset func(signature int) error
-	// Load, where set, may refuse a model or what its Options ask.
+	// Load may refuse a model or its Options. It may be nil.
 	Load func(files *common.ModelFiles, o common.Options) error
 
 	live atomic.Int64
 }
 
-// Register makes e known to package common, once.
+// Register registers e with package common. It panics if it is called twice.
 func (e *Engine) Register() {
 	common.Register(e.registration())
 }
@@ -47,13 +47,13 @@ func (e *Engine) registration() common.Registration {
 	}
 }
 
-// Driver is e opened, for a Registration of one's own.
+// Driver opens e, for a Registration that the caller makes.
 func (e *Engine) Driver() common.Driver {
 	e.live.Add(1)
 	return driver{e}
 }
 
-// Live is the number of engines, models and sessions that are not closed yet.
+// Live returns the number of engines, models and sessions that are not closed.
 func (e *Engine) Live() int { return int(e.live.Load()) }
 
 func (e *Engine) closed() error { e.live.Add(-1); return nil }
@@ -133,10 +133,10 @@ func (s *session) Run(ctx context.Context) (err error) {
 	s.order.begin("Run")
 	defer func() { s.order.end("Run", err) }()
 	select {
-	case <-s.cancel: // it was meant for an earlier Run
+	case <-s.cancel: // of an earlier Run
 	default:
 	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // only Cancel does
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // which only Cancel ends
 	over := make(chan struct{})
 	defer close(over)
 	defer cancel()

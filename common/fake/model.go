@@ -9,11 +9,11 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// NewModel makes a model with that signature whose Run calls run. What run
-// returns has to have the signature's outputs; in's tensors are only for reading,
-// until it returns. Its ctx ends when the call is cancelled. As many calls as
-// o.Sessions execute at once, one for a nil o. NewModel panics where o is not
-// usable.
+// NewModel makes a model with that signature whose Run calls run. The function
+// returns a tensor for each of the signature's outputs. It must not change the
+// tensors of in, nor use them after it has returned. Its ctx ends when the call is
+// cancelled. o.Sessions calls execute at the same time, one for a nil o. NewModel
+// panics if o is not valid.
 func NewModel(signature common.Signature, o *common.Options, run func(ctx context.Context, in common.Tensors) (common.Tensors, error)) *common.Model {
 	e := &Engine{Name: "fake", Signatures: []common.Signature{signature}, EmptyTensors: true}
 	e.Run = func(ctx context.Context, _ int, in, out []*common.Tensor) error {

@@ -10,12 +10,13 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// order checks that the calls of a session come as common.DriverSession
-// documents. One that does not is a mistake of package common, and panics.
+// order checks that the calls of a session come in the order that
+// common.DriverSession documents. A wrong call is a mistake in package common, and
+// panics.
 type order struct {
 	mu         sync.Mutex
 	executing  string // the method that has not returned; or ""
-	last       string // the one before
+	last       string // the method called before it
 	canceling  bool   // Cancel has not returned
 	early      bool   // Cancel came when the next call had to be Run
 	bound, ran bool
@@ -41,7 +42,7 @@ func (o *order) begin(method string) {
 	o.executing, o.early = method, false
 }
 
-// end notes that it has returned.
+// end records that the method has returned.
 func (o *order) end(method string, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -58,8 +59,8 @@ func (o *order) end(method string, err error) {
 	}
 }
 
-// cancel checks a Cancel, which is f. Common calls it while Run executes: here
-// that may be a moment before Run begins or after it has returned.
+// cancel checks a Cancel, whose work f does. Package common calls it while it
+// executes Run, which may be shortly before Run here begins or after it returned.
 func (o *order) cancel(f func()) {
 	o.mu.Lock()
 	if o.executing != "Run" && (o.executing != "" || o.closed || !o.bound) {
@@ -67,7 +68,7 @@ func (o *order) cancel(f func()) {
 	}
 	o.canceling, o.early = true, o.executing == "" && o.last != "Run"
 	o.mu.Unlock()
-	runtime.Gosched() // let others make mistakes
+	runtime.Gosched() // gives a wrong call on another goroutine the time to happen
 	f()
 	o.mu.Lock()
 	o.canceling = false

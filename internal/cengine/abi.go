@@ -7,9 +7,9 @@ import (
 	"github.com/anyinfer/anyinfer/internal/dylib"
 )
 
-// This file is anyinfer_engine.h in Go. On 32-bit machines C may align 64-bit
-// integers to 8 bytes where Go aligns them to 4: the structs have them only where
-// both give the same offset.
+// This file has the declarations of anyinfer_engine.h. On 32-bit machines C may
+// align 64-bit integers to 8 bytes, whereas Go aligns them to 4, so the structs have
+// them only at offsets that are the same with both.
 
 // abiVersion is ANYINFER_ABI.
 const abiVersion = 2
@@ -17,19 +17,19 @@ const abiVersion = 2
 // maxRank is ANYINFER_MAX_RANK.
 const maxRank = 16
 
-// kinds are the errors by anyinfer_status.
+// kinds maps anyinfer_status to kinds of errors.
 var kinds = map[int32]error{
 	1: common.ErrNotAvailable, 2: common.ErrVersion, 3: common.ErrModel, 4: common.ErrDevice, 5: common.ErrOption,
 	6: common.ErrShape, 7: common.ErrDType, 8: common.ErrName, 9: common.ErrRun,
 }
 
-// The statuses that also stand for an index past the last.
+// These statuses also mean that an index is past the last.
 const (
 	statusDevice = 4
 	statusName   = 8
 )
 
-// dtypes are the element types by anyinfer_dtype.
+// dtypes maps anyinfer_dtype to element types.
 var dtypes = [...]common.DType{
 	1: common.Bool, common.Int8, common.Int16, common.Int32, common.Int64,
 	common.Uint8, common.Uint16, common.Uint32, common.Uint64,
@@ -111,7 +111,7 @@ const (
 	fnLayer
 	functions
 
-	required = fnCancel // those before it
+	required = fnCancel // the functions before this one must not be NULL
 )
 
 // api is anyinfer_api.

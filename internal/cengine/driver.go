@@ -24,18 +24,18 @@ type Engine struct {
 	Library dylib.Spec
 	Formats []common.Format
 	// Native converts Options.Native, which is not nil, to keys and values of
-	// anyinfer_source. It is nil where the engine has no options of its own.
+	// anyinfer_source. It is nil if the engine has no options of its own.
 	Native func(native any) (map[string]string, error)
-	// Check, where set, refuses a model that the SDK might not survive, damaged
-	// or with these options. It also adds files that the model refers to
-	// (ModelFiles.Beside): the shim then gets paths, too, where it finds them.
+	// Check refuses a model that could crash the SDK, because it is damaged or has
+	// these options. It also reads the files that the model refers to
+	// (ModelFiles.Beside), whose paths the shim then gets. It may be nil.
 	Check func(files *common.ModelFiles, o common.Options) error
-	// Unknown, where set, names the operators that Check does not know.
+	// Unknown returns the operators that Check does not know. It may be nil.
 	Unknown func(files *common.ModelFiles) []string
-	// PrintsLog is set where the SDK has no log of its own and prints on C's
-	// stderr instead, which is then captured.
+	// PrintsLog is set if the SDK has no log interface and prints to C's stderr,
+	// which is then captured.
 	PrintsLog bool
-	// Rebuild is the command that makes a shim that fits this program.
+	// Rebuild is the command that builds a shim for this version of the program.
 	Rebuild string
 }
 
@@ -99,7 +99,7 @@ func (e *Engine) functions(lib *dylib.Library) (*dylib.Library, error) {
 	begin := unsafe.Slice((*byte)(unsafe.Pointer(&a)), unsafe.Sizeof(a))
 	dylib.CopyOut(begin[:unsafe.Offsetof(a.name)], table)
 	if a.abi != abiVersion {
-		return refuse("the library has version %d of the engine ABI, this program %d", a.abi, abiVersion)
+		return refuse("the library has version %d of the engine ABI, but this program needs version %d", a.abi, abiVersion)
 	}
 	dylib.CopyOut(begin[:min(uintptr(a.size), unsafe.Sizeof(a))], table)
 	if i := slices.Index(a.functions[:required], 0); i >= 0 {
@@ -108,7 +108,7 @@ func (e *Engine) functions(lib *dylib.Library) (*dylib.Library, error) {
 	if name := dylib.GoString(a.name); name != e.Library.Engine {
 		return refuse("the library has the engine %.100q", name)
 	}
-	return dylib.Functions(lib.Path, a.functions[:]), nil
+	return dylib.FromTable(lib.Path, a.functions[:]), nil
 }
 
 // start opens the engine and reads its version and its devices.
@@ -152,7 +152,7 @@ func (d *driver) call(fn int, args ...dylib.Arg) error {
 	return err
 }
 
-// callStatus is call with the status that the function returned.
+// callStatus is like call, and also returns the function's status.
 func (d *driver) callStatus(fn int, args ...dylib.Arg) (int32, error) {
 	e := new(errorBuffer)
 	status := int32(d.lib.Call(fn, append(args, dylib.Ptr(e))...))
@@ -171,9 +171,9 @@ func (d *driver) create(fn int, args ...dylib.Arg) (uintptr, error) {
 	return *handle, nil
 }
 
-// forEachIndex calls f for 0, 1, ... until it returns the status past, which
-// stands for an index past the last. There are least to most items; what names
-// them for an error.
+// forEachIndex calls f for 0, 1, ... until it returns the status past, which means
+// that the index is past the last. There have to be least to most items, which an
+// error calls what.
 func forEachIndex(what string, least, most int, past int32, f func(i int) (int32, error)) error {
 	for i := range most + 1 {
 		status, err := f(i)
@@ -187,13 +187,13 @@ func forEachIndex(what string, least, most int, past int32, f func(i int) (int32
 	return errBadReturn(common.ErrRun, "more than %d %s", most, what)
 }
 
-// errBadReturn is the error for a value that no engine may return.
+// errBadReturn returns the error for a value that no engine may return.
 func errBadReturn(kind error, format string, args ...any) error {
 	return &common.Error{Kind: kind, Message: "the engine returned " + fmt.Sprintf(format, args...)}
 }
 
-// text copies a string from C. It sets err, where that is nil, if the string is
-// too long to be one.
+// text copies a string from C. If the string is too long to be valid, it sets err,
+// unless that is set already.
 func text(addr uintptr, err *error) string {
 	s := dylib.GoString(addr)
 	if len(s) > 1<<16 && *err == nil {
@@ -202,7 +202,7 @@ func text(addr uintptr, err *error) string {
 	return s
 }
 
-// error converts a status, with what the engine wrote to e, to an error.
+// error converts a status, and the text that the engine wrote to e, to an error.
 func (e *errorBuffer) error(status int32) error {
 	if status == 0 {
 		return nil

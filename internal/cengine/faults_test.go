@@ -134,7 +134,7 @@ var faults = []struct {
 	{"", dynamic, 0, nil, ""},
 
 	{"table: NULL", fixed, 0, common.ErrVersion, "no table"},
-	{"table: ABI", fixed, 1, common.ErrVersion, "version 1 of the engine ABI, this program 2; type this"},
+	{"table: ABI", fixed, 1, common.ErrVersion, "version 1 of the engine ABI, but this program needs version 2; type this"},
 	{"table: ABI", fixed, 0, common.ErrVersion, "version 0"},
 	{"table: ABI", fixed, math.MaxUint32, common.ErrVersion, "version 4294967295"},
 	{"table: size", fixed, 0, common.ErrVersion, "of 0 bytes, lacks function 0"},

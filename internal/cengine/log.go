@@ -11,7 +11,8 @@ import (
 	"github.com/anyinfer/anyinfer/internal/nativelog"
 )
 
-// logs has those of the open engines by number: C gets no pointer to Go memory.
+// logs has the logs of the open engines by number, because C must not get a pointer
+// to Go memory.
 var logs = struct {
 	sync.Mutex
 	last uintptr

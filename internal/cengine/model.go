@@ -139,7 +139,7 @@ func (d *driver) keyValues(o common.Options) (map[string]string, error) {
 	return all, nil
 }
 
-// dims formats a shape as options have it.
+// dims formats a shape for the options of anyinfer_source.
 func dims(s common.Shape) string {
 	var list []string
 	for _, d := range s {
@@ -148,8 +148,8 @@ func dims(s common.Shape) string {
 	return strings.Join(list, ",")
 }
 
-// load calls the engine's load. A context that ends sets canceled, which the
-// engine may look at.
+// load calls the engine's load function. When the context ends, it sets canceled,
+// which the engine may check.
 func (m *model) load(ctx context.Context, files *common.ModelFiles, keyValues map[string]string) error {
 	var pin runtime.Pinner
 	defer pin.Unpin()

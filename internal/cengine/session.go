@@ -14,30 +14,30 @@ import (
 
 // session is an anyinfer_session_t.
 type session struct {
-	run       dylib.Prepared // the first fields are those that Run reads: few are in the cache then
-	late      bool           // some results are
+	run       dylib.Prepared // the fields that Run reads come first, in one cache line
+	dynamic   bool           // a result is dynamic
 	model     *model
 	handle    uintptr
 	signature common.Signature
-	reset     dylib.Prepared // where the engine can
-	failure   *errorBuffer   // that run, reset and results write to
+	reset     dylib.Prepared // if the engine has that function
+	failure   *errorBuffer   // to which run, reset and results write
 	pin       runtime.Pinner // of the arguments of prepared calls, until Close
 	outputs   []*common.Tensor
 	results   []*result // one for each output
-	inShapes  []shape   // as the engine has them, where bound
+	inShapes  []shape   // as the engine has them, if bound
 	outShapes []shape
 	bound     bool
-	pins      []*runtime.Pinner // of tensors: by the last good Bind, and by failed ones since
+	pins      []*runtime.Pinner // of tensors: of the last successful Bind, and of failed ones since
 }
 
 // result reads an output whose shape is known only after a run.
 type result struct {
-	late  bool // there is something to read: with the inputs bound, the shape is not known before
-	call  dylib.Prepared
-	shape shape   // filled in by call
-	data  uintptr // filled in by call
-	last  shape   // of the tensor in outputs, if fits
-	fits  bool
+	dynamic bool // with the bound inputs, the shape is not known before the run
+	call    dylib.Prepared
+	shape   shape   // filled in by call
+	data    uintptr // filled in by call
+	last    shape   // the shape of the tensor in outputs, if fits is set
+	fits    bool
 }
 
 func (m *model) NewSession(_ context.Context, signature int) (common.DriverSession, error) {
@@ -65,8 +65,9 @@ func (m *model) NewSession(_ context.Context, signature int) (common.DriverSessi
 	return s, nil
 }
 
-// cancelable is a session of an engine that can interrupt a run. The others
-// must not be Cancelers: package common watches the contexts of those that are.
+// cancelable is a session of an engine that can interrupt a run. Sessions of other
+// engines must not be Cancelers, because package common watches the contexts of
+// Cancelers.
 type cancelable struct{ session *session }
 
 func (c cancelable) Bind(in, out []*common.Tensor) error  { return c.session.Bind(in, out) }
@@ -90,14 +91,14 @@ func (s *session) Bind(in, out []*common.Tensor) (err error) {
 			return err
 		}
 	}
-	s.late = false
+	s.dynamic = false
 	for i, r := range s.results {
 		shape, err := s.outShapes[i].toShape()
 		if err != nil {
 			return err
 		}
-		if r.late, r.fits = shape.Dynamic(), false; r.late {
-			s.late = true
+		if r.dynamic, r.fits = shape.Dynamic(), false; r.dynamic {
+			s.dynamic = true
 			continue
 		}
 		if err := s.ensureOutput(i, shape); err != nil {
@@ -134,8 +135,8 @@ func (s *session) reshape(in []*common.Tensor) error {
 	return s.model.driver.call(fnReshape, dylib.Int(s.handle), dylib.Slice(s.inShapes), dylib.Slice(s.outShapes))
 }
 
-// ensureOutput makes outputs[i] a tensor of that shape, the one that is there
-// if it is of that shape.
+// ensureOutput makes outputs[i] a tensor of that shape. It keeps a tensor that has
+// this shape already.
 func (s *session) ensureOutput(i int, shape common.Shape) (err error) {
 	info := s.signature.Outputs[i]
 	if shape.Dynamic() || !info.Shape.Accepts(shape) {
@@ -145,8 +146,8 @@ func (s *session) ensureOutput(i int, shape common.Shape) (err error) {
 	return err
 }
 
-// memory returns the address of t's memory, pinned. A tensor without elements
-// may have none that is padded as the ABI promises; another one's is used then.
+// memory pins t's memory and returns its address. A tensor without elements may
+// have no memory; a new tensor's is used then, because the ABI promises padding.
 func memory(t *common.Tensor, pin *runtime.Pinner) (_ *byte, err error) {
 	if !t.Padded() {
 		if t, err = common.NewTensor(t.DType(), t.Shape()...); err != nil {
@@ -159,11 +160,11 @@ func memory(t *common.Tensor, pin *runtime.Pinner) (_ *byte, err error) {
 }
 
 func (s *session) Run(context.Context) error {
-	if err := s.callPrepared(&s.run); err != nil || !s.late {
+	if err := s.callPrepared(&s.run); err != nil || !s.dynamic {
 		return err
 	}
 	for i, r := range s.results {
-		if r.late {
+		if r.dynamic {
 			if err := s.readResult(i, r); err != nil {
 				return err
 			}
@@ -206,11 +207,11 @@ func (s *session) readResult(i int, r *result) error {
 	return nil
 }
 
-// Reset is called only where the engine has a reset: models of one without are
+// Reset is called only if the engine has that function: models of other engines are
 // Stateless.
 func (s *session) Reset() error { return s.callPrepared(&s.reset) }
 
-// Profile lists the layers of the last Run.
+// Profile returns the times of the layers in the last Run.
 func (s *session) Profile() (layers []common.LayerTime, err error) {
 	d := s.model.driver
 	if !d.lib.Has(fnLayer) {

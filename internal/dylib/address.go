@@ -2,5 +2,5 @@
 
 package dylib
 
-// Address passes the address of function sym itself, for C to call.
+// Address passes the address of function sym, for C to call it.
 func (l *Library) Address(sym int) Arg { return Arg{word: l.addrs[sym]} }

@@ -10,10 +10,10 @@ import (
 // Arg is one argument of a native call.
 type Arg struct {
 	word uintptr
-	ptr  unsafe.Pointer // Go memory, or nil where word counts
+	ptr  unsafe.Pointer // Go memory; if nil, word is the argument
 }
 
-// value is what C gets; memory is pinned before it is asked for.
+// value returns the word that C gets. The caller has pinned the memory.
 func (a Arg) value() uintptr {
 	if a.ptr != nil {
 		return uintptr(a.ptr)
@@ -21,8 +21,8 @@ func (a Arg) value() uintptr {
 	return a.word
 }
 
-// Int passes a handle or an integer that fits a register everywhere. 64-bit
-// integers are not among them: on 32-bit machines they take two.
+// Int passes a handle, or an integer that fits a register on every machine.
+// 64-bit integers do not: they take two registers on 32-bit machines.
 func Int[T ~uintptr | ~int | ~int32 | ~uint32 | ~uint8](v T) Arg { return Arg{word: uintptr(v)} }
 
 // Ptr passes the address of v, or NULL.
@@ -34,8 +34,9 @@ func Slice[T any](s []T) Arg { return Arg{ptr: unsafe.Pointer(unsafe.SliceData(s
 // String passes a NUL-terminated copy of s.
 func String(s string) Arg { return Slice(append([]byte(s), 0)) }
 
-// Call calls function sym of the table and returns its result's register. A
-// result narrower than that has garbage in the upper bits: convert it first.
+// Call calls function sym of the table and returns the result register. If the
+// result's type is narrower, the upper bits are undefined, and the caller converts
+// it to that type first.
 func (l *Library) Call(sym int, args ...Arg) uintptr {
 	var pin runtime.Pinner
 	defer pin.Unpin()

@@ -6,12 +6,12 @@ package dylib
 
 import "github.com/ebitengine/purego"
 
-// RTLD_LOCAL keeps one SDK's symbols out of another's way.
+// open uses RTLD_LOCAL, so that symbols of one SDK do not replace those of another.
 func open(path string) (uintptr, error) {
 	return purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_LOCAL)
 }
 
 func symbol(handle uintptr, name string) (uintptr, error) { return purego.Dlsym(handle, name) }
 
-// processSymbol looks in the libraries that the process started with.
+// processSymbol finds a symbol of the libraries that the process started with.
 func processSymbol(name string) (uintptr, error) { return purego.Dlsym(purego.RTLD_DEFAULT, name) }

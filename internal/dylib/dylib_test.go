@@ -170,7 +170,7 @@ func TestSearch(t *testing.T) {
 		require.NoError(t, os.WriteFile(foreign, text, 0o666))
 		_, err = open(t, foreign)
 		require.Equal(t, foreign, problem(t, err).Path)
-		require.ErrorContains(t, err, "tried "+foreign+" (Config.Library): is for "+other.Name+", this program for "+here.Name+"\n")
+		require.ErrorContains(t, err, "tried "+foreign+" (Config.Library): it is for "+other.Name+", but this program is for "+here.Name+"\n")
 	})
 	t.Run("environment", func(t *testing.T) {
 		t.Setenv("ANYINFER_LIBC_LIBRARY", dir)

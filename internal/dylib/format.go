@@ -7,12 +7,12 @@ import (
 	"sync"
 )
 
-// vsnprintf is libc's, which the process has loaded already.
+// vsnprintf returns the address of libc's function; the process has libc loaded.
 var vsnprintf = sync.OnceValues(func() (uintptr, error) { return processSymbol("vsnprintf") })
 
-// Format prints a C format with its va_list, as both come to a callback. How
-// a va_list is passed on differs by platform, but it is one word everywhere:
-// what the callback got is what vsnprintf takes.
+// Format returns the text of a C format and its va_list, as a callback gets them.
+// A va_list differs by platform, but is passed as one word on all of them, so the
+// callback's word can be passed on to vsnprintf.
 func Format(format, args uintptr) string {
 	addr, err := vsnprintf()
 	if err != nil {

@@ -17,25 +17,26 @@ import (
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 )
 
-// Library is an open library with its table of functions. It is never closed:
-// an SDK may leave threads and exit handlers behind.
+// Library is an open library with its table of functions. It is never closed,
+// because an SDK may leave threads and exit handlers behind.
 type Library struct {
-	Path  string // the file, the name that the system loader knew, or "linked"
+	Path  string // the path of the file, the name given to the system's loader, or "linked"
 	addrs []uintptr
 }
 
-// Spec says which library an engine needs.
+// Spec describes the library that an engine needs.
 type Spec struct {
 	Engine  string   // as in `anyinfer sdk install`
 	Stem    string   // libSTEM.so, libSTEM.dylib, STEM.dll
-	Sonames []string // further names to ask the system loader for
-	Install string   // what to type where there is none, if it is not that
+	Sonames []string // further names to try with the system's loader
+	Install string   // the command that installs it; "": anyinfer sdk install ENGINE
 }
 
-// Env is the environment variable that names the library or its folder.
+// Env returns the name of the environment variable that has the path of the
+// library or its folder.
 func (s Spec) Env() string { return "ANYINFER_" + strings.ToUpper(s.Engine) + "_LIBRARY" }
 
-// patterns are the file names to look for in a folder, the best first.
+// patterns returns the file names to search for in a folder, the best first.
 func (s Spec) patterns() []string {
 	switch runtime.GOOS {
 	case "windows":
@@ -46,15 +47,15 @@ func (s Spec) patterns() []string {
 	return []string{"lib" + s.Stem + ".so", "lib" + s.Stem + ".so.*"}
 }
 
-// Open finds the library, opens it and resolves table. It looks at explicit
-// (Config.Library), at the environment variable, in the folder that `anyinfer
-// sdk` fills, and asks the system loader, in this order. Where one of the
-// first two is set, it counts alone: falling back to another library than the
-// one asked for helps nobody. In the SDK folder, what others can change is not
-// opened. The error lists every place tried.
+// Open finds the library, opens it and resolves table. It searches explicit
+// (Config.Library), the environment variable, the folder that `anyinfer sdk`
+// fills, and the system's loader, in this order. If one of the first two is set,
+// nothing else is searched: opening another library than the requested one helps
+// nobody. It does not open a library in the SDK folder that other users can change.
+// The error lists every place that was searched.
 //
-// A linked library (Link) is there already: nothing is searched, the variable
-// is not looked at, and explicit is refused.
+// If the library is linked (Link), nothing is searched, the variable is ignored,
+// and explicit is refused.
 func Open(spec Spec, table []Decl, explicit string) (*Library, error) {
 	if addrs := linked[spec.Engine]; addrs != nil {
 		return openLinked(spec.Engine, addrs, explicit)
@@ -92,12 +93,12 @@ func Open(spec Spec, table []Decl, explicit string) (*Library, error) {
 // Has reports whether the library has function sym, declared with Since.
 func (l *Library) Has(sym int) bool { return l.addrs[sym] != 0 }
 
-// finder goes from place to place until handle is set.
+// finder tries one place after the other until handle is set.
 type finder struct {
 	spec     Spec
 	handle   uintptr
 	path     string   // of the open library
-	broken   string   // the first file that is there but does not open, or must not be
+	broken   string   // the first file that exists but cannot or must not be opened
 	searched []string // every place and what was found there
 }
 
@@ -105,7 +106,7 @@ func (f *finder) tried(place, result string) {
 	f.searched = append(f.searched, place+": "+result)
 }
 
-// try opens path, a library or the folder that holds it.
+// try opens path, which is a library or the folder that has it.
 func (f *finder) try(path, why string) {
 	info, err := os.Stat(path)
 	switch {
@@ -120,7 +121,7 @@ func (f *finder) try(path, why string) {
 
 func (f *finder) file(path, why string) {
 	if abs, err := filepath.Abs(path); err == nil {
-		path = abs // or the loader would look elsewhere for a bare name
+		path = abs // because the loader would search other places for a bare name
 	}
 	handle, err := open(path)
 	if err != nil {
@@ -130,8 +131,8 @@ func (f *finder) file(path, why string) {
 	f.handle, f.path = handle, path
 }
 
-// forOther is the error of a library for another processor, of which glibc says
-// that there is no such file; else nil.
+// forOther returns an error if the library is for another processor, else nil.
+// glibc's own message for such a file is that it does not exist.
 func forOther(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -143,7 +144,7 @@ func forOther(path string) error {
 		return nil
 	}
 	if other := platform.OtherName(head, runtime.GOARCH); other != "" {
-		return fmt.Errorf("is for %s, this program for %s", other, platform.Linux[runtime.GOARCH].Name)
+		return fmt.Errorf("it is for %s, but this program is for %s", other, platform.Linux[runtime.GOARCH].Name)
 	}
 	return nil
 }
@@ -169,9 +170,9 @@ func (f *finder) folder(dir, why string) {
 	}
 }
 
-// escape quotes what Glob would take for a pattern.
+// escape quotes the characters that have a meaning in Glob's patterns.
 func escape(dir string) string {
-	if runtime.GOOS == "windows" { // has no escapes, and no * or ? in names
+	if runtime.GOOS == "windows" { // where Glob has no escapes, and names have no * or ?
 		return dir
 	}
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)

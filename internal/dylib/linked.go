@@ -8,15 +8,15 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// linked has the functions of engines whose library the linker bound.
+// linked has the functions of the engines whose library is linked.
 var linked = map[string][]uintptr{}
 
-// Link gives Open the functions of an engine whose library is linked into the
-// program, in the order of its table; nil for one that the library lacks. The
-// init functions that `go generate` writes call it, under the engine's tag.
+// Link sets the functions of an engine whose library is linked into the program,
+// in the order of its table, for Open; nil for one that the library lacks. The init
+// functions that `go generate` writes call it, under the engine's build tag.
 func Link(engine string, functions []unsafe.Pointer) {
 	if !callable {
-		return // Open says so
+		return // Open returns the error
 	}
 	addrs := make([]uintptr, len(functions))
 	for i, f := range functions {
@@ -25,7 +25,7 @@ func Link(engine string, functions []unsafe.Pointer) {
 	linked[engine] = addrs
 }
 
-// openLinked is Open where the linker has found the library already.
+// openLinked is Open for a linked library.
 func openLinked(engine string, addrs []uintptr, explicit string) (*Library, error) {
 	if explicit != "" {
 		return nil, &common.Error{

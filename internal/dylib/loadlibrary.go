@@ -12,7 +12,7 @@ import (
 
 var loadLibraryEx = syscall.NewLazyDLL("kernel32.dll").NewProc("LoadLibraryExW")
 
-// open also looks for what the library needs in the library's own folder.
+// open also searches the library's own folder for the libraries that it needs.
 func open(path string) (uintptr, error) {
 	name, err := syscall.UTF16PtrFromString(path)
 	if err != nil {
@@ -33,8 +33,8 @@ func symbol(handle uintptr, name string) (uintptr, error) {
 	return syscall.GetProcAddress(syscall.Handle(handle), name)
 }
 
-// processSymbol looks in the C runtime that Windows comes with, where the
-// names of functions newer than C89 begin with an underscore.
+// processSymbol finds a function of the C runtime that is part of Windows. The
+// names of functions newer than C89 begin with an underscore there.
 func processSymbol(name string) (uintptr, error) {
 	crt, err := open("msvcrt.dll")
 	if err != nil {

@@ -7,19 +7,19 @@ import (
 	"unsafe"
 )
 
-// pointer turns the address of C memory into a pointer. The detour keeps
-// checkers of unsafe.Pointer quiet: the address is C's, so the rules on
-// uintptr, which are about Go memory that moves, do not concern it. Inlined
-// with a copy of known size it fails Go 1.26's compiler.
+// pointer converts the address of C memory to a pointer. It reads the pointer
+// through another one because vet reports a plain conversion; the rules that vet
+// checks are about Go memory, which can move. If pointer is inlined with a copy of
+// known size, Go 1.26's compiler fails.
 //
 //go:noinline
 func pointer(addr uintptr) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&addr)) }
 
-// maxString bounds what is believed to be a C string.
+// maxString is the length at which GoString stops.
 const maxString = 1 << 20
 
-// GoString copies the C string at addr; "" for NULL. What has no end within
-// 1 MiB is cut there.
+// GoString returns a copy of the C string at addr; "" for NULL. A string that does
+// not end within 1 MiB is cut there.
 func GoString(addr uintptr) string {
 	if addr == 0 {
 		return ""
@@ -31,15 +31,15 @@ func GoString(addr uintptr) string {
 	return strings.Clone(unsafe.String((*byte)(p), n))
 }
 
-// CopyOut copies C memory at addr into dst. The caller knows that
-// len(dst) elements lie there.
+// CopyOut copies C memory at addr to dst. The caller knows that there are len(dst)
+// elements.
 func CopyOut[T any](dst []T, addr uintptr) {
 	if len(dst) > 0 {
 		copy(dst, unsafe.Slice((*T)(pointer(addr)), len(dst)))
 	}
 }
 
-// CopyIn copies src to C memory at addr, where there is room for it.
+// CopyIn copies src to C memory at addr, which is large enough.
 func CopyIn[T any](addr uintptr, src []T) {
 	if len(src) > 0 {
 		copy(unsafe.Slice((*T)(pointer(addr)), len(src)), src)

@@ -12,14 +12,14 @@ func open(string) (uintptr, error)            { return 0, errNoLoader }
 func symbol(uintptr, string) (uintptr, error) { return 0, errNoLoader }
 func processSymbol(string) (uintptr, error)   { return 0, errNoLoader }
 
-// No library can be open here, linked or not, so nothing below is reached.
+// No library can be open on this system, linked or not, so nothing below is called.
 
 const callable = false
 
 func call(uintptr, []uintptr) uintptr { return 0 }
 
-// Callback is of no use on this system.
+// Callback is never called on this system.
 func Callback(any) uintptr { return 0 }
 
-// Func is of no use on this system.
+// Func is never called on this system.
 func (l *Library) Func(int, any) {}

@@ -3,22 +3,22 @@
 package dylib
 
 // Prepared is a call whose arguments stay the same. Do makes it without
-// allocating. It is for one goroutine at a time.
+// allocating. One goroutine at a time may use it.
 type Prepared struct {
 	addr  uintptr
-	args  []uintptr // those of frame where there is one
-	frame *frame    // nil: the call goes the way of others
+	args  []uintptr // the arguments in frame, if there is one
+	frame *frame    // nil: there is no trampoline, or there are too many arguments
 }
 
-// frame is what the machine's trampoline reads and writes.
+// frame is the memory that the trampoline reads and writes.
 type frame struct {
 	addr   uintptr
-	args   [8]uintptr // as many as have registers
+	args   [8]uintptr // the arguments that are passed in registers
 	result uintptr
 }
 
-// Prepare keeps a call of function sym for Do. Go memory among args stays
-// pinned, by the caller, for as long as Do is called.
+// Prepare makes a Prepared call of function sym. The caller keeps Go memory among
+// args pinned as long as it calls Do.
 func (l *Library) Prepare(sym int, args ...Arg) Prepared {
 	p := Prepared{addr: l.addrs[sym]}
 	if len(args) <= registers {
@@ -33,7 +33,7 @@ func (l *Library) Prepare(sym int, args ...Arg) Prepared {
 	return p
 }
 
-// Set changes argument i, a handle or an integer, for the calls to come.
+// Set changes argument i, which is a handle or an integer, for later calls of Do.
 func (p *Prepared) Set(i int, word uintptr) { p.args[i] = word }
 
 // Has reports whether the library has the function, declared with Since.

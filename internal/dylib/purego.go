@@ -14,12 +14,12 @@ func call(addr uintptr, args []uintptr) uintptr {
 	return r
 }
 
-// Callback makes fn, whose parameters and result are uintptr, callable from C
-// and from any of its threads. The address lives as long as the process and
-// there are at most 2000: make one for a kind of callback, not for an object.
-// fn takes no lock that anybody holds across a call.
+// Callback returns an address with which C can call fn on any thread. The
+// parameters and the result of fn are uintptr. The address is never freed, and
+// there are at most 2000, so a program makes one for each kind of callback, not for
+// each object. fn must not take a lock that is held during a native call.
 func Callback(fn any) uintptr { return purego.NewCallback(fn) }
 
-// Func sets *fn to a Go function that calls sym; for functions that take or
-// return structs by value. Its calls allocate.
+// Func sets *fn to a Go function that calls sym. It is for functions with structs
+// by value as parameters or result. Its calls allocate.
 func (l *Library) Func(sym int, fn any) { purego.RegisterFunc(fn, l.addrs[sym]) }

@@ -8,10 +8,10 @@ import (
 	"unsafe"
 )
 
-// KeepSignalStack calls f and gives the thread its signal stack back.
-// OpenVINO's CPU plugin puts a small one of its own on the thread that loads
-// it, and unmaps that with the core, on whatever thread it is freed: Go's next
-// signal on the first thread, and Go sends itself many, would end the process.
+// KeepSignalStack calls f and then restores the thread's signal stack. OpenVINO's
+// CPU plugin sets a small stack of its own on the thread that loads it, and unmaps
+// that memory when the core is freed, on any thread. The next signal on the first
+// thread would end the process, and Go sends itself many signals.
 func KeepSignalStack(f func() error) error {
 	type stack struct { // stack_t
 		sp    uintptr

@@ -11,16 +11,16 @@ import (
 	"sync"
 )
 
-// CaptureStderr calls f, and onLine with each line that C code writes to C's
-// stderr meanwhile. It returns after f has returned and onLine has had every
-// line. onLine must not block: it is called by the one goroutine that reads
-// the pipe, and every capture of the process waits for that goroutine. Where
-// C's stderr cannot be replaced (theStderrPipe is nil), only f is called.
+// CaptureStderr calls f, and calls onLine with each line that C code writes to C's
+// stderr meanwhile. It returns after f has returned and onLine has been called for
+// every line. onLine must not block: the one goroutine that reads the pipe calls
+// it, and every capture of the process waits for that goroutine. If C's stderr
+// cannot be replaced (theStderrPipe is nil), CaptureStderr only calls f.
 //
-// The stream belongs to the whole process: the lines of all its C code are
-// captured, and where several captures overlap, the last one to begin gets
-// them. Go's os.Stderr is a different stream and is not affected. If the
-// process dies inside f, lines that were not read yet are lost.
+// The stream belongs to the whole process, so the lines of all its C code are
+// captured. If several captures overlap, the last one to begin gets the lines. Go's
+// os.Stderr is a different stream and is not affected. If the process dies inside
+// f, lines that have not been read yet are lost.
 func CaptureStderr(onLine func(line string), f func()) {
 	p := theStderrPipe()
 	if p == nil {

@@ -11,8 +11,8 @@ import (
 	"syscall"
 )
 
-// theStderrPipe is nil where libc is not glibc. In glibc stderr is a variable
-// that can be set; in musl it is a constant.
+// theStderrPipe is nil if libc is not glibc. In glibc stderr is a variable that can
+// be set; in musl it is a constant.
 var theStderrPipe = sync.OnceValue(func() *stderrPipe {
 	const (
 		libcVersion = iota
@@ -33,7 +33,7 @@ var theStderrPipe = sync.OnceValue(func() *stderrPipe {
 	if err := syscall.Pipe2(pipe[:], syscall.O_CLOEXEC); err != nil {
 		return nil
 	}
-	syscall.SetNonblock(pipe[0], true) // so that reading takes no thread
+	syscall.SetNonblock(pipe[0], true) // so that a read does not block a thread
 	stream := libc.Call(fdopen, Int(pipe[1]), String("w"))
 	if stream == 0 {
 		syscall.Close(pipe[0])

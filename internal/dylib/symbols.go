@@ -9,16 +9,16 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// Decl declares one C function. An engine's table of them is the one list of
-// the symbols that it uses; constants index it.
+// Decl declares one C function. An engine's table of Decls is the only list of the
+// functions that it uses; its constants are indexes of the table.
 type Decl struct {
-	C     string // the prototype, from which the name is taken
-	Since string // the release that brought it, where not all have it; then check Has
+	C     string // the prototype, which has the function's name
+	Since string // the first release with the function, if some lack it; then Has tells
 }
 
 var declared = regexp.MustCompile(`(\w+)\s*\(`)
 
-// Name is the symbol's name.
+// Name returns the function's name.
 func (d Decl) Name() string {
 	if m := declared.FindStringSubmatch(d.C); m != nil {
 		return m[1]

@@ -9,19 +9,19 @@ import (
 	"unsafe"
 )
 
-// purego.SyscallN fills and clears a kilobyte of arguments, 0.1 us where that is
-// not in the processor's cache: as much as all else that a Run of this module
-// adds to what it costs in C. A call that is prepared once, with no more
-// arguments than there are registers, goes from its frame to C through a
-// trampoline of a few instructions instead, called as purego calls its own.
+// purego.SyscallN fills and clears a kilobyte for arguments. That takes 0.1 us if
+// the memory is not in the processor's cache, as much as everything else that this
+// module adds to the cost of a Run in C. So a prepared call whose arguments all fit
+// into registers is made through a trampoline of a few instructions, which is
+// called in the same way as purego calls its own.
 
-// cgocall is the runtime's; it is kept for purego, which this package needs to
-// make it work without cgo.
+// cgocall is the runtime's function. Go keeps it accessible for purego, which makes
+// it work without cgo.
 //
 //go:linkname cgocall runtime.cgocall
 func cgocall(fn uintptr, arg unsafe.Pointer) int32
 
-// trampoline is the address of the function in assembly.
+// trampoline is the address of the assembly function.
 var trampoline uintptr
 
 func callFrame(f *frame) uintptr {

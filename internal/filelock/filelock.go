@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package filelock keeps processes, and goroutines, from doing the same work at once.
+// Package filelock has locks that keep processes and goroutines from doing the same work at the same time.
 package filelock
 
 import (
@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// Lock makes the file at path, where it is missing, and waits until nobody else holds its lock. The lock goes with the
-// process that holds it, however that ends. The file stays.
+// Lock makes the file at path if it does not exist, and waits until nobody else holds its lock. The system frees the lock when
+// the process ends, even if it crashes. The file stays.
 func Lock(ctx context.Context, path string) (unlock func() error, err error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) // NFS locks only what can be written
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) // because NFS locks only files that are open for writing
 	if err != nil {
 		return nil, err
 	}

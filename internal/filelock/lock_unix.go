@@ -21,5 +21,5 @@ func tryLock(f *os.File) (held bool, err error) {
 	}
 }
 
-// unlockFile is not left to the file's Close: a process that was just started may have the file open as well.
+// unlockFile unlocks explicitly, because after the file's Close a child process that was just started may still have it open.
 func unlockFile(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_UN) }

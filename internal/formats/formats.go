@@ -14,7 +14,7 @@ import (
 
 var (
 	ONNX = common.Format{Name: "onnx", Extensions: []string{".onnx"}, Detect: isONNX}
-	// OpenVINO is its IR: an .xml and, where there are weights, a .bin.
+	// OpenVINO is OpenVINO's IR: an .xml and, if the model has weights, a .bin.
 	OpenVINO = common.Format{
 		Name: "openvino", Extensions: []string{".xml"},
 		Detect: func(head []byte) bool {
@@ -39,12 +39,12 @@ var (
 			return bytes.HasPrefix(head, []byte("ptrt")) || bytes.HasPrefix(head, []byte("ftrt"))
 		},
 	}
-	// Reference is the format of the engine that tests have for the C ABI.
+	// Reference is the format of the engine in cinclude/reference.
 	Reference = common.Format{Name: "reference", Extensions: []string{".ref"}}
 )
 
-// tnnproto is how a .tnnproto begins: the numbers of inputs, blobs and outputs,
-// and one that is always the same.
+// tnnproto matches the begin of a .tnnproto: the numbers of inputs, blobs and
+// outputs, and one that is always the same.
 var tnnproto = regexp.MustCompile(`^"1 \d+ 1 42066247`)
 
 // isONNX reports whether head begins a ModelProto: with ir_version, then
@@ -53,8 +53,8 @@ func isONNX(head []byte) bool {
 	return len(head) > 2 && head[0] == 0x08 && head[1] < 0x20 && (head[2] == 0x12 || head[2] == 0x3a)
 }
 
-// withExtension returns the Companions of a format with one more file, of that
-// extension.
+// withExtension returns the function Companions of a format whose model has a
+// second file with that extension.
 func withExtension(extension string) func(string) []string {
 	return func(name string) []string {
 		return []string{strings.TrimSuffix(name, filepath.Ext(name)) + extension}

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package memfile keeps the content of files in memory that nobody can change,
-// neither this process nor whoever can write to the file it came from.
+// Package memfile keeps the content of files in memory that nobody can change:
+// neither this process nor somebody who can write to the original file.
 //
-// On Linux the memory is a sealed memory file (memfd_create), which native
-// code can open by a path, too. On other systems it is anonymous memory that is
-// read-only, and a path leads to a copy on disk.
+// On Linux the memory is a sealed memory file (memfd_create), which native code
+// can also open by a path. On other systems it is read-only anonymous memory, and
+// native code that needs a path gets a copy on disk.
 package memfile
 
 import (
@@ -16,18 +16,18 @@ import (
 	"os"
 )
 
-// File is the content of a file. Its memory is not part of Go's heap, unless
-// it came from Of.
+// File is the content of a file. Its memory is not part of Go's heap, unless Of
+// made it.
 type File struct {
 	data  []byte
-	file  *os.File     // what data is mapped from, if Link can lead to it; or nil
+	file  *os.File     // the file that data is a mapping of, if Link can refer to it; or nil
 	unmap func() error // or nil
 }
 
-// errChanged is a file that was written to while it was read.
+// errChanged is the error of a file that was written to while it was read.
 var errChanged = errors.New("the file changed while it was being read")
 
-// Read copies r, which ends after size bytes, until ctx ends.
+// Read copies r, which has to end after size bytes. It stops when ctx ends.
 func Read(ctx context.Context, r io.Reader, size int64) (*File, error) {
 	if size < 0 || int64(int(size)) != size {
 		return nil, fmt.Errorf("%d bytes are too many for this machine", size)
@@ -46,7 +46,7 @@ func Read(ctx context.Context, r io.Reader, size int64) (*File, error) {
 	return f, nil
 }
 
-// end reports an error where r has more to read.
+// end returns an error if r has more to read.
 func end(r io.Reader) error {
 	if n, _ := io.ReadFull(r, make([]byte, 1)); n > 0 {
 		return errChanged
@@ -54,7 +54,8 @@ func end(r io.Reader) error {
 	return nil
 }
 
-// fill reads the next bytes of r into b, piece by piece until ctx ends.
+// fill reads the next bytes of r into b, in pieces, so that it can stop when ctx
+// ends.
 func fill(ctx context.Context, r io.Reader, b []byte) error {
 	for len(b) > 0 {
 		if err := ctx.Err(); err != nil {
@@ -73,11 +74,11 @@ func fill(ctx context.Context, r io.Reader, b []byte) error {
 // Of makes a File of the caller's memory, which it does not copy.
 func Of(data []byte) *File { return &File{data: data} }
 
-// Bytes is the content, to be read only, until Close.
+// Bytes returns the content. It must not be written to, and is valid until Close.
 func (f *File) Bytes() []byte { return f.data }
 
-// Link makes path lead to the content, until Close: as a symbolic link to the
-// memory or, where that cannot be, as a copy.
+// Link makes path a symbolic link to the memory, or, if that is not possible, a
+// copy. The link is valid until Close.
 func (f *File) Link(path string) error {
 	if f.file != nil && f.link(path) {
 		return nil
@@ -95,7 +96,7 @@ func (f *File) Copy(path string) error {
 	return errors.Join(err, file.Close())
 }
 
-// Close frees the memory. What was mapped of it by other means stays.
+// Close frees the memory. Other mappings of the memory file stay valid.
 func (f *File) Close() (err error) {
 	if f.unmap != nil {
 		err = f.unmap()

@@ -14,7 +14,7 @@ import (
 // read writes r to a memory file, seals it, and maps it.
 func read(ctx context.Context, r io.Reader, size int) (*File, error) {
 	memory, err := create()
-	if err != nil { // forbidden here, as by some sandboxes
+	if err != nil { // some sandboxes forbid it
 		return readAnonymous(ctx, r, size)
 	}
 	if err := write(ctx, memory, r, size); err != nil {
@@ -42,7 +42,7 @@ func create() (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
-// write fills the memory file, and seals it against every change.
+// write fills the memory file and seals it, so that nobody can change it.
 func write(ctx context.Context, memory *os.File, r io.Reader, size int) error {
 	buffer := make([]byte, min(size, 256<<10))
 	for left := size; left > 0; {
@@ -62,8 +62,8 @@ func write(ctx context.Context, memory *os.File, r io.Reader, size int) error {
 	return nil
 }
 
-// link makes path a link to the memory file, which whoever opens it can only
-// read. It reports whether that was possible: it takes /proc.
+// link makes path a link to the memory file, which can only be read. It reports
+// whether that was possible, as it needs /proc.
 func (f *File) link(path string) bool {
 	if os.Symlink(fmt.Sprintf("/proc/self/fd/%d", f.file.Fd()), path) != nil {
 		return false

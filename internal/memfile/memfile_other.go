@@ -11,13 +11,13 @@ import (
 	"os"
 )
 
-// read copies r to the heap: there is no other memory.
+// read copies r to the heap, because this system has no other memory.
 func read(ctx context.Context, r io.Reader, size int) (*File, error) {
 	data := make([]byte, size)
 	return &File{data: data}, fill(ctx, r, data)
 }
 
-// Map is for Unix.
+// Map returns an error on this system.
 func Map(*os.File, int64) (*File, error) {
 	return nil, errors.New("files of models are mapped on Unix only")
 }

@@ -31,9 +31,9 @@ func readAnonymous(ctx context.Context, r io.Reader, size int) (*File, error) {
 	return f, nil
 }
 
-// Map maps a file of the user's instead of copying it: what is written to the
-// file shows, and what is cut off from it ends the process when it is read.
-// The File owns file and closes it.
+// Map maps the user's file instead of copying it. Writing to the file changes the
+// content, and shortening it ends the process when the lost part is read. The File
+// owns file and closes it.
 func Map(file *os.File, size int64) (*File, error) {
 	if size == 0 {
 		return &File{file: file}, nil

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package nativelog sends what native libraries print and log to log/slog.
+// Package nativelog sends the log and the output of native libraries to log/slog.
 package nativelog
 
 import (
@@ -14,35 +14,35 @@ import (
 )
 
 // Log is the logger of an open engine. Logging never calls the user's handler:
-// records are queued, and a goroutine that nobody waits for delivers them. So
-// a library's callback, which may come on any thread with the library's locks
-// held, can log, and a handler may block, or load a model.
+// records are queued, and a goroutine that nobody waits for delivers them. So a
+// library can log on any thread and while it holds locks, and a handler may block
+// or load a model.
 type Log struct {
 	*slog.Logger
 	captures bool
 }
 
-// Unchecked logs the operators of a model for which its checker has no rules.
+// Unchecked logs the operators of a model that its checker does not know.
 func (l Log) Unchecked(operators []string) {
 	if operators != nil {
 		l.Debug("operators that this version does not know were not checked", "operators", operators)
 	}
 }
 
-// New makes a Log whose records have the engine's name. printsLog says that
-// the library has no log of its own and prints on C's stderr instead, which
-// Capture then takes unless c.KeepStderr is set.
+// New makes a Log whose records have the engine's name. With printsLog the library
+// has no log interface and prints to C's stderr, which Capture then logs unless
+// c.KeepStderr is set.
 func New(c common.Config, engine string, printsLog bool) Log {
 	return Log{slog.New(handler{c.Logger.With("engine", engine).Handler(), new(queue)}), printsLog && !c.KeepStderr}
 }
 
-// Capture calls f and logs what the library prints on C's stderr meanwhile.
+// Capture calls f and logs the lines that C code prints to stderr meanwhile.
 func (l Log) Capture(f func() error) (err error) {
 	l.CaptureLines(l.Line, func() { err = f() })
 	return err
 }
 
-// CaptureLines is Capture with another use of the lines; onLine must not block.
+// CaptureLines is like Capture, but calls onLine, which must not block.
 func (l Log) CaptureLines(onLine func(line string), f func()) {
 	if l.captures {
 		dylib.CaptureStderr(onLine, f)
@@ -51,13 +51,13 @@ func (l Log) CaptureLines(onLine func(line string), f func()) {
 	}
 }
 
-// Line logs a line of the library's text, at the level that it begins with.
+// Line logs a line of the library's text, at the level that the line begins with.
 func (l Log) Line(line string) {
 	level, text := parse(line)
 	l.Log(context.Background(), level, text)
 }
 
-// forms are how libraries write a level and, behind it, the text.
+// forms are the ways in which libraries write a level followed by the text.
 var forms = []*regexp.Regexp{
 	regexp.MustCompile(`^(VERBOSE|DEBUG|INFO|WARNING|ERROR|FATAL): (.*)`),           // TFLite, LiteRT, absl before its start
 	regexp.MustCompile(`^([IWEF])\d{4} \d\d:\d\d:\d[\d.]* +\d+ ([\w./-]+:\d+\].*)`), // absl
@@ -66,8 +66,8 @@ var forms = []*regexp.Regexp{
 	regexp.MustCompile(`^([DIE])/tnn: (.*)`),                                        // TNN
 }
 
-// parse returns the level of a line and the rest of it. SDKs use INFO for how
-// they set themselves up, which is Debug to a program that loads a model.
+// parse returns the level of a line and its text. SDKs use INFO for messages about
+// their own set-up, which are Debug to a program that loads a model.
 func parse(line string) (slog.Level, string) {
 	for _, form := range forms {
 		if m := form.FindStringSubmatch(line); m != nil {
@@ -89,7 +89,7 @@ type handler struct {
 	queue *queue
 }
 
-// Enabled is asked of the user's handler later, by the queue.
+// Enabled returns true, because the queue asks the user's handler later.
 func (h handler) Enabled(context.Context, slog.Level) bool { return true }
 
 func (h handler) Handle(_ context.Context, r slog.Record) error {
@@ -109,8 +109,8 @@ func (h handler) WithGroup(name string) slog.Handler {
 	return handler{h.user.WithGroup(name), h.queue}
 }
 
-// queue runs functions one after the other, on a goroutine that ends when none
-// is left.
+// queue runs functions one after the other, on a goroutine that ends when the queue
+// is empty.
 type queue struct {
 	mu      sync.Mutex
 	waiting []func()

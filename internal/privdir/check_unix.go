@@ -14,9 +14,9 @@ import (
 	"unicode"
 )
 
-// Check returns an error where others can change what lies in the folder at path: where the folder belongs to another user
-// than the one who runs this program, or root, where its group or others can write to it, or where all can rename it because
-// they can write to one of its parents, which has no sticky bit. The error says how to mend it.
+// Check returns an error if other users can change the content of the folder at path: if the folder belongs neither to the
+// user who runs this program nor to root, if its group or others can write to it, or if everybody can rename it, because they
+// can write to one of its parents, which has no sticky bit. The error has the command that corrects it.
 func Check(path string) error { return check(path, os.Geteuid()) }
 
 func check(path string, user int) error {
@@ -43,7 +43,7 @@ func check(path string, user int) error {
 		return fmt.Errorf("folder %s has mode %04o: other users can change the code in it; forbid it with: chmod go-w %s",
 			resolved, info.Mode().Perm(), quote(resolved))
 	}
-	// A symbolic link can be replaced where it lies: its parents count as well.
+	// A symbolic link can be replaced in its own folder, so its parents are checked as well.
 	for _, dir := range []string{resolved, path} {
 		for dir != filepath.Dir(dir) {
 			dir = filepath.Dir(dir)
@@ -60,7 +60,7 @@ func check(path string, user int) error {
 	return nil
 }
 
-// quote quotes a path for a shell, where it needs that.
+// quote quotes a path for a shell if that is necessary.
 func quote(path string) string {
 	special := func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("/._-+,:@%=", r)
