@@ -98,15 +98,15 @@ func (t *task) String() string {
 	return fmt.Sprintf("%s  failed: %v; again: go run ./internal/ci %s", text, t.err, t.name)
 }
 
-// runner runs steps, each once.
-type runner struct {
+// schedule runs steps, each once.
+type schedule struct {
 	steps map[string]func(beside bool) error
 	mu    sync.Mutex
 	done  []*task
 }
 
-func newRunner(steps []step) *runner {
-	r := &runner{steps: map[string]func(bool) error{}}
+func newSchedule(steps []step) *schedule {
+	r := &schedule{steps: map[string]func(bool) error{}}
 	for _, s := range steps {
 		var once sync.Once
 		var err error
@@ -119,7 +119,7 @@ func newRunner(steps []step) *runner {
 }
 
 // all runs steps side by side, as many as there are processors.
-func (r *runner) all(names string) error {
+func (r *schedule) all(names string) error {
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for name := range strings.FieldsSeq(names) {
@@ -130,7 +130,7 @@ func (r *runner) all(names string) error {
 
 // run runs a step after those that it needs. Beside others its output is printed
 // when it has ended, and the go command takes one processor.
-func (r *runner) run(s step, beside bool) error {
+func (r *schedule) run(s step, beside bool) error {
 	if s.group != "" {
 		return r.all(s.group)
 	}
@@ -164,7 +164,7 @@ func runSteps(chosen []string) error {
 	if len(chosen) == 0 {
 		return errUsage
 	}
-	r := newRunner(steps)
+	r := newSchedule(steps)
 	var problems []error
 	start := time.Now()
 	for _, name := range chosen {

@@ -16,7 +16,7 @@ const (
 	everything = "sdk mnn standins reference headers"
 	tested     = `PYTHONPATH="$CACHE/reference" ANYINFER_TEST_PYTHON="$PYTHON" TNN_ROOT="$TNN" TENSORRT_ROOT="$TENSORRT" ` +
 		`ANYINFER_TNN_LIBRARY="$TNN_SHIM" ANYINFER_TENSORRT_LIBRARY="$TENSORRT_SHIM" `
-	linked = `env=$(TNN_ROOT="$TNN" TENSORRT_ROOT="$TENSORRT" go run ./cmd/anyinfer sdk env openvino tflite mnn tnn tensorrt) && ` +
+	linkSDKs = `env=$(TNN_ROOT="$TNN" TENSORRT_ROOT="$TENSORRT" go run ./cmd/anyinfer sdk env openvino tflite mnn tnn tensorrt) && ` +
 		`eval "$env" && PYTHONPATH="$CACHE/reference" ANYINFER_TEST_PYTHON="$PYTHON" `
 	plain   = "openvino,tflite,reference" // tags that need no SDK to compile
 	tags    = "-tags " + plain + ",mnn,tnn,tensorrt "
@@ -83,13 +83,13 @@ var steps = []step{
 			`^TestConformance$/^(big|damage|reference|resources)$|^Test(.*Build|BuildRefuses|PackInModule|PackLinked|README|Headers|Shim|Linked)$' ./...`}},
 	{name: "linked", help: "Engines in programs that link their SDKs, and all in one: how functions are found, and what opening and logs are then. Left out: the calls, which are the same.",
 		needs: everything, lines: []string{
-			linked + "CGO_ENABLED=1 go test " + tags + "-timeout 20m -skip '" +
+			linkSDKs + "CGO_ENABLED=1 go test " + tags + "-timeout 20m -skip '" +
 				`^TestConformance$/^(big|concurrency|damage|files|inputs|lifecycle|metadata|races|reference|resources|shapes|sources)$` +
 				"' ./cinclude/reference ./mnn ./openvino ./tensorrt ./tflite ./tnn",
-			linked + "CGO_ENABLED=1 go test " + tags + "-timeout 20m -run '^Test(Run.*|Inspect|Bench|Demo)$' ./cmd/anyinfer",
+			linkSDKs + "CGO_ENABLED=1 go test " + tags + "-timeout 20m -run '^Test(Run.*|Inspect|Bench|Demo)$' ./cmd/anyinfer",
 		}},
 	{name: "sanitizers", help: "Shims, and the driver of them all, with sanitizers for addresses, leaks and undefined behaviour. Left out: what does not call C in another way.",
-		needs: everything, lines: []string{linked + sanitized + tags + "-skip '" + `^TestConformance$/^(big|files|reference|resources|sources)$` +
+		needs: everything, lines: []string{linkSDKs + sanitized + tags + "-skip '" + `^TestConformance$/^(big|files|reference|resources|sources)$` +
 			"' ./internal/cengine ./cinclude/reference ./mnn"}},
 	{name: "sanitizers-tnn", help: "The same over the engine tnn, on a stand-in.", run: func(t *task) {
 		t.sanitize("tnn", "", "")

@@ -60,7 +60,7 @@ func TestPatterns(t *testing.T) {
 	}
 }
 
-func TestRunner(t *testing.T) {
+func TestSchedule(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	inCI = false
 	defer func() { inCI = os.Getenv("CI") != "" }()
@@ -71,7 +71,7 @@ func TestRunner(t *testing.T) {
 		{name: "second", needs: "needed", lines: []string{"echo second >>" + log}},
 		{name: "both", group: "first second"},
 	}
-	r := newRunner(table)
+	r := newSchedule(table)
 	require.ErrorContains(t, r.steps["both"](false), "exit status 3")
 	text, err := os.ReadFile(log)
 	require.NoError(t, err)
@@ -85,7 +85,7 @@ func TestRunner(t *testing.T) {
 	require.NotRegexp(t, `second .* failed`, summary.String())
 
 	inCI = true
-	r = newRunner(table)
+	r = newSchedule(table)
 	require.Error(t, r.steps["second"](false), "what is missing is a failure")
 	require.ErrorIs(t, runSteps([]string{"unknown"}), errUsage)
 }
