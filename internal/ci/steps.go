@@ -30,6 +30,9 @@ const (
 		`CGO_LDFLAGS="-fsanitize=address,undefined $CGO_LDFLAGS" LSAN_OPTIONS=use_root_regions=0 ANYINFER_TEST_FLIPS=600 ` +
 		`go test -asan -ldflags='-s=0 -w=0' -timeout 20m `
 
+	// What calls C as other tests do: races close sessions as tests of lifecycle do, and more often.
+	sameInC = "^TestConformance$/^(big|files|lifecycle|reference|resources|sources)$|^Test(Headers|Shim)$"
+
 	// The crates have the C headers of TFLite and LiteRT, and the C++ headers of TensorRT.
 	headers     = "edgefirst-tflite-sys@0.10.3 trtx-sys@0.9.1"
 	staticcheck = "honnef.co/go/tools/cmd/staticcheck@v0.8.2"
@@ -89,8 +92,7 @@ var steps = []step{
 			linkSDKs + "CGO_ENABLED=1 go test " + tags + "-timeout 20m -run '^Test(Run.*|Inspect|Bench|Demo)$' ./cmd/anyinfer",
 		}},
 	{name: "sanitizers", help: "Shims, and the driver of them all, with sanitizers for addresses, leaks and undefined behaviour. Left out: what does not call C in another way.",
-		needs: everything, lines: []string{linkSDKs + sanitized + tags + "-skip '" + `^TestConformance$/^(big|files|reference|resources|sources)$` +
-			"' ./internal/cengine ./cinclude/reference ./mnn"}},
+		needs: everything, lines: []string{linkSDKs + sanitized + tags + "-skip '" + sameInC + "' ./internal/cengine ./cinclude/reference ./mnn"}},
 	{name: "sanitizers-tnn", help: "The same over the engine tnn, on a stand-in.", run: func(t *task) {
 		t.sanitize("tnn", "", "")
 	}},
