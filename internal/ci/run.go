@@ -153,10 +153,10 @@ func (r *schedule) run(s step, beside bool) error {
 	defer r.mu.Unlock()
 	fmt.Printf("%s%v\n", &printed, t)
 	r.done = append(r.done, t)
-	if s.optional && !inCI {
+	if t.err == nil || s.optional && !inCI {
 		return nil
 	}
-	return t.err
+	return fmt.Errorf("%s: %w", s.name, t.err)
 }
 
 // runSteps runs all of the steps, also where one has failed.

@@ -13,7 +13,7 @@ type step struct {
 }
 
 const (
-	everything = "sdk mnn standins reference headers"
+	everything = "reference sdk mnn standins headers"
 	tested     = `PYTHONPATH="$CACHE/reference" ANYINFER_TEST_PYTHON="$PYTHON" TNN_ROOT="$TNN" TENSORRT_ROOT="$TENSORRT" ` +
 		`ANYINFER_TNN_LIBRARY="$TNN_SHIM" ANYINFER_TENSORRT_LIBRARY="$TENSORRT_SHIM" `
 	linkSDKs = `env=$(TNN_ROOT="$TNN" TENSORRT_ROOT="$TENSORRT" go run ./cmd/anyinfer sdk env openvino tflite mnn tnn tensorrt) && ` +
@@ -46,9 +46,9 @@ var steps = []step{
 		needs: everything, lines: []string{"CGO_ENABLED=0 " + tested + "go test -timeout 20m ./..."}},
 	{name: "sdk", help: "Installs the SDKs that are only downloaded.", optional: true,
 		lines: []string{"go run ./cmd/anyinfer sdk install openvino tflite litert"}},
-	{name: "mnn", help: "Installs MNN, with a C++ compiler and cargo.", optional: true,
+	{name: "mnn", help: "Installs MNN, with a C++ compiler and cargo.", optional: true, needs: "sdk",
 		lines: []string{"go run ./cmd/anyinfer sdk install mnn"}},
-	{name: "standins", help: "Compiles the shims of TNN and TensorRT, on TNN_ROOT and TENSORRT_ROOT, else on stand-ins.", optional: true,
+	{name: "standins", help: "Compiles the shims of TNN and TensorRT, on TNN_ROOT and TENSORRT_ROOT, else on stand-ins.", optional: true, needs: "sdk",
 		run: buildShims},
 	{name: "reference", help: "Installs the Python packages that results are compared with.", optional: true,
 		run: func(t *task) {
