@@ -10,24 +10,25 @@ import (
 	"strings"
 )
 
-// board is one that qemu emulates: programs for its processor run the genuine
-// SDKs for that. docs/boards.md says what this shows.
+// board is an ARM board that qemu emulates. Programs for its processor run the
+// genuine SDKs; docs/boards.md says what this shows.
 type board struct {
-	arch, triplet string // as Go names the processor, and Debian's folders do
-	emulator, cpu string // as qemu names both
-	cpuinfo, midr string // what SDKs read to learn of the processor, else this machine's, on which LiteRT crashes
+	arch, triplet string // GOARCH, and Debian's name for it
+	emulator, cpu string // qemu's names
+	cpuinfo, midr string // of /proc and /sys: LiteRT crashes on those of this machine
 	ldflags       string
-	engines       []string
+	engines       string
+	packages      string
 }
 
 var (
 	raspberryPi5 = board{"arm64", "aarch64-linux-gnu", "aarch64", "cortex-a76",
 		cpuinfo("fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop asimddp", "0x4", "0xd0b", "1"), "0x00000000414fd0b1",
-		"", []string{"openvino", "tflite", "litert", "mnn"}}
+		"", "openvino tflite litert mnn", "./openvino ./tflite ./tflite/litert ./mnn"}
 	raspberryPi4 = board{arch: "arm64", triplet: "aarch64-linux-gnu", emulator: "aarch64", cpu: "cortex-a72"}
 	raspberryPi2 = board{"arm", "arm-linux-gnueabihf", "arm", "cortex-a7",
 		cpuinfo("half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt vfpd32 lpae evtstrm", "0x0", "0xc07", "5"), "0x00000000410fc075",
-		"-I /lib/ld-linux-armhf.so.3", []string{"tflite"}} // where Debian has it
+		"-I /lib/ld-linux-armhf.so.3", "tflite", "./tflite"} // where Debian has it
 )
 
 func cpuinfo(features, variant, part, revision string) string {
@@ -43,19 +44,18 @@ func (b board) command() string {
 	return qemu + b.emulator + "-static -cpu " + b.cpu + " -L " + b.root()
 }
 
-// notEmulated are tests of what the processor does not matter to and takes long
-// (where models come from, what they say of themselves and print, which files
-// are refused), what measures the emulator (concurrency, resources,
-// TestLoadFailsHalfWay) or takes minutes in it (TestCancel), and what uses
-// programs of this machine: the SDKs' Python packages and a C compiler.
+// notEmulated are tests that take long and do not depend on the processor
+// (sources, metadata, log, damage), that measure the emulator (concurrency,
+// resources, TestLoadFailsHalfWay) or take minutes in it (TestCancel), and that
+// need programs of this machine: the SDKs' Python packages and a C compiler.
 const notEmulated = `TestConformance/^(log|sources|metadata|damage|concurrency|resources|reference|races|big)$|^TestCancel$|^TestLoadFailsHalfWay$|^TestHeaders$|^Test(Refused)?Delegates?$`
 
-// near is how little two engines' scores lie apart.
+// near matches the largest difference between the scores of two engines.
 const near = `[0-9.]+e-(0[7-9]|[1-9])`
 
-// unpack unpacks packages for a processor, and what they depend on, into a
-// folder. It need not be root, and has lists of packages of its own, as this
-// machine's may be missing or old, and are of its processor.
+// unpack unpacks Debian's packages for a processor, and those that they depend
+// on, into a folder. It does not need root. It fetches the lists of packages,
+// since this machine's may be missing, old, or of another processor.
 func unpack(t *task, dir, arch, packages string) {
 	t.made(dir, "echo "+arch+" "+packages, func() {
 		apt := dir + "/apt"
@@ -70,7 +70,7 @@ func unpack(t *task, dir, arch, packages string) {
 // packages for cross compilers.
 func emulators(t *task) {
 	if runtime.GOARCH != "amd64" {
-		return // tests ran on ARM
+		return // boards are emulated on x86 alone
 	}
 	packages := "qemu-user-static"
 	for _, arch := range []string{"arm64", "armhf"} {
@@ -85,8 +85,7 @@ func (b board) run(t *task) {
 		return
 	}
 	dir, qemu := cache("boards", b.arch), b.command()
-	engines := strings.Join(b.engines, " ")
-	// SDKs and compilers of this machine are none of a board's.
+	// This machine's SDKs and compilers are not for a board.
 	t.env = append(t.env, "MNN_ROOT=", "TNN_ROOT=", "TENSORRT_ROOT=", "CC=", "CXX=", "CFLAGS=", "CXXFLAGS=", "LDFLAGS=",
 		"DIR="+dir, "ARCH="+b.arch, "QEMU="+qemu, "ANYINFER_TEST_EMULATOR="+qemu, "IMAGE=testdata/expected/digits_0_image.npy")
 	processors := ""
@@ -95,14 +94,14 @@ func (b board) run(t *task) {
 		t.write(fmt.Sprintf("%s/sys/devices/system/cpu/cpu%d/regs/identification/midr_el1", b.root(), n), b.midr+"\n", 0o666)
 	}
 	t.write(b.root()+"/proc/cpuinfo", processors, 0o666)
-	t.sh("go run ./cmd/anyinfer sdk install --arch $ARCH " + engines)
+	t.sh("go run ./cmd/anyinfer sdk install --arch $ARCH " + b.engines)
 
 	emulated := func(command string) string {
 		return "CI=true CGO_ENABLED=0 GOARCH=$ARCH GOARM=7 go " + command + ` -exec "$QEMU" -ldflags "` + b.ldflags + `" `
 	}
-	t.sh(emulated("test") + "-timeout 15m -skip '" + notEmulated + "' " + strings.NewReplacer("litert", "./tflite/litert", "tflite", "./tflite", "mnn", "./mnn", "openvino", "./openvino").Replace(engines))
+	t.sh(emulated("test") + "-timeout 15m -skip '" + notEmulated + "' " + b.packages)
 	scores := t.sh(emulated("run") + "./cmd/anyinfer demo --out $DIR/demo")
-	for _, name := range b.engines {
+	for _, name := range strings.Fields(b.engines) {
 		largest := "0[7-9]"
 		if name == "mnn" {
 			largest = "0[6-9]" // it is 6.8e-06 on arm64
@@ -121,19 +120,19 @@ func (b board) run(t *task) {
 	}
 }
 
-// want wants what was printed to match a pattern.
+// want fails the step unless what was printed matches a pattern.
 func (t *task) want(printed, pattern string) {
 	if !regexp.MustCompile("(?m)" + pattern).MatchString(printed) {
-		t.fail(fmt.Errorf("nothing that was printed matches %s", pattern))
+		t.fail(fmt.Errorf("the output does not match %s", pattern))
 	}
 }
 
-// packed runs models with what `anyinfer pack` makes, by the script in it, with
-// nothing else at hand: no home, and where that can be had no network. The
-// emulator stands before the program, which the script starts by itself on a board.
+// packed runs models with the script in what `anyinfer pack` makes, without a
+// home and, where the system allows that, without a network. The script would
+// start the program itself on a board; here it starts the emulator with it.
 func (b board) packed(t *task, flags string) {
-	list, models := strings.Join(b.engines, ","), "digits.tflite"
-	if strings.Contains(list, "mnn") {
+	list, models := strings.ReplaceAll(b.engines, " ", ","), "digits.tflite"
+	if strings.Contains(b.engines, "mnn") {
 		models += " digits.mnn"
 	}
 	t.sh("rm -rf $DIR/packed && mkdir -p $DIR/packed && cp $IMAGE $DIR/packed/image.npy && cd testdata && " +
@@ -141,12 +140,11 @@ func (b board) packed(t *task, flags string) {
 	t.sh(`cd $DIR/packed && tar -xzf app.tar.gz && cd app/bin && mv anyinfer packed && printf '#!/bin/sh\nexec %s "$@"\n' "$QEMU $PWD/packed" >anyinfer && chmod +x anyinfer`)
 	t.want(t.sh(`alone=; ! unshare --net true 2>/dev/null || alone="unshare --net"; cd $DIR/packed/app/models && `+
 		`env -i PATH="$PATH" $alone ../run run `+models+" --engine "+list+" --input image=$DIR/packed/image.npy"),
-		"(?s)"+strings.Repeat(" out scores .*", len(b.engines)))
+		"(?s)"+strings.Repeat(" out scores .*", len(strings.Fields(b.engines))))
 }
 
 // jetson runs the command as on a Jetson, with the shim of the engine tensorrt
-// compiled for that processor. TensorRT takes a GPU: it is the stand-in, on the
-// CPU, and shows nothing of the genuine one.
+// compiled for arm64, on the stand-in for TensorRT, which needs no GPU.
 func jetson(t *task) {
 	s := newStandin("tensorrt", "1015")
 	s.dir, s.cxx, s.flags, s.target = s.dir+"-arm64", "aarch64-linux-gnu-g++", "-O0", " --target linux/arm64"
@@ -156,12 +154,12 @@ func jetson(t *task) {
 	t.want(t.sh(run+"run testdata/digits.onnx --engine tensorrt,openvino --input image=$IMAGE"), "^scores +openvino +tensorrt +"+near)
 }
 
-// shimOnBoard compiles the shim of MNN as a user of a board does, and runs it.
-// The compiler is that of Debian's packages for boards, in the emulator: c++, and
-// all that it calls, is a script that starts the program of the package.
+// shimOnBoard compiles the shim of MNN as a user does on a board, and runs it.
+// The compiler is Debian's for arm64, in the emulator: c++, and each program that
+// it starts, is a script that starts the emulator with the program.
 func shimOnBoard(t *task) {
 	if text, _ := os.ReadFile("/etc/os-release"); !regexp.MustCompile("(?m)^ID=debian$").Match(text) {
-		fmt.Fprintln(t.out, "without Debian's packages for arm64, which Ubuntu has in another archive, no shim is compiled on the board")
+		fmt.Fprintln(t.out, "no shim is compiled on the board: Ubuntu has its packages for arm64 in another archive than Debian")
 		return
 	}
 	gcc := cache("boards", "compiler")

@@ -88,7 +88,7 @@ func (t *task) write(file, text string, mode os.FileMode) {
 }
 
 func (t *task) String() string {
-	text := fmt.Sprintf("=== %-26s %6.1f s, %6.1f s of processors", t.name, t.took.Seconds(), t.cpu.Seconds())
+	text := fmt.Sprintf("=== %-26s %6.1f s, %6.1f s of CPU", t.name, t.took.Seconds(), t.cpu.Seconds())
 	switch {
 	case t.err == nil:
 		return text
