@@ -3,37 +3,40 @@
 package tflite
 
 import (
-	"fmt"
 	"runtime"
 	"unsafe"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
-// binding is how a tensor's elements reach the interpreter: it works in the
-// tensor's memory, or Run copies them to or from its own memory at addr.
+// binding connects a tensor with the interpreter's tensor. Either the interpreter works in the tensor's memory
+// (inPlace), or each Run copies between it and the interpreter's own memory at addr.
 type binding struct {
 	tensor  *common.Tensor
 	inPlace bool
 	addr    uintptr
-	buffer  []byte       // of strings
-	shape   common.Shape // of a late output, after the last Run
+	buffer  []byte       // holds strings in TFLite's layout; kept so that Run need not allocate
+	shape   common.Shape // holds a dynamic output's shape after the last Run, for the same reason
 }
 
-// bindMemory has the interpreter work in the tensors' memory. It keeps its own
-// where it must, as for a constant that is an output.
+// bindMemory makes the interpreter work in the tensors' memory. The interpreter keeps its own where it must, as for an
+// output that is a constant.
 func (s *session) bindMemory() error {
 	pin := new(runtime.Pinner)
 	s.pins = append(s.pins, pin)
 	ip := s.interpreter
-	bound := map[uintptr]bool{} // an output may be an input, or another output
+	bound := map[uintptr]bool{} // by TFLite's index, as an output may be the same tensor as an input or another output
 	for i := range s.in {
-		s.setAllocation(&s.in[i], s.lib.Call(interpreterInputIndex, dylib.Int(ip.handle), dylib.Int(ip.sig.In[i])), bound, pin)
+		index := s.lib.Call(interpreterInputIndex, dylib.Int(ip.handle), dylib.Int(ip.sig.In[i]))
+		s.setAllocation(&s.in[i], index, bound, pin)
 	}
 	for i := range s.out {
-		if !s.lateOutputs && !ip.calls.persistent(ip.output(i)) { // a reset would not empty a variable in our memory
-			s.setAllocation(&s.out[i], s.lib.Call(interpreterOutputIndex, dylib.Int(ip.handle), dylib.Int(ip.sig.Out[i])), bound, pin)
+		// TFLite does not reset a variable that is in our memory.
+		if !s.dynamicOutputs && !ip.calls.persistent(ip.output(i)) {
+			index := s.lib.Call(interpreterOutputIndex, dylib.Int(ip.handle), dylib.Int(ip.sig.Out[i]))
+			s.setAllocation(&s.out[i], index, bound, pin)
 		}
 	}
 	if err := ip.allocate(common.ErrModel); err != nil {
@@ -52,9 +55,8 @@ type customAllocation struct {
 	bytes uintptr
 }
 
-// setAllocation gives the interpreter's tensor of that index the memory of b's
-// tensor, unless that has none, another binding was first, or the interpreter
-// refuses.
+// setAllocation gives the interpreter's tensor at index the memory of b's tensor. It leaves b as it is where b's tensor
+// has no elements, where the tensor at index has memory of an earlier binding, or where the interpreter refuses.
 func (s *session) setAllocation(b *binding, index uintptr, bound map[uintptr]bool, pin *runtime.Pinner) {
 	data := b.tensor.Bytes()
 	if len(data) == 0 || bound[index] {
@@ -63,15 +65,15 @@ func (s *session) setAllocation(b *binding, index uintptr, bound map[uintptr]boo
 	bound[index] = true
 	pin.Pin(&data[0])
 	allocation := &customAllocation{unsafe.Pointer(&data[0]), uintptr(cap(data))}
-	// The last parameter, int64_t flags, is 0 in whatever registers or stack
-	// slots it has: on 32-bit ARM it skips one to be aligned.
-	r := s.lib.Call(interpreterSetAllocation, dylib.Int(s.interpreter.handle), dylib.Int(int32(index)), dylib.Ptr(allocation), dylib.Int(0), dylib.Int(0), dylib.Int(0))
+	// The last parameter, int64_t flags, is 0. It takes up to three words, as 32-bit ARM skips one to align it.
+	r := s.lib.Call(interpreterSetAllocation, dylib.Int(s.interpreter.handle), dylib.Int(int32(index)),
+		dylib.Ptr(allocation), dylib.Int(0), dylib.Int(0), dylib.Int(0))
 	b.inPlace = int32(r) == 0
 }
 
-// locate finds the memory of what Run copies, and checks all sizes.
-func (s *session) locate() error {
-	if err := s.locateInputs(); err != nil || s.lateOutputs {
+// locateTensors finds the interpreter's memory of each tensor that Run copies, and checks that all sizes agree.
+func (s *session) locateTensors() error {
+	if err := s.locateInputs(); err != nil || s.dynamicOutputs {
 		return err
 	}
 	for i := range s.out {
@@ -97,18 +99,19 @@ func (s *session) locateTensor(b *binding, t uintptr) error {
 	}
 	calls := &s.interpreter.calls
 	if size := calls.size(t); size != uintptr(len(b.tensor.Bytes())) {
-		return &common.Error{Kind: common.ErrModel, Message: fmt.Sprintf("TFLite has %d bytes for a tensor of %d", size, len(b.tensor.Bytes()))}
+		return tfl.Errorf(common.ErrModel, "a tensor of shape %v has %d bytes in TFLite, but needs %d",
+			b.tensor.Shape(), size, len(b.tensor.Bytes()))
 	}
 	if b.inPlace {
 		return nil
 	}
 	if b.addr = calls.data(t); b.addr == 0 && b.tensor.Len() > 0 {
-		return &common.Error{Kind: common.ErrModel, Message: "TFLite has no memory for a tensor"}
+		return tfl.Errorf(common.ErrModel, "TFLite has allocated no memory for a tensor of shape %v", b.tensor.Shape())
 	}
 	return nil
 }
 
-// allInPlace reports whether Run has nothing to copy.
+// allInPlace reports whether Run copies nothing.
 func (s *session) allInPlace() bool {
 	for _, all := range [][]binding{s.in, s.out} {
 		for i := range all {
@@ -117,12 +120,12 @@ func (s *session) allInPlace() bool {
 			}
 		}
 	}
-	return !s.lateOutputs
+	return !s.dynamicOutputs
 }
 
 // copyIn copies the inputs that the interpreter does not read in place.
 func (s *session) copyIn() error {
-	if s.lateOutputs { // the last Run may have moved the inputs
+	if s.dynamicOutputs { // the inputs may have moved in the last Run
 		if err := s.locateInputs(); err != nil {
 			return err
 		}
@@ -144,8 +147,8 @@ func (s *session) copyIn() error {
 func (s *session) copyOut() error {
 	for i := range s.out {
 		b := &s.out[i]
-		if s.lateOutputs {
-			if err := s.fetchLate(i); err != nil {
+		if s.dynamicOutputs {
+			if err := s.copyDynamicOutput(i); err != nil {
 				return err
 			}
 		} else if !b.inPlace {
@@ -155,12 +158,12 @@ func (s *session) copyOut() error {
 	return nil
 }
 
-// fetchLate copies output i, whose shape is known since this Run.
-func (s *session) fetchLate(i int) (err error) {
+// copyDynamicOutput copies output i, which has got its shape in this Run.
+func (s *session) copyDynamicOutput(i int) (err error) {
 	ip, b := s.interpreter, &s.out[i]
 	t := ip.output(i)
 	if b.shape = ip.calls.shape(t, b.shape); b.shape == nil {
-		return &common.Error{Kind: common.ErrRun, Message: "TFLite has no rank for an output"}
+		return tfl.Errorf(common.ErrRun, "TFLite reports no valid rank for output %q", ip.sig.Outputs[i].Name)
 	}
 	if b.tensor, err = common.EnsureTensor(s.outputs[i], ip.sig.Outputs[i].DType, b.shape); err != nil {
 		return err

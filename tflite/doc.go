@@ -1,80 +1,90 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package tflite runs TensorFlow Lite models with the TFLite C API. Import it
-// for its side effect, and the engine "tflite" is there:
+// Package tflite runs TensorFlow Lite models with the TFLite C API. Importing it registers the engine "tflite" with
+// package common:
 //
 //	import _ "github.com/anyinfer/anyinfer/tflite"
 //
 // # Models
 //
-// .tflite files, float and quantized, from a file or from memory. Quantized
-// inputs and outputs keep their integers; TensorInfo.Quant has what they
-// mean, for each channel where the file does. Inputs with a dynamic dimension
-// take any size; a fixed one, but for the last, becomes resizable with
-// Options.Shapes. Tensors of strings are slices of Go strings, of any bytes.
+// The engine loads .tflite files, float and quantized, from a file or from memory. Quantized inputs and outputs keep
+// their integers; TensorInfo.Quant has their scales and zero points, for each channel where the file has them so.
 //
-// TFLite Metadata in a file is in ModelInfo.Metadata, with the version of TFLite
-// that the file asks for as "min_runtime_version". TensorInfo.Labels has an
-// output's labels from the files that are packed behind the model; labels for
-// values are there like those for the last dimension.
+// Shapes are the file's, mostly batch, height, width, channels (NHWC). A dimension of -1 is dynamic and takes any
+// length. Options.Shapes makes other dimensions resizable, except the last one, along which weights lie. Tensors of
+// strings are slices of Go strings, which may have any bytes.
+//
+// ModelInfo.Metadata has the file's TFLite Metadata, and as "min_runtime_version" the release of TFLite that the file
+// needs. TensorInfo.Labels has an output's labels, from the label files that are packed behind the model.
 //
 // # Signatures
 //
-// A file's signatures have the names that its converter was given, as have their
-// inputs and outputs, in the order of the subgraph. Those of the first subgraph
-// come first: Model.Run runs what a TFLite program without signatures would,
-// Model.RunSignature any. A
-// file without any has one called "", with the tensors' names. Signatures of
-// other subgraphs copy their inputs and outputs, which the first does not where
-// shapes are fixed, and only dimensions that are dynamic can be resized there.
-// Options.Shapes has inputs of all signatures.
+// Signatures, their inputs and their outputs have the names that the converter was given. Inputs and outputs are in the
+// order of the subgraph. Signatures of the first subgraph come first, so that Model.Run runs what a program without
+// signatures would; Model.RunSignature runs any. A file without signatures has one called "", with the tensors' names.
+//
+// Beyond the first subgraph, a signature is run by a TfLiteSignatureRunner. Only dynamic dimensions can be resized
+// there. Options.Shapes can have inputs of all signatures.
+//
+// # Copies
+//
+// Where all shapes are fixed and the signature is one of the first subgraph, TFLite works in the memory of the bound
+// tensors (TfLiteInterpreterSetCustomAllocationForTensor), and Run copies nothing. Else each Run copies inputs and
+// outputs once. In both cases Run allocates nothing, except for tensors of strings and for outputs whose shape changes.
+// Tensors that are not Padded, such as those of FromSlice, are copied by package common in each Run.
 //
 // # State
 //
-// Variable tensors, as of an RNN, and resource variables keep their content from
-// Run to Run of a Session, until Reset, which has nothing to do in models without
-// them. It is quick for variable tensors of the first subgraph; other variables
-// cost a new interpreter. Model.Run resets before each run. Inputs of another
-// shape reset variable tensors, too.
+// Variable tensors, as of an RNN, and resource variables keep their content from Run to Run of a Session until
+// Session.Reset. Model.Run resets before each run. Reset is quick for variable tensors of the first subgraph
+// (TfLiteInterpreterResetVariableTensors); other variables cost a new interpreter. Binding an input of another shape
+// resets variable tensors, too.
 //
 // # Options
 //
-// Device is "CPU". Threads is what the interpreter and XNNPACK get: see below.
-// Native is Options, not a pointer to it.
-// Precision can only be Float32. Profile is refused, and so is CacheDir: what
-// could be kept is XNNPACK's packed weights, and while TFLite 2.17 writes that
-// file, it ends the process for many models.
+//   - Device is "CPU" or empty.
+//   - Threads is the number of threads that the interpreter (TfLiteInterpreterOptionsSetNumThreads) and XNNPACK use.
+//   - Precision is 0 or Float32.
+//   - Shapes: see above (TfLiteInterpreterResizeInputTensor).
+//   - Native is [Options], not a pointer to it.
+//   - Profile and CacheDir are refused: the C API has no profiler, and TFLite 2.17 ends the process for many models
+//     while it writes XNNPACK's packed weights to a file.
 //
 // # XNNPACK and other delegates
 //
-// Where the library has the XNNPACK delegate, models run on it, several times
-// faster than without; Options.NoXNNPACK turns it off. Options.Delegate opens
-// the shared library of another delegate, which comes before XNNPACK.
-// ModelInfo.Details lists what runs as "delegates". A delegate's library is code that runs in the process,
-// and like other libraries it stays there.
+// Where the library has the XNNPACK delegate, models run on it, several times faster than without; Options.NoXNNPACK
+// turns it off. Options.Delegate opens the shared library of another delegate, which gets the model before XNNPACK.
+// ModelInfo.Details lists both as "delegates". A delegate's library is code that runs in the process. It stays loaded
+// until the process ends, as every library does.
 //
-// # Latency, throughput and cancellation
+// # Errors
 //
-// Each session has an interpreter; sessions of a model run side by side and
-// share the weights in the file, but not those that XNNPACK repacks.
+// Errors are of type *common.Error. They have TFLite's own text where it reports one, and its TfLiteStatus as Code. A
+// model that TFLite cannot run is an ErrModel of Load, a shape that the model cannot have an ErrShape of Load or Run.
+// XNNPACK accepts impossible shapes and crashes in Run, so new shapes are first tried on TFLite's own kernels: the
+// first Run after an input's shape has changed takes longer.
 //
-// For throughput set Options.Sessions to the number of cores, which leaves one
-// thread to each. On 2 cores, two sessions of one thread ran twice as much as one,
-// and 3.5 times (digits, 2 us a Run) or just as much (SSD MobileNet, 14 ms) as one
-// session of two threads. Model.Run with two callers reached 0.6 of that on digits,
-// all of it on SSD MobileNet. A session costs an interpreter: 0.1 MB for digits,
-// 6 MB for SSD MobileNet.
+// # Goroutines, latency and throughput
 //
-// For the latency of one caller set Threads to 1 where a Run takes less than a
-// millisecond: threads wait for each other. A Run of digits took 1.8 times as long
-// with two, and where other programs used the cores milliseconds. Threads of 0, all
-// cores, is for larger models: SSD MobileNet took half the time with two.
+// A Model can be used from many goroutines, a Session from one at a time. Each session has an interpreter. Sessions of
+// a model run side by side and share the weights in the file, but not those that XNNPACK repacks.
 //
-// A Run is interrupted between two operators. All that XNNPACK took over
-// counts as one: where quick interruption matters more than speed, turn it off.
+// For throughput, set Options.Sessions to the number of cores, which leaves one thread to each. On 2 cores, two
+// sessions of one thread ran twice as much as one, and 3.5 times (digits, 2 us a Run) or just as much (SSD MobileNet,
+// 14 ms) as one session of two threads. Model.Run with two callers reached 0.6 of that on digits, all of it on SSD
+// MobileNet. A session costs an interpreter: 0.1 MB for digits, 6 MB for SSD MobileNet.
+//
+// For the latency of one caller, set Threads to 1 where a Run takes less than a millisecond, as threads wait for each
+// other. A Run of digits took 1.8 times as long with two threads, and milliseconds where other programs used the cores.
+// Threads of 0, all cores, is for larger models: SSD MobileNet took half the time with two threads.
+//
+// # Cancellation
+//
+// A Run is interrupted between two operators (TfLiteInterpreterCancel). All operators that XNNPACK took count as one:
+// turn it off where quick interruption matters more than speed. Load is not interrupted.
 //
 // # Libraries
 //
-// libtensorflowlite_c, tried with 2.17.1; `anyinfer sdk install tflite` brings
-// it. Older ones that lack a function are refused with ErrVersion.
+// The library is libtensorflowlite_c, tried with 2.17.1; `anyinfer sdk install tflite` installs it. Older ones that
+// lack a function are refused with ErrVersion.
 package tflite

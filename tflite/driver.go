@@ -10,6 +10,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/formats"
 	"github.com/anyinfer/anyinfer/internal/nativelog"
+	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
 func init() {
@@ -18,7 +19,7 @@ func init() {
 
 var device = common.Device{Name: "CPU", Description: runtime.GOARCH}
 
-// driver is the open library. It has no state of its own to free.
+// driver is the open library. It has nothing to free: dylib never unloads a library.
 type driver struct {
 	lib *dylib.Library
 	log nativelog.Log
@@ -26,7 +27,8 @@ type driver struct {
 
 func open(c common.Config) (common.Driver, error) {
 	if c.Native != nil {
-		return nil, &common.Error{Kind: common.ErrOption, Message: "this engine has no options for Config.Native"}
+		return nil, tfl.Errorf(common.ErrOption, "Config.Native is a %T; this engine has no options there: leave it nil",
+			c.Native)
 	}
 	lib, err := dylib.Open(spec, table, c.Library)
 	if err != nil {
@@ -46,7 +48,7 @@ func (d *driver) Devices(context.Context) ([]common.Device, error) {
 }
 
 func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Options) (common.DriverModel, error) {
-	n, err := native(o)
+	n, err := nativeOptions(o)
 	if err != nil {
 		return nil, err
 	}
@@ -60,8 +62,8 @@ func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Op
 
 func (d *driver) Close() error { return nil }
 
-// status is nil for kTfLiteOk, else an error of that kind with r's text.
-func status(result uintptr, r *report, kind error, call string) error {
+// status returns nil for kTfLiteOk, else an error of that kind with the text that r has received.
+func status(result uintptr, r *errorReporter, kind error, call string) error {
 	code := int32(result)
 	if code == 0 {
 		return nil

@@ -13,8 +13,8 @@ import (
 	"github.com/anyinfer/anyinfer/tflite"
 )
 
-// A handwritten digit, recognized by an int8 model. What its integers mean is
-// in the signature.
+// This example recognizes a handwritten digit with an int8 model. The signature has the scale and the zero point of its
+// integers.
 func Example() {
 	ctx := context.Background()
 	engine, err := common.Open("tflite", nil)
@@ -61,7 +61,7 @@ func Example() {
 	// Output: it is a 6
 }
 
-// TFLite's own kernels, for a model that must be interrupted quickly.
+// This example uses TFLite's own kernels, as a program does that must interrupt a model quickly.
 func ExampleOptions() {
 	engine, err := common.Open("tflite", nil)
 	if err != nil {

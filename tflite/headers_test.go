@@ -17,7 +17,9 @@ func TestHeaders(t *testing.T) {
 		Dir:     headercheck.TFLite(t),
 		Headers: []string{headers + ".h", headers + "_opaque.h", headers + "_experimental.h"},
 		Table:   table,
-		Values:  map[string]int64{"kTfLiteOk": 0, "kTfLiteDynamic": allocationDynamic, "kTfLiteArenaRwPersistent": allocationPersistent},
+		Values: map[string]int64{
+			"kTfLiteOk": 0, "kTfLiteDynamic": allocationDynamic, "kTfLiteArenaRwPersistent": allocationPersistent,
+		},
 		Structs: []headercheck.Struct{
 			{C: "TfLiteCustomAllocation", Go: customAllocation{}, Members: "data bytes"},
 			{C: "TfLiteTensor", Go: tensorHead{}, Members: "type data dims params allocation_type", Begins: true},

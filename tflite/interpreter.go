@@ -12,30 +12,30 @@ import (
 	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
-// interpreter is a TfLiteInterpreter with what must outlive it, set to one
-// signature: one of the first subgraph by itself, others with a runner.
+// interpreter is a TfLiteInterpreter with everything that must outlive it, set to one signature. A signature of the
+// first subgraph is run by the interpreter itself, any other by a signature runner.
 type interpreter struct {
 	lib       *dylib.Library
 	model     *model
-	signature int // sig's index among the model's
+	signature int // the index of sig among the model's signatures
 	sig       *tfl.Signature
 	handle    uintptr
-	runner    uintptr // TfLiteSignatureRunner; 0 for the first subgraph
-	external  uintptr // the delegate of Options, or 0
-	xnnpack   uintptr // XNNPACK's, or 0
-	report    *report
+	runner    uintptr // a TfLiteSignatureRunner; 0 for the first subgraph
+	external  uintptr // the delegate of Options.Delegate, or 0
+	xnnpack   uintptr // the XNNPACK delegate, or 0
+	reporter  *errorReporter
 	calls     preparedCalls
-	// The tensors of each input and output; names are what a runner's calls read.
-	inputs, outputs []dylib.Prepared
-	names           runtime.Pinner
+
+	inputs, outputs []dylib.Prepared // the calls that return the TfLiteTensor of each
+	names           runtime.Pinner   // keeps the names in place that a runner's calls read
 }
 
-// newInterpreter makes an interpreter for a signature. An accelerated one has
-// the delegate of Options, and XNNPACK where that is wanted and can be had.
+// newInterpreter makes an interpreter for a signature. An accelerated one has the delegate of Options.Delegate, and
+// XNNPACK unless Options.NoXNNPACK is set or the library lacks it.
 func (m *model) newInterpreter(signature int, accelerated bool) (*interpreter, error) {
-	ip := &interpreter{lib: m.lib, model: m, report: newReport()}
+	ip := &interpreter{lib: m.lib, model: m, reporter: newErrorReporter()}
 	if err := m.log.Capture(func() error { return ip.create(signature, accelerated) }); err != nil {
-		ip.close()
+		ip.Close()
 		return nil, err
 	}
 	return ip, nil
@@ -51,29 +51,29 @@ func (ip *interpreter) create(signature int, accelerated bool) (err error) {
 	if accelerated && !m.native.NoXNNPACK && m.lib.Has(xnnpackCreate) {
 		ip.xnnpack = newXNNPACK(m.lib, m.options.ThreadsPerRun())
 	}
-	ip.interpret()
-	if ip.handle == 0 && ip.xnnpack != 0 { // XNNPACK takes no graphs with some dynamic tensors
-		m.log.Debug("model runs without XNNPACK", "reason", ip.report.error(common.ErrModel, 0, "unknown"))
+	ip.createHandle()
+	if ip.handle == 0 && ip.xnnpack != 0 { // XNNPACK refuses graphs with some dynamic tensors
+		m.log.Debug("model runs without XNNPACK", "reason", ip.reporter.error(common.ErrModel, 0, "unknown"))
 		m.lib.Call(xnnpackDelete, dylib.Int(ip.xnnpack))
 		ip.xnnpack = 0
-		ip.interpret()
+		ip.createHandle()
 	}
 	if ip.handle == 0 {
-		return ip.report.error(common.ErrModel, 0, "TFLite cannot interpret the model")
+		return ip.reporter.error(common.ErrModel, 0, "TFLite cannot make an interpreter for the model")
 	}
 	ip.calls = prepareCalls(ip.lib)
-	return ip.use(signature)
+	return ip.SetSignature(signature)
 }
 
-// interpret makes the TfLiteInterpreter, or leaves handle 0.
-func (ip *interpreter) interpret() {
+// createHandle makes the TfLiteInterpreter. handle stays 0 where that fails.
+func (ip *interpreter) createHandle() {
 	options := ip.lib.Call(optionsCreate)
 	defer ip.lib.Call(optionsDelete, dylib.Int(options)) // the interpreter copies them
-	callback, userData := ip.report.args()
+	callback, userData := ip.reporter.args()
 	ip.lib.Call(optionsSetErrorReporter, dylib.Int(options), callback, userData)
 	ip.lib.Call(optionsSetNumThreads, dylib.Int(options), dylib.Int(ip.model.options.ThreadsPerRun()))
 	ip.lib.Call(optionsEnableCancellation, dylib.Int(options), dylib.Int(1))
-	for _, d := range []uintptr{ip.external, ip.xnnpack} { // XNNPACK gets what the external one leaves
+	for _, d := range []uintptr{ip.external, ip.xnnpack} { // XNNPACK gets the operators that the external one leaves
 		if d != 0 {
 			ip.lib.Call(optionsAddDelegate, dylib.Int(options), dylib.Int(d))
 		}
@@ -81,38 +81,45 @@ func (ip *interpreter) interpret() {
 	ip.handle = ip.lib.Call(interpreterCreate, dylib.Int(ip.model.handle), dylib.Int(options))
 }
 
-// use sets the interpreter to another signature.
-func (ip *interpreter) use(signature int) error {
-	ip.dropRunner()
+// SetSignature and the other exported methods implement tfl.Interpreter.
+func (ip *interpreter) SetSignature(signature int) error {
+	ip.deleteRunner()
 	ip.signature, ip.sig = signature, &ip.model.file.Signatures[signature]
-	if !ip.lib.Has(tensorRealloc) && slices.ContainsFunc(ip.sig.Inputs, func(i common.TensorInfo) bool { return i.DType == common.String }) {
-		return &common.Error{Kind: common.ErrVersion, Message: "this build of TFLite takes no strings", Hint: "use another: anyinfer sdk install " + spec.Engine}
+	isString := func(i common.TensorInfo) bool { return i.DType == common.String }
+	if !ip.lib.Has(tensorRealloc) && slices.ContainsFunc(ip.sig.Inputs, isString) {
+		return &common.Error{Kind: common.ErrVersion,
+			Message: "this build of TFLite lacks TfLiteTensorRealloc, which inputs of strings need",
+			Hint:    "install a build that has it: anyinfer sdk install " + spec.Engine}
 	}
 	if ip.sig.Subgraph == 0 {
 		ip.prepareTensors()
 		return nil
 	}
 	if !ip.lib.Has(runnerCreate) {
-		return &common.Error{Kind: common.ErrVersion, Message: "this TFLite runs no signatures beyond the first subgraph", Hint: "install a newer one: anyinfer sdk install " + spec.Engine}
+		return &common.Error{Kind: common.ErrVersion,
+			Message: "this release of TFLite runs no signatures beyond the first subgraph",
+			Hint:    "install a newer one: anyinfer sdk install " + spec.Engine}
 	}
 	if ip.runner = ip.lib.Call(runnerCreate, dylib.Int(ip.handle), dylib.String(ip.sig.Name)); ip.runner == 0 {
-		return ip.report.error(common.ErrModel, 0, "TFLite has no signature "+ip.sig.Name)
+		return ip.reporter.error(common.ErrModel, 0, fmt.Sprintf("TFLite has no signature %q", ip.sig.Name))
 	}
 	ip.prepareTensors()
 	for i := range ip.sig.Inputs {
 		if ip.input(i) == 0 {
-			return ip.report.error(common.ErrModel, 0, fmt.Sprintf("signature %q lacks input %d", ip.sig.Name, i))
+			return ip.reporter.error(common.ErrModel, 0,
+				fmt.Sprintf("TFLite has no input %q in signature %q", ip.sig.Inputs[i].Name, ip.sig.Name))
 		}
 	}
 	for i := range ip.sig.Outputs {
 		if ip.output(i) == 0 {
-			return ip.report.error(common.ErrModel, 0, fmt.Sprintf("signature %q lacks output %d", ip.sig.Name, i))
+			return ip.reporter.error(common.ErrModel, 0,
+				fmt.Sprintf("TFLite has no output %q in signature %q", ip.sig.Outputs[i].Name, ip.sig.Name))
 		}
 	}
 	return nil
 }
 
-func (ip *interpreter) dropRunner() {
+func (ip *interpreter) deleteRunner() {
 	if ip.runner != 0 {
 		ip.lib.Call(runnerDelete, dylib.Int(ip.runner))
 	}
@@ -120,8 +127,8 @@ func (ip *interpreter) dropRunner() {
 	ip.names.Unpin()
 }
 
-func (ip *interpreter) close() {
-	ip.dropRunner()
+func (ip *interpreter) Close() {
+	ip.deleteRunner()
 	if ip.handle != 0 {
 		ip.lib.Call(interpreterDelete, dylib.Int(ip.handle))
 	}
@@ -131,26 +138,45 @@ func (ip *interpreter) close() {
 	if ip.external != 0 {
 		ip.model.plugin.destroy(ip.external)
 	}
-	ip.report.close()
+	ip.reporter.close()
 }
 
-func (ip *interpreter) resize(input int, shape common.Shape) error {
-	dims := make([]int32, len(shape))
-	for i, d := range shape {
-		if dims[i] = int32(d); int(dims[i]) != d {
-			return &common.Error{Kind: common.ErrShape, Message: shape.String() + " has dimensions beyond 32 bits"}
-		}
-	}
+func (ip *interpreter) InputShape(i int) (common.Shape, error) {
+	return ip.calls.shape(ip.input(i), nil), nil
+}
+
+func (ip *interpreter) Resize(input int, dims []int32) error {
 	var r uintptr
 	if ip.runner != 0 {
-		r = ip.lib.Call(runnerResizeInput, dylib.Int(ip.runner), dylib.String(ip.sig.Inputs[input].Name), dylib.Slice(dims), dylib.Int(len(dims)))
+		r = ip.lib.Call(runnerResizeInput, dylib.Int(ip.runner), dylib.String(ip.sig.Inputs[input].Name),
+			dylib.Slice(dims), dylib.Int(len(dims)))
 	} else {
-		r = ip.lib.Call(interpreterResizeInput, dylib.Int(ip.handle), dylib.Int(ip.sig.In[input]), dylib.Slice(dims), dylib.Int(len(dims)))
+		r = ip.lib.Call(interpreterResizeInput, dylib.Int(ip.handle), dylib.Int(ip.sig.In[input]),
+			dylib.Slice(dims), dylib.Int(len(dims)))
 	}
-	return status(r, ip.report, common.ErrShape, "resizing an input")
+	return status(r, ip.reporter, common.ErrShape, "resizing an input")
 }
 
-// allocate plans memory and prepares operators; an error is of that kind.
+// Allocate reports dynamic outputs where any output gets its shape or address only in a Run. Such a Run moves other
+// memory, too: AllocateTensors prepares operators up to the first one whose output depends on the data, and Invoke
+// prepares the rest. Strings have no memory before they are made.
+func (ip *interpreter) Allocate(kind error) (outputs []common.Shape, dynamic bool, err error) {
+	if err := ip.allocate(kind); err != nil {
+		return nil, false, err
+	}
+	outputs = make([]common.Shape, len(ip.sig.Outputs))
+	for i, info := range ip.sig.Outputs {
+		t := ip.output(i)
+		if ip.calls.dynamic(t) {
+			dynamic = true
+			continue
+		}
+		outputs[i] = ip.calls.shape(t, nil)
+		dynamic = dynamic || info.DType == common.String || ip.calls.data(t) == 0 && ip.calls.size(t) > 0
+	}
+	return outputs, dynamic, nil
+}
+
 func (ip *interpreter) allocate(kind error) error {
 	r := uintptr(0)
 	if ip.runner != 0 {
@@ -158,89 +184,5 @@ func (ip *interpreter) allocate(kind error) error {
 	} else {
 		r = ip.lib.Call(interpreterAllocate, dylib.Int(ip.handle))
 	}
-	return status(r, ip.report, kind, "allocating tensors")
+	return status(r, ip.reporter, kind, "allocating tensors")
 }
-
-// lateOutputs reports whether some output has its shape and address only after a
-// Run, which moves other memory, too: TFLite prepares operators up to the first
-// whose output depends on the data, and the rest in Invoke. Strings have no
-// memory before they are made.
-func (ip *interpreter) lateOutputs() bool {
-	for i, info := range ip.sig.Outputs {
-		t := ip.output(i)
-		if info.DType == common.String || ip.calls.dynamic(t) || ip.calls.data(t) == 0 && ip.calls.size(t) > 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// reallocate is allocate after a resize. It refuses shapes that leave operators
-// with nothing to compute, which would crash.
-func (ip *interpreter) reallocate() error {
-	if err := ip.allocate(common.ErrShape); err != nil || ip.lateOutputs() {
-		return err
-	}
-	for i, info := range ip.sig.Outputs {
-		if shape := ip.calls.shape(ip.output(i), nil); shape.Elems() < 1 {
-			return &common.Error{Kind: common.ErrShape, Message: fmt.Sprintf("output %q would have the shape %v", info.Name, shape)}
-		}
-	}
-	return nil
-}
-
-// describe completes the signature's outputs with shapes that the allocated
-// interpreter has and the file lacks.
-func (ip *interpreter) describe() {
-	for i := range ip.sig.Outputs {
-		info := &ip.sig.Outputs[i]
-		if info.DType == common.String || info.Shape.Dynamic() {
-			continue
-		}
-		if t := ip.output(i); ip.calls.dynamic(t) {
-			info.Shape = nil
-		} else {
-			info.Shape = ip.calls.shape(t, nil)
-		}
-	}
-}
-
-// reshape works Options.Shapes into the signature.
-func (ip *interpreter) reshape() error {
-	freed, any := false, false // an input that may have been fixed is dynamic; any changed
-	for i := range ip.sig.Inputs {
-		info := &ip.sig.Inputs[i]
-		r, ok := ip.model.options.Shapes[info.Name]
-		if !ok {
-			continue
-		}
-		if !tfl.Resizable(info.Shape, r) {
-			return &common.Error{Kind: common.ErrShape, Message: fmt.Sprintf("Shapes has %v for input %q, whose shape is %v; the rank and a fixed last dimension stay", r, info.Name, info.Shape)}
-		}
-		if err := ip.resize(i, r.Opt); err != nil {
-			return err
-		}
-		info.Shape = r.Shape()
-		freed, any = freed || info.Shape.Dynamic(), true
-	}
-	if !any {
-		return nil
-	}
-	if err := ip.reallocate(); err != nil {
-		return err
-	}
-	for i := range ip.sig.Outputs {
-		out := &ip.sig.Outputs[i].Shape
-		switch t := ip.output(i); {
-		case ip.calls.dynamic(t):
-			*out = nil
-		case !dynamic(ip.sig.Inputs):
-			*out = ip.calls.shape(t, nil)
-		case freed: // the model does not say which dimensions follow the input's
-			*out = slices.Repeat(common.Shape{-1}, len(ip.calls.shape(t, nil)))
-		}
-	}
-	return nil
-}
-
-func dynamic(inputs []common.TensorInfo) bool { return common.Signature{Inputs: inputs}.Dynamic() }

@@ -4,10 +4,8 @@ package tflite
 
 import (
 	"context"
-	"fmt"
-	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
@@ -15,24 +13,23 @@ import (
 	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
-// model is a TfLiteModel, which any number of interpreters read.
+// model is a TfLiteModel, which any number of interpreters share.
 type model struct {
-	lib     *dylib.Library
-	log     nativelog.Log
-	options common.Options
-	native  Options
-	info    common.ModelInfo
-	file    *tfl.Model
-	plugin  *plugin // the library of Options.Delegate, or nil
-	report  *report
-	handle  uintptr
+	lib      *dylib.Library
+	log      nativelog.Log
+	options  common.Options
+	native   Options
+	info     common.ModelInfo
+	file     *tfl.Model
+	plugin   *plugin // the library of Options.Delegate; or nil
+	reporter *errorReporter
+	handle   uintptr
 
-	mu    sync.Mutex
-	spare *interpreter // the one that Load made, until a session takes it
+	unused atomic.Pointer[interpreter] // made by Load, until a session takes it; or nil
 }
 
 func (d *driver) load(files *common.ModelFiles, o common.Options, n Options) (_ *model, err error) {
-	m := &model{lib: d.lib, log: d.log, options: o, native: n, report: newReport()}
+	m := &model{lib: d.lib, log: d.log, options: o, native: n, reporter: newErrorReporter()}
 	defer func() {
 		if err != nil {
 			m.Close()
@@ -46,22 +43,22 @@ func (d *driver) load(files *common.ModelFiles, o common.Options, n Options) (_ 
 	if err := m.read(files); err != nil {
 		return nil, err
 	}
-	if m.spare, err = m.newInterpreter(0, true); err != nil {
+	ip, err := m.newInterpreter(0, true)
+	if err != nil {
 		return nil, err
 	}
-	if err := m.describe(m.spare); err != nil {
-		return nil, err
-	}
-	if err := m.reshape(); err != nil {
+	m.unused.Store(ip)
+	newReference := func() (tfl.Interpreter, error) { return m.newInterpreter(0, false) }
+	if err := m.file.SetShapes(o.Shapes, ip, newReference); err != nil {
 		return nil, err
 	}
 	m.info = common.ModelInfo{
-		Format: "tflite", Device: device.Name, Threads: o.ThreadsPerRun(), Sessions: max(o.Sessions, 1), State: m.file.State(),
-		Details: m.details(), Metadata: m.file.Metadata,
+		Format: "tflite", Device: device.Name, Threads: o.ThreadsPerRun(), Sessions: max(o.Sessions, 1),
+		State: m.file.State(), Details: m.details(ip), Metadata: m.file.Metadata,
 	}
-	if len(m.file.Signatures) > 1 { // it has memory for all of them
-		m.spare.close()
-		m.spare = nil
+	if len(m.file.Signatures) > 1 { // SetShapes has allocated all of them in it, and a session needs only one
+		m.unused.Store(nil)
+		ip.Close()
 	}
 	return m, nil
 }
@@ -75,66 +72,22 @@ func (m *model) read(files *common.ModelFiles) error {
 	if m.file, err = tfl.Describe(bytes); err != nil {
 		return err
 	}
-	callback, userData := m.report.args()
-	m.handle = m.lib.Call(modelCreate, dylib.Slice(bytes), dylib.Int(len(bytes)), callback, userData) // which reads them in place
+	callback, userData := m.reporter.args()
+	// TFLite reads constants in place, so that bytes must stay where they are until the model is closed.
+	m.handle = m.lib.Call(modelCreate, dylib.Slice(bytes), dylib.Int(len(bytes)), callback, userData)
 	if m.handle == 0 {
-		return m.report.error(common.ErrModel, 0, "it is not a TFLite model")
+		return m.reporter.error(common.ErrModel, 0, "TFLite cannot read the model")
 	}
 	return nil
 }
 
-// describe completes the signatures, and returns an error where the model
-// cannot run with the shapes that it has.
-func (m *model) describe(ip *interpreter) error {
-	for i := range m.file.Signatures {
-		if err := ip.use(i); err != nil {
-			return err
-		}
-		allocateErr := ip.allocate(common.ErrModel)
-		if allocateErr != nil && len(m.options.Shapes) == 0 && !dynamic(ip.sig.Inputs) { // else the shapes to come may fit
-			return allocateErr
-		}
-		ip.describe()
-	}
-	return nil
-}
-
-// reshape works Options.Shapes into the signatures, on an interpreter without
-// delegates, for the reason that session.validateShapes has.
-func (m *model) reshape() error {
-	if len(m.options.Shapes) == 0 {
-		return nil
-	}
-	for name := range m.options.Shapes {
-		if !slices.ContainsFunc(m.file.Signatures, func(s tfl.Signature) bool {
-			return slices.ContainsFunc(s.Inputs, func(i common.TensorInfo) bool { return i.Name == name })
-		}) {
-			return &common.Error{Kind: common.ErrName, Message: fmt.Sprintf("Shapes has %q, which is not an input", name)}
-		}
-	}
-	ip, err := m.newInterpreter(0, false)
-	if err != nil {
-		return err
-	}
-	defer ip.close()
-	for i := range m.file.Signatures {
-		if err := ip.use(i); err != nil {
-			return err
-		}
-		if err := ip.reshape(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// details are ModelInfo's.
-func (m *model) details() map[string]string {
+// details returns ModelInfo.Details of a model that runs on interpreters like ip.
+func (m *model) details(ip *interpreter) map[string]string {
 	var delegates []string
 	if m.plugin != nil {
 		delegates = append(delegates, m.plugin.lib.Path)
 	}
-	if m.spare.xnnpack != 0 {
+	if ip.xnnpack != 0 {
 		delegates = append(delegates, "XNNPACK")
 	}
 	if delegates == nil {
@@ -145,35 +98,31 @@ func (m *model) details() map[string]string {
 
 func (m *model) Info() common.ModelInfo { return m.info }
 
-func (m *model) Signatures() []common.Signature {
-	var all []common.Signature
-	for _, s := range m.file.Signatures {
-		all = append(all, s.Signature)
-	}
-	return all
-}
+func (m *model) Signatures() []common.Signature { return m.file.CommonSignatures() }
 
 func (m *model) NewSession(_ context.Context, signature int) (common.DriverSession, error) {
-	m.mu.Lock()
-	ip := m.spare
-	m.spare = nil
-	m.mu.Unlock()
+	ip := m.unused.Swap(nil)
 	if ip == nil {
 		var err error
 		if ip, err = m.newInterpreter(signature, true); err != nil {
 			return nil, err
 		}
 	}
-	return newSession(ip), nil
+	s, err := newSession(ip)
+	if err != nil {
+		ip.Close()
+		return nil, err
+	}
+	return s, nil
 }
 
 func (m *model) Close() error {
-	if m.spare != nil {
-		m.spare.close()
+	if ip := m.unused.Load(); ip != nil {
+		ip.Close()
 	}
 	if m.handle != 0 {
 		m.lib.Call(modelDelete, dylib.Int(m.handle))
 	}
-	m.report.close()
+	m.reporter.close()
 	return nil
 }

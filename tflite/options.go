@@ -4,26 +4,29 @@ package tflite
 
 import (
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
-// Options is what common.Options.Native can hold for this engine.
+// Options holds the options of this engine. It is the value, not a pointer to it, of common.Options.Native.
 type Options struct {
-	// NoXNNPACK runs the model on TFLite's own kernels only, but for what
-	// Delegate takes.
+	// NoXNNPACK runs the model on TFLite's own kernels, except for the operators that Delegate takes. Without it, each
+	// session has an XNNPACK delegate (TfLiteXNNPackDelegateCreate) if the library has that function.
 	NoXNNPACK bool
-	// Delegate is the shared library of an external delegate: the file, which
-	// has tflite_plugin_create_delegate and tflite_plugin_destroy_delegate. Each
-	// session has a delegate of its own, which takes what it can of the model;
-	// XNNPACK gets the rest.
+	// Delegate is the path of the shared library of an external delegate. The library must export
+	// tflite_plugin_create_delegate and tflite_plugin_destroy_delegate. Each session has a delegate of its own
+	// (TfLiteInterpreterOptionsAddDelegate), which takes the operators that it supports; XNNPACK gets the rest. Load
+	// returns an error that wraps common.ErrOption where the library cannot be opened or makes no delegate.
 	Delegate string
-	// DelegateOptions are what the delegate's library documents.
+	// DelegateOptions are the keys and values that tflite_plugin_create_delegate gets. The delegate's documentation
+	// lists them.
 	DelegateOptions map[string]string
 }
 
-// native is o.Native, once all that this engine cannot honour is refused.
-func native(o common.Options) (Options, error) {
+// nativeOptions returns o.Native. The error wraps common.ErrOption, or is that of an unknown device, where o has
+// anything that this engine cannot honour.
+func nativeOptions(o common.Options) (Options, error) {
 	refuse := func(text string) (Options, error) {
-		return Options{}, &common.Error{Kind: common.ErrOption, Message: text}
+		return Options{}, tfl.Errorf(common.ErrOption, "%s", text)
 	}
 	switch {
 	case o.Device != "" && o.Device != device.Name:
@@ -31,13 +34,13 @@ func native(o common.Options) (Options, error) {
 	case o.Precision != 0 && o.Precision != common.Float32:
 		return refuse("TFLite runs a model in its own precision, not in " + o.Precision.String())
 	case o.CacheDir != "":
-		return refuse("CacheDir: nothing is cached, as writing TFLite's file of XNNPACK's weights ends the process for many models")
+		return refuse("CacheDir: nothing is cached, as TFLite ends the process while it writes many models' weights")
 	case o.Profile:
-		return refuse("Profile: the TFLite C API has no profile")
+		return refuse("Profile: the TFLite C API has no profiler; engine litert has one")
 	}
 	n, err := common.NativeOptions[Options](o.Native)
 	if err == nil && n.Delegate == "" && n.DelegateOptions != nil {
-		return refuse("DelegateOptions without a Delegate")
+		return refuse("DelegateOptions is set without a Delegate: name the delegate's library")
 	}
 	return n, err
 }

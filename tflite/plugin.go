@@ -14,8 +14,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/dylib"
 )
 
-// plugin is the library of an external delegate, in the form that
-// external_delegate_interface.h gives it.
+// plugin is the library of an external delegate. It exports the functions of TFLite's external_delegate_interface.h.
 type plugin struct{ lib *dylib.Library }
 
 const (
@@ -34,7 +33,7 @@ func openPlugin(path string) (*plugin, error) {
 		return &plugin{lib: lib}, nil
 	}
 	text := err.Error()
-	if e := (*common.Error)(nil); errors.As(err, &e) { // the rest of it is about engines' libraries
+	if e := (*common.Error)(nil); errors.As(err, &e) { // the rest of the error is about libraries of engines
 		if text = e.Message; e.Searched != nil {
 			text = strings.ReplaceAll(e.Searched[0], " (Config.Library)", "")
 		}
@@ -42,16 +41,16 @@ func openPlugin(path string) (*plugin, error) {
 	return nil, &common.Error{Path: path, Kind: common.ErrOption, Message: "Delegate: " + text}
 }
 
-// The library reports errors to a function that is not told which delegate they
-// are of, so delegates are created one at a time.
+// A plugin reports errors to a function that has no parameter for the delegate. Delegates are therefore created one at
+// a time.
 var (
 	creating       sync.Mutex
 	pluginCallback = sync.OnceValue(func() uintptr { return dylib.Callback(onPluginError) })
-	pluginReport   = &report{}
+	pluginReporter = &errorReporter{}
 )
 
 func onPluginError(text uintptr) uintptr {
-	pluginReport.add(dylib.GoString(text))
+	pluginReporter.add(dylib.GoString(text))
 	return 0
 }
 
@@ -69,11 +68,12 @@ func (p *plugin) create(options map[string]string) (uintptr, error) {
 	}
 	creating.Lock()
 	defer creating.Unlock()
-	pluginReport.error(nil, 0, "") // drops what came after another had failed
-	d := p.lib.Call(pluginCreate, dylib.Slice(keys), dylib.Slice(values), dylib.Int(len(keys)), dylib.Int(pluginCallback()))
+	pluginReporter.error(nil, 0, "") // drops texts that came too late for the error of an earlier delegate
+	d := p.lib.Call(pluginCreate, dylib.Slice(keys), dylib.Slice(values), dylib.Int(len(keys)),
+		dylib.Int(pluginCallback()))
 	if d == 0 {
-		err := pluginReport.error(common.ErrOption, 0, "no reason given")
-		err.Path, err.Message = p.lib.Path, "Delegate: the library made none: "+err.Message
+		err := pluginReporter.error(common.ErrOption, 0, "it gave no reason")
+		err.Path, err.Message = p.lib.Path, "Delegate: the library cannot make a delegate: "+err.Message
 		return 0, err
 	}
 	return d, nil

@@ -10,75 +10,76 @@ import (
 	"github.com/anyinfer/anyinfer/internal/dylib"
 )
 
-// report receives the error texts of one model or interpreter. TFLite may
-// call from any thread, and with a va_list, which only C can read.
-type report struct {
+// errorReporter receives the error texts of one model or interpreter. TFLite may call it from any thread. The text
+// comes as a format with a va_list, which only C can read.
+type errorReporter struct {
 	id uintptr
 
 	mu   sync.Mutex
 	text []string
 }
 
-var reports = struct {
+var errorReporters = struct {
 	mu   sync.Mutex
 	last uintptr
-	byID map[uintptr]*report
-}{byID: map[uintptr]*report{}}
+	byID map[uintptr]*errorReporter
+}{byID: map[uintptr]*errorReporter{}}
 
 var errorCallback = sync.OnceValue(func() uintptr { return dylib.Callback(onError) })
 
-func newReport() *report {
-	reports.mu.Lock()
-	defer reports.mu.Unlock()
-	reports.last++
-	r := &report{id: reports.last}
-	reports.byID[r.id] = r
+func newErrorReporter() *errorReporter {
+	errorReporters.mu.Lock()
+	defer errorReporters.mu.Unlock()
+	errorReporters.last++
+	r := &errorReporter{id: errorReporters.last}
+	errorReporters.byID[r.id] = r
 	return r
 }
 
-// close comes after what reports to r was deleted.
-func (r *report) close() {
-	reports.mu.Lock()
-	defer reports.mu.Unlock()
-	delete(reports.byID, r.id)
+// close must come after the model or interpreter that reports to r was deleted.
+func (r *errorReporter) close() {
+	errorReporters.mu.Lock()
+	defer errorReporters.mu.Unlock()
+	delete(errorReporters.byID, r.id)
 }
 
-// args are the two arguments by which C knows r.
-func (r *report) args() (callback, userData dylib.Arg) {
+// args returns the two arguments with which C functions take r.
+func (r *errorReporter) args() (callback, userData dylib.Arg) {
 	return dylib.Int(errorCallback()), dylib.Int(r.id)
 }
 
-// onError is the error reporter: void (*)(void* user_data, const char* format, va_list args).
+// onError is the C function void (*)(void* user_data, const char* format, va_list args) that TFLite calls.
 func onError(userData, format, args uintptr) uintptr {
 	text := dylib.Format(format, args)
-	reports.mu.Lock()
-	r := reports.byID[userData]
-	reports.mu.Unlock()
+	errorReporters.mu.Lock()
+	r := errorReporters.byID[userData]
+	errorReporters.mu.Unlock()
 	if r != nil {
 		r.add(text)
 	}
 	return 0
 }
 
-func (r *report) add(text string) {
+func (r *errorReporter) add(text string) {
 	if text = strings.TrimSpace(text); text == "" {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.text = append(r.text, text); len(r.text) > 8 {
+	const maxTexts = 8
+	if r.text = append(r.text, text); len(r.text) > maxTexts {
 		r.text = r.text[1:]
 	}
 }
 
-// error is an error of that kind with what was reported since the last one.
-func (r *report) error(kind error, code int32, otherwise string) *common.Error {
+// error returns an error of that kind. Its message is the text reported since the last call, or fallback without any.
+func (r *errorReporter) error(kind error, code int32, fallback string) *common.Error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	text := strings.Join(r.text, "; ")
 	r.text = nil
 	if text == "" {
-		text = otherwise
+		text = fallback
 	}
 	return &common.Error{Kind: kind, Code: int(code), Message: text}
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRunnerAllocatesNothing: a Run of a signature beyond the first subgraph,
-// which finds each tensor by its name where only a Run tells the shape of an
-// output, allocates nothing. No model at hand has both, so the test pretends.
+// TestRunnerAllocatesNothing: a Run of a signature beyond the first subgraph allocates nothing, also where it has
+// dynamic outputs and so finds each tensor by its name. testdata has no model with both, so the test sets
+// dynamicOutputs.
 func TestRunnerAllocatesNothing(t *testing.T) {
 	enginetest.Require(t, spec.Engine)
 	d, err := open(common.Config{Logger: slog.New(slog.DiscardHandler)})
@@ -28,19 +28,19 @@ func TestRunnerAllocatesNothing(t *testing.T) {
 	m, err := d.Load(t.Context(), files, common.Options{Threads: 1})
 	require.NoError(t, err)
 	defer m.Close()
-	for _, late := range []bool{false, true} {
+	for _, dynamic := range []bool{false, true} {
 		s, err := m.NewSession(t.Context(), 1)
 		require.NoError(t, err)
 		defer s.Close()
 		require.NotZero(t, s.(*session).interpreter.runner)
-		s.(*session).lateOutputs = late
+		s.(*session).dynamicOutputs = dynamic
 		in, err := common.NewTensor(common.Float32, 1, 16, 16, 1)
 		require.NoError(t, err)
 		values.Fill(in, 1)
 		out := []*common.Tensor{nil}
 		require.NoError(t, s.Bind([]*common.Tensor{in}, out))
-		require.Equal(t, late, out[0] == nil)
-		runtime.GC() // what the calls read must not be collected
+		require.Equal(t, dynamic, out[0] == nil)
+		runtime.GC() // the names that the calls read must not be collected
 		tfltest.RequireNoAllocations(t, func() error { return s.Run(t.Context()) })
 		require.Equal(t, common.Shape{1, 8, 8, 1}, out[0].Shape())
 	}

@@ -4,18 +4,18 @@ package tflite
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
-// A tensor of strings is laid out as string_util.h has it: int32 numbers in the
-// machine's byte order, first how many strings there are, then where each
-// begins, then where the last ends; and the strings' bytes.
+// TFLite's layout of a tensor of strings is documented in string_util.h. It begins with int32 numbers in the machine's
+// byte order: the number of strings, the offset of each string, and the offset at which the last one ends. The strings'
+// bytes follow.
 
-// writeStrings copies b's tensor to the interpreter's.
+// writeStrings copies b's tensor to the interpreter's tensor t.
 func (s *session) writeStrings(b *binding, t uintptr) error {
 	all, err := common.Data[string](b.tensor)
 	if err != nil {
@@ -24,16 +24,16 @@ func (s *session) writeStrings(b *binding, t uintptr) error {
 	if b.buffer, err = packStrings(b.buffer[:0], all); err != nil {
 		return err
 	}
-	s.lib.Call(tensorRealloc, dylib.Int(len(b.buffer)), dylib.Int(t)) // older releases return nothing
+	s.lib.Call(tensorRealloc, dylib.Int(len(b.buffer)), dylib.Int(t)) // its result is no status in older releases
 	addr := s.interpreter.calls.data(t)
 	if addr == 0 || s.interpreter.calls.size(t) != uintptr(len(b.buffer)) {
-		return &common.Error{Kind: common.ErrRun, Message: fmt.Sprintf("TFLite has no memory for strings of %d bytes", len(b.buffer))}
+		return tfl.Errorf(common.ErrRun, "TFLite cannot allocate %d bytes for strings", len(b.buffer))
 	}
 	dylib.CopyIn(addr, b.buffer)
 	return nil
 }
 
-// readStrings copies the interpreter's tensor to b's.
+// readStrings copies the interpreter's tensor t to b's.
 func (s *session) readStrings(b *binding, t uintptr) error {
 	all, err := common.Data[string](b.tensor)
 	if err != nil {
@@ -51,14 +51,15 @@ func (s *session) readStrings(b *binding, t uintptr) error {
 	return unpackStrings(all, b.buffer)
 }
 
-// packStrings appends the layout of all to buffer, which is empty.
+// packStrings appends all strings in TFLite's layout to buffer, which must be empty.
 func packStrings(buffer []byte, all []string) ([]byte, error) {
 	at := 4 * (len(all) + 2)
 	buffer = binary.NativeEndian.AppendUint32(buffer, uint32(len(all)))
 	buffer = binary.NativeEndian.AppendUint32(buffer, uint32(at))
 	for _, s := range all {
 		if at += len(s); at > math.MaxInt32 {
-			return buffer, &common.Error{Kind: common.ErrInput, Message: "a tensor of strings has more than 2 GiB"}
+			return buffer, tfl.Errorf(common.ErrInput,
+				"a tensor of strings has more than 2 GiB, which TFLite's layout cannot hold")
 		}
 		buffer = binary.NativeEndian.AppendUint32(buffer, uint32(at))
 	}
@@ -68,19 +69,20 @@ func packStrings(buffer []byte, all []string) ([]byte, error) {
 	return buffer, nil
 }
 
-// unpackStrings fills all, which has as many strings as the tensor's shape.
+// unpackStrings fills all, which has as many strings as the tensor's shape, from TFLite's layout.
 func unpackStrings(all []string, buffer []byte) error {
 	if len(all) == 0 {
 		return nil
 	}
 	at := func(i int) int { return int(int32(binary.NativeEndian.Uint32(buffer[4*i:]))) }
 	if len(buffer) < 4*(len(all)+2) || at(0) != len(all) {
-		return &common.Error{Kind: common.ErrRun, Message: fmt.Sprintf("TFLite has no %d strings where it should", len(all))}
+		return tfl.Errorf(common.ErrRun, "TFLite's tensor of %d bytes does not hold %d strings", len(buffer), len(all))
 	}
 	for i := range all {
 		from, to := at(i+1), at(i+2)
 		if from < 4*(len(all)+2) || to < from || to > len(buffer) {
-			return &common.Error{Kind: common.ErrRun, Message: fmt.Sprintf("TFLite has string %d from byte %d to %d of %d", i, from, to, len(buffer))}
+			return tfl.Errorf(common.ErrRun, "string %d of TFLite's tensor lies from byte %d to %d of %d",
+				i, from, to, len(buffer))
 		}
 		all[i] = string(buffer[from:to])
 	}

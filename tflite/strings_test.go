@@ -55,7 +55,7 @@ func TestUnpackStrings(t *testing.T) {
 	}
 }
 
-// TestStrings: what JSON cannot hold, and much.
+// TestStrings runs on strings that JSON cannot hold, and on large ones.
 func TestStrings(t *testing.T) {
 	enginetest.Require(t, spec.Engine)
 	e, err := common.Open(spec.Engine, nil)

@@ -6,8 +6,8 @@ import "github.com/anyinfer/anyinfer/internal/dylib"
 
 var spec = dylib.Spec{Engine: "tflite", Stem: "tensorflowlite_c"}
 
-// The functions of the TFLite C API that this package calls; from c_api.h,
-// c_api_opaque.h, c_api_experimental.h, common.h and xnnpack_delegate.h.
+// These are the functions of the TFLite C API that this package calls. They are declared in c_api.h, c_api_opaque.h,
+// c_api_experimental.h, common.h and xnnpack_delegate.h.
 const (
 	version = iota
 	modelCreate
@@ -50,6 +50,7 @@ const (
 	xnnpackDelete
 )
 
+// These are for Decl.Since: they say which libraries have a function that others lack.
 const (
 	signatures = "releases with signature runners"
 	xnnpack    = "builds with XNNPACK"

@@ -7,9 +7,8 @@ import (
 	"github.com/anyinfer/anyinfer/internal/dylib"
 )
 
-// preparedCalls are calls that a Run may make; prepared, they allocate nothing.
-// Below, t is the address of a TfLiteTensor, valid until the interpreter
-// allocates or runs.
+// preparedCalls are calls that Run makes. They are prepared so that Run allocates nothing. In the methods, t is the
+// address of a TfLiteTensor, which is valid until the interpreter allocates or runs.
 type preparedCalls struct {
 	rank, dim, byteSize, dataAddress, allocation dylib.Prepared
 }
@@ -18,11 +17,12 @@ func prepareCalls(lib *dylib.Library) preparedCalls {
 	later := dylib.Int(0)
 	return preparedCalls{
 		rank: lib.Prepare(tensorRank, later), dim: lib.Prepare(tensorDim, later, later),
-		byteSize: lib.Prepare(tensorByteSize, later), dataAddress: lib.Prepare(tensorData, later), allocation: lib.Prepare(tensorAllocation, later),
+		byteSize: lib.Prepare(tensorByteSize, later), dataAddress: lib.Prepare(tensorData, later),
+		allocation: lib.Prepare(tensorAllocation, later),
 	}
 }
 
-// call1 makes the call with another first argument.
+// call1 makes the call with t as its first argument.
 func call1(p *dylib.Prepared, t uintptr) uintptr {
 	p.Set(0, t)
 	return p.Do()
@@ -31,17 +31,17 @@ func call1(p *dylib.Prepared, t uintptr) uintptr {
 func (c *preparedCalls) size(t uintptr) uintptr { return call1(&c.byteSize, t) }
 func (c *preparedCalls) data(t uintptr) uintptr { return call1(&c.dataAddress, t) }
 
-// dynamic reports whether t gets its shape only in a Run.
+// dynamic reports whether t gets its shape and memory only in a Run.
 func (c *preparedCalls) dynamic(t uintptr) bool { return c.allocationType(t) == allocationDynamic }
 
-// persistent reports whether t keeps its content, as a variable does.
+// persistent reports whether t keeps its content from Run to Run, as a variable does.
 func (c *preparedCalls) persistent(t uintptr) bool {
 	return c.allocationType(t) == allocationPersistent
 }
 
 const allocationPersistent, allocationDynamic = 3, 4 // kTfLiteArenaRwPersistent, kTfLiteDynamic
 
-// allocationType is t's TfLiteAllocationType.
+// allocationType returns t's TfLiteAllocationType.
 func (c *preparedCalls) allocationType(t uintptr) int32 {
 	if c.allocation.Has() {
 		return int32(call1(&c.allocation, t))
@@ -51,8 +51,8 @@ func (c *preparedCalls) allocationType(t uintptr) int32 {
 	return head[0].allocation
 }
 
-// tensorHead is how a TfLiteTensor begins, in every release so far; builds for
-// 32-bit ARM have no function for the last of these.
+// tensorHead has the first members of a TfLiteTensor, which are the same in every release so far. Builds for 32-bit ARM
+// lack the function that returns the allocation type.
 type tensorHead struct {
 	_          int32    // type
 	_          uintptr  // data
@@ -61,10 +61,10 @@ type tensorHead struct {
 	allocation int32
 }
 
-// maxRank is the sanity limit of a rank.
+// maxRank is a sanity limit of the ranks that TFLite reports.
 const maxRank = 32
 
-// shape is t's present shape, in buffer where that has room; nil where t has none.
+// shape returns t's present shape, in buffer if that is large enough; nil where TFLite reports no valid rank.
 func (c *preparedCalls) shape(t uintptr, buffer common.Shape) common.Shape {
 	rank := int32(call1(&c.rank, t))
 	if rank < 0 || rank > maxRank {
@@ -81,14 +81,14 @@ func (c *preparedCalls) shape(t uintptr, buffer common.Shape) common.Shape {
 	return buffer
 }
 
-// prepareTensors prepares the calls by which a Run asks where each tensor is.
+// prepareTensors prepares the calls that return the TfLiteTensor of each input and output.
 func (ip *interpreter) prepareTensors() {
-	// A runner finds its tensors by their names, which stay pinned for the calls.
-	prepare := func(fromInterpreter, fromRunner int, infos []common.TensorInfo, places []int) []dylib.Prepared {
+	// A runner finds its tensors by their names. The prepared calls hold their addresses, so they stay pinned.
+	prepare := func(fromInterpreter, fromRunner int, infos []common.TensorInfo, indices []int) []dylib.Prepared {
 		calls := make([]dylib.Prepared, len(infos))
 		for i, info := range infos {
 			if ip.runner == 0 {
-				calls[i] = ip.lib.Prepare(fromInterpreter, dylib.Int(ip.handle), dylib.Int(places[i]))
+				calls[i] = ip.lib.Prepare(fromInterpreter, dylib.Int(ip.handle), dylib.Int(indices[i]))
 				continue
 			}
 			name := append([]byte(info.Name), 0)
@@ -101,8 +101,8 @@ func (ip *interpreter) prepareTensors() {
 	ip.outputs = prepare(interpreterOutput, runnerOutput, ip.sig.Outputs, ip.sig.Out)
 }
 
-// input is the tensor of an input.
+// input returns the TfLiteTensor of input i.
 func (ip *interpreter) input(i int) uintptr { return ip.inputs[i].Do() }
 
-// output is that of an output.
+// output returns the TfLiteTensor of output i.
 func (ip *interpreter) output(i int) uintptr { return ip.outputs[i].Do() }

@@ -4,7 +4,7 @@ package tfl
 
 import "github.com/anyinfer/anyinfer/common"
 
-// Code is the number of an element type; 0 for one that is none of them.
+// Code returns the libraries' number of an element type, or 0 where they have none.
 func Code(dt common.DType) int32 {
 	for code, d := range dtypes {
 		if d == dt {

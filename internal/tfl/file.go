@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package tfl is what the drivers of TFLite files have in common, whatever
-// library runs them.
+// Package tfl has what the drivers of TFLite files share, whatever library runs the files.
 package tfl
 
 import (
+	"fmt"
+
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/flatcheck"
 	"github.com/anyinfer/anyinfer/internal/nativelog"
 )
 
-// Read returns the one file of a TFLite model, checked. The library reads its
-// constants in place. What the check does not know is for the log.
+// Read checks the one file of a TFLite model and returns it. The libraries read its constants in place. Operators that
+// the check does not know are logged.
 func Read(files *common.ModelFiles, log nativelog.Log) ([]byte, error) {
 	if files.Len() != 1 {
-		return nil, &common.Error{Kind: common.ErrModel, Message: "a TFLite model is one file"}
+		return nil, Errorf(common.ErrModel, "a TFLite model is one file, not %d", files.Len())
 	}
 	model := files.Bytes(0)
 	if err := flatcheck.Check(model); err != nil {
@@ -22,4 +23,9 @@ func Read(files *common.ModelFiles, log nativelog.Log) ([]byte, error) {
 	}
 	log.Unchecked(flatcheck.Unknown(model))
 	return model, nil
+}
+
+// Errorf makes an error of that kind.
+func Errorf(kind error, format string, args ...any) *common.Error {
+	return &common.Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
 }

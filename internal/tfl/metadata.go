@@ -12,9 +12,8 @@ import (
 	"github.com/anyinfer/anyinfer/internal/flatcheck"
 )
 
-// readMetadata reads what TFLite Metadata, and the label files that are
-// appended to the model as a ZIP archive, say. No library looks at them, so
-// what is damaged there is left out.
+// readMetadata reads TFLite Metadata and the label files, which are appended to the model as a ZIP archive. No library
+// reads them, so damaged parts are left out and are no error.
 func (m *Model) readMetadata(model []byte, root flatcheck.Table) {
 	buffers := root.Vector("buffers")
 	for i, entries := int64(0), root.Vector("metadata"); i < entries.Len(); i++ {
@@ -37,8 +36,8 @@ func (m *Model) readMetadata(model []byte, root flatcheck.Table) {
 }
 
 const (
-	maxVersion = 64      // bytes, padded
-	maxLabels  = 1 << 20 // bytes of all that are read
+	maxVersion = 64      // bytes of min_runtime_version, which is padded with zeros
+	maxLabels  = 1 << 20 // bytes of all labels together
 )
 
 func (m *Model) setMetadata(key, value string) {
@@ -51,31 +50,32 @@ func (m *Model) setMetadata(key, value string) {
 	m.Metadata[key] = value
 }
 
-// readLabels gives the outputs the labels that are meant for them.
+// readLabels sets the outputs' labels.
 func (m *Model) readLabels(model []byte, about flatcheck.Table) {
 	archive, err := zip.NewReader(bytes.NewReader(model), int64(len(model)))
 	if err != nil {
-		return // there is none
+		return // the file has no archive
 	}
-	left := maxLabels
+	remaining := maxLabels
 	graphs := about.Vector("subgraph_metadata")
 	for _, s := range m.Signatures {
 		if int64(s.Subgraph) >= graphs.Len() {
 			continue
 		}
 		outputs := graphs.Table(int64(s.Subgraph)).Vector("output_tensor_metadata")
-		for i, place := range s.Out {
-			if int64(place) < outputs.Len() {
-				s.Outputs[i].Labels = labels(archive, outputs.Table(int64(place)).Vector("associated_files"), s.Outputs[i].Shape, &left)
+		for i, index := range s.Out {
+			if int64(index) < outputs.Len() {
+				files := outputs.Table(int64(index)).Vector("associated_files")
+				s.Outputs[i].Labels = labels(archive, files, s.Outputs[i].Shape, &remaining)
 			}
 		}
 	}
 }
 
-// labels are those of an output with these files: of several languages' the one
-// without a locale or the first. Labels of the last dimension that are not as
-// many are another output's; those of values can be of any number.
-func labels(archive *zip.Reader, files flatcheck.Vector, shape common.Shape, left *int) []string {
+// labels returns the labels of an output with these associated files. Of files for several languages it takes the one
+// without a locale, or the first. Labels of the last dimension count only if there are as many as that dimension has
+// elements; labels of values may be of any number.
+func labels(archive *zip.Reader, files flatcheck.Vector, shape common.Shape, remaining *int) []string {
 	const ofAxis, ofValues = 2, 3
 	var file flatcheck.Table
 	for i := range files.Len() {
@@ -84,24 +84,24 @@ func labels(archive *zip.Reader, files flatcheck.Vector, shape common.Shape, lef
 			file = f
 		}
 	}
-	all := lines(archive, file.Text("name"), left)
+	all := lines(archive, file.Text("name"), remaining)
 	if file.Int("type") == ofAxis && (len(shape) == 0 || shape[len(shape)-1] >= 0 && shape[len(shape)-1] != len(all)) {
 		return nil
 	}
 	return all
 }
 
-// lines are those of a file of the archive; nil where they cannot be read or
-// have more bytes than are left.
-func lines(archive *zip.Reader, name string, left *int) []string {
+// lines returns the lines of a file of the archive; nil where it cannot be read or has more than *remaining bytes. It
+// subtracts what it has read from *remaining.
+func lines(archive *zip.Reader, name string, remaining *int) []string {
 	r, err := archive.Open(name)
 	if err != nil {
 		return nil
 	}
 	defer r.Close()
-	text, err := io.ReadAll(io.LimitReader(r, int64(*left)+1))
-	if *left -= len(text); err != nil || *left < 0 {
-		*left = max(*left, 0)
+	text, err := io.ReadAll(io.LimitReader(r, int64(*remaining)+1))
+	if *remaining -= len(text); err != nil || *remaining < 0 {
+		*remaining = max(*remaining, 0)
 		return nil
 	}
 	all := strings.Split(strings.TrimRight(string(text), "\r\n"), "\n")

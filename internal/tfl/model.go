@@ -3,7 +3,6 @@
 package tfl
 
 import (
-	"fmt"
 	"math"
 	"strings"
 
@@ -11,16 +10,25 @@ import (
 	"github.com/anyinfer/anyinfer/internal/flatcheck"
 )
 
-// Model is the description that a file has of itself.
+// Model describes a file.
 type Model struct {
 	Signatures []Signature       // those of the first subgraph come first
 	Metadata   map[string]string // see common.ModelInfo; or nil
-	// What keeps its content from run to run: tensors, those beyond the first
-	// subgraph, and resources, which are variables with a name.
-	Variables, VariablesOutsideMainSubgraph, Resources bool
+
+	Variables                    bool // the file has variable tensors, which keep their content from run to run
+	VariablesOutsideMainSubgraph bool // some of them are not in the first subgraph
+	Resources                    bool // the file has resource variables, which have names
 }
 
-// State is that of ModelInfo.
+// CommonSignatures returns the signatures as package common has them.
+func (m *Model) CommonSignatures() (all []common.Signature) {
+	for _, s := range m.Signatures {
+		all = append(all, s.Signature)
+	}
+	return all
+}
+
+// State returns ModelInfo.State.
 func (m *Model) State() common.State {
 	if m.Variables || m.Resources {
 		return common.Stateful
@@ -28,23 +36,23 @@ func (m *Model) State() common.State {
 	return common.Stateless
 }
 
-// Signature is a function of the file, or its first subgraph where it has none.
+// Signature is a signature of the file, or its first subgraph where it has none.
 //
-// Inputs and outputs are in the subgraph's order, with the signature's names;
-// shapes are as declared, with -1 for what is dynamic.
+// Inputs and outputs are in the subgraph's order and have the signature's names. Shapes are the file's until
+// Model.SetShapes, with -1 for a dynamic dimension.
 type Signature struct {
 	common.Signature
 	Subgraph int
-	// In and Out are the places of Inputs and Outputs in the subgraph's lists.
+	// In and Out are the indices of Inputs and Outputs in the subgraph's lists.
 	In, Out []int
 }
 
-// Describe reads a model that Read returned.
+// Describe describes a model that Read has returned.
 func Describe(model []byte) (*Model, error) {
 	root := flatcheck.Model(model)
 	m := &Model{}
 	graphs, defs := root.Vector("subgraphs"), root.Vector("signature_defs")
-	for first := range 2 { // twice: those of the first subgraph, then the others
+	for first := range 2 { // signatures of the first subgraph, then the others
 		for i := range defs.Len() {
 			def := defs.Table(i)
 			if g := def.Int("subgraph_index"); (g == 0) == (first == 0) {
@@ -77,19 +85,21 @@ func Describe(model []byte) (*Model, error) {
 	return m, nil
 }
 
-// newSignature is def's, or with the zero Table the subgraph's own.
+// newSignature makes the signature that def defines, or with the zero Table that of the subgraph itself.
 func newSignature(graph flatcheck.Table, index int, def flatcheck.Table) (s Signature, err error) {
 	s.Name, s.Subgraph = cString(def.Text("signature_key")), index
-	if s.Inputs, s.In, err = infos(graph, "inputs", def); err != nil {
+	if s.Inputs, s.In, err = tensorInfos(graph, "inputs", def); err != nil {
 		return s, err
 	}
-	s.Outputs, s.Out, err = infos(graph, "outputs", def)
+	s.Outputs, s.Out, err = tensorInfos(graph, "outputs", def)
 	return s, err
 }
 
-// infos are the subgraph's inputs or outputs. A signature may have several
-// names for one output.
-func infos(graph flatcheck.Table, side string, def flatcheck.Table) (all []common.TensorInfo, places []int, err error) {
+// tensorInfos returns the inputs or outputs of a subgraph, and the index of each in the subgraph's list. A signature
+// may have several names for one output.
+func tensorInfos(
+	graph flatcheck.Table, side string, def flatcheck.Table,
+) (all []common.TensorInfo, indices []int, err error) {
 	tensors, list := graph.Vector("tensors"), graph.Vector(side)
 	names := map[int64][]string{}
 	for i, v := int64(0), def.Vector(side); i < v.Len(); i++ {
@@ -110,20 +120,19 @@ func infos(graph flatcheck.Table, side string, def flatcheck.Table) (all []commo
 			if err != nil {
 				return nil, nil, err
 			}
-			all, places = append(all, info), append(places, int(i))
+			all, indices = append(all, info), append(indices, int(i))
 		}
 	}
-	return all, places, nil
+	return all, indices, nil
 }
 
-// cString is s as C sees it.
+// cString cuts s at the first zero byte, as C does.
 func cString(s string) string {
 	s, _, _ = strings.Cut(s, "\x00")
 	return s
 }
 
-// libraryTypes are a file's element types, by TensorType, as the libraries
-// number them: see dtypes.
+// libraryTypes has, for each TensorType of a file, the libraries' number of it: see dtypes.
 var libraryTypes = [256]int32{1, 10, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19}
 
 const stringType = 5
@@ -133,7 +142,8 @@ func tensorInfo(name string, t flatcheck.Table) (info common.TensorInfo, err err
 	if code := t.Int("type"); code == stringType {
 		info.DType = common.String
 	} else if libraryTypes[code] == 0 {
-		return info, &common.Error{Kind: common.ErrModel, Message: fmt.Sprintf("tensor %q is of type %d of the file's schema, which is not supported", name, code)}
+		return info, Errorf(common.ErrModel, "tensor %q is of type %d of the file's schema, which is not supported",
+			name, code)
 	} else if info.DType, err = DType(name, libraryTypes[code]); err != nil {
 		return info, err
 	}

@@ -24,11 +24,13 @@ func labelled(t *testing.T) []byte {
 	return model
 }
 
-// TestDescribe: what Check lets pass can be read, all of testdata and the public
-// models where they are.
+// TestDescribe: models that pass the check can be described: all of testdata, and the public models where they are
+// downloaded.
 func TestDescribe(t *testing.T) {
 	n := 0
-	for _, pattern := range []string{"../../testdata/*.tflite", "../../testdata/dtypes/*.tflite", "../../../shared/models/*.tflite"} {
+	for _, pattern := range []string{
+		"../../testdata/*.tflite", "../../testdata/dtypes/*.tflite", "../../../shared/models/*.tflite",
+	} {
 		files, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		for _, file := range files {
@@ -46,8 +48,7 @@ func TestDescribe(t *testing.T) {
 	require.Greater(t, n, 30)
 }
 
-// TestDamagedMetadata: a model with metadata, or an archive behind it, that is
-// damaged is described without them.
+// TestDamagedMetadata: a model whose metadata or archive is damaged is described without them.
 func TestDamagedMetadata(t *testing.T) {
 	model := labelled(t)
 	about := bytes.Index(model, []byte("M001")) - 4
@@ -84,7 +85,7 @@ func TestDamagedMetadata(t *testing.T) {
 	t.Logf("%d damaged files, %d had their labels and name all the same", lost+whole, whole)
 }
 
-// TestLabelBomb: a file that unpacks to far more than labels need is left out.
+// TestLabelBomb: a label file that unpacks to far more than labels need is left out.
 func TestLabelBomb(t *testing.T) {
 	model := labelled(t)
 	model = model[:bytes.Index(model, []byte("PK\x03\x04"))]

@@ -8,10 +8,9 @@ import (
 	"runtime"
 )
 
-// atomics reports whether the processor has the atomic instructions of ARMv8.1,
-// without which LiteRT for arm64 ends the process when it is first called. Where
-// the system does not tell it reports true.
-func atomics() bool {
+// hasAtomics reports whether the processor has the atomic instructions of ARMv8.1. Without them, LiteRT for arm64 ends
+// the process when it is first called. hasAtomics returns true where the system does not tell.
+func hasAtomics() bool {
 	if runtime.GOOS != "linux" || runtime.GOARCH != "arm64" {
 		return true
 	}

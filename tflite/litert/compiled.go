@@ -11,66 +11,69 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
-// compiled is a LiteRtCompiledModel. It has one interpreter, and so serves one
-// session.
+// compiled is a LiteRtCompiledModel, set to one signature. It has one interpreter and so serves one session.
 type compiled struct {
 	lib      *dylib.Library
 	model    *model
+	sig      *signature
 	handle   uintptr
-	canceled *atomic.Uint32 // not 0: Run is to stop
-	pin      runtime.Pinner // of canceled
+	shapes   []common.Shape // of LiteRT's list of outputs, since the last Allocate
+	canceled *atomic.Uint32 // not 0 means that Run must stop
+	pin      runtime.Pinner // keeps canceled in place, which LiteRT reads
 }
 
-// beginTurn waits until nothing else runs on another device than the CPU, if
-// hardware is one.
-func (m *model) beginTurn(hardware uint32) {
+// lockDevice waits, if hardware is not the CPU alone, until nothing else runs on such a device.
+func (m *model) lockDevice(hardware uint32) {
 	if hardware != cpu {
-		m.environment.turn.Lock()
+		m.environment.deviceMu.Lock()
 	}
 }
 
-func (m *model) endTurn(hardware uint32) {
+func (m *model) unlockDevice(hardware uint32) {
 	if hardware != cpu {
-		m.environment.turn.Unlock()
+		m.environment.deviceMu.Unlock()
 	}
 }
 
-// compile compiles the model for hardware and, where the CPU is in it, kernels.
-func (m *model) compile(hardware uint32, kernels Kernels) (c *compiled, err error) {
-	m.beginTurn(hardware)
-	defer m.endTurn(hardware)
+// compile compiles the model for hardware, on the CPU with those kernels. Where that fails it tries once more, to read
+// the reason from stderr.
+func (m *model) compile(sig *signature, hardware uint32, kernels Kernels) (c *compiled, err error) {
+	m.lockDevice(hardware)
+	defer m.unlockDevice(hardware)
 	err = m.driver.log.Capture(func() error {
-		c, err = m.compileQuietly(hardware, kernels, bufferMode)
+		c, err = m.compileWith(hardware, kernels, bufferMode)
 		return err
 	})
 	if err != nil {
 		return nil, m.driver.withStderr(err, func() {
-			if c, err := m.compileQuietly(hardware, kernels, stderrMode); err == nil {
-				c.close()
+			if c, err := m.compileWith(hardware, kernels, stderrMode); err == nil {
+				c.destroy() // Close would wait for the lock that this call has
 			}
 		})
 	}
+	c.sig = sig
 	return c, nil
 }
 
-// Where an interpreter reports errors: LiteRtErrorReporterMode.
+// These say where an interpreter reports errors; they are values of LiteRtErrorReporterMode.
 const stderrMode, bufferMode = 1, 2
 
-func (m *model) compileQuietly(hardware uint32, kernels Kernels, mode int) (*compiled, error) {
+func (m *model) compileWith(hardware uint32, kernels Kernels, mode int) (*compiled, error) {
 	options := new(uintptr)
 	if err := status(m.lib.Call(optionsCreate, dylib.Ptr(options)), common.ErrModel, "LiteRtCreateOptions"); err != nil {
 		return nil, err
 	}
-	defer m.lib.Call(optionsDestroy, dylib.Int(*options)) // nobody keeps them
+	defer m.lib.Call(optionsDestroy, dylib.Int(*options)) // the compiled model does not keep them
 	m.lib.Call(optionsSetHardware, dylib.Int(*options), dylib.Int(hardware))
-	onCPU := fmt.Sprintf("num_threads=%d\nkernel_mode=%d\n", m.options.ThreadsPerRun(), kernels)
-	var pin runtime.Pinner // of the texts below
+	cpuOptions := fmt.Sprintf("num_threads=%d\nkernel_mode=%d\n", m.options.ThreadsPerRun(), kernels)
+	var pin runtime.Pinner // keeps the texts below in place
 	defer pin.Unpin()
 	for id, text := range map[string]string{
-		"xnnpack":                onCPU, // until 2.3
-		"cpu_delegate":           onCPU, // from then on
+		"xnnpack":                cpuOptions, // read by releases before 2.3
+		"cpu_delegate":           cpuOptions, // read by 2.3 and later
 		"gpu_options":            fmt.Sprintf("precision=%d\n", gpuPrecision(m.options)),
 		"runtime_options_string": fmt.Sprintf("error_reporter_mode=%d\nenable_profiling=%v\n", mode, m.options.Profile),
 	} {
@@ -86,7 +89,8 @@ func (m *model) compileQuietly(hardware uint32, kernels Kernels, mode int) (*com
 		}
 	}
 	c := &compiled{lib: m.lib, model: m, canceled: new(atomic.Uint32)}
-	r := m.lib.Call(compiledCreate, dylib.Int(m.environment.handle), dylib.Int(m.handle), dylib.Int(*options), dylib.Ptr(&c.handle))
+	r := m.lib.Call(compiledCreate, dylib.Int(m.environment.handle), dylib.Int(m.handle), dylib.Int(*options),
+		dylib.Ptr(&c.handle))
 	if err := status(r, common.ErrModel, "LiteRtCreateCompiledModel"); err != nil {
 		return nil, err
 	}
@@ -95,7 +99,8 @@ func (m *model) compileQuietly(hardware uint32, kernels Kernels, mode int) (*com
 	return c, nil
 }
 
-// gpuPrecision is the LiteRtDelegatePrecision. LiteRT itself would use float16.
+// gpuPrecision returns the LiteRtDelegatePrecision: float16 only where it is asked for, though LiteRT's own default on
+// a GPU is float16.
 func gpuPrecision(o common.Options) int {
 	if o.Precision == common.Float16 {
 		return 1
@@ -103,10 +108,10 @@ func gpuPrecision(o common.Options) int {
 	return 2
 }
 
-// readByte is a C function of a pointer that changes nothing and returns 0 where a 0
-// byte is there, else 1: strlen of 0 and of 1, little-endian. As a destructor it
-// does nothing; asked before each operator whether Run is to stop, it costs some
-// nanoseconds, where a callback into Go costs a hundred times that.
+// readByte returns a C function that takes a pointer and returns 0 if the byte there is 0, and another number if it is
+// 1: strlen, which on a little-endian machine finds the end of 0 and of 1 at the first and the second byte. LiteRT
+// calls it before each operator to ask whether Run must stop; it costs some nanoseconds, a callback into Go a hundred
+// times that. It also serves as a destructor that does nothing.
 func readByte(lib *dylib.Library) dylib.Arg {
 	if lib.Has(strlen) {
 		return lib.Address(strlen)
@@ -122,83 +127,85 @@ var readByteInGo = sync.OnceValue(func() uintptr {
 	})
 })
 
-func (c *compiled) close() {
-	c.model.beginTurn(c.model.hardware)
-	defer c.model.endTurn(c.model.hardware)
+// Close and the other exported methods implement tfl.Interpreter.
+func (c *compiled) Close() {
+	c.model.lockDevice(c.model.hardware)
+	defer c.model.unlockDevice(c.model.hardware)
+	c.destroy()
+}
+
+func (c *compiled) destroy() {
 	c.lib.Call(compiledDestroy, dylib.Int(c.handle))
 	c.pin.Unpin()
 }
 
-// resize gives an input another shape, whatever the model's is. It refuses to
-// where there are variables: LiteRT reads beyond one once its value is smaller.
-func (c *compiled) resize(s *signature, input int, shape common.Shape) error {
-	now, err := c.inputShape(s, input)
-	if err != nil || slices.Equal(now, shape) {
+func (c *compiled) SetSignature(index int) error {
+	c.sig = &c.model.signatures[index]
+	return nil
+}
+
+// Resize refuses another shape where the model has variables: LiteRT reads beyond a variable whose value has become
+// smaller.
+func (c *compiled) Resize(input int, dims []int32) error {
+	l, err := c.inputLayout(input)
+	if err != nil || slices.Equal(l.dims[:l.rank()], dims) {
 		return err
 	}
 	if c.model.stateful {
-		return &common.Error{Kind: common.ErrShape, Message: "inputs of a model with variables cannot be resized", Hint: hintUseTFLite}
-	}
-	d, err := dims(shape)
-	if err != nil {
+		err := tfl.Errorf(common.ErrShape, "LiteRT cannot resize inputs of a model with variables")
+		err.Hint = hintUseTFLite
 		return err
 	}
-	r := c.lib.Call(compiledResize, dylib.Int(c.handle), dylib.Int(s.index), dylib.Int(input), dylib.Slice(d), dylib.Int(len(d)))
+	r := c.lib.Call(compiledResize, dylib.Int(c.handle), dylib.Int(c.sig.index), dylib.Int(input),
+		dylib.Slice(dims), dylib.Int(len(dims)))
 	return c.fail(r, common.ErrShape, "LiteRtCompiledModelResizeInputTensorNonStrict")
 }
 
-// allocate plans memory and prepares operators, and returns the shapes at each
-// place of the outputs; an error is of that kind.
-func (c *compiled) allocate(s *signature, kind error) ([]common.Shape, error) {
-	layouts := newLayouts(len(s.first))
-	r := c.lib.Call(compiledOutputLayouts, dylib.Int(c.handle), dylib.Int(s.index), dylib.Int(len(layouts)), dylib.Slice(layouts), dylib.Int(1))
+func (c *compiled) Allocate(kind error) (outputs []common.Shape, dynamic bool, err error) {
+	layouts := newLayouts(len(c.sig.aliasOf))
+	r := c.lib.Call(compiledOutputLayouts, dylib.Int(c.handle), dylib.Int(c.sig.index), dylib.Int(len(layouts)),
+		dylib.Slice(layouts), dylib.Int(1))
 	if err := c.fail(r, kind, "LiteRtGetCompiledModelOutputTensorLayouts"); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	shapes := make([]common.Shape, len(layouts))
+	c.shapes = make([]common.Shape, len(layouts))
 	for i := range layouts {
-		if shapes[i] = layouts[i].shape(common.Shape{}); shapes[i] == nil {
-			return nil, &common.Error{Kind: kind, Message: fmt.Sprintf("output %d has more than %d dimensions", i, maxRank)}
+		if c.shapes[i] = layouts[i].shape(common.Shape{}); c.shapes[i] == nil {
+			return nil, false, tfl.Errorf(kind, "output %d has more than %d dimensions, which LiteRT cannot hold", i, maxRank)
 		}
 	}
-	return shapes, nil
+	outputs = make([]common.Shape, len(c.sig.file.Outputs))
+	for i, info := range c.sig.file.Outputs {
+		if !c.sig.dynamic || !info.Shape.Dynamic() {
+			outputs[i] = c.shapes[c.sig.file.Out[i]]
+		}
+	}
+	return outputs, c.sig.dynamic, nil
 }
 
 func tooManyDims(info common.TensorInfo) error {
-	return &common.Error{Kind: common.ErrModel, Message: fmt.Sprintf("%q has more than %d dimensions, which LiteRT cannot hold", info.Name, maxRank)}
+	err := tfl.Errorf(common.ErrModel, "%q has more than %d dimensions, which LiteRT cannot hold", info.Name, maxRank)
+	err.Hint = hintUseTFLite
+	return err
 }
 
-// reallocate is allocate after a resize. It refuses shapes that leave operators
-// with nothing to compute, which would crash.
-func (c *compiled) reallocate(s *signature, lateOutputs bool) ([]common.Shape, error) {
-	shapes, err := c.allocate(s, common.ErrShape)
-	if err != nil || lateOutputs {
-		return shapes, err
-	}
-	for i, shape := range shapes {
-		if shape.Elems() < 1 {
-			return nil, &common.Error{Kind: common.ErrShape, Message: fmt.Sprintf("output %d would have the shape %v", i, shape)}
-		}
-	}
-	return shapes, nil
+func (c *compiled) InputShape(i int) (common.Shape, error) {
+	l, err := c.inputLayout(i)
+	return l.shape(common.Shape{}), err
 }
 
-// inputShape is that which an input has now.
-func (c *compiled) inputShape(s *signature, i int) (common.Shape, error) {
+func (c *compiled) inputLayout(i int) (layout, error) {
 	layouts := newLayouts(1)
-	r := c.lib.Call(compiledInputLayout, dylib.Int(c.handle), dylib.Int(s.index), dylib.Int(i), dylib.Slice(layouts))
-	if err := c.fail(r, common.ErrModel, "LiteRtGetCompiledModelInputTensorLayout"); err != nil {
-		return nil, err
+	r := c.lib.Call(compiledInputLayout, dylib.Int(c.handle), dylib.Int(c.sig.index), dylib.Int(i), dylib.Slice(layouts))
+	err := c.fail(r, common.ErrModel, "LiteRtGetCompiledModelInputTensorLayout")
+	if err == nil && layouts[0].rank() > maxRank {
+		err = tooManyDims(c.sig.file.Inputs[i])
 	}
-	shape := layouts[0].shape(common.Shape{})
-	if shape == nil {
-		return nil, tooManyDims(s.Inputs[i])
-	}
-	return shape, nil
+	return layouts[0], err
 }
 
-// accelerated is what computes, for ModelInfo.
-func (c *compiled) accelerated() (device string, details map[string]string) {
+// describe returns ModelInfo.Device and ModelInfo.Details: which devices and kernels run the model.
+func (c *compiled) describe() (device string, details map[string]string) {
 	all := func(fn int) bool {
 		yes := new(bool)
 		r := c.lib.Call(fn, dylib.Int(c.handle), dylib.Ptr(yes))

@@ -11,7 +11,7 @@ import (
 
 func TestConformance(t *testing.T) {
 	const (
-		data      = "LiteRT cannot hand out what an operator computes whose result's size depends on the data; nonzero_cast has another behind it"
+		data      = "LiteRT cannot return an output whose size depends on the data unless another operator makes it"
 		variables = "LiteRT has no variable tensors"
 		strings   = "LiteRT cannot resize an output of strings"
 	)

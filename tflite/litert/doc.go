@@ -1,73 +1,83 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package litert runs TensorFlow Lite models with LiteRT, Google's successor of
-// TFLite, through its C API. Import it for its side effect, and the engine
-// "litert" is there:
+// Package litert runs TensorFlow Lite models with LiteRT, Google's successor of TFLite, over its C API. Importing it
+// registers the engine "litert" with package common:
 //
 //	import _ "github.com/anyinfer/anyinfer/tflite/litert"
 //
 // # Models
 //
-// .tflite files, from a file or from memory, and what is in them is as package
-// tflite has it: quantized integers, signatures, labels and metadata. Inputs
-// with a dynamic dimension take any size; a fixed one, but for the last, becomes
-// resizable with Options.Shapes.
+// The engine loads .tflite files, from a file or from memory. Quantized integers, shapes, signatures, labels and
+// metadata are as in package tflite.
 //
-// LiteRT lacks some of what the TFLite library has. Load refuses variable tensors
-// (resource variables work, in models whose inputs keep their shape), strings,
-// more than 8 dimensions, signatures that leave out an output, and an output that
-// comes from an operator such as WHERE, whose result's size depends on the data.
-// Where another operator makes the output of that, its size may: Run then makes
-// more room and repeats itself where the output has outgrown it.
+// LiteRT lacks some capabilities of the TFLite library. Load returns an error that wraps common.ErrModel, with the hint
+// to use engine "tflite", for models with
+//
+//   - variable tensors (resource variables work, in models whose inputs keep their shape),
+//   - inputs or outputs of strings or of more than 8 dimensions,
+//   - signatures that do not name each input and output of their subgraph,
+//   - an output that an operator such as WHERE makes, whose result's size depends on the data.
+//
+// Where another operator, such as a cast, follows and makes the output, its size may depend on the data. Run repeats
+// itself with more memory where such an output is larger than its memory.
+//
+// # Copies
+//
+// LiteRT works in the memory of the bound tensors (LiteRtCreateTensorBufferFromHostMemory), and Run copies nothing. It
+// copies outputs once whose shape is known only after a Run, or that are the same tensor as an input or another output.
+// Run allocates nothing, except for outputs whose shape changes. Tensors that are not Padded, such as those of FromSlice,
+// are copied by package common in each Run.
 //
 // # Devices
 //
-// The CPU, and what the accelerators are for that lie beside the library: "GPU"
-// (WebGPU, or Metal on macOS), "NPU". They are loaded when Engine.Devices or
-// Options.Device first asks for them. On Linux, Devices lists a GPU where /dev has
-// a file of one; whether it can be used, only Load finds out. A model of which a
-// device leaves something is refused, or with Options.Fallback shared with the CPU.
-// Runs on a device other than the CPU take turns.
+// Options.Device is "CPU", or the device of an accelerator that is installed beside the library: "GPU" (WebGPU, on
+// macOS Metal) or "NPU". Accelerators are loaded when Engine.Devices or Options.Device first asks for them. On Linux,
+// Engine.Devices lists a GPU where /dev has a file of one; only Load finds out whether it can be used, and returns an
+// error that wraps common.ErrDevice where it cannot. A model that has operators which the device lacks is refused, or
+// with Options.Fallback shared with the CPU. Runs on devices other than the CPU are executed one at a time.
 //
 // # Options
 //
-// Threads is what the interpreter and XNNPACK get: see below. Native is Options,
-// not a pointer to it: what the CPU computes with, and Fallback. Precision is
-// Float32, or on a GPU Float16 where asked for. Profile costs 70 MB a session.
-// CacheDir is refused: what could be kept is XNNPACK's packed weights, and LiteRT
-// ends the process where writing them fails.
+//   - Threads is the number of threads that the interpreter and XNNPACK use (num_threads of LiteRT's CPU options).
+//   - Precision is 0 or Float32, on a GPU also Float16.
+//   - Shapes: as in package tflite (LiteRtCompiledModelResizeInputTensorNonStrict).
+//   - Profile (LiteRtCompiledModelGetProfiler) costs 70 MB for each session.
+//   - Native is [Options], not a pointer to it.
+//   - CacheDir is refused, as LiteRT ends the process where it cannot write XNNPACK's packed weights to a file.
 //
 // # State
 //
-// Resource variables keep their content from Run to Run of a Session, until
-// Reset, which costs a new interpreter where there are any. Model.Run resets
-// before each run. A model that has some runs without XNNPACK, which in LiteRT
-// takes them over and crashes on some uses; package tflite has it run the rest.
+// Resource variables keep their content from Run to Run of a Session until Session.Reset, which costs a new interpreter
+// where the model has any. Model.Run resets before each run. A model with resource variables runs without XNNPACK,
+// which in LiteRT crashes on some uses of them; package tflite runs the other operators of such a model on XNNPACK.
 //
-// # Latency, throughput and cancellation
+// # Errors
 //
-// Each session has an interpreter; sessions of a model run side by side and
-// share the weights in the file, but not those that XNNPACK repacks. On the CPU
-// the rule is that of package tflite.
+// Errors are of type *common.Error. They have LiteRT's own text where it reports one, and its LiteRtStatus as Code.
+// XNNPACK accepts impossible shapes and crashes in Run, so new shapes are first tried on TFLite's own kernels: the
+// first Run after an input's shape has changed takes longer.
 //
-// For throughput set Options.Sessions to the number of cores, which leaves one
-// thread to each. On 2 cores, two sessions of one thread ran 1.9 times as much as
-// one, and 2.6 times (digits, 3 us a Run) or just as much (SSD MobileNet, 14 ms) as
-// one session of two threads. Model.Run with two callers reached 0.7 of that on
-// digits, all of it on SSD MobileNet. A session costs an interpreter: 0.1 MB for
-// digits, 3 MB for SSD MobileNet.
+// # Goroutines, latency and throughput
 //
-// For the latency of one caller set Threads to 1 where a Run takes less than a
-// millisecond: threads wait for each other. A Run of digits took 1.4 times as long
-// with two. Threads of 0, all cores, is for larger models.
+// A Model can be used from many goroutines, a Session from one at a time. Each session has an interpreter. Sessions of
+// a model run side by side and share the weights in the file, but not those that XNNPACK repacks.
 //
-// A Run is interrupted between two operators. All that XNNPACK took over counts as
-// one: where quick interruption matters more than speed, set Kernels to Builtin.
+// For throughput, set Options.Sessions to the number of cores, which leaves one thread to each. On 2 cores, two
+// sessions of one thread ran 1.9 times as much as one, and 2.6 times (digits, 3 us a Run) or just as much (SSD
+// MobileNet, 14 ms) as one session of two threads. Model.Run with two callers reached 0.7 of that on digits, all of it
+// on SSD MobileNet. A session costs an interpreter: 0.1 MB for digits, 3 MB for SSD MobileNet.
+//
+// For the latency of one caller, set Threads to 1 where a Run takes less than a millisecond, as threads wait for each
+// other. A Run of digits took 1.4 times as long with two threads. Threads of 0, all cores, is for larger models.
+//
+// # Cancellation
+//
+// A Run is interrupted between two operators (LiteRtSetCompiledModelCancellationFunction). All operators that XNNPACK
+// took count as one: set Kernels to Builtin where quick interruption matters more than speed. Load is not interrupted.
 //
 // # Libraries
 //
-// libLiteRt 2.1.6 or newer, tried with 2.1.6, 2.2.0 and 2.3.0, on amd64 and
-// arm64; `anyinfer sdk install litert` brings it. On Windows it is 2.2 or newer.
-// Older ones are refused with ErrVersion. The library does not report its version:
-// EngineInfo.Version is the first release that has the functions that it has.
+// The library is libLiteRt 2.1.6 or newer (2.2 on Windows), tried with 2.1.6, 2.2.0 and 2.3.0, on amd64 and arm64;
+// `anyinfer sdk install litert` installs it. Older ones are refused with ErrVersion. The library does not report its
+// version: EngineInfo.Version names the first release that has the functions which this library has.
 package litert

@@ -13,13 +13,14 @@ import (
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/formats"
 	"github.com/anyinfer/anyinfer/internal/nativelog"
+	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
 func init() {
 	common.Register(common.Registration{Name: spec.Engine, Formats: []common.Format{formats.TFLite}, Open: open})
 }
 
-// driver is the open library. It has no state of its own to free.
+// driver is the open library. It has nothing to free: dylib never unloads a library, and environments are kept.
 type driver struct {
 	lib *dylib.Library
 	log nativelog.Log
@@ -27,17 +28,21 @@ type driver struct {
 
 func open(c common.Config) (common.Driver, error) {
 	if c.Native != nil {
-		return nil, &common.Error{Kind: common.ErrOption, Message: "this engine has no options for Config.Native"}
+		return nil, tfl.Errorf(common.ErrOption, "Config.Native is a %T; this engine has no options there: leave it nil",
+			c.Native)
 	}
 	if a := runtime.GOARCH; a != "amd64" && a != "arm64" {
-		return nil, &common.Error{Kind: common.ErrNotAvailable, Message: "LiteRT is supported on amd64 and arm64, not on " + a}
+		return nil, tfl.Errorf(common.ErrNotAvailable, "LiteRT runs on amd64 and arm64, not on %s; use engine \"tflite\"", a)
 	}
-	if !atomics() {
-		return nil, &common.Error{Kind: common.ErrNotAvailable, Message: "LiteRT needs a processor of ARMv8.1 or newer, as Cortex-A76; engine tflite runs the same models on this one"}
+	if !hasAtomics() {
+		return nil, tfl.Errorf(common.ErrNotAvailable,
+			"LiteRT needs a processor of ARMv8.1 or newer, such as Cortex-A76; engine tflite runs the same models on this one")
 	}
 	lib, err := dylib.Open(spec, table, c.Library)
-	if err == nil && runtime.GOOS == "windows" && !lib.Has(compiledEnvironment) { // its LiteRtLayout is another one
-		err = &common.Error{Path: lib.Path, Kind: common.ErrVersion, Message: "on Windows LiteRT 2.2 or newer is needed", Hint: "anyinfer sdk install litert"}
+	if err == nil && runtime.GOOS == "windows" && !lib.Has(compiledEnvironment) {
+		// LiteRtLayout has other members in older releases for Windows.
+		err = &common.Error{Path: lib.Path, Kind: common.ErrVersion, Message: "on Windows LiteRT 2.2 or newer is needed",
+			Hint: "anyinfer sdk install litert"}
 	}
 	if e := (*common.Error)(nil); errors.As(err, &e) && e.Kind == common.ErrVersion {
 		e.Message = "LiteRT 2.1.6 or newer is needed: " + e.Message
@@ -68,9 +73,9 @@ func (d *driver) Devices(context.Context) ([]common.Device, error) {
 	return devices, nil
 }
 
-// mayHaveGPU reports whether there is a GPU's device file: on Linux, LiteRT has an
-// accelerator for GPUs wherever its library is. Options.Device can still name
-// it, for a GPU in software.
+// mayHaveGPU reports whether the system has a GPU's device file. On Linux, LiteRT lists a GPU wherever its
+// accelerator's library is installed. Options.Device can name the GPU even where mayHaveGPU is false, for a GPU in
+// software.
 func mayHaveGPU() bool {
 	if runtime.GOOS != "linux" && runtime.GOOS != "android" {
 		return true
@@ -85,8 +90,8 @@ func mayHaveGPU() bool {
 	return false
 }
 
-// version is what this release is at least, by the functions that it has: the
-// library does not say.
+// version returns the oldest release that has the functions which this library has, as LiteRT does not report its
+// version.
 func (d *driver) version() string {
 	switch {
 	case d.lib.Has(compiledNotOnCPU):
@@ -97,8 +102,7 @@ func (d *driver) version() string {
 	return ">= 2.1.6"
 }
 
-// device is the hardware that Options.Device names, in an environment with its
-// accelerator.
+// device returns the hardware that Options.Device names, and an environment that has its accelerator.
 func (d *driver) device(name string) (*environment, uint32, error) {
 	if name == "" || name == deviceNames[cpu] {
 		e, err := d.environmentFor(cpu)
@@ -121,7 +125,7 @@ func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Op
 	if err != nil {
 		return nil, err
 	}
-	n, err := native(o, hardware)
+	n, err := nativeOptions(o, hardware)
 	if err != nil {
 		return nil, err
 	}

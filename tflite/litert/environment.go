@@ -12,18 +12,18 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
-// environment is a LiteRtEnvironment with its accelerators. A library has one
-// for the CPU and, once somebody asks for other devices, one for all of them,
-// whose accelerators take time to load and some MB. They exist for ever: each
-// takes one of the process's 1024 thread keys where it loads the accelerator of a
-// GPU, and does not give it back.
+// environment is a LiteRtEnvironment with its accelerators. Each library has one for the CPU and, once other devices
+// are asked for, one for all devices, whose accelerators take time and some MB to load. Environments are never
+// destroyed: one that loads the accelerator of a GPU takes one of the process's 1024 thread keys and does not give it
+// back.
 type environment struct {
 	handle   uintptr
 	devices  []common.Device
 	hardware []uint32   // of each device
-	turn     sync.Mutex // held by what runs on another device than the CPU
+	deviceMu sync.Mutex // locked while anything runs on another device than the CPU
 }
 
 var environments = struct {
@@ -36,7 +36,7 @@ type environmentKey struct {
 	hardware uint32
 }
 
-// environmentFor is the environment with the accelerators for hardware.
+// environmentFor returns the environment with the accelerators for hardware, and makes it if it is the first call.
 func (d *driver) environmentFor(hardware uint32) (*environment, error) {
 	environments.mu.Lock()
 	defer environments.mu.Unlock()
@@ -62,14 +62,14 @@ func (d *driver) environmentFor(hardware uint32) (*environment, error) {
 	return e, nil
 }
 
-// Severities of LiteRT's log, which is one for the process and goes to stderr.
-// A new environment sets the least one that is written.
+// These are levels of LiteRT's log. The process has one log, which goes to stderr. Each new environment sets the lowest
+// level that is written.
 const errorsOnly, silent = 3, 4
 
-// Hardware that accelerators are for: LiteRtHwAccelerators.
+// These are kinds of hardware that accelerators are for, bits of LiteRtHwAccelerators.
 const cpu, gpu, npu = 1, 2, 4
 
-// accelerators is the hardware that libraries in the folder of this one are for.
+// accelerators returns the hardware for which accelerators' libraries lie in the folder of this one.
 func (d *driver) accelerators() uint32 {
 	hardware := uint32(cpu)
 	if filepath.IsAbs(d.lib.Path) {
@@ -99,7 +99,7 @@ func (d *driver) newEnvironment(severity int, hardware uint32) (uintptr, error) 
 		value           *byte
 	}
 	folder := append([]byte(filepath.Dir(d.lib.Path)), 0)
-	var pin runtime.Pinner // LiteRT copies it
+	var pin runtime.Pinner // keeps folder in place until LiteRT has copied it
 	defer pin.Unpin()
 	pin.Pin(&folder[0])
 	o := &struct {
@@ -112,15 +112,16 @@ func (d *driver) newEnvironment(severity int, hardware uint32) (uintptr, error) 
 		path{tag: dispatchFolder, kind: text, value: &folder[0]},
 	}
 	handle := new(uintptr)
-	err := status(d.lib.Call(environmentCreate, dylib.Int(4), dylib.Ptr(o), dylib.Ptr(handle)), common.ErrNotAvailable, "LiteRtCreateEnvironment")
+	r := d.lib.Call(environmentCreate, dylib.Int(4), dylib.Ptr(o), dylib.Ptr(handle))
+	err := status(r, common.ErrNotAvailable, "LiteRtCreateEnvironment")
 	return *handle, err
 }
 
 var deviceNames = map[uint32]string{cpu: "CPU", gpu: "GPU", npu: "NPU"}
 
-// findDevices lists the accelerators that the library reports or, where it has no
-// function for that, those whose files lie beside it. The CPU comes first.
-func (e *environment) findDevices(lib *dylib.Library, beside uint32) error {
+// findDevices lists the accelerators that the library reports or, where it has no function for that, those that
+// installed has. The CPU comes first.
+func (e *environment) findDevices(lib *dylib.Library, installed uint32) error {
 	add := func(hardware uint32, description string) {
 		if deviceNames[hardware] == "" || slices.Contains(e.hardware, hardware) {
 			return
@@ -134,16 +135,17 @@ func (e *environment) findDevices(lib *dylib.Library, beside uint32) error {
 	}
 	if !lib.Has(acceleratorCount) {
 		for _, hardware := range []uint32{cpu, gpu, npu} {
-			add(hardware&beside, "")
+			add(hardware&installed, "")
 		}
 		return nil
 	}
 	n := new(uintptr)
-	if err := status(lib.Call(acceleratorCount, dylib.Int(e.handle), dylib.Ptr(n)), common.ErrDevice, "LiteRtGetNumAccelerators"); err != nil {
+	r := lib.Call(acceleratorCount, dylib.Int(e.handle), dylib.Ptr(n))
+	if err := status(r, common.ErrDevice, "LiteRtGetNumAccelerators"); err != nil {
 		return err
 	}
-	const most = 1024 // a sanity limit
-	for i := range int(min(*n, most)) {
+	const maxAccelerators = 1024 // a sanity limit
+	for i := range int(min(*n, maxCount)) {
 		accelerator, name, hardware := new(uintptr), new(uintptr), new(uint32)
 		lib.Call(acceleratorAt, dylib.Int(e.handle), dylib.Int(i), dylib.Ptr(accelerator))
 		lib.Call(acceleratorName, dylib.Int(*accelerator), dylib.Ptr(name))
@@ -151,7 +153,7 @@ func (e *environment) findDevices(lib *dylib.Library, beside uint32) error {
 		add(*hardware, dylib.GoString(*name))
 	}
 	if len(e.hardware) == 0 {
-		return &common.Error{Kind: common.ErrDevice, Message: "this build of LiteRT has no accelerator, not even for the CPU"}
+		return tfl.Errorf(common.ErrDevice, "this build of LiteRT reports no accelerator, not even for the CPU")
 	}
 	return nil
 }

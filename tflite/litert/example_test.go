@@ -13,7 +13,7 @@ import (
 	"github.com/anyinfer/anyinfer/tflite/litert"
 )
 
-// The NPU where there is one, with the CPU for what it cannot compute.
+// This example runs a model on the NPU where the library lists one, and on the CPU what the NPU cannot run.
 func ExampleOptions() {
 	engine, err := common.Open("litert", nil)
 	if err != nil {
@@ -41,7 +41,7 @@ func ExampleOptions() {
 	// Output: ready to compute scores
 }
 
-// Where does the time go on TFLite's own kernels?
+// This example prints the operators of a model in the order in which TFLite's own kernels run them.
 func ExampleKernels() {
 	engine, err := common.Open("litert", nil)
 	if err != nil {
@@ -68,7 +68,7 @@ func ExampleKernels() {
 		log.Fatal(err)
 	}
 	for _, l := range layers {
-		fmt.Println(l.Type) // and l.Micros
+		fmt.Println(l.Type) // l.Duration is the operator's time
 	}
 	// Output:
 	// CONV_2D

@@ -3,8 +3,6 @@
 package litert
 
 import (
-	"fmt"
-
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/tfl"
 )
@@ -18,17 +16,18 @@ type layout struct {
 	_    [maxRank]uint32 // strides
 }
 
-// newLayouts has room for those of n tensors, and for the dimensions of a last
-// one of more than maxRank, where LiteRT goes on writing.
+// newLayouts makes the layouts of n tensors, with memory behind them: LiteRT writes all dimensions of a tensor that has
+// more than maxRank.
 func newLayouts(n int) []layout { return make([]layout, n+8)[:n] }
 
-// shape appends the dimensions to s; nil where there are more than can be.
+func (l *layout) rank() uint32 { return l.bits & 0x7f }
+
+// shape appends the dimensions to s. It returns nil where there are more than maxRank.
 func (l *layout) shape(s common.Shape) common.Shape {
-	rank := l.bits & 0x7f
-	if rank > maxRank {
+	if l.rank() > maxRank {
 		return nil
 	}
-	for _, d := range l.dims[:rank] {
+	for _, d := range l.dims[:l.rank()] {
 		s = append(s, int(d))
 	}
 	return s
@@ -47,15 +46,4 @@ func newTensorType(t *common.Tensor) *tensorType {
 		typ.layout.dims[i] = int32(d)
 	}
 	return typ
-}
-
-// dims are shape for C.
-func dims(shape common.Shape) ([]int32, error) {
-	all := make([]int32, len(shape))
-	for i, d := range shape {
-		if all[i] = int32(d); int(all[i]) != d {
-			return nil, &common.Error{Kind: common.ErrShape, Message: fmt.Sprintf("%v has dimensions beyond 32 bits", shape)}
-		}
-	}
-	return all, nil
 }

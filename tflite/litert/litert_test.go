@@ -37,7 +37,7 @@ func load(t *testing.T, e *common.Engine, model string, o *common.Options) *comm
 	return m
 }
 
-// fill gives a model's first input seeded data, with n for its dynamic dimensions.
+// fill makes inputs of seeded numbers for the model's first signature. Their dynamic dimensions are n.
 func fill(t *testing.T, m *common.Model, n int) common.Tensors {
 	t.Helper()
 	in := common.Tensors{}
@@ -78,7 +78,6 @@ func TestKernels(t *testing.T) {
 
 func TestRefusedOptions(t *testing.T) {
 	e := open(t)
-	wide := int64(1) << 32
 	for name, test := range map[string]struct {
 		options common.Options
 		kind    error
@@ -89,9 +88,6 @@ func TestRefusedOptions(t *testing.T) {
 		"kernels":        {common.Options{Native: litert.Options{Kernels: 3}}, common.ErrOption},
 		"fallback":       {common.Options{Native: litert.Options{Fallback: true}}, common.ErrOption},
 		"unknown device": {common.Options{Device: "TPU"}, common.ErrDevice},
-		"channels":       {common.Options{Shapes: map[string]common.ShapeRange{"image": common.Fixed(1, 8, 8, 3)}}, common.ErrShape},
-		"rank":           {common.Options{Shapes: map[string]common.ShapeRange{"image": common.Fixed(8, 8, 1)}}, common.ErrShape},
-		"too large":      {common.Options{Shapes: map[string]common.ShapeRange{"image": common.Fixed(int(wide), 8, 8, 1)}}, common.ErrShape},
 	} {
 		_, err := e.Load(ctx, file("digits"), &test.options)
 		require.ErrorIs(t, err, test.kind, name)
@@ -103,7 +99,7 @@ func TestRefusedOptions(t *testing.T) {
 	require.ErrorIs(t, err, common.ErrOption)
 }
 
-// TestAnotherLibrary: one that is not LiteRT, or too old, is told what is wanted.
+// TestAnotherLibrary: the error about a library that is not LiteRT, or is too old, says which release is needed.
 func TestAnotherLibrary(t *testing.T) {
 	library := os.Getenv("ANYINFER_TFLITE_LIBRARY")
 	if library == "" {
@@ -123,27 +119,10 @@ func TestAnotherLibrary(t *testing.T) {
 	require.ErrorContains(t, err, "LiteRtCreateModelFromFd")
 }
 
-// TestFixedBecomesDynamic: Shapes frees the batch of a model that fixes it.
-func TestFixedBecomesDynamic(t *testing.T) {
-	m := load(t, open(t), "digits", &common.Options{Shapes: map[string]common.ShapeRange{
-		"image": {Min: common.Shape{1, 8, 8, 1}, Opt: common.Shape{2, 8, 8, 1}, Max: common.Shape{4, 8, 8, 1}},
-	}})
-	sig := m.Signatures()[0]
-	require.Equal(t, common.Shape{-1, 8, 8, 1}, sig.Inputs[0].Shape)
-	require.Equal(t, common.Shape{-1, -1}, sig.Outputs[0].Shape)
-	first := fill(t, m, 1)
-	one := run(t, m, first, "scores")
-	four := fill(t, m, 4)
-	copy(four["image"].Bytes()[3*len(first["image"].Bytes()):], first["image"].Bytes())
-	require.InDeltaSlice(t, one, run(t, m, four, "scores")[30:], 1e-6)
-	_, err := m.Run(ctx, fill(t, m, 5))
-	require.ErrorIs(t, err, common.ErrShape)
-}
-
-// TestShapesOfEachSignature: Shapes are worked into every signature that has
-// the input.
+// TestShapesOfEachSignature: Shapes apply to every signature that has the input.
 func TestShapesOfEachSignature(t *testing.T) {
-	m := load(t, open(t), "multi_signatures", &common.Options{Shapes: map[string]common.ShapeRange{"a": common.Fixed(4, 3), "b": common.Fixed(4, 3)}})
+	m := load(t, open(t), "multi_signatures",
+		&common.Options{Shapes: map[string]common.ShapeRange{"a": common.Fixed(4, 3), "b": common.Fixed(4, 3)}})
 	for _, sig := range m.Signatures() {
 		require.Equal(t, common.Shape{4, 3}, sig.Outputs[0].Shape)
 		s, err := m.NewSession(ctx, sig.Name)
@@ -158,40 +137,7 @@ func TestShapesOfEachSignature(t *testing.T) {
 	}
 }
 
-// TestReportedText: LiteRT's own words are in the errors of all that can fail.
-func TestReportedText(t *testing.T) {
-	e := open(t)
-	_, err := e.Load(ctx, file("multi"), &common.Options{Shapes: map[string]common.ShapeRange{"a": common.Fixed(4, 3)}})
-	require.ErrorIs(t, err, common.ErrShape)
-	require.ErrorContains(t, err, "[4,3] and [2,3]")
-}
-
-// TestShapeTooSmall: a convolution that is left without output is an error, at
-// Load and in Run, on XNNPACK and without. XNNPACK by itself would run some, and
-// write where it should not.
-func TestShapeTooSmall(t *testing.T) {
-	e := open(t)
-	for _, small := range []common.Shape{{1, 2, 2, 1}, {1, 16, 1, 1}} {
-		for kernels := litert.XNNPACK; kernels <= litert.Builtin; kernels++ {
-			native := litert.Options{Kernels: kernels}
-			_, err := e.Load(ctx, file("digits"), &common.Options{
-				Native: native, Shapes: map[string]common.ShapeRange{"image": common.Fixed(small...)},
-			})
-			require.ErrorIs(t, err, common.ErrShape)
-			m := load(t, e, "digits", &common.Options{Native: native, Shapes: map[string]common.ShapeRange{
-				"image": {Min: common.Shape{1, 1, 1, 1}, Opt: common.Shape{1, 8, 8, 1}, Max: common.Shape{1, 16, 8, 1}},
-			}})
-			image, err := common.NewTensor(common.Float32, small...)
-			require.NoError(t, err)
-			_, err = m.Run(ctx, common.Tensors{"image": image})
-			require.ErrorIs(t, err, common.ErrShape)
-			require.Len(t, run(t, m, fill(t, m, 8), "scores"), 10, "the next Run is right")
-		}
-	}
-}
-
-// TestRefusedModels: what LiteRT cannot do is said at Load, so that another
-// engine can have the model.
+// TestRefusedModels: Load fails for a model that LiteRT cannot run, so that another engine can have it.
 func TestRefusedModels(t *testing.T) {
 	e := open(t)
 	for model, text := range map[string]string{
@@ -212,8 +158,8 @@ func TestRefusedModels(t *testing.T) {
 	require.ErrorIs(t, err, common.ErrModel, "two inputs with the same name crash LiteRT")
 }
 
-// TestVariablesWithoutXNNPACK: which crashes on this model, where a variable is
-// added to itself.
+// TestVariablesWithoutXNNPACK: a model with variables runs without XNNPACK, which crashes on this one, where a variable
+// is added to itself.
 func TestVariablesWithoutXNNPACK(t *testing.T) {
 	model, err := os.ReadFile("../../testdata/accumulator.tflite")
 	require.NoError(t, err)
@@ -232,8 +178,8 @@ func TestVariablesWithoutXNNPACK(t *testing.T) {
 	}
 }
 
-// TestVariablesKeepTheirShape: LiteRT would read or write beyond one that gets a
-// value of another size.
+// TestVariablesKeepTheirShape: inputs of a model with variables cannot be resized, as LiteRT would read or write beyond
+// a variable that gets a value of another size.
 func TestVariablesKeepTheirShape(t *testing.T) {
 	e := open(t)
 	shapes := func(r common.ShapeRange) *common.Options {
@@ -241,15 +187,16 @@ func TestVariablesKeepTheirShape(t *testing.T) {
 	}
 	_, err := e.Load(ctx, file("accumulator"), shapes(common.Fixed(5, 2)))
 	require.ErrorIs(t, err, common.ErrShape)
-	m := load(t, e, "accumulator", shapes(common.ShapeRange{Min: common.Shape{1, 2}, Opt: common.Shape{1, 2}, Max: common.Shape{5, 2}}))
+	one := common.Shape{1, 2}
+	m := load(t, e, "accumulator", shapes(common.ShapeRange{Min: one, Opt: one, Max: common.Shape{5, 2}}))
 	run(t, m, fill(t, m, 1), "y")
 	_, err = m.Run(ctx, fill(t, m, 5))
 	require.ErrorIs(t, err, common.ErrShape)
 	run(t, m, fill(t, m, 1), "y")
 }
 
-// TestLateOutput: an output that only running can tell the size of gets room.
-func TestLateOutput(t *testing.T) {
+// TestDynamicOutput: an output whose size is known only after a Run gets memory of that size.
+func TestDynamicOutput(t *testing.T) {
 	m := load(t, open(t), "nonzero_cast", nil)
 	s, err := m.NewSession(ctx, "")
 	require.NoError(t, err)
@@ -279,7 +226,8 @@ func TestProfile(t *testing.T) {
 		litert.Builtin: {Name: "operator 0", Type: "CONV_2D"},
 		litert.XNNPACK: {Type: "Convolution (NHWC, F32) IGEMM", Kernel: "delegate"},
 	} {
-		s, err := load(t, e, "digits", &common.Options{Profile: true, Threads: 1, Native: litert.Options{Kernels: kernels}}).NewSession(ctx, "")
+		m := load(t, e, "digits", &common.Options{Profile: true, Threads: 1, Native: litert.Options{Kernels: kernels}})
+		s, err := m.NewSession(ctx, "")
 		require.NoError(t, err)
 		var layers []common.LayerTime
 		for range 3 { // only the last Run counts
@@ -293,7 +241,7 @@ func TestProfile(t *testing.T) {
 	}
 }
 
-// TestDevices: a GPU is listed only where there is a file of one.
+// TestDevices: a GPU is listed only where the system has a device file of one.
 func TestDevices(t *testing.T) {
 	devices, err := open(t).Devices(ctx)
 	require.NoError(t, err)
@@ -309,7 +257,7 @@ func TestDevices(t *testing.T) {
 	require.Len(t, devices, 1)
 }
 
-// TestGPU: what a GPU computes is what the CPU does.
+// TestGPU: results on a GPU are those on the CPU.
 func TestGPU(t *testing.T) {
 	e := open(t)
 	for _, model := range []string{"digits", "digits_dynamic", "edges", "multi"} {

@@ -5,17 +5,16 @@ package litert
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
-// model is a LiteRtModel, of which any number of compiled ones are made.
+// model is a LiteRtModel, from which any number of compiled models are made.
 type model struct {
 	lib         *dylib.Library
 	driver      *driver
@@ -24,24 +23,26 @@ type model struct {
 	environment *environment
 	hardware    uint32
 	info        common.ModelInfo
-	signatures  []signature
-	stateful    bool // it has variables
+	file        *tfl.Model
+	signatures  []signature // the file's, as LiteRT has them
+	stateful    bool        // the model has resource variables
 	handle      uintptr
 
-	mu    sync.Mutex
-	spare *compiled // the one that Load made, until a session takes it
+	unused atomic.Pointer[compiled] // made by Load, until a session takes it; or nil
 }
 
-// signature is one of the file's, with Options.Shapes worked in.
+// signature is one of the file's signatures and what LiteRT has for it.
 type signature struct {
-	common.Signature
-	index       int   // by which LiteRT knows it
-	lateOutputs bool  // outputs are not simply LiteRT's, or the shape of one is known only after a Run
-	places      []int // of Outputs in LiteRT's list of them, where several can be one tensor
-	first       []int // for each place, the first one of its tensor; ^i where that is input i
+	file        *tfl.Signature // file.Out has the index of each output in LiteRT's list
+	index       int            // its index in LiteRT's list of signatures
+	dynamic     bool           // the shape of an output is known only after a Run
+	copyOutputs bool           // dynamic, or LiteRT's list has other outputs than the file, or one of them twice
+	aliasOf     []int          // for each entry of LiteRT's list, the first one with the same tensor; ^i if it is input i
 }
 
-func (d *driver) load(files *common.ModelFiles, o common.Options, native Options, environment *environment, hardware uint32) (_ *model, err error) {
+func (d *driver) load(
+	files *common.ModelFiles, o common.Options, native Options, environment *environment, hardware uint32,
+) (_ *model, err error) {
 	m := &model{lib: d.lib, driver: d, options: o, native: native, environment: environment, hardware: hardware}
 	defer func() {
 		if err != nil {
@@ -51,43 +52,40 @@ func (d *driver) load(files *common.ModelFiles, o common.Options, native Options
 	if err := m.read(files); err != nil {
 		return nil, err
 	}
-	if m.stateful && native.Kernels == XNNPACK { // which crashes on some uses of variables, and gets others wrong
+	if m.stateful && native.Kernels == XNNPACK { // XNNPACK crashes on some uses of variables, and computes others wrongly
 		m.native.Kernels = Builtin
 	}
-	if m.spare, err = m.newCompiled(); err != nil {
+	c, err := m.newCompiled(&m.signatures[0])
+	if err != nil {
 		return nil, classifyError(err, hardware)
 	}
-	first := &m.signatures[0]
-	shapes, allocateErr := m.spare.allocate(first, common.ErrModel)
-	if allocateErr != nil && len(o.Shapes) == 0 && !dynamic(first.Inputs) { // else the shapes to come may fit
-		return nil, allocateErr
-	}
-	for i := range first.Outputs {
-		if out := &first.Outputs[i].Shape; allocateErr == nil && len(*out) != len(shapes[first.places[i]]) { // the file lacks it
-			*out = shapes[first.places[i]]
-		}
-	}
-	if err := m.reshape(); err != nil {
+	m.unused.Store(c)
+	newReference := func() (tfl.Interpreter, error) { return m.compile(&m.signatures[0], cpu, Builtin) }
+	if err := m.file.SetShapes(o.Shapes, c, newReference); err != nil {
 		return nil, err
 	}
 	m.info.Format = "tflite"
-	m.info.Device, m.info.Details = m.spare.accelerated()
+	m.info.Device, m.info.Details = c.describe()
 	m.info.Threads, m.info.Sessions = o.ThreadsPerRun(), max(o.Sessions, 1)
 	if hardware == gpu {
 		m.info.Precision = cmp.Or(o.Precision, common.Float32)
 	}
-	return m, m.tryLateOutputs()
+	if len(m.signatures) > 1 { // SetShapes has allocated all of them in c, and a session needs only one
+		m.unused.Store(nil)
+		c.Close()
+	}
+	return m, m.checkDynamicOutputs()
 }
 
-// tryLateOutputs refuses what session.dryRun will, if all inputs are known by
-// now.
-func (m *model) tryLateOutputs() error {
+// checkDynamicOutputs returns the error that session.dryRun would, so that Load fails and another engine can have the
+// model. It needs the shapes of all inputs.
+func (m *model) checkDynamicOutputs() error {
 	first := m.signatures[0]
-	if !first.lateOutputs || dynamic(first.Inputs) {
+	if !first.copyOutputs || dynamic(first.file.Inputs) {
 		return nil
 	}
 	var in []*common.Tensor
-	for _, info := range first.Inputs {
+	for _, info := range first.file.Inputs {
 		t, err := common.NewTensor(info.DType, info.Shape...)
 		if err != nil {
 			return err
@@ -99,17 +97,17 @@ func (m *model) tryLateOutputs() error {
 		return err
 	}
 	defer s.Close()
-	return s.Bind(in, make([]*common.Tensor, len(first.Outputs)))
+	return s.Bind(in, make([]*common.Tensor, len(first.file.Outputs)))
 }
 
-// classifyError makes an error of the device what is one, and not of the model.
+// classifyError makes an error of compile one of the device, where it is not the model's.
 func classifyError(err error, hardware uint32) error {
 	e, ok := err.(*common.Error)
 	switch {
 	case !ok || hardware == cpu:
 	case e.Code == compilationFailed:
-		e.Hint = "set Fallback in litert.Options to have the CPU compute the rest"
-	case strings.Contains(e.Message, "environment"): // there is no such device
+		e.Hint = "set Fallback in litert.Options to run the other operators on the CPU"
+	case strings.Contains(e.Message, "environment"): // LiteRT could not open the device
 		e.Kind = common.ErrDevice
 	}
 	return err
@@ -121,13 +119,13 @@ func (m *model) read(files *common.ModelFiles) error {
 	if err != nil {
 		return err
 	}
-	about, err := tfl.Describe(bytes)
-	if err != nil {
+	if m.file, err = tfl.Describe(bytes); err != nil {
 		return err
 	}
-	m.info.Metadata, m.info.State, m.stateful = about.Metadata, about.State(), about.Resources
+	m.info.Metadata, m.info.State, m.stateful = m.file.Metadata, m.file.State(), m.file.Resources
 	create := func(model *uintptr) error {
-		r := m.lib.Call(modelFromBuffer, dylib.Int(m.environment.handle), dylib.Slice(bytes), dylib.Int(len(bytes)), dylib.Ptr(model))
+		r := m.lib.Call(modelFromBuffer, dylib.Int(m.environment.handle), dylib.Slice(bytes), dylib.Int(len(bytes)),
+			dylib.Ptr(model))
 		return status(r, common.ErrModel, "LiteRtCreateModelFromBuffer")
 	}
 	if err := create(&m.handle); err != nil {
@@ -139,8 +137,8 @@ func (m *model) read(files *common.ModelFiles) error {
 		err.(*common.Error).Hint = hintUseTFLite
 		return err
 	}
-	for _, s := range about.Signatures {
-		sig, err := m.find(&s)
+	for i := range m.file.Signatures {
+		sig, err := m.findSignature(&m.file.Signatures[i])
 		if err != nil {
 			return err
 		}
@@ -149,11 +147,13 @@ func (m *model) read(files *common.ModelFiles) error {
 	return nil
 }
 
-// find is a signature of the file as LiteRT has it. LiteRT crashes where a
-// tensor in its lists has no name, or two have one.
-func (m *model) find(s *tfl.Signature) (*signature, error) {
+// findSignature finds the file's signature s in LiteRT's lists. It refuses signatures in which a tensor has no name or
+// two have the same, as LiteRT crashes on them.
+func (m *model) findSignature(s *tfl.Signature) (*signature, error) {
 	refuse := func(format string, args ...any) (*signature, error) {
-		return nil, &common.Error{Kind: common.ErrModel, Message: fmt.Sprintf(format, args...), Hint: hintUseTFLite}
+		err := tfl.Errorf(common.ErrModel, format, args...)
+		err.Hint = hintUseTFLite
+		return nil, err
 	}
 	for _, info := range slices.Concat(s.Inputs, s.Outputs) {
 		if info.DType == common.String {
@@ -163,57 +163,58 @@ func (m *model) find(s *tfl.Signature) (*signature, error) {
 			return nil, tooManyDims(info)
 		}
 	}
-	sig := &signature{Signature: s.Signature, index: -1, places: s.Out}
+	sig := &signature{file: s, index: -1, dynamic: dynamic(s.Outputs) && !dynamic(s.Inputs)}
 	var ins, outs []uintptr
 	n, handle, key := new(uintptr), new(uintptr), new(uintptr)
 	m.lib.Call(signatureCount, dylib.Int(m.handle), dylib.Ptr(n))
-	for i := range int(min(*n, most)) {
+	for i := range int(min(*n, maxCount)) {
 		m.lib.Call(signatureAt, dylib.Int(m.handle), dylib.Int(i), dylib.Ptr(handle))
 		m.lib.Call(signatureKey, dylib.Int(*handle), dylib.Ptr(key))
 		if name := dylib.GoString(*key); name != s.Name && !(s.Name == "" && name == "<placeholder signature>") {
 			continue
 		}
 		if sig.index >= 0 {
-			return refuse("two signatures are called %q", s.Name)
+			return refuse("the file has two signatures with the name %q", s.Name)
 		}
 		sig.index = i
 		ins = m.tensors(*handle, signatureInputs, signatureInput)
 		outs = m.tensors(*handle, signatureOutputs, signatureOutput)
 	}
-	named := sig.index >= 0 && slices.Equal(s.In, indices(len(ins)))
+	complete := sig.index >= 0 && slices.Equal(s.In, indices(len(ins)))
 	for i, t := range outs {
 		first := slices.Index(outs, t)
-		named = named && slices.Contains(s.Out, first)
+		complete = complete && slices.Contains(s.Out, first)
 		if in := slices.Index(ins, t); in >= 0 {
 			first = ^in
 		}
-		sig.first = append(sig.first, first)
-		sig.lateOutputs = sig.lateOutputs || first != i
+		sig.aliasOf = append(sig.aliasOf, first)
+		sig.copyOutputs = sig.copyOutputs || first != i
 	}
-	if !named || !unique(s.Inputs) || !unique(s.Outputs) {
-		return refuse("signature %q does not name each input and output of its subgraph, once", s.Name)
+	if !complete || !unique(s.Inputs) || !unique(s.Outputs) {
+		return refuse("signature %q does not name each input and output of its subgraph exactly once, as LiteRT needs",
+			s.Name)
 	}
-	sig.lateOutputs = sig.lateOutputs || !slices.Equal(s.Out, indices(len(outs))) || dynamic(s.Outputs) && !dynamic(s.Inputs)
+	sig.copyOutputs = sig.copyOutputs || sig.dynamic || !slices.Equal(s.Out, indices(len(outs)))
 	return sig, nil
 }
 
-const most = 1 << 16 // signatures or tensors, a sanity limit
+const maxCount = 1 << 16 // a sanity limit of the signatures, and of the tensors in one, that LiteRT reports
 
-// hintUseTFLite is what to do about a model that LiteRT cannot run.
+// hintUseTFLite says what to do about a model that LiteRT cannot run.
 const hintUseTFLite = `use engine "tflite"`
 
-// tensors are the handles in one of the lists of a LiteRtSignature.
+// tensors returns the handles in a list of the LiteRtSignature at handle. length and at are the list's functions.
 func (m *model) tensors(handle uintptr, length, at int) []uintptr {
 	n := new(uintptr)
 	m.lib.Call(length, dylib.Int(handle), dylib.Ptr(n))
-	all := make([]uintptr, min(*n, most))
+	all := make([]uintptr, min(*n, maxCount))
 	for i := range all {
 		m.lib.Call(at, dylib.Int(handle), dylib.Int(i), dylib.Ptr(&all[i]))
 	}
 	return all
 }
 
-// indices are 0, 1, ... n-1.
+// indices returns 0, 1, ... n-1.
 func indices(n int) []int {
 	all := make([]int, n)
 	for i := range all {
@@ -222,7 +223,7 @@ func indices(n int) []int {
 	return all
 }
 
-// unique reports whether no two have the same name.
+// unique reports whether each name occurs once.
 func unique(infos []common.TensorInfo) bool {
 	names := map[string]bool{}
 	for _, info := range infos {
@@ -231,108 +232,35 @@ func unique(infos []common.TensorInfo) bool {
 	return len(names) == len(infos)
 }
 
-// reshape works Options.Shapes into the signatures, on TFLite's own kernels,
-// for the reason that session.validateShapes has.
-func (m *model) reshape() error {
-	for name := range m.options.Shapes {
-		if !slices.ContainsFunc(m.signatures, func(s signature) bool { return input(s.Inputs, name) >= 0 }) {
-			return &common.Error{Kind: common.ErrName, Message: fmt.Sprintf("Shapes has %q, which is not an input", name)}
-		}
-	}
-	if len(m.options.Shapes) == 0 {
-		return nil
-	}
-	c, err := m.compile(cpu, Builtin)
-	if err != nil {
-		return err
-	}
-	defer c.close()
-	for i := range m.signatures {
-		if err := c.reshape(&m.signatures[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func input(infos []common.TensorInfo, name string) int {
-	return slices.IndexFunc(infos, func(i common.TensorInfo) bool { return i.Name == name })
-}
-
-func (c *compiled) reshape(s *signature) error {
-	resized, freed := false, false // freed: an input that may have been fixed is dynamic
-	for name, r := range c.model.options.Shapes {
-		i := input(s.Inputs, name)
-		if i < 0 {
-			continue
-		}
-		info := &s.Inputs[i]
-		if !tfl.Resizable(info.Shape, r) {
-			return &common.Error{Kind: common.ErrShape, Message: fmt.Sprintf("Shapes has %v for input %q, whose shape is %v; the rank and a fixed last dimension stay", r, name, info.Shape)}
-		}
-		if err := c.resize(s, i, r.Opt); err != nil {
-			return err
-		}
-		info.Shape = r.Shape()
-		resized, freed = true, freed || info.Shape.Dynamic()
-	}
-	if !resized {
-		return nil
-	}
-	shapes, err := c.reallocate(s, s.lateOutputs)
-	if err != nil {
-		return err
-	}
-	for i := range s.Outputs {
-		out := &s.Outputs[i].Shape
-		switch {
-		case s.lateOutputs:
-		case !dynamic(s.Inputs):
-			*out = shapes[s.places[i]]
-		case freed: // the model does not say which dimensions follow the input's
-			*out = slices.Repeat(common.Shape{-1}, len(shapes[s.places[i]]))
-		}
-	}
-	return nil
-}
-
 func dynamic(infos []common.TensorInfo) bool { return common.Signature{Inputs: infos}.Dynamic() }
 
 func (m *model) Info() common.ModelInfo { return m.info }
 
-func (m *model) Signatures() (all []common.Signature) {
-	for _, s := range m.signatures {
-		all = append(all, s.Signature)
-	}
-	return all
-}
+func (m *model) Signatures() []common.Signature { return m.file.CommonSignatures() }
 
 func (m *model) NewSession(_ context.Context, i int) (common.DriverSession, error) {
-	m.mu.Lock()
-	c := m.spare
-	m.spare = nil
-	m.mu.Unlock()
+	c := m.unused.Swap(nil)
 	if c == nil {
 		var err error
-		if c, err = m.newCompiled(); err != nil {
+		if c, err = m.newCompiled(&m.signatures[i]); err != nil {
 			return nil, err
 		}
 	}
-	return newSession(c, &m.signatures[i])
+	return newSession(c)
 }
 
-// newCompiled compiles the model as the options say.
-func (m *model) newCompiled() (*compiled, error) {
+// newCompiled compiles the model as the options say, set to sig.
+func (m *model) newCompiled(sig *signature) (*compiled, error) {
 	hardware := m.hardware
 	if m.native.Fallback {
 		hardware |= cpu
 	}
-	return m.compile(hardware, m.native.Kernels)
+	return m.compile(sig, hardware, m.native.Kernels)
 }
 
 func (m *model) Close() error {
-	if m.spare != nil {
-		m.spare.close()
+	if c := m.unused.Load(); c != nil {
+		c.Close()
 	}
 	if m.handle != 0 {
 		m.lib.Call(modelDestroy, dylib.Int(m.handle))

@@ -3,48 +3,55 @@
 package litert
 
 import (
+	"fmt"
+
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
-// Options is what common.Options.Native can hold for this engine.
+// Options holds the options of this engine. It is the value, not a pointer to it, of common.Options.Native.
 type Options struct {
-	// Kernels are what computes on the CPU.
+	// Kernels selects the kernels that run on the CPU. It is refused with another Device unless Fallback is set.
 	Kernels Kernels
-	// Fallback has the CPU compute what a Device other than it does not take.
-	// Without, Load refuses a model of which something is left.
+	// Fallback makes the CPU run the operators that another Device cannot
+	// (LiteRtSetOptionsHardwareAccelerators with both). Without it, Load returns an error that wraps common.ErrModel
+	// where any operator is left.
 	Fallback bool
 }
 
-// Kernels are implementations of operators (LiteRtCpuKernelMode).
+// Kernels are the implementations of operators on the CPU: kernel_mode of LiteRT's CPU options, a LiteRtCpuKernelMode.
 type Kernels int
 
 const (
-	// XNNPACK where it has an operator, else Builtin; the fastest. A model with
-	// resource variables gets Builtin: this XNNPACK crashes on some of them.
-	XNNPACK   Kernels = iota
-	Reference         // TFLite's plain ones, to compare with
-	Builtin           // TFLite's own
+	// XNNPACK runs the operators that it has, Builtin the others. It is the fastest. A model with resource variables
+	// gets Builtin instead, as LiteRT's XNNPACK crashes on some of them.
+	XNNPACK Kernels = iota
+	// Reference are TFLite's kernels without optimizations, for comparisons.
+	Reference
+	// Builtin are TFLite's own optimized kernels.
+	Builtin
 )
 
-// native is o.Native, once all that this engine cannot honour is refused.
-func native(o common.Options, hardware uint32) (Options, error) {
+// nativeOptions returns o.Native. The error wraps common.ErrOption where o has anything that this engine cannot honour
+// on hardware.
+func nativeOptions(o common.Options, hardware uint32) (Options, error) {
 	refuse := func(text string) (Options, error) {
-		return Options{}, &common.Error{Kind: common.ErrOption, Message: text}
+		return Options{}, tfl.Errorf(common.ErrOption, "%s", text)
 	}
 	n, err := common.NativeOptions[Options](o.Native)
 	switch {
 	case err != nil:
 		return n, err
 	case n.Kernels < XNNPACK || n.Kernels > Builtin:
-		return refuse("Kernels must be XNNPACK, Reference or Builtin")
+		return refuse(fmt.Sprintf("Kernels is %d; it must be XNNPACK, Reference or Builtin", n.Kernels))
 	case hardware == cpu && n.Fallback:
-		return refuse("Fallback is for devices other than the CPU")
+		return refuse("Fallback is set without a Device; it is for devices other than the CPU")
 	case hardware != cpu && n.Kernels != XNNPACK && !n.Fallback:
-		return refuse("Kernels is for the CPU; set Fallback as well")
+		return refuse("Kernels is set for a Device that is not the CPU; set Fallback as well")
 	case o.Precision == common.BFloat16 || o.Precision == common.Float16 && hardware != gpu:
-		return refuse("LiteRT runs a model in its own precision here, not in " + o.Precision.String())
+		return refuse("LiteRT runs a model in its own precision, on a GPU also in float16, not in " + o.Precision.String())
 	case o.CacheDir != "":
-		return refuse("CacheDir: nothing is cached, as LiteRT ends the process where writing its file of XNNPACK's weights fails")
+		return refuse("CacheDir: nothing is cached, as LiteRT ends the process where it cannot write XNNPACK's weights")
 	}
 	return n, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
 // profiledEvent is a ProfiledEventData.
@@ -15,18 +16,19 @@ type profiledEvent struct {
 	tag       uintptr
 	kind      int32 // LiteRtProfilerEventType
 	_         int32
-	_         uint64    // when it began
+	_         uint64    // start time
 	elapsed   uint64    // microseconds
-	_         [6]uint64 // memory before and after
+	_         [6]uint64 // memory use before and after
 	metadata1 uint64
 	_         uint64   // metadata2
 	_         [2]int32 // source
 }
 
+// These are values of LiteRtProfilerEventType.
 const operatorEvent, delegateEvent, delegatedOperatorEvent = 2, 4, 8
 
-// prepareProfile prepares the call that has the next Run collect times and forgets
-// those of the last, where that is wanted.
+// prepareProfile prepares, with Options.Profile, the call that begins each Run: it starts the profiler and drops the
+// times of the Run before.
 func (s *session) prepareProfile() error {
 	if !s.compiled.model.options.Profile {
 		return nil
@@ -37,20 +39,21 @@ func (s *session) prepareProfile() error {
 	return status(r, common.ErrOption, "LiteRtCompiledModelGetProfiler")
 }
 
-// Profile lists the operators that the last Run has computed, in its order.
-// Those that a delegate took bear its names.
+// Profile returns the operators that the last Run has executed, in its order. Operators that a delegate took have the
+// delegate's names.
 func (s *session) Profile() ([]common.LayerTime, error) {
 	if s.profiler == 0 {
-		return nil, &common.Error{Kind: common.ErrOption, Message: "the model was loaded without Options.Profile"}
+		return nil, tfl.Errorf(common.ErrOption, "the model was loaded without Options.Profile: set it")
 	}
 	n := new(int32)
-	err := status(s.lib.Call(profilerCount, dylib.Int(s.profiler), dylib.Ptr(n)), common.ErrRun, "LiteRtGetNumProfilerEvents")
-	if err != nil || *n <= 0 {
+	r := s.lib.Call(profilerCount, dylib.Int(s.profiler), dylib.Ptr(n))
+	if err := status(r, common.ErrRun, "LiteRtGetNumProfilerEvents"); err != nil || *n <= 0 {
 		return nil, err
 	}
-	const most = 1 << 20 // LiteRT keeps half of it
-	events := make([]profiledEvent, min(*n, most))
-	if err := status(s.lib.Call(profilerEvents, dylib.Int(s.profiler), dylib.Int(len(events)), dylib.Slice(events)), common.ErrRun, "LiteRtGetProfilerEvents"); err != nil {
+	const maxEvents = 1 << 20 // a sanity limit; LiteRT keeps half as many
+	events := make([]profiledEvent, min(*n, maxCount))
+	r = s.lib.Call(profilerEvents, dylib.Int(s.profiler), dylib.Int(len(events)), dylib.Slice(events))
+	if err := status(r, common.ErrRun, "LiteRtGetProfilerEvents"); err != nil {
 		return nil, err
 	}
 	var layers []common.LayerTime
@@ -61,7 +64,7 @@ func (s *session) Profile() ([]common.LayerTime, error) {
 			layer.Name = fmt.Sprint("operator ", e.metadata1)
 		case delegateEvent, delegatedOperatorEvent:
 			layer.Kernel = "delegate"
-		default: // of LiteRT's own work
+		default: // LiteRT's own work
 			continue
 		}
 		layers = append(layers, layer)

@@ -5,7 +5,6 @@ package litert
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
 	"slices"
 	"strings"
@@ -14,61 +13,66 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
-// session runs one signature on one compiled model, which works in memory of
-// the tensors: each Run hands it the buffers anew, and nothing is copied.
+// session runs one signature on one compiled model. LiteRT works in the tensors' memory: each Run passes it buffers
+// over that memory, and copies nothing unless copyOutputs is set.
 type session struct {
-	// These are what a Run needs, together: after the last one they are not in
-	// the cache.
+	// Run reads these first. They are together because they are not in the processor's cache after the last Run.
 	run      dylib.Prepared
 	canceled *atomic.Uint32 // the compiled model's
-	direct   bool           // a Run is that call and nothing else
+	direct   bool           // Run is only the call of run
 
-	lateOutputs  bool // the shape of an output is known only after a Run
-	shapesStable bool // a Run since Bind has shown that none is
-	needsRebind  bool // Reset has made another compiled model
+	copyOutputs  bool // outputs are in memory of the session's own, and Run copies them; see signature.copyOutputs
+	shapesStable bool // a Run since Bind has read the outputs' shapes: they change only where copyOutputs is set
+	needsRebind  bool // Reset has replaced the compiled model, so the next Run begins with Bind
 	lib          *dylib.Library
 	compiled     *compiled
 	sig          *signature
-	reference    *compiled // on TFLite's own kernels, to validate shapes; or nil
+	inputShapes  *tfl.InputShapes
 	layouts      dylib.Prepared
 	startProfile dylib.Prepared
 	profiler     uintptr // or 0
 	frame        *frame
-	pin          runtime.Pinner // of what frame has: the calls are prepared with it
-	shapes       []common.Shape // of the inputs, as the interpreter has them
+	pin          runtime.Pinner // keeps frame's slices in place, whose addresses the prepared calls have
 	in           []binding
-	out          []binding        // at each place of LiteRT's list
-	inputs       []*common.Tensor // what Bind was given
-	outputs      []*common.Tensor // what Bind was given to fill
-	dims         common.Shape     // kept so that Run need not allocate
+	out          []binding        // for each entry of LiteRT's list of outputs
+	inputs       []*common.Tensor // the slice that Bind was given
+	outputs      []*common.Tensor // the slice that Bind was given
+	dims         common.Shape     // memory for a shape, kept so that Run need not allocate
 }
 
-// frame is what the calls of a Run read and write.
+// frame is the memory that the calls of a Run read and write.
 type frame struct {
 	in, out []uintptr // LiteRtTensorBuffers
 	layouts []layout  // of the outputs
 }
 
-// binding is the memory in which LiteRT works: of a tensor that Bind was given,
-// or of one that the session has made, for an output whose shape is known only
-// after a Run.
+// binding is a tensor in whose memory LiteRT works: one that Bind was given or, for an output that Run copies, one that
+// the session has made.
 type binding struct {
 	boundTensor *common.Tensor
-	own         bool           // the session has made it
-	pin         runtime.Pinner // of its memory
+	own         bool           // the session has made boundTensor
+	pin         runtime.Pinner // keeps boundTensor's memory in place
 }
 
-func newSession(c *compiled, sig *signature) (_ *session, err error) {
+func newSession(c *compiled) (_ *session, err error) {
+	sig := c.sig
+	ins, outs := len(sig.file.Inputs), len(sig.aliasOf)
 	s := &session{
-		lib: c.lib, sig: sig, lateOutputs: sig.lateOutputs, in: make([]binding, len(sig.Inputs)), out: make([]binding, len(sig.first)),
-		frame: &frame{make([]uintptr, len(sig.Inputs)+1), make([]uintptr, len(sig.first)+1), newLayouts(len(sig.first) + 1)},
+		lib: c.lib, compiled: c, sig: sig, copyOutputs: sig.copyOutputs, in: make([]binding, ins), out: make([]binding, outs),
+		frame: &frame{make([]uintptr, ins+1), make([]uintptr, outs+1), newLayouts(outs + 1)},
 		dims:  make(common.Shape, 0, maxRank),
 	}
 	s.pin.Pin(&s.frame.in[0])
 	s.pin.Pin(&s.frame.out[0])
 	s.pin.Pin(&s.frame.layouts[0])
+	var newReference func() (tfl.Interpreter, error)
+	if m := c.model; m.hardware != cpu || m.native.Kernels == XNNPACK {
+		newReference = func() (tfl.Interpreter, error) { return m.compile(sig, cpu, Builtin) }
+	}
+	s.inputShapes = tfl.NewInputShapes(sig.file, newReference)
 	if err := s.attach(c); err != nil {
 		s.Close()
 		return nil, err
@@ -76,19 +80,14 @@ func newSession(c *compiled, sig *signature) (_ *session, err error) {
 	return s, nil
 }
 
-// attach makes c the compiled model that the session runs, and prepares its
-// calls.
+// attach makes c the compiled model that the session runs, and prepares the calls of a Run.
 func (s *session) attach(c *compiled) error {
 	s.compiled, s.canceled, s.direct = c, c.canceled, false
 	handle, index, ins, outs := dylib.Int(c.handle), dylib.Int(s.sig.index), dylib.Int(len(s.in)), dylib.Int(len(s.out))
 	s.run = s.lib.Prepare(compiledRun, handle, index, ins, dylib.Slice(s.frame.in), outs, dylib.Slice(s.frame.out))
 	s.layouts = s.lib.Prepare(compiledOutputLayouts, handle, index, outs, dylib.Slice(s.frame.layouts), dylib.Int(0))
-	s.shapes = make([]common.Shape, len(s.in))
-	for i := range s.in {
-		var err error
-		if s.shapes[i], err = c.inputShape(s.sig, i); err != nil {
-			return err
-		}
+	if err := s.inputShapes.SetInterpreter(c); err != nil {
+		return err
 	}
 	return s.prepareProfile()
 }
@@ -96,7 +95,7 @@ func (s *session) attach(c *compiled) error {
 func (s *session) Bind(in, out []*common.Tensor) (err error) {
 	s.inputs, s.outputs = in, out
 	s.direct, s.needsRebind, s.shapesStable = false, false, false
-	if err := s.validateShapes(in); err != nil {
+	if err := s.inputShapes.Validate(in); err != nil {
 		return err
 	}
 	shapes, err := s.resize(in)
@@ -108,16 +107,16 @@ func (s *session) Bind(in, out []*common.Tensor) (err error) {
 			return err
 		}
 	}
-	if s.lateOutputs { // the shapes are a guess
-		for place, shape := range shapes {
-			if err := s.ensureCapacity(place, shape.Elems()); err != nil {
+	if s.copyOutputs {
+		for index, shape := range s.compiled.shapes { // these may not be the result's, but suffice to begin with
+			if err := s.ensureCapacity(index, shape.Elems()); err != nil {
 				return err
 			}
 		}
 		return s.dryRun()
 	}
 	for i, shape := range shapes {
-		if out[i], err = common.EnsureTensor(out[i], s.sig.Outputs[i].DType, shape); err != nil {
+		if out[i], err = common.EnsureTensor(out[i], s.sig.file.Outputs[i].DType, shape); err != nil {
 			return err
 		}
 		if err := s.bindMemory(&s.out[i], &s.frame.out[i], out[i]); err != nil {
@@ -127,107 +126,66 @@ func (s *session) Bind(in, out []*common.Tensor) (err error) {
 	return nil
 }
 
-// resize gives the inputs their shapes and returns those of the outputs.
-func (s *session) resize(in []*common.Tensor) (shapes []common.Shape, err error) {
-	c := s.compiled
-	if s.sameShapes(in) && c.model.hardware == cpu {
-		return c.reallocate(s.sig, s.lateOutputs)
-	}
-	c.model.beginTurn(c.model.hardware)
-	defer c.model.endTurn(c.model.hardware)
-	err = c.model.driver.log.Capture(func() error {
-		for i, t := range in {
-			shape := t.Shape()
-			if err := c.resize(s.sig, i, shape); err != nil {
-				return err
-			}
-			s.shapes[i] = shape
-		}
-		shapes, err = c.reallocate(s.sig, s.lateOutputs)
+// resize gives the inputs the shapes of the tensors, and returns the shapes of the outputs.
+func (s *session) resize(in []*common.Tensor) (outputs []common.Shape, err error) {
+	resize := func() error {
+		outputs, _, err = s.inputShapes.Resize(in, s.copyOutputs)
 		return err
-	})
-	return shapes, err
-}
-
-// sameShapes reports whether the inputs have these shapes.
-func (s *session) sameShapes(in []*common.Tensor) bool {
-	for i, t := range in {
-		if !t.Is(t.DType(), s.shapes[i]) {
-			return false
-		}
 	}
-	return true
-}
-
-// validateShapes returns an error where the model cannot have inputs of these
-// new shapes. XNNPACK takes more than it can run, and crashes; TFLite's own
-// operators return an error.
-func (s *session) validateShapes(in []*common.Tensor) (err error) {
 	m := s.compiled.model
-	if s.sameShapes(in) || m.hardware == cpu && m.native.Kernels != XNNPACK {
-		return nil
+	if s.inputShapes.Equal(in) && m.hardware == cpu {
+		err = resize()
+		return outputs, err
 	}
-	if s.reference == nil {
-		if s.reference, err = m.compile(cpu, Builtin); err != nil {
-			return err
-		}
-	}
-	for i, t := range in {
-		if err := s.reference.resize(s.sig, i, t.Shape()); err != nil {
-			return err
-		}
-	}
-	_, err = s.reference.reallocate(s.sig, s.lateOutputs)
-	if !s.sig.Dynamic() { // they do not change again
-		s.reference.close()
-		s.reference = nil
-	}
-	return err
+	m.lockDevice(m.hardware)
+	defer m.unlockDevice(m.hardware)
+	err = m.driver.log.Capture(resize)
+	return outputs, err
 }
 
-// ensureCapacity has LiteRT write what is at that place to memory of the
-// session's own, for n elements at least, or where the tensor of an earlier one
-// lies if it is that.
-func (s *session) ensureCapacity(place, n int) error {
-	b := &s.out[place]
-	switch first := s.sig.first[place]; {
+// ensureCapacity makes LiteRT write its output at index to memory of the session's own, for at least n elements. If
+// that output is also an input or an earlier output, it has the memory of that.
+func (s *session) ensureCapacity(index, n int) error {
+	b := &s.out[index]
+	switch first := s.sig.aliasOf[index]; {
 	case first < 0:
-		return s.bindMemory(b, &s.frame.out[place], s.in[^first].boundTensor)
-	case first < place:
-		return s.bindMemory(b, &s.frame.out[place], s.out[first].boundTensor)
+		return s.bindMemory(b, &s.frame.out[index], s.in[^first].boundTensor)
+	case first < index:
+		return s.bindMemory(b, &s.frame.out[index], s.out[first].boundTensor)
 	}
 	if b.own && b.boundTensor.Len() >= max(n, 1) {
 		return nil
 	}
-	t, err := common.NewTensor(s.dtype(place), max(n, 1))
+	t, err := common.NewTensor(s.dtype(index), max(n, 1))
 	if err != nil {
 		return err
 	}
-	if err := s.bindMemory(b, &s.frame.out[place], t); err != nil {
+	if err := s.bindMemory(b, &s.frame.out[index], t); err != nil {
 		return err
 	}
 	b.own = true
 	return nil
 }
 
-// dtype is that of what is at a place.
-func (s *session) dtype(place int) common.DType {
-	return s.sig.Outputs[slices.Index(s.sig.places, place)].DType
+// dtype returns the type of LiteRT's output at index.
+func (s *session) dtype(index int) common.DType {
+	return s.sig.file.Outputs[slices.Index(s.sig.file.Out, index)].DType
 }
 
-// bindMemory makes *handle a LiteRtTensorBuffer over t's memory. The interpreter
-// does not look at the buffer that it had before: the next Run begins with this.
+// bindMemory makes *handle a LiteRtTensorBuffer over t's memory. It destroys the former buffer, which LiteRT does not
+// read again: the next Run passes it the new one.
 func (s *session) bindMemory(b *binding, handle *uintptr, t *common.Tensor) error {
 	if b.boundTensor == t {
 		return nil
 	}
 	memory, buffer := t.Bytes(), new(uintptr)
-	if len(memory) == 0 { // which LiteRT wants an address for all the same
+	if len(memory) == 0 { // LiteRT refuses a buffer without an address
 		memory = make([]byte, common.TensorAlign)[:0]
 	}
 	var pin runtime.Pinner
 	pin.Pin(unsafe.SliceData(memory))
-	r := s.lib.Call(bufferCreate, dylib.Ptr(newTensorType(t)), dylib.Slice(memory), dylib.Int(len(memory)), dylib.Int(0), dylib.Ptr(buffer))
+	r := s.lib.Call(bufferCreate, dylib.Ptr(newTensorType(t)), dylib.Slice(memory), dylib.Int(len(memory)), dylib.Int(0),
+		dylib.Ptr(buffer))
 	if err := status(r, common.ErrModel, "LiteRtCreateTensorBufferFromHostMemory"); err != nil {
 		pin.Unpin()
 		return err
@@ -237,7 +195,7 @@ func (s *session) bindMemory(b *binding, handle *uintptr, t *common.Tensor) erro
 	return nil
 }
 
-// releaseBuffer destroys what bindMemory made.
+// releaseBuffer destroys the buffer that bindMemory made, and unpins its memory.
 func (s *session) releaseBuffer(b *binding, handle *uintptr) {
 	if *handle != 0 {
 		s.lib.Call(bufferDestroy, dylib.Int(*handle))
@@ -246,8 +204,8 @@ func (s *session) releaseBuffer(b *binding, handle *uintptr) {
 	*b, *handle = binding{}, 0
 }
 
-// dryRun returns an error where an output cannot be given memory, in a Run that
-// is cancelled before it computes.
+// dryRun returns an error where LiteRT cannot use memory of ours for an output. It makes a Run that is cancelled before
+// the first operator, when LiteRT has bound the buffers.
 func (s *session) dryRun() error {
 	s.canceled.Store(1)
 	err := s.runError(s.invoke())
@@ -257,12 +215,13 @@ func (s *session) dryRun() error {
 	return nil
 }
 
-// runError is the error of a Run.
+// runError returns the error of a Run that had this result.
 func (s *session) runError(result uintptr) error {
 	err := s.compiled.fail(result, common.ErrRun, "LiteRtRunCompiledModel")
 	if e, ok := err.(*common.Error); ok && strings.Contains(e.Message, "allocation_type == kTfLiteArenaRw") {
-		e.Kind, e.Message = common.ErrModel, "LiteRT cannot hand out what an operator computes whose result's size depends on the data"
-		e.Hint = hintUseTFLite + ", or have another operator behind it make the output"
+		e.Kind = common.ErrModel
+		e.Message = "LiteRT cannot return the output of an operator whose result's size depends on the data"
+		e.Hint = hintUseTFLite + ", or change the model so that another operator, such as a cast, makes the output"
 	}
 	return err
 }
@@ -271,58 +230,57 @@ func (s *session) Run(context.Context) error {
 	if !s.direct {
 		return s.runChecked()
 	}
-	s.forgetCancel()
+	s.clearCancel()
 	if r := s.run.Do(); int32(r) != 0 {
 		return s.finishRun(r)
 	}
 	return nil
 }
 
-// runChecked is Run where there may be more to do than the call.
+// runChecked is Run where more than the call may be needed.
 func (s *session) runChecked() error {
 	if s.needsRebind {
 		if err := s.Bind(s.inputs, s.outputs); err != nil {
 			return err
 		}
 	}
-	s.forgetCancel()
+	s.clearCancel()
 	return s.finishRun(s.invoke())
 }
 
-// forgetCancel undoes a Cancel that came too late for the last Run.
-func (s *session) forgetCancel() {
+// clearCancel drops a Cancel that came too late for the last Run.
+func (s *session) clearCancel() {
 	if s.canceled.Load() != 0 {
 		s.canceled.Store(0)
 	}
 }
 
-// finishRun does what is to be done after the call, which had that result.
+// finishRun does the rest of a Run after the call, which had this result.
 func (s *session) finishRun(result uintptr) error {
 	if err := s.regrow(result); err != nil {
 		return err
 	}
-	if s.lateOutputs || !s.shapesStable {
+	if s.copyOutputs || !s.shapesStable {
 		if err := s.fetchOutputs(); err != nil {
 			return err
 		}
 	}
-	s.direct = s.shapesStable && !s.lateOutputs && s.profiler == 0 && s.compiled.model.hardware == cpu
+	s.direct = s.shapesStable && !s.copyOutputs && s.profiler == 0 && s.compiled.model.hardware == cpu
 	return nil
 }
 
-// invoke is the call of a Run, in turn with others where that must be.
+// invoke makes the call of a Run, one at a time on devices other than the CPU.
 func (s *session) invoke() uintptr {
 	m := s.compiled.model
-	m.beginTurn(m.hardware)
-	defer m.endTurn(m.hardware)
+	m.lockDevice(m.hardware)
+	defer m.unlockDevice(m.hardware)
 	if s.profiler != 0 {
 		s.startProfile.Do()
 	}
 	return s.run.Do()
 }
 
-// regrow repeats a Run that has failed with that result while an output was
-// larger than its memory, and there is more by now.
+// regrow repeats a failed Run, with more memory for the outputs, until none is larger than its memory.
 func (s *session) regrow(result uintptr) error {
 	for int32(result) != 0 {
 		err := s.runError(result)
@@ -334,26 +292,25 @@ func (s *session) regrow(result uintptr) error {
 	return nil
 }
 
-// growOutputs makes room where the last Run found an output larger than its
-// memory. Where there are variables, that Run has changed them, and is not to be
-// repeated.
+// growOutputs makes more memory for the outputs that came out larger than theirs in the last Run, and reports whether
+// there are any. It does nothing where the model has variables: that Run has changed them, so it must not be repeated.
 func (s *session) growOutputs() (grown bool, err error) {
 	if s.compiled.model.stateful || s.canceled.Load() != 0 || int32(s.layouts.Do()) != 0 {
 		return false, nil
 	}
-	for place := range s.out {
-		n := s.frame.layouts[place].shape(s.dims).Elems()
-		if s.sig.first[place] != place || n <= s.out[place].boundTensor.Len() {
+	for index := range s.out {
+		n := s.frame.layouts[index].shape(s.dims).Elems()
+		if s.sig.aliasOf[index] != index || n <= s.out[index].boundTensor.Len() {
 			continue
 		}
-		grown, s.lateOutputs, s.direct = true, true, false
-		if err := s.ensureCapacity(place, 2*n); err != nil {
+		grown, s.copyOutputs, s.direct = true, true, false
+		if err := s.ensureCapacity(index, 2*n); err != nil {
 			return false, err
 		}
 	}
-	if grown { // others may share what has moved
-		for place := range s.out {
-			if err := s.ensureCapacity(place, s.out[place].boundTensor.Len()); err != nil {
+	if grown { // aliases must follow the outputs that have moved
+		for index := range s.out {
+			if err := s.ensureCapacity(index, s.out[index].boundTensor.Len()); err != nil {
 				return false, err
 			}
 		}
@@ -361,24 +318,25 @@ func (s *session) growOutputs() (grown bool, err error) {
 	return grown, nil
 }
 
-// fetchOutputs asks what shapes the outputs have come out with, and copies those
-// that are not where the session has them.
+// fetchOutputs reads the shapes that the outputs have after a Run, and copies those that LiteRT did not write to the
+// caller's tensor.
 func (s *session) fetchOutputs() (err error) {
 	if r := s.layouts.Do(); int32(r) != 0 {
 		return s.compiled.fail(r, common.ErrRun, "LiteRtGetCompiledModelOutputTensorLayouts")
 	}
 	s.shapesStable = true
-	for i, info := range s.sig.Outputs {
-		place := s.sig.places[i]
-		bound := s.out[place].boundTensor
-		shape := s.frame.layouts[place].shape(s.dims)
+	for i, info := range s.sig.file.Outputs {
+		index := s.sig.file.Out[i]
+		bound := s.out[index].boundTensor
+		shape := s.frame.layouts[index].shape(s.dims)
 		if n := shape.Elems(); shape == nil || n < 0 || n > bound.Len() {
-			return &common.Error{Kind: common.ErrRun, Message: fmt.Sprintf("output %q came back with the shape %v", info.Name, shape)}
+			return tfl.Errorf(common.ErrRun, "LiteRT returned output %q with the shape %v, for which its memory has %d elements",
+				info.Name, shape, bound.Len())
 		}
 		if s.outputs[i] == bound && bound.Is(info.DType, shape) {
 			continue
 		}
-		s.lateOutputs = true
+		s.copyOutputs = true
 		if s.outputs[i], err = common.EnsureTensor(s.outputs[i], info.DType, shape); err != nil {
 			return err
 		}
@@ -390,37 +348,34 @@ func (s *session) fetchOutputs() (err error) {
 // Cancel makes Run stop before the next operator.
 func (s *session) Cancel() { s.canceled.Store(1) }
 
-// Reset puts variables back by starting with another interpreter; LiteRT has no
-// other way, and no model that needs it often.
+// Reset puts variables back to their initial values with a new compiled model, as LiteRT has no function for that.
 func (s *session) Reset() error {
 	m := s.compiled.model
 	if !m.stateful {
 		return nil
 	}
-	c, err := m.newCompiled()
+	c, err := m.newCompiled(s.sig)
 	if err != nil {
 		return err
 	}
 	old := s.compiled
 	if err := s.attach(c); err != nil {
-		c.close()
+		c.Close()
 		return errors.Join(err, s.attach(old))
 	}
 	s.needsRebind = true
-	old.close()
+	old.Close()
 	return nil
 }
 
 func (s *session) Close() error {
-	s.compiled.close()
-	if s.reference != nil {
-		s.reference.close()
-	}
+	s.compiled.Close()
+	s.inputShapes.Close()
 	for i := range s.in {
 		s.releaseBuffer(&s.in[i], &s.frame.in[i])
 	}
-	for place := range s.out {
-		s.releaseBuffer(&s.out[place], &s.frame.out[place])
+	for index := range s.out {
+		s.releaseBuffer(&s.out[index], &s.frame.out[index])
 	}
 	s.pin.Unpin()
 	return nil

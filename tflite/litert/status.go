@@ -11,19 +11,20 @@ import (
 	"github.com/anyinfer/anyinfer/internal/dylib"
 )
 
-// statuses are LiteRtStatus in words; the function that has them is not exported.
+// statuses are the texts of LiteRtStatus, as LiteRT does not export the function that has them.
 var statuses = map[int32]string{
 	1: "invalid argument", 2: "out of memory", 3: "runtime failure", 4: "missing input tensor", 5: "not supported",
-	6: "not found", 7: "timeout", 8: "wrong version", 9: "unknown error", 10: "it exists already", 100: "cancelled",
-	500: "file error", 501: "damaged model", 502: "a library cannot be loaded", 503: "serialization failed", compilationFailed: "compilation failed",
-	1000: "index out of bounds", 1001: "wrong type", 1002: "the graph breaks a rule", 1003: "graph modification failed",
-	4000: "runtime version not supported", 4001: "compiler version not supported", 4002: "byte code of another version",
+	6: "not found", 7: "timeout", 8: "wrong version", 9: "unknown error", 10: "already exists", 100: "cancelled",
+	500: "file error", 501: "damaged model", 502: "a library cannot be loaded", 503: "serialization failed",
+	compilationFailed: "compilation failed",
+	1000:              "index out of bounds", 1001: "wrong type", 1002: "invalid graph", 1003: "graph modification failed",
+	4000: "runtime version not supported", 4001: "compiler version not supported", 4002: "byte code version not supported",
 	5000: "an operator's shape cannot be inferred", 5001: "shape inference failed",
 }
 
 const compilationFailed = 504
 
-// status is nil for kLiteRtStatusOk, else an error of that kind.
+// status returns nil for kLiteRtStatusOk, else an error of that kind.
 func status(result uintptr, kind error, call string) error {
 	code := int32(result)
 	if code == 0 {
@@ -36,19 +37,19 @@ func status(result uintptr, kind error, call string) error {
 	return &common.Error{Kind: kind, Code: int(code), Message: call + ": " + text}
 }
 
-// fail is status with what the interpreter has reported.
+// fail is status with the text that the interpreter has reported.
 func (c *compiled) fail(result uintptr, kind error, call string) error {
 	err := status(result, kind, call)
 	if err == nil {
 		return nil
 	}
-	if said := c.reported(); said != "" {
-		err.(*common.Error).Message = said
+	if text := c.reported(); text != "" {
+		err.(*common.Error).Message = text
 	}
 	return err
 }
 
-// reported takes what the interpreter has reported since the last time.
+// reported returns, and clears, the text that the interpreter has reported.
 func (c *compiled) reported() string {
 	if !c.lib.Has(free) {
 		c.lib.Call(compiledClearErrors, dylib.Int(c.handle))
@@ -59,59 +60,59 @@ func (c *compiled) reported() string {
 		return ""
 	}
 	defer c.lib.Call(free, dylib.Int(*text))
-	return sentence(strings.Split(dylib.GoString(*text), "\n"))
+	return joinLines(strings.Split(dylib.GoString(*text), "\n"))
 }
 
-// How LiteRT, and behind the bar the accelerators, begin a line: with the level
-// and where in the sources it is from.
-var begin = regexp.MustCompile(`^(?:([EWIV])[A-Z]+: (?:\[[\w./-]+:\d+\] )?|([EWI])\d{4} [\d:. ]+[\w./-]+:\d+\] )`)
+// linePrefix matches the beginning of a line, with the level and the place in the sources. The first alternative is
+// LiteRT's, the second one its accelerators'.
+var linePrefix = regexp.MustCompile(`^(?:([EWIV])[A-Z]+: (?:\[[\w./-]+:\d+\] )?|([EWI])\d{4} [\d:. ]+[\w./-]+:\d+\] )`)
 
 const maxErrorText = 600 // bytes
 
-// sentence puts lines of an error together.
-func sentence(lines []string) string {
-	var said []string
+// joinLines makes one message of the lines of an error, without their prefixes and repetitions.
+func joinLines(lines []string) string {
+	var texts []string
 	for _, line := range lines {
-		if line = strings.TrimSpace(begin.ReplaceAllString(line, "")); line != "" && !slices.Contains(said, line) {
-			said = append(said, line)
+		if line = strings.TrimSpace(linePrefix.ReplaceAllString(line, "")); line != "" && !slices.Contains(texts, line) {
+			texts = append(texts, line)
 		}
 	}
-	text := strings.Join(said, "; ")
+	text := strings.Join(texts, "; ")
 	if len(text) > maxErrorText {
 		text = strings.ToValidUTF8(text[:maxErrorText], "") + "..."
 	}
 	return text
 }
 
-// withStderr adds to the error of a Load the reason, which LiteRT prints on stderr
-// only, and only in an environment that asks for it: again repeats what failed.
-// With KeepStderr the reason stays there.
-func (d *driver) withStderr(err error, again func()) error {
+// withStderr replaces the message of err, an error of Load, by the reason. LiteRT prints the reason only on stderr, and
+// only while an environment with that log level exists; so retry must repeat the call that failed. With
+// Config.KeepStderr the reason stays on stderr.
+func (d *driver) withStderr(err error, retry func()) error {
 	e, ok := err.(*common.Error)
 	if !ok || e.Code == 0 {
 		return err
 	}
-	said := map[string][]string{} // by level
+	texts := map[string][]string{} // by level
 	level := ""
 	d.log.CaptureLines(func(line string) {
 		d.log.Debug(line)
-		if m := begin.FindStringSubmatch(line); m != nil {
+		if m := linePrefix.FindStringSubmatch(line); m != nil {
 			level = m[1] + m[2]
-		} // else the last one goes on
-		said[level] = append(said[level], line)
+		} // else the line continues the one before
+		texts[level] = append(texts[level], line)
 	}, func() {
-		loud, err := d.newEnvironment(errorsOnly, cpu)
-		again()
-		quiet, quietErr := d.newEnvironment(silent, cpu)
+		printing, err := d.newEnvironment(errorsOnly, cpu)
+		retry()
+		quiet, quietErr := d.newEnvironment(silent, cpu) // the last environment made sets the level for all
 		if err == nil {
-			d.lib.Call(environmentDestroy, dylib.Int(loud))
+			d.lib.Call(environmentDestroy, dylib.Int(printing))
 		}
 		if quietErr == nil {
 			d.lib.Call(environmentDestroy, dylib.Int(quiet))
 		}
 	})
 	for _, level := range []string{"W", "E"} {
-		if text := sentence(said[level]); text != "" {
+		if text := joinLines(texts[level]); text != "" {
 			e.Message = text
 		}
 	}

@@ -6,10 +6,9 @@ import "github.com/anyinfer/anyinfer/internal/dylib"
 
 var spec = dylib.Spec{Engine: "litert", Stem: "LiteRt"}
 
-// The functions of the LiteRT C API that this package calls; from
-// litert_environment.h, litert_accelerator.h, litert_model.h, litert_options.h,
-// litert_opaque_options.h, litert_compiled_model.h, litert_tensor_buffer.h and
-// litert_profiler.h. The last two are libc's, which the library brings along.
+// These are the functions of the LiteRT C API that this package calls. They are declared in litert_environment.h,
+// litert_accelerator.h, litert_model.h, litert_options.h, litert_opaque_options.h, litert_compiled_model.h,
+// litert_tensor_buffer.h and litert_profiler.h. The last two are functions of libc, which the library links.
 const (
 	environmentCreate = iota
 	environmentDestroy
@@ -54,10 +53,10 @@ const (
 	free
 )
 
-// What not all libraries have, and why not.
+// These are for Decl.Since: they say which libraries have a function that others lack.
 const (
 	exported = "builds for other systems than Windows"
-	libc     = "systems whose loader finds libc's functions through a library" // not Windows
+	libc     = "systems whose loader finds libc's functions through a library" // all but Windows
 )
 
 var table = []dylib.Decl{
@@ -68,7 +67,7 @@ var table = []dylib.Decl{
 	acceleratorName:       {C: "LiteRtStatus LiteRtGetAcceleratorName(LiteRtAcceleratorConst accelerator, const char** name)", Since: exported},
 	acceleratorHardware:   {C: "LiteRtStatus LiteRtGetAcceleratorHardwareSupport(LiteRtAcceleratorConst accelerator, LiteRtHwAcceleratorSet* supported_hardware)", Since: exported},
 	modelFromBuffer:       {C: "LiteRtStatus LiteRtCreateModelFromBuffer(LiteRtEnvironment environment, const void* buffer_addr, size_t buffer_size, LiteRtModel* model)"},
-	modelFromFd:           {C: "LiteRtStatus LiteRtCreateModelFromFd(LiteRtEnvironment environment, int fd, size_t offset, size_t size, LiteRtModel* model)"}, // see open
+	modelFromFd:           {C: "LiteRtStatus LiteRtCreateModelFromFd(LiteRtEnvironment environment, int fd, size_t offset, size_t size, LiteRtModel* model)"}, // never called; its absence refuses releases before 2.1.6
 	modelDestroy:          {C: "void LiteRtDestroyModel(LiteRtModel model)"},
 	signatureCount:        {C: "LiteRtStatus LiteRtGetNumModelSignatures(LiteRtModel model, LiteRtParamIndex* num_signatures)"},
 	signatureAt:           {C: "LiteRtStatus LiteRtGetModelSignature(LiteRtModel model, LiteRtParamIndex signature_index, LiteRtSignature* signature)"},
@@ -91,7 +90,7 @@ var table = []dylib.Decl{
 	compiledSetCancel:     {C: "LiteRtStatus LiteRtSetCompiledModelCancellationFunction(LiteRtCompiledModel compiled_model, void* data, bool (*check_cancelled_func)(void*))"},
 	compiledAccelerated:   {C: "LiteRtStatus LiteRtCompiledModelIsFullyAccelerated(LiteRtCompiledModel compiled_model, bool* fully_accelerated)"},
 	compiledNotOnCPU:      {C: "LiteRtStatus LiteRtCompiledModelIsNonCpuFullyAccelerated(LiteRtCompiledModel compiled_model, bool* non_cpu_fully_accelerated)", Since: "2.3"},
-	compiledEnvironment:   {C: "LiteRtStatus LiteRtGetCompiledModelEnvironment(LiteRtCompiledModel compiled_model, LiteRtEnvironment* environment)", Since: "2.2"}, // see version
+	compiledEnvironment:   {C: "LiteRtStatus LiteRtGetCompiledModelEnvironment(LiteRtCompiledModel compiled_model, LiteRtEnvironment* environment)", Since: "2.2"}, // never called; see version
 	compiledErrors:        {C: "LiteRtStatus LiteRtCompiledModelGetErrorMessages(LiteRtCompiledModel compiled_model, char** error_messages)"},
 	compiledClearErrors:   {C: "LiteRtStatus LiteRtCompiledModelClearErrors(LiteRtCompiledModel compiled_model)"},
 	compiledProfiler:      {C: "LiteRtStatus LiteRtCompiledModelGetProfiler(LiteRtCompiledModel compiled_model, LiteRtProfiler* profiler)"},

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// RequireNoAllocations calls f, which may allocate the first time only. The race
-// detector and AddressSanitizer allocate, so with them it does nothing more.
+// RequireNoAllocations requires that f allocates at most in its first call. The race detector and AddressSanitizer
+// allocate themselves, so with them it only calls f.
 func RequireNoAllocations(t *testing.T, f func() error) {
 	t.Helper()
 	var err error

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package tfltest has the tests that the engines for TFLite files share.
 package tfltest
 
 import (
@@ -14,18 +13,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// BindOutput tests Session.BindOutput on an open engine, with the models in
-// dir. late are models whose output's shape only a Run tells: the places of
-// what is not zero in the 6 elements of x.
-func BindOutput(t *testing.T, e *common.Engine, dir string, late ...string) {
+// BindOutput tests Session.BindOutput on an open engine, with the models in dir. The models called dynamic have an
+// output whose shape is known only after a Run: the indices of the elements of x, of 6, that are not zero.
+func BindOutput(t *testing.T, e *common.Engine, dir string, dynamic ...string) {
 	s := suite{e, dir}
-	t.Run("fixed", s.fixed)
-	t.Run("dynamic", s.dynamic)
-	for _, model := range late {
-		t.Run(model, func(t *testing.T) { s.late(t, model) })
+	t.Run("fixed shape", s.fixedOutput)
+	t.Run("resized", s.resizedOutput)
+	for _, model := range dynamic {
+		t.Run(model, func(t *testing.T) { s.dynamicOutput(t, model) })
 	}
-	t.Run("aliases", s.aliases)
-	t.Run("state", s.state)
+	t.Run("aliases", s.aliasOutputs)
+	t.Run("state", s.stateful)
 }
 
 type suite struct {
@@ -33,18 +31,33 @@ type suite struct {
 	dir    string
 }
 
+func (s suite) load(t *testing.T, model string, o *common.Options) (*common.Model, error) {
+	t.Helper()
+	m, err := s.engine.Load(t.Context(), common.File(filepath.Join(s.dir, model+".tflite")), o)
+	if err == nil {
+		t.Cleanup(func() { require.NoError(t, m.Close()) })
+	}
+	return m, err
+}
+
 func (s suite) session(t *testing.T, model string) *common.Session {
 	t.Helper()
-	m, err := s.engine.Load(t.Context(), common.File(filepath.Join(s.dir, model+".tflite")), &common.Options{Threads: 1})
+	m, err := s.load(t, model, &common.Options{Threads: 1})
 	require.NoError(t, err)
 	session, err := m.NewSession(t.Context(), "")
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, m.Close()) })
 	return session
 }
 
-// aligned and unaligned are tensors of the caller's: the second one has no
-// memory that an SDK can use.
+// filled is a tensor of seeded numbers.
+func filled(t *testing.T, shape ...int) *common.Tensor {
+	t.Helper()
+	x := aligned(t, common.Float32, shape...)
+	values.Fill(x, 1)
+	return x
+}
+
+// aligned makes a tensor in whose memory an SDK can work.
 func aligned(t *testing.T, dt common.DType, shape ...int) *common.Tensor {
 	t.Helper()
 	x, err := common.NewTensor(dt, shape...)
@@ -52,6 +65,7 @@ func aligned(t *testing.T, dt common.DType, shape ...int) *common.Tensor {
 	return x
 }
 
+// unaligned makes a tensor in whose memory an SDK cannot work.
 func unaligned(t *testing.T, shape ...int) *common.Tensor {
 	t.Helper()
 	n := common.Shape(shape).Elems()
@@ -61,27 +75,29 @@ func unaligned(t *testing.T, shape ...int) *common.Tensor {
 	return x
 }
 
-// noAllocations runs the session, and requires that this allocates nothing.
+// noAllocations runs the session and requires that Run allocates nothing.
 func noAllocations(t *testing.T, s *common.Session) {
 	t.Helper()
 	ctx := context.Background()
 	RequireNoAllocations(t, func() error { return s.Run(ctx) })
 }
 
-// fixed: an output of a fixed shape goes to the memory that was bound.
-func (s suite) fixed(t *testing.T) {
+// fixedOutput: an output of a fixed shape is written to the memory that was bound.
+func (s suite) fixedOutput(t *testing.T) {
 	r := s.session(t, "digits")
 	values.Fill(r.Input(0), 1)
 	require.NoError(t, r.Run(t.Context()))
 	own := r.Output(0)
 	want := values.Float64s(own)
-	for _, out := range []*common.Tensor{aligned(t, common.Float32, 1, 10), unaligned(t, 1, 10), aligned(t, common.Float32, 1, 10)} {
+	for _, out := range []*common.Tensor{
+		aligned(t, common.Float32, 1, 10), unaligned(t, 1, 10), aligned(t, common.Float32, 1, 10),
+	} {
 		clear(own.Bytes())
 		require.NoError(t, r.BindOutput(0, out))
 		noAllocations(t, r)
 		require.Same(t, out, r.Output(0))
 		require.Equal(t, want, values.Float64s(out))
-		require.Zero(t, slices.Max(own.Bytes()), "what is not bound is not written")
+		require.Zero(t, slices.Max(own.Bytes()), "a tensor that is not bound is not written")
 	}
 	last := r.Output(0)
 	require.NoError(t, r.BindOutput(0, nil))
@@ -91,9 +107,9 @@ func (s suite) fixed(t *testing.T) {
 	require.ErrorIs(t, r.BindOutput(0, aligned(t, common.Float32, 2, 10)), common.ErrShape)
 }
 
-// dynamic: the shape follows the input's; a tensor of another one is refused,
-// and the one that fits works.
-func (s suite) dynamic(t *testing.T) {
+// resizedOutput: where the output's shape follows the input's, a bound tensor of another shape is refused, and one of
+// that shape is written.
+func (s suite) resizedOutput(t *testing.T) {
 	r := s.session(t, "digits_dynamic")
 	for _, n := range []int{3, 1, 3} {
 		in := aligned(t, common.Float32, n, 8, 8, 1)
@@ -113,9 +129,9 @@ func (s suite) dynamic(t *testing.T) {
 	}
 }
 
-// late: only running tells the shape. A Run whose result does not fit has run
-// all the same, and does not touch what was bound before.
-func (s suite) late(t *testing.T, model string) {
+// dynamicOutput: where the shape is known only after a Run, a Run whose result does not fit the bound tensor returns an
+// error, has its result in a tensor of its own, and does not write to tensors that were bound before.
+func (s suite) dynamicOutput(t *testing.T, model string) {
 	r := s.session(t, model)
 	dt := r.Signature().Outputs[0].DType
 	x, err := common.Data[float32](r.Input(0))
@@ -157,9 +173,8 @@ func (s suite) late(t *testing.T, model string) {
 	}
 }
 
-// aliases: outputs that the engine has in one place, one of them an input's,
-// each go to the tensor that was bound.
-func (s suite) aliases(t *testing.T) {
+// aliasOutputs: outputs that are one tensor in the engine, or an input, are each written to the tensor that was bound.
+func (s suite) aliasOutputs(t *testing.T) {
 	r := s.session(t, "aliases")
 	for i := range 2 {
 		values.Fill(r.Input(i), uint64(i)+1)
@@ -190,8 +205,8 @@ func (s suite) aliases(t *testing.T) {
 	}
 }
 
-// state: what is bound stays so when Reset begins with another interpreter.
-func (s suite) state(t *testing.T) {
+// stateful: an output stays bound when Reset makes a new interpreter.
+func (s suite) stateful(t *testing.T) {
 	r := s.session(t, "accumulator")
 	values.Fill(r.Input(0), 1)
 	for _, out := range []*common.Tensor{aligned(t, common.Float32, 1, 2), unaligned(t, 1, 2)} {

@@ -6,8 +6,13 @@ import (
 	"testing"
 
 	"github.com/anyinfer/anyinfer/internal/testing/tfltest"
+	"github.com/anyinfer/anyinfer/tflite"
 )
 
 func TestBindOutput(t *testing.T) {
 	tfltest.BindOutput(t, open(t), "../testdata", "nonzero", "nonzero_cast")
+}
+
+func TestShapes(t *testing.T) {
+	tfltest.Shapes(t, open(t), "../testdata", tflite.Options{}, tflite.Options{NoXNNPACK: true})
 }
