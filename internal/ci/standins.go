@@ -41,7 +41,7 @@ func (s standin) shim() string    { return filepath.Join(s.dir, "libanyinfer_"+s
 func (s standin) build(t *task) {
 	from := "internal/testing/standins/" + s.engine
 	t.env = append(t.env, "OUT="+s.dir)
-	inputs := "find " + from + " " + s.engine + " cinclude internal/shims -type f | LC_ALL=C sort | xargs sha256sum | sha256sum; " + s.cxx + " --version; echo '" + s.flags + "'"
+	inputs := "find " + from + " " + s.engine + " cinclude internal/shims -name '*.[ch]*' -o -path '*shims*.go' | LC_ALL=C sort | xargs sha256sum | sha256sum; " + s.cxx + " --version; echo '" + s.flags + "'"
 	t.made(s.dir, inputs, func() {
 		defer s.buildShim(t, s.dir)
 		t.sh(`mkdir "$OUT/lib" && cp -r ` + from + `/include "$OUT"`)
