@@ -18,8 +18,9 @@ var ctx = context.Background()
 
 var names atomic.Int64
 
-// uniqueName is a name for an engine: none can be registered twice.
-func uniqueName(t testing.TB) string { return fmt.Sprint(t.Name(), " ", names.Add(1)) }
+// uniqueName is a name for an engine: none can be registered twice. Those of a
+// test sort in the order in which they were made.
+func uniqueName(t testing.TB) string { return fmt.Sprintf("%s %06d", t.Name(), names.Add(1)) }
 
 // register registers e under a name of its own, which is its format, too.
 func register(t testing.TB, e *fake.Engine) *fake.Engine {

@@ -5,6 +5,7 @@ package common_test
 import (
 	"context"
 	"math"
+	"runtime"
 	"testing"
 
 	"github.com/anyinfer/anyinfer/common"
@@ -96,5 +97,12 @@ func TestBadOptions(t *testing.T) {
 			require.Equal(t, "load", typed.Op)
 			require.NotEmpty(t, typed.Message)
 		})
+	}
+}
+
+func TestThreadsPerRun(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8))
+	for want, o := range map[int]common.Options{8: {}, 4: {Sessions: 2}, 2: {Sessions: 3}, 1: {Sessions: 20}, 3: {Threads: 3, Sessions: 2}} {
+		require.Equal(t, want, o.ThreadsPerRun(), "%+v", o)
 	}
 }

@@ -70,6 +70,13 @@ func TestFromSlice(t *testing.T) {
 	require.Len(t, x.Bytes(), 24)
 	require.Equal(t, 24, cap(x.Bytes()), "what lies behind is not the tensor's")
 	require.False(t, x.Padded())
+	aligned, err := common.NewTensor(common.Float32, 6)
+	require.NoError(t, err)
+	begin, err := common.Data[float32](aligned)
+	require.NoError(t, err)
+	part, err := common.FromSlice(begin[:5])
+	require.NoError(t, err)
+	require.False(t, part.Padded(), "where it begins is not enough")
 
 	vector, err := common.FromSlice(data)
 	require.NoError(t, err)

@@ -4,6 +4,7 @@ package mnn_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io/fs"
 	"log/slog"
@@ -118,6 +119,11 @@ func TestNC4HW4(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, common.Shape{1, 5, size, size + 1}, s.Output(0).Shape())
 		require.Equal(t, values.Float64s(want["y"]), values.Float64s(s.Output(0)))
+		zeros, err := common.NewTensor(common.Float32, 1, 3, size, size+1)
+		require.NoError(t, err)
+		require.NoError(t, s.BindInput(0, zeros))
+		require.NoError(t, s.Run(ctx))
+		require.NotEqual(t, values.Float64s(want["y"]), values.Float64s(s.Output(0)), "the input counts")
 	}
 }
 
@@ -174,11 +180,13 @@ func TestProfile(t *testing.T) {
 	s, err := load(t, open(t), "digits", &common.Options{Profile: true, Threads: 1}).NewSession(ctx, "")
 	require.NoError(t, err)
 	defer s.Close()
+	var first int
 	for range 2 { // only the last Run counts
 		require.NoError(t, s.Run(ctx))
 		layers, err := s.Profile()
 		require.NoError(t, err)
-		require.Less(t, len(layers), 20)
+		first = cmp.Or(first, len(layers))
+		require.Len(t, layers, first)
 		var types []string
 		for _, l := range layers {
 			types = append(types, l.Type)

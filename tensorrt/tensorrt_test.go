@@ -4,6 +4,7 @@ package tensorrt_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -196,12 +197,14 @@ func TestProfile(t *testing.T) {
 	m := load(t, e, "digits.onnx", &common.Options{Profile: true, Native: tensorrt.Options{CUDAGraphs: true}})
 	s, err := m.NewSession(ctx, "")
 	require.NoError(t, err)
+	var first int
 	for range 3 { // those of the last Run
 		require.NoError(t, s.Run(ctx))
 		layers, err := s.Profile()
 		require.NoError(t, err)
 		require.NotEmpty(t, layers)
-		require.Less(t, len(layers), 30)
+		first = cmp.Or(first, len(layers))
+		require.Len(t, layers, first)
 	}
 }
 

@@ -52,6 +52,7 @@ def main():
         *tfliteonly.strings(out),
         *tfliteonly.channels(out),
         *tfliteonly.sums(out),
+        *tfliteonly.weights8(out),
         *tfliteonly.labels(out, w, scans),
         *mnnonly.rounded(out, scans),
         *mnnonly.planes(out),

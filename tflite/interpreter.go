@@ -23,6 +23,7 @@ type interpreter struct {
 	runner    uintptr // a TfLiteSignatureRunner; 0 for the first subgraph
 	external  uintptr // the delegate of Options.Delegate, or 0
 	xnnpack   uintptr // the XNNPACK delegate, or 0
+	allocated bool    // Allocate was called
 	reporter  *errorReporter
 	calls     preparedCalls
 
@@ -178,6 +179,7 @@ func (ip *interpreter) Allocate(kind error) (outputs []common.Shape, dynamic boo
 }
 
 func (ip *interpreter) allocate(kind error) error {
+	ip.allocated = true
 	r := uintptr(0)
 	if ip.runner != 0 {
 		r = ip.lib.Call(runnerAllocate, dylib.Int(ip.runner))

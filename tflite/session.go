@@ -48,6 +48,9 @@ func newSession(ip *interpreter) (*session, error) {
 }
 
 func (s *session) Bind(in, out []*common.Tensor) (err error) {
+	if s.needsNewInterpreter(in) {
+		return s.replaceInterpreter(in, out)
+	}
 	ip := s.interpreter
 	s.outputs, s.direct = out, false
 	if err := s.inputShapes.Validate(in); err != nil {
@@ -82,6 +85,13 @@ func (s *session) Bind(in, out []*common.Tensor) (err error) {
 	return nil
 }
 
+// needsNewInterpreter reports whether the interpreter must not get the shapes of these tensors: if the inputs of
+// XNNPACK in TFLite 2.17 get other shapes after it has allocated, operators that quantize their inputs crash in a run.
+func (s *session) needsNewInterpreter(in []*common.Tensor) bool {
+	ip := s.interpreter
+	return ip.xnnpack != 0 && ip.allocated && ip.model.file.DynamicQuantization && !s.inputShapes.Equal(in)
+}
+
 func (s *session) Run(context.Context) error {
 	if !s.direct {
 		if err := s.copyIn(); err != nil {
@@ -110,7 +120,16 @@ func (s *session) Reset() error {
 		r := s.lib.Call(interpreterReset, dylib.Int(ip.handle))
 		return status(r, ip.reporter, common.ErrRun, "TfLiteInterpreterResetVariableTensors")
 	}
-	ip, err := ip.model.newInterpreter(ip.signature, true)
+	in := make([]*common.Tensor, len(s.in))
+	for i := range s.in {
+		in[i] = s.in[i].tensor
+	}
+	return s.replaceInterpreter(in, s.outputs)
+}
+
+// replaceInterpreter binds the tensors to a new interpreter.
+func (s *session) replaceInterpreter(in, out []*common.Tensor) error {
+	ip, err := s.interpreter.model.newInterpreter(s.interpreter.signature, true)
 	if err != nil {
 		return err
 	}
@@ -120,11 +139,7 @@ func (s *session) Reset() error {
 		return err
 	}
 	fresh.dynamicOutputs = s.dynamicOutputs // as package common already knows which outputs are dynamic
-	in := make([]*common.Tensor, len(s.in))
-	for i := range s.in {
-		in[i] = s.in[i].tensor
-	}
-	if err := fresh.Bind(in, s.outputs); err != nil {
+	if err := fresh.Bind(in, out); err != nil {
 		fresh.Close()
 		return err
 	}

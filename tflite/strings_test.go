@@ -43,6 +43,7 @@ func TestUnpackStrings(t *testing.T) {
 		"in the numbers":  {2, 8, 17, 18},
 		"backwards":       {2, 17, 16, 18},
 		"behind the end":  {2, 16, 17, 99},
+		"a byte behind":   {2, 16, 17, 19},
 	} {
 		var buffer []byte
 		for _, n := range numbers {

@@ -214,3 +214,12 @@ func TestNotInstalled(t *testing.T) {
 	_, _, stderr = process(t, "run", models+"digits.tflite", "--engine", "tflite")
 	require.Contains(t, stderr, "tried /nowhere (ANYINFER_TFLITE_LIBRARY)", "more is wrong, so all is told")
 }
+
+// TestCutLast: the name of a tensor may contain what separates it from the file.
+func TestCutLast(t *testing.T) {
+	for flag, want := range map[string][2]string{"x=a.npy": {"x", "a.npy"}, "a=b=c.npy": {"a=b", "c.npy"}, "x": {"x", ""}} {
+		before, after, found := cutLast(flag, "=")
+		require.Equal(t, want, [2]string{before, after})
+		require.Equal(t, after != "", found)
+	}
+}

@@ -56,3 +56,81 @@ func TestRefuse(t *testing.T) {
 	require.NoError(t, engine.Close())
 	require.Zero(t, e.Live())
 }
+
+// TestOrder: a call that DriverSession does not allow panics, and says why.
+func TestOrder(t *testing.T) {
+	e := &fake.Engine{Name: "order", Run: func(context.Context, int, []*common.Tensor, []*common.Tensor) error { return nil }}
+	e.Reset = func(int) error { return nil }
+	e.Signatures = []common.Signature{{}}
+	files, err := common.OpenFiles(t.Context(), common.Bytes([]byte("m")))
+	require.NoError(t, err)
+	m, err := e.Driver().Load(t.Context(), files, common.Options{})
+	require.NoError(t, err)
+	for when, calls := range map[string]string{
+		"Run was called when nothing is bound": "R", "Reset was called before a Run": "BZ", "Reset was called when nothing is bound": "Z",
+		"Bind was called after Close": "CB", "Cancel was called while no Run executes": "X", "Cancel was called for no Run, but Bind": "BXB",
+		"": "BRZBRXRC",
+	} {
+		s, err := m.NewSession(t.Context(), 0)
+		require.NoError(t, err)
+		run := func() {
+			for _, c := range calls {
+				switch c {
+				case 'B':
+					s.Bind(nil, nil)
+				case 'R':
+					s.Run(t.Context())
+				case 'Z':
+					s.(common.Resetter).Reset()
+				case 'X':
+					s.(common.Canceler).Cancel()
+				case 'C':
+					s.Close()
+				}
+			}
+		}
+		if when == "" {
+			require.NotPanics(t, run)
+			continue
+		}
+		require.Contains(t, panicOf(run), when)
+	}
+}
+
+func panicOf(f func()) (text string) {
+	defer func() { text = fmt.Sprint(recover()) }()
+	f()
+	return ""
+}
+
+// TestNewModel: what the function returns is copied, and checked.
+func TestNewModel(t *testing.T) {
+	y, err := common.FromSlice([]float32{1, 2})
+	require.NoError(t, err)
+	result := y
+	m := fake.NewModel(common.Signature{Outputs: []common.TensorInfo{{Name: "y", DType: common.Float32, Shape: common.Shape{-1}}}}, nil,
+		func(context.Context, common.Tensors) (common.Tensors, error) { return common.Tensors{"y": result}, nil })
+	defer m.Close()
+	out, err := m.Run(t.Context(), nil)
+	require.NoError(t, err)
+	got, err := common.Get[float32](out, "y")
+	require.NoError(t, err)
+	got[0] = 7
+	require.Equal(t, float32(1), kept(t, y)[0], "the function's own tensor")
+	for _, wrong := range []any{[]int32{1}, nil} {
+		result = nil
+		if data, ok := wrong.([]int32); ok {
+			result, err = common.FromSlice(data)
+			require.NoError(t, err)
+		}
+		_, err = m.Run(t.Context(), nil)
+		require.ErrorIs(t, err, common.ErrRun)
+		require.ErrorContains(t, err, `returned output "y"`)
+	}
+}
+
+func kept(t *testing.T, x *common.Tensor) []float32 {
+	data, err := common.Data[float32](x)
+	require.NoError(t, err)
+	return data
+}

@@ -7,14 +7,13 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 )
 
-// commands take arguments of their own; all else that this program runs is a
-// step of the table.
-var commands = map[string]func(args []string) error{"--list": list, "fuzz": fuzzTargets}
+// commands have arguments of their own. Other arguments of this program are
+// names of steps.
+var commands = map[string]func(args []string) error{"--list": list, "fuzz": fuzzTargets, "mutants": runMutants, "weight": runWeight}
 
 func main() {
 	run, args := runSteps, os.Args[1:]
@@ -23,9 +22,6 @@ func main() {
 	}
 	if err := run(args); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		if errors.Is(err, errUsage) {
-			os.Exit(2)
-		}
 		os.Exit(1)
 	}
 }

@@ -103,6 +103,10 @@ func TestRules(t *testing.T) {
 		{"digits", "model.subgraphs[0].tensors[1].name: the string at", func(m model) {
 			m.File().Put(m.File().Target(sub(m.graph(), "tensors", 1).At("name")), 4, 1<<30)
 		}},
+		{"digits", "model.subgraphs[0].tensors[1].name: the string at", func(m model) { // which ends in a NUL
+			name := m.File().Target(sub(m.graph(), "tensors", 1).At("name"))
+			m.File().Put(name+4+int64(len(sub(m.graph(), "tensors", 1).Text("name"))), 1, 'x')
+		}},
 		{"digits", "model.subgraphs[0].operators[0].inputs: the vector at", func(m model) {
 			sub(m.graph(), "operators", 0).Vector("inputs").SetLen(math.MaxInt32)
 		}},
@@ -134,6 +138,9 @@ func TestRules(t *testing.T) {
 		{"digits_dynamic", "in its signature", func(m model) { sub(m.graph(), "tensors", 0).Vector("shape_signature").Set(3, 5) }},
 		{"digits", "has buffer 999 of", func(m model) {
 			sub(m.graph(), "tensors", m.operator(t, "CONV_2D").Vector("inputs").Int(1)).Set("buffer", 999)
+		}},
+		{"digits", "has buffer 8 of 8", func(m model) {
+			sub(m.graph(), "tensors", m.operator(t, "CONV_2D").Vector("inputs").Int(1)).Set("buffer", m.Vector("buffers").Len())
 		}},
 		{"digits_int8", "quantization: scale 0 is 0", func(m model) {
 			q, _ := sub(m.graph(), "tensors", 0).Table("quantization")

@@ -18,6 +18,10 @@ type Model struct {
 	Variables                    bool // the file has variable tensors, which keep their content from run to run
 	VariablesOutsideMainSubgraph bool // some of them are not in the first subgraph
 	Resources                    bool // the file has resource variables, which have names
+
+	// DynamicQuantization reports whether an operator has a float32 input and weights of 8 or 4 bits, and so quantizes
+	// the input in each run.
+	DynamicQuantization bool
 }
 
 // CommonSignatures returns the signatures as package common has them.
@@ -77,12 +81,30 @@ func Describe(model []byte) (*Model, error) {
 			m.Variables = m.Variables || variable
 			m.VariablesOutsideMainSubgraph = m.VariablesOutsideMainSubgraph || variable && g > 0
 		}
+		m.DynamicQuantization = m.DynamicQuantization || quantizesDynamically(graphs.Table(g))
 	}
 	for i, codes := int64(0), root.Vector("operator_codes"); i < codes.Len(); i++ {
 		m.Resources = m.Resources || flatcheck.Operator(codes.Table(i)) == "VAR_HANDLE"
 	}
 	m.readMetadata(model, root)
 	return m, nil
+}
+
+// quantizesDynamically reports whether the subgraph has an operator as DynamicQuantization describes it.
+func quantizesDynamically(graph flatcheck.Table) bool {
+	const float32Type, int8Type, int4Type = 0, 9, 17 // TensorType of the file's schema
+	tensors := graph.Vector("tensors")
+	for i, operators := int64(0), graph.Vector("operators"); i < operators.Len(); i++ {
+		inputs := operators.Table(i).Vector("inputs")
+		if inputs.Len() < 2 || inputs.Int(0) < 0 || inputs.Int(1) < 0 {
+			continue
+		}
+		weights := tensors.Table(inputs.Int(1)).Int("type")
+		if tensors.Table(inputs.Int(0)).Int("type") == float32Type && (weights == int8Type || weights == int4Type) {
+			return true
+		}
+	}
+	return false
 }
 
 // newSignature makes the signature that def defines, or with the zero Table that of the subgraph itself.

@@ -46,6 +46,11 @@ func TestDescribe(t *testing.T) {
 		}
 	}
 	require.Greater(t, n, 30)
+	model, err := os.ReadFile("../../testdata/digits_dynamic.tflite")
+	require.NoError(t, err)
+	m, err := Describe(model)
+	require.NoError(t, err)
+	require.Equal(t, common.Shape{-1, 8, 8, 1}, m.Signatures[0].Inputs[0].Shape)
 }
 
 // TestDamagedMetadata: a model whose metadata or archive is damaged is described without them.

@@ -204,6 +204,28 @@ def sums(out):
     yield entry("sums_int8", [a, b], [total, less], [x], expect, {"steps": 1}, quant={"tflite": quant})
 
 
+def weights8(out):
+    """A convolution of any batch with weights of 8 bits, which quantizes its float32 input in each run."""
+    x, y = ("x", "float32", [-1, 1, 8, 8]), ("y", "float32", [-1, 1, 8, 8])
+    w = np.int8([[127, -64, 0], [32, 100, -127], [-3, 50, 77]])
+    f = tflitefile.File()
+    g = f.graph()
+    i, o = (g.tensor(n, t, tflitefile.nhwc(shape)) for n, t, shape in (x, y))
+    weights = g.const(w.reshape(1, 3, 3, 1), ([1 / 128], [0], 0))
+    g.op("CONV_2D", [i, weights, g.const(np.float32([0.5]))], [o], 5, "Conv2DOptions", padding=s.Padding.SAME, strideH=1, strideW=1, dilationHFactor=1, dilationWFactor=1)
+    g.g.inputs, g.g.outputs = [i], [o]
+    f.save(out / "conv_w8.tflite")
+
+    def expect(c):
+        padded = np.pad(c["x"], ((0, 0), (0, 0), (1, 1), (1, 1)))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (2, 3))
+        return {"y": ((windows * (w / 128)).sum((4, 5)) + 0.5).astype(np.float32)}
+
+    r = np.random.RandomState(0)
+    cases = [{"x": r.rand(n, 1, 8, 8).astype(np.float32)} for n in (1, 16, 2)]
+    yield entry("conv_w8", [x], [y], cases, expect, {"abs": 2e-2, "rel": 0})
+
+
 def labels(out, w, scans):
     """The digits classifier with TFLite Metadata and the labels of its classes."""
     about = {"name": "digits", "description": "handwritten digits", "version": "1.2.3", "author": "anyinfer", "license": "Apache-2.0", "min_parser_version": "1.0.0"}
