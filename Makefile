@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Names of steps; go run ./internal/ci --list shows what each runs, and those
-# that have no name here. PYTHON, CC and CXX choose other programs.
+# Names for steps of internal/ci: go run ./internal/ci --list shows what they run,
+# and the other steps. PYTHON, CC and CXX choose other programs.
 
-# Python packages, SDKs and what is compiled lie in the user's cache folder.
 STEPS := test lint matrix fuzz boards bench cross gpu-check testdata
 
 .PHONY: demo $(STEPS)

@@ -21,10 +21,10 @@ import (
 
 var (
 	errUsage = errors.New("usage: go run ./internal/ci STEP...; go run ./internal/ci --list shows the steps")
-	inCI     = os.Getenv("CI") != "" // where what is missing is a failure
+	inCI     = os.Getenv("CI") != "" // there a missing SDK or tool is a failure
 )
 
-// cache is a path below what is installed and made, outside the checkout.
+// cache is a path in the folder for what is installed and compiled.
 func cache(elem ...string) string {
 	dir, err := os.UserCacheDir()
 	if err != nil {
@@ -33,14 +33,14 @@ func cache(elem ...string) string {
 	return filepath.Join(append([]string{dir, "anyinfer"}, elem...)...)
 }
 
-// environment is what lines of shell have besides that of this process.
+// environment is that of lines of shell.
 func environment() []string {
 	tnn, tensorrt := chosen("tnn", ""), chosen("tensorrt", "1015")
 	return append(os.Environ(), "CACHE="+cache(), "PYTHON="+cmp.Or(os.Getenv("PYTHON"), "python3"), "SANITIZE="+sanitizers,
 		"TNN="+tnn.root(), "TNN_SHIM="+tnn.shim(), "TENSORRT="+tensorrt.root(), "TENSORRT_SHIM="+tensorrt.shim())
 }
 
-// task is a step that runs, until something fails.
+// task is a running step. After a failure its methods do nothing.
 type task struct {
 	step
 	out  io.Writer // what its commands print
@@ -50,7 +50,7 @@ type task struct {
 	cpu  time.Duration // of its commands
 }
 
-// fail is for what is no line of shell.
+// fail records a failure outside a line of shell.
 func (t *task) fail(err error) { t.err = cmp.Or(t.err, err) }
 
 // sh runs a line of shell, and returns what it prints.
@@ -68,8 +68,8 @@ func (t *task) sh(line string) string {
 	return printed.String()
 }
 
-// made makes a folder of the cache, unless it was made when the line of shell
-// inputs printed the same.
+// made makes a folder of the cache with do, unless the line of shell inputs
+// prints the same as when the folder was made.
 func (t *task) made(dir, inputs string, do func()) {
 	was, _ := os.ReadFile(filepath.Join(dir, ".made"))
 	if is := t.sh(inputs); is != string(was) && t.err == nil {
@@ -118,7 +118,7 @@ func newSchedule(steps []step) *schedule {
 	return r
 }
 
-// all runs steps side by side, as many as there are processors.
+// all runs steps, as many at once as there are processors.
 func (r *schedule) all(names string) error {
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
@@ -128,8 +128,8 @@ func (r *schedule) all(names string) error {
 	return group.Wait()
 }
 
-// run runs a step after those that it needs. Beside others its output is printed
-// when it has ended, and the go command takes one processor.
+// run runs a step after those that it needs. Beside other steps its output is
+// printed when it has ended, and the go command uses one processor.
 func (r *schedule) run(s step, beside bool) error {
 	if s.group != "" {
 		return r.all(s.group)
@@ -159,7 +159,7 @@ func (r *schedule) run(s step, beside bool) error {
 	return fmt.Errorf("%s: %w", s.name, t.err)
 }
 
-// runSteps runs all of the steps, also where one has failed.
+// runSteps runs the steps, also after one has failed.
 func runSteps(chosen []string) error {
 	if len(chosen) == 0 {
 		return errUsage

