@@ -3,7 +3,7 @@
 # Names for steps of internal/ci: go run ./internal/ci --list shows what they run,
 # and the other steps. PYTHON, CC and CXX choose other programs.
 
-STEPS := test lint matrix fuzz boards bench cross gpu-check testdata
+STEPS := test lint matrix fuzz boards bench cross gpu-check headers testdata
 
 .PHONY: demo $(STEPS)
 
@@ -18,6 +18,7 @@ boards: # engines as on ARM boards, in an emulator; docs/boards.md
 bench: # Session.Run beside a C loop over the same calls
 cross: # the command and the examples for other systems, in dist
 gpu-check: # what proves the engine tensorrt, on a machine with a GPU
+headers: # the headers of SDKs that declarations are compared with, by cargo
 testdata: # makes the test models anew
 
 $(STEPS):
