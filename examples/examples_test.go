@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package examples_test builds the examples and runs them on the real engines,
-// with the commands of their READMEs, which have to print what stands there.
+// Package examples_test builds the examples and runs the commands of their READMEs on
+// the real engines. They must print the output in the READMEs.
 package examples_test
 
 import (
@@ -41,7 +41,7 @@ import (
 
 var examples = []string{"classify", "embedded", "pool", "quickstart", "stream"}
 
-// binaries is where the examples are, built as this test is.
+// binaries is the folder of the examples, which are built with this test's settings.
 var binaries string
 
 func TestMain(m *testing.M) {
@@ -75,14 +75,14 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// example is a command that is killed when it hangs or outlives its test.
+// example returns a command that is killed after a minute, or with its test.
 func example(t *testing.T, name string, args ...string) *exec.Cmd {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	return exec.CommandContext(ctx, filepath.Join(binaries, name), args...)
 }
 
-// run is what cmd prints, and its exit code.
+// run returns the output of cmd, and its exit code.
 func run(t *testing.T, cmd *exec.Cmd) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, err bytes.Buffer
@@ -99,7 +99,7 @@ var (
 	goRuns   = regexp.MustCompile(`go run \./examples/(\w+)`)
 )
 
-// readme is the commands of an example's README with what they print.
+// readme returns the commands of an example's README with their outputs.
 func readme(t *testing.T, name string) map[string]string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(name, "README.md"))
@@ -127,14 +127,14 @@ func TestREADME(t *testing.T) {
 				require.Zero(t, code, stderr)
 				require.Equal(t, printed, stdout, command)
 				if name == "quickstart" {
-					require.Empty(t, stderr, "what an SDK says of its own set-up is not printed")
+					require.Empty(t, stderr, "messages of an SDK about its own set-up are not printed")
 				}
 			}
 		})
 	}
 }
 
-// TestNoSDK: who lacks all SDKs is told what to do, and nothing crashes.
+// TestNoSDK: without any SDK the error has what to do, and nothing crashes.
 func TestNoSDK(t *testing.T) {
 	for _, name := range examples {
 		t.Run(name, func(t *testing.T) {
@@ -174,7 +174,8 @@ func TestClassifyEngines(t *testing.T) {
 	}
 }
 
-// The pictures are scans of testdata, 12 times as large, in ink on paper.
+// TestClassifyPictures: the pictures are scans of testdata, 12 times as large, dark on
+// light ground.
 func TestClassifyPictures(t *testing.T) {
 	scans, err := npy.ReadFile("../testdata/scans.npy")
 	require.NoError(t, err)
@@ -197,8 +198,8 @@ func TestClassifyPictures(t *testing.T) {
 	}
 }
 
-// One bad file is told by name, and the others are read, here one of black on
-// transparent ground, of a size that 8 does not divide.
+// TestClassifyBadFiles: bad files are named in the error, and the others are classified;
+// here one on a transparent ground, of a size that is not a multiple of 8.
 func TestClassifyBadFiles(t *testing.T) {
 	enginetest.Require(t, "tflite")
 	dir := t.TempDir()
@@ -226,8 +227,8 @@ func TestClassifyBadFiles(t *testing.T) {
 	}
 }
 
-// The server finishes the request that is on its way when it is told to end,
-// and takes no more.
+// TestPoolShutdown: the server finishes the request that it has when a signal comes, and
+// accepts no more.
 func TestPoolShutdown(t *testing.T) {
 	enginetest.Require(t, "tflite")
 	cmd := example(t, "pool", "-addr", "localhost:0")
@@ -255,7 +256,7 @@ func TestPoolShutdown(t *testing.T) {
 	require.NoError(t, err)
 	_, err = writer.Write(nine[:100])
 	require.NoError(t, err)
-	response, err := http.Get(url) // so the one before it has come, too
+	response, err := http.Get(url) // then the request before it has arrived, too
 	require.NoError(t, err)
 	response.Body.Close()
 	require.Equal(t, http.StatusMethodNotAllowed, response.StatusCode)
@@ -266,11 +267,11 @@ func TestPoolShutdown(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, writer.Close())
 	require.Equal(t, "200 OK: {\"digit\":9}\n", <-status)
-	require.NoError(t, cmd.Wait(), "and it ends well")
+	require.NoError(t, cmd.Wait(), "the exit code")
 }
 
-// frames are n frames of noise with less and less contrast, and how sharp each
-// is, by the definition of the edge filter.
+// frames returns n frames of noise with decreasing contrast, and the sharpness of each by
+// the definition of the edge filter.
 func frames(n, width, height int) (raw []byte, sharpness []float64) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for i := range n {
@@ -297,8 +298,8 @@ func frames(n, width, height int) (raw []byte, sharpness []float64) {
 	return raw, sharpness
 }
 
-// Each frame is there once, in order, however many sessions work on them, and
-// where the input breaks off.
+// TestStream: each frame is printed once and in order, for any number of sessions and if
+// the input is cut.
 func TestStream(t *testing.T) {
 	enginetest.Require(t, "tflite")
 	const n, width, height = 100, 37, 23
@@ -329,7 +330,7 @@ func TestStream(t *testing.T) {
 	}
 }
 
-// Ctrl-C ends it though more input may come.
+// TestStreamInterrupt: Ctrl-C ends it while it waits for input.
 func TestStreamInterrupt(t *testing.T) {
 	enginetest.Require(t, "tflite")
 	cmd := example(t, "stream", "-width", "8", "-height", "8")
@@ -345,7 +346,7 @@ func TestStreamInterrupt(t *testing.T) {
 	require.NoError(t, err)
 	line, err := bufio.NewReader(out).ReadString('\n')
 	require.NoError(t, err)
-	require.Equal(t, "frame 0: sharpness 0.0000\n", line, "each is told as soon as it is known")
+	require.Equal(t, "frame 0: sharpness 0.0000\n", line, "each is printed as soon as it is known")
 	require.NoError(t, cmd.Process.Signal(os.Interrupt))
 	require.Error(t, cmd.Wait())
 	require.Equal(t, 1, cmd.ProcessState.ExitCode(), stderr.String())
@@ -353,7 +354,7 @@ func TestStreamInterrupt(t *testing.T) {
 	require.True(t, strings.HasSuffix(stderr.String(), "stream: interrupted\n"), stderr.String())
 }
 
-// The size of frames is checked by Load.
+// TestStreamSize: frames without pixels are refused.
 func TestStreamSize(t *testing.T) {
 	enginetest.Require(t, "tflite")
 	stdout, stderr, code := run(t, example(t, "stream", "-width", "0"))
@@ -368,7 +369,7 @@ func TestEmbedded(t *testing.T) {
 		require.NoError(t, err)
 		there, err := os.ReadFile("../testdata/digits_int8.tflite")
 		require.NoError(t, err)
-		require.True(t, bytes.Equal(here, there), "copy it anew")
+		require.True(t, bytes.Equal(here, there), "copy it again")
 	})
 	t.Run("cross-compiled", func(t *testing.T) {
 		for arch, machine := range map[string]elf.Machine{"arm64": elf.EM_AARCH64, "arm": elf.EM_ARM} {

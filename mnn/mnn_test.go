@@ -7,13 +7,9 @@ import (
 	"cmp"
 	"context"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
-	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -33,28 +29,19 @@ func TestShim(t *testing.T) { linktest.Shim(t, "mnn") }
 
 func open(t *testing.T) *common.Engine {
 	t.Helper()
-	enginetest.Require(t, "mnn")
-	e, err := common.Open("mnn", nil)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, e.Close()) })
-	return e
+	return enginetest.Open(t, "mnn", nil)
 }
 
 func load(t *testing.T, e *common.Engine, model string, o *common.Options) *common.Model {
 	t.Helper()
-	m, err := e.Load(ctx, common.File("../testdata/"+model+".mnn"), o)
-	require.NoError(t, err)
-	return m
+	return enginetest.Load(t, e, enginetest.File(t, model+".mnn"), o)
 }
 
 // run runs a model of one input on seeded data of that shape.
 func run(t *testing.T, m *common.Model, shape ...int) *common.Tensor {
 	t.Helper()
 	sig := m.Signatures()[0]
-	x, err := common.NewTensor(sig.Inputs[0].DType, shape...)
-	require.NoError(t, err)
-	values.Fill(x, 1)
-	out, err := m.Run(ctx, common.Tensors{sig.Inputs[0].Name: x})
+	out, err := m.Run(ctx, common.Tensors{sig.Inputs[0].Name: enginetest.Random(t, 1, sig.Inputs[0].DType, shape...)})
 	require.NoError(t, err)
 	return out[sig.Outputs[0].Name]
 }
@@ -74,9 +61,7 @@ func TestBatch(t *testing.T) {
 	require.Equal(t, common.Shape{3, 10}, got.Shape())
 	first := run(t, one, 1, 1, 8, 8)
 	require.InDeltaSlice(t, values.Float64s(first), values.Float64s(got)[:10], 1e-6)
-	x, err := common.NewTensor(common.Float32, 5, 1, 8, 8)
-	require.NoError(t, err)
-	_, err = many.Run(ctx, common.Tensors{"image": x})
+	_, err := many.Run(ctx, common.Tensors{"image": enginetest.Random(t, 1, common.Float32, 5, 1, 8, 8)})
 	require.ErrorIs(t, err, common.ErrShape)
 }
 
@@ -84,7 +69,7 @@ func TestBatch(t *testing.T) {
 func TestShapesThatDoNotSuit(t *testing.T) {
 	e := open(t)
 	for _, shape := range []common.Shape{{1, 2, 8, 8}, {1, 1, 2, 2}} {
-		_, err := e.Load(ctx, common.File("../testdata/digits.mnn"), &common.Options{
+		_, err := e.Load(ctx, enginetest.File(t, "digits.mnn"), &common.Options{
 			Shapes: map[string]common.ShapeRange{"image": common.Fixed(shape...)},
 		})
 		require.ErrorIs(t, err, common.ErrModel, shape)
@@ -93,9 +78,7 @@ func TestShapesThatDoNotSuit(t *testing.T) {
 		"image": {Min: common.Shape{1, 1, 2, 2}, Opt: common.Shape{1, 1, 8, 8}, Max: common.Shape{1, 1, 8, 8}},
 	}})
 	want := values.Float64s(run(t, m, 1, 1, 8, 8))
-	x, err := common.NewTensor(common.Float32, 1, 1, 2, 2)
-	require.NoError(t, err)
-	_, err = m.Run(ctx, common.Tensors{"image": x})
+	_, err := m.Run(ctx, common.Tensors{"image": enginetest.Random(t, 1, common.Float32, 1, 1, 2, 2)})
 	require.ErrorIs(t, err, common.ErrShape)
 	require.Equal(t, want, values.Float64s(run(t, m, 1, 1, 8, 8)))
 }
@@ -106,13 +89,9 @@ func TestNC4HW4(t *testing.T) {
 	e := open(t)
 	m := load(t, e, "planes", nil)
 	require.Equal(t, common.Shape{1, 3, -1, -1}, m.Signatures()[0].Inputs[0].Shape)
-	s, err := m.NewSession(ctx, "")
-	require.NoError(t, err)
-	defer s.Close()
+	s := enginetest.NewSession(t, m)
 	for _, size := range []int{4, 6, 4} {
-		x, err := common.NewTensor(common.Float32, 1, 3, size, size+1)
-		require.NoError(t, err)
-		values.Fill(x, uint64(size))
+		x := enginetest.Random(t, uint64(size), common.Float32, 1, 3, size, size+1)
 		require.NoError(t, s.BindInput(0, x))
 		require.NoError(t, s.Run(ctx))
 		want, err := m.Run(ctx, common.Tensors{"x": x})
@@ -153,13 +132,13 @@ func TestOptions(t *testing.T) {
 		"unknown mode":     {Native: mnn.Options{Memory: 3}},
 		"another's Native": {Native: struct{ Memory int }{1}},
 	} {
-		_, err := e.Load(ctx, common.File("../testdata/digits.mnn"), &o)
+		_, err := e.Load(ctx, enginetest.File(t, "digits.mnn"), &o)
 		require.ErrorIs(t, err, common.ErrOption, name)
 	}
-	_, err := e.Load(ctx, common.File("../testdata/digits.mnn"), &common.Options{Native: &mnn.Options{}})
+	_, err := e.Load(ctx, enginetest.File(t, "digits.mnn"), &common.Options{Native: &mnn.Options{}})
 	require.ErrorIs(t, err, common.ErrOption)
 	require.ErrorContains(t, err, "Native is *mnn.Options; it takes mnn.Options, not a pointer")
-	_, err = e.Load(ctx, common.File("../testdata/digits.mnn"), &common.Options{Shapes: map[string]common.ShapeRange{"nope": common.Fixed(1)}})
+	_, err = e.Load(ctx, enginetest.File(t, "digits.mnn"), &common.Options{Shapes: map[string]common.ShapeRange{"nope": common.Fixed(1)}})
 	require.ErrorIs(t, err, common.ErrName)
 }
 
@@ -169,7 +148,7 @@ func TestThreads(t *testing.T) {
 	e := open(t)
 	first := load(t, e, "digits", &common.Options{Threads: max(2, runtime.NumCPU())})
 	most := first.Info().Threads // those of this process, maybe made by another test
-	_, err := e.Load(ctx, common.File("../testdata/digits.mnn"), &common.Options{Threads: most + 1})
+	_, err := e.Load(ctx, enginetest.File(t, "digits.mnn"), &common.Options{Threads: most + 1})
 	require.ErrorIs(t, err, common.ErrOption)
 	require.ErrorContains(t, err, "one pool of threads")
 	require.Equal(t, 1, load(t, e, "digits", &common.Options{Threads: 1}).Info().Threads)
@@ -177,9 +156,7 @@ func TestThreads(t *testing.T) {
 }
 
 func TestProfile(t *testing.T) {
-	s, err := load(t, open(t), "digits", &common.Options{Profile: true, Threads: 1}).NewSession(ctx, "")
-	require.NoError(t, err)
-	defer s.Close()
+	s := enginetest.NewSession(t, load(t, open(t), "digits", &common.Options{Profile: true, Threads: 1}))
 	var first int
 	for range 2 { // only the last Run counts
 		require.NoError(t, s.Run(ctx))
@@ -223,34 +200,16 @@ func TestWeightsBeside(t *testing.T) {
 
 // TestLog: what MNN prints comes to the logger, and to nothing else.
 func TestLog(t *testing.T) {
-	enginetest.Require(t, "mnn")
-	var mu sync.Mutex
-	var out bytes.Buffer
-	log := slog.New(slog.NewTextHandler(writer(func(p []byte) (int, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		return out.Write(p)
-	}), &slog.HandlerOptions{Level: slog.LevelDebug}))
-	e, err := common.Open("mnn", &common.Config{Logger: log})
-	require.NoError(t, err)
-	defer e.Close()
-	_, err = e.Load(ctx, common.File("../testdata/digits.mnn"), &common.Options{Shapes: map[string]common.ShapeRange{"image": common.Fixed(1, 2, 8, 8)}})
+	var log enginetest.Log
+	e := enginetest.Open(t, "mnn", &common.Config{Logger: log.Logger()})
+	_, err := e.Load(ctx, enginetest.File(t, "digits.mnn"), &common.Options{Shapes: map[string]common.ShapeRange{"image": common.Fixed(1, 2, 8, 8)}})
 	require.ErrorIs(t, err, common.ErrModel)
 	require.ErrorContains(t, err, "MNN cannot prepare it: ")
 	require.ErrorContains(t, err, "conv", "MNN's own words")
-	m := load(t, e, "digits", nil)
-	s, err := m.NewSession(ctx, "")
-	require.NoError(t, err)
-	s.Close()
-	time.Sleep(10 * time.Millisecond)
-	mu.Lock()
-	defer mu.Unlock()
-	require.NotContains(t, out.String(), "level=ERROR")
+	enginetest.NewSession(t, load(t, e, "digits", nil))
+	require.NoError(t, e.Close())
+	require.NotContains(t, log.String(), "level=ERROR")
 }
-
-type writer func([]byte) (int, error)
-
-func (w writer) Write(p []byte) (int, error) { return w(p) }
 
 // TestAnotherABI: a shim that was compiled for another version is refused with
 // the command that helps.
@@ -280,18 +239,13 @@ func TestBindOutput(t *testing.T) {
 	cancelable, cancel := context.WithCancel(ctx)
 	defer cancel()
 	for model, shape := range map[string][]int{"digits": {1, 1, 8, 8}, "digits_dynamic": {3, 1, 8, 8}, "planes": {1, 3, 4, 5}, "branch": nil} {
-		m := load(t, e, model, &common.Options{Threads: 1})
-		s, err := m.NewSession(ctx, "")
-		require.NoError(t, err)
+		s := enginetest.NewSession(t, load(t, e, model, &common.Options{Threads: 1}))
 		for i, info := range s.Signature().Inputs {
 			dims := info.Shape
 			if shape != nil {
 				dims = shape
 			}
-			x, err := common.NewTensor(info.DType, dims...)
-			require.NoError(t, err)
-			values.Fill(x, 1)
-			require.NoError(t, s.BindInput(i, x))
+			require.NoError(t, s.BindInput(i, enginetest.Random(t, 1, info.DType, dims...)))
 		}
 		require.NoError(t, s.Run(ctx))
 		want := s.Output(0).Clone()
@@ -305,26 +259,11 @@ func TestBindOutput(t *testing.T) {
 			require.Same(t, out, s.Output(0))
 			require.Equal(t, values.Float64s(want), values.Float64s(out))
 			for _, c := range []context.Context{ctx, cancelable} {
-				if instrumented() {
-					break
-				}
-				require.Zero(t, testing.AllocsPerRun(100, func() {
-					if err := s.Run(c); err != nil {
-						t.Error(err)
-					}
-				}), model)
+				enginetest.NoAllocations(t, func() error { return s.Run(c) })
 			}
 		}
 		require.NoError(t, s.BindOutput(0, nil))
 		require.NoError(t, s.Run(ctx))
 		require.Equal(t, values.Float64s(want), values.Float64s(s.Output(0)))
-		require.NoError(t, s.Close())
 	}
-}
-
-// instrumented reports whether the race detector or AddressSanitizer is on, with
-// which Go allocates more.
-func instrumented() bool {
-	info, _ := debug.ReadBuildInfo()
-	return slices.ContainsFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == "-asan" || s.Key == "-race" })
 }

@@ -3,46 +3,23 @@
 package openvino_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
 	_ "github.com/anyinfer/anyinfer/openvino"
 )
 
-// open opens the engine. Without its library a test is skipped, but in CI.
 func open(t testing.TB) *common.Engine {
 	t.Helper()
-	e, err := common.Open("openvino", nil)
-	if errors.Is(err, common.ErrNotAvailable) && os.Getenv("CI") != "true" {
-		t.Skip(err)
-	}
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, e.Close()) })
-	return e
+	return enginetest.Open(t, "openvino", nil)
 }
 
-func load(t testing.TB, e *common.Engine, src common.Source, o *common.Options) *common.Model {
-	t.Helper()
-	m, err := e.Load(context.Background(), src, o)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, m.Close()) })
-	return m
-}
-
-func session(t testing.TB, m *common.Model) *common.Session {
-	t.Helper()
-	s, err := m.NewSession(ctx, "")
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	return s
-}
+var load, session = enginetest.Load, enginetest.NewSession
 
 func file(name string) common.Source { return common.File("../testdata/" + name) }
 

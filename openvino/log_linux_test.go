@@ -3,46 +3,20 @@
 package openvino_test
 
 import (
-	"bytes"
 	"context"
-	"log/slog"
 	"os"
-	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
 	"github.com/anyinfer/anyinfer/openvino"
 )
 
-// lockedBuffer may be read while it is written.
-type lockedBuffer struct {
-	sync.Mutex
-	bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.Lock()
-	defer b.Unlock()
-	return b.Buffer.Write(p)
-}
-
-func (b *lockedBuffer) has(text string) bool {
-	b.Lock()
-	defer b.Unlock()
-	return strings.Contains(b.String(), text)
-}
-
-func openLogging(t *testing.T) (*common.Engine, *lockedBuffer) {
-	open(t) // or skip
-	out := new(lockedBuffer)
-	e, err := common.Open("openvino", &common.Config{Logger: slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug}))})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, e.Close()) })
-	return e, out
+func openLogging(t *testing.T) (*common.Engine, *enginetest.Log) {
+	log := new(enginetest.Log)
+	return enginetest.Open(t, "openvino", &common.Config{Logger: log.Logger()}), log
 }
 
 // TestLog: what the SDK logs, when it is told to, arrives with its level. The
@@ -56,7 +30,7 @@ func TestLog(t *testing.T) {
 		Device: "AUTO:CPU", Native: openvino.Options{Properties: map[string]string{"LOG_LEVEL": "LOG_DEBUG"}},
 	})
 	for _, text := range []string{"level=DEBUG", "select device:CPU", "engine=openvino"} {
-		require.Eventually(t, func() bool { return out.has(text) }, 10*time.Second, time.Millisecond, text)
+		out.Wait(t, text)
 	}
 }
 
@@ -71,5 +45,6 @@ func TestPrintedIsLogged(t *testing.T) {
 	require.NoError(t, os.WriteFile(name, []byte("no model"), 0o600))
 	_, err := e.Load(context.Background(), common.File(name), nil)
 	require.ErrorIs(t, err, common.ErrModel)
-	require.Eventually(t, func() bool { return out.has("level=ERROR") && out.has("engine=openvino") }, 5*time.Second, time.Millisecond)
+	out.Wait(t, "level=ERROR")
+	out.Wait(t, "engine=openvino")
 }

@@ -3,15 +3,11 @@
 package reference_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/anyinfer/anyinfer/cinclude/reference"
 	"github.com/anyinfer/anyinfer/common"
@@ -59,12 +55,7 @@ func TestShim(t *testing.T) { linktest.Shim(t, "reference") }
 // run loads and runs a model of one input, on zeros.
 func run(t *testing.T, cfg *common.Config, src common.Source, o *common.Options) common.Tensors {
 	t.Helper()
-	enginetest.Require(t, "reference")
-	e, err := common.Open("reference", cfg)
-	require.NoError(t, err)
-	defer e.Close()
-	m, err := e.Load(context.Background(), src, o)
-	require.NoError(t, err)
+	m := enginetest.Load(t, enginetest.Open(t, "reference", cfg), src, o)
 	info := m.Signatures()[0].Inputs[0]
 	x, err := common.NewTensor(info.DType, info.Shape...)
 	require.NoError(t, err)
@@ -75,24 +66,10 @@ func run(t *testing.T, cfg *common.Config, src common.Source, o *common.Options)
 
 // TestVerbose: the engine's own option has it log, through the host's function.
 func TestVerbose(t *testing.T) {
-	var mu sync.Mutex
-	var out bytes.Buffer
-	log := slog.New(slog.NewTextHandler(writer(func(p []byte) (int, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		return out.Write(p)
-	}), &slog.HandlerOptions{Level: slog.LevelDebug}))
-	run(t, &common.Config{Logger: log}, common.File("../../testdata/digits.ref"), &common.Options{Native: reference.Options{Verbose: true}})
-	require.Eventually(t, func() bool {
-		mu.Lock()
-		defer mu.Unlock()
-		return bytes.Contains(out.Bytes(), []byte(`level=DEBUG msg="softmax writes scores" engine=reference`))
-	}, 5*time.Second, time.Millisecond)
+	var log enginetest.Log
+	run(t, &common.Config{Logger: log.Logger()}, enginetest.File(t, "digits.ref"), &common.Options{Native: reference.Options{Verbose: true}})
+	log.Wait(t, `level=DEBUG msg="softmax writes scores" engine=reference`)
 }
-
-type writer func([]byte) (int, error)
-
-func (w writer) Write(p []byte) (int, error) { return w(p) }
 
 // TestOddAddress: weights are used where they lie, at whatever address that is.
 func TestOddAddress(t *testing.T) {

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"github.com/anyinfer/anyinfer/internal/bench"
 )
 
-func (r benchReport) print(w io.Writer) error {
-	done := slices.DeleteFunc(slices.Clone(r.Engines), func(e benchResult) bool { return e.Error != "" })
+func printBench(w io.Writer, r *bench.Report) error {
+	done := slices.DeleteFunc(slices.Clone(r.Engines), func(e bench.Result) bool { return e.Error != "" })
 	if len(done) == 0 {
 		return nil
 	}
@@ -24,19 +26,19 @@ func (r benchReport) print(w io.Writer) error {
 			continue
 		}
 		l := e.Latency
-		cells := []string{e.Engine, latency(1000 * e.LoadMS), latency(1000 * e.FirstRunMS)}
+		cells := []string{e.Engine, bench.FormatLatency(1000 * e.LoadMS), bench.FormatLatency(1000 * e.FirstRunMS)}
 		for _, v := range []float64{l.Min, l.P50, l.P90, l.P99, l.Max} {
-			cells = append(cells, latency(v))
+			cells = append(cells, bench.FormatLatency(v))
 		}
 		memory := "-"
 		if e.PeakMemory > 0 {
-			memory = digits3(float64(e.PeakMemory)/1e6) + " MB"
+			memory = bench.FormatNumber(float64(e.PeakMemory)/1e6) + " MB"
 		}
 		ratio := fmt.Sprintf("%.2f", e.Ratio)
 		if e.Ratio >= 100 {
-			ratio = digits3(e.Ratio)
+			ratio = bench.FormatNumber(e.Ratio)
 		}
-		t.row(append(cells, digits3(e.RunsPerS), memory, ratio)...)
+		t.row(append(cells, bench.FormatNumber(e.RunsPerS), memory, ratio)...)
 	}
 	if err := t.flush(); err != nil {
 		return err
@@ -48,23 +50,4 @@ func (r benchReport) print(w io.Writer) error {
 		paragraph(w, "warning: "+text, "  ")
 	}
 	return nil
-}
-
-// latency formats microseconds.
-func latency(us float64) string {
-	switch {
-	case us < 999.5:
-		return digits3(us) + " us"
-	case us < 999.5e3:
-		return digits3(us/1e3) + " ms"
-	}
-	return digits3(us/1e6) + " s"
-}
-
-// digits3 formats v with three digits, or all of a larger whole number.
-func digits3(v float64) string {
-	if v >= 100 {
-		return fmt.Sprintf("%.0f", v)
-	}
-	return fmt.Sprintf("%.3g", v)
 }

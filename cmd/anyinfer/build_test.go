@@ -48,19 +48,6 @@ func TestParseTarget(t *testing.T) {
 	}
 }
 
-func TestAddLinkerFlags(t *testing.T) {
-	for _, test := range []struct{ args, want []string }{
-		{nil, []string{"-ldflags=-I x"}},
-		{[]string{"-trimpath", "./a"}, []string{"-ldflags=-I x", "-trimpath", "./a"}},
-		{[]string{"-ldflags", "-s -w"}, []string{"-ldflags=-I x", "-ldflags=-I x -s -w"}},
-		{[]string{"--ldflags=-X 'a=b c'"}, []string{"-ldflags=-I x", "-ldflags=-I x -X 'a=b c'"}},
-		{[]string{"-ldflags=./a=-s", "-ldflags", " ./b=-w"}, []string{"-ldflags=-I x", "-ldflags=./a=-I x -s", "-ldflags=./b=-I x -w"}},
-		{[]string{"-ldflags="}, []string{"-ldflags=-I x", "-ldflags=-I x"}},
-	} {
-		require.Equal(t, test.want, addLinkerFlags(test.args, "-I x"))
-	}
-}
-
 func TestSplitTags(t *testing.T) {
 	own := []string{"dev", "e2e", "race", "run", "gin", "lite", "open", "tensorflow", "t", "netgo", "osusergo", "leakprofile", "reference", "sqlite", "cnn", "dnn", "rnn"}
 	tags, err := splitTags(append(own, "tflite openvino", "mnn"))
@@ -79,7 +66,7 @@ func TestSplitTags(t *testing.T) {
 	}
 }
 
-// interpreter is what a program names as its loader.
+// interpreter returns the dynamic loader that a program names.
 func interpreter(t *testing.T, file string) string {
 	t.Helper()
 	f, err := elf.Open(file)
@@ -115,7 +102,7 @@ func main() { fmt.Println(text, common.Engines()) }
 	require.Equal(t, "/lib/ld-linux-armhf.so.3", interpreter(t, "app"))
 	built, err := os.ReadFile("app")
 	require.NoError(t, err)
-	require.True(t, bytes.Contains(built, []byte("set by a flag")), "the user's -ldflags got lost")
+	require.True(t, bytes.Contains(built, []byte("set by a flag")), "the user's -ldflags are ignored")
 
 	code, _, stderr = command(t, "build", "--target", "linux/arm64", "-o", "app", ".")
 	require.Zero(t, code, stderr)
@@ -164,7 +151,7 @@ func TestBuildRefuses(t *testing.T) {
 		{[]string{"--target", "linux/riscv64", "--tags", "tflite"}, 1, "no tflite SDK for linux/riscv64 lies in " + root + "; no package has one: there is no tflite SDK for linux/riscv64; there is one for: linux/amd64"},
 		{[]string{"--target", "linux/arm", "--tags", "tflite"}, 1, "no tflite SDK for linux/arm lies in " + root + "; install it with 'anyinfer sdk install tflite --arch arm'"},
 		{[]string{"--target", "linux/riscv64", "--tags", "x,mnn"}, 1, "; set MNN_ROOT to one for linux/riscv64"},
-		{[]string{"--target", "linux/arm/v6", "--tags", "tflite"}, 1, "those for 32-bit ARM are for ARMv7; leave out --tags tflite"},
+		{[]string{"--target", "linux/arm/v6", "--tags", "tflite"}, 1, "those for 32-bit ARM need ARMv7; leave out --tags tflite"},
 		{[]string{"--target", "linux/riscv64", "--tags", "openvino"}, 1, "there is no C compiler for linux/riscv64; install riscv64-linux-gnu-gcc (on Debian and Ubuntu: apt install gcc-riscv64-linux-gnu), or name another in CC"},
 	} {
 		code, stdout, stderr := command(t, append([]string{"build"}, test.args...)...)

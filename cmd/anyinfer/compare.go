@@ -9,17 +9,18 @@ import (
 	"slices"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/model"
 	"github.com/anyinfer/anyinfer/internal/values"
 )
 
-// difference is how far an engine's output lies from the first engine's.
+// difference compares an engine's output with the first engine's.
 type difference struct {
 	Output  string  `json:"output"`
 	Engine  string  `json:"engine"`
 	Against string  `json:"against"`
 	Abs     float64 `json:"max_abs"`
-	Rel     float64 `json:"max_rel"`       // of the larger of the two, where that is not tiny
-	Why     string  `json:"why,omitempty"` // it could not be compared
+	Rel     float64 `json:"max_rel"`       // relative to the larger of the two, unless that is tiny
+	Why     string  `json:"why,omitempty"` // reason why it could not be compared
 }
 
 // compare compares each outcome with the first.
@@ -35,10 +36,10 @@ func compare(outcomes []*outcome) []difference {
 			a, b := first.out[out.Name], o.out[out.Name]
 			switch {
 			case b == nil:
-				d.Why = "there is no such output"
+				d.Why = "no output of that name"
 			case a.DType() == common.String || b.DType() == common.String:
 				d.Why = "strings"
-			case !slices.Equal(squeeze(a.Shape()), squeeze(b.Shape())):
+			case !slices.Equal(model.Squeeze(a.Shape()), model.Squeeze(b.Shape())):
 				d.Why = fmt.Sprintf("shapes %v and %v", a.Shape(), b.Shape())
 			default:
 				d.Abs, d.Rel = largestDifference(values.Float64s(a), values.Float64s(b))
@@ -49,8 +50,8 @@ func compare(outcomes []*outcome) []difference {
 	return all
 }
 
-// largestDifference is the largest absolute and relative one: the largest
-// number, as JSON has no infinity, where one side is not finite and the other is.
+// largestDifference returns the largest absolute and relative difference. It is
+// math.MaxFloat64 where only one side is finite, as JSON has no infinity.
 func largestDifference(a, b []float64) (abs, rel float64) {
 	for i, x := range a {
 		y := b[i]

@@ -10,26 +10,29 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/model"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 	"github.com/anyinfer/anyinfer/internal/sdkinstall"
 )
 
-// What a shell offers for arguments and values of flags. A failure offers nothing.
+// These functions complete arguments and flags in a shell. Where one fails it
+// offers nothing.
 
-// must is for what only a mistake in this program makes fail.
+// must panics at an error that only a bug in this program causes.
 func must(err error) {
 	if err != nil {
 		panic(err)
 	}
 }
 
-// completeModel offers files that some engine reads, and those that belong to what is there.
+// completeModel offers files that an engine reads, and those that belong to the
+// last argument.
 func completeModel(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	var exts []string
-	for _, ext := range readable(common.Engines()...) {
+	for _, ext := range model.Extensions(common.Engines()...) {
 		exts = append(exts, ext[1:])
 	}
-	for ext, first := range belongsTo {
+	for ext, first := range model.Companions {
 		if len(args) > 0 && filepath.Ext(args[len(args)-1]) == first {
 			exts = append(exts, ext[1:])
 		}
@@ -37,12 +40,12 @@ func completeModel(_ *cobra.Command, args []string, _ string) ([]string, cobra.S
 	return exts, cobra.ShellCompDirectiveFilterFileExt
 }
 
-// completeEngines offers another engine for a list with commas.
+// completeEngines offers engines for a list with commas.
 func completeEngines(cmd *cobra.Command, args []string, list string) ([]string, cobra.ShellCompDirective) {
 	return completeList(common.Engines())(cmd, args, list)
 }
 
-// completeList offers another of words for a list with commas.
+// completeList offers the words that a list with commas does not have yet.
 func completeList(words []string) cobra.CompletionFunc {
 	return func(_ *cobra.Command, _ []string, list string) (all []string, _ cobra.ShellCompDirective) {
 		before := list[:strings.LastIndex(list, ",")+1]
@@ -59,7 +62,7 @@ func completeTarget(cmd *cobra.Command) {
 	must(cmd.RegisterFlagCompletionFunc("target", cobra.FixedCompletions(targets, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveKeepOrder)))
 }
 
-// completeDevice offers the devices of the engines in --engine, else of all.
+// completeDevice offers the devices of the engines in --engine, or of all.
 func completeDevice(cmd *cobra.Command, _ []string, _ string) (all []string, _ cobra.ShellCompDirective) {
 	engines, _ := cmd.Flags().GetStringSlice("engine")
 	if len(engines) == 0 {
@@ -75,14 +78,14 @@ func completeDevice(cmd *cobra.Command, _ []string, _ string) (all []string, _ c
 	return all, cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeEngine offers engines that have an SDK to install, or that the
-// command can do something with: those installed.
+// completeEngine offers engines that sdk install can install; for other commands
+// those that are installed.
 func completeEngine(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	engines := sdkValues(cmd, nil, func(s sdkdir.SDK) string { return s.Engine })
 	return slices.DeleteFunc(engines, func(e string) bool { return slices.Contains(args, e) }), cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeShim offers engines that have a shim to compile.
+// completeShim offers engines that have a shim.
 func completeShim(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -103,8 +106,8 @@ func completeSDKFlags(cmd *cobra.Command) {
 	must(cmd.MarkFlagDirname("dir"))
 }
 
-// sdkValues are the distinct values of the SDKs of engines (nil: all) that
-// the command is about.
+// sdkValues returns the distinct values of the SDKs that the command takes, those of
+// engines or, if nil, of all.
 func sdkValues(cmd *cobra.Command, engines []string, value func(sdkdir.SDK) string) (all []string) {
 	var sdks []sdkdir.SDK
 	if cmd.Name() == "install" {

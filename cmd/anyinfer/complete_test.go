@@ -15,7 +15,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 )
 
-// complete is what a shell offers after args, and how it takes it.
+// complete returns the completions after args, and cobra's directive.
 func complete(t *testing.T, args ...string) ([]string, cobra.ShellCompDirective) {
 	t.Helper()
 	code, stdout, stderr := command(t, append([]string{"__complete"}, args...)...)
@@ -80,7 +80,7 @@ func TestComplete(t *testing.T) {
 }
 
 func TestCompleteDevice(t *testing.T) {
-	enginetest(t)
+	requireEngines(t)
 	got, _ := complete(t, "bench", "--engine", "tflite", "--device", "")
 	require.Equal(t, []string{"CPU"}, got)
 	got, _ = complete(t, "run", "--device", "")

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/model"
 	"github.com/anyinfer/anyinfer/internal/npy"
 	"github.com/anyinfer/anyinfer/internal/sdkinstall"
 	"github.com/anyinfer/anyinfer/testdata"
@@ -32,18 +33,18 @@ func newDemoCommand() *cobra.Command {
 		Short: "Run two small models with every engine, installing what is missing",
 		Long: `Run two small models with every engine, installing what is missing.
 
-What has to be built first is left out until it is installed.
+Engines whose SDK has to be built are left out unless they are installed.
 
-Each engine recognizes the handwritten digits of held-back scans, one at a time
-on one thread, and filters the edges out of a photo, which is written as
-edges-ENGINE.png. The table tells how many digits were right, how far the
-scores lie from onnxruntime's at most, and how long one scan took (the median).`,
+Each engine recognizes scans of handwritten digits that the model was not trained
+on, one at a time on one thread, and finds the edges in a photo, which it writes
+to edges-ENGINE.png. The table shows how many digits were right, the largest
+difference between the scores and onnxruntime's, and the median time of a scan.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return demo(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), out)
 		},
 	}
-	cmd.Flags().StringVar(&out, "out", "anyinfer-demo", "write the filtered photo to this folder")
+	cmd.Flags().StringVar(&out, "out", "anyinfer-demo", "folder to write the filtered photos to")
 	must(cmd.MarkFlagDirname("out"))
 	return cmd
 }
@@ -66,7 +67,7 @@ func demo(ctx context.Context, w, log io.Writer, out string) error {
 	var notes []string
 	var failed []error
 	for _, name := range common.Engines() {
-		if note := toBuild(name); note != "" {
+		if note := reasonToSkip(name); note != "" {
 			lines = append(lines, []string{name, "not installed, see below"})
 			notes = append(notes, name+": "+note)
 			continue
@@ -98,20 +99,20 @@ func demo(ctx context.Context, w, log io.Writer, out string) error {
 	return errors.Join(failed...)
 }
 
-// toBuild is what to say of an engine that is not for this machine, or whose SDK
-// is missing and would be built, not fetched, or has no package for it; "" of
-// others.
-func toBuild(name string) string {
+// reasonToSkip says why the demo leaves an engine out: it does not run on this
+// machine, or its SDK is missing and has to be built or has no package. It is empty
+// for the other engines.
+func reasonToSkip(name string) string {
 	e, err := common.Open(name, nil)
 	e.Close()
-	if detail := (*common.Error)(nil); unsuited(name, err) && errors.As(err, &detail) {
+	if detail := (*common.Error)(nil); model.NotSupported(name, err) && errors.As(err, &detail) {
 		return detail.Message
 	}
-	if !missing(err) || chosen(name) {
+	if !model.LibraryMissing(err) || model.LibrarySet(name) {
 		return ""
 	}
-	if !packaged(name) {
-		if build := toInstall(name); build != "" {
+	if !hasPackage(name) {
+		if build := model.InstallCommand(name); build != "" {
 			return fmt.Sprintf("it has no package; '%s' uses one that you have", build)
 		}
 		return "it has no package"
@@ -121,24 +122,24 @@ func toBuild(name string) string {
 	case err != nil:
 		return fmt.Sprintf("it has no package for %s/%s", runtime.GOOS, runtime.GOARCH)
 	case pin.Crate():
-		return fmt.Sprintf("'%s' builds it, which takes some minutes", toInstall(name))
+		return fmt.Sprintf("'%s' builds it, which takes some minutes", model.InstallCommand(name))
 	}
 	return ""
 }
 
-// demoEngine is an engine's line of the table.
+// demoEngine runs an engine and returns its line of the table.
 func demoEngine(ctx context.Context, log io.Writer, status *statusLine, name string, d digits, photo *image.Gray, file string) ([]string, error) {
 	e, err := openOrInstall(ctx, log, status, name)
 	if err != nil {
 		return nil, err
 	}
 	defer e.Close()
-	status.say(name + ": recognizing digits")
+	status.show(name + ": recognizing digits")
 	result, err := d.run(ctx, e)
 	if err != nil {
 		return nil, err
 	}
-	status.say(name + ": filtering the photo")
+	status.show(name + ": filtering the photo")
 	edges, err := filter(ctx, e, photo)
 	if err != nil {
 		return nil, err
@@ -148,7 +149,7 @@ func demoEngine(ctx context.Context, log io.Writer, status *statusLine, name str
 	}
 	return []string{
 		name, shortVersion(e.Info().Version),
-		fmt.Sprintf("%.1f %% (%d of %d)", 100*float64(result.right)/float64(d.n), result.right, d.n),
+		fmt.Sprintf("%.1f %% (%d of %d)", 100*float64(result.correct)/float64(d.n), result.correct, d.n),
 		fmt.Sprintf("%.1e", result.diff),
 		fmt.Sprintf("%.1f us", float64(result.latency.Nanoseconds())/1000),
 		filepath.Base(file),
@@ -157,21 +158,21 @@ func demoEngine(ctx context.Context, log io.Writer, status *statusLine, name str
 
 // openOrInstall opens an engine; where its SDK is missing, it installs it.
 func openOrInstall(ctx context.Context, log io.Writer, status *statusLine, name string) (*common.Engine, error) {
-	status.say(name + ": opening the library")
+	status.show(name + ": opening the library")
 	e, err := common.Open(name, nil)
-	if !missing(err) || chosen(name) {
+	if !model.LibraryMissing(err) || model.LibrarySet(name) {
 		return e, err
 	}
 	status.clear()
-	_, _, err = sdkinstall.Install(ctx, sdkinstall.InstallOptions{Engine: name, Log: log, Progress: status.say})
+	_, _, err = sdkinstall.Install(ctx, sdkinstall.InstallOptions{Engine: name, Log: log, Progress: status.show})
 	if err != nil {
 		return nil, err
 	}
-	status.say(name + ": opening the library")
+	status.show(name + ": opening the library")
 	return common.Open(name, nil)
 }
 
-// source is the embedded model of that name in a format that the engine reads.
+// source returns the embedded model of that name in a format that the engine reads.
 func source(engine, model string) (common.Source, error) {
 	for _, format := range common.Formats(engine) {
 		for _, ext := range []string{format, format + "proto"} {
@@ -180,10 +181,11 @@ func source(engine, model string) (common.Source, error) {
 			}
 		}
 	}
-	return common.Source{}, fmt.Errorf("%s: the demo has no %s model for it", engine, model)
+	return common.Source{}, fmt.Errorf("%s: the demo has no %s model in a format that it reads", engine, model)
 }
 
-// digits are n scans of 8x8 pixels, what they show, and onnxruntime's scores.
+// digits has n scans of 8x8 pixels, the digits that they show, and onnxruntime's
+// scores.
 type digits struct {
 	n      int
 	pixels []float32 // 0 to 1
@@ -228,7 +230,7 @@ func embedded[T common.Elem](name string) ([]T, error) {
 }
 
 type digitsResult struct {
-	right   int
+	correct int
 	diff    float64
 	latency time.Duration
 }
@@ -271,7 +273,7 @@ func (d digits) run(ctx context.Context, e *common.Engine) (r digitsResult, err 
 		}
 		times = append(times, time.Since(start))
 		if slices.Index(out, slices.Max(out)) == int(d.labels[i]) {
-			r.right++
+			r.correct++
 		}
 		for j, v := range out {
 			r.diff = max(r.diff, math.Abs(float64(v)-float64(d.scores[i*classes+j])))
@@ -301,7 +303,7 @@ func readPhoto() (*image.Gray, error) {
 	return gray, nil
 }
 
-// filter runs the edge filter, whose input takes any height and width.
+// filter runs the edge filter, whose input has a dynamic height and width.
 func filter(ctx context.Context, e *common.Engine, photo *image.Gray) (*image.Gray, error) {
 	src, err := source(e.Info().Name, "edges")
 	if err != nil {
@@ -309,7 +311,7 @@ func filter(ctx context.Context, e *common.Engine, photo *image.Gray) (*image.Gr
 	}
 	height, width := photo.Rect.Dy(), photo.Rect.Dx()
 	m, err := e.Load(ctx, src, nil)
-	if errors.Is(err, common.ErrOption) || err == nil && !m.Signatures()[0].Dynamic() { // for the engine, or the format, has only fixed shapes
+	if errors.Is(err, common.ErrOption) || err == nil && !m.Signatures()[0].Dynamic() { // the engine or the format has only fixed shapes
 		m.Close()
 		m, err = e.Load(ctx, src, &common.Options{Shapes: map[string]common.ShapeRange{"image": common.Fixed(1, 1, height, width)}})
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/model"
 	"github.com/spf13/cobra"
 
 	_ "github.com/anyinfer/anyinfer/mnn"
@@ -23,7 +24,7 @@ import (
 	_ "github.com/anyinfer/anyinfer/tnn"
 )
 
-// health is what doctor says of an engine.
+// health is the state of an engine.
 type health struct {
 	Engine  string          `json:"engine"`
 	Status  string          `json:"status"` // ready, missing or broken
@@ -33,7 +34,7 @@ type health struct {
 	Error   string          `json:"error,omitempty"`
 	Fix     string          `json:"fix,omitempty"`
 
-	searched bool // it is missing, and not because it is not for this machine
+	installable bool // it is missing, and would run on this machine
 }
 
 func newDoctorCommand() *cobra.Command {
@@ -41,15 +42,15 @@ func newDoctorCommand() *cobra.Command {
 	var engines []string
 	cmd := &cobra.Command{
 		Use:   "doctor [ENGINE...]",
-		Short: "Tell which engines are ready, and how to fix the others",
-		Long: `Tell which engines are ready, and how to fix the others: a line for each, or all that is known of those that are named.
+		Short: "Show which engines are ready, and how to fix the others",
+		Long: `Show which engines are ready, and how to fix the others: a line for each, or the details of the engines that are named.
 
-An engine is ready, missing (no library found, or not for this machine) or broken (a library was found but does not work). The exit code is 1 where
-an engine is broken or none is ready; of engines that are named, where one of those is not ready. What is missing counts only
-where it is named.`,
+An engine is ready, missing (no library was found, or the engine does not run on this machine) or broken (a library was found
+but does not work). If engines are named, the exit code is 1 unless all of them are ready; otherwise it is 1 if an engine is
+broken or none is ready.`,
 		Example: `  anyinfer doctor
-  anyinfer doctor tensorrt    # where its library lies, which devices it has; the health check of a container, say
-  anyinfer doctor --verbose   # the same of all engines`,
+  anyinfer doctor tensorrt    # its library and devices; useful as the health check of a container
+  anyinfer doctor --verbose   # the same for all engines`,
 		Args: someEngines,
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			return slices.DeleteFunc(common.Engines(), func(e string) bool { return slices.Contains(args, e) }), cobra.ShellCompDirectiveNoFileComp
@@ -74,12 +75,12 @@ where it is named.`,
 			if err := printHealth(cmd.OutOrStdout(), all, asJSON, details || len(engines) > 0); err != nil {
 				return err
 			}
-			return verdict(all, len(engines) > 0)
+			return checkHealth(all, len(engines) > 0)
 		},
 	}
-	cmd.Flags().StringSliceVar(&engines, "engine", nil, "engines to look at, separated by commas, as ENGINE...")
+	cmd.Flags().StringSliceVar(&engines, "engine", nil, "engines to check, separated by commas; the same as ENGINE...")
 	must(cmd.RegisterFlagCompletionFunc("engine", completeEngines))
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, with all that is known")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, with all details")
 	return cmd
 }
 
@@ -92,8 +93,8 @@ func examine(ctx context.Context, name string) health {
 		if detail := (*common.Error)(nil); errors.As(err, &detail) {
 			h.Fix, h.Library = detail.Hint, detail.Path
 		}
-		if missing(err) || unsuited(name, err) {
-			h.Status, h.searched = "missing", missing(err)
+		if model.LibraryMissing(err) || model.NotSupported(name, err) {
+			h.Status, h.installable = "missing", model.LibraryMissing(err)
 		}
 		return h
 	}
@@ -124,19 +125,19 @@ func printHealth(w io.Writer, all []health, asJSON, details bool) error {
 	for _, h := range all {
 		last := h.Library
 		switch {
-		case h.Status == "broken", h.Status == "missing" && !h.searched:
-			last = "'anyinfer doctor " + h.Engine + "' says why"
-		case h.Status == "missing" && chosen(h.Engine):
-			last = h.Fix // it is not for want of an SDK
+		case h.Status == "broken", h.Status == "missing" && !h.installable:
+			last = "type 'anyinfer doctor " + h.Engine + "'"
+		case h.Status == "missing" && model.LibrarySet(h.Engine):
+			last = h.Fix // the library that the user names is missing
 		case h.Status == "missing":
-			last = cmp.Or(toInstall(h.Engine), installHint(h.Engine))
+			last = cmp.Or(model.InstallCommand(h.Engine), model.InstallHint(h.Engine))
 		}
 		t.row(h.Engine, h.Status, cmp.Or(shortVersion(h.Version), "-"), cmp.Or(deviceNames(h.Devices), "-"), last)
 	}
 	return t.flush()
 }
 
-// print prints all that is known of an engine.
+// print prints the details of an engine.
 func (h health) print(w io.Writer) {
 	if h.Error != "" {
 		fmt.Fprintf(w, "%s is %s\n", h.Engine, h.Status)
@@ -148,38 +149,38 @@ func (h health) print(w io.Writer) {
 	}
 	fmt.Fprintf(w, "%s is %s\n  version %s\n  library %s\n", h.Engine, h.Status, h.Version, h.Library)
 	for _, d := range h.Devices {
-		fmt.Fprintln(w, strings.TrimRight(plain("  device  "+d.Name+"  "+d.Description), " "))
+		fmt.Fprintln(w, strings.TrimRight(printable("  device  "+d.Name+"  "+d.Description), " "))
 	}
 }
 
-// deviceNames are the first few.
+// deviceNames lists the names of the first few devices.
 func deviceNames(devices []common.Device) string {
-	const most = 3
+	const limit = 3
 	var names []string
-	for _, d := range devices[:min(len(devices), most)] {
+	for _, d := range devices[:min(len(devices), limit)] {
 		names = append(names, d.Name)
 	}
 	text := strings.Join(names, ",")
-	if len(devices) > most {
+	if len(devices) > limit {
 		text += ",..."
 	}
 	return text
 }
 
-// verdict is the error of a doctor who finds engines ill: all of them have to be
-// ready, or those that are there, of which there has to be one.
-func verdict(all []health, every bool) error {
+// checkHealth returns an error where engines are not as they should be: all of them
+// ready if the user named them, else at least one ready and none broken.
+func checkHealth(all []health, named bool) error {
 	by := map[string][]string{}
 	for _, h := range all {
 		by[h.Status] = append(by[h.Status], h.Engine)
 	}
 	broken, missing := strings.Join(by["broken"], ", "), strings.Join(by["missing"], ", ")
 	switch {
-	case broken != "" && every:
+	case broken != "" && named:
 		return errors.New("not working: " + broken)
 	case broken != "":
-		return fmt.Errorf("not working: %s; 'anyinfer doctor %s' says why", broken, strings.Join(by["broken"], " "))
-	case every && missing != "":
+		return fmt.Errorf("not working: %s; type 'anyinfer doctor %s' for the reason", broken, strings.Join(by["broken"], " "))
+	case named && missing != "":
 		return errors.New("not installed: " + missing)
 	case by["ready"] == nil:
 		return errors.New("no engine is ready")

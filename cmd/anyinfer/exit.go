@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// Exit codes. After a signal it is 128 and the signal's number, as in a shell.
+// Exit codes. After a signal the code is 128 plus its number, as in a shell.
 const (
 	exitSuccess = 0
 	exitFailure = 1
@@ -17,13 +17,13 @@ const (
 	exitSignal  = 128
 )
 
-// usageError is an error of the command line itself, whatever is on the machine
-// and in files.
+// usageError is an error of the command line itself: it does not depend on files
+// or on the machine.
 type usageError struct{ error }
 
 func (u usageError) Unwrap() error { return u.error }
 
-// interrupted is why the context of a command ended.
+// interrupted is the cause of a command's context that a signal canceled.
 type interrupted struct{ signal os.Signal }
 
 func (i interrupted) Error() string {
@@ -33,7 +33,7 @@ func (i interrupted) Error() string {
 	return "ended by a signal: " + i.signal.String()
 }
 
-// exitCode is that of a command that returned err.
+// exitCode returns the exit code of a command that returned err.
 func exitCode(ctx context.Context, err error) int {
 	signal, usage := interrupted{}, usageError{}
 	switch {
@@ -50,9 +50,9 @@ func exitCode(ctx context.Context, err error) int {
 	return exitFailure
 }
 
-// reasons are what to say of err, and of the signal that led to it, if any:
-// that a context was canceled says nothing more.
-func reasons(ctx context.Context, err error) []error {
+// messages returns the errors to print for err, and the signal that caused it, if
+// any. It leaves out that the signal canceled a context.
+func messages(ctx context.Context, err error) []error {
 	cause := context.Cause(ctx)
 	if cause == nil {
 		return []error{err}

@@ -12,18 +12,19 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/model"
 )
 
-// inspection is what an engine says of a model that it loaded.
+// inspection describes a model that an engine loaded.
 type inspection struct {
 	Files      []string               `json:"files"`
-	Error      string                 `json:"error,omitempty"` // then there is nothing else
+	Error      string                 `json:"error,omitempty"` // where it is set, only Files is set, too
 	Engine     string                 `json:"engine"`
 	Version    string                 `json:"version"`
 	Library    string                 `json:"library"`
 	Format     string                 `json:"format"`
 	Device     string                 `json:"device"`
-	Precision  string                 `json:"precision"` // empty where the engine does not tell
+	Precision  string                 `json:"precision"` // empty where the engine does not report it
 	Threads    int                    `json:"threads"`   // 0: the engine decides
 	Sessions   int                    `json:"sessions"`
 	Details    map[string]string      `json:"details"`
@@ -41,14 +42,14 @@ type tensorDescription struct {
 	Name         string                   `json:"name"`
 	DType        string                   `json:"dtype"`
 	Shape        []int                    `json:"shape"`        // -1: a dynamic dimension; null: a dynamic rank
-	Quantization *quantizationDescription `json:"quantization"` // null: the numbers are the values
+	Quantization *quantizationDescription `json:"quantization"` // null: the tensor is not quantized
 	Labels       []string                 `json:"labels"`
 }
 
 type quantizationDescription struct {
-	Scale     []*float32 `json:"scale"` // null: not a finite number
+	Scale     []*float32 `json:"scale"` // null: not finite
 	ZeroPoint []int64    `json:"zero_point"`
-	Axis      int        `json:"axis"` // of the dimension that has a pair for each index, where there are several
+	Axis      int        `json:"axis"` // the dimension that has a scale and a zero point for each index, where there are several
 }
 
 func newInspectCommand() *cobra.Command {
@@ -57,14 +58,14 @@ func newInspectCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "inspect MODEL...",
-		Short: "Tell what models take and give",
-		Long: `Tell what models take and give.
+		Short: "Show the inputs and outputs of models",
+		Long: `Show the inputs and outputs of models.
 
-Each MODEL is loaded, by the first ready engine for it unless --engine names
-one, which tells its signatures with their inputs and outputs: type, shape
-(?: a dimension of any length), quantization and labels, and what the file says
-of itself. With --shape inputs have the shapes that it says, and outputs those
-that follow. One that fails does not hide the others; the exit code is 1 then.`,
+Each MODEL is loaded, by the first ready engine that reads it unless --engine
+names one. The output has the model's metadata and its signatures, with the type,
+shape (?: a dynamic dimension), quantization and labels of each input and output.
+With --shape the inputs have these shapes, and the outputs those that follow from
+them. A model that fails does not hide the others; the exit code is 1 then.`,
 		Example: `  anyinfer inspect digits.tflite digits.xml digits.bin
   anyinfer inspect yolo.onnx --shape images=1,3,640,640
   anyinfer inspect digits.onnx --json | jq '.models[].signatures[].inputs'`,
@@ -76,16 +77,16 @@ that follow. One that fails does not hide the others; the exit code is 1 then.`,
 					return err
 				}
 			}
-			fixed, err := readShapes(shapes)
+			fixed, err := parseShapes(shapes)
 			if err != nil {
 				return err
 			}
 			return inspect(cmd.Context(), cmd.OutOrStdout(), args, engine, fixed, asJSON)
 		},
 	}
-	cmd.Flags().StringVar(&engine, "engine", "", "engine to load them with")
+	cmd.Flags().StringVar(&engine, "engine", "", "engine to load the models with")
 	must(cmd.RegisterFlagCompletionFunc("engine", cobra.FixedCompletions(common.Engines(), cobra.ShellCompDirectiveNoFileComp)))
-	cmd.Flags().StringArrayVar(&shapes, "shape", nil, "NAME=1,3,224,224, the shape to load an input for; may be repeated")
+	cmd.Flags().StringArrayVar(&shapes, "shape", nil, "NAME=1,3,224,224, shape of an input that the model is loaded for; may be repeated")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -93,7 +94,7 @@ that follow. One that fails does not hide the others; the exit code is 1 then.`,
 func inspect(ctx context.Context, w io.Writer, models []string, engine string, shapes map[string]common.Shape, asJSON bool) error {
 	var all []inspection
 	var failed []error
-	for _, files := range groupFiles(models) {
+	for _, files := range model.Group(models) {
 		i, err := inspectModel(ctx, files, engine, shapes)
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -120,11 +121,11 @@ func inspect(ctx context.Context, w io.Writer, models []string, engine string, s
 }
 
 func inspectModel(ctx context.Context, files []string, engine string, shapes map[string]common.Shape) (inspection, error) {
-	sources, err := newSources(files)
+	sources, err := model.Sources(files)
 	if err != nil {
 		return inspection{}, err
 	}
-	opened, m, err := load(ctx, engine, sources, common.Options{Shapes: fixedShapes(shapes)}, given{})
+	opened, m, err := model.Load(ctx, engine, sources, common.Options{Shapes: model.FixedShapes(shapes)}, model.Inputs{})
 	if err != nil {
 		return inspection{}, err
 	}
@@ -154,7 +155,7 @@ func describe(infos []common.TensorInfo) []tensorDescription {
 			d.Quantization = &quantizationDescription{ZeroPoint: q.ZeroPoint, Axis: q.Axis}
 			for i, s := range q.Scale {
 				p := &q.Scale[i]
-				if math.IsNaN(float64(s - s)) { // JSON has none of these
+				if math.IsNaN(float64(s - s)) { // JSON cannot represent it
 					p = nil
 				}
 				d.Quantization.Scale = append(d.Quantization.Scale, p)

@@ -13,7 +13,7 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// printInspections prints those that succeeded.
+// printInspections prints the models that were loaded.
 func printInspections(w io.Writer, all []inspection) error {
 	all = slices.DeleteFunc(slices.Clone(all), func(i inspection) bool { return i.Error != "" })
 	for n, i := range all {
@@ -32,9 +32,9 @@ func (i inspection) print(w io.Writer) error {
 	printLoaded(w, i.Engine, i.Version, i.Device, i.Format+" model", threads(i.Threads), i.Precision, details(i.Details))
 	for _, key := range slices.Sorted(maps.Keys(i.Metadata)) {
 		lines := strings.Split(strings.TrimSpace(i.Metadata[key]), "\n")
-		fmt.Fprintf(w, "  %s: %s\n", plain(key), plain(lines[0]))
+		fmt.Fprintf(w, "  %s: %s\n", printable(key), printable(lines[0]))
 		for _, l := range lines[1:] {
-			fmt.Fprintf(w, "    %s\n", plain(l))
+			fmt.Fprintf(w, "    %s\n", printable(l))
 		}
 	}
 	fmt.Fprintln(w)
@@ -68,7 +68,7 @@ func (i inspection) print(w io.Writer) error {
 	return labels.flush()
 }
 
-// details lists ModelInfo.Details.
+// details formats ModelInfo.Details.
 func details(all map[string]string) string {
 	var list []string
 	for _, key := range slices.Sorted(maps.Keys(all)) {

@@ -14,7 +14,7 @@ import (
 )
 
 func TestInspect(t *testing.T) {
-	enginetest(t)
+	requireEngines(t)
 	code, stdout, stderr := command(t, "inspect", "--json", models+"digits_int8.tflite", "missing.onnx", models+"edges.xml", models+"edges.bin")
 	require.Equal(t, 1, code)
 	require.Equal(t, "anyinfer: there is no file \"missing.onnx\"\n", stderr)
@@ -63,9 +63,9 @@ func TestDescribe(t *testing.T) {
 	require.Equal(t, "scale not finite, zero point 1", (&quantizationDescription{Scale: []*float32{nil}, ZeroPoint: []int64{1}}).String())
 }
 
-// A dynamic model as it is with shapes that are fixed.
+// TestInspectShape fixes the shapes of a dynamic model.
 func TestInspectShape(t *testing.T) {
-	enginetest(t)
+	requireEngines(t)
 	for engine, model := range map[string]string{"openvino": "digits_dynamic.onnx", "tflite": "digits_dynamic.tflite"} {
 		shape := map[string]string{"openvino": "3,1,8,8", "tflite": "3,8,8,1"}[engine]
 		code, stdout, stderr := command(t, "inspect", models+model, "--engine", engine, "--shape", "image="+shape)
@@ -75,7 +75,7 @@ func TestInspectShape(t *testing.T) {
 	}
 	code, _, stderr := command(t, "inspect", models+"digits_dynamic.onnx", "--engine", "openvino", "--shape", "imag=3,1,8,8")
 	require.Equal(t, 1, code)
-	require.Contains(t, stderr, `no input "imag"; there are "image"`)
+	require.Contains(t, stderr, `no input "imag"; the inputs are "image"`)
 	code, _, stderr = command(t, "inspect", models+"digits_dynamic.onnx", "--shape", "image=3,?,8,8")
 	require.Equal(t, 2, code)
 	require.Contains(t, stderr, "--shape image=3,?,8,8: want NAME=1,3,224,224")

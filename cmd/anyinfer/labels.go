@@ -13,18 +13,18 @@ import (
 
 const (
 	topLabels = 5
-	topRows   = 16 // classifiers have a few; a row for each pixel is no reading
+	topRows   = 16 // classifiers have a few rows; a row for each pixel would be unreadable
 )
 
-// labelled is a number of an output with what it stands for.
+// labelled is an element of an output with its label.
 type labelled struct {
 	Label string  `json:"label"`
 	Index int     `json:"index"`
 	Value float64 `json:"value"`
 }
 
-// top are the labels of the highest of v in each row along the last dimension
-// of an output; nil where it has no labels.
+// top returns the labels of the largest elements of v in each row along the last
+// dimension of an output. It is nil where the output has no labels.
 func top(info common.TensorInfo, v []float64) [][]labelled {
 	n := len(info.Labels)
 	if n == 0 || len(v)%n != 0 || len(v) > n*topRows {

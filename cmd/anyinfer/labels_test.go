@@ -17,7 +17,7 @@ func TestTop(t *testing.T) {
 		{{"a", 0, 0}, {"b", 1, 0}, {"c", 2, 0}},
 	}, top(info, []float64{20, 0, 30, 10, 10, 10}))
 	require.Equal(t, "c (10), a (5), b (-5)", topText(top(info, []float64{20, 0, 30})[0]))
-	require.Nil(t, top(info, make([]float64, 4)), "not a row for all labels")
+	require.Nil(t, top(info, make([]float64, 4)), "4 elements are not rows of 3 labels")
 	require.Nil(t, top(info, make([]float64, 3*(topRows+1))))
 	require.Nil(t, top(common.TensorInfo{}, make([]float64, 3)))
 

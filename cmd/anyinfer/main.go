@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command anyinfer installs the SDKs of the engines, says which work, and runs models with them.
+// Command anyinfer installs the SDKs of engines, checks which work, and runs models with them.
 package main
 
 import (
@@ -16,6 +16,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/anyinfer/anyinfer/internal/pack"
 )
 
 func main() {
@@ -30,7 +32,7 @@ func main() {
 	os.Exit(execute(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// execute runs a command line, says what went wrong, and returns the exit code.
+// execute runs a command line, prints its errors, and returns the exit code.
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := newRoot()
 	started := false // cobra checks the command line before this
@@ -43,7 +45,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	strict(root)
+	rejectUnknownArgs(root)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err != nil && !started {
 		err = usageError{err}
@@ -52,7 +54,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if code == exitSuccess {
 		return code
 	}
-	for _, e := range reasons(ctx, err) {
+	for _, e := range messages(ctx, err) {
 		fmt.Fprintf(stderr, "anyinfer: %v\n", e)
 	}
 	if code == exitUsage {
@@ -70,8 +72,8 @@ func newRoot() *cobra.Command {
 		Short: "Run models with native inference engines",
 		Long: `Run models with native inference engines.
 
-The exit code is 0 for success, 1 for a failure, 2 for a wrong command line: a command, flag, engine or value that there is
-not. It is 130 after Ctrl-C and 143 after SIGTERM.`,
+The exit code is 0 for success, 1 for a failure and 2 for an invalid command line: an unknown command, flag or engine, or an
+invalid value. It is 130 after Ctrl-C and 143 after SIGTERM.`,
 		Version:       version(),
 		Args:          noArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -79,7 +81,7 @@ not. It is 130 after Ctrl-C and 143 after SIGTERM.`,
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.PersistentFlags().Bool("verbose", false, "show all that engines have to say, not only warnings")
+	root.PersistentFlags().Bool("verbose", false, "log all messages of engines, not only warnings and errors")
 	root.AddCommand(newBenchCommand(), newBenchWorkerCommand(), newBuildCommand(), newDemoCommand(), newDoctorCommand(), newInspectCommand(),
 		newPackCommand(), newRunCommand(), newSDKCommand(), newShimCommand())
 	return root
@@ -89,14 +91,15 @@ func version() string {
 	return fmt.Sprintf("%s (%s %s/%s)", cmp.Or(ownVersion(), "(unknown)"), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
-// ownVersion is that of this module, in whichever the program was built.
+// ownVersion is the version of this module, whichever module the program was built
+// in.
 func ownVersion() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return ""
 	}
 	for _, m := range append(info.Deps, &info.Main) {
-		if m.Path == modulePath {
+		if m.Path == pack.ModulePath {
 			return m.Version
 		}
 	}

@@ -16,13 +16,15 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/anyinfer/anyinfer/internal/bench"
 )
 
-// envMain makes the test binary be the command.
+// envMain is the variable that makes the test binary run the command.
 const envMain = "ANYINFER_TEST_MAIN"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(envMain) != "" || slices.Contains(os.Args, benchWorkerName) {
+	if os.Getenv(envMain) != "" || slices.Contains(os.Args, bench.WorkerCommand) {
 		main()
 	}
 	os.Exit(m.Run())
@@ -36,8 +38,8 @@ func command(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	return code, out.String(), errs.String()
 }
 
-// process runs a command line in a process of its own, in which no library is
-// open yet: the system's loader knows those that are.
+// process runs a command line in a process of its own, in which no library is open yet,
+// since the system's loader finds libraries that are.
 func process(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], args...)
@@ -78,15 +80,15 @@ func TestExitCodes(t *testing.T) {
 		{"sdk list --nope", exitUsage, "anyinfer: unknown flag: --nope\nRun 'anyinfer sdk list --help' for usage.\n"},
 		{"sdk list --jsno", exitUsage, "anyinfer: unknown flag: --jsno; did you mean --json?\n"},
 		{"build -tags tflite", exitUsage, "anyinfer: unknown shorthand flag: 't' in -tags; did you mean --tags?\n"},
-		{"sdk list more", exitUsage, "anyinfer: 'anyinfer sdk list' takes no arguments; leave out \"more\"\n"},
+		{"sdk list more", exitUsage, "anyinfer: 'anyinfer sdk list' takes no arguments, got \"more\"\n"},
 		{"run x --threads all", exitUsage, "anyinfer: --threads \"all\": want a whole number\n"},
-		{"run x --threads -1", exitUsage, "anyinfer: --threads is -1; it can be 0"},
-		{"bench x --threads -1", exitUsage, "anyinfer: --threads is -1; it can be 0"},
+		{"run x --threads -1", exitUsage, "anyinfer: --threads is -1; want 0"},
+		{"bench x --threads -1", exitUsage, "anyinfer: --threads is -1; want 0"},
 		{"bench x --duration 5", exitUsage, "anyinfer: --duration \"5\": want a time such as 200ms, 5s or 1m\n"},
 
-		// The same of an engine that there is not, wherever it is named.
+		// The error of an unknown engine is the same for all commands.
 		{"sdk install foo", exitUsage, foo},
-		{"sdk install tflite foo", exitUsage, foo}, // before it fetches the first
+		{"sdk install tflite foo", exitUsage, foo}, // before the first is downloaded
 		{"sdk env foo", exitUsage, foo},
 		{"sdk remove foo", exitUsage, foo},
 		{"shim build foo", exitUsage, foo},
@@ -98,12 +100,12 @@ func TestExitCodes(t *testing.T) {
 		{"pack x.onnx --engine foo", exitUsage, foo},
 		{"sdk install tfilte", exitUsage, "anyinfer: there is no engine \"tfilte\"; did you mean tflite?" + engines},
 		{"shim build mmn", exitUsage, "; did you mean mnn or tnn?" + engines},
-		{"run x.onnx --engine mnn,mnn", exitUsage, "anyinfer: the engine mnn is there twice; leave one out\n"},
+		{"run x.onnx --engine mnn,mnn", exitUsage, "anyinfer: the engine mnn is named twice; name it once\n"},
 
-		// What no package has cannot be installed, and nothing else is meant.
+		// An engine without a package cannot be installed.
 		{"sdk install tnn", exitUsage, "anyinfer: no package has the SDK of tnn: build TNN from its source, and then type 'TNN_ROOT=... anyinfer shim build tnn'." +
 			" What can be installed: openvino, tflite, litert, mnn\n"},
-		{"sdk install tensorrt", exitUsage, "anyinfer: no package has the SDK of tensorrt: put TensorRT's own packages in place and type 'anyinfer shim build tensorrt'"},
+		{"sdk install tensorrt", exitUsage, "anyinfer: no package has the SDK of tensorrt: install TensorRT's own packages and type 'anyinfer shim build tensorrt'"},
 		{"shim build tflite", exitUsage, "anyinfer: the engine tflite needs no shim: it opens its SDK itself (type 'anyinfer sdk install tflite'); shims are for: mnn, "},
 
 		{"sdk install", exitUsage, "anyinfer: name an engine: openvino, tflite"},
@@ -141,7 +143,8 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// After a signal the exit code is a shell's, whatever the command made of it.
+// TestExitSignal: after a signal the exit code is a shell's, whatever error the command
+// returned.
 func TestExitSignal(t *testing.T) {
 	other := errors.New("other")
 	for _, test := range []struct {
@@ -167,13 +170,13 @@ func TestExitSignal(t *testing.T) {
 		}
 		require.Equal(t, test.code, exitCode(ctx, test.err))
 		if test.err != nil {
-			require.EqualError(t, errors.Join(reasons(ctx, test.err)...), test.want)
+			require.EqualError(t, errors.Join(messages(ctx, test.err)...), test.want)
 		}
 		cancel(nil)
 	}
 }
 
-// A build does not go on without what it wanted to evaluate.
+// TestEnvStopsBuild: a shell does not go on where sdk env fails.
 func TestEnvStopsBuild(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("needs sh")

@@ -10,8 +10,8 @@ import (
 	"github.com/anyinfer/anyinfer/internal/values"
 )
 
-// storable is t, or its numbers as float32 where NumPy has no such type.
-func storable(t *common.Tensor) *common.Tensor {
+// npyTensor returns t, or a float32 copy where NumPy has no such type.
+func npyTensor(t *common.Tensor) *common.Tensor {
 	if t.DType() != common.BFloat16 {
 		return t
 	}

@@ -10,11 +10,12 @@ import (
 	"strings"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/model"
 	"github.com/anyinfer/anyinfer/internal/npy"
 	"github.com/anyinfer/anyinfer/internal/values"
 )
 
-// outcome is what one engine made of a model.
+// outcome is the result of running a model on one engine.
 type outcome struct {
 	Engine    string         `json:"engine"`
 	Version   string         `json:"version"`
@@ -29,7 +30,7 @@ type outcome struct {
 	out common.Tensors
 }
 
-// tensorReport describes an input or output and what is in it.
+// tensorReport describes an input or output and its content.
 type tensorReport struct {
 	Name    string       `json:"name"`
 	DType   string       `json:"dtype"`
@@ -56,7 +57,7 @@ func report(info common.TensorInfo, t *common.Tensor) tensorReport {
 	return r
 }
 
-// write writes the outputs to dir and notes the files.
+// write writes the outputs to dir, and sets their File.
 func (o *outcome) write(dir string) error {
 	if dir == "" {
 		return nil
@@ -69,10 +70,10 @@ func (o *outcome) write(dir string) error {
 		r := &o.Outputs[i]
 		t := o.out[r.Name]
 		r.File = filepath.Join(dir, strings.NewReplacer("/", "_", `\`, "_").Replace(r.Name)+".npy")
-		write := func() error { return npy.WriteFile(r.File, storable(t)) }
+		write := func() error { return npy.WriteFile(r.File, npyTensor(t)) }
 		if t.DType() == common.String {
 			r.File = strings.TrimSuffix(r.File, ".npy") + ".json"
-			write = func() error { return writeJSON(r.File, t) }
+			write = func() error { return model.WriteJSON(r.File, t) }
 		}
 		if other, ok := written[r.File]; ok {
 			return fmt.Errorf("outputs %q and %q would both be written to %s", other, r.Name, r.File)
@@ -137,7 +138,7 @@ func printOutcomes(w io.Writer, outcomes []*outcome, differences []difference) e
 	return nil
 }
 
-// contents says what is in a tensor, beyond numbers, in lines.
+// contents returns lines with a tensor's labels or strings.
 func (r tensorReport) contents() []string {
 	var lines []string
 	for _, row := range r.Top {
@@ -149,14 +150,14 @@ func (r tensorReport) contents() []string {
 	return lines
 }
 
-// listed is the first few of many texts.
+// listed formats the first few of texts.
 func listed(texts []string) string {
-	const most = 5
+	const limit = 5
 	var quoted []string
-	for _, s := range texts[:min(len(texts), most)] {
+	for _, s := range texts[:min(len(texts), limit)] {
 		quoted = append(quoted, fmt.Sprintf("%.40q", s))
 	}
-	if len(texts) > most {
+	if len(texts) > limit {
 		quoted = append(quoted, fmt.Sprintf("... (%d)", len(texts)))
 	}
 	return strings.Join(quoted, ", ")

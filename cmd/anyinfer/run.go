@@ -7,13 +7,16 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/model"
 	"github.com/spf13/cobra"
 )
 
-// runFlags are those of the commands that run models.
+// runFlags has the flags of the commands that run models.
 type runFlags struct {
 	engines   []string
 	signature string
@@ -25,23 +28,79 @@ type runFlags struct {
 }
 
 func (f *runFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringSliceVar(&f.engines, "engine", nil, "engines to run it with, separated by commas")
-	cmd.Flags().StringVar(&f.signature, "signature", "", "which of the model's signatures to run, as inspect lists them (default the first)")
-	cmd.Flags().StringArrayVar(&f.inputs, "input", nil, "NAME=FILE.npy, the data of an input; strings come in a FILE.txt, one a line, or a FILE.json; may be repeated")
-	cmd.Flags().StringArrayVar(&f.shapes, "shape", nil, "NAME=1,3,224,224, the shape of an input that gets random data; may be repeated")
-	cmd.Flags().StringVar(&f.device, "device", "", "device to run on, as doctor lists them")
+	cmd.Flags().StringSliceVar(&f.engines, "engine", nil, "engines to run the model with, separated by commas")
+	cmd.Flags().StringVar(&f.signature, "signature", "", "signature to run, from the list of 'anyinfer inspect' (default the first)")
+	cmd.Flags().StringArrayVar(&f.inputs, "input", nil, "NAME=FILE.npy, data of an input; FILE.txt for strings, one per line, or FILE.json; may be repeated")
+	cmd.Flags().StringArrayVar(&f.shapes, "shape", nil, "NAME=1,3,224,224, shape of an input that gets random data; may be repeated")
+	cmd.Flags().StringVar(&f.device, "device", "", "device to run on, from the list of 'anyinfer doctor ENGINE'")
 	cmd.Flags().IntVar(&f.threads, "threads", 0, "threads (0: all cores)")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
 	must(cmd.RegisterFlagCompletionFunc("engine", completeEngines))
 	must(cmd.RegisterFlagCompletionFunc("device", completeDevice))
 }
 
-// check finds what is wrong with them.
-func (f *runFlags) check() error {
+// arguments is what the arguments and flags of run and bench stand for.
+type arguments struct {
+	sources []common.Source
+	files   map[string]string // of --input, by the input's name
+	inputs  model.Inputs
+}
+
+// resolve checks the flags, and reads the files that they name.
+func (f *runFlags) resolve(models []string) (a arguments, err error) {
 	if f.threads < 0 {
-		return usageError{fmt.Errorf("--threads is %d; it can be 0, for all cores, or more", f.threads)}
+		return a, usageError{fmt.Errorf("--threads is %d; want 0, for all cores, or more", f.threads)}
 	}
-	return checkEngines(f.engines)
+	if err := checkEngines(f.engines); err != nil {
+		return a, err
+	}
+	shapes, err := parseShapes(f.shapes)
+	if err != nil {
+		return a, err
+	}
+	a.files = map[string]string{}
+	for _, flag := range f.inputs {
+		name, file, ok := cutLast(flag, "=")
+		if !ok || name == "" || file == "" {
+			return a, usageError{fmt.Errorf("--input %s: want NAME=FILE.npy (.txt or .json for strings)", flag)}
+		}
+		if a.files[name] != "" {
+			return a, usageError{fmt.Errorf("--input %s is given twice", name)}
+		}
+		a.files[name] = file
+	}
+	if a.inputs, err = model.ReadInputs(a.files, shapes); err != nil {
+		return a, err
+	}
+	a.sources, err = model.Sources(models)
+	return a, err
+}
+
+// parseShapes parses NAME=1,3,224,224 flags.
+func parseShapes(flags []string) (map[string]common.Shape, error) {
+	shapes := map[string]common.Shape{}
+	for _, flag := range flags {
+		name, dims, ok := cutLast(flag, "=")
+		shape := common.Shape{}
+		for d := range strings.SplitSeq(dims, ",") {
+			n, err := strconv.Atoi(d)
+			shape, ok = append(shape, n), ok && err == nil && n > 0
+		}
+		if !ok || name == "" {
+			return nil, usageError{fmt.Errorf("--shape %s: want NAME=1,3,224,224", flag)}
+		}
+		shapes[name] = shape
+	}
+	return shapes, nil
+}
+
+// cutLast cuts around the last sep, since the names of tensors may contain it.
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
 }
 
 func newRunCommand() *cobra.Command {
@@ -54,9 +113,9 @@ func newRunCommand() *cobra.Command {
 
 MODEL... are the files of a model, or the same model in several formats; each
 engine takes the one that suits it best. Without --engine the first ready
-engine for MODEL runs it. Inputs that --input does not name get seeded random
-data, and a dynamic dimension length 1 unless --shape says more. With several
-engines a table shows how far their outputs lie apart.`,
+engine that reads MODEL runs it. Inputs without --input get seeded random data,
+and their dynamic dimensions have length 1 unless --shape sets another. With
+several engines a table compares their outputs.`,
 		Example: `  anyinfer run digits.onnx --input image=scan.npy --out results
   anyinfer run digits.onnx digits.tflite --engine openvino,tflite`,
 		Args:              someModels,
@@ -66,20 +125,13 @@ engines a table shows how far their outputs lie apart.`,
 		},
 	}
 	f.add(cmd)
-	cmd.Flags().StringVar(&out, "out", "", "write outputs to this folder as NAME.npy ('/' becomes '_'), strings as NAME.json; with several engines to a folder each in it")
+	cmd.Flags().StringVar(&out, "out", "", "folder to write outputs to, as NAME.npy ('/' becomes '_'), strings as NAME.json; with several engines in a folder for each")
 	must(cmd.MarkFlagDirname("out"))
 	return cmd
 }
 
 func run(ctx context.Context, w io.Writer, models []string, f runFlags, out string) error {
-	if err := f.check(); err != nil {
-		return err
-	}
-	given, err := readGiven(f.inputs, f.shapes)
-	if err != nil {
-		return err
-	}
-	sources, err := newSources(models)
+	args, err := f.resolve(models)
 	if err != nil {
 		return err
 	}
@@ -89,7 +141,7 @@ func run(ctx context.Context, w io.Writer, models []string, f runFlags, out stri
 	}
 	var outcomes []*outcome
 	for _, name := range engines {
-		o, err := runEngine(ctx, name, sources, given, f)
+		o, err := runEngine(ctx, name, args, f)
 		if err != nil {
 			return err
 		}
@@ -113,26 +165,26 @@ func run(ctx context.Context, w io.Writer, models []string, f runFlags, out stri
 	return printOutcomes(w, outcomes, differences)
 }
 
-func runEngine(ctx context.Context, name string, sources []common.Source, given given, f runFlags) (*outcome, error) {
+func runEngine(ctx context.Context, name string, args arguments, f runFlags) (*outcome, error) {
 	start := time.Now()
-	e, m, err := load(ctx, name, sources, common.Options{Device: f.device, Threads: f.threads}, given)
+	e, m, err := model.Load(ctx, name, args.sources, common.Options{Device: f.device, Threads: f.threads}, args.inputs)
 	if err != nil {
 		return nil, err
 	}
 	defer e.Close()
 	o := &outcome{Engine: e.Info().Name, Version: e.Info().Version, Format: m.Info().Format, Device: m.Info().Device, LoadMS: milliseconds(start), out: common.Tensors{}}
-	s, err := newSession(ctx, m, f.signature)
+	s, err := model.NewSession(ctx, m, f.signature)
 	if err != nil {
 		return nil, err
 	}
 	sig := s.Signature()
 	o.Signature = sig.Name
-	in, err := makeInputs(sig.Inputs, given)
+	in, err := args.inputs.Make(sig.Inputs)
 	if err != nil {
 		return nil, err
 	}
 	start = time.Now()
-	if err := bind(s, in); err != nil {
+	if err := model.Bind(s, in); err != nil {
 		return nil, err
 	}
 	if err := s.Run(ctx); err != nil {

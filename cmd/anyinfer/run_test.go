@@ -12,30 +12,30 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/npy"
-	suite "github.com/anyinfer/anyinfer/internal/testing/enginetest"
+	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
 	"github.com/anyinfer/anyinfer/internal/values"
 	"github.com/stretchr/testify/require"
 )
 
 const models = "../../testdata/"
 
-// enginetest needs two engines.
-func enginetest(t *testing.T) {
+// requireEngines skips a test without these two engines.
+func requireEngines(t *testing.T) {
 	t.Helper()
-	suite.Require(t, "openvino")
-	suite.Require(t, "tflite")
+	enginetest.Require(t, "openvino")
+	enginetest.Require(t, "tflite")
 }
 
-// enginesTest needs all.
-func enginesTest(t *testing.T) {
+// requireAllEngines skips a test where an engine is missing.
+func requireAllEngines(t *testing.T) {
 	t.Helper()
 	for _, e := range common.Engines() {
-		suite.Require(t, e)
+		enginetest.Require(t, e)
 	}
 }
 
 func TestRunOneEngine(t *testing.T) {
-	enginetest(t)
+	requireEngines(t)
 	out := t.TempDir()
 	code, stdout, stderr := command(t, "run", models+"digits.onnx", "--engine", "openvino",
 		"--input", "image="+models+"expected/digits_0_image.npy", "--out", out)
@@ -49,7 +49,7 @@ func TestRunOneEngine(t *testing.T) {
 }
 
 func TestRunSideBySide(t *testing.T) {
-	enginetest(t)
+	requireEngines(t)
 	out := t.TempDir()
 	code, stdout, stderr := command(t, "run", "--engine", "openvino,tflite", "--json", "--out", out, "--threads", "1",
 		models+"digits.xml", models+"digits.bin", models+"digits.tflite")
@@ -74,7 +74,7 @@ func TestRunSideBySide(t *testing.T) {
 }
 
 func TestRunRefuses(t *testing.T) {
-	enginetest(t)
+	requireEngines(t)
 	dir := t.TempDir()
 	text := filepath.Join(dir, "text.npy")
 	require.NoError(t, os.WriteFile(text, []byte("no array"), 0o666))
@@ -93,36 +93,20 @@ func TestRunRefuses(t *testing.T) {
 		{[]string{"run", models + "digits.tnnmodel"}, 1, "name its .tnnproto file before it"},
 		{[]string{"run", models + "digits.onnx", "--engine", "nope"}, 2, `there is no engine "nope" (there are: `},
 		{[]string{"run", models + "digits.onnx", "--engine", "openvno"}, 2, `there is no engine "openvno"; did you mean openvino?`},
-		{[]string{"run", models + "digits.onnx", "--engine", "openvino,openvino"}, 2, "the engine openvino is there twice"},
+		{[]string{"run", models + "digits.onnx", "--engine", "openvino,openvino"}, 2, "the engine openvino is named twice"},
 		{[]string{"run", models + "digits.onnx", "--engine", "tflite"}, 1, "tflite does not read " + models + "digits.onnx; it reads files that end in .tflite; try --engine openvino"},
 		{[]string{"run", models + "digits.onnx", "--input", "image"}, 2, "want NAME=FILE.npy"},
 		{[]string{"run", models + "digits.onnx", "--input", "image=" + text}, 1, "--input image"},
 		{[]string{"run", models + "digits.onnx", "--input", "imgae=" + models + "expected/digits_0_image.npy"}, 1, `no input "imgae"; did you mean image?`},
 		{[]string{"run", models + "digits.onnx", "--input", "picture=" + models + "expected/digits_0_image.npy"}, 1, `no input "picture"; there are: image`},
 		{[]string{"run", models + "digits.onnx", "--input", "image=" + models + "expected/digits_0_scores.npy"}, 1, "takes the shape [1 1 8 8], not [1 10]"},
-		{[]string{"run", models + "digits.onnx", "--device", "TPU"}, 1, `no device "TPU"; there are: CPU`},
+		{[]string{"run", models + "digits.onnx", "--device", "TPU"}, 1, `no device "TPU"; the devices are: CPU`},
 		{[]string{"run", models + "digits.onnx", "--threads", "-1"}, 2, "--threads is -1"},
 		{[]string{"run", models + "digits.onnx", "--signature", "x"}, 1, `only one signature, without a name; leave out "x"`},
 	} {
 		code, _, stderr := command(t, test.args...)
 		require.Equal(t, test.code, code, "%v: %s", test.args, stderr)
 		require.Contains(t, stderr, test.want, test.args)
-	}
-}
-
-func TestFit(t *testing.T) {
-	scan, err := common.FromSlice(make([]float32, 64), 1, 1, 8, 8)
-	require.NoError(t, err)
-	for _, test := range []struct {
-		want, got common.Shape
-	}{
-		{common.Shape{1, 8, 8, 1}, common.Shape{1, 8, 8, 1}},
-		{common.Shape{-1, 1, 8, 8}, common.Shape{1, 1, 8, 8}},
-		{common.Shape{1, 64}, common.Shape{1, 1, 8, 8}}, // not the same thing: common refuses it
-	} {
-		fitted, err := fit(scan, test.want)
-		require.NoError(t, err)
-		require.Equal(t, test.got, fitted.Shape())
 	}
 }
 
@@ -136,7 +120,7 @@ func TestLargestDifference(t *testing.T) {
 }
 
 func TestRunSignature(t *testing.T) {
-	enginetest(t)
+	requireEngines(t)
 	code, stdout, stderr := command(t, "run", models+"functions.tflite", "--engine", "tflite", "--json", "--signature", "edges", "--shape", "image=1,16,8,1")
 	require.Zero(t, code, stderr)
 	var result struct{ Engines []outcome }
@@ -159,7 +143,7 @@ func TestRunSignature(t *testing.T) {
 }
 
 func TestRunContents(t *testing.T) {
-	enginetest(t)
+	requireEngines(t)
 	code, stdout, stderr := command(t, "run", models+"labels.tflite", "--engine", "tflite", "--input", "image="+models+"expected/digits_0_image.npy")
 	require.Zero(t, code, stderr)
 	require.Regexp(t, `\nENGINE +TENSOR +HOLDS\ntflite +out scores +two \(1\), three \(`, stdout)
@@ -172,18 +156,16 @@ func TestRunContents(t *testing.T) {
 	require.NoError(t, npy.WriteFile(picks, numbers))
 	code, _, stderr = command(t, "run", models+"strings.tflite", "--engine", "tflite", "--input", "words="+words, "--input", "picks="+picks, "--out", dir)
 	require.Zero(t, code, stderr)
-	chosen, err := readJSON(filepath.Join(dir, "chosen.json"))
+	chosen, err := os.ReadFile(filepath.Join(dir, "chosen.json"))
 	require.NoError(t, err)
-	data, err := common.Data[string](chosen)
-	require.NoError(t, err)
-	require.Equal(t, []string{"two", "one", "two"}, data)
+	require.JSONEq(t, `["two", "one", "two"]`, string(chosen))
 }
 
-// What an SDK says of its own set-up is not printed.
+// TestRunQuiet: messages of an SDK about its own set-up are not printed.
 func TestRunQuiet(t *testing.T) {
-	enginetest(t)
+	requireEngines(t)
 	for _, engine := range []string{"openvino", "tflite", "litert"} {
-		suite.Require(t, engine)
+		enginetest.Require(t, engine)
 		code, _, stderr := process(t, "run", models+"digits.tflite", "--engine", engine)
 		require.Zero(t, code, stderr)
 		require.Empty(t, stderr, engine)
@@ -204,7 +186,7 @@ func TestNotInstalled(t *testing.T) {
 	} {
 		code, stdout, stderr := process(t, args...)
 		require.Equal(t, 1, code)
-		require.Equal(t, "anyinfer: tflite is not installed; type 'anyinfer sdk install tflite' ('anyinfer doctor tflite' says where it was looked for)\n", stderr)
+		require.Equal(t, "anyinfer: tflite is not installed; type 'anyinfer sdk install tflite' ('anyinfer doctor tflite' lists the places searched)\n", stderr)
 		require.Empty(t, stdout)
 	}
 	_, _, stderr := process(t, "run", models+"digits.tflite")
@@ -212,7 +194,7 @@ func TestNotInstalled(t *testing.T) {
 
 	t.Setenv("ANYINFER_TFLITE_LIBRARY", "/nowhere")
 	_, _, stderr = process(t, "run", models+"digits.tflite", "--engine", "tflite")
-	require.Contains(t, stderr, "tried /nowhere (ANYINFER_TFLITE_LIBRARY)", "more is wrong, so all is told")
+	require.Contains(t, stderr, "tried /nowhere (ANYINFER_TFLITE_LIBRARY)", "the error has all details, since more is wrong")
 }
 
 // TestCutLast: the name of a tensor may contain what separates it from the file.

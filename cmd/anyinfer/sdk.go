@@ -49,8 +49,8 @@ func oneEngine(_ *cobra.Command, args []string) error {
 		if err := checkEngine(engine); err != nil {
 			return err
 		}
-		if !packaged(engine) {
-			return fmt.Errorf("no package has the SDK of %s: %s. What can be installed: %s", engine, toHave(engine), strings.Join(pinnedEngines(), ", "))
+		if !hasPackage(engine) {
+			return fmt.Errorf("no package has the SDK of %s: %s. What can be installed: %s", engine, buildHint(engine), strings.Join(pinnedEngines(), ", "))
 		}
 	}
 	return checkEngines(args)

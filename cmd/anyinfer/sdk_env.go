@@ -12,6 +12,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
+	"github.com/anyinfer/anyinfer/internal/shell"
 	"github.com/anyinfer/anyinfer/internal/shims"
 )
 
@@ -159,23 +160,13 @@ func variables(sdks []sdkdir.SDK, run bool) ([]variable, error) {
 func exports(vars []variable) string {
 	var b strings.Builder
 	for _, v := range vars {
-		fmt.Fprintf(&b, "export %s=%s", v.name, shellQuote(v.value))
+		fmt.Fprintf(&b, "export %s=%s", v.name, shell.Quote(v.value))
 		if v.add {
 			fmt.Fprintf(&b, "\"${%s:+ $%s}\"", v.name, v.name)
 		}
 		b.WriteByte('\n')
 	}
 	return b.String()
-}
-
-// shellQuote quotes a word for a POSIX shell, where it needs it.
-func shellQuote(s string) string {
-	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("/._-+:,=@%", r))
-	}) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // goQuote joins flags as the go command splits them: a flag with spaces stands in quotes, without escapes.

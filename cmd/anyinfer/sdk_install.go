@@ -10,6 +10,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 	"github.com/anyinfer/anyinfer/internal/sdkinstall"
+	"github.com/anyinfer/anyinfer/internal/shell"
 )
 
 func newSDKInstall() *cobra.Command {
@@ -56,7 +57,7 @@ Linux for another processor, with Debian's cross compiler or that of $CC and $CX
 			out, status := cmd.OutOrStdout(), newStatusLine(cmd.ErrOrStderr())
 			for _, engine := range engines {
 				sdk, already, err := sdkinstall.Install(cmd.Context(), sdkinstall.InstallOptions{
-					Engine: engine, Version: f.version, OS: f.os, Arch: f.arch, Root: root, From: from, Log: out, Progress: status.say,
+					Engine: engine, Version: f.version, OS: f.os, Arch: f.arch, Root: root, From: from, Log: out, Progress: status.show,
 				})
 				status.clear()
 				if err != nil {
@@ -69,7 +70,7 @@ Linux for another processor, with Debian's cross compiler or that of $CC and $CX
 				}
 			}
 			if usual, err := sdkdir.Root(); err == nil && usual != root {
-				fmt.Fprintf(out, "That is not the usual folder: set %s=%s, so that it is found.\n", sdkdir.EnvRoot, shellQuote(root))
+				fmt.Fprintf(out, "That is not the usual folder: set %s=%s, so that it is found.\n", sdkdir.EnvRoot, shell.Quote(root))
 			}
 			return nil
 		},

@@ -14,8 +14,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/model"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 	"github.com/anyinfer/anyinfer/internal/sdkinstall"
+	"github.com/anyinfer/anyinfer/internal/shell"
 	"github.com/anyinfer/anyinfer/internal/shims"
 )
 
@@ -77,7 +79,7 @@ as aarch64-linux-gnu-g++.`,
 			}
 			fmt.Fprintf(stdout, "built: %s (%s)\n", library, sdkinstall.Size(info.Size()))
 			if library, err := filepath.Abs(out); err == nil && out != "" {
-				fmt.Fprintf(stdout, "Set %s=%s, so that it is found.\n", dylib.Spec{Engine: recipe.Engine}.Env(), shellQuote(library))
+				fmt.Fprintf(stdout, "Set %s=%s, so that it is found.\n", dylib.Spec{Engine: recipe.Engine}.Env(), shell.Quote(library))
 			}
 			return nil
 		},
@@ -121,7 +123,7 @@ func oneShim(_ *cobra.Command, args []string) error {
 	}
 	if _, ok := shims.Find(args[0]); !ok {
 		return fmt.Errorf("the engine %s needs no shim: it opens its SDK itself (%s); shims are for: %s",
-			args[0], installHint(args[0]), strings.Join(shimEngines(), ", "))
+			args[0], model.InstallHint(args[0]), strings.Join(shimEngines(), ", "))
 	}
 	return nil
 }

@@ -14,18 +14,19 @@ import (
 	"golang.org/x/term"
 )
 
-// statusLine is a line of a terminal that says what is going on, until it is
-// cleared. Where there is no terminal it does nothing.
+// statusLine shows the progress in a line of a terminal, until it is cleared.
+// Without a terminal it does nothing.
 type statusLine struct {
 	terminal *os.File // or nil
 	mu       sync.Mutex
-	text     string      // what it is to say
-	width    int         // of what it says
-	drawn    time.Time   // when that was drawn
-	later    *time.Timer // draws text, soon; or nil
+	text     string      // to be shown
+	width    int         // of the text that is shown
+	drawn    time.Time   // when it was drawn
+	timer    *time.Timer // draws text after statusPause; or nil
 }
 
-// statusPause is between changes, so that people can read and a terminal is not kept busy.
+// statusPause is the time between changes, so that people can read the text and the
+// terminal is not kept busy.
 const statusPause = 100 * time.Millisecond
 
 func newStatusLine(w io.Writer) *statusLine {
@@ -38,8 +39,8 @@ func newStatusLine(w io.Writer) *statusLine {
 	return s
 }
 
-// say changes what the line says.
-func (s *statusLine) say(text string) {
+// show changes the text of the line.
+func (s *statusLine) show(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.terminal == nil {
@@ -47,21 +48,21 @@ func (s *statusLine) say(text string) {
 	}
 	s.text = text
 	switch wait := statusPause - time.Since(s.drawn); {
-	case s.later != nil:
+	case s.timer != nil:
 	case wait <= 0:
 		s.draw()
 	default:
-		s.later = time.AfterFunc(wait, func() {
+		s.timer = time.AfterFunc(wait, func() {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			if s.later = nil; s.text != "" {
+			if s.timer = nil; s.text != "" {
 				s.draw()
 			}
 		})
 	}
 }
 
-// clear makes the line empty.
+// clear empties the line.
 func (s *statusLine) clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -76,15 +77,15 @@ func (s *statusLine) Write(p []byte) (int, error) {
 	return s.terminal.Write(p)
 }
 
-// draw writes text over what is there, in one write, so that nothing flickers.
-// It leaves the cursor at the start, for whoever else prints something: not
-// even the ^C that a terminal shows stays behind.
+// draw overwrites the line with text, in one write, so that nothing flickers. It leaves
+// the cursor at the start of the line, for other output, and also overwrites the ^C
+// that a terminal shows.
 func (s *statusLine) draw() {
 	columns, _, err := term.GetSize(int(s.terminal.Fd()))
 	if err != nil || columns < 2 {
 		columns = 80
 	}
-	text := []rune(plain(s.text))
+	text := []rune(printable(s.text))
 	text = text[:min(len(text), columns-1)] // in the last column it would wrap
 	old := min(max(s.width, len("^C")), columns-1)
 	fmt.Fprintf(s.terminal, "\r%s%s\r", string(text), strings.Repeat(" ", max(old-len(text), 0)))

@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// screen is what a terminal of so many columns shows of what was written to it.
+// screen emulates a terminal with a number of columns.
 type screen struct {
 	mu      sync.Mutex
 	columns int
@@ -30,7 +30,7 @@ type screen struct {
 	seen    []string // each state of the last line that something overwrote
 }
 
-// newScreen shows what comes from the other side of a terminal until that is closed.
+// newScreen shows the output of the other side of a terminal until that is closed.
 func newScreen(t *testing.T, side *os.File, columns int) *screen {
 	require.NoError(t, pty.Setsize(side, &pty.Winsize{Rows: 24, Cols: uint16(columns)}))
 	s := &screen{columns: columns, lines: [][]rune{nil}, done: make(chan struct{})}
@@ -112,30 +112,30 @@ func TestStatusLine(t *testing.T) {
 		}
 	}
 	line := newStatusLine(tty)
-	line.say("fetching")
+	line.show("fetching")
 	shows("fetching")
 	for range 1000 {
-		line.say("fetching a file with a long name")
+		line.show("fetching a file with a long name")
 	}
-	line.say("short")
+	line.show("short")
 	shows("short")
 	require.Less(t, strings.Count(s.states(), "\n"), 20, "too fast to read: %s", s.states())
-	line.say("a line that is too long for the terminal")
+	line.show("a line that is too long for the terminal")
 	shows("a line that is too")
 	tty.WriteString("^C") // as a terminal does
-	line.say("x")
+	line.show("x")
 	shows("x")
 	tty.WriteString("^C")
 	shows("^C")
 	line.clear()
 	shows("")
-	line.say("working on it still")
+	line.show("working on it still")
 	shows("working on it still")
 	log.SetFlags(0)
 	defer log.SetFlags(log.LstdFlags)
 	log.Print("a message")
 	shows("a message\n")
-	line.say("soon")
+	line.show("soon")
 	line.clear()
 	io.WriteString(tty, "done")
 	time.Sleep(2 * statusPause) // nothing comes late
@@ -147,25 +147,25 @@ func TestNoStatusLine(t *testing.T) {
 	for _, variable := range [][2]string{{"CI", "true"}, {"TERM", "dumb"}} {
 		t.Run(variable[0], func(t *testing.T) {
 			t.Setenv(variable[0], variable[1])
-			newStatusLine(tty).say("status")
+			newStatusLine(tty).show("status")
 		})
 	}
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
 	line := newStatusLine(w)
-	line.say("status")
+	line.show("status")
 	line.clear()
 	require.NoError(t, w.Close())
 	text, err := io.ReadAll(r)
 	require.NoError(t, err)
 	require.Empty(t, text)
-	newStatusLine(tty).say("x")
-	require.Eventually(t, func() bool { return s.text() == "x" }, 5*time.Second, time.Millisecond, "only one was told: %q", s.text())
+	newStatusLine(tty).show("x")
+	require.Eventually(t, func() bool { return s.text() == "x" }, 5*time.Second, time.Millisecond, "only one text was drawn: %q", s.text())
 }
 
-// What a person at a terminal sees of a whole command, interrupted or not.
+// TestBenchAtTerminal checks what a terminal shows of a whole command, interrupted or not.
 func TestBenchAtTerminal(t *testing.T) {
-	enginetest(t)
+	requireEngines(t)
 	for name, interrupt := range map[string]bool{"to the end": false, "interrupted": true} {
 		t.Run(name, func(t *testing.T) {
 			side, tty, s := openTerminal(t, 60)

@@ -9,9 +9,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// strict has cobra's own commands refuse what there is not, which they would
-// answer with their help. It comes after SetOut.
-func strict(root *cobra.Command) {
+// rejectUnknownArgs has cobra's own commands return an error for unknown
+// arguments, for which they would print their help. It has to be called after
+// SetOut.
+func rejectUnknownArgs(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {

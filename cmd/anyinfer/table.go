@@ -12,17 +12,17 @@ import (
 )
 
 const (
-	tableWidth = 100 // columns of a terminal that a table takes at most
-	tableGap   = 2   // between two columns
-	tableCell  = 12  // a narrower column is not made narrower still
+	tableWidth = 100 // a table's maximal width in columns of a terminal
+	tableGap   = 2   // spaces between two columns
+	tableCell  = 12  // columns are not made narrower than this
 )
 
-// table prints aligned columns. What does not fit goes on in the next line.
+// table prints aligned columns. It wraps cells that do not fit.
 type table struct {
 	w    io.Writer
 	rows [][]string // the first has the names of the columns
-	// path is set where the last column has files, of which the end is kept
-	// where one does not fit.
+	// path is set where the last column has files. It keeps the end of one that does
+	// not fit.
 	path bool
 }
 
@@ -32,13 +32,13 @@ func newTable(w io.Writer, columns ...string) *table {
 	return t
 }
 
-// row adds a line. What a model's file says stays in its cell: a name can
-// hold tabs, and sequences that a terminal obeys. The last cell of a line with
-// less than all may reach into the columns behind it.
+// row adds a line. It makes cells printable, since names in a model's file can have
+// tabs and escape sequences. The last cell of a row with fewer cells may extend into
+// the next columns.
 func (t *table) row(cells ...string) {
 	var row []string
 	for _, c := range cells {
-		row = append(row, plain(c))
+		row = append(row, printable(c))
 	}
 	t.rows = append(t.rows, row)
 }
@@ -47,16 +47,16 @@ func (t *table) flush() error {
 	var b strings.Builder
 	widths := t.widths()
 	for _, row := range t.rows {
-		lines, most := make([][]string, len(row)), 0
+		lines, height := make([][]string, len(row)), 0
 		for i, cell := range row {
 			limit := widths[i]
 			if i == len(row)-1 && i < len(widths)-1 {
 				limit = tableWidth
 			}
 			lines[i] = wrap(cell, limit)
-			most = max(most, len(lines[i]))
+			height = max(height, len(lines[i]))
 		}
-		for n := range most {
+		for n := range height {
 			line := ""
 			for i := range row {
 				part := ""
@@ -72,8 +72,8 @@ func (t *table) flush() error {
 	return err
 }
 
-// widths are those of the columns: what they need, or where that is too much
-// for the widest, less.
+// widths returns the widths of the columns: those of their cells, or less for the
+// widest columns where the table would be too wide.
 func (t *table) widths() []int {
 	n := len(t.rows[0])
 	widths, all := make([]int, n), tableGap*(n-1)
@@ -88,12 +88,12 @@ func (t *table) widths() []int {
 		all += w
 	}
 	if last := n - 1; t.path && all > tableWidth {
-		room := max(tableWidth-all+widths[last], tableCell)
+		width := max(tableWidth-all+widths[last], tableCell)
 		for _, row := range t.rows[1:] {
-			row[last] = shortPath(row[last], room)
+			row[last] = shortPath(row[last], width)
 		}
-		all += room - widths[last]
-		widths[last] = room
+		all += width - widths[last]
+		widths[last] = width
 	}
 	for ; all > tableWidth; all-- {
 		widest := slices.Index(widths, slices.Max(widths))
@@ -105,8 +105,8 @@ func (t *table) widths() []int {
 	return widths
 }
 
-// wrap breaks s into lines of at most so many characters: at spaces, or after
-// what separates the parts of names and paths, or anywhere.
+// wrap breaks s into lines of at most width characters: at spaces, or after a
+// separator in a name or path, or anywhere.
 func wrap(s string, width int) (lines []string) {
 	for rest := []rune(s); ; {
 		if len(rest) <= width {
@@ -131,8 +131,7 @@ func lastIndex(s []rune, f func(rune) bool) int {
 	return -1
 }
 
-// shortPath is the end of a path, with ... before it, where it is longer than
-// width.
+// shortPath returns path, or where that is longer than width ... and its end.
 func shortPath(path string, width int) string {
 	if utf8.RuneCountInString(path) <= width {
 		return path
@@ -149,8 +148,8 @@ func shortPath(path string, width int) string {
 	}
 }
 
-// paragraph prints text in lines that are no wider than a table, where it has
-// spaces, all but the first with an indent.
+// paragraph prints text, wrapped at spaces to the width of a table. All lines but
+// the first start with indent.
 func paragraph(w io.Writer, text, indent string) {
 	line := ""
 	for word := range strings.SplitSeq(text, " ") {
@@ -167,8 +166,8 @@ func paragraph(w io.Writer, text, indent string) {
 	fmt.Fprintln(w, line)
 }
 
-// plain is s with "?" for whatever cannot be printed.
-func plain(s string) string {
+// printable returns s with "?" for characters that cannot be printed.
+func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r
@@ -177,13 +176,13 @@ func plain(s string) string {
 	}, s)
 }
 
-// printLoaded prints how a model was loaded, with details where there are some.
+// printLoaded prints how a model was loaded. It leaves out empty details.
 func printLoaded(w io.Writer, engine, version, device string, details ...string) {
 	details = slices.DeleteFunc(details, func(d string) bool { return d == "" })
-	paragraph(w, fmt.Sprintf("%s %s on %s: %s", engine, shortVersion(version), device, plain(strings.Join(details, ", "))), "  ")
+	paragraph(w, fmt.Sprintf("%s %s on %s: %s", engine, shortVersion(version), device, printable(strings.Join(details, ", "))), "  ")
 }
 
-// shortVersion is a version without its build.
+// shortVersion returns a version without its build.
 func shortVersion(v string) string {
 	v, _, _ = strings.Cut(v, "-")
 	return v
@@ -191,7 +190,7 @@ func shortVersion(v string) string {
 
 func threads(n int) string {
 	if n == 0 {
-		return "" // the engine does not tell
+		return "" // the engine does not report it
 	}
 	return fmt.Sprintf("threads: %d", n)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/bench"
 )
 
 // fits checks that text fits a terminal, and returns its lines.
@@ -38,33 +39,33 @@ func TestTable(t *testing.T) {
 
 	require.Equal(t, "/a/b/c", shortPath("/a/b/c", 6))
 	require.Equal(t, ".../c", shortPath("/aa/b/c", 6))
-	require.Equal(t, "/aaa/long", shortPath("/aaa/long", 7), "a name stays whole")
+	require.Equal(t, "/aaa/long", shortPath("/aaa/long", 7), "the file name is not cut")
 	require.Equal(t, `...\b.dll`, shortPath(`C:\folder\b.dll`, 10))
 }
 
-// Tables fit 100 columns with the longest values that there are.
+// TestTableWidth: tables fit 100 columns with the longest values.
 func TestTableWidth(t *testing.T) {
 	names := append(common.Engines(), "onnxruntime") // as long as a name may get
 
 	var b bytes.Buffer
-	r := benchReport{Warnings: noise([]benchResult{{Engine: "onnxruntime", RoundP50US: []float64{1, 1}}})}
+	r := &bench.Report{Warnings: []string{"onnxruntime: a short one", strings.Repeat("a long one ", 11)}}
 	for _, e := range names {
-		r.Engines = append(r.Engines, benchResult{
-			Engine: e, loaded: loaded{Version: "2026.4.1-22982-e213a147257-releases/2026/4", Device: "GPU.0", File: "models/a model.onnx", Threads: 128,
+		r.Engines = append(r.Engines, bench.Result{
+			Engine: e, Loaded: bench.Loaded{Version: "2026.4.1-22982-e213a147257-releases/2026/4", Device: "GPU.0", File: "models/a model.onnx", Threads: 128,
 				Details: map[string]string{"delegates": "XNNPACK in part", "plan": "/var/cache/plans/" + strings.Repeat("0123456789abcdef", 2), "streams": "16"},
 				LoadMS:  12345.6, FirstRunMS: 1234.5},
-			Latency:  latencyUS{Min: 123456, P50: 12.3456, P90: 1234567, P99: 1.23456, Max: 123456789},
+			Latency:  bench.Latencies{Min: 123456, P50: 12.3456, P90: 1234567, P99: 1.23456, Max: 123456789},
 			RunsPerS: 1234567, PeakMemory: 123456e6, Ratio: 12345.678,
 		})
 	}
-	require.NoError(t, r.print(&b))
+	require.NoError(t, printBench(&b, r))
 	require.Len(t, fits(t, b.String()), 2*len(names)+1+1+len(names)+1+3, "a line an engine in the table: %s", b.String())
 
 	b.Reset()
 	var all []health
 	for _, e := range names {
 		all = append(all,
-			health{Engine: e, Status: "missing", Fix: "x", searched: true}, health{Engine: e, Status: "broken"},
+			health{Engine: e, Status: "missing", Fix: "x", installable: true}, health{Engine: e, Status: "broken"},
 			health{Engine: e, Status: "ready", Version: "2026.4.1-22982-e213a147257", Library: "/home/a longer name/.cache/anyinfer/sdk/" + e + "/2026.4.1/linux-amd64/lib/libanyinfer_" + e + ".so.2641",
 				Devices: []common.Device{{Name: "CPU"}, {Name: "GPU.0"}, {Name: "GPU.1"}, {Name: "GPU.2"}, {Name: "NPU"}}})
 	}

@@ -6,7 +6,7 @@ import (
 	"errors"
 
 	"github.com/anyinfer/anyinfer/common"
-	_ "github.com/anyinfer/anyinfer/mnn" // each import is an engine to choose
+	_ "github.com/anyinfer/anyinfer/mnn" // each import adds an engine
 	_ "github.com/anyinfer/anyinfer/openvino"
 	"github.com/anyinfer/anyinfer/testdata"
 	_ "github.com/anyinfer/anyinfer/tflite"
@@ -30,7 +30,7 @@ func open(name string) (*common.Engine, error) {
 	return nil, errors.Join(missing...)
 }
 
-// digits is the model in the format that the engine likes best.
+// digits returns the model in the engine's preferred format.
 func digits(engine string) common.Source {
 	files := map[string]string{"onnx": "digits.onnx", "tflite": "digits.tflite", "mnn": "digits.mnn", "tnn": "digits.tnnproto"}
 	for _, format := range common.Formats(engine) {
@@ -38,5 +38,5 @@ func digits(engine string) common.Source {
 			return common.FS(testdata.FS, name)
 		}
 	}
-	return common.Source{} // which Load refuses
+	return common.Source{} // Load returns an error for it
 }

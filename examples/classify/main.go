@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command classify tells which handwritten digit each PNG file shows.
+// Command classify recognizes the handwritten digit in each PNG file.
 package main
 
 import (
@@ -33,7 +33,7 @@ func classify(name string, files []string) error {
 	if err != nil {
 		return err
 	}
-	defer engine.Close() // and with it the model and its session
+	defer engine.Close() // also closes the model and its session
 	ctx := context.Background()
 	model, err := engine.Load(ctx, digits(engine.Info().Name), nil)
 	if err != nil {
@@ -43,11 +43,11 @@ func classify(name string, files []string) error {
 	if err != nil {
 		return err
 	}
-	pixels, err := common.Data[float32](session.Input(0)) // stays bound: each picture goes in here
+	pixels, err := common.Data[float32](session.Input(0)) // stays bound; each picture is written here
 	if err != nil {
 		return err
 	}
-	var failed []error // one bad file is no reason to leave out the others
+	var failed []error // a bad file does not keep the others from being classified
 	for _, file := range files {
 		if err := readInk(file, pixels); err != nil {
 			failed = append(failed, err)

@@ -10,11 +10,11 @@ import (
 	"os"
 )
 
-// side is the width and height in pixels of what the model reads.
+// side is the width and height of the model's input in pixels.
 const side = 8
 
-// readInk fills pixels with how much of each is inked, from 0 to 1, in a PNG
-// file of any size that shows a dark digit on light or transparent ground.
+// readInk reads a PNG file of any size with a dark digit on a light or transparent
+// ground. It sets each of pixels to its share of ink, from 0 to 1.
 func readInk(file string, pixels []float32) error {
 	f, err := os.Open(file)
 	if err != nil {
@@ -27,7 +27,7 @@ func readInk(file string, pixels []float32) error {
 	}
 	w, h := picture.Bounds().Dx(), picture.Bounds().Dy()
 	if w < side || h < side {
-		return fmt.Errorf("%s: %dx%d pixels, it takes %dx%d at least", file, w, h, side, side)
+		return fmt.Errorf("%s: %dx%d pixels, want at least %dx%d", file, w, h, side, side)
 	}
 	gray := image.NewGray(image.Rect(0, 0, w, h))
 	draw.Draw(gray, gray.Rect, image.White, image.Point{}, draw.Src)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command embedded has its model in the binary, as goes onto a small board.
+// Command embedded has its model in the binary, as programs for small boards do.
 package main
 
 import (
@@ -14,12 +14,13 @@ import (
 	_ "github.com/anyinfer/anyinfer/tflite"
 )
 
-// 8-bit integers, as small processors like them: less than half the size.
+// digits is a model of 8-bit integers, which suit small processors: it has less than
+// half the size.
 //
 //go:embed digits_int8.tflite
 var digits []byte
 
-// What the board's camera sees: 1 is ink.
+// picture is what the board's camera sees: 1 is ink.
 var picture = []float32{
 	0, 0, 0, 0, 1, 0, 0, 0,
 	0, 0, 0, 1, 0, 0, 0, 0,
@@ -40,7 +41,7 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	model, err := common.Load(ctx, common.Bytes(digits), &common.Options{Threads: 1}) // the quickest for so small a model
+	model, err := common.Load(ctx, common.Bytes(digits), &common.Options{Threads: 1}) // one thread is fastest for such a small model
 	if err != nil {
 		return err
 	}

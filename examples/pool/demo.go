@@ -16,20 +16,20 @@ import (
 //go:embed nine.json
 var nine string
 
-// demo asks n times, all at once, the first time with 3 pixels in place of 64,
-// and prints how often there was which answer.
+// demo sends n requests at once, the first with 3 pixels instead of 64, and prints how
+// often it got each answer.
 func demo(ctx context.Context, url string, n int) {
-	// Connections are bounded, as a process has few files; what waits for one
-	// is a goroutine.
+	// The number of connections is limited, since that of open files is; a request that
+	// waits for one is a goroutine.
 	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 64}}
-	defer client.CloseIdleConnections() // so that Shutdown need not wait for them
+	defer client.CloseIdleConnections() // so that Shutdown does not wait for them
 	answers := make(chan string)
 	for i := range n {
 		body := nine
 		if i == 0 {
 			body = "[0, 0.5, 1]"
 		}
-		go func() { answers <- ask(ctx, client, url, body) }()
+		go func() { answers <- post(ctx, client, url, body) }()
 	}
 	counts := map[string]int{}
 	for range n {
@@ -40,7 +40,7 @@ func demo(ctx context.Context, url string, n int) {
 	}
 }
 
-func ask(ctx context.Context, client *http.Client, url, body string) string {
+func post(ctx context.Context, client *http.Client, url, body string) string {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
 	if err != nil {
 		return err.Error()

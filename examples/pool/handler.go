@@ -15,30 +15,31 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// digits answers requests. A Runner is a Model, or a fake in a test.
+// digits handles requests. The Runner is a Model, or a fake in tests.
 type digits struct{ model common.Runner }
 
-// ServeHTTP runs in a goroutine a request, and needs no lock: nor does Run.
+// ServeHTTP is called on a goroutine for each request. It needs no lock, since Run is
+// safe for concurrent use.
 func (d digits) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	digit, err := d.recognize(r.Context(), http.MaxBytesReader(w, r.Body, 1<<16))
 	switch {
 	case err == nil:
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprintf(w, "{\"digit\":%d}\n", digit)
-	case errors.Is(err, common.ErrInput): // whatever the client did wrong
+	case errors.Is(err, common.ErrInput): // all errors of the client
 		http.Error(w, err.Error(), http.StatusBadRequest)
 	case errors.Is(err, common.ErrBusy):
 		w.Header().Set("Retry-After", "1")
 		http.Error(w, "too many requests", http.StatusTooManyRequests)
-	case r.Context().Err() != nil: // the client has gone: nobody reads an answer
+	case r.Context().Err() != nil: // the client has disconnected
 	default:
-		log.Print(err) // its words are not for strangers
+		log.Print(err) // its details are not for clients
 		http.Error(w, "internal error", http.StatusInternalServerError)
 	}
 }
 
-// recognize reads 64 numbers from 0 to 1, how much of each pixel is inked.
-// While ctx lives, it waits for its turn; once it ends, so does the work.
+// recognize reads 64 numbers from 0 to 1, the share of ink in each pixel. It waits for
+// a free session, and stops when ctx ends.
 func (d digits) recognize(ctx context.Context, body io.Reader) (int, error) {
 	var pixels []float32
 	if err := json.NewDecoder(body).Decode(&pixels); err != nil {

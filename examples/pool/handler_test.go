@@ -15,12 +15,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// answer is what the model does in a test.
-type answer func(context.Context, common.Tensors) (common.Tensors, error)
+// runFunc is the model's Run in a test.
+type runFunc func(context.Context, common.Tensors) (common.Tensors, error)
 
-// post sends body to a handler whose model has the inputs and outputs of the
-// real one, and answers as the test likes.
-func post(ctx context.Context, run answer, body string) *httptest.ResponseRecorder {
+// serve sends body to a handler whose model has the inputs and outputs of the real one
+// and calls run.
+func serve(ctx context.Context, run runFunc, body string) *httptest.ResponseRecorder {
 	model := fake.NewModel(common.Signature{
 		Inputs:  []common.TensorInfo{{Name: "image", DType: common.Float32, Shape: common.Shape{1, 8, 8, 1}}},
 		Outputs: []common.TensorInfo{{Name: "scores", DType: common.Float32, Shape: common.Shape{1, 10}}},
@@ -37,15 +37,15 @@ func TestBadRequests(t *testing.T) {
 		"a number too large": strings.Replace(nine, "0", "1e99", 1), "endless": strings.Repeat(" ", 1<<17) + nine,
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := post(t.Context(), func(context.Context, common.Tensors) (common.Tensors, error) {
-				t.Error("the model runs on it")
+			w := serve(t.Context(), func(context.Context, common.Tensors) (common.Tensors, error) {
+				t.Error("the model runs")
 				return nil, nil
 			}, body)
 			require.Equal(t, http.StatusBadRequest, w.Code, w.Body)
 		})
 	}
 	t.Run("refused by the model", func(t *testing.T) {
-		w := post(t.Context(), func(context.Context, common.Tensors) (common.Tensors, error) {
+		w := serve(t.Context(), func(context.Context, common.Tensors) (common.Tensors, error) {
 			return nil, &common.Error{Kind: common.ErrShape, Message: "too bright"}
 		}, nine)
 		require.Equal(t, http.StatusBadRequest, w.Code)
@@ -54,7 +54,7 @@ func TestBadRequests(t *testing.T) {
 }
 
 func TestInternalErrors(t *testing.T) {
-	w := post(t.Context(), func(context.Context, common.Tensors) (common.Tensors, error) {
+	w := serve(t.Context(), func(context.Context, common.Tensors) (common.Tensors, error) {
 		return nil, &common.Error{Kind: common.ErrRun, Message: "secret"}
 	}, nine)
 	require.Equal(t, http.StatusInternalServerError, w.Code)
@@ -62,17 +62,17 @@ func TestInternalErrors(t *testing.T) {
 }
 
 func TestBusy(t *testing.T) {
-	w := post(t.Context(), func(context.Context, common.Tensors) (common.Tensors, error) {
+	w := serve(t.Context(), func(context.Context, common.Tensors) (common.Tensors, error) {
 		return nil, &common.Error{Kind: common.ErrBusy}
 	}, nine)
 	require.Equal(t, http.StatusTooManyRequests, w.Code)
 }
 
-// The model learns that the client has gone.
+// TestClientGone: the model's context ends when the client disconnects.
 func TestClientGone(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	gone := false
-	post(ctx, func(ctx context.Context, _ common.Tensors) (common.Tensors, error) {
+	serve(ctx, func(ctx context.Context, _ common.Tensors) (common.Tensors, error) {
 		cancel()
 		<-ctx.Done()
 		gone = errors.Is(ctx.Err(), context.Canceled)

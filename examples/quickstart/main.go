@@ -30,7 +30,7 @@ func main() {
 	ctx := context.Background()
 	model, err := common.Load(ctx, common.File("testdata/digits.tflite"), nil) // the first ready engine that reads it
 	if err != nil {
-		log.Fatal(err) // says what is missing, where it looked, and what to type
+		log.Fatal(err) // has what is missing, the places searched, and the command to type
 	}
 	defer model.Close()
 	image, err := common.FromSlice(pixels, 1, 8, 8, 1) // shares the slice

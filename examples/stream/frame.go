@@ -13,7 +13,7 @@ import (
 
 type frame struct {
 	pixels []byte
-	result chan result // has room for it, so that no session waits for who prints
+	result chan result // buffered, so that no session waits until a result is printed
 }
 
 type result struct {
@@ -21,8 +21,8 @@ type result struct {
 	err       error
 }
 
-// read sends frames of size bytes, first to whichever session is free, then to
-// who waits for the results in order. It closes work at the end.
+// read reads frames of size bytes, and sends each first to work, for a free session, and
+// then to ordered, for printing. It closes work at the end.
 func read(ctx context.Context, in io.Reader, size int, work, ordered chan<- *frame) (err error) {
 	defer close(work)
 	for i := 0; ; i++ {
@@ -45,7 +45,7 @@ func read(ctx context.Context, in io.Reader, size int, work, ordered chan<- *fra
 	}
 }
 
-// measure answers frames with a session of its own until there are no more.
+// measure runs the session on frames until work is closed.
 func measure(ctx context.Context, session *common.Session, work <-chan *frame) {
 	defer session.Close()
 	for f := range work {
@@ -55,7 +55,7 @@ func measure(ctx context.Context, session *common.Session, work <-chan *frame) {
 	}
 }
 
-// sharpness is how strong the edges are in the mean, from 0 to 1.
+// sharpness returns the mean strength of the edges, from 0 to 1.
 func sharpness(ctx context.Context, session *common.Session, frame []byte) (float64, error) {
 	pixels, err := common.Data[float32](session.Input(0))
 	if err != nil {

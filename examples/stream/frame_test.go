@@ -10,12 +10,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// endless is input without an end that counts how often it was read.
+// endless is input without an end. It counts its reads.
 type endless struct{ reads int }
 
 func (e *endless) Read(b []byte) (int, error) { e.reads++; return len(b), nil }
 
-// While nobody takes results, only as many frames are read as have room.
+// TestBackpressure: while no result is printed, only as many frames are read as fit into
+// the channels.
 func TestBackpressure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -28,7 +29,7 @@ func TestBackpressure(t *testing.T) {
 		var err error
 		go func() { err = read(ctx, &in, 64, work, ordered) }()
 		synctest.Wait()
-		require.Equal(t, 4, in.reads, "3 wait in order, and 1 to be put there")
+		require.Equal(t, 4, in.reads, "3 frames are in the channel, and 1 waits for a place in it")
 		<-ordered
 		synctest.Wait()
 		require.Equal(t, 5, in.reads)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command stream tells how sharp each frame of a video is that comes through a
-// pipe, as a camera's autofocus does.
+// Command stream measures how sharp each frame of a video is, as a camera's autofocus
+// does. It reads the video from a pipe.
 package main
 
 import (
@@ -29,16 +29,16 @@ func main() {
 	log.SetPrefix("stream: ")
 	width := flag.Int("width", 640, "width of a frame in pixels")
 	height := flag.Int("height", 480, "height of a frame in pixels")
-	sessions := flag.Int("sessions", runtime.NumCPU(), "how many frames are worked on at once")
+	sessions := flag.Int("sessions", runtime.NumCPU(), "frames to work on at once")
 	flag.Parse()
-	if *width < 1 || *height < 1 { // some engines take images without pixels
+	if *width < 1 || *height < 1 { // some engines accept images without pixels
 		log.Fatalf("a frame of %d x %d has no pixels", *width, *height)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 
 	model, err := common.Load(ctx, common.FS(testdata.FS, "edges.tflite"), &common.Options{
-		Sessions: *sessions, // which share out the cores
+		Sessions: *sessions, // they share the cores
 		Shapes:   map[string]common.ShapeRange{"image": common.Fixed(1, *height, *width, 1)},
 	})
 	if err != nil {
@@ -55,12 +55,11 @@ func main() {
 	}
 }
 
-// stream prints one line a frame, in the order of the frames, and returns how
-// many. It reads no faster than the sessions work: whoever writes has to wait,
-// and no frame is dropped.
+// stream prints a line for each frame, in order, and returns their number. It reads no
+// faster than the sessions work, so the writer waits and no frame is dropped.
 func stream(ctx context.Context, model *common.Model, in io.Reader) (n int, err error) {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // ends what goes on below where a frame fails
+	defer cancel() // stops the goroutines below where a frame fails
 	work := make(chan *frame)
 	sessions := model.Info().Sessions
 	for range sessions {
@@ -70,8 +69,8 @@ func stream(ctx context.Context, model *common.Model, in io.Reader) (n int, err 
 		}
 		go measure(ctx, session, work)
 	}
-	size := model.Signatures()[0].Inputs[0].Shape.Elems() // a byte a pixel
-	frames := make(chan *frame, sessions)                 // in order, each with a session that works on it or has
+	size := model.Signatures()[0].Inputs[0].Shape.Elems() // one byte per pixel
+	frames := make(chan *frame, sessions)                 // in order; a session has taken each of them
 	var readErr error
 	go func() {
 		readErr = read(ctx, in, size, work, frames)
@@ -79,7 +78,7 @@ func stream(ctx context.Context, model *common.Model, in io.Reader) (n int, err 
 	}()
 	for {
 		select {
-		case <-ctx.Done(): // though read may wait for input for ever
+		case <-ctx.Done(): // read may still wait for input
 			return n, ctx.Err()
 		case f, more := <-frames:
 			if !more {

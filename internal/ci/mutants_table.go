@@ -65,7 +65,7 @@ var mutants = []mutant{
 	{"internal/flatcheck/tensor.go", "if b >= c.buffers.Len() {", "if b > c.buffers.Len() {", "internal/flatcheck", "TestRules"},
 	{"internal/mnncheck/check.go", "all[i] >= g.names.Len() {", "all[i] > g.names.Len() {", "internal/mnncheck", "TestGraphs|TestRules"},
 	{"internal/tnncheck/weights.go", "n > len(r.data)-r.at", "n > len(r.data)", "internal/tnncheck", "TestWeights"},
-	{"internal/tnncheck/check.go", "if made[name] {", "if false {", "internal/tnncheck", "TestText"},
+	{"internal/tnncheck/check.go", "if defined[name] {", "if false {", "internal/tnncheck", "TestText"},
 	{"internal/onnxcheck/check.go", "if length > uint64(len(m)) {", "if length > uint64(len(m))+1 {", "internal/onnxcheck", "TestDamaged"},
 
 	// The engines.
@@ -95,7 +95,11 @@ var mutants = []mutant{
 
 	// The command and the examples.
 	{"cmd/anyinfer/exit.go", "return exitUsage", "return exitFailure", "cmd/anyinfer", "TestExitCodes"},
-	{"cmd/anyinfer/inputs.go", "strings.LastIndex(", "strings.Index(", "cmd/anyinfer", "TestCutLast"},
+	{"cmd/anyinfer/run.go", "strings.LastIndex(", "strings.Index(", "cmd/anyinfer", "TestCutLast"},
+	{"internal/bench/bench.go", "if c.SkipMissing {", "if false {", "internal/bench", "TestRunAll"},
+	{"internal/pack/write.go", "ModTime: modTime", "ModTime: time.Now()", "internal/pack", "TestArchive"},
+	{"internal/pack/elf.go", "want != \"\" && loader != want", "false", "internal/pack", "TestArchiveRefuses"},
+	{"internal/model/load.go", "common.ErrNotAvailable, common.ErrVersion,", "common.ErrNotAvailable,", "internal/model", "TestFirstOf"},
 	{"cmd/anyinfer/compare.go", "case math.IsNaN(d) || math.IsInf(d, 0):", "case false:", "cmd/anyinfer", "TestLargestDifference"},
 	{"examples/pool/handler.go", "http.StatusTooManyRequests", "http.StatusServiceUnavailable", "examples/pool", "TestBusy"},
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package execgroup runs commands that start others, as compilers and build
+// Package execgroup runs commands that start other processes, as compilers and build
 // tools do, and ends all of them together.
 package execgroup
 
@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// CommandContext is exec.CommandContext, but what the command started ends
-// with it. Where stdout and stderr are no files, Wait returns after all of
-// them have ended: what they wrote to can be removed then.
+// CommandContext is like exec.CommandContext, but ends the processes that the command
+// started, too. Where stdout and stderr are not files, Wait returns after all of them
+// have ended, so that their files can be removed.
 func CommandContext(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.WaitDelay = 5 * time.Second

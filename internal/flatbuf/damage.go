@@ -4,12 +4,12 @@ package flatbuf
 
 import "encoding/binary"
 
-// What tests damage files with. It takes for granted that a file is whole.
+// These functions damage files for tests. They need a file that is valid before.
 
-// Drop makes a field absent.
+// Drop removes a field.
 func (t Table) Drop(name string) {
 	old := t.at - int64(int32(t.f.u32(t.at)))
-	vt := (t.f.Size() + 3) &^ 3 // the table may share the old one
+	vt := (t.f.Size() + 3) &^ 3 // a copy, since other tables may share the old one
 	t.f.data = append(append(t.f.data, make([]byte, vt-t.f.Size())...), t.f.data[old:old+t.f.u16(old)]...)
 	t.f.Put(t.at, 4, t.at-vt)
 	for i, c := range t.l.Columns {
@@ -19,16 +19,16 @@ func (t Table) Drop(name string) {
 	}
 }
 
-// At is the position of a field that is there.
+// At returns the position of a field, which must be present.
 func (t Table) At(name string) int64 {
 	_, at := t.find(name)
 	if at == 0 {
-		panic(name + " is not there")
+		panic(name + " is absent")
 	}
 	return at
 }
 
-// Set changes a field that is there.
+// Set changes a field, which must be present.
 func (t Table) Set(name string, n int64) {
 	c, _ := t.find(name)
 	t.f.Put(t.At(name), c.size, n)
@@ -37,20 +37,20 @@ func (t Table) Set(name string, n int64) {
 // Set changes an element.
 func (v Vector) Set(i, n int64) { v.f.Put(v.at+i*v.c.size, v.c.size, n) }
 
-// SetLen changes what the file says of the number of elements.
+// SetLen changes the number of elements in the file.
 func (v Vector) SetLen(n int64) { v.f.Put(v.at-4, 4, n) }
 
-// Target is where the offset at a position leads to.
+// Target returns the position that the offset at another one refers to.
 func (f *File) Target(at int64) int64 { return f.target(at) }
 
-// Put changes size bytes.
+// Put overwrites size bytes with n.
 func (f *File) Put(at, size, n int64) {
 	var all [8]byte
 	binary.LittleEndian.PutUint64(all[:], uint64(n))
 	copy(f.data[at:at+size], all[:])
 }
 
-// Ints is a vector of int32 in a file of its own.
+// Ints returns a vector of int32 in a file of its own.
 func Ints(all ...int64) Vector {
 	v := Vector{&File{data: make([]byte, 4*len(all))}, kinds["i32"], 0, int64(len(all))}
 	for i, n := range all {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package flatbuf reads FlatBuffers that nobody vouches for, by a schema in
-// text.
+// Package flatbuf reads untrusted FlatBuffers, by a schema in text.
 package flatbuf
 
 import (
@@ -12,30 +11,30 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// maxNesting is how deep tables may lie in tables, as SDKs' own verifiers have it.
+// maxNesting is the depth of tables in tables that SDKs' own verifiers allow, too.
 const maxNesting = 64
 
-// File is a FlatBuffer under check. Positions in it are int64, which no sum of
-// two offsets overflows.
+// File is a FlatBuffer. Positions in it are int64, so that the sum of two offsets
+// cannot overflow.
 type File struct {
 	data   []byte
-	budget int64 // of table slots and vector elements looked at: shared parts count each time
+	budget int64 // table slots and vector elements that may still be read; shared objects count each time
 	depth  int
 }
 
-// New is a file of which so many parts may be looked at.
+// New returns a file of which budget table slots and vector elements may be read.
 func New(data []byte, budget int64) *File { return &File{data: data, budget: budget} }
 
-// Data is the whole file.
+// Data returns the whole file.
 func (f *File) Data() []byte { return f.data }
 
-// Unsupported is an error about a file that may be whole, but has more than the
-// check or the SDK's own types take.
+// Unsupported is an error about a file that may be valid, but exceeds what the check
+// or the SDK's own types can represent.
 type Unsupported string
 
 func (u Unsupported) Error() string { return string(u) }
 
-// Refuse is the error for a file in which a check found err.
+// Refuse returns the error for a file in which a check found err.
 func Refuse(err error) error {
 	text := "the file is damaged: "
 	if errors.As(err, new(Unsupported)) {
@@ -44,7 +43,7 @@ func Refuse(err error) error {
 	return &common.Error{Kind: common.ErrModel, Message: text + err.Error()}
 }
 
-// Spend bounds the work that a file can cause by its size.
+// Spend takes n from the budget, which bounds the work that a file can cause.
 func (f *File) Spend(n int64) error {
 	if f.budget -= n; f.budget < 0 {
 		return Unsupported(": too many shared objects")
@@ -52,7 +51,7 @@ func (f *File) Spend(n int64) error {
 	return nil
 }
 
-// Root is the file's table. Only after Verify can it be read.
+// Root returns the file's root table. It has to be verified before it is read.
 func (f *File) Root(l *Layout) Table {
 	if len(f.data) < 4 {
 		return Table{f, l, -1}
@@ -60,25 +59,25 @@ func (f *File) Root(l *Layout) Table {
 	return Table{f, l, f.target(0)}
 }
 
-// Size is the file's.
+// Size returns the number of bytes.
 func (f *File) Size() int64           { return int64(len(f.data)) }
 func (f *File) u16(at int64) int64    { return int64(binary.LittleEndian.Uint16(f.data[at:])) }
 func (f *File) u32(at int64) int64    { return int64(binary.LittleEndian.Uint32(f.data[at:])) }
 func (f *File) target(at int64) int64 { return at + f.u32(at) }
 
-// has reports whether n bytes at a multiple of align are there.
+// has reports whether the file has n bytes at a position that is a multiple of align.
 func (f *File) has(at, n, align int64) bool {
 	return at >= 0 && n >= 0 && at%align == 0 && n <= f.Size()-at
 }
 
-// Verify checks that all that belongs to a table lies in the file.
+// Verify checks that a table and everything that it refers to lie in the file.
 func (t Table) Verify() error {
 	f, at := t.f, t.at
 	if err := f.Spend(1 + int64(len(t.l.Columns))); err != nil {
 		return err
 	}
 	if f.depth++; f.depth > maxNesting {
-		return Unsupported(fmt.Sprintf(": tables lie more than %d deep", maxNesting))
+		return Unsupported(fmt.Sprintf(": tables are nested more than %d deep", maxNesting))
 	}
 	defer func() { f.depth-- }()
 	if !f.has(at, 4, 4) {
@@ -99,7 +98,7 @@ func (t Table) Verify() error {
 			size = 4
 		}
 		if off := at - t.at; off < 4 || off+size > f.u16(vt+2) || at%size != 0 {
-			return fmt.Errorf(".%s is not in its table", c.Name)
+			return fmt.Errorf(".%s lies outside its table", c.Name)
 		}
 		if err := t.column(i, c, at); err != nil {
 			return fmt.Errorf(".%s%w", c.Name, err)
@@ -108,7 +107,7 @@ func (t Table) Verify() error {
 	return nil
 }
 
-// column checks what is at a field: itself, or what it refers to.
+// column checks the value of a field, or the object that it refers to.
 func (t Table) column(i int, c Column, at int64) error {
 	f := t.f
 	if !c.IsVector && c.kind != 's' && c.kind != 't' {
@@ -162,15 +161,15 @@ func (f *File) text(at int64) error {
 	return nil
 }
 
-// number checks one against its bounds.
+// number checks a number against the schema's bounds.
 func (f *File) number(c Column, at int64) error {
 	if n := f.read(c, at); !c.within(n) {
-		return fmt.Errorf(" is %d", n)
+		return fmt.Errorf(" is %d, which is out of range", n)
 	}
 	return nil
 }
 
-// read is a number, which a float is the bits of.
+// read returns a number; of a float, its bits.
 func (f *File) read(c Column, at int64) int64 {
 	switch {
 	case c.size == 1 && c.kind == 'i':
@@ -187,25 +186,25 @@ func (f *File) read(c Column, at int64) int64 {
 	return int64(binary.LittleEndian.Uint64(f.data[at:])) // u64 beyond int64 becomes negative
 }
 
-// Table is one that Verify found good; the zero Table has every field absent.
-// Its fields are asked for by their names in the schema.
+// Table is a table that Verify accepted. The zero Table has no fields. Fields are
+// found by their names in the schema.
 type Table struct {
 	f  *File
 	l  *Layout
 	at int64
 }
 
-// Absent is a table of that layout without a field.
+// Absent returns a table of a layout without any fields.
 func Absent(l *Layout) Table { return Table{l: l} }
 
-// Layout is the table's, Unknown of a union's member that the schema does not
-// have, or nil of the zero Table.
+// Layout returns the table's layout. It is Unknown for a union's member that the
+// schema does not have, and nil for the zero Table.
 func (t Table) Layout() *Layout { return t.l }
 
-// File is the one that the table is in.
+// File returns the file that has the table.
 func (t Table) File() *File { return t.f }
 
-// slot is the position of field i, or 0 where it is absent.
+// slot returns the position of field i, or 0 where it is absent.
 func (t Table) slot(i int) int64 {
 	if t.f == nil {
 		return 0
@@ -229,10 +228,10 @@ func (t Table) find(name string) (*Column, int64) {
 	return &Column{}, 0
 }
 
-// Has reports whether a field is there.
+// Has reports whether a field is present.
 func (t Table) Has(name string) bool { _, at := t.find(name); return at != 0 }
 
-// Int is a number, or the schema's default. A float is its bits.
+// Int returns a number, or the schema's default; of a float, its bits.
 func (t Table) Int(name string) int64 {
 	c, at := t.find(name)
 	if at == 0 {
@@ -241,7 +240,7 @@ func (t Table) Int(name string) int64 {
 	return t.f.read(*c, at)
 }
 
-// Text is a string.
+// Text returns a string, or "" where it is absent.
 func (t Table) Text(name string) string {
 	_, at := t.find(name)
 	if at == 0 {
@@ -252,7 +251,8 @@ func (t Table) Text(name string) string {
 
 func (f *File) textAt(at int64) string { return string(f.data[at+4 : at+4+f.u32(at)]) }
 
-// Table is what a field refers to, and of which kind a union is: 0 for none.
+// Table returns the table that a field refers to, and the number of a union's member.
+// The number is 0 where the field is absent, and 1 where it is not a union.
 func (t Table) Table(name string) (Table, int64) {
 	c, at := t.find(name)
 	if at == 0 {
@@ -267,14 +267,14 @@ func (t Table) Table(name string) (Table, int64) {
 	return Table{t.f, c.member(kind), t.f.target(at)}, kind
 }
 
-// Vector is a field's; the zero Vector where it is absent.
+// Vector is the vector of a field. The zero Vector has no elements.
 type Vector struct {
 	f     *File
 	c     Column
 	at, n int64
 }
 
-// Vector is the elements of a field.
+// Vector returns a field's vector, or the zero Vector where it is absent.
 func (t Table) Vector(name string) Vector {
 	c, at := t.find(name)
 	if at == 0 {
@@ -284,19 +284,19 @@ func (t Table) Vector(name string) Vector {
 	return Vector{t.f, *c, at + 4, t.f.u32(at)}
 }
 
-// Len is the number of elements.
+// Len returns the number of elements.
 func (v Vector) Len() int64 { return v.n }
 
-// Int is element i, which is there, as Table.Int.
+// Int returns element i, which must exist; of a float, its bits.
 func (v Vector) Int(i int64) int64 { return v.f.read(v.c, v.at+i*v.c.size) }
 
-// Text is element i, which is there.
+// Text returns element i, which must exist.
 func (v Vector) Text(i int64) string { return v.f.textAt(v.f.target(v.at + 4*i)) }
 
-// Table is element i, which is there.
+// Table returns element i, which must exist.
 func (v Vector) Table(i int64) Table { return Table{v.f, v.c.Of[0], v.f.target(v.at + 4*i)} }
 
-// Bytes is all elements; nil for none.
+// Bytes returns all elements; nil where there are none.
 func (v Vector) Bytes() []byte {
 	if v.f == nil {
 		return nil

@@ -17,22 +17,22 @@ type Layout struct {
 // Column is a field of a table in a schema.
 type Column struct {
 	Name     string
-	Type     string // its word in the schema
+	Type     string // as the schema has it, maybe an alias
 	IsVector bool
-	Of       []*Layout // what it refers to: a table, or a union's by number
+	Of       []*Layout // of the table that it refers to, or of a union's members by number
 
 	kind      byte // i, u, f: numbers; s: string; t: table or union
 	size      int64
-	union     bool  // the column before has the number
-	value     int64 // where the field is absent
+	union     bool  // the column before has the member's number
+	value     int64 // the default
 	low, high int64 // exclusive
 }
 
-// Unknown is the layout of tables that the schema does not have: later schemas
-// add members to unions. Only that the table itself lies in the file is checked.
+// Unknown is the layout of tables that the schema does not have, since later schemas
+// add members to unions. Of such a table only its own bytes are checked.
 var Unknown = &Layout{}
 
-// member is the layout of a union's member by its number, from 1 on.
+// member returns the layout of a union's member by its number, which starts at 1.
 func (c Column) member(number int64) *Layout {
 	if number > int64(len(c.Of)) {
 		return Unknown
@@ -46,17 +46,17 @@ var kinds = map[string]Column{
 	"i64": {kind: 'i', size: 8}, "u64": {kind: 'u', size: 8}, "str": {kind: 's', size: 4},
 }
 
-// Schema is its tables by name.
+// Schema has the layouts of tables by name.
 type Schema map[string]*Layout
 
-// Parse reads a schema: a table a line (tabs continue it), which is its name
-// and its fields in order, of which files may have fewer or more. A field is
-// name:type, then =default where that is not 0, then >low and <high, which its
-// value, or each element, must lie between. The types are i8, u8, u16, i32,
-// u32, i64, u64, f32, str and names of tables, or of unions, and any of them in
-// brackets for a vector; aliases are further words for numbers, with what may
-// follow them. The line of a union is the word union, its name, and its tables
-// from number 1 on; one without a line of its own has no fields.
+// Parse parses a schema. It has a line for each table, which tabs continue: its name
+// and its fields in order; files may have fewer or more fields. A field is name:type,
+// then =default where that is not 0, then >low and <high, the exclusive bounds of its
+// value or of each element. The types are i8, u8, u16, i32, u32, i64, u64, f32, str
+// and the names of tables and unions, in brackets for a vector; aliases map further
+// names to a type of numbers with its default and bounds. The line of a union is the
+// word union, its name, and its tables from number 1 on; a table without a line of
+// its own has no fields.
 func Parse(text string, aliases map[string]string) Schema {
 	all, unions := Schema{}, map[string][]*Layout{}
 	table := func(name string) *Layout {
@@ -82,11 +82,11 @@ func Parse(text string, aliases map[string]string) Schema {
 		for _, word := range words[1:] {
 			name, rest, _ := strings.Cut(word, ":")
 			end := strings.IndexAny(rest+"=", "=<>")
-			word, marks := strings.Trim(rest[:end], "[]"), rest[end:]
+			word, attributes := strings.Trim(rest[:end], "[]"), rest[end:]
 			typ := word
 			if alias, ok := aliases[word]; ok {
 				end := strings.IndexAny(alias+"=", "=<>")
-				typ, marks = alias[:end], alias[end:]+marks
+				typ, attributes = alias[:end], alias[end:]+attributes
 			}
 			c, ok := kinds[typ]
 			if !ok {
@@ -97,11 +97,11 @@ func Parse(text string, aliases map[string]string) Schema {
 			}
 			c.Name, c.Type, c.IsVector = name, word, rest[0] == '['
 			c.low, c.high = math.MinInt64, math.MaxInt64
-			for marks != "" {
-				end := strings.IndexAny(marks[1:]+"=", "=<>") + 1
-				n, _ := strconv.ParseInt(marks[1:end], 10, 64)
-				*map[byte]*int64{'=': &c.value, '>': &c.low, '<': &c.high}[marks[0]] = n
-				marks = marks[end:]
+			for attributes != "" {
+				end := strings.IndexAny(attributes[1:]+"=", "=<>") + 1
+				n, _ := strconv.ParseInt(attributes[1:end], 10, 64)
+				*map[byte]*int64{'=': &c.value, '>': &c.low, '<': &c.high}[attributes[0]] = n
+				attributes = attributes[end:]
 			}
 			l.Columns = append(l.Columns, c)
 		}
@@ -109,8 +109,8 @@ func Parse(text string, aliases map[string]string) Schema {
 	return all
 }
 
-// Needed reports whether the field must be there: its default is not allowed.
-func (c Column) Needed() bool { return !c.IsVector && c.kind == 'i' && !c.within(c.value) }
+// Required reports whether the field must be present, as its default is out of range.
+func (c Column) Required() bool { return !c.IsVector && c.kind == 'i' && !c.within(c.value) }
 
 func (c Column) bounded() bool { return c.low != math.MinInt64 || c.high != math.MaxInt64 }
 

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package flatcheck checks TFLite files: an SDK takes for granted what a
-// damaged file may lack, and crashes the process. What passes is whole as a
-// FlatBuffer, and as a graph what the kernels rely on without asking; then it
-// can be read.
+// Package flatcheck checks TFLite files, since SDKs do not check everything that
+// they rely on and crash the process on a damaged file. A file that passes is a valid
+// FlatBuffer, and its graphs have the properties that kernels assume. This package
+// reads such files, too.
 //
-// What a later schema may have added (operators, their inputs and options,
-// element types, values of enumerations) is not checked, beyond that it lies in
-// the file: whether it can be run is for the SDK to say. Unknown lists the
-// operators.
+// What a later schema may have added (operators, their inputs and options, element
+// types, values of enumerations) is only checked to lie in the file. It is up to the
+// SDK whether it can be run. Unknown lists such operators.
 package flatcheck
 
 import (
@@ -20,23 +19,23 @@ import (
 	"github.com/anyinfer/anyinfer/internal/flatbuf"
 )
 
-// What can be read of a file in which Check found nothing.
+// Table and Vector read a file that Check accepted.
 type (
 	Table  = flatbuf.Table
 	Vector = flatbuf.Vector
 )
 
 const (
-	maxRank    = 32 // of what the rules for single operators look at
-	maxNesting = 32 // of subgraphs that call each other: the SDK's stack bounds it
+	maxRank    = 32 // of tensors that the rules for single operators check
+	maxNesting = 32 // of subgraphs that call each other, which the SDK's stack limits
 )
 
 // operator is a builtin operator; see opsText.
 type operator struct {
 	name, inputs, outputs string
 	options               *flatbuf.Layout
-	elementwise           bool // the output's shape is the inputs', broadcast
-	unknown               bool // only its place in the graph is checked
+	elementwise           bool // the output's shape is that of the inputs, broadcast
+	unknown               bool // only its tensors' indices are checked
 }
 
 var operators = sync.OnceValue(func() (all []operator) {
@@ -51,9 +50,9 @@ var operators = sync.OnceValue(func() (all []operator) {
 	return all
 })
 
-// Check returns why a TFLite file is not to be given to an SDK, as an Error of
-// kind ErrModel, or nil. The time is linear in the file's size without
-// constants, the memory small beside it.
+// Check returns an Error of kind ErrModel where a TFLite file must not be passed to an
+// SDK. Its time is linear in the file's size without constants, and its memory is
+// small compared with that.
 func Check(model []byte) error {
 	c := &checker{File: flatbuf.New(model, 1<<16+16*int64(len(model))), variables: map[string]*tensor{}}
 	if err := c.check(); err != nil {
@@ -62,11 +61,11 @@ func Check(model []byte) error {
 	return nil
 }
 
-// Model is the root of a file in which Check found nothing.
+// Model returns the root of a file that Check accepted.
 func Model(model []byte) Table { return flatbuf.New(model, 0).Root(schema()["Model"]) }
 
-// Metadata is the root of a model's TFLite Metadata, the content of its buffer
-// of that name, or an error where it is damaged.
+// Metadata returns the root of a model's TFLite Metadata, from the content of its
+// buffer of that name.
 func Metadata(content []byte) (Table, error) {
 	if len(content) < 8 || string(content[4:8]) != "M001" {
 		return Table{}, fmt.Errorf("it has no M001 at byte 4")
@@ -75,7 +74,7 @@ func Metadata(content []byte) (Table, error) {
 	return t, t.Verify()
 }
 
-// Content is what a buffer of the model holds.
+// Content returns the bytes of a buffer of the model.
 func Content(buffer Table) []byte {
 	b := buffer.Vector("data").Bytes()
 	if offset := buffer.Int("offset"); b == nil && offset > 1 {
@@ -84,20 +83,20 @@ func Content(buffer Table) []byte {
 	return b
 }
 
-// Operator is the name of the builtin operator that an operator code stands
-// for; CUSTOM for a custom one.
-func Operator(code Table) string { return known(code).name }
+// Operator returns the name of the builtin operator of an operator code; CUSTOM for a
+// custom one.
+func Operator(code Table) string { return builtinOperator(code).name }
 
-// known is the builtin operator that an operator code stands for.
-func known(code Table) operator {
+// builtinOperator returns the builtin operator of an operator code.
+func builtinOperator(code Table) operator {
 	if n := builtin(code); n >= int64(len(operators())) {
 		return operator{name: fmt.Sprintf("builtin operator %d", n), inputs: "X*", outputs: "X*", unknown: true}
 	}
 	return operators()[builtin(code)]
 }
 
-// Unknown names the operators, builtin and custom, of a file in which Check
-// found nothing that were not checked, beyond their places in the graph.
+// Unknown returns the names of the operators, builtin and custom, of which Check only
+// checked the indices of their tensors. The file is one that Check accepted.
 func Unknown(model []byte) (all []string) {
 	codes := Model(model).Vector("operator_codes")
 	for i := range codes.Len() {
@@ -106,7 +105,7 @@ func Unknown(model []byte) (all []string) {
 		if name == "CUSTOM" {
 			name = code.Text("custom_code")
 		}
-		if _, ok := customs[name]; !ok && (known(code).unknown || Operator(code) == "CUSTOM") && !slices.Contains(all, name) {
+		if _, ok := customOperators[name]; !ok && (builtinOperator(code).unknown || Operator(code) == "CUSTOM") && !slices.Contains(all, name) {
 			all = append(all, name)
 		}
 	}
@@ -117,14 +116,14 @@ type checker struct {
 	*flatbuf.File
 	codes, buffers Vector
 	graphs         Vector
-	calls          [][]int64          // which subgraphs each one calls
-	variables      map[string]*tensor // what was first read from or written to each
+	calls          [][]int64          // the subgraphs that each one calls
+	variables      map[string]*tensor // the first tensor that is read from or written to each variable
 }
 
 func (c *checker) check() error {
 	if data := c.Data(); len(data) < 8 || string(data[4:8]) != "TFL3" {
 		if len(data) >= 8 && string(data[4:7]) == "TFL" {
-			return flatbuf.Unsupported(fmt.Sprintf("it is of format %q, want TFL3", data[4:8]))
+			return flatbuf.Unsupported(fmt.Sprintf("its format is %q, want TFL3", data[4:8]))
 		}
 		return fmt.Errorf("it has no TFL3 at byte 4")
 	}
@@ -133,7 +132,7 @@ func (c *checker) check() error {
 		return fmt.Errorf("model%w", err)
 	}
 	if v := m.Int("version"); v < 3 {
-		return fmt.Errorf("version %d of the schema, want 3 or later", v)
+		return fmt.Errorf("the schema has version %d, want 3 or later", v)
 	}
 	for _, name := range []string{"operator_codes", "subgraphs", "buffers"} {
 		if !m.Has(name) {
@@ -143,13 +142,13 @@ func (c *checker) check() error {
 	c.codes, c.buffers, c.graphs = m.Vector("operator_codes"), m.Vector("buffers"), m.Vector("subgraphs")
 	for i := range c.codes.Len() {
 		if code := c.codes.Table(i); builtin(code) < 0 {
-			return fmt.Errorf("operator code %d is %d", i, builtin(code))
+			return fmt.Errorf("operator code %d is negative: %d", i, builtin(code))
 		} else if Operator(code) == "CUSTOM" && !code.Has("custom_code") {
-			return fmt.Errorf("operator code %d is custom without a name", i)
+			return fmt.Errorf("operator code %d is custom and has no name", i)
 		}
 	}
 	for i := range c.buffers.Len() {
-		if b := c.buffers.Table(i); !inside(b.Int("offset"), b.Int("size"), c.Size()) {
+		if b := c.buffers.Table(i); !inRange(b.Int("offset"), b.Int("size"), c.Size()) {
 			return fmt.Errorf("buffer %d is not in the file", i)
 		}
 	}
@@ -162,15 +161,15 @@ func (c *checker) check() error {
 			return fmt.Errorf("subgraph %d%w", i, err)
 		}
 	}
-	heights := make([]int, c.graphs.Len())
+	depths := make([]int, c.graphs.Len())
 	for i := range c.graphs.Len() {
-		if !c.nest(i, heights, 0) {
+		if !c.setCallDepth(i, depths, 0) {
 			return fmt.Errorf("subgraph %d calls itself or others more than %d deep", i, maxNesting)
 		}
 	}
 	for i, v := int64(0), m.Vector("metadata"); i < v.Len(); i++ {
 		if e := v.Table(i); !e.Has("name") || e.Int("buffer") >= c.buffers.Len() {
-			return fmt.Errorf("metadata %d has no name, or buffer %d of %d", i, e.Int("buffer"), c.buffers.Len())
+			return fmt.Errorf("metadata %d has no name, or its buffer %d is not one of %d", i, e.Int("buffer"), c.buffers.Len())
 		}
 	}
 	for i, v := int64(0), m.Vector("signature_defs"); i < v.Len(); i++ {
@@ -181,38 +180,40 @@ func (c *checker) check() error {
 	return nil
 }
 
-// builtin is the operator's code, which older files have in the field of a byte.
+// builtin returns the number of a builtin operator, which older files have in the
+// field of one byte.
 func builtin(code Table) int64 {
 	return max(code.Int("deprecated_builtin_code"), code.Int("builtin_code"))
 }
 
-// inside reports whether that part of a file of so many bytes is there.
-func inside(offset, n, size int64) bool {
+// inRange reports whether n bytes at offset lie in a file of size bytes.
+func inRange(offset, n, size int64) bool {
 	return offset >= 0 && n >= 0 && offset <= size && n <= size-offset
 }
 
-// nest sets height of subgraph i, and reports whether it could: heights are 0
-// where not known, -1 where being found.
-func (c *checker) nest(i int64, heights []int, depth int) bool {
-	if heights[i] != 0 || depth > maxNesting {
-		return heights[i] > 0
+// setCallDepth sets the depth of the calls from subgraph i. It is false where
+// subgraphs call themselves or are nested too deeply. A depth is 0 while it is not
+// known, and -1 while it is computed.
+func (c *checker) setCallDepth(i int64, depths []int, level int) bool {
+	if depths[i] != 0 || level > maxNesting {
+		return depths[i] > 0
 	}
-	heights[i] = -1
-	height := 1
+	depths[i] = -1
+	depth := 1
 	for _, callee := range c.calls[i] {
-		if !c.nest(callee, heights, depth+1) {
+		if !c.setCallDepth(callee, depths, level+1) {
 			return false
 		}
-		height = max(height, heights[callee]+1)
+		depth = max(depth, depths[callee]+1)
 	}
-	heights[i] = height
-	return height <= maxNesting
+	depths[i] = depth
+	return depth <= maxNesting
 }
 
 func (c *checker) signature(s Table) error {
 	g := s.Int("subgraph_index")
 	if g >= c.graphs.Len() {
-		return fmt.Errorf(": subgraph %d of %d", g, c.graphs.Len())
+		return fmt.Errorf(": it is of subgraph %d of %d", g, c.graphs.Len())
 	}
 	for _, name := range []string{"signature_key", "inputs", "outputs"} {
 		if !s.Has(name) {
@@ -224,26 +225,26 @@ func (c *checker) signature(s Table) error {
 		if err := c.Spend(all.Len() + named.Len()); err != nil {
 			return err
 		}
-		times := map[int64]int{}
+		count := map[int64]int{}
 		for i := range all.Len() {
-			times[all.Int(i)] = 0
+			count[all.Int(i)] = 0
 		}
 		for i := range named.Len() {
 			t := named.Table(i)
-			n, ok := times[t.Int("tensor_index")]
+			n, ok := count[t.Int("tensor_index")]
 			if !t.Has("name") || !ok || n > 0 && name == "inputs" {
-				return fmt.Errorf(", %s %d has no name, or tensor %d is not one of subgraph %d or named before", name, i, t.Int("tensor_index"), g)
+				return fmt.Errorf(", %s %d has no name, or tensor %d is not one of subgraph %d or is listed twice", name, i, t.Int("tensor_index"), g)
 			}
-			times[t.Int("tensor_index")]++
+			count[t.Int("tensor_index")]++
 		}
-		if name == "inputs" && int64(len(times)) != named.Len() {
-			return fmt.Errorf(" leaves out inputs of subgraph %d", g)
+		if name == "inputs" && int64(len(count)) != named.Len() {
+			return fmt.Errorf(" lacks inputs of subgraph %d", g)
 		}
 	}
 	return nil
 }
 
-// graph checks a subgraph, whose operators run in their order.
+// graph checks a subgraph. Its operators run in the order of the file.
 func (c *checker) graph(index int64) error {
 	g := c.graphs.Table(index)
 	if !g.Has("tensors") {
@@ -257,7 +258,7 @@ func (c *checker) graph(index int64) error {
 		}
 	}
 	for i, v := int64(0), g.Vector("inputs"); i < v.Len(); i++ {
-		t, err := s.at(v, i)
+		t, err := s.tensorAt(v, i)
 		if err == nil && t.constant {
 			err = fmt.Errorf(" is tensor %d, a constant", v.Int(i))
 		}
@@ -272,9 +273,9 @@ func (c *checker) graph(index int64) error {
 		}
 	}
 	for i, v := int64(0), g.Vector("outputs"); i < v.Len(); i++ {
-		t, err := s.at(v, i)
+		t, err := s.tensorAt(v, i)
 		if err == nil && !t.ready {
-			err = fmt.Errorf(" is tensor %d, which no operator makes", v.Int(i))
+			err = fmt.Errorf(" is tensor %d, which no operator writes", v.Int(i))
 		}
 		if err != nil {
 			return fmt.Errorf(", output %d%w", i, err)

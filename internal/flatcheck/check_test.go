@@ -48,7 +48,7 @@ func TestTruncatedFiles(t *testing.T) {
 	}
 }
 
-// model is a file to damage.
+// model is a file that a test damages.
 type model struct{ Table }
 
 func load(t testing.TB, name string) model {
@@ -65,7 +65,7 @@ func (m model) scale(tensor int64, scale float32) {
 	q.Vector("scale").Set(0, int64(math.Float32bits(scale)))
 }
 
-// operator is the first one of that name.
+// operator returns the first operator of that name.
 func (m model) operator(t testing.TB, name string) Table {
 	for i, v := int64(0), m.graph().Vector("operators"); i < v.Len(); i++ {
 		if op := v.Table(i); operators()[builtin(sub(m.Table, "operator_codes", op.Int("opcode_index")))].name == name {
@@ -76,13 +76,13 @@ func (m model) operator(t testing.TB, name string) Table {
 	return Table{}
 }
 
-// code changes that of an operator.
+// code changes the code of an operator.
 func (m model) code(op Table, n int) {
 	m.File().Put(sub(m.Table, "operator_codes", op.Int("opcode_index")).At("deprecated_builtin_code"), 1, 127)
 	sub(m.Table, "operator_codes", op.Int("opcode_index")).Set("builtin_code", int64(n))
 }
 
-// constant is the data of the operator's input i.
+// constant returns the data of the operator's input i.
 func (m model) constant(op Table, i int64) Vector {
 	tensor := sub(m.graph(), "tensors", op.Vector("inputs").Int(i))
 	return sub(m.Table, "buffers", tensor.Int("buffer")).Vector("data")
@@ -94,9 +94,9 @@ func TestRules(t *testing.T) {
 		damage      func(model)
 	}{
 		{"digits", "it has no TFL3 at byte 4", func(m model) { m.File().Data()[4] = 'X' }},
-		{"digits", `the file is not supported: it is of format "TFL4", want TFL3`, func(m model) { m.File().Data()[7] = '4' }},
+		{"digits", `the file is not supported: its format is "TFL4", want TFL3`, func(m model) { m.File().Data()[7] = '4' }},
 		{"digits", "model: the table at 4294967295 is not in the file", func(m model) { m.File().Put(0, 4, -1) }},
-		{"digits", "version 2 of the schema, want 3 or later", func(m model) { m.Set("version", 2) }},
+		{"digits", "the schema has version 2, want 3 or later", func(m model) { m.Set("version", 2) }},
 		{"digits", "it has no subgraphs", func(m model) { m.Drop("subgraphs") }},
 		{"digits", "it has no buffers", func(m model) { m.Drop("buffers") }},
 		{"digits", "subgraph 0 has no tensors", func(m model) { m.graph().Drop("tensors") }},
@@ -110,7 +110,7 @@ func TestRules(t *testing.T) {
 		{"digits", "model.subgraphs[0].operators[0].inputs: the vector at", func(m model) {
 			sub(m.graph(), "operators", 0).Vector("inputs").SetLen(math.MaxInt32)
 		}},
-		{"digits", "(CONV_2D): its options are of a kind that is not known, and it needs stride_w", func(m model) {
+		{"digits", "(CONV_2D): its options have an unknown type, and it needs stride_w", func(m model) {
 			sub(m.graph(), "operators", 0).Set("builtin_options_type", 127)
 		}},
 		{"digits", "].builtin_options: the table at", func(m model) {
@@ -159,14 +159,14 @@ func TestRules(t *testing.T) {
 		}},
 		{"digits", "operator 0 (CONV_2D), input 1 is tensor 99 of", func(m model) { m.operator(t, "CONV_2D").Vector("inputs").Set(1, 99) }},
 		{"digits", "(CONV_2D), input 0 is tensor -1 of", func(m model) { m.operator(t, "CONV_2D").Vector("inputs").Set(0, -1) }},
-		{"digits", "which no operator before makes", func(m model) {
+		{"digits", "which no earlier operator writes", func(m model) {
 			op := m.operator(t, "CONV_2D")
 			op.Vector("inputs").Set(0, op.Vector("outputs").Int(0))
 		}},
-		{"digits", "which is made elsewhere", func(m model) { m.operator(t, "CONV_2D").Vector("outputs").Set(0, 0) }},
+		{"digits", "which has a value already", func(m model) { m.operator(t, "CONV_2D").Vector("outputs").Set(0, 0) }},
 		{"digits", "input 0 is tensor 999 of", func(m model) { m.graph().Vector("inputs").Set(0, 999) }},
 		{"digits", "output 0 is tensor 999 of", func(m model) { m.graph().Vector("outputs").Set(0, 999) }},
-		{"digits", "(CONV_2D), inputs are 1, fewer than needed", func(m model) { m.operator(t, "CONV_2D").Vector("inputs").SetLen(1) }},
+		{"digits", "(CONV_2D), inputs are 1, fewer than the operator needs", func(m model) { m.operator(t, "CONV_2D").Vector("inputs").SetLen(1) }},
 		{"digits", "(CONV_2D): its options lack stride_w", func(m model) { m.operator(t, "CONV_2D").Drop("builtin_options") }},
 		{"digits", "(CONV_2D): its options are SoftmaxOptions", func(m model) { m.operator(t, "CONV_2D").Set("builtin_options_type", 9) }},
 		{"digits", "stride_w is 0", func(m model) { options(m.operator(t, "CONV_2D")).Set("stride_w", 0) }},
@@ -183,20 +183,20 @@ func TestRules(t *testing.T) {
 		{"sums_int8", "(ADD): the quantization of its tensors does not fit", func(m model) { m.scale(2, 1e-9) }},
 		{"sums_int8", "(ADD): the quantization of its tensors does not fit", func(m model) { sub(m.graph(), "tensors", 1).Drop("quantization") }},
 		{"sums_int8", "(LESS): the quantization of its tensors does not fit", func(m model) { m.scale(0, 1) }},
-		{"accumulator", "(ASSIGN_VARIABLE): the variable is of another type or size elsewhere", func(m model) {
+		{"accumulator", "(ASSIGN_VARIABLE): the variable has another type or size in an earlier operator", func(m model) {
 			sub(m.graph(), "tensors", 1).Vector("shape").Set(1, 1)
 		}},
 		{"multi_signatures", "signature 0 has no signature_key", func(m model) { sub(m.Table, "signature_defs", 0).Drop("signature_key") }},
 		{"multi_signatures", "signature 0, inputs 0 has no name", func(m model) {
 			sub(sub(m.Table, "signature_defs", 0), "inputs", 0).Drop("name")
 		}},
-		{"multi_signatures", "tensor 0 is not one of subgraph 0 or named before", func(m model) {
+		{"multi_signatures", "tensor 0 is not one of subgraph 0 or is listed twice", func(m model) {
 			sub(sub(m.Table, "signature_defs", 0), "outputs", 0).Drop("tensor_index")
 		}},
-		{"multi_signatures", "tensor 0 is not one of subgraph 1 or named before", func(m model) {
+		{"multi_signatures", "tensor 0 is not one of subgraph 1 or is listed twice", func(m model) {
 			sub(sub(m.Table, "signature_defs", 1), "inputs", 1).Drop("tensor_index")
 		}},
-		{"multi_signatures", "leaves out inputs of subgraph 0", func(m model) {
+		{"multi_signatures", "lacks inputs of subgraph 0", func(m model) {
 			sub(m.Table, "signature_defs", 0).Vector("inputs").SetLen(1)
 		}},
 	} {
@@ -210,7 +210,7 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestUnknown changes what a later schema may have. Such a file can be read.
+// TestUnknown makes changes that a later schema may allow. Check accepts such files.
 func TestUnknown(t *testing.T) {
 	for name, tt := range map[string]struct {
 		model  string
@@ -251,16 +251,16 @@ func TestUnknown(t *testing.T) {
 	}
 }
 
-func TestNesting(t *testing.T) {
+func TestCallDepth(t *testing.T) {
 	c := &checker{calls: [][]int64{{1, 2}, {2}, {}}}
-	require.True(t, c.nest(0, make([]int, 3), 0))
+	require.True(t, c.setCallDepth(0, make([]int, 3), 0))
 	c.calls[2] = []int64{0}
-	require.False(t, c.nest(0, make([]int, 3), 0))
+	require.False(t, c.setCallDepth(0, make([]int, 3), 0))
 	c.calls = make([][]int64, 100)
 	for i := range 99 {
 		c.calls[i] = []int64{int64(i + 1)}
 	}
-	require.False(t, c.nest(0, make([]int, 100), 0))
+	require.False(t, c.setCallDepth(0, make([]int, 100), 0))
 }
 
 func TestStrings(t *testing.T) {
@@ -272,16 +272,16 @@ func TestStrings(t *testing.T) {
 	}
 }
 
-func TestNumbers(t *testing.T) {
+func TestIsNumberMap(t *testing.T) {
 	good := []byte{'a', 0, 1, 3, 1, 1, 1, 7, 4, 2, 36, 1} // {"a": 7}
-	require.True(t, numbers(good))
-	require.False(t, numbers(nil))
+	require.True(t, isNumberMap(good))
+	require.False(t, isNumberMap(nil))
 	for n := range len(good) - 1 {
-		require.False(t, numbers(good[n+1:]), n)
+		require.False(t, isNumberMap(good[n+1:]), n)
 	}
 }
 
-// shaped is a tensor of that shape, with content where it has some.
+// shaped returns a tensor of that shape, which is constant if it has content.
 func shaped(content []int32, shape ...int64) *tensor {
 	t := &tensor{Table: flatbuf.Absent(schema()["Tensor"]), dtype: int32Type, constant: content != nil}
 	for _, n := range content {
@@ -292,20 +292,20 @@ func shaped(content []int32, shape ...int64) *tensor {
 }
 
 func TestShapes(t *testing.T) {
-	require.True(t, broadcast([]*tensor{shaped(nil, 2, 1, 3), shaped(nil, 4, 1)}, shaped(nil, 2, 4, 3)))
-	require.False(t, broadcast([]*tensor{shaped(nil, 2, 3)}, shaped(nil, 2, 4)))
-	require.False(t, broadcast([]*tensor{shaped(nil, 2, 3)}, shaped(nil, 3)))
-	require.True(t, joined([]*tensor{shaped(nil, 2, 3), shaped(nil, 2, 4)}, shaped(nil, 2, 7), -1))
-	require.False(t, joined([]*tensor{shaped(nil, 2, 3), shaped(nil, 2, 4)}, shaped(nil, 2, 8), 1))
-	require.False(t, joined([]*tensor{shaped(nil, 2, 3), shaped(nil, 3, 4)}, shaped(nil, 2, 7), 1))
-	require.False(t, joined([]*tensor{shaped(nil, 2, 3)}, shaped(nil, 2, 3), 2))
-	require.True(t, padded([]*tensor{shaped(nil, 2, 3), shaped([]int32{0, 0, 1, 2}, 2, 2), shaped(nil, 2, 6)}))
-	require.False(t, padded([]*tensor{shaped(nil, 2, 3), shaped([]int32{0, 9, 1, 2}, 2, 2), shaped(nil, 2, 6)}))
+	require.True(t, isBroadcast([]*tensor{shaped(nil, 2, 1, 3), shaped(nil, 4, 1)}, shaped(nil, 2, 4, 3)))
+	require.False(t, isBroadcast([]*tensor{shaped(nil, 2, 3)}, shaped(nil, 2, 4)))
+	require.False(t, isBroadcast([]*tensor{shaped(nil, 2, 3)}, shaped(nil, 3)))
+	require.True(t, isConcatenation([]*tensor{shaped(nil, 2, 3), shaped(nil, 2, 4)}, shaped(nil, 2, 7), -1))
+	require.False(t, isConcatenation([]*tensor{shaped(nil, 2, 3), shaped(nil, 2, 4)}, shaped(nil, 2, 8), 1))
+	require.False(t, isConcatenation([]*tensor{shaped(nil, 2, 3), shaped(nil, 3, 4)}, shaped(nil, 2, 7), 1))
+	require.False(t, isConcatenation([]*tensor{shaped(nil, 2, 3)}, shaped(nil, 2, 3), 2))
+	require.True(t, isPadded([]*tensor{shaped(nil, 2, 3), shaped([]int32{0, 0, 1, 2}, 2, 2), shaped(nil, 2, 6)}))
+	require.False(t, isPadded([]*tensor{shaped(nil, 2, 3), shaped([]int32{0, 9, 1, 2}, 2, 2), shaped(nil, 2, 6)}))
 
 	slice := flatbuf.Absent(schema()["StridedSliceOptions"])
 	cut := func(begin, end, step int32, out ...int64) bool {
 		one := func(n int32) *tensor { return shaped([]int32{n}, 1) }
-		return strided(slice, []*tensor{shaped(nil, 10, 2), one(begin), one(end), one(step), shaped(nil, out...)})
+		return isStridedSlice(slice, []*tensor{shaped(nil, 10, 2), one(begin), one(end), one(step), shaped(nil, out...)})
 	}
 	require.True(t, cut(2, 9, 3, 3, 2))
 	require.True(t, cut(-2, 99, 1, 2, 2))
@@ -315,27 +315,27 @@ func TestShapes(t *testing.T) {
 	require.False(t, cut(2, 9, 0, 3, 2))
 
 	order := shaped([]int32{2, 0, -2}, 3)
-	require.True(t, order.permutes(3))
-	require.False(t, order.permutes(4))
-	require.False(t, shaped([]int32{0, 0}, 2).permutes(2))
-	require.False(t, shaped([]int32{1 << 20, 1 << 20}, 2).sizes(0, 1))
+	require.True(t, order.isPermutation(3))
+	require.False(t, order.isPermutation(4))
+	require.False(t, shaped([]int32{0, 0}, 2).isPermutation(2))
+	require.False(t, shaped([]int32{1 << 20, 1 << 20}, 2).validSizes(0, 1))
 }
 
-func TestSums(t *testing.T) {
+func TestValidMultipliers(t *testing.T) {
 	const tiny, huge = 0x1p-126, math.MaxFloat32
-	require.True(t, sums("ADD", 20, 0.1, 0.2, 0.3))
-	require.True(t, sums("SUB", 20, 1, 1, 1e-8), "it may be larger than 1")
-	require.False(t, sums("SUB", 20, 1, 1, 0x1p-19), "but not 1")
+	require.True(t, validMultipliers("ADD", 20, 0.1, 0.2, 0.3))
+	require.True(t, validMultipliers("SUB", 20, 1, 1, 1e-8), "it may be larger than 1")
+	require.False(t, validMultipliers("SUB", 20, 1, 1, 0x1p-19), "but not 1")
 	for _, name := range []string{"ADD", "SUB", "SQUARED_DIFFERENCE"} {
 		for _, s := range [][3]float32{{0, 0, 0}, {0, 1, 1}, {1, 0, 1}, {1, 1, 0}, {huge, 1, 1}, {1, huge, 1}, {1, 1, huge}} {
-			require.False(t, sums(name, 20, s[0], s[1], s[2]), "%s %v", name, s)
+			require.False(t, validMultipliers(name, 20, s[0], s[1], s[2]), "%s %v", name, s)
 		}
 	}
-	require.False(t, sums("ADD", 15, 1, 1, tiny))
-	require.False(t, sums("SQUARED_DIFFERENCE", 14, 1, 100, 0.1))
+	require.False(t, validMultipliers("ADD", 15, 1, 1, tiny))
+	require.False(t, validMultipliers("SQUARED_DIFFERENCE", 14, 1, 100, 0.1))
 }
 
-func TestGates(t *testing.T) {
+func TestValidGates(t *testing.T) {
 	lstm := func(left ...int) Vector {
 		v := flatbuf.Ints(make([]int64, 24)...)
 		for _, i := range left {
@@ -343,16 +343,17 @@ func TestGates(t *testing.T) {
 		}
 		return v
 	}
-	require.True(t, gates(lstm()))
-	require.True(t, gates(lstm(9, 10, 11, 16, 17, 20, 21, 22, 23)))
-	require.True(t, gates(lstm(1, 5, 9, 12, 20)))
-	require.False(t, gates(lstm(12)))
-	require.False(t, gates(lstm(10)))
-	require.False(t, gates(lstm(16)))
-	require.False(t, gates(lstm(22)))
+	require.True(t, validGates(lstm()))
+	require.True(t, validGates(lstm(9, 10, 11, 16, 17, 20, 21, 22, 23)))
+	require.True(t, validGates(lstm(1, 5, 9, 12, 20)))
+	require.False(t, validGates(lstm(12)))
+	require.False(t, validGates(lstm(10)))
+	require.False(t, validGates(lstm(16)))
+	require.False(t, validGates(lstm(22)))
 }
 
-// What the check reads is bounded by the file, not by what the file says.
+// TestShared: the work of the check is bounded by the file's size, even if objects are
+// shared.
 func TestShared(t *testing.T) {
 	m := load(t, "digits")
 	require.ErrorContains(t, flatbuf.New(m.File().Data(), 10).Root(m.Layout()).Verify(), "too many shared objects")

@@ -8,9 +8,9 @@ import (
 	"math"
 )
 
-// numbers reports whether b is a FlexBuffer that is a map of numbers, as the
-// options of custom operators that SDKs bring along are.
-func numbers(b []byte) bool {
+// isNumberMap reports whether b is a FlexBuffer that is a map of numbers. The options
+// of the custom operators that SDKs implement are such maps.
+func isNumberMap(b []byte) bool {
 	f := flex(b)
 	n := f.size()
 	if n < 3 || f[n-2]>>2 != 9 {
@@ -31,8 +31,8 @@ func numbers(b []byte) bool {
 		}
 		value, kind := at+i*width, f[at+count*width+i]
 		switch kind >> 2 {
-		case 0, 1, 2, 3, 26: // it is there
-		case 6, 7, 8: // it is elsewhere
+		case 0, 1, 2, 3, 26: // stored inline
+		case 6, 7, 8: // stored by its offset
 			if value -= f.uint(value, width); !f.has(value, 1<<(kind&3)) {
 				return false
 			}
@@ -48,18 +48,19 @@ type flex []byte
 func (f flex) size() int64          { return int64(len(f)) }
 func (f flex) has(at, n int64) bool { return at >= 0 && at <= f.size() && n <= f.size()-at }
 
-// uint is a number of so many bytes, or what leads nowhere: none.
+// uint returns a number of width bytes, or outside where there is none.
 func (f flex) uint(at, width int64) int64 {
 	var all [8]byte
 	if width != 1 && width != 2 && width != 4 && width != 8 || !f.has(at, width) {
-		return none
+		return outside
 	}
 	copy(all[:], f[at:at+width])
 	if n := binary.LittleEndian.Uint64(all[:]); n <= math.MaxInt32 {
 		return int64(n)
 	}
-	return none
+	return outside
 }
 
-// none makes whatever it is added to or subtracted from lie outside.
-const none = math.MinInt64 / 2
+// outside is so small that an offset to which it is added, or from which it is
+// subtracted, lies outside the file.
+const outside = math.MinInt64 / 2

@@ -10,16 +10,16 @@ import (
 	"github.com/anyinfer/anyinfer/internal/flatbuf"
 )
 
-// scope is a subgraph as far as its operators have been looked at.
+// scope is the state of a subgraph before the operator that is checked.
 type scope struct {
 	*checker
 	index   int64
 	tensors []tensor
-	handles map[int64]string // names of variables by the tensors that refer to them
+	handles map[int64]string // names of variables, by the tensors with their handles
 }
 
-// at is the tensor that element i of v names.
-func (s *scope) at(v Vector, i int64) (*tensor, error) {
+// tensorAt returns the tensor whose index is element i of v.
+func (s *scope) tensorAt(v Vector, i int64) (*tensor, error) {
 	if n := v.Int(i); n >= 0 && n < int64(len(s.tensors)) {
 		return &s.tensors[n], s.Spend(1)
 	}
@@ -32,27 +32,27 @@ func (s *scope) operator(op Table) error {
 		return fmt.Errorf(": operator code %d of %d", index, s.codes.Len())
 	}
 	code := s.codes.Table(index)
-	k := known(code)
+	k := builtinOperator(code)
 	if k.name == "CUSTOM" {
-		if known, ok := customs[code.Text("custom_code")]; ok {
+		if custom, ok := customOperators[code.Text("custom_code")]; ok {
 			o := op.Vector("custom_options")
-			if k = known; s.Spend(o.Len()) != nil || !numbers(o.Bytes()) {
+			if k = custom; s.Spend(o.Len()) != nil || !isNumberMap(o.Bytes()) {
 				return fmt.Errorf(" (%s): its options are not a map of numbers", k.name)
 			}
 		}
 	}
-	if err := s.operatorOf(op, k); err != nil {
+	if err := s.checkOperator(op, k); err != nil {
 		return fmt.Errorf(" (%s)%w", k.name, err)
 	}
 	return nil
 }
 
-func (s *scope) operatorOf(op Table, k operator) error {
-	var group int64 = -1 // the type of those marked a
+func (s *scope) checkOperator(op Table, k operator) error {
+	var group int64 = -1 // the element type of the tensors marked a in opsText
 	inputs, outputs := op.Vector("inputs"), op.Vector("outputs")
 	if err := s.match(inputs, k.inputs, &group, func(t *tensor) error {
 		if !t.ready && k.name != "CUSTOM" && !k.unknown {
-			return fmt.Errorf(", which no operator before makes")
+			return fmt.Errorf(", which no earlier operator writes")
 		}
 		return nil
 	}); err != nil {
@@ -60,7 +60,7 @@ func (s *scope) operatorOf(op Table, k operator) error {
 	}
 	if err := s.match(outputs, k.outputs, &group, func(t *tensor) error {
 		if t.ready && t.elements() != 0 && !k.unknown {
-			return fmt.Errorf(", which is made elsewhere")
+			return fmt.Errorf(", which has a value already")
 		}
 		t.ready = true
 		return nil
@@ -69,22 +69,22 @@ func (s *scope) operatorOf(op Table, k operator) error {
 	}
 	for i, v := int64(0), op.Vector("intermediates"); i < v.Len(); i++ {
 		if v.Int(i) != -1 {
-			if _, err := s.at(v, i); err != nil {
+			if _, err := s.tensorAt(v, i); err != nil {
 				return fmt.Errorf(", intermediate %d%w", i, err)
 			}
 		}
 	}
-	if !inside(op.Int("large_custom_options_offset"), op.Int("large_custom_options_size"), s.Size()) {
+	if !inRange(op.Int("large_custom_options_offset"), op.Int("large_custom_options_size"), s.Size()) {
 		return fmt.Errorf(": its options are not in the file")
 	}
 	if k.unknown {
 		return nil
 	}
 	if !strings.Contains(k.inputs, "*") && inputs.Len() > int64(len(strings.ReplaceAll(k.inputs, "?", ""))) {
-		return s.options(op, k) // what a later version of the operator does with more inputs is not known
+		return s.options(op, k) // a later version of the operator may use more inputs in any way
 	}
-	if strings.HasSuffix(k.name, "LSTM") && inputs.Len() >= 20 && inputs.Len() <= 24 && !gates(inputs) {
-		return fmt.Errorf(": some inputs of a gate are left out")
+	if strings.HasSuffix(k.name, "LSTM") && inputs.Len() >= 20 && inputs.Len() <= 24 && !validGates(inputs) {
+		return fmt.Errorf(": a gate lacks some of its inputs")
 	}
 	if err := s.shapes(op, k, inputs, outputs); err != nil {
 		return err
@@ -95,8 +95,8 @@ func (s *scope) operatorOf(op Table, k operator) error {
 	return s.variable(op, k.name, inputs, outputs)
 }
 
-// variable checks that all that is written to a variable and read from it is
-// of one size, which LiteRT relies on.
+// variable checks that all tensors that are written to a variable or read from it have
+// the same size, which LiteRT relies on.
 func (s *scope) variable(op Table, name string, inputs, outputs Vector) error {
 	var t *tensor
 	switch name {
@@ -112,29 +112,29 @@ func (s *scope) variable(op Table, name string, inputs, outputs Vector) error {
 		return nil
 	}
 	variable, ok := s.handles[inputs.Int(0)]
-	if !ok || t.shape.Len() == 0 || t.dynamic() { // of a size that only running tells
+	if !ok || t.shape.Len() == 0 || t.dynamic() { // the size is known only at run time
 		return nil
 	}
 	first := s.variables[variable]
 	if first == nil {
 		s.variables[variable] = t
 	} else if first.dtype != t.dtype || first.elements() != t.elements() {
-		return fmt.Errorf(": the variable is of another type or size elsewhere")
+		return fmt.Errorf(": the variable has another type or size in an earlier operator")
 	}
 	return nil
 }
 
-// gates reports whether an LSTM that runs in one direction has all or none of
-// what belongs together: the input gate, peepholes, layer normalization.
-func gates(v Vector) bool {
+// validGates reports whether a unidirectional LSTM has all or none of the inputs of
+// its input gate, its peepholes and its layer normalization.
+func validGates(v Vector) bool {
 	has := func(i int64) bool { return i < v.Len() && v.Int(i) >= 0 }
 	gate, peephole, norm := has(1), has(10), has(21)
 	return has(5) == gate && has(12) == gate && has(9) == (gate && peephole) && has(11) == peephole &&
 		has(20) == (gate && norm) && has(22) == norm && has(23) == norm && (has(16) || !has(17))
 }
 
-// match checks the tensors that v names against an operator's pattern. Of
-// those beyond it, which later versions of an operator add, only that they exist.
+// match checks the tensors that v lists against an operator's pattern. Later versions
+// of an operator may add tensors, which only have to exist.
 func (s *scope) match(v Vector, pattern string, group *int64, each func(*tensor) error) error {
 	var first *tensor
 	p := 0
@@ -149,11 +149,11 @@ func (s *scope) match(v Vector, pattern string, group *int64, each func(*tensor)
 		if v.Int(i) == -1 && unicode.IsUpper(letter) {
 			continue
 		}
-		t, err := s.at(v, i)
+		t, err := s.tensorAt(v, i)
 		if first == nil {
 			first = t
 		}
-		if err == nil && !t.is(unicode.ToLower(letter), first, group) {
+		if err == nil && !t.matches(unicode.ToLower(letter), first, group) {
 			err = fmt.Errorf(" is tensor %d, whose type or content does not fit", v.Int(i))
 		} else if err == nil {
 			if err = each(t); err != nil {
@@ -166,16 +166,16 @@ func (s *scope) match(v Vector, pattern string, group *int64, each func(*tensor)
 	}
 	for rest := pattern[p:]; rest != ""; rest = rest[1:] {
 		if unicode.IsLower(rune(rest[0])) && strings.IndexAny(rest, "?*") != 1 {
-			return fmt.Errorf("s are %d, fewer than needed", v.Len())
+			return fmt.Errorf("s are %d, fewer than the operator needs", v.Len())
 		}
 	}
 	return nil
 }
 
-// is reports whether t fits a letter of opsText, beside the first tensor. One
-// of an unknown type fits all.
-func (t *tensor) is(letter rune, first *tensor, group *int64) bool {
-	if t.unchecked() || first.unchecked() {
+// matches reports whether t fits a letter of opsText, whose rules may depend on the
+// first tensor. A tensor of an unknown type fits every letter.
+func (t *tensor) matches(letter rune, first *tensor, group *int64) bool {
+	if t.isUnknown() || first.isUnknown() {
 		return true
 	}
 	switch letter {
@@ -185,15 +185,15 @@ func (t *tensor) is(letter rune, first *tensor, group *int64) bool {
 		}
 		return t.dtype == *group
 	case 'p':
-		return t.permutes(first.shape.Len())
+		return t.isPermutation(first.shape.Len())
 	case 'h':
-		return t.sizes(-1, 1)
+		return t.validSizes(-1, 1)
 	case 'n':
-		return t.sizes(0, 1)
+		return t.validSizes(0, 1)
 	case 'b':
-		return t.sizes(1, 1)
+		return t.validSizes(1, 1)
 	case 'm':
-		return t.sizes(0, max(first.elements(), 1))
+		return t.validSizes(0, max(first.elements(), 1))
 	case 's':
 		return t.dtype == int32Type
 	case 'i':
@@ -206,8 +206,8 @@ func (t *tensor) is(letter rune, first *tensor, group *int64) bool {
 	return true
 }
 
-// options checks that they are the operator's kind, or left out where it can
-// do without, and that the subgraphs named there exist.
+// options checks that the options have the operator's type, or are absent where the
+// operator has defaults, and that the subgraphs that they name exist.
 func (s *scope) options(op Table, k operator) error {
 	o, kind := op.Table("builtin_options")
 	if second, kind2 := op.Table("builtin_options_2"); kind2 != 0 {
@@ -215,7 +215,7 @@ func (s *scope) options(op Table, k operator) error {
 	}
 	unknown := o.Layout() == flatbuf.Unknown
 	if unknown {
-		kind = 0 // to an SDK that does not know them either, as if they were absent
+		kind = 0 // an SDK that does not know the type either treats them as absent
 	}
 	switch {
 	case kind != 0 && o.Layout() != k.options:
@@ -226,10 +226,10 @@ func (s *scope) options(op Table, k operator) error {
 		o = flatbuf.Absent(k.options)
 	}
 	for _, c := range o.Layout().Columns {
-		if unknown && (c.Needed() || c.Type == "graph") {
-			return flatbuf.Unsupported(fmt.Sprintf(": its options are of a kind that is not known, and it needs %s", c.Name))
+		if unknown && (c.Required() || c.Type == "graph") {
+			return flatbuf.Unsupported(fmt.Sprintf(": its options have an unknown type, and it needs %s", c.Name))
 		}
-		if c.Needed() && !o.Has(c.Name) {
+		if c.Required() && !o.Has(c.Name) {
 			return fmt.Errorf(": its options lack %s", c.Name)
 		}
 		if c.Type != "graph" {
@@ -243,7 +243,7 @@ func (s *scope) options(op Table, k operator) error {
 		for i := range n {
 			g := number(i)
 			if g < 0 || g >= s.graphs.Len() {
-				return fmt.Errorf(": %s is %d of %d", c.Name, g, s.graphs.Len())
+				return fmt.Errorf(": %s is subgraph %d of %d", c.Name, g, s.graphs.Len())
 			}
 			s.calls[s.index] = append(s.calls[s.index], g)
 		}
@@ -251,8 +251,8 @@ func (s *scope) options(op Table, k operator) error {
 	return nil
 }
 
-// customs are the custom operators that SDKs bring along.
-var customs = map[string]operator{
+// customOperators has the custom operators that SDKs implement.
+var customOperators = map[string]operator{
 	"TFLite_Detection_PostProcess": {name: "TFLite_Detection_PostProcess", inputs: "xxx", outputs: "xxxx"},
 	"AudioSpectrogram":             {name: "AudioSpectrogram", inputs: "x", outputs: "x"},
 	"Mfcc":                         {name: "Mfcc", inputs: "xx", outputs: "x"},

@@ -2,15 +2,15 @@
 
 package flatcheck
 
-// opsText is TFLite's builtin operators by code: name, table of options (or
-// -), inputs and outputs (or -). For these, a letter each: s is an int32, i an
-// int32 or int64, l a bool, r a resource, x any type; those marked a are of
-// one type. Of type i and, where they are constant, checked are p, the order of
-// the first input's dimensions; h, sizes or -1; n, nonnegative; b, positive; and
-// m, how often the first input is repeated.
-// Where = ends it, the output has the inputs' shape.
-// A capital may be -1 or left out, a letter before ? left out, and one before
-// * is for any number.
+// opsText has TFLite's builtin operators in the order of their codes: the name, the
+// table of options (or -), the inputs and the outputs (or -), with a letter for each
+// tensor. s is an int32, i an int32 or int64, l a bool, r a resource and x any type;
+// all tensors marked a have the same type. The following are like i, and the values
+// of constants are checked, too: p is a permutation of the first input's dimensions;
+// h has sizes or -1; n has nonnegative and b positive numbers; and m has numbers of
+// repetitions of the first input. = after the outputs means that the output has the
+// shape of the inputs. A capital letter may be -1 or left out, a letter before ? may
+// be left out, and one before * stands for any number of tensors.
 const opsText = `
 ADD Add aa a=; AVERAGE_POOL_2D Pool2D a a; CONCATENATION Concatenation aa* a; CONV_2D Conv2D xxX x;
 DEPTHWISE_CONV_2D DepthwiseConv2D xxx x; DEPTH_TO_SPACE DepthToSpace a a; DEQUANTIZE Dequantize x x=;

@@ -7,15 +7,15 @@ import (
 	"slices"
 )
 
-// scales reports whether the quantization and the types of an operator's
-// tensors, its inputs' then its output's, are such that kernels can compute
-// their fixed-point multipliers and buffers. These end the process where not.
-func scales(name string, options Table, all []*tensor) bool {
+// validScales reports whether kernels can compute their fixed-point multipliers and
+// buffers from the quantization and the types of an operator's tensors, the inputs and
+// then the output. Where they cannot, they end the process.
+func validScales(name string, options Table, all []*tensor) bool {
 	in := all[0]
 	quantized := in.dtype == int8Type || in.dtype == uint8Type ||
 		in.dtype == int16Type && slices.ContainsFunc(all, func(t *tensor) bool { return t.scale() != 0 })
 	switch name {
-	case "SVDF": // the state is written as 16 bits whatever its type
+	case "SVDF": // kernels write the state as 16 bits, whatever its type
 		return in.dtype != int8Type || len(all) < 6 || all[2].dtype == int16Type && all[4].dtype == int16Type
 	case "EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL":
 		a, b := in.scale(), all[1].scale()
@@ -35,34 +35,34 @@ func scales(name string, options Table, all []*tensor) bool {
 	case in.dtype == int16Type:
 		bits = 15
 	}
-	if name == "ADD" && in.dtype == int16Type && options.Int("pot_scale_int16") != 0 && log2(a) && log2(b) && log2(out) &&
+	if name == "ADD" && in.dtype == int16Type && options.Int("pot_scale_int16") != 0 && isPowerOfTwo(a) && isPowerOfTwo(b) && isPowerOfTwo(out) &&
 		in.elements() != all[1].elements() {
-		return false // what adds these does not broadcast
+		return false // the kernel for these does not broadcast
 	}
-	return sums(name, bits, a, b, out)
+	return validMultipliers(name, bits, a, b, out)
 }
 
-// sums reports whether what an operator multiplies its inputs and its output
-// with, shifted by so many bits, are fractions. It is computed as in the kernels.
-func sums(name string, bits int, a, b, out float32) bool {
+// validMultipliers reports whether the multipliers of an operator's inputs and its
+// output, shifted by bits, are between 0 and 1. It computes them as kernels do.
+func validMultipliers(name string, bits int, a, b, out float32) bool {
 	twice := float64(2 * max(a, b))
-	to := twice
+	output := twice
 	if name == "SQUARED_DIFFERENCE" {
-		to *= twice
+		output *= twice
 	}
-	to /= float64(float32(int64(1)<<bits) * out)
+	output /= float64(float32(int64(1)<<bits) * out)
 	fraction := func(m float64) bool { return m > 0 && m < 1-1e-9 }
 	return fraction(float64(a)/twice) && fraction(float64(b)/twice) &&
-		(fraction(to) || name == "SUB" && to > 1 && !math.IsInf(to, 0))
+		(fraction(output) || name == "SUB" && output > 1 && !math.IsInf(output, 0))
 }
 
-// log2 reports whether a scale is near enough a power of two for the kernels.
-func log2(scale float32) bool {
+// isPowerOfTwo reports whether a scale is one, within the kernels' tolerance.
+func isPowerOfTwo(scale float32) bool {
 	l := math.Log2(float64(scale))
 	return math.Abs(l-math.Round(l)) < 2e-3
 }
 
-// scale is the tensor's, or 0 where it has none or one for each channel.
+// scale returns the tensor's scale, or 0 where it has none or one for each channel.
 func (t *tensor) scale() float32 {
 	q, _ := t.Table.Table("quantization")
 	if s := q.Vector("scale"); s.Len() == 1 {

@@ -12,10 +12,10 @@ var schema = sync.OnceValue(func() flatbuf.Schema {
 	return flatbuf.Parse(schemaText, map[string]string{"graph": "i32", "TensorType": "i8>-1"})
 })
 
-// schemaText is version 3 of TFLite's FlatBuffers schema as of LiteRT 2.3, then
-// what is read of TFLite Metadata's (fields that are not are a u32), as
-// flatbuf.Parse has it. graph is the index of a subgraph, TensorType an i8.
-// Enumerations have no upper bounds, as later schemas add to them.
+// schemaText is version 3 of TFLite's FlatBuffers schema as of LiteRT 2.3, in the
+// syntax of flatbuf.Parse, followed by the part of TFLite Metadata's schema that is
+// read; fields that are not read are a u32 there. graph is the index of a subgraph,
+// TensorType an i8. Enumerations have no upper bounds, as later schemas add values.
 const schemaText = `
 Model version:u32 operator_codes:[OperatorCode] subgraphs:[SubGraph] description:str buffers:[Buffer]
 	metadata_buffer:[i32] metadata:[Metadata] signature_defs:[SignatureDef] external_buffer_groups:[ExternalBufferGroup]

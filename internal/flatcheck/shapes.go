@@ -10,8 +10,8 @@ import (
 	"github.com/anyinfer/anyinfer/internal/flatbuf"
 )
 
-// shapes checks those that the file gives where kernels or XNNPACK compute
-// with them before they ask. What only running tells is not known here.
+// shapes checks the shapes in the file that kernels or XNNPACK use before they check
+// them. Dynamic dimensions are known only at run time.
 func (s *scope) shapes(op Table, k operator, inputs, outputs Vector) error {
 	var all []*tensor // inputs, then the output
 	for i := range inputs.Len() {
@@ -25,7 +25,7 @@ func (s *scope) shapes(op Table, k operator, inputs, outputs Vector) error {
 	out := &s.tensors[outputs.Int(0)]
 	in := all[0]
 	all = append(all, out)
-	if slices.ContainsFunc(all, (*tensor).unchecked) {
+	if slices.ContainsFunc(all, (*tensor).isUnknown) {
 		return nil
 	}
 	dynamic := slices.ContainsFunc(all, (*tensor).dynamic)
@@ -43,38 +43,38 @@ func (s *scope) shapes(op Table, k operator, inputs, outputs Vector) error {
 		default:
 			fits = i > 0 && o%i == 0 && o == f
 		}
-		// What the kernel makes is as large as the input, whatever the output says.
-		o, least := options(op), func(n int64) int64 { return max(n, 1) }
-		n := least(out.dim(3)) * least(in.dim(0)) * least(in.dim(1)/least(o.Int("stride_h"))) * least(in.dim(2)/least(o.Int("stride_w")))
+		// The kernel's result has the size of the input, whatever shape the output has.
+		o, atLeast1 := options(op), func(n int64) int64 { return max(n, 1) }
+		n := atLeast1(out.dim(3)) * atLeast1(in.dim(0)) * atLeast1(in.dim(1)/atLeast1(o.Int("stride_h"))) * atLeast1(in.dim(2)/atLeast1(o.Int("stride_w")))
 		if n > math.MaxInt32 {
 			return flatbuf.Unsupported(fmt.Sprintf(": its output has more than %d elements", math.MaxInt32))
 		}
 	case "UNIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN", "BIDIRECTIONAL_SEQUENCE_RNN":
 		fits = in.shape.Len() == 3
 	case "CONCATENATION":
-		fits = joined(all[:len(all)-1], out, options(op).Int("axis"))
+		fits = isConcatenation(all[:len(all)-1], out, options(op).Int("axis"))
 	case "PAD", "PADV2", "MIRROR_PAD":
-		fits = padded(all)
+		fits = isPadded(all)
 	case "RESHAPE", "SQUEEZE", "EXPAND_DIMS":
 		fits = dynamic || in.elements() == out.elements()
 	case "STRIDED_SLICE":
-		fits = dynamic || strided(options(op), all)
+		fits = dynamic || isStridedSlice(options(op), all)
 	default:
-		fits = !k.elementwise || broadcast(all[:len(all)-1], out)
+		fits = !k.elementwise || isBroadcast(all[:len(all)-1], out)
 	}
 	if !fits {
 		return fmt.Errorf(": the shapes of its tensors do not fit")
 	}
-	if !scales(k.name, options(op), all) {
+	if !validScales(k.name, options(op), all) {
 		return fmt.Errorf(": the quantization of its tensors does not fit")
 	}
 	return nil
 }
 
-// options are an operator's.
+// options returns an operator's builtin options.
 func options(op Table) Table { o, _ := op.Table("builtin_options"); return o }
 
-// dim is dimension d, or -1 where only running tells it.
+// dim returns dimension d, or -1 where it is dynamic.
 func (t *tensor) dim(d int64) int64 {
 	if sig := t.Vector("shape_signature"); sig.Len() != 0 {
 		return sig.Int(d)
@@ -82,7 +82,7 @@ func (t *tensor) dim(d int64) int64 {
 	return t.shape.Int(d)
 }
 
-// dynamic reports whether only running tells a dimension.
+// dynamic reports whether a dimension is known only at run time.
 func (t *tensor) dynamic() bool {
 	for d := range t.shape.Len() {
 		if t.dim(d) < 0 {
@@ -92,15 +92,15 @@ func (t *tensor) dynamic() bool {
 	return false
 }
 
-// joined reports whether out has the shape of all in together along axis.
-func joined(in []*tensor, out *tensor, axis int64) bool {
+// isConcatenation reports whether out has the shape of the inputs joined along axis.
+func isConcatenation(in []*tensor, out *tensor, axis int64) bool {
 	if axis < 0 {
 		axis += out.shape.Len()
 	}
 	if axis < 0 || axis >= out.shape.Len() {
 		return false
 	}
-	rest := out.dim(axis)
+	remaining := out.dim(axis)
 	for _, t := range in {
 		if t.shape.Len() != out.shape.Len() {
 			return false
@@ -111,20 +111,20 @@ func joined(in []*tensor, out *tensor, axis int64) bool {
 				if n != out.dim(d) && min(n, out.dim(d)) >= 0 {
 					return false
 				}
-			case n < 0 || rest < 0:
-				return true // the rest cannot be told
+			case n < 0 || remaining < 0:
+				return true // the length is known only at run time
 			default:
-				if rest -= n; rest < 0 {
+				if remaining -= n; remaining < 0 {
 					return false
 				}
 			}
 		}
 	}
-	return rest <= 0
+	return remaining <= 0
 }
 
-// broadcast reports whether out has the shape that all in make together.
-func broadcast(in []*tensor, out *tensor) bool {
+// isBroadcast reports whether out has the shape to which the inputs are broadcast.
+func isBroadcast(in []*tensor, out *tensor) bool {
 	for d := int64(1); d <= out.shape.Len(); d++ { // from the last
 		want := int64(1)
 		for _, t := range in {
@@ -146,9 +146,9 @@ func broadcast(in []*tensor, out *tensor) bool {
 	return !slices.ContainsFunc(in, func(t *tensor) bool { return t.shape.Len() > out.shape.Len() })
 }
 
-// padded reports whether the output has the room that the paddings, a pair a
-// dimension, make.
-func padded(all []*tensor) bool {
+// isPadded reports whether the output has the shape of the input with its paddings, of
+// which each dimension has a pair.
+func isPadded(all []*tensor) bool {
 	in, out := all[0], all[len(all)-1]
 	pads, _ := all[1].ints()
 	if pads == nil {
@@ -165,8 +165,9 @@ func padded(all []*tensor) bool {
 	return true
 }
 
-// strided reports whether what STRIDED_SLICE cuts out has the output's shape.
-func strided(o Table, all []*tensor) bool {
+// isStridedSlice reports whether the output has the shape of the slice that
+// STRIDED_SLICE takes.
+func isStridedSlice(o Table, all []*tensor) bool {
 	in, out := all[0], all[4]
 	begin, _ := all[1].ints()
 	end, _ := all[2].ints()
@@ -180,7 +181,7 @@ func strided(o Table, all []*tensor) bool {
 		return false
 	}
 	if begin == nil || end == nil || step == nil || o.Int("new_axis_mask")|o.Int("ellipsis_mask") != 0 {
-		return true // too rich for here
+		return true // not checked
 	}
 	if n > in.shape.Len() {
 		return false

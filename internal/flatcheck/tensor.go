@@ -10,22 +10,22 @@ import (
 	"github.com/anyinfer/anyinfer/internal/flatbuf"
 )
 
-// elementBits is the size of an element by TensorType; 0: it has no fixed one.
+// elementBits has the size of an element by TensorType; 0 where it is not fixed.
 var elementBits = [...]int64{32, 16, 32, 8, 64, 0, 8, 16, 64, 8, 64, 128, 64, 0, 0, 32, 16, 4, 16, 2, 4, 8, 8}
 
 const int32Type, uint8Type, int64Type, stringType, boolType, int16Type, int8Type, resourceType = 2, 3, 4, 5, 6, 7, 9, 13
 
-// tensor is one of a subgraph.
+// tensor is a tensor of a subgraph.
 type tensor struct {
 	Table
 	dtype    int64
 	shape    Vector
 	data     []byte // of a constant
 	constant bool
-	ready    bool // has content by the time of the operator at hand
+	ready    bool // has a value before the operator that is checked
 }
 
-// bits is the size of an element; 0: it has no fixed one, or it is not known.
+// bits returns the size of an element, or 0 where it is not fixed or not known.
 func (t *tensor) bits() int64 {
 	if t.dtype >= int64(len(elementBits)) {
 		return 0
@@ -33,9 +33,9 @@ func (t *tensor) bits() int64 {
 	return elementBits[t.dtype]
 }
 
-// unchecked reports whether the rules for single operators do not know what is
-// to be asked of the tensor.
-func (t *tensor) unchecked() bool {
+// isUnknown reports whether the rules for single operators do not apply to the tensor,
+// because of its type or rank.
+func (t *tensor) isUnknown() bool {
 	return t.dtype >= int64(len(elementBits)) || t.shape.Len() > maxRank
 }
 
@@ -45,14 +45,14 @@ func (t *tensor) init(c *checker, tab Table) error {
 	if sig.Len() != 0 && sig.Len() != t.shape.Len() {
 		return fmt.Errorf(" has %d dimensions and %d in its signature", t.shape.Len(), sig.Len())
 	}
-	n, positive := int64(1), int64(1) // a dimension of 0 does not make room for others
+	n, positive := int64(1), int64(1) // the product without dimensions of 0, since SDKs compute that, too
 	for i := range t.shape.Len() {
 		d := t.shape.Int(i)
 		if sig.Len() != 0 && sig.Int(i) != -1 && sig.Int(i) != d {
 			return fmt.Errorf(" has %d for dimension %d, and %d in its signature", d, i, sig.Int(i))
 		}
 		n *= d
-		if positive *= max(d, 1); positive > math.MaxInt32 { // SDKs count them in 32 bits
+		if positive *= max(d, 1); positive > math.MaxInt32 { // SDKs count elements in 32 bits
 			return flatbuf.Unsupported(fmt.Sprintf(" has more than %d elements", math.MaxInt32))
 		}
 	}
@@ -85,7 +85,7 @@ func (t *tensor) init(c *checker, tab Table) error {
 	return nil
 }
 
-// smallestNormal is that of float32: smaller ones are denormal.
+// smallestNormal is the smallest float32 that is not denormal.
 const smallestNormal = 0x1p-126
 
 func (t *tensor) quantization(c *checker) error {
@@ -113,7 +113,7 @@ func (t *tensor) quantization(c *checker) error {
 	}
 	for i := range scale.Len() {
 		s := math.Float32frombits(uint32(scale.Int(i)))
-		if scale.Len() == 1 && s < smallestNormal || !(s >= 0 && s <= math.MaxFloat32) { // a channel may be dead
+		if scale.Len() == 1 && s < smallestNormal || !(s >= 0 && s <= math.MaxFloat32) { // a channel's scale may be 0
 			return fmt.Errorf("scale %d is %v", i, s)
 		}
 		if z := zero.Int(i); z < low || z > high {
@@ -123,7 +123,7 @@ func (t *tensor) quantization(c *checker) error {
 	return c.Spend(scale.Len())
 }
 
-// strings checks a constant's: their number, where each begins, and the end.
+// strings checks the strings of a constant: their number, their offsets and the end.
 func (t *tensor) strings(c *checker) error {
 	size := int64(len(t.data))
 	at := func(i int64) int64 { return int64(binary.LittleEndian.Uint32(t.data[4*i:])) }
@@ -138,9 +138,9 @@ func (t *tensor) strings(c *checker) error {
 	return c.Spend(at(0))
 }
 
-// sparsity checks that what is stored of a constant unfolds into its shape,
-// and counts it: -1 where it is stored in a way that is not known. The
-// dimensions are the tensor's, then the blocks'.
+// sparsity checks that the stored elements of a sparse constant fill its shape, and
+// returns their number, or -1 where the format is not known. The dimensions are those
+// of the tensor, then those of the blocks.
 func (t *tensor) sparsity(c *checker, s Table) (int64, error) {
 	order, blocks, dims := s.Vector("traversal_order"), s.Vector("block_map"), s.Vector("dim_metadata")
 	rank := t.shape.Len()
@@ -157,7 +157,7 @@ func (t *tensor) sparsity(c *checker, s Table) (int64, error) {
 			return 0, fmt.Errorf("dimension %d is %d", i, d)
 		}
 		seen[d] = true
-		if i >= rank { // dimension d is within blocks
+		if i >= rank { // dimension d is one of the blocks'
 			b, size := blocks.Int(d-rank), dims.Table(i).Int("dense_size")
 			if b < 0 || b >= rank || size < 1 || sizes[b]%size != 0 {
 				return 0, fmt.Errorf("block of %d in dimension %d", size, b)
@@ -203,7 +203,7 @@ func (t *tensor) sparsity(c *checker, s Table) (int64, error) {
 	return n, nil
 }
 
-// elements counts them; tensors past init have a number that fits.
+// elements returns the number of elements. After init it does not overflow.
 func (t *tensor) elements() int64 {
 	n := int64(1)
 	for i := range t.shape.Len() {
@@ -212,8 +212,8 @@ func (t *tensor) elements() int64 {
 	return n
 }
 
-// ints are a constant's, which is of int32 or int64 and has few of them, and
-// whether that is so. Of what is no constant there are none.
+// ints returns the elements of a constant of int32 or int64, and none of a tensor that
+// is not constant. It is false for other types and for large constants.
 func (t *tensor) ints() ([]int64, bool) {
 	var all []int64
 	size := int(t.bits() / 8)
@@ -230,8 +230,8 @@ func (t *tensor) ints() ([]int64, bool) {
 	return all, true
 }
 
-// permutes reports whether t, where it is constant, has each of n dimensions once.
-func (t *tensor) permutes(n int64) bool {
+// isPermutation reports whether t, where it is constant, has each of n dimensions once.
+func (t *tensor) isPermutation(n int64) bool {
 	all, ok := t.ints()
 	var seen uint64
 	for _, d := range all {
@@ -246,9 +246,9 @@ func (t *tensor) permutes(n int64) bool {
 	return ok && (!t.constant || int64(len(all)) == n && seen == 1<<n-1)
 }
 
-// sizes reports whether t, where it is constant, has numbers from low on, and
-// n times their product can be had.
-func (t *tensor) sizes(low, n int64) bool {
+// validSizes reports whether t, where it is constant, has numbers of at least low, and
+// n times their product is a size that SDKs support.
+func (t *tensor) validSizes(low, n int64) bool {
 	all, ok := t.ints()
 	for _, d := range all {
 		if n *= max(d, 1); d < low || d > math.MaxInt32 || n > math.MaxInt32 {

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package mnncheck checks MNN files: MNN verifies that all parts of a file lie
-// in it, then takes their meaning for granted, and crashes the process where a
-// damaged file has none.
+// Package mnncheck checks MNN files, since MNN verifies only that all objects lie in a
+// file, and crashes the process where their values are not valid.
 //
-// What a later MNN may have added (operators, their parameters, element types,
-// values of enumerations) is not checked, beyond that it lies in the file:
-// whether it can be run is for MNN to say. Unknown lists the operators.
+// What a later MNN may have added (operators, their parameters, element types, values
+// of enumerations) is only checked to lie in the file. It is up to MNN whether it can
+// be run. Unknown lists such operators.
 package mnncheck
 
 import (
@@ -18,11 +17,11 @@ import (
 )
 
 const (
-	maxRank     = 9                    // of MNN's tensors, which have room for no more
-	maxElements = int64(1) << 29       // of a tensor: MNN counts their bytes, 4 each, in an int
-	maxWeights  = int64(math.MaxInt32) // of an operator, for the same reason, as they may have 1 byte or less
-	lastType    = 604                  // of operators: MNN reads beyond its tables where there are higher ones, and adds new ones below
-	maxNumber   = 1 << 16              // of a stride, a kernel's side and the like: MNN multiplies them in an int
+	maxRank     = 9                    // of MNN's tensors
+	maxElements = int64(1) << 29       // of a tensor, since MNN counts their bytes, 4 each, in an int
+	maxWeights  = int64(math.MaxInt32) // of an operator, for the same reason; a weight may have 1 byte or less
+	lastType    = 604                  // of operators; MNN reads beyond its tables for higher ones, and adds new ones below
+	maxNumber   = 1 << 16              // of a stride, the side of a kernel and the like, which MNN multiplies in an int
 )
 
 type (
@@ -30,8 +29,8 @@ type (
 	vector = flatbuf.Vector
 )
 
-// Check returns why an MNN file is not to be given to MNN, as an Error of kind
-// ErrModel, or nil. The time is linear in the file's size without weights.
+// Check returns an Error of kind ErrModel where a file must not be passed to MNN. Its
+// time is linear in the file's size without weights.
 func Check(file []byte) error {
 	c := &checker{File: flatbuf.New(file, 1<<16+16*int64(len(file))), graphs: map[string]*graph{}}
 	if err := c.check(); err != nil {
@@ -42,7 +41,7 @@ func Check(file []byte) error {
 
 type checker struct {
 	*flatbuf.File
-	graphs map[string]*graph // subgraphs by name: those before the one at hand
+	graphs map[string]*graph // the subgraphs by name that are checked so far
 }
 
 func (c *checker) check() error {
@@ -55,7 +54,7 @@ func (c *checker) check() error {
 			return fmt.Errorf("it has no %s", name)
 		}
 	}
-	if err := extra(net); err != nil {
+	if err := checkExtraInfo(net); err != nil {
 		return fmt.Errorf("extraInfo%w", err)
 	}
 	subgraphs := net.Vector("subgraphs")
@@ -71,8 +70,8 @@ func (c *checker) check() error {
 	return nil
 }
 
-// extra checks a FlatBuffer in the file, which MNN's verifier passes over.
-func extra(net table) error {
+// checkExtraInfo checks a FlatBuffer in the file, which MNN's verifier skips.
+func checkExtraInfo(net table) error {
 	info, _ := net.Table("extraInfo")
 	if !info.Has("buffer") {
 		return nil
@@ -81,8 +80,8 @@ func extra(net table) error {
 	return flatbuf.New(b, 1<<10+16*int64(len(b))).Root(schema()["Extra"]).Verify()
 }
 
-// subgraph checks one. It can name those before itself only, as MNN reads them
-// in this order; so none contains itself.
+// subgraph checks a subgraph. It can only refer to earlier ones, since MNN reads them
+// in this order; so no subgraph contains itself.
 func (c *checker) subgraph(t table) error {
 	for _, name := range []string{"name", "outputs", "tensors", "nodes"} {
 		if !t.Has(name) {
@@ -91,10 +90,10 @@ func (c *checker) subgraph(t table) error {
 	}
 	g := &graph{checker: c, names: t.Vector("tensors"), isSubgraph: true}
 	var err error
-	if g.inputs, err = g.indexes(t.Vector("inputs")); err != nil {
+	if g.inputs, err = g.tensorIndices(t.Vector("inputs")); err != nil {
 		return fmt.Errorf(", inputs%w", err)
 	}
-	if g.outputs, err = g.indexes(t.Vector("outputs")); err != nil {
+	if g.outputs, err = g.tensorIndices(t.Vector("outputs")); err != nil {
 		return fmt.Errorf(", outputs%w", err)
 	}
 	if err := g.check(t, t.Vector("nodes")); err != nil {
@@ -115,19 +114,19 @@ type graph struct {
 	tensors         []tensor
 }
 
-// tensor is what is known of one.
+// tensor is what is known of a tensor.
 type tensor struct {
-	made     bool  // by the operators so far
+	defined  bool  // it is an input, or an output of an operator checked so far
 	constant table // its Blob
 	isConst  bool
-	dims     []int64 // nil where they are not known, -1 for one that is not
-	format   int64   // of the memory; -1 where it is not known
-	volume   float64 // how many elements it may have: dynamic sizes are taken for 64; 0 where that is not known
-	dtype    int64   // as MNN keeps it: float, int32, ...; -1 where it is not known
+	dims     []int64 // nil where the rank is not known, -1 for a dimension that is not
+	format   int64   // of the memory layout; -1 where it is not known
+	volume   float64 // about the number of elements, with 64 for dynamic sizes; 0 where it is not known
+	dtype    int64   // the type in memory: float, int32, ...; -1 where it is not known
 }
 
-// indexes are those of v, which are all of tensors.
-func (g *graph) indexes(v vector) ([]int64, error) {
+// tensorIndices returns the elements of v, all of which must be indices of tensors.
+func (g *graph) tensorIndices(v vector) ([]int64, error) {
 	if err := g.Spend(v.Len()); err != nil {
 		return nil, err
 	}
@@ -135,7 +134,7 @@ func (g *graph) indexes(v vector) ([]int64, error) {
 	for i := range all {
 		all[i] = v.Int(int64(i))
 		if all[i] < 0 || all[i] >= g.names.Len() {
-			return nil, fmt.Errorf(": tensor %d of %d", all[i], g.names.Len())
+			return nil, fmt.Errorf(": tensor %d is not one of %d", all[i], g.names.Len())
 		}
 	}
 	return all, nil
@@ -144,9 +143,9 @@ func (g *graph) indexes(v vector) ([]int64, error) {
 func (g *graph) check(t table, ops vector) error {
 	g.tensors = make([]tensor, g.names.Len())
 	for _, i := range g.inputs {
-		g.tensors[i] = tensor{made: true, format: -1, dtype: -1}
+		g.tensors[i] = tensor{defined: true, format: -1, dtype: -1}
 	}
-	for i := range ops.Len() { // constants can come after what reads them
+	for i := range ops.Len() { // constants may come after the operators that read them
 		op := ops.Table(i)
 		if !operators()[op.Int("type")].isConst() {
 			continue
@@ -157,7 +156,7 @@ func (g *graph) check(t table, ops vector) error {
 	}
 	for i := range ops.Len() {
 		op := ops.Table(i)
-		k, err := find(op)
+		k, err := operatorOf(op)
 		if err == nil {
 			err = g.operator(op, k)
 		}
@@ -165,29 +164,29 @@ func (g *graph) check(t table, ops vector) error {
 			return fmt.Errorf(", operator %d (%s)%w", i, k.name, err)
 		}
 	}
-	places := map[string]int{} // MNN finds inputs and outputs by name
+	indices := map[string]int{} // MNN finds inputs and outputs by name
 	for i := range g.tensors {
 		name := g.names.Text(int64(i))
-		if before, ok := places[name]; ok && (g.tensors[before].made || g.tensors[i].made) {
-			return fmt.Errorf(", tensors %d and %d are both %q", before, i, name)
+		if before, ok := indices[name]; ok && (g.tensors[before].defined || g.tensors[i].defined) {
+			return fmt.Errorf(", tensors %d and %d have the same name %q", before, i, name)
 		}
-		places[name] = i
+		indices[name] = i
 	}
 	for i, v := int64(0), t.Vector("outputName"); i < v.Len(); i++ {
-		if place, ok := places[v.Text(i)]; !ok || !g.tensors[place].made {
-			return fmt.Errorf(", output %q is made by no operator", v.Text(i))
+		if k, ok := indices[v.Text(i)]; !ok || !g.tensors[k].defined {
+			return fmt.Errorf(", no operator produces the output %q", v.Text(i))
 		}
 	}
 	for _, i := range g.outputs {
-		if !g.tensors[i].made {
-			return fmt.Errorf(", tensor %d is an output that no operator makes", i)
+		if !g.tensors[i].defined {
+			return fmt.Errorf(", no operator produces tensor %d, an output", i)
 		}
 	}
-	return g.describes(t)
+	return g.checkDescriptions(t)
 }
 
-// find is the operator that op says it is.
-func find(op table) (operator, error) {
+// operatorOf returns the operator with the type of op.
+func operatorOf(op table) (operator, error) {
 	code := op.Int("type")
 	if k, ok := operators()[code]; ok {
 		return k, nil
@@ -195,20 +194,19 @@ func find(op table) (operator, error) {
 	k := operator{name: fmt.Sprintf("type %d", code), inputs: [2]int64{0, math.MaxInt32}, outputs: [2]int64{0, math.MaxInt32}, unknown: true}
 	switch {
 	case code < 0:
-		return k, fmt.Errorf(": no operator has this number")
+		return k, fmt.Errorf(": no operator has this type")
 	case code > lastType:
 		return k, flatbuf.Unsupported(fmt.Sprintf(": MNN has operators up to type %d", lastType))
 	}
 	return k, nil
 }
 
-// Unknown names the operators, by the numbers of their types, of a file in
-// which Check found nothing that were not checked, beyond their places in the
-// graph.
+// Unknown returns the operators, by the numbers of their types, of which Check only
+// checked the indices of their tensors. The file is one that Check accepted.
 func Unknown(file []byte) (all []string) {
 	for _, ops := range graphs(flatbuf.New(file, 0).Root(schema()["Net"])) {
 		for i := range ops.Len() {
-			if k, _ := find(ops.Table(i)); k.unknown && !slices.Contains(all, k.name) {
+			if k, _ := operatorOf(ops.Table(i)); k.unknown && !slices.Contains(all, k.name) {
 				all = append(all, k.name)
 			}
 		}
@@ -216,60 +214,60 @@ func Unknown(file []byte) (all []string) {
 	return all
 }
 
-// nameOnly reports whether MNN only knows the operator's name.
+// nameOnly reports whether MNN has a name for the operator, and does not compute it.
 func (k operator) nameOnly() bool { return k.inputs == [2]int64{0, anyNumber} && k.name != "While" }
 
 func (k operator) isConst() bool { return k.parameter == "Blob" }
 
-// constant checks an operator that stands for its content.
+// constant checks an operator whose output is the content of its parameter.
 func (g *graph) constant(op table) error {
-	outputs, err := g.indexes(op.Vector("outputIndexes"))
+	outputs, err := g.tensorIndices(op.Vector("outputIndexes"))
 	if err != nil {
 		return fmt.Errorf(", outputs%w", err)
 	}
 	if len(outputs) != 1 {
-		return fmt.Errorf(": outputs are %d", len(outputs))
+		return fmt.Errorf(": it has %d outputs, want 1", len(outputs))
 	}
 	b, err := parameter(op, "Blob")
 	if err != nil {
 		return err
 	}
 	t := &g.tensors[outputs[0]]
-	if t.made {
-		return fmt.Errorf(": tensor %d is made elsewhere", outputs[0])
+	if t.defined {
+		return fmt.Errorf(": tensor %d is an output already", outputs[0])
 	}
-	t.made, t.isConst, t.constant = true, true, b
+	t.defined, t.isConst, t.constant = true, true, b
 	if op.Has("externalPath") {
-		return fmt.Errorf(": it names a file")
+		return fmt.Errorf(": it has an externalPath, which is not supported")
 	}
-	t.dims, t.format, t.dtype = numbers(b.Vector("dims")), layout(b.Int("dataFormat")), kept(b.Int("dataType"))
-	return blob(b)
+	t.dims, t.format, t.dtype = firstElements(b.Vector("dims")), layout(b.Int("dataFormat")), elementType(b.Int("dataType"))
+	return checkBlob(b)
 }
 
-// parameter is the operator's, which must be of that kind.
+// parameter returns the operator's parameter, which must have the type name.
 func parameter(op table, name string) (table, error) {
 	p, _ := op.Table("main")
 	if l := p.Layout(); l == nil || l == flatbuf.Unknown {
 		return p, fmt.Errorf(": it has no %s", name)
 	} else if l.Name != name {
-		return p, fmt.Errorf(": its parameter is %s, not %s", l.Name, name)
+		return p, fmt.Errorf(": its parameter is %s, want %s", l.Name, name)
 	}
 	return p, nil
 }
 
-// operator checks one.
+// operator checks an operator.
 func (g *graph) operator(op table, k operator) error {
 	if k.isConst() {
 		return nil
 	}
 	if op.Has("externalPath") {
-		return fmt.Errorf(": it names a file")
+		return fmt.Errorf(": it has an externalPath, which is not supported")
 	}
-	inputs, err := g.indexes(op.Vector("inputIndexes"))
+	inputs, err := g.tensorIndices(op.Vector("inputIndexes"))
 	if err != nil {
 		return fmt.Errorf(", inputs%w", err)
 	}
-	outputs, err := g.indexes(op.Vector("outputIndexes"))
+	outputs, err := g.tensorIndices(op.Vector("outputIndexes"))
 	if err != nil {
 		return fmt.Errorf(", outputs%w", err)
 	}
@@ -279,32 +277,32 @@ func (g *graph) operator(op table, k operator) error {
 		want [2]int64
 	}{{"inputs", int64(len(inputs)), k.inputs}, {"outputs", int64(len(outputs)), k.outputs}} {
 		if side.n < side.want[0] {
-			return fmt.Errorf(": %s are %d", side.name, side.n)
+			return fmt.Errorf(": it has %d %s, want at least %d", side.n, side.name, side.want[0])
 		} else if side.n > side.want[1] {
-			return flatbuf.Unsupported(fmt.Sprintf(": %s are %d, and MNN takes at most %d", side.name, side.n, side.want[1]))
+			return flatbuf.Unsupported(fmt.Sprintf(": it has %d %s, and MNN takes at most %d", side.n, side.name, side.want[1]))
 		}
 	}
 	for _, i := range inputs {
-		if !g.tensors[i].made {
-			return fmt.Errorf(": input is tensor %d, which no operator before makes", i)
+		if !g.tensors[i].defined {
+			return fmt.Errorf(": its input is tensor %d, which no earlier operator produces", i)
 		}
 	}
 	for _, i := range outputs {
 		t := &g.tensors[i]
-		if t.made != (k.name == "Input" && g.isSubgraph) {
-			return fmt.Errorf(": output is tensor %d, which is no input, or made elsewhere", i)
+		if t.defined != (k.name == "Input" && g.isSubgraph) {
+			return fmt.Errorf(": its output is tensor %d, which is not an input, or is an output already", i)
 		}
-		t.made = true
+		t.defined = true
 	}
 	if !op.Has("name") {
 		return fmt.Errorf(": it has no name")
 	}
 	p, kind := op.Table("main")
-	if err := g.Spend(p.Vector("external").Len()); err != nil { // many operators can share it
+	if err := g.Spend(p.Vector("external").Len()); err != nil { // since many operators may share it
 		return err
 	}
 	if (op.Int("main_type") != 0) != op.Has("main") {
-		return fmt.Errorf(": its parameter is of kind %d, but there is %t", op.Int("main_type"), op.Has("main"))
+		return fmt.Errorf(": its parameter has the type %d, present: %t", op.Int("main_type"), op.Has("main"))
 	}
 	if k.unknown {
 		for _, i := range outputs {
@@ -313,9 +311,9 @@ func (g *graph) operator(op table, k operator) error {
 		return nil
 	}
 	if p.Layout() == flatbuf.Unknown {
-		p, kind = table{}, 0 // to an MNN that does not know it either, as if it were absent
+		p, kind = table{}, 0 // an MNN that does not know the type either treats it as absent
 	}
-	if k.needed || k.parameter != "" && kind != 0 {
+	if k.required || k.parameter != "" && kind != 0 {
 		if p, err = parameter(op, k.parameter); err != nil {
 			return err
 		}
@@ -323,7 +321,7 @@ func (g *graph) operator(op table, k operator) error {
 		return fmt.Errorf(": its parameter is Blob")
 	}
 	if g.isSubgraph && k.nameOnly() {
-		return fmt.Errorf(" is not computed by MNN")
+		return fmt.Errorf(" is an operator that MNN does not compute")
 	}
 	n := &node{graph: g, name: k.name, p: p}
 	for _, i := range inputs {
@@ -338,8 +336,8 @@ func (g *graph) operator(op table, k operator) error {
 	return nil
 }
 
-// describes checks what a graph tells of its tensors.
-func (g *graph) describes(t table) error {
+// checkDescriptions checks the descriptions of a graph's tensors.
+func (g *graph) checkDescriptions(t table) error {
 	v := t.Vector("extraTensorDescribe")
 	static := t.Int("usage") == 2
 	if static && !t.Has("extraTensorDescribe") {
@@ -351,7 +349,7 @@ func (g *graph) describes(t table) error {
 	for i := range v.Len() {
 		d := v.Table(i)
 		if n := d.Int("index"); n < 0 || n >= g.names.Len() {
-			return fmt.Errorf(", extraTensorDescribe %d is of tensor %d of %d", i, n, g.names.Len())
+			return fmt.Errorf(", extraTensorDescribe %d is of tensor %d, which is not one of %d", i, n, g.names.Len())
 		}
 	}
 	return nil

@@ -7,21 +7,21 @@ import (
 	"slices"
 )
 
-// called is the subgraph that a field names.
-func (n *node) called(field string) (*graph, error) {
+// subgraph returns the subgraph that a field names.
+func (n *node) subgraph(field string) (*graph, error) {
 	name := n.p.Text(field)
 	if g := n.graphs[name]; n.p.Has(field) && g != nil {
 		return g, nil
 	}
-	return nil, fmt.Errorf("%s is %q, which is no subgraph before", field, name)
+	return nil, fmt.Errorf("%s is %q, which is not an earlier subgraph", field, name)
 }
 
-// find is the place of a name among tensors, or -1.
-func (g *graph) find(places []int64, name string) int {
-	return slices.IndexFunc(places, func(i int64) bool { return g.names.Text(i) == name })
+// indexOfName returns the index in tensors of the one with that name, or -1.
+func (g *graph) indexOfName(tensors []int64, name string) int {
+	return slices.IndexFunc(tensors, func(i int64) bool { return g.names.Text(i) == name })
 }
 
-// strings are those of element i of a vector of StringVecs.
+// strings returns the strings of element i of a vector of StringVecs.
 func (n *node) strings(v vector, i int64) ([]string, error) {
 	data := v.Table(i).Vector("data")
 	if err := n.Spend(data.Len()); err != nil {
@@ -34,12 +34,11 @@ func (n *node) strings(v vector, i int64) ([]string, error) {
 	return all, nil
 }
 
-// aliases checks that the names that a field gives the operator's inputs
-// are those of all inputs of the subgraphs.
+// aliases checks that aliases_inputs has the names of all inputs of the subgraphs.
 func (n *node) aliases(graphs ...*graph) error {
 	v := n.p.Vector("aliases_inputs")
 	if !n.p.Has("aliases_inputs") || v.Len() > int64(len(n.in)) {
-		return fmt.Errorf("aliases_inputs are %d for %d inputs", v.Len(), len(n.in))
+		return fmt.Errorf("aliases_inputs has %d elements for %d inputs", v.Len(), len(n.in))
 	}
 	names := map[string]bool{}
 	for i := range v.Len() {
@@ -54,7 +53,7 @@ func (n *node) aliases(graphs ...*graph) error {
 	for _, g := range graphs {
 		for _, i := range g.inputs {
 			if !names[g.names.Text(i)] {
-				return fmt.Errorf("aliases_inputs lack %q", g.names.Text(i))
+				return fmt.Errorf("aliases_inputs lacks %q", g.names.Text(i))
 			}
 		}
 	}
@@ -62,11 +61,11 @@ func (n *node) aliases(graphs ...*graph) error {
 }
 
 func (n *node) branch() error {
-	then, err := n.called("then_graph")
+	then, err := n.subgraph("then_graph")
 	if err != nil {
 		return err
 	}
-	other, err := n.called("else_graph")
+	other, err := n.subgraph("else_graph")
 	if err != nil {
 		return err
 	}
@@ -76,12 +75,12 @@ func (n *node) branch() error {
 	v := n.p.Vector("aliases_outputs")
 	if !n.p.Has("aliases_outputs") {
 		if len(n.out) > min(len(then.outputs), len(other.outputs)) {
-			return fmt.Errorf("it has %d outputs, its subgraphs %d and %d", len(n.out), len(then.outputs), len(other.outputs))
+			return fmt.Errorf("it has %d outputs, and its subgraphs have %d and %d", len(n.out), len(then.outputs), len(other.outputs))
 		}
 		return nil
 	}
 	if v.Len() != int64(len(n.out)) {
-		return fmt.Errorf("aliases_outputs are %d for %d outputs", v.Len(), len(n.out))
+		return fmt.Errorf("aliases_outputs has %d elements for %d outputs", v.Len(), len(n.out))
 	}
 	for i := range v.Len() {
 		names, err := n.strings(v, i)
@@ -91,26 +90,26 @@ func (n *node) branch() error {
 		if err := n.Spend(int64(len(then.outputs) + len(other.outputs))); err != nil {
 			return err
 		}
-		if len(names) < 2 || then.find(then.outputs, names[0]) < 0 || other.find(other.outputs, names[1]) < 0 {
-			return fmt.Errorf("aliases_outputs[%d] are no outputs of the subgraphs", i)
+		if len(names) < 2 || then.indexOfName(then.outputs, names[0]) < 0 || other.indexOfName(other.outputs, names[1]) < 0 {
+			return fmt.Errorf("aliases_outputs[%d] does not name outputs of the subgraphs", i)
 		}
 	}
 	return nil
 }
 
 func (n *node) while() error {
-	body, err := n.called("body_graph")
+	body, err := n.subgraph("body_graph")
 	if err != nil {
 		return err
 	}
-	if !n.p.Has("cond_graph") { // of ONNX: the trip count and the condition come first
-		kept := len(n.in) - 2
-		if kept < 0 || len(body.inputs) != len(n.in) || len(n.out) < kept || len(body.outputs) != len(n.out)+1 {
-			return fmt.Errorf("it has %d inputs and %d outputs, its body %d and %d", len(n.in), len(n.out), len(body.inputs), len(body.outputs))
+	if !n.p.Has("cond_graph") { // a loop of ONNX, whose first inputs are the trip count and the condition
+		carried := len(n.in) - 2
+		if carried < 0 || len(body.inputs) != len(n.in) || len(n.out) < carried || len(body.outputs) != len(n.out)+1 {
+			return fmt.Errorf("it has %d inputs and %d outputs, and its body has %d and %d", len(n.in), len(n.out), len(body.inputs), len(body.outputs))
 		}
 		return nil
 	}
-	cond, err := n.called("cond_graph")
+	cond, err := n.subgraph("cond_graph")
 	if err != nil {
 		return err
 	}
@@ -142,7 +141,7 @@ func (n *node) while() error {
 		}
 	}
 	if k := n.p.Vector("aliases_outputs").Len(); k != int64(len(n.out)) {
-		return fmt.Errorf("aliases_outputs are %d for %d outputs", k, len(n.out))
+		return fmt.Errorf("aliases_outputs has %d elements for %d outputs", k, len(n.out))
 	}
 	return nil
 }

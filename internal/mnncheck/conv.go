@@ -9,25 +9,25 @@ import (
 	"github.com/anyinfer/anyinfer/internal/flatbuf"
 )
 
-// common checks what all convolutions in two dimensions share.
+// common checks the parameters of all two-dimensional convolutions.
 func (n *node) common() (table, error) {
 	c, kind := n.p.Table("common")
 	if kind == 0 {
 		return c, fmt.Errorf("it has no common")
 	}
-	least, outputs := int64(1), int64(1)
+	minKernel, minOutputs := int64(1), int64(1)
 	if len(n.in) > 1 {
-		least, outputs = 0, 0 // the weights tell
+		minKernel, minOutputs = 0, 0 // they are those of the weights
 	} else if n.name == "Im2Col" {
-		outputs = 0
+		minOutputs = 0
 	}
 	for _, f := range []struct {
 		name      string
 		low, high int64
 	}{
-		{"kernelX", least, maxNumber}, {"kernelY", least, maxNumber}, {"strideX", 1, maxNumber}, {"strideY", 1, maxNumber},
+		{"kernelX", minKernel, maxNumber}, {"kernelY", minKernel, maxNumber}, {"strideX", 1, maxNumber}, {"strideY", 1, maxNumber},
 		{"dilateX", 1, maxNumber}, {"dilateY", 1, maxNumber}, {"padX", -maxNumber, maxNumber}, {"padY", -maxNumber, maxNumber},
-		{"padMode", 0, math.MaxInt8}, {"group", 1, maxElements}, {"outputCount", outputs, maxElements}, {"inputCount", 0, maxElements},
+		{"padMode", 0, math.MaxInt8}, {"group", 1, maxElements}, {"outputCount", minOutputs, maxElements}, {"inputCount", 0, maxElements},
 	} {
 		if err := between(f.name, c.Int(f.name), f.low, f.high); err != nil {
 			return c, err
@@ -36,7 +36,7 @@ func (n *node) common() (table, error) {
 	for _, name := range []string{"pads", "outPads"} {
 		v := c.Vector(name)
 		if c.Has(name) && (name == "pads" && v.Len() < 4 || v.Len() < 2 || v.Len() > 2*maxRank) {
-			return c, fmt.Errorf("%s are %d", name, v.Len())
+			return c, fmt.Errorf("%s has %d elements", name, v.Len())
 		}
 		for i := range v.Len() {
 			if err := between(fmt.Sprintf("%s[%d]", name, i), v.Int(i), -maxNumber, maxNumber); err != nil {
@@ -53,8 +53,8 @@ func (n *node) convolution() error {
 		return err
 	}
 	if first := n.dims(0); first != nil {
-		shape := unknown(len(first))
-		n.result(shape)
+		shape := unknownShape(len(first))
+		n.setShape(shape)
 		if len(shape) > 1 && c.Int("outputCount") > 0 {
 			switch n.in[0].format {
 			case nhwc:
@@ -73,7 +73,7 @@ func (n *node) convolution() error {
 	}
 	switch n.name {
 	case "Im2Col", "Col2Im", "Conv2DBackPropFilter":
-		n.result(nil)
+		n.setShape(nil)
 		return nil
 	}
 	if c.Int("hasOutputShape") != 0 && len(n.in) < 2 && (n.name == "Deconvolution" || n.name == "DeconvolutionDepthwise") {
@@ -85,7 +85,7 @@ func (n *node) convolution() error {
 	return n.weights(c)
 }
 
-// scale is about how many times as large as its input a convolution's output is.
+// scale returns about the ratio of the sizes of a convolution's output and input.
 func (n *node) scale(c table) float64 {
 	area := float64(c.Int("strideX") * c.Int("strideY"))
 	switch n.name {
@@ -99,7 +99,7 @@ func (n *node) scale(c table) float64 {
 	return 1 / area
 }
 
-// weights checks that a convolution has as many as it uses.
+// weights checks that a convolution has the weights and biases that it uses.
 func (n *node) weights(c table) error {
 	p := n.p
 	in, out, group := c.Int("inputCount"), c.Int("outputCount"), c.Int("group")
@@ -114,7 +114,7 @@ func (n *node) weights(c table) error {
 		if count <= 0 || count > maxWeights || count%each != 0 {
 			return false
 		}
-		channels := count / each * group // that it takes
+		channels := count / each * group // of the input
 		switch {
 		case depthwise:
 			return count == each && (have < 0 || have == out)
@@ -124,7 +124,7 @@ func (n *node) weights(c table) error {
 		return have < 0 || have == channels
 	}
 	if e := p.Vector("external"); e.Len() > 1 {
-		if err := apart(e, 3, 0, false); err != nil {
+		if err := checkExternal(e, 3, 0, false); err != nil {
 			return err
 		}
 		switch {
@@ -169,8 +169,8 @@ func (n *node) weights(c table) error {
 	return nil
 }
 
-// quantized counts weights that are stored in fewer bits: -1 where it is not
-// known how.
+// quantized returns the number of weights that are stored in fewer bits, or -1 where
+// the encoding is not known.
 func (n *node) quantized(q table, out int64) (int64, error) {
 	b := q.Vector("buffer").Bytes()
 	alphas := q.Vector("alpha").Len()
@@ -183,7 +183,7 @@ func (n *node) quantized(q table, out int64) (int64, error) {
 		}
 		alphas = q.Vector("alphaFp16").Len()
 	}
-	if index := q.Vector("index"); q.Has("index") { // floats, but for zeros
+	if index := q.Vector("index"); q.Has("index") { // floats other than 0
 		count := q.Int("weightSize")
 		if err := n.Spend(index.Len()); err != nil {
 			return 0, err
@@ -200,12 +200,12 @@ func (n *node) quantized(q table, out int64) (int64, error) {
 	}
 	kind := q.Int("type")
 	if kind == 3 && q.Int("has_scaleInt") != 0 {
-		return 0, fmt.Errorf("it has floats for integers")
+		return 0, fmt.Errorf("its weights are floats, and it computes with integers")
 	}
 	if q.Int("has_scaleInt") != 0 && (n.name == "Deconvolution" || n.name == "DeconvolutionDepthwise") {
-		return 0, fmt.Errorf("it is to compute with integers")
+		return 0, fmt.Errorf("it computes with integers")
 	}
-	each := out // how many alphas there are
+	each := out // the number of alphas
 	if q.Int("readType") != 0 || kind == 4 && q.Int("aMin") == 0 {
 		each *= 2
 	}
@@ -217,11 +217,11 @@ func (n *node) quantized(q table, out int64) (int64, error) {
 	case 1:
 		count := r.shape(q.Int("shapeInt32") != 0)
 		samples := int64(len(r.samples()))
-		indexes := r.take((bits(samples)*count + 7) / 8)
+		indexes := r.take((indexBits(samples)*count + 7) / 8)
 		if r.bad || count < 1 {
 			return 0, fmt.Errorf("the buffer has %d bytes for %d weights", len(b), count)
 		}
-		return count, below(indexes, bits(samples), count, samples)
+		return count, checkIndices(indexes, indexBits(samples), count, samples)
 	case 2:
 		return n.sparse(&r, q)
 	case 3:
@@ -238,14 +238,14 @@ func (n *node) quantized(q table, out int64) (int64, error) {
 	return 0, fmt.Errorf("type %d", kind)
 }
 
-// sparse counts weights of which those are stored that are not 0.
+// sparse returns the number of weights where only those other than 0 are stored.
 func (n *node) sparse(r *reader, q table) (int64, error) {
 	count := r.shape(q.Int("shapeInt32") != 0)
 	stored := r.uint(4)
 	step := r.uint(1)
 	steps := r.take((step*stored + 7) / 8)
 	samples := r.samples()
-	width := bits(int64(len(samples)))
+	width := indexBits(int64(len(samples)))
 	indexes := r.take((width*stored + 7) / 8)
 	if r.bad || count < 1 || stored > count || step < 1 || step > 8 || stored < 0 {
 		return 0, fmt.Errorf("the buffer has %d bytes for %d of %d weights", len(r.b), stored, count)
@@ -261,10 +261,10 @@ func (n *node) sparse(r *reader, q table) (int64, error) {
 	for _, s := range samples {
 		different[s] = true
 	}
-	return count, below(indexes, width, stored, int64(len(different)))
+	return count, checkIndices(indexes, width, stored, int64(len(different)))
 }
 
-// number is element i of those that have so many bits each.
+// number returns element i of numbers that have width bits each.
 func number(b []byte, i, width int64) int64 {
 	bit := i * width
 	both := int64(b[bit/8]) << 8
@@ -274,8 +274,8 @@ func number(b []byte, i, width int64) int64 {
 	return both >> (16 - width - bit%8) & (1<<width - 1)
 }
 
-// below reports whether so many numbers are all below limit.
-func below(b []byte, width, count, limit int64) error {
+// checkIndices checks that count numbers of width bits are all less than limit.
+func checkIndices(b []byte, width, count, limit int64) error {
 	if limit == 1<<width {
 		return nil
 	}
@@ -287,8 +287,8 @@ func below(b []byte, width, count, limit int64) error {
 	return nil
 }
 
-// bits is how many MNN takes for an index of so many samples.
-func bits(samples int64) int64 {
+// indexBits returns the number of bits of MNN's indices of samples.
+func indexBits(samples int64) int64 {
 	n := int64(1)
 	for 1<<n < samples {
 		n++
@@ -296,7 +296,7 @@ func bits(samples int64) int64 {
 	return n
 }
 
-// reader reads a buffer's head; bad tells whether it has been left.
+// reader reads the header of a buffer. bad is set where it is not valid.
 type reader struct {
 	b   []byte
 	at  int64
@@ -320,7 +320,7 @@ func (r *reader) uint(size int64) int64 {
 	return n
 }
 
-// shape is the product of the dimensions.
+// shape returns the product of the dimensions.
 func (r *reader) shape(wide bool) int64 {
 	rank := r.uint(1)
 	if rank < 1 || rank > 4 {
@@ -341,7 +341,7 @@ func (r *reader) shape(wide bool) int64 {
 	return n
 }
 
-// samples are the values that weights have.
+// samples returns the different values of weights.
 func (r *reader) samples() []byte {
 	n := r.uint(1)
 	if n == 0 {
@@ -360,7 +360,7 @@ func (n *node) convolution3D() error {
 		if len(first) != 5 {
 			return fmt.Errorf("its input has %d dimensions", len(first))
 		}
-		n.result(unknown(5))
+		n.setShape(unknownShape(5))
 	}
 	count := int64(1)
 	for _, f := range []struct {
@@ -369,7 +369,7 @@ func (n *node) convolution3D() error {
 	}{{"kernels", 1}, {"strides", 1}, {"dilates", 1}, {"pads", -maxNumber}, {"outPads", -maxNumber}} {
 		v := c.Vector(f.name)
 		if v.Len() < 3 && (f.name != "outPads" || c.Has("outPads")) || v.Len() > 2*maxRank {
-			return fmt.Errorf("%s are %d", f.name, v.Len())
+			return fmt.Errorf("%s has %d elements", f.name, v.Len())
 		}
 		for i := range v.Len() {
 			d := v.Int(i)
@@ -400,7 +400,7 @@ func (n *node) convolution3D() error {
 func (n *node) pooling() error {
 	p := n.p
 	first := n.dims(0)
-	n.result(unknownIf(first != nil, len(first)))
+	n.setShape(unknownShapeIf(first != nil, len(first)))
 	n.out[0].volume = n.in[0].volume / float64(max(p.Int("strideX"), 1)*max(p.Int("strideY"), 1))
 	if first != nil && (len(first) < 3 || len(first) > 4) {
 		return fmt.Errorf("its input has %d dimensions", len(first))
@@ -417,7 +417,7 @@ func (n *node) pooling() error {
 	}
 	v := p.Vector("pads")
 	if p.Has("pads") && v.Len() != 2 && v.Len() != 4 {
-		return fmt.Errorf("pads are %d", v.Len())
+		return fmt.Errorf("pads has %d elements", v.Len())
 	}
 	for i := range v.Len() {
 		if err := between(fmt.Sprintf("pads[%d]", i), v.Int(i), -maxNumber, maxNumber); err != nil {
@@ -433,7 +433,7 @@ func (n *node) pooling() error {
 func (n *node) pooling3D() error {
 	p := n.p
 	first := n.dims(0)
-	n.result(unknownIf(first != nil, len(first)))
+	n.setShape(unknownShapeIf(first != nil, len(first)))
 	if p.Int("isGlobal") != 0 {
 		if first != nil && len(first) < 3 {
 			return fmt.Errorf("its input has %d dimensions", len(first))
@@ -449,7 +449,7 @@ func (n *node) pooling3D() error {
 	}{{"kernels", 1}, {"strides", 1}, {"pads", 0}} {
 		v := p.Vector(f.name)
 		if v.Len() < 3 || v.Len() > 2*maxRank {
-			return fmt.Errorf("%s are %d", f.name, v.Len())
+			return fmt.Errorf("%s has %d elements", f.name, v.Len())
 		}
 		for i := range v.Len() {
 			if err := between(fmt.Sprintf("%s[%d]", f.name, i), v.Int(i), f.low, maxNumber); err != nil {

@@ -4,9 +4,9 @@ package mnncheck
 
 import "github.com/anyinfer/anyinfer/internal/flatbuf"
 
-// External is how large the file of weights beside one in which Check found
-// nothing must be, 0 if there need not be any. MNN computes with whatever is in
-// memory where that file is missing or short.
+// External returns the size that the file of weights beside a file must have, or 0 where
+// none is needed. The file is one that Check accepted. Where the file of weights is
+// missing or too short, MNN computes with uninitialized memory.
 func External(file []byte) (size int64) {
 	for _, ops := range graphs(flatbuf.New(file, 0).Root(schema()["Net"])) {
 		for i := range ops.Len() {
@@ -22,7 +22,7 @@ func External(file []byte) (size int64) {
 	return size
 }
 
-// graphs are the operators of the net and of its subgraphs.
+// graphs returns the operators of the net and of each subgraph.
 func graphs(net table) []vector {
 	all := []vector{net.Vector("oplists")}
 	for i, v := int64(0), net.Vector("subgraphs"); i < v.Len(); i++ {

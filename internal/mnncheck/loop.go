@@ -9,33 +9,32 @@ import (
 	"github.com/anyinfer/anyinfer/internal/flatbuf"
 )
 
-// loop checks a LoopParam: commands on parts of tensors, which are the
-// operator's inputs and outputs by the places that it gives them. All that
-// they read and write must lie in the tensors.
+// loop checks a LoopParam: commands on parts of tensors. It numbers the operator's
+// inputs and outputs. Everything that a command reads and writes must lie in them.
 func (n *node) loop() error {
 	p := n.p
 	count := p.Int("tensorNumber")
 	if count < 0 || count > int64(len(n.in)+len(n.out)) {
 		return fmt.Errorf("tensorNumber is %d", count)
 	}
-	places := make([]*tensor, count)
+	tensors := make([]*tensor, count)
 	if err := n.outputShapes(); err != nil {
 		return err
 	}
 	for _, side := range []struct {
-		field   string
-		tensors []*tensor
+		field string
+		list  []*tensor
 	}{{"inputIndexes", n.in}, {"outputIndexes", n.out}} {
 		v := p.Vector(side.field)
-		if v.Len() != int64(len(side.tensors)) {
-			return fmt.Errorf("%s are %d of %d", side.field, v.Len(), len(side.tensors))
+		if v.Len() != int64(len(side.list)) {
+			return fmt.Errorf("%s has %d elements for %d tensors", side.field, v.Len(), len(side.list))
 		}
-		for i, t := range side.tensors {
+		for i, t := range side.list {
 			k := v.Int(int64(i))
 			if k < 0 || k >= count {
-				return fmt.Errorf("%s[%d] is %d of %d", side.field, i, k, count)
+				return fmt.Errorf("%s[%d] is %d, which is not one of %d", side.field, i, k, count)
 			}
-			places[k] = t
+			tensors[k] = t
 		}
 	}
 	if times := p.Int("loopNumber"); times < 0 || times > maxElements {
@@ -47,7 +46,7 @@ func (n *node) loop() error {
 	for _, field := range []string{"initCommand", "commands"} {
 		v := p.Vector(field)
 		for i := range v.Len() {
-			if err := n.command(v.Table(i), places, field == "initCommand"); err != nil {
+			if err := n.command(v.Table(i), tensors, field == "initCommand"); err != nil {
 				return fmt.Errorf("%s[%d]: %w", field, i, err)
 			}
 		}
@@ -55,11 +54,11 @@ func (n *node) loop() error {
 	return nil
 }
 
-// outputShapes are in the parameter.
+// outputShapes sets the outputs' shapes, which the parameter has.
 func (n *node) outputShapes() error {
 	v := n.p.Vector("extraTensorInfos")
 	if !n.p.Has("extraTensorInfos") || v.Len() < int64(len(n.out)) {
-		return fmt.Errorf("extraTensorInfos are %d for %d outputs", v.Len(), len(n.out))
+		return fmt.Errorf("extraTensorInfos has %d elements for %d outputs", v.Len(), len(n.out))
 	}
 	for i, t := range n.out {
 		b, kind := v.Table(int64(i)).Table("blob")
@@ -69,20 +68,20 @@ func (n *node) outputShapes() error {
 		if _, err := elements(b.Vector("dims"), 0); err != nil {
 			return fmt.Errorf("extraTensorInfos[%d]: %w", i, err)
 		}
-		t.dims, t.format, t.dtype = numbers(b.Vector("dims")), layout(b.Int("dataFormat")), kept(b.Int("dataType"))
+		t.dims, t.format, t.dtype = firstElements(b.Vector("dims")), layout(b.Int("dataFormat")), elementType(b.Int("dataType"))
 	}
 	return nil
 }
 
-// command checks one of a loop. Index k of it is tensor indexes[k], seen
-// through view[k], which iteration i moves by i*steps[k], or by
-// steps[k] times element i of tensor iterIndexes[k].
-func (n *node) command(c table, places []*tensor, first bool) error {
+// command checks a command of a loop. Its operand k is the tensor indexes[k], seen
+// through view[k], which iteration i moves by i*steps[k], or by steps[k] times element i
+// of the tensor iterIndexes[k].
+func (n *node) command(c table, tensors []*tensor, first bool) error {
 	op, kind := c.Table("op")
 	indexes, views, steps, iters := c.Vector("indexes"), c.Vector("view"), c.Vector("steps"), c.Vector("iterIndexes")
 	at := func(i int64) (*tensor, error) {
-		if k := indexes.Int(i); k >= 0 && k < int64(len(places)) && places[k] != nil {
-			return places[k], nil
+		if k := indexes.Int(i); k >= 0 && k < int64(len(tensors)) && tensors[k] != nil {
+			return tensors[k], nil
 		}
 		return nil, fmt.Errorf("indexes[%d] is %d", i, indexes.Int(i))
 	}
@@ -93,7 +92,7 @@ func (n *node) command(c table, places []*tensor, first bool) error {
 		_, err := at(0)
 		return err
 	}
-	need, product := int64(2), false
+	operands, isProduct := int64(2), false
 	if !first {
 		p, _ := op.Table("main")
 		name := ""
@@ -104,7 +103,7 @@ func (n *node) command(c table, places []*tensor, first bool) error {
 		switch {
 		case k == "UnaryOp" && name == "":
 		case k == "UnaryOp" && name == "UnaryOp":
-			if err := between("opType", p.Int("opType"), 0, lastUnary); err != nil { // MNN crashes in a loop, else refuses it
+			if err := between("opType", p.Int("opType"), 0, lastUnary); err != nil { // in a loop MNN crashes on unknown ones
 				return err
 			}
 		case k == "BinaryOp" && name == "BinaryOp":
@@ -113,11 +112,11 @@ func (n *node) command(c table, places []*tensor, first bool) error {
 			} else if err := between("opType", t, 0, lastBinary); err != nil {
 				return err
 			}
-			need = 3
+			operands = 3
 		case k == "MatMul" && name == "MatMul":
-			need, product = 3, true
+			operands, isProduct = 3, true
 		default:
-			return fmt.Errorf("its operator is %q with %q", k, name)
+			return fmt.Errorf("its operator is %q with a parameter %q", k, name)
 		}
 	}
 	if err := between("fuse", c.Int("fuse"), -1, lastBinary); err != nil {
@@ -137,11 +136,11 @@ func (n *node) command(c table, places []*tensor, first bool) error {
 			return flatbuf.Unsupported(fmt.Sprintf("size is more than %d", maxElements))
 		}
 	}
-	if indexes.Len() < need || views.Len() < indexes.Len() || indexes.Len() > 8 {
-		return fmt.Errorf("indexes are %d, views %d", indexes.Len(), views.Len())
+	if indexes.Len() < operands || views.Len() < indexes.Len() || indexes.Len() > 8 {
+		return fmt.Errorf("it has %d indexes and %d views", indexes.Len(), views.Len())
 	}
 	if !first && (iters.Len() < indexes.Len() || steps.Len() < indexes.Len() || iters.Len() > indexes.Len()) {
-		return fmt.Errorf("iterIndexes are %d, steps %d, indexes %d", iters.Len(), steps.Len(), indexes.Len())
+		return fmt.Errorf("it has %d iterIndexes, %d steps and %d indexes", iters.Len(), steps.Len(), indexes.Len())
 	}
 	for i := range indexes.Len() {
 		t, err := at(i)
@@ -155,39 +154,39 @@ func (n *node) command(c table, places []*tensor, first bool) error {
 		low, high := view.Int("offset"), view.Int("offset")
 		span := func(n, stride int64) {
 			if d := (n - 1) * stride; n > 0 && d < 0 {
-				low = max(low+d, math.MinInt32) // outside of any tensor
+				low = max(low+d, math.MinInt32) // outside any tensor
 			} else if n > 0 {
 				high = min(high+d, math.MaxInt32)
 			}
 		}
 		e, l, h := size.Int(0), size.Int(1), size.Int(2)
 		switch {
-		case !product:
+		case !isProduct:
 			for d := range int64(3) {
 				span(size.Int(d), view.Vector("stride").Int(d))
 			}
-		case i < 4: // whole matrices: the product, the factors, the bias
+		case i < 4: // whole matrices: the product, the two factors, the bias
 			span([]int64{e * h, e * l, l * h, h}[i], 1)
 		}
 		if !first {
 			k := iters.Int(i)
-			if k < -1 || k >= int64(len(places)) || k >= 0 && places[k] == nil {
+			if k < -1 || k >= int64(len(tensors)) || k >= 0 && tensors[k] == nil {
 				return fmt.Errorf("iterIndexes[%d] is %d", i, k)
 			}
 			if k >= 0 {
-				continue // values that only running tells move it
+				continue // the values that move it are known only at run time
 			}
 			span(n.p.Int("loopNumber"), steps.Int(i))
 		}
 		all := t.elements()
 		if all >= 0 && (low < 0 || high >= all) && total > 0 && n.p.Int("loopNumber") > 0 {
-			return fmt.Errorf("view[%d] is of elements %d to %d, of %d", i, low, high, all)
+			return fmt.Errorf("view[%d] has elements %d to %d of a tensor of %d", i, low, high, all)
 		}
 	}
 	return nil
 }
 
-// elements counts a tensor's, or -1.
+// elements returns the number of elements, or -1 where it is not known.
 func (t *tensor) elements() int64 {
 	if t.dims == nil {
 		return -1
@@ -202,7 +201,7 @@ func (t *tensor) elements() int64 {
 	return n
 }
 
-// raster checks one that was made before: where each input lies in the output.
+// raster checks a Raster that is in the file: the regions of its inputs and its output.
 func (n *node) raster() error {
 	attributes := n.p.Vector("attr")
 	if !n.p.Has("attr") {
@@ -215,20 +214,20 @@ func (n *node) raster() error {
 		list, kind := a.Table("list")
 		switch key := a.Text("key"); {
 		case !a.Has("key") || kind == 0 && (key == "shape" || key == "region"):
-			return fmt.Errorf("attr[%d] is damaged", i)
+			return fmt.Errorf("attr[%d] has no key or no list", i)
 		case key == "shape":
 			if _, err := elements(list.Vector("i"), 0); err != nil {
 				return err
 			}
-			n.result(numbers(list.Vector("i")))
+			n.setShape(firstElements(list.Vector("i")))
 		case key == "region":
-			regions = numbers(list.Vector("i"))
+			regions = firstElements(list.Vector("i"))
 		case key == "code" && (a.Int("i") < 0 || a.Int("i") > 4), key == "bits" && a.Int("i") != 8 && a.Int("i") != 16 && a.Int("i") != 32:
 			return fmt.Errorf("%s is %d", key, a.Int("i"))
 		}
 	}
 	if len(regions) != 11*len(n.in) {
-		return fmt.Errorf("region has %d numbers for %d inputs", len(regions), len(n.in))
+		return fmt.Errorf("region has %d elements for %d inputs", len(regions), len(n.in))
 	}
 	for i, t := range n.in {
 		r := regions[11*i:]
@@ -241,13 +240,13 @@ func (n *node) raster() error {
 					return fmt.Errorf("region %d has size %d", i, size)
 				}
 				if step := (size - 1) * view[1+d]; step < 0 {
-					low = max(low+step, math.MinInt32) // outside of any tensor
+					low = max(low+step, math.MinInt32) // outside any tensor
 				} else {
 					high = min(high+step, math.MaxInt32)
 				}
 			}
 			if low < 0 || all >= 0 && high >= all {
-				return fmt.Errorf("region %d is of elements %d to %d, of %d", i, low, high, all)
+				return fmt.Errorf("region %d has elements %d to %d of a tensor of %d", i, low, high, all)
 			}
 		}
 	}

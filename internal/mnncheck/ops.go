@@ -9,12 +9,12 @@ import (
 	"sync"
 )
 
-// operator is one of MNN's; see opsText.
+// operator is an operator of MNN; see opsText.
 type operator struct {
 	name            string
 	parameter       string
-	needed          bool // the parameter
-	unknown         bool // only its place in the graph is checked
+	required        bool // whether the parameter is
+	unknown         bool // only its tensors' indices are checked
 	inputs, outputs [2]int64
 }
 
@@ -42,9 +42,9 @@ var operators = sync.OnceValue(func() map[int64]operator {
 	return all
 })
 
-// opsText is MNN's operators: code, name, table of the parameter (? where it
-// can be left out, - where none is read or several can be), and how many inputs
-// and outputs each has. Those of which nothing is asked are not computed.
+// opsText has MNN's operators: the code, the name, the table of the parameter (with ?
+// where it may be left out; - where none is read, or one of several), and the numbers of
+// inputs and of outputs. MNN does not compute operators with 0+ inputs and outputs.
 const opsText = `
 0 AbsVal - 0+ 0+; 1 QuantizedAdd QuantizedAdd 2 1; 2 ArgMax ArgMax 1 1; 3 AsString - 0+ 0+;
 4 InstanceNorm BatchNorm 3 1; 5 BatchToSpaceND SpaceBatch? 1-3 1; 6 Copy - 0+ 0+; 7 BinaryOp BinaryOp 2 1;

@@ -4,8 +4,7 @@ package mnncheck
 
 import "fmt"
 
-// recurrent checks that the weights, where they are constants, are those of
-// so many units.
+// recurrent checks that constant weights have the shapes for the number of units.
 func (n *node) recurrent() error {
 	units := n.p.Int("outputCount")
 	if err := between("outputCount", units, 1, maxNumber); err != nil {
@@ -37,8 +36,8 @@ func (n *node) recurrent() error {
 	return nil
 }
 
-// gru checks that the weights, of gates and of candidates, then their biases, in
-// each direction, are those of so many units.
+// gru checks the sizes of the weights and biases of gates and of candidates in each
+// direction, for the number of units.
 func (n *node) gru() error {
 	p := n.p
 	units, directions := p.Int("numUnits"), 1+min(p.Int("isBidirectionalRNN"), 1)
@@ -66,7 +65,7 @@ func (n *node) gru() error {
 	return nil
 }
 
-// oldLSTM has its weights in the parameter.
+// oldLSTM checks an LSTM that has its weights in the parameter.
 func (n *node) oldLSTM(units int64) error {
 	if len(n.out) != 1 {
 		return fmt.Errorf("it has %d inputs and %d outputs", len(n.in), len(n.out))
@@ -76,8 +75,8 @@ func (n *node) oldLSTM(units int64) error {
 		if kind == 0 && name != "weightI" {
 			continue
 		}
-		if err := blob(b); err != nil || b.Int("dataType") != float || b.Vector("dims").Len() == 0 {
-			return fmt.Errorf("%s is damaged", name)
+		if err := checkBlob(b); err != nil || b.Int("dataType") != float || b.Vector("dims").Len() == 0 {
+			return fmt.Errorf("%s is not a valid Blob of float32", name)
 		}
 		have := b.Vector("float32s").Len()
 		if have < 4*units || name == "weightH" && have != 4*units*units || name == "bias" && have < 4*units || have%(4*units) != 0 {

@@ -18,31 +18,31 @@ type node struct {
 	in, out []*tensor
 }
 
-// rules checks what MNN relies on without asking, where it can be told before
-// a run, and finds the outputs' dimensions.
+// rules checks what MNN assumes, as far as it is known before a run, and infers the
+// outputs' dimensions.
 func (n *node) rules() error {
 	p := n.p
 	first := n.dims(0)
 	rank := len(first)
 	known := first != nil
-	n.result(nil)
+	n.setShape(nil)
 	for _, t := range n.out {
 		t.format, t.dtype = -1, -1
 		if len(n.in) > 0 {
 			t.format = n.in[0].format
-			if keeping[n.name] {
+			if keepsType[n.name] {
 				t.dtype, t.volume = n.in[0].dtype, n.in[0].volume
 			}
 		}
 	}
-	if wide[n.name] {
+	if needsFourBytes[n.name] {
 		for i, t := range n.in {
 			if t.dtype >= 0 && t.dtype != float && t.dtype != int32Type && (i == 0 || n.name != "LayerNorm") {
 				return fmt.Errorf("input %d has elements of type %d", i, t.dtype)
 			}
 		}
 	}
-	if packed[n.name] && n.in[0].format >= 0 && n.in[0].format != nc4hw4 {
+	if needsNC4HW4[n.name] && n.in[0].format >= 0 && n.in[0].format != nc4hw4 {
 		return fmt.Errorf("its input has format %d, not %d", n.in[0].format, nc4hw4)
 	}
 	switch n.name {
@@ -51,19 +51,19 @@ func (n *node) rules() error {
 		if _, err := elements(dims, -1); err != nil {
 			return err
 		}
-		if n.isSubgraph { // what it is called with counts
+		if n.isSubgraph { // the shape is that of the caller's tensor
 			return nil
 		}
-		n.out[0].dtype = kept(p.Int("dtype"))
+		n.out[0].dtype = elementType(p.Int("dtype"))
 		shape := make([]int64, dims.Len())
 		for i := range shape {
 			if shape[i] = dims.Int(int64(i)); shape[i] == 0 {
 				shape[i] = -1
 			}
 		}
-		n.result(shape)
+		n.setShape(shape)
 		if n.out[0].format = layout(p.Int("dformat")); n.out[0].format == nc4hw4 && len(shape) == 1 {
-			return fmt.Errorf("it has 1 dimension, and a format with channels")
+			return fmt.Errorf("it has 1 dimension, and its format needs channels")
 		}
 		n.out[0].volume = 1
 		dynamic := 0
@@ -94,7 +94,7 @@ func (n *node) rules() error {
 	case "RNNSequenceGRU":
 		return n.gru()
 	case "Rank", "Size":
-		n.result([]int64{})
+		n.setShape([]int64{})
 		n.out[0].dtype = int32Type
 	case "Shape":
 		if known && rank == 0 {
@@ -102,7 +102,7 @@ func (n *node) rules() error {
 		}
 		n.out[0].dtype = int32Type
 		if known && p.Layout() == nil {
-			n.result([]int64{int64(rank)})
+			n.setShape([]int64{int64(rank)})
 		}
 	case "Raster":
 		if !n.isType("Extra") {
@@ -112,10 +112,10 @@ func (n *node) rules() error {
 	case "ReLU", "ReLU6", "PReLU", "ELU", "Selu", "Sigmoid", "TanH", "Scale", "Cast", "Softmax", "LRN", "Normalize", "CumSum", "CumProd",
 		"ZerosLike", "Dropout", "LayerNorm", "InstanceNorm", "UnaryOp", "FloatToInt8", "Int8ToFloat", "Reverse", "ReverseSequence",
 		"Threshold", "MatrixBandPart":
-		n.result(first)
+		n.setShape(first)
 		return n.elementwise()
 	case "BinaryOp", "Select", "Eltwise", "EltwiseInt8":
-		n.result(n.broadcast())
+		n.setShape(n.broadcast())
 		if n.name != "BinaryOp" {
 			return nil
 		}
@@ -136,11 +136,11 @@ func (n *node) rules() error {
 		return n.pooling3D()
 	case "ConvertTensor":
 		if known {
-			n.result(converted(first, n.in[0].format, layout(p.Int("dest"))))
+			n.setShape(convertedShape(first, n.in[0].format, layout(p.Int("dest"))))
 		}
 		n.out[0].format = layout(p.Int("dest"))
 	case "Concat":
-		shape := unknown(rank)
+		shape := unknownShape(rank)
 		for i, t := range n.in {
 			if t.dims != nil && known && len(t.dims) != rank {
 				return fmt.Errorf("input %d has %d dimensions, not %d", i, len(t.dims), rank)
@@ -160,7 +160,7 @@ func (n *node) rules() error {
 				}
 				shape[axis] += t.dims[axis]
 			}
-			n.result(shape)
+			n.setShape(shape)
 			return nil
 		}
 		_, err := n.axis("axis", maxRank)
@@ -170,7 +170,7 @@ func (n *node) rules() error {
 			return fmt.Errorf("its input has %d dimensions", rank)
 		}
 		if known {
-			n.result(unknown(rank + 1))
+			n.setShape(unknownShape(rank + 1))
 			_, err := n.axis("axis", rank+1)
 			return err
 		}
@@ -178,7 +178,7 @@ func (n *node) rules() error {
 		return err
 	case "Unpack":
 		if known && rank > 0 {
-			n.result(unknown(rank - 1))
+			n.setShape(unknownShape(rank - 1))
 			_, err := n.axis("axis", rank)
 			return err
 		}
@@ -194,7 +194,7 @@ func (n *node) rules() error {
 			return fmt.Errorf("it has no parameter")
 		}
 		if known {
-			n.result(unknown(rank + 1))
+			n.setShape(unknownShape(rank + 1))
 			if len(n.in) == 1 {
 				_, err := n.axis("axis", rank+1)
 				return err
@@ -207,25 +207,25 @@ func (n *node) rules() error {
 		if len(n.in) == 1 {
 			dims := p.Vector("dims")
 			if !p.Has("dims") || dims.Len() > maxRank {
-				return fmt.Errorf("dims are %d", dims.Len())
+				return fmt.Errorf("dims has %d elements", dims.Len())
 			}
-			n.result(numbers(dims))
+			n.setShape(firstElements(dims))
 		} else if dims, ok := n.ints(1); ok {
 			if len(dims) > maxRank {
-				return fmt.Errorf("dims are %d", len(dims))
+				return fmt.Errorf("dims has %d elements", len(dims))
 			}
-			n.result(dims)
+			n.setShape(dims)
 		}
 	case "Permute":
 		dims := p.Vector("dims")
 		if !p.Has("dims") {
-			n.result(unknownIf(known, rank))
+			n.setShape(unknownShapeIf(known, rank))
 			return nil
 		}
 		if known && int64(rank) != dims.Len() || dims.Len() > maxRank {
-			return fmt.Errorf("dims are %d of %d", dims.Len(), rank)
+			return fmt.Errorf("dims has %d elements for a rank of %d", dims.Len(), rank)
 		}
-		seen, shape := [maxRank]bool{}, unknown(int(dims.Len()))
+		seen, shape := [maxRank]bool{}, unknownShape(int(dims.Len()))
 		for i := range dims.Len() {
 			d := dims.Int(i)
 			if d < 0 || d >= dims.Len() || seen[d] {
@@ -236,13 +236,13 @@ func (n *node) rules() error {
 				shape[i] = first[d]
 			}
 		}
-		n.result(shape)
+		n.setShape(shape)
 	case "Transpose":
-		n.result(unknownIf(known, rank))
+		n.setShape(unknownShapeIf(known, rank))
 	case "Squeeze", "Unsqueeze":
 		dims := p.Vector("squeezeDims")
 		if dims.Len() > maxRank {
-			return fmt.Errorf("squeezeDims are %d", dims.Len())
+			return fmt.Errorf("squeezeDims has %d elements", dims.Len())
 		}
 		for i := range dims.Len() {
 			if d := dims.Int(i); d < -maxRank || d >= maxRank {
@@ -258,9 +258,9 @@ func (n *node) rules() error {
 			k = len(axes)
 		}
 		if n.name == "Unsqueeze" && known && rank+k <= maxRank {
-			n.result(unknown(rank + k))
+			n.setShape(unknownShape(rank + k))
 		} else if n.name == "Squeeze" && known && k > 0 && rank >= k {
-			n.result(unknown(rank - k))
+			n.setShape(unknownShape(rank - k))
 		}
 	case "Reduction":
 		dims := p.Vector("dim")
@@ -271,7 +271,7 @@ func (n *node) rules() error {
 		if known {
 			limit = rank
 		}
-		axes := numbers(dims)
+		axes := firstElements(dims)
 		if !p.Has("dim") && len(n.in) > 1 {
 			all, ok := n.ints(1)
 			if !ok {
@@ -285,7 +285,7 @@ func (n *node) rules() error {
 			}
 		}
 		if known && p.Int("keepDims") != 0 {
-			n.result(unknown(rank))
+			n.setShape(unknownShape(rank))
 		}
 	case "Flatten":
 		axis, end := p.Int("axis"), p.Int("endAxis")
@@ -302,12 +302,12 @@ func (n *node) rules() error {
 		return n.interp()
 	case "MatMul", "BatchMatMul":
 		if known && len(n.dims(1)) > 0 {
-			n.result(unknown(max(rank, len(n.dims(1)))))
+			n.setShape(unknownShape(max(rank, len(n.dims(1)))))
 		}
 	case "BatchToSpaceND", "SpaceToBatchND":
 		return n.spaceBatch()
 	case "DepthToSpace", "SpaceToDepth":
-		n.result(unknownIf(known, rank))
+		n.setShape(unknownShapeIf(known, rank))
 		return n.positive("blockSize")
 	case "TensorArray":
 		if p.Vector("element_shape").Len() > maxRank {
@@ -332,7 +332,7 @@ func (n *node) rules() error {
 		if a, b := n.in[2].dtype, n.in[3].dtype; a >= 0 && b >= 0 && a != b {
 			return fmt.Errorf("its values are of types %d and %d", a, b)
 		}
-		return n.content(1, 1)
+		return n.checkInts(1, 1)
 	case "Crop":
 		if !p.Has("offset") {
 			return fmt.Errorf("it has no offset")
@@ -344,7 +344,7 @@ func (n *node) rules() error {
 	case "Padding":
 		return n.padding()
 	case "GridSample":
-		n.result(unknownIf(known, rank))
+		n.setShape(unknownShapeIf(known, rank))
 		for i := range n.in {
 			if d := n.dims(i); i < 2 && d != nil && len(d) != 4 && len(d) != 5 {
 				return fmt.Errorf("input %d has %d dimensions", i, len(d))
@@ -361,7 +361,7 @@ func (n *node) rules() error {
 			return fmt.Errorf("it has %d inputs", len(n.in))
 		}
 		if regions := n.dims(1); len(regions) > 0 && regions[0] >= 0 {
-			if err := n.content(2, int(regions[0])); err != nil {
+			if err := n.checkInts(2, int(regions[0])); err != nil {
 				return err
 			}
 		}
@@ -378,22 +378,22 @@ func (n *node) rules() error {
 			if d := n.dims(i); d != nil && len(d) != 1 {
 				return fmt.Errorf("input %d has %d dimensions", i, len(d))
 			}
-			if err := n.content(i, max(rank, 1)); err != nil {
+			if err := n.checkInts(i, max(rank, 1)); err != nil {
 				return err
 			}
 		}
-		n.result(unknownIf(known, rank))
+		n.setShape(unknownShapeIf(known, rank))
 		if sizes, ok := n.ints(2); ok && known && slices.Min(sizes) >= 0 {
-			n.result(sizes[:rank])
+			n.setShape(sizes[:rank])
 		}
 	case "Tile":
 		if times, ok := n.ints(1); ok && len(times) > 0 && slices.Min(times) < 0 {
-			return fmt.Errorf("it repeats %d", times)
+			return fmt.Errorf("its repetitions are %d", times)
 		}
-		return n.content(1, rank)
+		return n.checkInts(1, rank)
 	case "TopKV2":
 		for i := 1; i < len(n.in); i++ {
-			if err := n.content(i, 1); err != nil {
+			if err := n.checkInts(i, 1); err != nil {
 				return err
 			}
 		}
@@ -403,13 +403,13 @@ func (n *node) rules() error {
 				axis += int64(rank)
 			}
 			if known && (axis < 0 || axis >= int64(rank)) {
-				return fmt.Errorf("axis is %d of %d", all[0], rank)
+				return fmt.Errorf("axis is %d for a rank of %d", all[0], rank)
 			}
 		} else if len(n.in) > 2 {
 			axis = -1
 		}
 		if k, ok := n.ints(1); ok && (k[0] < 0 || k[0] > maxElements || rank > 0 && axis >= 0 && first[axis] >= 0 && k[0] > first[axis]) {
-			return fmt.Errorf("it wants the first %d", k[0])
+			return fmt.Errorf("k is %d", k[0])
 		}
 	case "Stft":
 		if err := n.positive("n_fft"); err != nil {
@@ -420,7 +420,7 @@ func (n *node) rules() error {
 	return nil
 }
 
-// elementwise is what parameters of operators that keep the shape have.
+// elementwise checks the parameters of operators whose output has the input's shape.
 func (n *node) elementwise() error {
 	p := n.p
 	rank := len(n.dims(0))
@@ -436,7 +436,7 @@ func (n *node) elementwise() error {
 			return fmt.Errorf("its input has no dimensions")
 		}
 		if axis, ok := n.ints(1); ok && n.dims(0) != nil && (len(axis) == 0 || axis[0] < -int64(rank) || axis[0] >= int64(rank)) {
-			return fmt.Errorf("axis is %v of %d", axis, rank)
+			return fmt.Errorf("axis is %v for a rank of %d", axis, rank)
 		}
 	case "Softmax":
 		limit := maxRank
@@ -453,7 +453,7 @@ func (n *node) elementwise() error {
 		}
 	case "Scale":
 		if e := p.Vector("external"); e.Len() > 1 {
-			return apart(e, 2, 4*max(n.channels(0), 1), true)
+			return checkExternal(e, 2, 4*max(n.channels(0), 1), true)
 		}
 		scale, bias := p.Vector("scaleData"), p.Vector("biasData")
 		if have := n.channels(0); have > scale.Len() {
@@ -464,7 +464,7 @@ func (n *node) elementwise() error {
 		}
 	case "PReLU":
 		if count := p.Int("slopeCount"); count < 1 || p.Vector("slope").Len() != count {
-			return fmt.Errorf("slopeCount is %d of %d", count, p.Vector("slope").Len())
+			return fmt.Errorf("slopeCount is %d for %d slopes", count, p.Vector("slope").Len())
 		}
 	}
 	return nil
@@ -472,12 +472,12 @@ func (n *node) elementwise() error {
 
 func (n *node) isType(name string) bool { l := n.p.Layout(); return l != nil && l.Name == name }
 
-// between checks a number. One that is too high is no damage, but more than
-// MNN computes with.
+// between checks a number. A file with one that is too high may be valid, but MNN cannot
+// compute with it.
 func between(name string, n, low, high int64) error {
 	switch {
 	case n < low:
-		return fmt.Errorf("%s is %d", name, n)
+		return fmt.Errorf("%s is %d, want at least %d", name, n, low)
 	case n > high:
 		return flatbuf.Unsupported(fmt.Sprintf("%s is %d, and at most %d is supported", name, n, high))
 	}
@@ -495,7 +495,7 @@ func (n *node) positive(fields ...string) error {
 
 func (n *node) interp() error {
 	p := n.p
-	n.result(unknownIf(n.dims(0) != nil, len(n.dims(0))))
+	n.setShape(unknownShapeIf(n.dims(0) != nil, len(n.dims(0))))
 	for _, f := range []string{"outputWidth", "outputHeight", "outputDepth"} {
 		if err := between(f, p.Int(f), 0, maxNumber); err != nil {
 			return err
@@ -515,7 +515,7 @@ func (n *node) interp() error {
 func (n *node) innerProduct() error {
 	p := n.p
 	if n.dims(0) != nil {
-		n.result(unknown(len(n.dims(0))))
+		n.setShape(unknownShape(len(n.dims(0))))
 	}
 	out := p.Int("outputCount")
 	if out < 1 || out > maxElements {
@@ -534,7 +534,7 @@ func (n *node) layerNorm() error {
 	if first != nil {
 		limit = int64(len(first))
 	}
-	axes := numbers(p.Vector("axis"))
+	axes := firstElements(p.Vector("axis"))
 	for i, a := range axes {
 		if a < -limit || a >= limit || i > 0 && a != axes[i-1]+1 {
 			return fmt.Errorf("axis[%d] is %d", i, a)
@@ -545,7 +545,7 @@ func (n *node) layerNorm() error {
 		return fmt.Errorf("group is %d, axes %d", group, len(axes))
 	}
 	if e := p.Vector("external"); e.Len() > 1 {
-		return apart(e, 3, 0, true)
+		return checkExternal(e, 3, 0, true)
 	}
 	gamma, beta := p.Vector("gamma").Len(), p.Vector("beta").Len()
 	if p.Has("gamma") != p.Has("beta") || gamma != beta {
@@ -564,10 +564,10 @@ func (n *node) layerNorm() error {
 	return nil
 }
 
-const lastUnary, lastBinary = 34, 29 // opType of those known
+const lastUnary, lastBinary = 34, 29 // the last known opType
 
-// isBinary reports whether MNN may have a BinaryOp of that number for elements
-// of that type, as far as it is known.
+// isBinary reports whether MNN may have a BinaryOp with that opType for that element
+// type, which is -1 where it is not known.
 func isBinary(op, dtype int64) bool {
 	const notEqual = 22
 	switch {

@@ -6,12 +6,12 @@ import "fmt"
 
 const nhwc = 1
 
-// converted are the dimensions of a tensor in another format.
-func converted(dims []int64, from, to int64) []int64 {
+// convertedShape returns the dimensions of a tensor in another format.
+func convertedShape(dims []int64, from, to int64) []int64 {
 	rank := len(dims)
 	switch {
 	case from < 0 || to < 0:
-		return unknown(rank)
+		return unknownShape(rank)
 	case (from == nhwc) == (to == nhwc) || rank <= 2:
 		return dims
 	case to == nhwc:
@@ -21,7 +21,7 @@ func converted(dims []int64, from, to int64) []int64 {
 	}
 }
 
-// channels is that of an input, or -1.
+// channels returns the number of channels of an input, or -1 where it is not known.
 func (n *node) channels(i int) int64 {
 	dims := n.dims(i)
 	switch {
@@ -33,9 +33,9 @@ func (n *node) channels(i int) int64 {
 	return dims[1]
 }
 
-// numbers are the elements of v; the first ones of more than make sense, as
-// many operators can share one vector.
-func numbers(v vector) []int64 {
+// firstElements returns the elements of v, up to a sanity limit, since many operators
+// may share one long vector.
+func firstElements(v vector) []int64 {
 	all := make([]int64, min(v.Len(), maxNumber))
 	for i := range all {
 		all[i] = v.Int(int64(i))
@@ -43,8 +43,8 @@ func numbers(v vector) []int64 {
 	return all
 }
 
-// unknown is a shape of so many dimensions.
-func unknown(rank int) []int64 {
+// unknownShape returns a shape of rank unknown dimensions.
+func unknownShape(rank int) []int64 {
 	shape := make([]int64, rank)
 	for i := range shape {
 		shape[i] = -1
@@ -52,14 +52,15 @@ func unknown(rank int) []int64 {
 	return shape
 }
 
-func unknownIf(known bool, rank int) []int64 {
+func unknownShapeIf(known bool, rank int) []int64 {
 	if known {
-		return unknown(rank)
+		return unknownShape(rank)
 	}
 	return nil
 }
 
-// dims are an input's: nil where they are not known, -1 for one that is not.
+// dims returns the dimensions of an input: nil where its rank is not known, -1 for a
+// dimension that is not.
 func (n *node) dims(i int) []int64 {
 	if i < len(n.in) {
 		return n.in[i].dims
@@ -67,18 +68,18 @@ func (n *node) dims(i int) []int64 {
 	return nil
 }
 
-// result sets the dimensions of all outputs.
-func (n *node) result(dims []int64) {
+// setShape sets the dimensions of all outputs.
+func (n *node) setShape(dims []int64) {
 	for _, t := range n.out {
 		t.dims = dims
 	}
 }
 
-// axis is a field that is a dimension of so many.
+// axis returns a field with a dimension, which must be one of rank.
 func (n *node) axis(field string, rank int) (int64, error) {
 	a := n.p.Int(field)
 	if a < -int64(rank) || a >= int64(rank) {
-		return 0, fmt.Errorf("%s is %d of %d", field, a, rank)
+		return 0, fmt.Errorf("%s is %d for a rank of %d", field, a, rank)
 	}
 	if a < 0 {
 		a += int64(rank)
@@ -86,7 +87,7 @@ func (n *node) axis(field string, rank int) (int64, error) {
 	return a, nil
 }
 
-// ints are the elements of an input that is a constant.
+// ints returns the elements of an input that is a constant.
 func (n *node) ints(i int) ([]int64, bool) {
 	if i >= len(n.in) || !n.in[i].isConst || n.in[i].constant.Int("dataType") != 3 {
 		return nil, false
@@ -98,10 +99,10 @@ func (n *node) ints(i int) ([]int64, bool) {
 	if v.Len() > 2*maxRank {
 		return nil, false
 	}
-	return numbers(v), true
+	return firstElements(v), true
 }
 
-// broadcast is the shape that all inputs make together.
+// broadcast returns the shape to which the inputs are broadcast.
 func (n *node) broadcast() []int64 {
 	rank := 0
 	for i := range n.in {
@@ -122,24 +123,24 @@ func (n *node) broadcast() []int64 {
 	return shape
 }
 
-// slice checks how an axis is cut: into as many parts as there are outputs, or
-// where slicePoints tell, which are ends (of Caffe), one size (of Torch), a
-// number of parts (of TensorFlow) or sizes.
+// slice checks how an axis is split: into as many parts as there are outputs, or by
+// slicePoints, which are the ends (of Caffe), one size (of Torch), a number of parts (of
+// TensorFlow) or the sizes.
 func (n *node) slice() error {
 	const caffe, tensorFlow, torch = 0, 1, 4
 	p, first := n.p, n.dims(0)
 	rank := maxRank
 	if first != nil {
 		rank = len(first)
-		n.result(unknown(rank))
+		n.setShape(unknownShape(rank))
 	}
 	axis, err := n.axis("axis", rank)
 	if err != nil {
 		return err
 	}
-	points, source := numbers(p.Vector("slicePoints")), p.Int("sourceType")
+	points, source := firstElements(p.Vector("slicePoints")), p.Int("sourceType")
 	if source == caffe && len(points) != len(n.out)-1 {
-		return fmt.Errorf("slicePoints are %d for %d outputs", len(points), len(n.out))
+		return fmt.Errorf("slicePoints has %d elements for %d outputs", len(points), len(n.out))
 	}
 	for i, d := range points {
 		if d < -1 || d == 0 && len(points) == 1 {
@@ -160,7 +161,7 @@ func (n *node) slice() error {
 	if first != nil && first[axis] >= 0 && source != torch {
 		shape := append([]int64{}, first...)
 		shape[axis] /= parts
-		n.result(shape)
+		n.setShape(shape)
 	}
 	return nil
 }
@@ -168,7 +169,7 @@ func (n *node) slice() error {
 func (n *node) stridedSlice() error {
 	p := n.p
 	from := p.Int("fromType")
-	if err := between("fromType", from, 0, 1); err != nil { // with others MNN crashes
+	if err := between("fromType", from, 0, 1); err != nil { // MNN crashes with others
 		return err
 	}
 	if from == 0 && len(n.in) == 3 {
@@ -200,11 +201,11 @@ func (n *node) stridedSlice() error {
 	return nil
 }
 
-// spaceBatch checks the sizes of blocks and the paddings, which are in
-// parameters or inputs.
+// spaceBatch checks the block sizes and the paddings, which are in the parameter or in
+// inputs.
 func (n *node) spaceBatch() error {
 	p := n.p
-	n.result(unknownIf(n.dims(0) != nil, len(n.dims(0))))
+	n.setShape(unknownShapeIf(n.dims(0) != nil, len(n.dims(0))))
 	var blocks, pads []int64
 	if len(n.in) == 3 {
 		var ok, ok2 bool
@@ -219,17 +220,17 @@ func (n *node) spaceBatch() error {
 		}
 		for _, name := range []string{"blockShape", "padding"} {
 			b, _ := p.Table(name)
-			if err := blob(b); err != nil || b.Int("dataType") != 3 || b.Vector("dims").Len() == 0 {
-				return fmt.Errorf("%s is damaged", name)
+			if err := checkBlob(b); err != nil || b.Int("dataType") != 3 || b.Vector("dims").Len() == 0 {
+				return fmt.Errorf("%s is not a valid Blob of int32", name)
 			}
 		}
 		b, _ := p.Table("blockShape")
-		blocks = numbers(b.Vector("int32s"))
+		blocks = firstElements(b.Vector("int32s"))
 		b, _ = p.Table("padding")
-		pads = numbers(b.Vector("int32s"))
+		pads = firstElements(b.Vector("int32s"))
 	}
 	if len(blocks) > maxRank-2 || len(pads) < 2*len(blocks) || n.dims(0) != nil && len(blocks) > len(n.dims(0))-2 {
-		return fmt.Errorf("blocks are %d, paddings %d", len(blocks), len(pads))
+		return fmt.Errorf("it has %d block sizes and %d paddings", len(blocks), len(pads))
 	}
 	for i, b := range blocks {
 		if err := between(fmt.Sprintf("block %d", i), b, 1, maxNumber); err != nil {
@@ -251,7 +252,7 @@ func (n *node) gather() error {
 		}
 		return nil
 	}
-	if err := n.content(2, 1); err != nil {
+	if err := n.checkInts(2, 1); err != nil {
 		return err
 	}
 	limit := int64(maxRank)
@@ -268,22 +269,22 @@ func (n *node) gather() error {
 		if rank := len(first) + len(second) - 1; rank > maxRank {
 			return fmt.Errorf("its output has %d dimensions", rank)
 		} else if rank >= 0 {
-			n.result(unknown(rank))
+			n.setShape(unknownShape(rank))
 		}
 	}
 	return nil
 }
 
-// content checks an input that MNN reads while it infers shapes: it has at
-// least so many int32, as far as that is known.
-func (n *node) content(i, least int) error {
+// checkInts checks an input that MNN reads while it infers shapes. It must have at least
+// min int32 elements, as far as that is known.
+func (n *node) checkInts(i, min int) error {
 	if i >= len(n.in) {
 		return nil
 	}
 	if t := n.in[i].dtype; t >= 0 && t != int32Type {
 		return fmt.Errorf("input %d has elements of type %d", i, t)
 	}
-	if have := n.in[i].elements(); have >= 0 && have < int64(least) {
+	if have := n.in[i].elements(); have >= 0 && have < int64(min) {
 		return fmt.Errorf("input %d has %d elements", i, have)
 	}
 	return nil
@@ -291,12 +292,12 @@ func (n *node) content(i, least int) error {
 
 func (n *node) padding() error {
 	first := n.dims(0)
-	n.result(unknownIf(first != nil, len(first)))
+	n.setShape(unknownShapeIf(first != nil, len(first)))
 	mode := n.p.Int("mode")
 	if mode < 0 {
 		return fmt.Errorf("mode is %d", mode)
 	}
-	if err := n.content(1, 2*len(first)); err != nil {
+	if err := n.checkInts(1, 2*len(first)); err != nil {
 		return err
 	}
 	pads, _ := n.ints(1)

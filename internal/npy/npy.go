@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package npy reads and writes NumPy's .npy files as tensors. Strings and
-// bfloat16, which NumPy lacks, objects, records, big-endian numbers and
-// column-major order are refused.
+// Package npy reads and writes NumPy's .npy files as tensors. It does not support
+// strings, bfloat16, which NumPy lacks, objects, records, big-endian numbers and
+// column-major order.
 package npy
 
 import (
@@ -21,11 +21,11 @@ import (
 
 const (
 	magic     = "\x93NUMPY"
-	maxHeader = 1 << 16 // of a plain array it has about 120 bytes
+	maxHeader = 1 << 16 // a sanity limit; that of a plain array has about 120 bytes
 )
 
-// descrs are NumPy's names for the types. Every system that has engines is
-// little-endian, so "<" is the machine's own order.
+// descrs has NumPy's names of the types. Every system with an engine is
+// little-endian, so "<" is the native order.
 var descrs = map[common.DType]string{
 	common.Bool: "|b1",
 	common.Int8: "|i1", common.Int16: "<i2", common.Int32: "<i4", common.Int64: "<i8",
@@ -33,15 +33,15 @@ var descrs = map[common.DType]string{
 	common.Float16: "<f2", common.Float32: "<f4", common.Float64: "<f8",
 }
 
-// The three entries of the header, a Python dict in a text of its own.
+// The header is the text of a Python dict with these three entries.
 var (
 	descrEntry   = regexp.MustCompile(`'descr':\s*'([^']*)'`)
 	fortranEntry = regexp.MustCompile(`'fortran_order':\s*(True|False)`)
 	shapeEntry   = regexp.MustCompile(`'shape':\s*\(([\d,\s]*)\)`)
 )
 
-// Read reads one array. It allocates no more than r delivers, whatever the
-// header claims.
+// Read reads one array. It allocates no more than r delivers, even if the header has
+// a larger shape.
 func Read(r io.Reader) (*common.Tensor, error) {
 	t, err := read(r)
 	if err != nil {
@@ -93,14 +93,14 @@ func readHeader(r io.Reader) (string, error) {
 	case 2, 3:
 		size = make([]byte, 4)
 	default:
-		return "", fmt.Errorf("version %d of the format is unknown", start[6])
+		return "", fmt.Errorf("version %d of the format is not supported", start[6])
 	}
 	if _, err := io.ReadFull(r, size); err != nil {
 		return "", err
 	}
 	n := binary.LittleEndian.Uint32(append(size, 0, 0)[:4])
 	if n > maxHeader {
-		return "", fmt.Errorf("a header of %d bytes", n)
+		return "", fmt.Errorf("the header has %d bytes, want at most %d", n, maxHeader)
 	}
 	header := make([]byte, n)
 	_, err := io.ReadFull(r, header)
@@ -122,12 +122,12 @@ func parse(header string) (common.DType, common.Shape, error) {
 		}
 		n, err := strconv.Atoi(d)
 		if err != nil {
-			return 0, nil, fmt.Errorf("dimension %.40q", d)
+			return 0, nil, fmt.Errorf("dimension %.40q is not a number", d)
 		}
 		shape = append(shape, n)
 	}
 	for dt, name := range descrs {
-		// NumPy ignores the order of single bytes: "<i1" is "|i1".
+		// NumPy ignores the byte order of types of one byte: "<i1" is "|i1".
 		if descr[1] == name || dt.Size() == 1 && descr[1] == "<"+name[1:] {
 			return dt, shape, nil
 		}
@@ -146,7 +146,8 @@ func Write(w io.Writer, t *common.Tensor) error {
 		dims += strconv.Itoa(d) + ", " // (3, ) is a tuple, (3) is not
 	}
 	header := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", descr, dims)
-	// Version 1.0: the data starts at a multiple of 64, after a line feed.
+	// In version 1.0 the header ends with a line feed, and the data starts at a multiple
+	// of 64.
 	const fixed = len(magic) + 4
 	header += strings.Repeat(" ", 63-(fixed+len(header))%64) + "\n"
 	if len(header) >= maxHeader {
@@ -174,7 +175,7 @@ func ReadFile(path string) (*common.Tensor, error) {
 	return t, nil
 }
 
-// WriteFile writes t to a file, which it replaces.
+// WriteFile writes t to a file. It replaces an existing one.
 func WriteFile(path string, t *common.Tensor) error {
 	f, err := os.Create(path)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// file is what numpy.save writes for this header and these bytes of data.
+// file returns the file that numpy.save writes for this header and data.
 func file(version byte, header string, data ...byte) []byte {
 	b := []byte{0x93, 'N', 'U', 'M', 'P', 'Y', version, 0}
 	if version == 1 {
@@ -77,12 +77,12 @@ func TestNumPy(t *testing.T) {
 func TestRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		file []byte
-		says string
+		want string
 	}{
 		"empty":          {nil, "not a .npy file"},
 		"zip":            {[]byte("PK\x03\x04aaaaaaaaaaaaaaaaaaaa"), "not a .npy file"},
 		"version":        {file(9, ""), "version 9"},
-		"header too big": {file(2, strings.Repeat(" ", 1<<17)), "header of 131072 bytes"},
+		"header too big": {file(2, strings.Repeat(" ", 1<<17)), "header has 131072 bytes"},
 		"header cut":     {file(1, header("<f4", "(1,)"))[:30], "EOF"},
 		"no header":      {file(1, ""), "not the header"},
 		"record":         {file(1, "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }"), "not the header"},
@@ -101,7 +101,7 @@ func TestRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := npy.Read(bytes.NewReader(c.file))
-			require.ErrorContains(t, err, c.says)
+			require.ErrorContains(t, err, c.want)
 		})
 	}
 	for _, dt := range []common.DType{common.String, common.BFloat16} {
@@ -112,8 +112,8 @@ func TestRefused(t *testing.T) {
 	require.Error(t, npy.Write(io.Discard, nil))
 }
 
-// TestDamaged checks that no damage makes Read panic or allocate beyond the
-// file: every truncation, and flipped bytes at seeded places.
+// TestDamaged truncates a file and changes random bytes. Read must neither panic nor
+// allocate more than the file has.
 func TestDamaged(t *testing.T) {
 	good := file(1, header("<i2", "(2, 3)"), 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0)
 	_, err := npy.Read(bytes.NewReader(good))

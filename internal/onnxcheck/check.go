@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package onnxcheck checks that the edges of an ONNX file's graphs join up:
-// some releases of an SDK end the process where they do not. It looks at no
-// operator, so none is unknown to it.
+// Package onnxcheck checks that each input of a node in an ONNX file's graphs is
+// produced by something, since some releases of an SDK end the process where it is
+// not. It does not look at operators, so it accepts unknown ones.
 package onnxcheck
 
 import (
@@ -13,12 +13,12 @@ import (
 	"github.com/anyinfer/anyinfer/internal/flatbuf"
 )
 
-// Check returns why a file is not to be given to such an SDK, as an Error of
-// kind ErrModel, or nil.
+// Check returns an Error of kind ErrModel where a file must not be passed to such an
+// SDK.
 func Check(model []byte) error {
 	graph, err := message(model).first(modelGraph)
 	if err == nil && graph == nil {
-		err = errCut
+		err = errNotONNX
 	}
 	if err == nil {
 		err = check(graph, scope{}, 0)
@@ -58,7 +58,7 @@ const (
 	entryValue = 2
 )
 
-// scope has the names that are made so far, a graph's beside those around it.
+// scope has the names of a graph that are defined so far, and the graph around it.
 type scope struct {
 	names map[string]bool
 	outer *scope
@@ -73,8 +73,8 @@ func (s *scope) has(name string) bool {
 	return false
 }
 
-// maxNesting is of graphs in nodes of graphs: Protocol Buffers' own parsers take
-// 100 messages, of which a graph, a node and an attribute are three.
+// maxNesting is the depth of graphs in nodes of graphs. Protocol Buffers' own parsers
+// allow 100 nested messages; a graph, a node and an attribute are three.
 const maxNesting = 33
 
 func check(graph message, outer scope, depth int) error {
@@ -119,18 +119,18 @@ func check(graph message, outer scope, depth int) error {
 			return err
 		}
 		if !s.has(string(name)) {
-			return fmt.Errorf("nothing makes the output %q", name)
+			return fmt.Errorf("no node produces the output %q", name)
 		}
 	}
 	return nil
 }
 
-// node checks one, and makes its outputs known.
+// node checks a node, and adds its outputs to the scope.
 func (s *scope) node(n message, depth int) error {
 	err := n.each(func(field uint64, m message) error {
 		switch {
-		case field == nodeInput && len(m) > 0 && !s.has(string(m)): // an empty name: the input is left out
-			return fmt.Errorf("nothing makes the input %q", m)
+		case field == nodeInput && len(m) > 0 && !s.has(string(m)): // an empty name stands for an input that is left out
+			return fmt.Errorf("no earlier node produces the input %q", m)
 		case field == nodeAttribute:
 			return m.each(func(field uint64, g message) error {
 				if field == attributeGraph || field == attributeGraphs {
@@ -152,17 +152,17 @@ func (s *scope) node(n message, depth int) error {
 	})
 }
 
-// message is one of Protocol Buffers, or another field that has a length.
+// message is a message of Protocol Buffers, or another field with a length.
 type message []byte
 
-var errCut = errors.New("it is no ONNX file, or a part of one")
+var errNotONNX = errors.New("it is not an ONNX file, or is incomplete")
 
-// each calls f with the fields that have a length.
+// each calls f for each field with a length.
 func (m message) each(f func(field uint64, m message) error) error {
 	for len(m) > 0 {
 		tag, n := binary.Uvarint(m)
 		if n <= 0 {
-			return errCut
+			return errNotONNX
 		}
 		m = m[n:]
 		length := uint64(0)
@@ -170,7 +170,7 @@ func (m message) each(f func(field uint64, m message) error) error {
 		case 0:
 			_, n := binary.Uvarint(m)
 			if n <= 0 {
-				return errCut
+				return errNotONNX
 			}
 			length = uint64(n)
 		case 1:
@@ -179,14 +179,14 @@ func (m message) each(f func(field uint64, m message) error) error {
 			length = 4
 		case 2:
 			if length, n = binary.Uvarint(m); n <= 0 {
-				return errCut
+				return errNotONNX
 			}
 			m = m[n:]
 		default:
-			return errCut
+			return errNotONNX
 		}
 		if length > uint64(len(m)) {
-			return errCut
+			return errNotONNX
 		}
 		if tag&7 == 2 {
 			if err := f(tag>>3, m[:length]); err != nil {
@@ -198,7 +198,7 @@ func (m message) each(f func(field uint64, m message) error) error {
 	return nil
 }
 
-// first is the first field of that number; empty where there is none.
+// first returns the first field of that number, or nil.
 func (m message) first(number uint64) (found message, err error) {
 	err = m.each(func(field uint64, m message) error {
 		if field == number && found == nil {

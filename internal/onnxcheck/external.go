@@ -8,8 +8,8 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// within are the fields, by the message, that lead to tensors.
-var within = map[string]map[uint64]string{
+// children maps the fields of each message that contain tensors to their messages.
+var children = map[string]map[uint64]string{
 	"model":     {modelGraph: "graph"},
 	"graph":     {graphNode: "node", graphInitializer: "tensor", graphSparse: "sparse"},
 	"sparse":    {sparseValues: "tensor", sparseIndices: "tensor"},
@@ -18,8 +18,8 @@ var within = map[string]map[uint64]string{
 	"tensor":    {tensorExternal: "entry"},
 }
 
-// External are the files, relative to the model's, that hold weights of a
-// model; those found before where the model is damaged.
+// External returns the files with weights of a model, relative to the model's. Of a
+// damaged model it returns those before the damage.
 func External(model []byte) []string {
 	var files []string
 	var walk func(kind string, m message, depth int)
@@ -35,7 +35,7 @@ func External(model []byte) []string {
 			return
 		}
 		m.each(func(field uint64, m message) error {
-			if kind := within[kind][field]; kind != "" {
+			if kind := children[kind][field]; kind != "" {
 				walk(kind, m, depth+1)
 			}
 			return nil
@@ -45,8 +45,8 @@ func External(model []byte) []string {
 	return files
 }
 
-// ReadExternal reads the files that have weights of the model, so that links to
-// it lead to them, too.
+// ReadExternal reads the files with weights of the model, so that they are linked
+// beside the links to it.
 func ReadExternal(files *common.ModelFiles) error {
 	for _, name := range External(files.Bytes(0)) {
 		if _, err := files.Beside(name); err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// field is one that has a length.
+// field returns a field with a length.
 func field(number uint64, content ...byte) []byte {
 	return append([]byte{byte(number<<3 | 2), byte(len(content))}, content...)
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package platform knows what Debian and ELF call the processors of Linux.
+// Package platform has the names and ELF types of the processors of Linux.
 package platform
 
 import (
@@ -9,18 +9,18 @@ import (
 	"strings"
 )
 
-// Processor is one by its other names.
+// Processor is a processor by names other than GOARCH.
 type Processor struct {
-	Name    string // for people
-	Triplet string // of Debian's folders and cross compilers
+	Name    string // for messages
+	Triplet string // in Debian's folders and cross compilers
 	Machine elf.Machine
 	Class   elf.Class
-	// Interpreter is Debian's, where the go command without cgo writes one that
-	// Debian lacks.
+	// Interpreter is Debian's dynamic loader. It is empty where the go command without
+	// cgo writes that, too.
 	Interpreter string
 }
 
-// Linux has those that things are built for, by GOARCH. Debian's arm is ARMv7.
+// Linux has the supported processors by GOARCH. Debian's arm is ARMv7.
 var Linux = map[string]Processor{
 	"amd64":   {"x86-64", "x86_64-linux-gnu", elf.EM_X86_64, elf.ELFCLASS64, ""},
 	"arm64":   {"arm64", "aarch64-linux-gnu", elf.EM_AARCH64, elf.ELFCLASS64, ""},
@@ -29,7 +29,7 @@ var Linux = map[string]Processor{
 	"riscv64": {"64-bit RISC-V", "riscv64-linux-gnu", elf.EM_RISCV, elf.ELFCLASS64, "/lib/ld-linux-riscv64-lp64d.so.1"},
 }
 
-// Name is that of the processor that an ELF file with such a header is for.
+// Name returns the name of the processor in the header of an ELF file.
 func Name(m elf.Machine, c elf.Class) string {
 	for _, p := range Linux {
 		if p.Machine == m && p.Class == c {
@@ -39,8 +39,8 @@ func Name(m elf.Machine, c elf.Class) string {
 	return strings.TrimPrefix(m.String(), "EM_")
 }
 
-// OtherName is the name of the processor of a file that begins with head, where
-// it is in ELF and for another than that of goarch; else "". 20 bytes tell.
+// OtherName returns the name of the processor of an ELF file that starts with head,
+// at least 20 bytes, where it is not goarch's. It is empty for other files.
 func OtherName(head []byte, goarch string) string {
 	p, known := Linux[goarch]
 	if !known || len(head) < 20 || string(head[:4]) != elf.ELFMAG {
@@ -57,15 +57,15 @@ func OtherName(head []byte, goarch string) string {
 	return Name(m, c)
 }
 
-// Compiler is the command of a cross compiler, gcc or g++.
+// Compiler returns the command of a cross compiler; name is gcc or g++.
 func (p Processor) Compiler(name string) string { return p.Triplet + "-" + name }
 
-// Package is the one of Debian that has Compiler.
+// Package returns the package of Debian that has Compiler.
 func (p Processor) Package(name string) string {
 	return name + "-" + strings.ReplaceAll(p.Triplet, "_", "-")
 }
 
-// Is reports whether a file is for the processor.
+// Is reports whether an ELF file is for the processor.
 func (p Processor) Is(f *elf.File) bool {
 	return f.Machine == p.Machine && f.Class == p.Class && f.Data == elf.ELFDATA2LSB
 }

@@ -26,7 +26,7 @@ func TestOtherName(t *testing.T) {
 		{head(elf.ELFCLASS32, little, 40, 0), "arm64", "32-bit ARM"},
 		{head(elf.ELFCLASS32, little, 62, 0), "amd64", "X86_64"}, // x32
 		{s390, "amd64", "S390"},
-		{x86, "s390x", ""}, // who knows
+		{x86, "s390x", ""}, // an unknown GOARCH
 		{x86[:19], "arm64", ""},
 		{[]byte("MZ and more than twenty bytes"), "amd64", ""},
 	} {

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package tnncheck refuses what TNN does not survive: it takes counts, names,
-// layers' parameters and the sizes of weights from its files unseen, and
-// shapes from its caller.
+// Package tnncheck checks TNN models, since TNN uses the counts, names, parameters of
+// layers and sizes of weights in its files, and the shapes of its caller, without
+// checks, and crashes.
 //
-// The structure of both files is checked for every model. Shapes and
-// parameters are checked for the layers in layers.go; behind another kind of
-// layer shapes are not known, and what depends on them is not checked. Nor is
-// what a later TNN may have added: layers, element types, values of
-// enumerations. Unknown lists the layers.
+// The structure of both files is checked for every model. Shapes and parameters are
+// checked for the layers in layers.go. After a layer of another kind shapes are not
+// known, and what depends on them is not checked. Nor is what a later TNN may have
+// added: layers, element types, values of enumerations. Unknown lists such layers.
 package tnncheck
 
 import (
@@ -19,11 +18,11 @@ import (
 	"github.com/anyinfer/anyinfer/internal/flatbuf"
 )
 
-// Check returns why TNN is not to be given a .tnnproto and its .tnnmodel with
-// these shapes of inputs, as an Error, or nil.
+// Check returns an Error where a .tnnproto and its .tnnmodel must not be passed to TNN
+// with these shapes of inputs.
 func Check(files [][]byte, shapes map[string]common.ShapeRange) error {
 	if len(files) != 2 {
-		return nil // the shim says so better
+		return nil // the shim has a better error
 	}
 	n, err := parse(string(files[0]))
 	var w *weights
@@ -31,10 +30,10 @@ func Check(files [][]byte, shapes map[string]common.ShapeRange) error {
 		w, err = readWeights(files[1])
 	}
 	if err == nil {
-		err = n.connected(w)
+		err = n.checkNames(w)
 	}
 	if err == nil && shapes == nil && !w.partial {
-		err = n.fits(w, n.inputs)
+		err = n.checkShapes(w, n.inputs)
 	}
 	if err != nil {
 		return flatbuf.Refuse(err)
@@ -47,19 +46,19 @@ func Check(files [][]byte, shapes map[string]common.ShapeRange) error {
 	} {
 		inputs := append([]blob{}, n.inputs...)
 		for i, b := range inputs {
-			if r, ok := shapes[b.name]; ok && len(pick(r)) == len(b.dims) { // else the shim refuses them
+			if r, ok := shapes[b.name]; ok && len(pick(r)) == len(b.dims) { // the shim refuses others
 				inputs[i].dims = pick(r)
 			}
 		}
-		if err := n.fits(w, inputs); err != nil {
+		if err := n.checkShapes(w, inputs); err != nil {
 			return &common.Error{Kind: common.ErrModel, Message: "the model does not take these shapes: " + err.Error()}
 		}
 	}
 	return nil
 }
 
-// Unknown names the kinds of layers of a .tnnproto in which Check found nothing
-// whose shapes, parameters and weights were not checked.
+// Unknown returns the kinds of layers in a .tnnproto whose shapes, parameters and
+// weights Check did not check.
 func Unknown(proto []byte) (all []string) {
 	n, err := parse(string(proto))
 	if err != nil {
@@ -73,44 +72,45 @@ func Unknown(proto []byte) (all []string) {
 	return all
 }
 
-// connected refuses blobs that nothing makes, or that more than one layer does.
-func (n *net) connected(w *weights) error {
-	made := map[string]bool{}
+// checkNames checks that each blob is an input, a constant or the output of exactly
+// one layer, before it is used.
+func (n *net) checkNames(w *weights) error {
+	defined := map[string]bool{}
 	for name := range w.constants {
-		made[name] = true
+		defined[name] = true
 	}
 	for _, b := range n.inputs {
-		if made[b.name] {
-			return fmt.Errorf("there are two inputs %.100q", b.name)
+		if defined[b.name] {
+			return fmt.Errorf("two inputs have the name %.100q", b.name)
 		}
-		made[b.name] = true
+		defined[b.name] = true
 	}
 	for _, l := range n.layers {
 		for _, name := range l.inputs {
-			if !made[name] && !w.partial { // it may be a constant
-				return fmt.Errorf("layer %.100q needs %.100q, which nothing before it makes", l.name, name)
+			if !defined[name] && !w.partial { // it may be a constant
+				return fmt.Errorf("layer %.100q needs %.100q, which no earlier layer produces", l.name, name)
 			}
 		}
 		for _, name := range l.outputs {
-			if made[name] {
-				return fmt.Errorf("layer %.100q makes %.100q, which is there already", l.name, name)
+			if defined[name] {
+				return fmt.Errorf("layer %.100q produces %.100q, which exists already", l.name, name)
 			}
-			made[name] = true
+			defined[name] = true
 		}
 	}
 	for _, name := range n.outputs {
-		if !made[name] && !w.partial {
-			return fmt.Errorf("nothing makes the output %.100q", name)
+		if !defined[name] && !w.partial {
+			return fmt.Errorf("no layer produces the output %.100q", name)
 		}
 	}
 	return nil
 }
 
-// fits refuses layers that do not suit their inputs or their weights.
-func (n *net) fits(w *weights, inputs []blob) error {
-	known := map[string][]int{} // dims; none where they are not known
+// checkShapes checks that the layers fit their inputs and their weights.
+func (n *net) checkShapes(w *weights, inputs []blob) error {
+	known := map[string][]int{} // dims, nil where they are not known
 	for _, b := range inputs {
-		if err := sane(b.dims); err != nil {
+		if err := checkDims(b.dims); err != nil {
 			return fmt.Errorf("input %.100q: %w", b.name, err)
 		}
 		known[b.name] = b.dims
@@ -118,7 +118,7 @@ func (n *net) fits(w *weights, inputs []blob) error {
 	for _, l := range n.layers {
 		dims, err := l.infer(known, w)
 		if err == nil && dims != nil {
-			err = sane(dims)
+			err = checkDims(dims)
 		}
 		if err != nil {
 			return fmt.Errorf("layer %.100q, %.100s: %w", l.name, l.kind, err)
@@ -130,15 +130,16 @@ func (n *net) fits(w *weights, inputs []blob) error {
 	return nil
 }
 
-// most is how many elements of four bytes TNN can count: it has sizes in an int.
-const most = 1<<29 - 1
+// maxElements is the number of elements of four bytes that TNN can count, since it has
+// sizes in an int.
+const maxElements = 1<<29 - 1
 
-// sane refuses shapes that TNN cannot count in.
-func sane(dims []int) error {
+// checkDims checks that TNN can count the elements of a shape.
+func checkDims(dims []int) error {
 	n := 1
 	for _, d := range dims {
-		if d < 1 || d > most/n {
-			return fmt.Errorf("the shape %v is none that TNN can have", dims)
+		if d < 1 || d > maxElements/n {
+			return fmt.Errorf("the shape %v is not one that TNN supports", dims)
 		}
 		n *= d
 	}

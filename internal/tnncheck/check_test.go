@@ -36,25 +36,25 @@ func TestGood(t *testing.T) {
 	require.NoError(t, Check(f[:1], nil), "the shim refuses one file")
 }
 
-// TestText has one change in digits.tnnproto each.
+// TestText makes one change in digits.tnnproto each.
 func TestText(t *testing.T) {
 	for _, c := range []struct{ old, new, want string }{
-		{"4206624772", "4206624771", "does not begin as one"},
-		{`"scores ,"`, `"scores`, "there are 6 layers of "},
-		{"8 8 0 ,", "8 8 -9 ,", "as many dimensions"},
-		{"8 8 0 ,", "8 8 8 0 ,", "as many dimensions"},
-		{"8 8 0 ,", "8 8 2 ,", "is of int8, and no layer is"},
-		{"1 1 8 8 0", "1 1 8 x 0", `"x" is no number`},
-		{"1 1 8 8 0", "1 1 8 0 0", "none that TNN can have"},
-		{"1 1 8 8 0", "9 1 99999 99999 0", "none that TNN can have"},
-		{"1 1 8 8 0", "1 2 8 8 0", "1 channels in 1 groups, and an input [1 2 8 8]"},
+		{"4206624772", "4206624771", "does not start with its magic number"},
+		{`"scores ,"`, `"scores`, "it has 6 layers, want "},
+		{"8 8 0 ,", "8 8 -9 ,", "the given number of dimensions"},
+		{"8 8 0 ,", "8 8 8 0 ,", "the given number of dimensions"},
+		{"8 8 0 ,", "8 8 2 ,", "has the type int8, and no layer is quantized"},
+		{"1 1 8 8 0", "1 1 8 x 0", `"x" is not a number`},
+		{"1 1 8 8 0", "1 1 8 0 0", "not one that TNN supports"},
+		{"1 1 8 8 0", "9 1 99999 99999 0", "not one that TNN supports"},
+		{"1 1 8 8 0", "1 2 8 8 0", "1 channels in 1 groups for an input of [1 2 8 8]"},
 		{"1 1 8 8 0", "1 1 12 8 0", "it has 640 weights, not 960"},
-		{"\n\"scores ,", "\n\"sores ,", `nothing makes the output "sores"`},
-		{" 7 ,", " 8 ,", "there are 7 layers of 8"},
-		{"t0 1 1 image", "t0 90 1 image", "the inputs and outputs that it says"},
-		{"t0 1 1 image", "t0 0 1 image", "the inputs and outputs that it says"},
+		{"\n\"scores ,", "\n\"sores ,", `no layer produces the output "sores"`},
+		{" 7 ,", " 8 ,", "it has 7 layers, want 8"},
+		{"t0 1 1 image", "t0 90 1 image", "the given numbers of inputs and outputs"},
+		{"t0 1 1 image", "t0 0 1 image", "the given numbers of inputs and outputs"},
 		{"t0 1 1 image", "t0 1 1 nobody", `needs "nobody"`},
-		{"t1 1 1 t0 t1", "t1 1 1 t0 t0", `makes "t0", which is there already`},
+		{"t1 1 1 t0 t1", "t1 1 1 t0 t0", `produces "t0", which exists already`},
 		{"1 1 16 3 3 1 1", "0 1 16 3 3 1 1", "0 groups"},
 		{"1 1 16 3 3 1 1", "1 1 16 0 3 1 1", "a kernel of 0"},
 		{"1 1 16 3 3 1 1", "1 1 16 3 3 0 1", "a stride of 0"},
@@ -70,7 +70,7 @@ func TestText(t *testing.T) {
 		{"t4 t5 10 1 0 1", "t4 t5 11 1 0 1", "it has 10 weights, not 11"},
 		{"t4 t5 10 1 0 1", "t4 t5 10 1 0 2", "from axis 2"},
 		{"t5 scores 1 ,", "t5 scores 2 ,", "axis 2 of [1 10]"},
-		{"InnerProduct t5", "Convolution t5", "its weights are those of InnerProduct"},
+		{"InnerProduct t5", "Convolution t5", "its weights are those of a layer InnerProduct"},
 	} {
 		f := files(t, "digits")
 		require.Contains(t, string(f[0]), c.old)
@@ -95,7 +95,7 @@ func TestWeights(t *testing.T) {
 	}{
 		"too short": {func(b []byte) []byte { return b[:len(b)-1] }, "ends too early"},
 		"too long":  {func(b []byte) []byte { return append(b, 1, 2, 3) }, "ends too early"},
-		"layers":    {func(b []byte) []byte { b[5] = 0x7f; return b }, "does not begin as one"},
+		"layers":    {func(b []byte) []byte { b[5] = 0x7f; return b }, "does not start with its magic number"},
 		"no length": {func(b []byte) []byte { b[15] = 0x80; return b }, "ends too early"},
 		"one less":  {func(b []byte) []byte { b[4] = 1; return b }, ""},
 		"an array": {func(b []byte) []byte {
@@ -113,7 +113,7 @@ func TestWeights(t *testing.T) {
 	}
 }
 
-// TestUnknown changes what a later TNN may have.
+// TestUnknown makes changes that a later TNN may allow.
 func TestUnknown(t *testing.T) {
 	for _, c := range []struct {
 		old, new string
@@ -140,10 +140,10 @@ func TestUnknown(t *testing.T) {
 	}
 	f := files(t, "digits")
 	f[0] = []byte(strings.Replace(string(f[0]), "4206624772", "4206624773", 1))
-	require.ErrorContains(t, Check(f, nil), "the file is not supported: it has a format that is newer")
+	require.ErrorContains(t, Check(f, nil), "the file is not supported: its format is newer")
 }
 
-// FuzzCheck must end, and without a panic.
+// FuzzCheck: the check must neither panic nor hang.
 func FuzzCheck(f *testing.F) {
 	for _, model := range []string{"digits", "edges", "multi"} {
 		var all [][]byte

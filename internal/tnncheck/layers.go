@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// infer is the shape of what a layer makes; nil where that is not known.
+// infer returns the shape of a layer's output; nil where that is not known.
 func (l layer) infer(known map[string][]int, w *weights) ([]int, error) {
 	var in [][]int
 	for _, name := range l.inputs {
@@ -18,8 +18,8 @@ func (l layer) infer(known map[string][]int, w *weights) ([]int, error) {
 		in = append(in, dims)
 	}
 	own, ok := w.layers[l.name]
-	if _, has := layouts[plain(l.kind)]; ok && has && own.kind != plain(l.kind) {
-		return nil, fmt.Errorf("its weights are those of %.100s", own.kind)
+	if _, has := layouts[baseKind(l.kind)]; ok && has && own.kind != baseKind(l.kind) {
+		return nil, fmt.Errorf("its weights are those of a layer %.100s", own.kind)
 	}
 	f := checks[l.kind]
 	if f == nil {
@@ -33,36 +33,37 @@ func (l layer) infer(known map[string][]int, w *weights) ([]int, error) {
 
 var checks = map[string]func(l layer, in [][]int, own resource) ([]int, error){
 	"Convolution": convolution, "InnerProduct": innerProduct, "Pooling": pooling, "Flatten": flatten, "Softmax": softmax,
-	"Add": broadcast, "Sub": broadcast, "Mul": broadcast, "Div": broadcast, "Maximum": broadcast, "Minimum": broadcast,
-	"ReLU": same, "ReLU6": same, "Sigmoid": same, "Tanh": same, "Abs": same, "Exp": same, "Neg": same, "Sqrt": same, "HardSwish": same,
-	"Dropout": same, "Identity": same,
+	"Add": broadcastShape, "Sub": broadcastShape, "Mul": broadcastShape, "Div": broadcastShape, "Maximum": broadcastShape, "Minimum": broadcastShape,
+	"ReLU": sameShape, "ReLU6": sameShape, "Sigmoid": sameShape, "Tanh": sameShape, "Abs": sameShape, "Exp": sameShape, "Neg": sameShape, "Sqrt": sameShape, "HardSwish": sameShape,
+	"Dropout": sameShape, "Identity": sameShape,
 }
 
-// extent is how much of an input a window covers, or an error.
+// extent returns the length of an input that a window covers.
 func extent(kernel, dilation int) (int, error) {
-	if kernel < 1 || dilation < 1 || kernel > most/dilation {
+	if kernel < 1 || dilation < 1 || kernel > maxElements/dilation {
 		return 0, fmt.Errorf("a kernel of %d with a dilation of %d", kernel, dilation)
 	}
 	return dilation*(kernel-1) + 1, nil
 }
 
-// windows is how many of an extent fit into size with padding on both sides.
-func windows(size, extent, stride, pad, padKind int, up bool) (int, error) {
+// windowCount returns the number of windows of an extent that fit into size with
+// padding on both sides.
+func windowCount(size, extent, stride, pad, padKind int, roundUp bool) (int, error) {
 	if stride < 1 || pad < 0 || pad >= extent || padKind < -1 {
 		return 0, fmt.Errorf("a stride of %d and a padding of %d, kind %d, for windows of %d", stride, pad, padKind, extent)
 	}
-	room := size + 2*pad - extent
+	rest := size + 2*pad - extent
 	switch {
-	case padKind == 0: // as many as there are strides
+	case padKind == 0: // one window for each stride
 		return (size + stride - 1) / stride, nil
 	case padKind == 1:
-		room, up = size-extent, false
+		rest, roundUp = size-extent, false
 	}
-	if room < 0 {
+	if rest < 0 {
 		return 0, fmt.Errorf("windows of %d do not fit into %d", extent, size)
 	}
-	n := room/stride + 1
-	if up && room%stride != 0 {
+	n := rest/stride + 1
+	if roundUp && rest%stride != 0 {
 		if n++; (n-1)*stride-pad >= size {
 			return 0, errors.New("a window begins beyond the input")
 		}
@@ -70,9 +71,9 @@ func windows(size, extent, stride, pad, padKind int, up bool) (int, error) {
 	return n, nil
 }
 
-// reaches refuses windows of which a column lies wholly in the padding: TNN
-// clears more of a row than there is.
-func reaches(size, out, extent, stride, pad, padKind int) error {
+// checkPadding returns an error where a column of windows lies wholly in the padding,
+// since TNN then writes beyond the end of a row.
+func checkPadding(size, out, extent, stride, pad, padKind int) error {
 	switch padKind {
 	case 0:
 		pad = max(0, (out-1)*stride+extent-size) / 2
@@ -80,13 +81,14 @@ func reaches(size, out, extent, stride, pad, padKind int) error {
 		pad = 0
 	}
 	if (pad+stride-1)/stride > out || extent-1-pad > size {
-		return fmt.Errorf("a padding of %d for windows of %d on an input of %d, which TNN does not survive", pad, extent, size)
+		return fmt.Errorf("a padding of %d for windows of %d on an input of %d, which crashes TNN", pad, extent, size)
 	}
 	return nil
 }
 
-// needs refuses weights of another count, or quantized ones, which have another kind of layer.
-func (r resource) needs(i, count int) error {
+// checkCount checks the number of weights, and that they are not quantized, since
+// quantized layers are of another kind.
+func (r resource) checkCount(i, count int) error {
 	if len(r.raws) > i && !r.raws[i].known() {
 		return nil
 	}
@@ -112,15 +114,15 @@ func convolution(l layer, in [][]int, own resource) ([]int, error) {
 	group, channels, out := p[0], p[1], p[2]
 	pads := p[10]
 	x := in[0]
-	if group < 1 || channels < 1 || out < 1 || out%group != 0 || channels%group != 0 && channels*group > most {
-		return nil, fmt.Errorf("%d groups, %d channels, %d out of it", group, channels, out)
+	if group < 1 || channels < 1 || out < 1 || out%group != 0 || channels%group != 0 && channels*group > maxElements {
+		return nil, fmt.Errorf("%d groups for %d channels and %d outputs", group, channels, out)
 	}
 	if p[13] < 0 {
 		return nil, fmt.Errorf("an activation %d", p[13])
 	}
 	if x != nil {
 		if len(x) != 4 || x[1]%group != 0 || channels != x[1] && channels != x[1]/group {
-			return nil, fmt.Errorf("%d channels in %d groups, and an input %v", channels, group, x)
+			return nil, fmt.Errorf("%d channels in %d groups for an input of %v", channels, group, x)
 		}
 		channels = x[1]
 	}
@@ -133,22 +135,22 @@ func convolution(l layer, in [][]int, own resource) ([]int, error) {
 		return nil, err
 	}
 	if x != nil || group == 1 {
-		if err := own.needs(0, product([]int{out, channels / group, p[3], p[4]})); err != nil {
+		if err := own.checkCount(0, product([]int{out, channels / group, p[3], p[4]})); err != nil {
 			return nil, err
 		}
 	}
 	if p[9] != 0 {
-		if err := own.needs(1, out); err != nil {
+		if err := own.checkCount(1, out); err != nil {
 			return nil, err
 		}
 	}
-	if x == nil || pads > 1 { // a kind of padding that is not known
+	if x == nil || pads > 1 { // an unknown kind of padding
 		return nil, nil
 	}
 	y := []int{x[0], out, 0, 0}
 	for i, extent := range []int{h, w} {
-		if y[2+i], err = windows(x[2+i], extent, p[5+i], p[7+i], pads, false); err == nil {
-			err = reaches(x[2+i], y[2+i], extent, p[5+i], p[7+i], pads)
+		if y[2+i], err = windowCount(x[2+i], extent, p[5+i], p[7+i], pads, false); err == nil {
+			err = checkPadding(x[2+i], y[2+i], extent, p[5+i], p[7+i], pads)
 		}
 		if err != nil {
 			return nil, err
@@ -163,11 +165,11 @@ func innerProduct(l layer, in [][]int, own resource) ([]int, error) {
 		return nil, err
 	}
 	n, x := p[0], in[0]
-	if n < 1 || p[2] != 0 || p[3] != 1 { // TNN counts from axis 1, whatever this says
+	if n < 1 || p[2] != 0 || p[3] != 1 { // TNN starts at axis 1, whatever the parameter is
 		return nil, fmt.Errorf("%d outputs, transposed %d, from axis %d", n, p[2], p[3])
 	}
 	if p[1] != 0 {
-		if err := own.needs(1, n); err != nil {
+		if err := own.checkCount(1, n); err != nil {
 			return nil, err
 		}
 	}
@@ -177,7 +179,7 @@ func innerProduct(l layer, in [][]int, own resource) ([]int, error) {
 	if len(x) < 2 {
 		return nil, fmt.Errorf("an input %v", x)
 	}
-	return []int{x[0], n}, own.needs(0, product(append([]int{n}, x[1:]...)))
+	return []int{x[0], n}, own.checkCount(0, product(append([]int{n}, x[1:]...)))
 }
 
 func pooling(l layer, in [][]int, _ resource) ([]int, error) {
@@ -190,7 +192,7 @@ func pooling(l layer, in [][]int, _ resource) ([]int, error) {
 	if p[0] < 0 || p[7] < -1 || p[7] > 3 || p[8] < -1 || p[8] > 3 || p[10] != 0 && p[10] != 1 || p[11] != 0 && p[11] != 1 {
 		return nil, fmt.Errorf("parameters %v", p)
 	}
-	if x == nil || p[9] > 1 { // a kind of padding that is not known
+	if x == nil || p[9] > 1 { // an unknown kind of padding
 		return nil, nil
 	}
 	if len(x) != 4 {
@@ -212,7 +214,7 @@ func pooling(l layer, in [][]int, _ resource) ([]int, error) {
 			kernel = x[at]
 		}
 		if kernel, err = extent(kernel, 1); err == nil {
-			out[2+i], err = windows(x[2+i], kernel, p[3+i], p[5+i], p[9], p[10] == 1)
+			out[2+i], err = windowCount(x[2+i], kernel, p[3+i], p[5+i], p[9], p[10] == 1)
 		}
 		if err != nil {
 			return nil, err
@@ -241,10 +243,10 @@ func softmax(l layer, in [][]int, _ resource) ([]int, error) {
 	return in[0], err
 }
 
-func broadcast(l layer, in [][]int, own resource) ([]int, error) {
+func broadcastShape(l layer, in [][]int, own resource) ([]int, error) {
 	if len(own.raws) > 0 {
 		if len(in) != 1 || own.raws[0].count() == 0 || own.raws[0].dims == nil {
-			return nil, nil // TNN finds its shape, or refuses
+			return nil, nil // TNN infers its shape, or refuses it
 		}
 		in = append(in, own.raws[0].dims)
 	} else if len(in) < 2 {
@@ -267,13 +269,13 @@ func broadcast(l layer, in [][]int, own resource) ([]int, error) {
 	return out, nil
 }
 
-func same(_ layer, in [][]int, _ resource) ([]int, error) { return in[0], nil }
+func sameShape(_ layer, in [][]int, _ resource) ([]int, error) { return in[0], nil }
 
-// product is that of dims, or -1 where TNN has no count for it.
+// product returns the product of dims, or -1 where TNN cannot count that far.
 func product(dims []int) int {
 	n := 1
 	for _, d := range dims {
-		if d < 0 || d > most/max(n, 1) {
+		if d < 0 || d > maxElements/max(n, 1) {
 			return -1
 		}
 		n *= d

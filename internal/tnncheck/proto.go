@@ -12,7 +12,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/flatbuf"
 )
 
-// net is what a .tnnproto says.
+// net is the content of a .tnnproto.
 type net struct {
 	inputs  []blob
 	outputs []string
@@ -34,38 +34,38 @@ type layer struct {
 const (
 	magic   uint32 = 0xFABC0002
 	magicV2 uint32 = 0xFABC0004
-	longest        = 4095 // bytes of a line: TNN cuts longer ones
+	maxLine        = 4095 // bytes; TNN cuts longer lines
 )
 
-// later reports whether a file's format is newer than those known.
-func later(m uint32) bool { return m > magicV2 && m>>16 == magicV2>>16 }
+// isNewer reports whether a file's format is newer than the known ones.
+func isNewer(m uint32) bool { return m > magicV2 && m>>16 == magicV2>>16 }
 
-const errLater = flatbuf.Unsupported("it has a format that is newer than this version reads")
+const errNewer = flatbuf.Unsupported("its format is newer than this version reads")
 
-// parse reads the text as TNN does: without quotes and line ends it is a list
-// that commas separate.
+// parse parses the text as TNN does, which removes quotes and line ends and splits the
+// rest at commas.
 func parse(text string) (*net, error) {
 	if strings.ContainsRune(text, 0) {
-		return nil, errors.New("the .tnnproto is no text")
+		return nil, errors.New("the .tnnproto is not text")
 	}
 	lines := strings.Split(strings.NewReplacer(`"`, "", "\n", "").Replace(text), ",")
 	if len(lines) <= 5 {
 		return nil, errors.New("the .tnnproto ends too early")
 	}
 	for i := range lines {
-		if len(lines[i]) > longest && i != 2 { // line 2 has the names of all blobs, which TNN does not read
-			return nil, flatbuf.Unsupported(fmt.Sprintf("line %d of the .tnnproto has %d bytes, of which TNN reads %d", i+1, len(lines[i]), longest))
+		if len(lines[i]) > maxLine && i != 2 { // TNN does not read line 2, with the names of all blobs
+			return nil, flatbuf.Unsupported(fmt.Sprintf("line %d of the .tnnproto has %d bytes, of which TNN reads %d", i+1, len(lines[i]), maxLine))
 		}
 		lines[i] = trim(lines[i])
 	}
 	head := fields(lines[0])
 	if len(head) > 3 {
-		if m, err := strconv.ParseUint(head[3], 10, 32); err == nil && later(uint32(m)) {
-			return nil, errLater
+		if m, err := strconv.ParseUint(head[3], 10, 32); err == nil && isNewer(uint32(m)) {
+			return nil, errNewer
 		}
 	}
 	if len(head) < 4 || head[3] != fmt.Sprint(magic) && head[3] != fmt.Sprint(magicV2) {
-		return nil, errors.New("the .tnnproto does not begin as one")
+		return nil, errors.New("the .tnnproto does not start with its magic number")
 	}
 	n := new(net)
 	for _, input := range strings.Split(lines[1], ":") {
@@ -93,11 +93,11 @@ func parse(text string) (*net, error) {
 	quantized := slices.ContainsFunc(n.layers, func(l layer) bool { return strings.HasPrefix(l.kind, "Quantized") })
 	for _, b := range n.inputs {
 		if b.dtype == int8Type && !quantized {
-			return nil, fmt.Errorf("input %.100q is of int8, and no layer is", b.name)
+			return nil, fmt.Errorf("input %.100q has the type int8, and no layer is quantized", b.name)
 		}
 	}
 	if want, err := strconv.Atoi(lines[4]); err != nil || want > len(n.layers) {
-		return nil, fmt.Errorf("there are %d layers of %.20s", len(n.layers), lines[4])
+		return nil, fmt.Errorf("it has %d layers, want %.20s", len(n.layers), lines[4])
 	}
 	return n, nil
 }
@@ -108,13 +108,13 @@ func parseInput(words []string, v2 bool) (blob, error) {
 	for _, w := range words[1:] {
 		d, err := strconv.Atoi(w)
 		if err != nil {
-			return blob{}, fmt.Errorf("input %.100q: %.100q is no number", words[0], w)
+			return blob{}, fmt.Errorf("input %.100q: %.100q is not a number", words[0], w)
 		}
 		dims = append(dims, d)
 	}
 	if v2 { // a count, the dims and the type
 		if len(dims) < 3 || dims[0] != len(dims)-2 || dims[len(dims)-1] < 0 {
-			return blob{}, fmt.Errorf("input %.100q does not have as many dimensions as it says, and a type", words[0])
+			return blob{}, fmt.Errorf("input %.100q does not have the given number of dimensions, and a type", words[0])
 		}
 		dtype, dims = dims[len(dims)-1], dims[1:len(dims)-1]
 	}
@@ -132,29 +132,29 @@ func parseLayer(words []string) (layer, error) {
 	in, err := strconv.Atoi(words[2])
 	out, err2 := strconv.Atoi(words[3])
 	if rest := len(words) - 4; err != nil || err2 != nil || in < 1 || out < 1 || in > rest || out > rest-in {
-		return layer{}, fmt.Errorf("layer %.100q does not have the inputs and outputs that it says", l.name)
+		return layer{}, fmt.Errorf("layer %.100q does not have the given numbers of inputs and outputs", l.name)
 	}
 	l.inputs, l.outputs, l.params = words[4:4+in], words[4+in:4+in+out], words[4+in+out:]
 	return l, nil
 }
 
-// ints are the parameters of a layer, at least so many.
-func (l layer) ints(least int) ([]int, error) {
-	if len(l.params) < least {
-		return nil, fmt.Errorf("it has %d parameters, not %d", len(l.params), least)
+// ints returns the parameters of a layer, at least min of them.
+func (l layer) ints(min int) ([]int, error) {
+	if len(l.params) < min {
+		return nil, fmt.Errorf("it has %d parameters, not %d", len(l.params), min)
 	}
 	p := make([]int, len(l.params))
 	for i, w := range l.params {
 		v, err := strconv.ParseInt(w, 10, 32)
 		if err != nil {
-			return nil, fmt.Errorf("its parameter %.100q is no number", w)
+			return nil, fmt.Errorf("its parameter %.100q is not a number", w)
 		}
 		p[i] = int(v)
 	}
 	return p, nil
 }
 
-// fields splits at each space: two make an empty word.
+// fields splits at each space, so that two spaces have an empty word between them.
 func fields(line string) []string {
 	words := strings.Split(line, " ")
 	for i, w := range words {

@@ -10,31 +10,31 @@ import (
 	"strings"
 )
 
-// weights are what a .tnnmodel has.
+// weights is the content of a .tnnmodel.
 type weights struct {
 	layers    map[string]resource
 	constants map[string]raw
-	partial   bool // what follows is not known
+	partial   bool // the rest of the file is not known
 }
 
-// resource is what a layer has there.
+// resource has the weights of a layer.
 type resource struct {
 	kind string
-	raws []raw // at the places that layouts gives them; empty where there are none
+	raws []raw // in the order of layouts; empty ones are absent
 }
 
-// raw is an array.
+// raw is an array of weights.
 type raw struct {
 	dtype, bytes int
 	dims         []int
 }
 
-// sizes are those of the types that an array can have: float32, float16, int8, int32, bfloat16, int64, uint32.
+// sizes has the sizes of the element types: float32, float16, int8, int32, bfloat16, int64, uint32.
 var sizes = []int{4, 2, 1, 4, 2, 8, 4}
 
 const int8Type = 2
 
-// known reports whether the size of the elements is.
+// known reports whether the size of the elements is known.
 func (r raw) known() bool { return r.dtype < len(sizes) }
 
 func (r raw) count() int {
@@ -47,11 +47,11 @@ func (r raw) count() int {
 	return r.bytes / sizes[r.dtype]
 }
 
-// layouts say what a kind of layer has, letter by letter: s a string, r an
-// array, b an integer, an array and, if the integer is not 0, another, i an
-// array if an integer before it is 1, t one if a byte before it is not 0, x
-// one if the first was of int8, z an array and, if that is of int8, another,
-// q the same if the first was of int8.
+// layouts has a letter for each part of the weights of a kind of layer: s is a string;
+// r is an array; b is an integer, an array and, if the integer is not 0, another
+// array; i is an integer and, if that is 1, an array; t is a byte and, if that is not
+// 0, an array; x is an array if the first one is of int8; z is an array and, if that
+// is of int8, another; q is the same as z if the first array is of int8.
 var layouts = map[string]string{
 	"Convolution": "sbq", "Deconvolution": "sbq", "Convolution1D": "sb", "Convolution3D": "sb", "InnerProduct": "srrq",
 	"BatchNormCxx": "rr", "BatchNormalization": "rr", "InstBatchNormCxx": "rr", "Scale": "sb", "BiasAdd": "r", "PReLU": "sr",
@@ -60,35 +60,35 @@ var layouts = map[string]string{
 	"HDRGuide": "rrrrrr", "Scatter": "tt", "ScatterND": "tt", "BlobScale": "zr",
 }
 
-// plain is a kind of layer without what its name says of its arithmetic.
-func plain(kind string) string {
+// baseKind returns a kind of layer without the parts of its name about arithmetic.
+func baseKind(kind string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(kind, "DynamicRange"), "Quantized"), "_nhwc")
 }
 
 func readWeights(data []byte) (*weights, error) {
 	r := &reader{data: data}
-	if m := r.uint32(); later(m) {
-		return nil, errLater
+	if m := r.uint32(); isNewer(m) {
+		return nil, errNewer
 	} else if m != magic && m != magicV2 {
-		r.at = 0 // an old file
+		r.at = 0 // a file of the old format has no magic number
 	}
 	n := int(r.uint32() & 0x1FFFFFFF)
 	if r.err == nil && n >= 10000 {
-		return nil, errors.New("the .tnnmodel does not begin as one")
+		return nil, errors.New("the .tnnmodel does not start with its magic number")
 	}
 	w := &weights{layers: map[string]resource{}, constants: map[string]raw{}}
 	for i := 0; i < n && r.err == nil; i++ {
 		number, kind, name := int32(r.uint32()), r.string(), r.string()
-		layout, ok := layouts[plain(kind)]
+		layout, ok := layouts[baseKind(kind)]
 		switch {
 		case r.err != nil:
 		case number < 0 || number > 10000:
-			return nil, fmt.Errorf("the .tnnmodel has weights of a layer of number %d", number)
-		case !ok: // where its weights end is not known
+			return nil, fmt.Errorf("the .tnnmodel has a layer with the number %d", number)
+		case !ok: // the end of its weights is not known
 			w.partial = true
 			return w, nil
 		}
-		w.layers[name] = resource{plain(kind), r.layout(layout)}
+		w.layers[name] = resource{baseKind(kind), r.layout(layout)}
 	}
 	if r.err == nil && r.at < len(data) { // constants
 		r.uint32()
@@ -99,12 +99,12 @@ func readWeights(data []byte) (*weights, error) {
 		}
 	}
 	if r.err == nil && r.at < len(data) {
-		r.err = fmt.Errorf("the .tnnmodel has %d bytes too many", len(data)-r.at)
+		r.err = fmt.Errorf("the .tnnmodel has %d bytes after its end", len(data)-r.at)
 	}
 	return w, r.err
 }
 
-// reader reads on until something is not there.
+// reader reads until the data ends, or is invalid.
 type reader struct {
 	data []byte
 	at   int
@@ -141,8 +141,8 @@ func (r *reader) raw() (a raw) {
 	if a.bytes == 0 {
 		return raw{}
 	}
-	if later(m) {
-		r.err = errLater
+	if isNewer(m) {
+		r.err = errNewer
 		return raw{}
 	}
 	if dtype < 0 || a.bytes < 0 || a.known() && a.bytes%sizes[dtype] != 0 || m != magic && m != magicV2 {

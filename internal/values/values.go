@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package values looks at and fills tensors whose type only running tells.
+// Package values reads and fills tensors whose element type is known only at run time.
 package values
 
 import (
@@ -9,7 +9,7 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// Float64s is t's elements as numbers, those of int64 and uint64 rounded; nil for
+// Float64s returns t's elements as numbers, rounded for int64 and uint64; nil for
 // strings.
 func Float64s(t *common.Tensor) []float64 {
 	switch t.DType() {
@@ -49,7 +49,7 @@ func Float64s(t *common.Tensor) []float64 {
 }
 
 func convert[T common.Elem](t *common.Tensor, f func(T) float64) []float64 {
-	data, _ := common.Data[T](t) // the type was just looked at
+	data, _ := common.Data[T](t) // cannot fail, since T is the tensor's type
 	out := make([]float64, len(data))
 	for i, v := range data {
 		out[i] = f(v)
@@ -57,8 +57,8 @@ func convert[T common.Elem](t *common.Tensor, f func(T) float64) []float64 {
 	return out
 }
 
-// Fill gives t seeded random elements: 0 to 1 for floats, 0 to 9 for integers.
-// Strings stay as they are.
+// Fill sets t's elements to seeded random numbers: 0 to 1 for floats, 0 to 9 for
+// integers. It does not change strings.
 func Fill(t *common.Tensor, seed uint64) {
 	r := rand.New(rand.NewPCG(1, seed))
 	switch t.DType() {
@@ -72,7 +72,7 @@ func Fill(t *common.Tensor, seed uint64) {
 		fill(t, func() common.BHalf { return common.BHalfOf(r.Float32()) })
 	case common.Bool:
 		fill(t, func() bool { return r.IntN(2) == 1 })
-	default: // small integers are the same in every width, little end first
+	default: // the first byte of a small little-endian integer has its value, whatever its width
 		for i := 0; i < len(t.Bytes()); i += t.DType().Size() {
 			t.Bytes()[i] = byte(r.IntN(10))
 		}

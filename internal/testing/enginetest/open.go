@@ -3,104 +3,168 @@
 package enginetest
 
 import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/values"
 	"github.com/stretchr/testify/require"
 )
 
-func (s *suite) open(t *testing.T) {
-	e := s.engine(t)
-	i := e.Info()
-	s.run(t, "info", func(t *testing.T) {
-		require.Equal(t, s.Name, i.Name)
-		require.NotEmpty(t, i.Version)
-		require.NotEmpty(t, i.Library)
-		devices, err := e.Devices(ctx)
-		require.NoError(t, err)
-		require.NotEmpty(t, devices)
-		for _, d := range devices {
-			require.NotEmpty(t, d.Name)
+// Main is the TestMain of a package with examples that need the engine's SDK. An example cannot skip itself,
+// so where the SDK is missing, but in CI, they are all left out.
+func Main(m *testing.M, engine string) {
+	if os.Getenv("CI") == "" && !isChild {
+		e, err := common.Open(engine, nil)
+		if errors.Is(err, common.ErrNotAvailable) {
+			fmt.Fprintln(os.Stderr, "examples are skipped:", err)
+			flag.Parse()
+			flag.Set("test.skip", strings.TrimPrefix(flag.Lookup("test.skip").Value.String()+"|^Example", "|"))
 		}
-		require.Contains(t, common.Engines(), s.Name)
-	})
-	s.run(t, "wrong Native", func(t *testing.T) {
-		_, err := common.Open(s.Name, &common.Config{Native: struct{ other int }{}})
-		require.ErrorIs(t, err, common.ErrOption)
-	})
-	if i.Library == "linked" {
-		t.Log("the library is linked: there is nothing to search")
-		return
+		e.Close()
 	}
-	variable := "ANYINFER_" + strings.ToUpper(s.Name) + "_LIBRARY"
-	dir := t.TempDir()
-	text := filepath.Join(dir, filepath.Base(i.Library))
-	require.NoError(t, os.WriteFile(text, []byte("no library"), 0o600))
-	for name, path := range map[string]string{
-		"missing file":     filepath.Join(dir, "nothing.so"),
-		"missing folder":   filepath.Join(dir, "no", "thing"),
-		"empty folder":     t.TempDir(),
-		"folder with junk": dir,
-		"junk":             text,
-	} {
-		refused := func(t *testing.T, cfg *common.Config, why string) {
-			_, err := common.Open(s.Name, cfg)
-			require.ErrorIs(t, err, common.ErrNotAvailable)
-			var typed *common.Error
-			require.ErrorAs(t, err, &typed)
-			require.NotEmpty(t, typed.Hint)
-			require.NotEmpty(t, typed.Searched)
-			require.ErrorContains(t, err, path)
-			require.ErrorContains(t, err, why)
+	os.Exit(m.Run())
+}
+
+// Require skips the test where the engine's SDK is missing; in CI that is a failure. It returns the SDK's
+// version.
+func Require(t testing.TB, engine string) (version string) {
+	t.Helper()
+	e, err := common.Open(engine, nil)
+	if errors.Is(err, common.ErrNotAvailable) {
+		Missing(t, err.Error())
+	}
+	require.NoError(t, err)
+	defer e.Close()
+	return e.Info().Version
+}
+
+// Missing skips what needs something that this machine lacks; in CI it fails.
+func Missing(t testing.TB, reason string) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatal(reason)
+	}
+	t.Skip(reason)
+}
+
+// Open opens the engine until the test ends, and is Require too.
+func Open(t testing.TB, engine string, cfg *common.Config) *common.Engine {
+	t.Helper()
+	Require(t, engine)
+	e, err := common.Open(engine, cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, e.Close()) })
+	return e
+}
+
+// File is a file of testdata.
+func File(t testing.TB, name string) common.Source {
+	t.Helper()
+	return common.File(filepath.Join(root(t), "testdata", filepath.FromSlash(name)))
+}
+
+// Load loads a model until the test ends.
+func Load(t testing.TB, e *common.Engine, src common.Source, o *common.Options) *common.Model {
+	t.Helper()
+	m, err := e.Load(ctx, src, o)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, m.Close()) })
+	return m
+}
+
+// NewSession makes a session of the model's first signature, until the test ends.
+func NewSession(t testing.TB, m *common.Model) *common.Session {
+	t.Helper()
+	s, err := m.NewSession(ctx, "")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+// Random is a tensor of seeded elements.
+func Random(t testing.TB, seed uint64, dt common.DType, shape ...int) *common.Tensor {
+	t.Helper()
+	x, err := common.NewTensor(dt, shape...)
+	require.NoError(t, err)
+	values.Fill(x, seed)
+	return x
+}
+
+// Instrumented reports whether the race detector or AddressSanitizer is on. They keep memory of their own for
+// what there ever was, and allocate where Go does not.
+func Instrumented() bool {
+	info, _ := debug.ReadBuildInfo()
+	return slices.ContainsFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == "-asan" || s.Key == "-race" })
+}
+
+// NoAllocations calls f, which may allocate the first time only. Where the program is Instrumented it does
+// nothing more.
+func NoAllocations(t testing.TB, f func() error) {
+	t.Helper()
+	var err error
+	n := testing.AllocsPerRun(100, func() {
+		if e := f(); e != nil {
+			err = e
 		}
-		s.run(t, name+" in Config", func(t *testing.T) {
-			refused(t, &common.Config{Library: path}, "Config.Library")
-		})
-		s.run(t, name+" in "+variable, func(t *testing.T) {
-			t.Setenv(variable, path)
-			refused(t, nil, variable)
-		})
-	}
-	s.run(t, "nowhere", func(t *testing.T) { s.child(t, nowhere) }) // where it is not yet open
-	good := map[string]string{"file": i.Library, "folder": filepath.Dir(i.Library)}
-	if !filepath.IsAbs(i.Library) {
-		good = nil // the system loader found it and does not tell where
-	}
-	for name, path := range good {
-		s.run(t, name+" in Config", func(t *testing.T) {
-			t.Setenv(variable, filepath.Join(dir, "nothing.so")) // comes second
-			e, err := common.Open(s.Name, &common.Config{Library: path})
-			require.NoError(t, err)
-			require.Equal(t, filepath.Dir(i.Library), filepath.Dir(e.Info().Library)) // which may have it by several names
-			require.NoError(t, e.Close())
-		})
-		s.run(t, name+" in "+variable, func(t *testing.T) {
-			t.Setenv(variable, path)
-			e, err := common.Open(s.Name, nil)
-			require.NoError(t, err)
-			require.Equal(t, filepath.Dir(i.Library), filepath.Dir(e.Info().Library)) // which may have it by several names
-			require.NoError(t, e.Close())
-		})
+	})
+	require.NoError(t, err)
+	if !Instrumented() {
+		require.Zero(t, n, "allocations")
 	}
 }
 
-// nowhere opens where there is nothing, which the error must tell.
-func (s *suite) nowhere(t *testing.T) {
-	variable, dir := "ANYINFER_"+strings.ToUpper(s.Name)+"_LIBRARY", t.TempDir()
-	t.Setenv(variable, "")
-	t.Setenv("ANYINFER_SDK_DIR", dir)
-	e, err := common.Open(s.Name, nil)
-	if err == nil {
-		t.Logf("the system loader knows %s", e.Info().Library)
-		require.NoError(t, e.Close())
-		return
+// Log is a log that may be read while it is written.
+type Log struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *Log) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// Logger writes all levels to l.
+func (l *Log) Logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// Wait fails where the log does not have the text some seconds later: records come from another goroutine.
+func (l *Log) Wait(t testing.TB, text string) {
+	t.Helper()
+	require.Eventually(t, func() bool { return strings.Contains(l.String(), text) }, 30*time.Second, time.Millisecond, text)
+}
+
+// root is the folder of go.mod, above the package under test.
+func root(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	require.NoError(t, err)
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		up := filepath.Dir(dir)
+		require.NotEqual(t, up, dir, "no go.mod above the test")
+		dir = up
 	}
-	require.ErrorIs(t, err, common.ErrNotAvailable)
-	for _, text := range []string{"$" + variable, dir, "system loader"} {
-		require.ErrorContains(t, err, text)
-	}
-	require.Regexp(t, "anyinfer (sdk install|shim build) "+s.Name, err.Error())
 }

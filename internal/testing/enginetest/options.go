@@ -3,6 +3,7 @@
 package enginetest
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -15,123 +16,133 @@ import (
 
 // options: each is honoured and can be seen to be, or is refused.
 func (s *suite) options(t *testing.T) {
-	e := s.engine(t)
-	m := s.model(t, "digits")
-	format := s.format(t, m)
-	// load loads with o, runs, and checks the results unless o makes them less
-	// precise. It returns nil where o is refused.
-	load := func(t *testing.T, o common.Options, precise bool) *common.Model {
-		loaded, err := e.Load(ctx, m.file(s.root, format), &o)
-		if err != nil {
-			require.ErrorIs(t, err, common.ErrOption)
-			require.True(t, typed(err))
-			t.Logf("refused: %v", err)
-			return nil
-		}
-		t.Cleanup(func() { require.NoError(t, loaded.Close()) })
-		out, err := loaded.Run(ctx, s.in(t, m, format, 0))
-		require.NoError(t, err)
-		if precise {
-			m.check(t, s.want(t, m, format, 0), out)
-		}
-		return loaded
+	e, m := s.engine(t), s.model(t, "digits")
+	refused := func(t *testing.T, kind error, o common.Options) error {
+		_, err := e.Load(ctx, m.file(), &o)
+		require.ErrorIs(t, err, kind)
+		require.True(t, typed(err))
+		return err
 	}
-	s.run(t, "threads", func(t *testing.T) {
-		for _, n := range []int{1, min(2, runtime.NumCPU())} {
-			loaded := load(t, common.Options{Threads: n}, true)
-			if s.Threadless {
-				require.Nil(t, loaded)
-				continue
+	for name, c := range map[string]struct {
+		options  common.Options
+		required bool // every engine has the option
+		check    func(*testing.T, *common.Model, common.ModelInfo)
+	}{
+		"thread": {common.Options{Threads: 1}, !s.Threadless, func(t *testing.T, _ *common.Model, i common.ModelInfo) {
+			require.Equal(t, 1, i.Threads)
+		}},
+		"threads": {common.Options{Threads: min(2, runtime.NumCPU())}, !s.Threadless, func(t *testing.T, _ *common.Model, i common.ModelInfo) {
+			require.Equal(t, min(2, runtime.NumCPU()), i.Threads)
+		}},
+		"sessions": {common.Options{Sessions: 2}, true, func(t *testing.T, _ *common.Model, i common.ModelInfo) {
+			require.Equal(t, 2, i.Sessions)
+			require.LessOrEqual(t, 2*i.Threads, max(2, runtime.NumCPU()), "sessions share the cores")
+		}},
+		"no profile": {common.Options{}, true, func(t *testing.T, m *common.Model, _ common.ModelInfo) {
+			session := NewSession(t, m)
+			require.NoError(t, session.Run(ctx))
+			_, err := session.Profile()
+			require.ErrorIs(t, err, common.ErrOption, "it was not asked for at Load")
+		}},
+		"profile": {common.Options{Profile: true}, false, func(t *testing.T, m *common.Model, _ common.ModelInfo) {
+			session := NewSession(t, m)
+			require.NoError(t, session.Run(ctx))
+			layers, err := session.Profile()
+			require.NoError(t, err)
+			require.NotEmpty(t, layers)
+			for _, l := range layers {
+				require.NotEmpty(t, l.Name+l.Type)
+				require.GreaterOrEqual(t, l.Duration, time.Duration(0))
 			}
-			require.NotNil(t, loaded, "every engine can run on %d threads", n)
-			require.Equal(t, n, loaded.Info().Threads)
-		}
-	})
-	s.run(t, "threads by default", func(t *testing.T) {
-		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // as in a container with one processor
-		loaded := load(t, common.Options{}, true)
-		require.NotNil(t, loaded)
-		require.LessOrEqual(t, loaded.Info().Threads, 1)
-	})
-	s.run(t, "sessions", func(t *testing.T) {
-		loaded := load(t, common.Options{Sessions: 2}, true)
-		require.NotNil(t, loaded)
-		require.Equal(t, 2, loaded.Info().Sessions)
-		if n := loaded.Info().Threads; n > 0 {
-			require.LessOrEqual(t, n*2, max(2, runtime.NumCPU()), "sessions share the cores")
-		}
-	})
-	for name, o := range map[string]common.Options{
-		"negative threads":   {Threads: -1},
-		"negative sessions":  {Sessions: -1},
-		"integer precision":  {Precision: common.Int8},
-		"Native of others":   {Native: struct{ Other int }{3}},
-		"Native of no type":  {Native: "text"},
-		"Native by the pool": {Native: 1.5},
+		}},
+		"float32": {common.Options{Precision: common.Float32}, false, nil}, "float16": {common.Options{Precision: common.Float16}, false, nil},
+		"bfloat16": {common.Options{Precision: common.BFloat16}, false, nil},
 	} {
 		s.run(t, name, func(t *testing.T) {
-			_, err := e.Load(ctx, m.file(s.root, format), &o)
-			require.ErrorIs(t, err, common.ErrOption)
-			require.True(t, typed(err))
+			loaded, err := e.Load(ctx, m.file(), &c.options)
+			if err != nil {
+				require.False(t, c.required, "%v", err)
+				refused(t, common.ErrOption, c.options)
+				t.Logf("refused: %v", err)
+				return
+			}
+			t.Cleanup(func() { require.NoError(t, loaded.Close()) })
+			p, i := c.options.Precision, loaded.Info()
+			if i.Precision != 0 && p != 0 {
+				require.Equal(t, p, i.Precision)
+			}
+			if p == 0 || p == common.Float32 {
+				m.run(t, loaded, 0)
+			}
+			if c.check != nil {
+				c.check(t, loaded, i)
+			}
 		})
 	}
+	s.run(t, "threads by default", func(t *testing.T) {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // as in a container with one processor
+		require.LessOrEqual(t, m.load(t, e, common.Options{}).Info().Threads, 1)
+	})
+	s.run(t, "another type of Native", func(t *testing.T) {
+		for _, native := range []any{struct{ Other int }{3}, "text"} {
+			refused(t, common.ErrOption, common.Options{Native: native})
+		}
+	})
 	s.run(t, "device", func(t *testing.T) {
 		devices, err := e.Devices(ctx)
 		require.NoError(t, err)
 		name := devices[0].Name
-		loaded := load(t, common.Options{Device: name}, true)
-		require.NotNil(t, loaded)
+		loaded := m.load(t, e, common.Options{Device: name})
 		require.Contains(t, loaded.Info().Device, name)
+		m.run(t, loaded, 0)
 		for _, unknown := range []string{"NPU9", "cuda:7", " ", "C PU", "CPU\x00"} {
-			_, err := e.Load(ctx, m.file(s.root, format), &common.Options{Device: unknown})
-			require.ErrorIs(t, err, common.ErrDevice, "%q", unknown)
-			require.ErrorContains(t, err, name, "it lists what there is")
+			require.ErrorContains(t, refused(t, common.ErrDevice, common.Options{Device: unknown}), name, "it lists what there is")
 		}
 	})
-	for _, p := range []common.DType{common.Float32, common.Float16, common.BFloat16} {
-		s.run(t, "precision "+p.String(), func(t *testing.T) {
-			if loaded := load(t, common.Options{Precision: p}, p == common.Float32); loaded != nil && loaded.Info().Precision != 0 {
-				require.Equal(t, p, loaded.Info().Precision)
-			}
-		})
-	}
 	s.run(t, "cache", func(t *testing.T) {
-		dir := filepath.Join(t.TempDir(), "cache")
+		o := common.Options{CacheDir: filepath.Join(t.TempDir(), "cache")}
 		for range 2 { // written, then read
-			if load(t, common.Options{CacheDir: dir}, true) == nil {
+			loaded, err := e.Load(ctx, m.file(), &o)
+			if err != nil {
+				t.Logf("refused: %v", refused(t, common.ErrOption, o))
 				return
 			}
-			files, err := os.ReadDir(dir)
+			m.run(t, loaded, 0)
+			require.NoError(t, loaded.Close())
+			files, err := os.ReadDir(o.CacheDir)
 			require.NoError(t, err)
 			require.NotEmpty(t, files)
 		}
 	})
-	s.run(t, "profile", func(t *testing.T) {
-		loaded := load(t, common.Options{Profile: true}, true)
-		if loaded == nil {
-			return
-		}
-		session := newSession(t, loaded)
-		require.NoError(t, session.Run(ctx))
-		layers, err := session.Profile()
-		require.NoError(t, err)
-		require.NotEmpty(t, layers)
-		for _, l := range layers {
-			require.NotEmpty(t, l.Name+l.Type)
-			require.GreaterOrEqual(t, l.Duration, time.Duration(0))
-		}
-	})
-	s.run(t, "no profile", func(t *testing.T) {
-		session := newSession(t, load(t, common.Options{}, true))
-		require.NoError(t, session.Run(ctx))
-		_, err := session.Profile()
-		require.ErrorIs(t, err, common.ErrOption, "it was not asked for at Load")
-	})
 	s.run(t, "properties", func(t *testing.T) {
-		loaded := load(t, common.Options{}, true)
-		_, err := loaded.Property("no such property")
+		_, err := m.load(t, e, common.Options{}).Property("no such property")
 		require.ErrorIs(t, err, common.ErrOption)
 		_, err = e.Property("no such property")
 		require.ErrorIs(t, err, common.ErrOption)
 	})
+}
+
+// inputs gives what does not fit, which package common refuses by the signature. The next Run is right.
+func (s *suite) inputs(t *testing.T) {
+	m := s.model(t, "multi")
+	loaded := m.load(t, s.engine(t), common.Options{})
+	session := NewSession(t, loaded)
+	name := m.Inputs[0].Name
+	for is, xs := range map[error][]*common.Tensor{
+		common.ErrDType: {Random(t, 1, common.Float64, 2, 3), Random(t, 1, common.String, 2, 3)},
+		common.ErrShape: {Random(t, 1, common.Float32, 2, 4), Random(t, 1, common.Float32, 6), Random(t, 1, common.Float32)},
+	} {
+		for _, x := range xs {
+			in := maps.Clone(m.in[0])
+			in[name] = x
+			out, err := loaded.Run(ctx, in)
+			require.Nil(t, out)
+			require.ErrorIs(t, err, is)
+			require.ErrorIs(t, session.BindInput(0, x), is)
+			m.run(t, loaded, 0)
+			m.runSession(t, session, 0)
+		}
+	}
+	_, err := loaded.NewSession(ctx, "missing")
+	require.ErrorIs(t, err, common.ErrName)
 }

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs models with an SDK's own Python API, for tests to compare with.
+"""Runs models with an SDK's own Python API, on one thread, for tests to compare with.
 
     python reference.py openvino|tflite|mnn < JOBS
 
-JOBS is a JSON list of {"model": FILE, "inputs": [FILE.npy...], "out": FOLDER}; output i becomes FOLDER/i.npy. Prints the
-SDK's version. Everything runs on one thread.
+JOBS is a JSON list of {"Model": FILE, "Inputs": [FILE.npy...], "Out": FOLDER}; output i becomes FOLDER/i.npy. Prints the SDK's version.
 """
 
 import json
@@ -20,11 +19,7 @@ def openvino():
 
     core = openvino.Core()
     config = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1, "PERFORMANCE_HINT": "LATENCY", "EXECUTION_MODE_HINT": "ACCURACY"}
-
-    def run(model, inputs):
-        return list(core.compile_model(model, "CPU", config)(inputs).values())
-
-    return openvino.__version__, run
+    return openvino.__version__, lambda model, inputs: core.compile_model(model, "CPU", config)(inputs).values()
 
 
 def tflite():
@@ -33,16 +28,15 @@ def tflite():
 
     def run(model, inputs):
         ip = Interpreter(model, num_threads=1)
-        details = ip.get_input_details()
-        for d, x in zip(details, inputs, strict=True):
+        details = list(zip(ip.get_input_details(), inputs, strict=True))
+        for d, x in details:
             ip.resize_tensor_input(d["index"], x.shape, strict=True)
         ip.allocate_tensors()
-        for d, x in zip(details, inputs, strict=True):
+        for d, x in details:
             ip.set_tensor(d["index"], x)
         ip.invoke()
         # get_tensor refuses empty ones.
-        outs = ip.get_output_details()
-        return [ip.get_tensor(d["index"]) if np.prod(d["shape"]) else np.zeros(d["shape"], d["dtype"]) for d in outs]
+        return [ip.get_tensor(d["index"]) if np.prod(d["shape"]) else np.zeros(d["shape"], d["dtype"]) for d in ip.get_output_details()]
 
     return getattr(ai_edge_litert, "__version__", "unknown"), run
 
@@ -69,13 +63,9 @@ def mnn():
     return MNN.version(), run
 
 
-def main():
-    stdout = os.fdopen(os.dup(1), "w")
-    version, run = {"openvino": openvino, "tflite": tflite, "mnn": mnn}[sys.argv[1]]()
-    for job in json.load(sys.stdin):
-        for i, array in enumerate(run(job["model"], [np.load(f) for f in job["inputs"]])):
-            np.save(Path(job["out"], f"{i}.npy"), np.asarray(array))
-    print(version, file=stdout)
-
-
-main()
+stdout = os.fdopen(os.dup(1), "w")
+version, run = {"openvino": openvino, "tflite": tflite, "mnn": mnn}[sys.argv[1]]()
+for job in json.load(sys.stdin):
+    for i, array in enumerate(run(job["Model"], [np.load(f) for f in job["Inputs"]])):
+        np.save(Path(job["Out"], f"{i}.npy"), np.asarray(array))
+print(version, file=stdout)

@@ -3,15 +3,20 @@
 package enginetest
 
 import (
+	"bufio"
+	"bytes"
+	"cmp"
 	"context"
+	"encoding/binary"
 	"fmt"
-	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,72 +25,90 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// resources checks that nothing is left behind: memory, goroutines, open and
-// temporary files. Each job has a process of its own.
+// resources checks that nothing is left behind: memory, goroutines, open and temporary files. Each test has a
+// process of its own.
 func (s *suite) resources(t *testing.T) {
-	for _, job := range slices.Sorted(maps.Keys(resourceJobs)) {
-		s.run(t, job, func(t *testing.T) { s.child(t, "resources:"+job) })
+	for name, f := range map[string]func(*testing.T){
+		"engines": s.engines, "load, run and close": s.cycles, "forgotten": s.forgotten, "idle": s.with("digits", idle),
+		"sessions": s.with("digits", func(t *testing.T, m *model, loaded *common.Model, _ *common.Session) {
+			repeat(t, 5000, func(int) {
+				session, err := loaded.NewSession(ctx, "")
+				require.NoError(t, err)
+				m.runSession(t, session, 0)
+				require.NoError(t, session.Close())
+			})
+		}),
+		"session runs": s.with("digits", func(t *testing.T, _ *model, _ *common.Model, session *common.Session) {
+			repeat(t, 30000, func(int) {
+				if err := session.Run(ctx); err != nil {
+					t.Fatal(err)
+				}
+			})
+		}),
+		"model runs": s.with("nonzero_cast digits_dynamic", func(t *testing.T, m *model, loaded *common.Model, _ *common.Session) {
+			repeat(t, 30000, func(i int) {
+				if _, err := loaded.Run(ctx, m.in[i%len(m.in)]); err != nil {
+					t.Fatal(err)
+				}
+			})
+		}),
+		"resizing": s.with("edges", func(t *testing.T, m *model, _ *common.Model, session *common.Session) {
+			repeat(t, 10000, func(i int) { m.runSession(t, session, i%len(m.in)) })
+		}),
+		"cancelled runs": s.with("digits", func(t *testing.T, m *model, loaded *common.Model, session *common.Session) {
+			repeat(t, 20000, func(i int) {
+				c, cancel := context.WithTimeout(ctx, time.Duration(i%50)*time.Microsecond)
+				defer cancel()
+				err := session.Run(c)
+				_, err2 := loaded.Run(c, m.in[0])
+				require.True(t, err == nil || err == context.DeadlineExceeded, "%v", err)
+				require.True(t, err2 == nil || err2 == context.DeadlineExceeded, "%v", err2)
+			})
+		}),
+	} {
+		s.run(t, name, func(t *testing.T) { alone(t, settings{}, func(t *testing.T) { quiet(t, func() { f(t) }) }) })
 	}
 	s.run(t, "allocations", s.allocations)
 }
 
-var resourceJobs = map[string]func(*suite, *testing.T){
-	"engines":             (*suite).engines,
-	"load, run and close": (*suite).cycles,
-	"session runs":        (*suite).sessionRuns,
-	"model runs":          (*suite).modelRuns,
-	"sessions":            (*suite).sessions,
-	"resizing":            (*suite).resizing,
-	"cancelled runs":      (*suite).cancelledRuns,
-	"forgotten":           (*suite).forgotten,
-	"idle":                (*suite).idle,
-}
-
-// repeat calls f at most n times, but no longer than a few seconds unless
-// ANYINFER_TEST_SOAK is set, and checks that memory, goroutines and files do
-// not grow once it has warmed up.
+// repeat calls f at most n times, but no longer than a second, and checks that memory, goroutines and files
+// do not grow once it has warmed up.
 func repeat(t *testing.T, n int, f func(i int)) {
-	limit := 3 * time.Second
-	if os.Getenv("ANYINFER_TEST_SOAK") != "" {
-		limit = time.Hour
-	}
-	const least = 12 // however slow the machine is
 	start, done := time.Now(), 0
-	for ; done < n/4 && (done < least || time.Since(start) < limit/4); done++ {
+	for ; done < n/4 && (done < 12 || time.Since(start) < time.Duration(soak(t))*time.Second/4); done++ {
 		f(done)
 	}
 	// What is measured is as long as the warm-up, three times.
 	n = min(n, 4*done)
 	before := footprint()
-	samples := []string{before.String()}
-	after := before
-	for part := range 3 {
-		for ; done < n*(part+2)/4; done++ {
-			f(done)
+	for ; done < n; done++ {
+		f(done)
+	}
+	after := footprint()
+	t.Logf("%d times in %v: from %+v to %+v", done, time.Since(start).Round(time.Millisecond), before, after)
+	grows := func() string {
+		switch {
+		case after.goroutines > before.goroutines+2: // Go has some for cleanups, which come and go
+			return "the number of goroutines"
+		case after.files > before.files:
+			return "the number of open files"
+		case after.heap > before.heap+128<<10:
+			return "Go's heap"
+		// Allocators round up and fragment, and a short warm-up leaves some to come.
+		case !Instrumented() && after.memory > before.memory+2<<20+before.memory/20:
+			return "the memory"
 		}
+		return ""
+	}
+	for i := 0; grows() != "" && i < 100; i++ { // on a busy machine cleanups come late
 		after = footprint()
-		samples = append(samples, after.String())
 	}
-	t.Logf("%d times in %v: %s", done, time.Since(start).Round(time.Millisecond), strings.Join(samples, " -> "))
-	const own = 2 // of Go's for cleanups, which come and go
-	require.LessOrEqual(t, after.goroutines, before.goroutines+own)
-	require.LessOrEqual(t, after.files, before.files)
-	// Allocators round up and fragment, and a short warm-up leaves some to come.
-	noise := 2<<20 + before.memory/20
-	require.LessOrEqual(t, after.heap-before.heap, 128<<10, "Go's heap grows")
-	if !instrumented {
-		require.LessOrEqual(t, after.memory-before.memory, noise, "the memory grows")
-	}
+	require.Empty(t, grows(), "%+v", after)
 }
 
 type usage struct{ memory, heap, goroutines, files int }
 
-func (u usage) String() string {
-	return fmt.Sprintf("%.1f MB, %d kB in Go, %d goroutines, %d files", float64(u.memory)/1e6, u.heap/1000, u.goroutines, u.files)
-}
-
-// footprint is what the process uses, garbage aside. Memory and files are 0
-// on systems that do not tell.
+// footprint is what the process uses, garbage aside. Memory and files are 0 on systems without /proc.
 func footprint() (u usage) {
 	for range 3 { // cleanups run after a collection, and free more
 		runtime.GC()
@@ -120,18 +143,18 @@ func quiet(t *testing.T, body func()) {
 	}
 	left, err := os.ReadDir(os.TempDir())
 	require.NoError(t, err)
-	left = slices.DeleteFunc(left, func(f os.DirEntry) bool { return strings.HasPrefix(f.Name(), t.Name()) })
+	left = slices.DeleteFunc(left, func(f os.DirEntry) bool { return strings.HasPrefix(f.Name(), strings.Split(t.Name(), "/")[0]) })
 	require.Empty(t, left, "temporary files")
 }
 
-// engines opens on one thread and closes on another, as happens to goroutines
-// at any time. Then the Go runtime must be able to interrupt the first thread:
-// an SDK that leaves it with a signal stack in freed memory crashes here.
+// engines opens on one thread and closes on another, as goroutines may. Then the Go
+// runtime must be able to interrupt the first thread: an SDK that leaves it with a signal stack in freed
+// memory crashes here.
 func (s *suite) engines(t *testing.T) {
 	repeat(t, 200, func(int) {
-		opened, closed, done := make(chan *common.Engine), make(chan struct{}), make(chan struct{})
-		go func() {
-			defer close(done)
+		opened, closed := make(chan *common.Engine), make(chan struct{})
+		var first sync.WaitGroup
+		first.Go(func() {
 			runtime.LockOSThread()
 			defer runtime.UnlockOSThread()
 			e, err := common.Open(s.Name, nil)
@@ -142,195 +165,312 @@ func (s *suite) engines(t *testing.T) {
 			<-closed
 			for start := time.Now(); time.Since(start) < 2*time.Millisecond; { // busy, for the collector to interrupt
 			}
-		}()
-		e := <-opened
+		})
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		require.NoError(t, e.Close())
+		require.NoError(t, (<-opened).Close())
 		close(closed)
 		for range 3 {
 			runtime.GC()
 		}
-		<-done
+		first.Wait()
 	})
 }
 
 func (s *suite) cycles(t *testing.T) {
-	quiet(t, func() {
-		e, err := common.Open(s.Name, nil)
-		require.NoError(t, err)
-		m := s.model(t, "digits")
-		var sources []common.Source
+	e, err := common.Open(s.Name, nil)
+	require.NoError(t, err)
+	var models []*model
+	var sources []common.Source
+	for _, entry := range s.entries {
 		for _, format := range s.Formats {
-			sources = append(sources, m.file(s.root, format), common.Bytes(m.bytes(t, s.root, format)...).As(format))
-		}
-		sources = append(sources, common.File(filepath.Join(s.root, "testdata", "photo.png")).As(s.Formats[0])) // errors leak, too
-		repeat(t, 500*len(sources), func(i int) {
-			n := i % len(sources)
-			loaded, err := e.Load(ctx, sources[n], nil)
-			if n == len(sources)-1 {
-				require.Error(t, err)
-				return
+			if entry.Name == "digits" && entry.Files[format] != nil {
+				m := s.read(t, entry, format)
+				models, sources = append(models, m, m), append(sources, m.file(), m.memory(t))
 			}
-			require.NoError(t, err)
-			_, err = loaded.Run(ctx, s.in(t, m, s.Formats[n/2], 0))
-			require.NoError(t, err)
-			require.NoError(t, loaded.Close())
-		})
-		require.NoError(t, e.Close())
-		if e, err = common.Open(s.Name, nil); err == nil {
-			err = e.Close()
+		}
+	}
+	sources = append(sources, common.File(filepath.Join(s.root, "testdata", "photo.png")).As(s.Formats[0])) // errors leak, too
+	repeat(t, 500*len(sources), func(i int) {
+		n := i % len(sources)
+		loaded, err := e.Load(ctx, sources[n], nil)
+		if n == len(models) {
+			require.Error(t, err)
+			return
 		}
 		require.NoError(t, err)
+		models[n].run(t, loaded, 0)
+		require.NoError(t, loaded.Close())
 	})
+	require.NoError(t, e.Close())
 }
 
-// with runs f with the model and closes all.
-func (s *suite) with(t *testing.T, name string, f func(*common.Model, entry, string)) {
-	quiet(t, func() {
+// with is f with the first of the models that there is, and a session that has run its first case. All is
+// closed at the end.
+func (s *suite) with(names string, f func(*testing.T, *model, *common.Model, *common.Session)) func(*testing.T) {
+	return func(t *testing.T) {
+		m := s.model(t, strings.Fields(names)...)
 		e, err := common.Open(s.Name, nil)
 		require.NoError(t, err)
-		m := s.model(t, name)
-		format := s.format(t, m)
 		// One thread: a pool of them waits for busy neighbours, not for us.
-		loaded, err := e.Load(ctx, m.file(s.root, format), s.suited(t, m, format, s.oneThread()))
+		loaded, err := e.Load(ctx, m.file(), m.options(s.oneThread()))
 		require.NoError(t, err)
-		f(loaded, m, format)
+		session, err := loaded.NewSession(ctx, "")
+		require.NoError(t, err)
+		m.runSession(t, session, 0)
+		f(t, m, loaded, session)
+		m.runSession(t, session, 0)
 		require.NoError(t, e.Close())
-	})
-}
-
-func (s *suite) sessionRuns(t *testing.T) {
-	s.with(t, "digits", func(loaded *common.Model, m entry, format string) {
-		session := newSession(t, loaded)
-		runSession(t, session, s.in(t, m, format, 0))
-		cancelable, cancel := context.WithCancel(ctx)
-		defer cancel()
-		repeat(t, 100000, func(i int) {
-			c := ctx
-			if i%2 == 1 {
-				c = cancelable
-			}
-			if err := session.Run(c); err != nil {
-				t.Fatal(err)
-			}
-		})
-		m.check(t, s.want(t, m, format, 0), outputs(session))
-	})
-}
-
-func (s *suite) modelRuns(t *testing.T) {
-	s.with(t, s.first(t, "nonzero_cast", "digits_dynamic"), func(loaded *common.Model, m entry, format string) {
-		var ins []common.Tensors
-		for n := range m.Cases {
-			ins = append(ins, s.in(t, m, format, n))
-		}
-		repeat(t, 100000, func(i int) {
-			if _, err := loaded.Run(ctx, ins[i%len(ins)]); err != nil {
-				t.Fatal(err)
-			}
-		})
-	})
-}
-
-func (s *suite) sessions(t *testing.T) {
-	s.with(t, "digits", func(loaded *common.Model, m entry, format string) {
-		in := s.in(t, m, format, 0)
-		repeat(t, 5000, func(int) {
-			session := newSession(t, loaded)
-			runSession(t, session, in)
-			require.NoError(t, session.Close())
-		})
-	})
-}
-
-func (s *suite) resizing(t *testing.T) {
-	s.with(t, "edges", func(loaded *common.Model, m entry, format string) {
-		session := newSession(t, loaded)
-		var ins []common.Tensors
-		for n := range m.Cases {
-			ins = append(ins, s.in(t, m, format, n))
-		}
-		repeat(t, 10000, func(i int) {
-			runSession(t, session, ins[i%len(ins)])
-		})
-	})
-}
-
-func (s *suite) cancelledRuns(t *testing.T) {
-	s.with(t, "digits", func(loaded *common.Model, m entry, format string) {
-		session := newSession(t, loaded)
-		in := s.in(t, m, format, 0)
-		runSession(t, session, in)
-		repeat(t, 20000, func(i int) {
-			c, cancel := context.WithTimeout(ctx, time.Duration(i%50)*time.Microsecond)
-			defer cancel()
-			if err := session.Run(c); err != nil {
-				require.Equal(t, context.DeadlineExceeded, err)
-			}
-			if _, err := loaded.Run(c, in); err != nil {
-				require.Equal(t, context.DeadlineExceeded, err)
-			}
-		})
-	})
+	}
 }
 
 // forgotten never closes: the garbage collector must find all of it.
 func (s *suite) forgotten(t *testing.T) {
-	quiet(t, func() {
-		m := s.model(t, "digits")
-		format := s.format(t, m)
-		in := s.in(t, m, format, 0)
-		cancelable, cancel := context.WithCancel(ctx)
-		defer cancel()
-		repeat(t, 200, func(i int) {
-			e, err := common.Open(s.Name, nil)
+	m := s.model(t, "digits")
+	cancelable, cancel := context.WithCancel(ctx)
+	defer cancel()
+	repeat(t, 200, func(i int) {
+		e, err := common.Open(s.Name, nil)
+		require.NoError(t, err)
+		if i%4 > 0 {
+			loaded, err := e.Load(ctx, m.memory(t), nil)
 			require.NoError(t, err)
-			if i%4 > 0 {
-				loaded, err := e.Load(ctx, common.Bytes(m.bytes(t, s.root, format)...).As(format), nil)
+			_, err = loaded.Run(cancelable, m.in[0])
+			require.NoError(t, err)
+			if i%4 > 1 {
+				session, err := loaded.NewSession(ctx, "")
 				require.NoError(t, err)
-				_, err = loaded.Run(cancelable, in)
-				require.NoError(t, err)
-				if i%4 > 1 {
-					session := newSession(t, loaded)
-					runSession(t, session, in)
-					require.NoError(t, session.Run(cancelable))
-					e, loaded = nil, nil // only the session holds them
-					runtime.GC()
-					require.NoError(t, session.Run(cancelable))
-					m.check(t, s.want(t, m, format, 0), outputs(session))
-				}
+				m.runSession(t, session, 0)
+				e, loaded = nil, nil // only the session holds them
+				runtime.GC()
+				require.NoError(t, session.Run(cancelable))
+				m.check(t, 0, outputs(session))
 			}
-			runtime.GC()
-		})
-		for range 20 {
-			runtime.GC()
-			time.Sleep(5 * time.Millisecond)
 		}
+		runtime.GC()
 	})
+	for range 20 {
+		runtime.GC()
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// idle has 64 sessions that have run and now wait: nothing in the process wakes up for them.
+func idle(t *testing.T, m *model, loaded *common.Model, _ *common.Session) {
+	tasks, _ := filepath.Glob("/proc/self/task/*/status")
+	if tasks == nil {
+		t.Skip("this system does not count context switches")
+	}
+	c, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for range 64 {
+		session, err := loaded.NewSession(ctx, "")
+		require.NoError(t, err)
+		defer runtime.KeepAlive(session)
+		m.runSession(t, session, 0)
+		require.NoError(t, session.Run(c))
+	}
+	switches := func() (n int) {
+		tasks, _ = filepath.Glob("/proc/self/task/*/status")
+		for _, task := range tasks {
+			n += statusLine(task, "voluntary_ctxt_switches")
+		}
+		return n
+	}
+	n := 0
+	for range 10 { // on a busy machine what watched the contexts comes to rest late
+		before := switches()
+		time.Sleep(300 * time.Millisecond)
+		// Go's runtime and this goroutine have a few; one session that polls has 60.
+		if n = switches() - before; n < 30 {
+			return
+		}
+	}
+	t.Errorf("idle sessions wake the process up: %d context switches in 300 ms", n)
 }
 
 // allocations: a Run on tensors that stay bound allocates nothing in Go.
 func (s *suite) allocations(t *testing.T) {
-	if instrumented {
-		t.Skip("the race detector and AddressSanitizer allocate")
-	}
 	cancelable, cancel := context.WithCancel(ctx)
 	defer cancel()
-	for _, name := range []string{"digits", "digits_dynamic", s.first(t, "nonzero_cast", "edges"), "multi"} {
-		loaded, m, format := s.load(t, name, nil)
-		session := newSession(t, loaded)
-		runSession(t, session, s.in(t, m, format, 0))
+	e := s.engine(t)
+	for _, names := range []string{"digits", "digits_dynamic", "nonzero_cast edges", "multi"} {
+		m := s.model(t, strings.Fields(names)...)
+		session := NewSession(t, m.load(t, e, common.Options{}))
+		m.runSession(t, session, 0)
 		for what, c := range map[string]context.Context{"background": ctx, "cancelable": cancelable} {
-			s.run(t, name+" "+what, func(t *testing.T) {
-				require.NoError(t, session.Run(c))
-				allocated := testing.AllocsPerRun(200, func() {
-					if err := session.Run(c); err != nil {
-						t.Error(err)
-					}
-				})
-				require.Zero(t, allocated)
-			})
+			s.run(t, m.Name+" "+what, func(t *testing.T) { NoAllocations(t, func() error { return session.Run(c) }) })
 		}
 	}
+}
+
+// A big model has a table of float32 whose row i has only elements of value i, and looks rows up by their
+// numbers. In the reference engine, which has no such operator, it multiplies the table by a vector. The
+// table of "onnx-external" is in a file of its own.
+var bigFormats = []string{"openvino", "onnx", "onnx-external", "tflite", "mnn"}
+
+const (
+	bigColumns = 256
+	bigRow     = 4 * bigColumns // bytes
+)
+
+// big loads and runs a big model of each format, in a process of its own that measures its memory.
+func (s *suite) big(t *testing.T) {
+	for _, format := range bigFormats {
+		if own, _, _ := strings.Cut(format, "-"); slices.Contains(s.Formats, own) {
+			s.run(t, format, func(t *testing.T) { alone(t, settings{}, func(t *testing.T) { s.bigModel(t, format) }) })
+		}
+	}
+}
+
+// bigModel checks that a model's weights are not in Go's heap, and that loading it takes no more memory than
+// Engine.Memory allows, in sizes of its files.
+func (s *suite) bigModel(t *testing.T, format string) {
+	e, o := s.engine(t), s.oneThread()
+	load := func(path string, rows int) (loaded *common.Model, tensors int) {
+		loaded, err := e.Load(ctx, common.File(path), &o)
+		require.NoError(t, err)
+		ids, want := []int32{0, int32(rows - 1), int32(rows / 2), 1}, []float32{}
+		for _, i := range ids {
+			want = append(want, slices.Repeat([]float32{float32(i)}, bigColumns)...)
+		}
+		x, err := common.FromSlice(ids)
+		require.NoError(t, err)
+		out, err := loaded.Run(ctx, common.Tensors{"ids": x})
+		require.NoError(t, err)
+		got, err := common.Get[float32](out, "rows")
+		require.NoError(t, err)
+		require.True(t, slices.Equal(want, got), "the outputs are wrong")
+		return loaded, len(out["rows"].Bytes())
+	}
+	small, _ := load(writeBig(t, format, 1000), 1000) // what any model costs
+	require.NoError(t, small.Close())
+	rows := 62500 * soak(t) // 64 MB
+	path := writeBig(t, format, rows)
+	before := footprint()
+	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil { // resets the peak
+		t.Skipf("this system does not measure peaks of memory: %v", err)
+	}
+	loaded, tensors := load(path, rows)
+	peak, after := statusLine("/proc/self/status", "VmHWM")<<10, footprint()
+	size := float64(rows * bigRow)
+	require.NotZero(t, peak)
+	factor := float64(peak-before.memory) / size
+	t.Logf("%s, %.0f MB: Go's heap %+d kB; peak memory %.2f times the size, %.2f while it is loaded",
+		format, size/1e6, (after.heap-before.heap)/1000, factor, float64(after.memory-before.memory)/size)
+	require.Less(t, after.heap-before.heap-tensors, 1<<20, "Go's heap has weights")
+	if !Instrumented() {
+		const noise = 8e6 // of allocators and threads
+		require.Less(t, factor, cmp.Or(s.Memory[format], 1.1)+noise/size, "peak memory, in sizes of the model")
+	}
+	require.NoError(t, loaded.Close())
+	runtime.KeepAlive(loaded)
+}
+
+// statusLine is a number in a file of /proc like status; 0 where there is none.
+func statusLine(path, name string) (n int) {
+	text, _ := os.ReadFile(path)
+	for line := range bytes.Lines(text) {
+		if _, err := fmt.Sscanf(string(line), name+": %d", &n); err == nil {
+			return n
+		}
+	}
+	return 0
+}
+
+// writeBig writes a big model and returns the file to load.
+func writeBig(t *testing.T, format string, rows int) string {
+	require.LessOrEqual(t, rows, 1<<24, "float32 has no other integers")
+	dir := t.TempDir()
+	// write writes a file of what comes before the table, and the table, if rows > 0.
+	write := func(name string, rows int, before []byte) string {
+		path := filepath.Join(dir, name)
+		f, err := os.Create(path)
+		require.NoError(t, err)
+		defer f.Close()
+		w := bufio.NewWriterSize(f, 1<<20)
+		w.Write(before) // w keeps the first error for Flush
+		row := make([]byte, bigRow)
+		for i := range rows {
+			for c := range bigColumns {
+				binary.LittleEndian.PutUint32(row[4*c:], math.Float32bits(float32(i)))
+			}
+			w.Write(row)
+		}
+		require.NoError(t, w.Flush())
+		return path
+	}
+	switch format {
+	case "openvino":
+		write("big.bin", rows, make([]byte, 64)) // the axis, and bytes for alignment
+		return write("big.xml", 0, fmt.Appendf(nil, bigIR, rows, rows*bigRow))
+	case "onnx":
+		return write("big.onnx", rows, bigONNX(rows, ""))
+	case "onnx-external":
+		write("big.data", rows, nil)
+		return write("big.onnx", 0, bigONNX(rows, "big.data"))
+	case "tflite":
+		return write("big.tflite", rows, bigFlat(t, "table.tflite", rows, rows*bigRow))
+	}
+	return write("big.mnn", rows, bigFlat(t, "table.mnn", rows, rows*bigColumns))
+}
+
+const bigIR = `<?xml version="1.0"?><net name="big" version="11"><layers>
+<layer id="0" name="ids" type="Parameter" version="opset1"><data shape="4" element_type="i32"/><output><port id="0" precision="I32" names="ids"><dim>4</dim></port></output></layer>
+<layer id="1" name="axis" type="Const" version="opset1"><data element_type="i64" shape="" offset="0" size="8"/><output><port id="0" precision="I64"/></output></layer>
+<layer id="2" name="table" type="Const" version="opset1"><data element_type="f32" shape="%[1]d,256" offset="64" size="%[2]d"/><output><port id="0" precision="FP32"><dim>%[1]d</dim><dim>256</dim></port></output></layer>
+<layer id="3" name="gather" type="Gather" version="opset8"><data batch_dims="0"/><input><port id="0" precision="FP32"><dim>%[1]d</dim><dim>256</dim></port><port id="1" precision="I32"><dim>4</dim></port><port id="2" precision="I64"/></input><output><port id="3" precision="FP32" names="rows"><dim>4</dim><dim>256</dim></port></output></layer>
+<layer id="4" name="result" type="Result" version="opset1"><input><port id="0" precision="FP32"><dim>4</dim><dim>256</dim></port></input></layer>
+</layers><edges>
+<edge from-layer="2" from-port="0" to-layer="3" to-port="0"/><edge from-layer="0" from-port="0" to-layer="3" to-port="1"/>
+<edge from-layer="1" from-port="0" to-layer="3" to-port="2"/><edge from-layer="3" from-port="3" to-layer="4" to-port="0"/></edges></net>`
+
+// bigONNX is an ONNX file up to the content of the table, its last field, or with file, where that is, all of
+// it.
+func bigONNX(rows int, file string) []byte {
+	const float32s, int32s = 1, 6
+	number := func(field int, v int) []byte { return binary.AppendUvarint([]byte{byte(field << 3)}, uint64(v)) }
+	// message is a message, string or bytes, of which more bytes follow parts.
+	message := func(field, more int, parts ...[]byte) []byte {
+		content := bytes.Join(parts, nil)
+		return append(binary.AppendUvarint([]byte{byte(field<<3 | 2)}, uint64(len(content)+more)), content...)
+	}
+	text := func(field int, s string) []byte { return message(field, 0, []byte(s)) }
+	tensor := func(field int, name string, dtype int, dims ...int) []byte { // a ValueInfoProto
+		var shape []byte
+		for _, d := range dims {
+			shape = append(shape, message(1, 0, number(1, d))...)
+		}
+		return message(field, 0, text(1, name), message(2, 0, message(1, 0, number(1, dtype), message(2, 0, shape))))
+	}
+	more := rows * bigRow
+	content := message(9, more)
+	if file != "" {
+		more = 0
+		content = append(message(13, 0, text(1, "location"), text(2, file)), number(14, 1)...)
+	}
+	table := message(5, more, number(1, rows), number(1, bigColumns), number(2, float32s), text(8, "table"), content)
+	node := message(1, 0, text(1, "table"), text(1, "ids"), text(2, "rows"), text(4, "Gather"))
+	graph := message(7, more, node, text(2, "big"), tensor(11, "ids", int32s, 4), tensor(12, "rows", float32s, 4, bigColumns), table)
+	return slices.Concat(number(1, 8), message(8, 0, text(1, ""), number(2, 17)), graph)
+}
+
+// bigFlat is a FlatBuffers file of testdata, which ends with a table of two rows, up to the content of one
+// with more; its vector has length elements.
+func bigFlat(t testing.TB, file string, rows, length int) []byte {
+	require.Less(t, int64(rows)*bigRow, int64(1)<<31-1<<16, "FlatBuffers files have less than 2 GiB")
+	data, err := os.ReadFile(filepath.Join(root(t), "testdata", file))
+	require.NoError(t, err)
+	data = data[:len(data)-2*bigRow]
+	shape := func(rows int) []byte { // with its length before it
+		var b []byte
+		for _, v := range []int{2, rows, bigColumns} {
+			b = binary.LittleEndian.AppendUint32(b, uint32(v))
+		}
+		return b
+	}
+	require.Equal(t, 1, bytes.Count(data, shape(2)))
+	data = bytes.Replace(data, shape(2), shape(rows), 1)
+	binary.LittleEndian.PutUint32(data[len(data)-4:], uint32(length))
+	return data
 }

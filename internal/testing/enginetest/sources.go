@@ -3,184 +3,283 @@
 package enginetest
 
 import (
+	"bytes"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/stretchr/testify/require"
 )
 
-// sources loads from everywhere a model can be.
-func (s *suite) sources(t *testing.T) {
+// open opens the engine's library from everywhere it can be.
+func (s *suite) open(t *testing.T) {
+	variable, dir := "ANYINFER_"+strings.ToUpper(s.Name)+"_LIBRARY", t.TempDir()
+	s.run(t, "nowhere", func(t *testing.T) {
+		alone(t, settings{Unopened: true}, func(t *testing.T) { s.openNowhere(t, variable, dir) })
+	})
 	e := s.engine(t)
-	for _, format := range s.Formats {
-		s.run(t, format, func(t *testing.T) {
-			for _, name := range []string{"digits", "multi", "edges"} {
-				if m := s.model(t, name); m.Files[format] != nil {
-					s.run(t, name, func(t *testing.T) { s.everySource(t, e, m, format) })
-				}
+	i := e.Info()
+	s.run(t, "info", func(t *testing.T) {
+		require.Equal(t, s.Name, i.Name)
+		require.NotEmpty(t, i.Version)
+		require.NotEmpty(t, i.Library)
+		devices, err := e.Devices(ctx)
+		require.NoError(t, err)
+		require.NotEmpty(t, devices)
+		for _, d := range devices {
+			require.NotEmpty(t, d.Name)
+		}
+		require.Contains(t, common.Engines(), s.Name)
+		_, err = common.Open(s.Name, &common.Config{Native: struct{ other int }{}})
+		require.ErrorIs(t, err, common.ErrOption)
+	})
+	if i.Library == "linked" {
+		return
+	}
+	text := filepath.Join(dir, filepath.Base(i.Library))
+	require.NoError(t, os.WriteFile(text, []byte("no library"), 0o600))
+	for name, path := range map[string]string{
+		"missing file":     filepath.Join(dir, "nothing.so"),
+		"missing folder":   filepath.Join(dir, "no", "thing"),
+		"empty folder":     t.TempDir(),
+		"folder with text": dir,
+		"text file":        text,
+		"file":             i.Library,
+		"folder":           filepath.Dir(i.Library),
+	} {
+		good := name == "file" || name == "folder"
+		if good && !filepath.IsAbs(i.Library) {
+			continue // the system loader found it, somewhere
+		}
+		open := func(t *testing.T, cfg *common.Config, source string) {
+			e, err := common.Open(s.Name, cfg)
+			if good {
+				require.NoError(t, err)
+				require.Equal(t, filepath.Dir(i.Library), filepath.Dir(e.Info().Library)) // which may have it by several names
+				require.NoError(t, e.Close())
+				return
 			}
-			s.missing(t, e, format)
+			require.ErrorIs(t, err, common.ErrNotAvailable)
+			var typed *common.Error
+			require.ErrorAs(t, err, &typed)
+			require.NotEmpty(t, typed.Hint)
+			require.NotEmpty(t, typed.Searched)
+			require.ErrorContains(t, err, path)
+			require.ErrorContains(t, err, source)
+		}
+		s.run(t, name+" in Config", func(t *testing.T) {
+			if good {
+				t.Setenv(variable, filepath.Join(dir, "nothing.so")) // comes second
+			}
+			open(t, &common.Config{Library: path}, "Config.Library")
+		})
+		s.run(t, name+" in "+variable, func(t *testing.T) {
+			t.Setenv(variable, path)
+			open(t, nil, variable)
 		})
 	}
 }
 
-func (s *suite) everySource(t *testing.T, e *common.Engine, m entry, format string) {
-	paths, data, options := m.paths(s.root, format), m.bytes(t, s.root, format), s.suited(t, m, format, nil)
+// openNowhere opens where there is no library, which must be in the error.
+func (s *suite) openNowhere(t *testing.T, variable, dir string) {
+	t.Setenv(variable, "")
+	t.Setenv("ANYINFER_SDK_DIR", dir)
+	e, err := common.Open(s.Name, nil)
+	if err == nil {
+		t.Logf("the system loader knows %s", e.Info().Library)
+		require.NoError(t, e.Close())
+		return
+	}
+	require.ErrorIs(t, err, common.ErrNotAvailable)
+	for _, text := range []string{"$" + variable, dir, "system loader"} {
+		require.ErrorContains(t, err, text)
+	}
+	require.Regexp(t, "anyinfer (sdk install|shim build) "+s.Name, err.Error())
+}
+
+// sources loads from everywhere a model can be, and what is no model.
+func (s *suite) sources(t *testing.T) {
+	e := s.engine(t)
+	s.each(t, func(t *testing.T, m *model) {
+		m.everySource(t, e)
+		if m.Name == "digits" {
+			m.noSource(t, e)
+		}
+	}, "digits", "multi", "edges")
+}
+
+func (m *model) everySource(t *testing.T, e *common.Engine) {
+	paths, data, options := m.paths(), m.bytes(t), m.options(m.suite.oneThread())
 	strange := filepath.Join(t.TempDir(), "a folder, ä 模型 #%20")
-	plain := filepath.Join(t.TempDir(), "plain")
 	require.NoError(t, os.Mkdir(strange, 0o700))
-	require.NoError(t, os.Mkdir(plain, 0o700))
 	var renamed []string
 	for i, p := range paths {
 		renamed = append(renamed, filepath.Join(strange, "my model ü"+filepath.Ext(p)))
 		require.NoError(t, os.WriteFile(renamed[i], data[i], 0o600))
 	}
-	bare := filepath.Join(plain, "model") // a name that tells nothing
+	bare := filepath.Join(t.TempDir(), "model") // without an extension
 	require.NoError(t, os.WriteFile(bare, data[0], 0o600))
-
-	dir := os.DirFS(filepath.Join(s.root, "testdata"))
+	dir := os.DirFS(filepath.Join(m.suite.root, "testdata"))
 	sources := map[string]common.Source{
 		"file":                       common.File(paths[0]),
 		"files":                      common.Files(paths...),
-		"bytes":                      common.Bytes(data...).As(format),
-		"fs":                         common.FS(dir, m.Files[format][0]),
-		"fs with all names":          common.FS(dir, m.Files[format]...),
+		"bytes":                      common.Bytes(data...).As(m.format),
+		"fs":                         common.FS(dir, m.Files[m.format][0]),
+		"fs with all names":          common.FS(dir, m.Files[m.format]...),
 		"spaces and unicode":         common.File(renamed[0]),
 		"spaces and unicode, all":    common.Files(renamed...),
 		"spaces and unicode in fs":   common.FS(os.DirFS(strange), filepath.Base(renamed[0])),
-		"bytes that tell the format": common.Bytes(data...),
+		"bytes, the format detected": common.Bytes(data...),
 	}
 	if len(paths) == 1 {
 		sources["file without extension"] = common.File(bare)
-		sources["file without extension, As"] = common.File(bare).As(format)
+		sources["file without extension, As"] = common.File(bare).As(m.format)
 	}
 	for name, src := range sources {
-		s.run(t, name, func(t *testing.T) {
-			loaded, err := e.Load(ctx, src, options)
-			require.NoError(t, err)
-			defer loaded.Close()
-			require.Equal(t, format, loaded.Info().Format)
-			out, err := loaded.Run(ctx, s.in(t, m, format, 0))
-			require.NoError(t, err)
-			m.check(t, s.want(t, m, format, 0), out)
+		t.Run(name, func(t *testing.T) {
+			loaded := Load(t, e, src, options)
+			require.Equal(t, m.format, loaded.Info().Format)
+			m.run(t, loaded, 0)
 		})
 	}
-	s.run(t, "bytes that nobody holds", func(t *testing.T) {
-		loaded, err := e.Load(ctx, common.Bytes(m.bytes(t, s.root, format)...).As(format), options)
-		require.NoError(t, err)
-		defer loaded.Close()
-		for range 5 { // give their memory to others, were it free
+	t.Run("bytes that the caller dropped", func(t *testing.T) {
+		loaded := Load(t, e, m.memory(t), options)
+		for range 5 { // reuse their memory, if it was freed
 			runtime.GC()
 			for range 50 {
-				fillJunk(make([]byte, len(data[0])))
+				bytes.Repeat([]byte{0xa5}, len(data[0]))
 			}
 		}
-		for range 2 { // the second may read the model anew
-			session := newSession(t, loaded)
-			for n := range m.Cases {
-				runSession(t, session, s.in(t, m, format, n))
-				m.check(t, s.want(t, m, format, n), outputs(session))
-			}
-		}
-	})
-	s.run(t, "a file that is gone afterwards", func(t *testing.T) {
-		var copies []string
-		dir := t.TempDir()
-		for i, p := range paths {
-			copies = append(copies, filepath.Join(dir, "model"+filepath.Ext(p)))
-			require.NoError(t, os.WriteFile(copies[i], data[i], 0o600))
-		}
-		loaded, err := e.Load(ctx, common.File(copies[0]), options)
-		require.NoError(t, err)
-		defer loaded.Close()
-		if runtime.GOOS != "windows" { // files in use stay there
-			require.NoError(t, os.RemoveAll(dir))
-		}
-		out, err := loaded.Run(ctx, s.in(t, m, format, 0))
-		require.NoError(t, err)
-		m.check(t, s.want(t, m, format, 0), out)
-	})
-	s.run(t, "common.Load", func(t *testing.T) {
-		loaded, err := common.Load(ctx, common.File(paths[0]), options)
-		require.NoError(t, err)
-		out, err := loaded.Run(ctx, s.in(t, m, format, 0))
-		require.NoError(t, err)
-		m.check(t, s.want(t, m, format, 0), out)
-		require.NoError(t, loaded.Close())
+		m.runAll(t, loaded)
 	})
 }
 
-func fillJunk(b []byte) {
-	for i := range b {
-		b[i] = 0xa5
+// runAll runs all cases, each with the model and with a new session, for which an engine may read the model
+// anew.
+func (m *model) runAll(t *testing.T, loaded *common.Model) {
+	for n := range m.Cases {
+		m.run(t, loaded, n)
+		m.runSession(t, NewSession(t, loaded), n)
 	}
 }
 
-// missing loads what is not there or is something else.
-func (s *suite) missing(t *testing.T, e *common.Engine, format string) {
-	m := s.model(t, "digits")
-	ext := filepath.Ext(m.Files[format][0])
-	dir := t.TempDir()
+// noSource loads what is not there or is something else.
+func (m *model) noSource(t *testing.T, e *common.Engine) {
+	ext, dir := filepath.Ext(m.paths()[0]), t.TempDir()
 	file := func(name string, content []byte, mode os.FileMode) string {
-		path := filepath.Join(dir, name)
+		path := filepath.Join(dir, name+ext)
 		require.NoError(t, os.WriteFile(path, content, mode))
 		return path
 	}
 	folder := filepath.Join(dir, "folder"+ext)
 	require.NoError(t, os.Mkdir(folder, 0o700))
-	photo, err := os.ReadFile(filepath.Join(s.root, "testdata", "photo.png"))
+	png := filepath.Join(m.suite.root, "testdata", "photo.png")
+	photo, err := os.ReadFile(png)
 	require.NoError(t, err)
-	for name, c := range map[string]struct {
-		src common.Source
-		is  error
-	}{
-		"missing file":     {common.File(filepath.Join(dir, "no"+ext)), fs.ErrNotExist},
-		"missing folder":   {common.File(filepath.Join(dir, "no", "no"+ext)), fs.ErrNotExist},
-		"no name":          {common.File(""), nil},
-		"a folder":         {common.File(folder), nil},
-		"a PNG":            {common.File(filepath.Join(s.root, "testdata", "photo.png")).As(format), nil},
-		"a PNG so named":   {common.File(file("photo"+ext, photo, 0o600)), nil},
-		"a PNG in memory":  {common.Bytes(photo).As(format), nil},
-		"an empty file":    {common.File(file("empty"+ext, nil, 0o600)), nil},
-		"no bytes":         {common.Bytes([]byte{}).As(format), nil},
-		"no sources":       {common.Source{}, nil},
-		"not in fs":        {common.FS(os.DirFS(dir), "no"+ext), fs.ErrNotExist},
-		"an unknown model": {common.Bytes([]byte("abc")).As("no such format"), nil},
-	} {
-		s.run(t, name, func(t *testing.T) {
-			_, err := e.Load(ctx, c.src, nil)
-			require.ErrorIs(t, err, common.ErrModel)
-			if c.is != nil {
-				require.ErrorIs(t, err, c.is)
-			}
+	refused := map[error]map[string]common.Source{
+		fs.ErrNotExist: {
+			"missing file":   common.File(filepath.Join(dir, "no"+ext)),
+			"missing folder": common.File(filepath.Join(dir, "no", "no"+ext)),
+			"not in fs":      common.FS(os.DirFS(dir), "no"+ext),
+		},
+		common.ErrModel: {
+			"no name":          common.File(""),
+			"a folder":         common.File(folder),
+			"a PNG":            common.File(png).As(m.format),
+			"a PNG so named":   common.File(file("photo", photo, 0o600)),
+			"a PNG in memory":  common.Bytes(photo).As(m.format),
+			"unreadable":       common.File(file("secret", photo, 0)), // but for root a PNG
+			"an empty file":    common.File(file("empty", nil, 0o600)),
+			"no bytes":         common.Bytes([]byte{}).As(m.format),
+			"no sources":       {},
+			"an unknown model": common.Bytes([]byte("abc")).As("no such format"),
+		},
+	}
+	if data := m.bytes(t); len(data) > 1 {
+		refused[common.ErrModel]["without its second file"] = common.File(file("alone", data[0], 0o600))
+		refused[common.ErrModel]["without its second bytes"] = common.Bytes(data[0]).As(m.format)
+	}
+	for is, sources := range refused {
+		for name, src := range sources {
+			_, err := e.Load(ctx, src, nil)
+			require.ErrorIs(t, err, common.ErrModel, name)
+			require.ErrorIs(t, err, is, name)
 			var typed *common.Error
 			require.ErrorAs(t, err, &typed)
-			require.Equal(t, s.Name, typed.Engine)
-			if c.src.Name() != "" {
-				require.Equal(t, c.src.Name(), typed.Path, "%v", err)
+			require.Equal(t, m.suite.Name, typed.Engine, name)
+			if src.Name() != "" {
+				require.Equal(t, src.Name(), typed.Path, "%v", err)
 			}
-		})
-	}
-	s.run(t, "an unreadable file", func(t *testing.T) {
-		path := file("secret"+ext, photo, 0)
-		if f, err := os.Open(path); err == nil {
-			f.Close()
-			t.Skip("this user may read everything")
 		}
-		_, err := e.Load(ctx, common.File(path), nil)
-		require.ErrorIs(t, err, common.ErrModel)
-	})
-	if len(m.Files[format]) > 1 {
-		s.run(t, "without its second file", func(t *testing.T) {
-			data := m.bytes(t, s.root, format)
-			_, err := e.Load(ctx, common.File(file("alone"+ext, data[0], 0o600)), nil)
-			require.ErrorIs(t, err, common.ErrModel)
-			_, err = e.Load(ctx, common.Bytes(data[0]).As(format), nil)
-			require.ErrorIs(t, err, common.ErrModel)
-		})
 	}
+}
+
+// changes are what may happen to a file while what was read of it is in use.
+var changes = map[string]func(path string) error{
+	"overwritten": func(path string) error {
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			return err
+		}
+		size, err := f.Seek(0, 2)
+		_, err2 := f.WriteAt(bytes.Repeat([]byte{0xa5}, int(size)), 0)
+		return errors.Join(err, err2, f.Close())
+	},
+	"truncated": func(path string) error { return os.Truncate(path, 0) },
+	"replaced": func(path string) error {
+		return errors.Join(os.WriteFile(path+".new", []byte("another model"), 0o600), os.Rename(path+".new", path))
+	},
+	"deleted": os.Remove,
+}
+
+// files changes the files of a loaded model, and of a cache that it came from. The model stays what it was.
+// It happens in a process of its own, which a file that is mapped and becomes shorter would end.
+func (s *suite) files(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("files in use cannot be changed")
+	}
+	alone(t, settings{}, func(t *testing.T) {
+		e := s.engine(t)
+		s.each(t, func(t *testing.T, m *model) {
+			for what, change := range changes {
+				s.run(t, what, func(t *testing.T) { m.change(t, e, writeFiles(t, t.TempDir(), m.paths(), m.bytes(t)), "", change) })
+				if m.Name == "digits" {
+					s.run(t, "cache "+what, func(t *testing.T) { m.change(t, e, m.paths(), filepath.Join(t.TempDir(), "cache"), change) })
+				}
+			}
+		}, "digits", "multi", "digits_apart", "accumulator")
+	})
+}
+
+// change loads the model and changes its files, or those in the cache.
+func (m *model) change(t *testing.T, e *common.Engine, paths []string, cache string, change func(string) error) {
+	o := m.suite.oneThread()
+	o.CacheDir = cache
+	options := m.options(o)
+	if cache != "" {
+		first, err := e.Load(ctx, common.File(paths[0]), options)
+		if errors.Is(err, common.ErrOption) {
+			t.Skip("the engine keeps nothing")
+		}
+		require.NoError(t, err)
+		defer first.Close()
+	}
+	loaded := Load(t, e, common.File(paths[0]), options)
+	if cache != "" {
+		var err error
+		paths, err = filepath.Glob(filepath.Join(cache, "*"))
+		require.NoError(t, err)
+		require.NotEmpty(t, paths)
+	}
+	for _, p := range paths {
+		if info, err := os.Stat(p); err == nil && info.Mode().IsRegular() {
+			require.NoError(t, change(p))
+		}
+	}
+	m.runAll(t, loaded)
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -22,11 +23,11 @@ color paint(const thing* t, int32_t times);
 thing* make();
 `
 
-// TestCheck: what agrees passes, and each thing that does not is told.
+// TestCheck: what agrees passes, and each difference is an error.
 func TestCheck(t *testing.T) {
 	cc, err := exec.LookPath(cmp.Or(os.Getenv("CC"), "cc"))
 	if err != nil {
-		missing(t, "no C compiler: %v", err)
+		enginetest.Missing(t, "no C compiler: "+err.Error())
 	}
 	type thing = struct {
 		_ int32
@@ -55,7 +56,7 @@ func TestCheck(t *testing.T) {
 		"no header":         {func(c *Check) { c.Headers = []string{"y.h"} }, "y.h"},
 		"covered after":     {func(c *Check) { c.Uncovered["make"] = "old" }, "make: in the headers: true, in Uncovered: true"},
 		"uncovered":         {func(c *Check) { c.Uncovered["GREEN"], c.Values["GREEN"] = "new", 5 }, ""},
-		"nobody's any more": {func(c *Check) { c.Uncovered["GREEN"] = "new" }, "GREEN: nothing in this check"},
+		"no longer checked": {func(c *Check) { c.Uncovered["GREEN"] = "new" }, "GREEN: nothing in this check"},
 	} {
 		c := Check{
 			Dir: dir, Headers: []string{"x.h"},

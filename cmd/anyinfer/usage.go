@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/anyinfer/anyinfer/internal/suggest"
+)
+
+// noArgs is the Args of a command without arguments, or with subcommands.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	if names == nil {
+		return fmt.Errorf("'%s' takes no arguments, got %q", cmd.CommandPath(), args[0])
+	}
+	return fmt.Errorf("there is no command '%s %s'%s", cmd.CommandPath(), args[0], suggest.Choices(args[0], names))
+}
+
+// flagError is the FlagErrorFunc of all commands.
+func flagError(cmd *cobra.Command, err error) error {
+	unknown, invalid := (*pflag.NotExistError)(nil), (*pflag.InvalidValueError)(nil)
+	switch {
+	case errors.As(err, &unknown) && cmd.Flags().Lookup(strings.TrimSpace(unknown.GetSpecifiedShortnames())) != nil: // as the go command has them
+		return fmt.Errorf("%w; did you mean --%s?", err, unknown.GetSpecifiedShortnames())
+	case errors.As(err, &unknown):
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
+		if similar := suggest.Similar("--"+unknown.GetSpecifiedName(), names); similar != nil {
+			return fmt.Errorf("%w; did you mean %s?", err, strings.Join(similar, " or "))
+		}
+	case errors.As(err, &invalid):
+		want := map[string]string{"int": "a whole number", "duration": "a time such as 200ms, 5s or 1m", "bool": "true or false"}
+		f := invalid.GetFlag()
+		return fmt.Errorf("--%s %q: want %s", f.Name, invalid.GetValue(), cmp.Or(want[f.Value.Type()], "a "+f.Value.Type()))
+	}
+	return err
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/sdkdir"
+	"github.com/anyinfer/anyinfer/internal/sdkinstall"
+	"github.com/anyinfer/anyinfer/internal/shims"
+)
+
+// Open opens an engine. The error is a NotInstalledError or a NotSupportedError
+// where that is all that is wrong.
+func Open(engine string) (*common.Engine, error) {
+	e, err := common.Open(engine, nil)
+	switch {
+	case LibraryMissing(err) && !LibrarySet(engine):
+		return nil, NotInstalledError{err, []string{engine}}
+	case NotSupported(engine, err):
+		return nil, NotSupportedError{err}
+	}
+	return e, err
+}
+
+// LibraryMissing reports whether common.Open failed because it found no
+// library. Of a library that does not work the error has the Path.
+func LibraryMissing(err error) bool {
+	detail := (*common.Error)(nil)
+	return errors.As(err, &detail) && detail.Kind == common.ErrNotAvailable && detail.Path == "" && detail.Searched != nil
+}
+
+// NotSupported reports whether common.Open failed before it searched for a
+// library, for an engine that is not installed: it does not run on this machine.
+func NotSupported(engine string, err error) bool {
+	detail := (*common.Error)(nil)
+	return errors.As(err, &detail) && detail.Kind == common.ErrNotAvailable && detail.Path == "" && detail.Searched == nil &&
+		!LibrarySet(engine) && len(sdkdir.Installed(engine)) == 0
+}
+
+// LibrarySet reports whether the engine's environment variable names its
+// library, which is then the only place that is searched.
+func LibrarySet(engine string) bool { return os.Getenv(dylib.Spec{Engine: engine}.Env()) != "" }
+
+// NotSupportedError is the error of an engine that does not run on this machine.
+type NotSupportedError struct{ Err error }
+
+func (e NotSupportedError) Error() string { return e.Err.Error() }
+func (e NotSupportedError) Unwrap() error { return e.Err }
+
+// NotInstalledError is the error where none of the engines is installed. Its
+// text is short, since the only thing to do is to install one.
+type NotInstalledError struct {
+	Err     error // of the first
+	Engines []string
+}
+
+func (e NotInstalledError) Error() string {
+	subject, engine := e.Engines[0]+" is not", e.Engines[0]
+	if len(e.Engines) > 1 {
+		subject = "none of " + strings.Join(e.Engines, ", ") + " is"
+		engine = e.Engines[max(0, slices.IndexFunc(e.Engines, func(e string) bool { return InstallCommand(e) != "" }))]
+	}
+	return fmt.Sprintf("%s installed; %s ('anyinfer doctor %s' lists the places searched)", subject, InstallHint(engine), engine)
+}
+
+func (e NotInstalledError) Unwrap() error { return e.Err }
+
+// InstallCommand is the command line that installs an engine on this machine;
+// empty where no command does.
+func InstallCommand(engine string) string {
+	if _, err := sdkinstall.Find(engine, "", runtime.GOOS, runtime.GOARCH); err == nil {
+		return "anyinfer sdk install " + engine
+	}
+	if r, ok := shims.Find(engine); ok && runtime.GOOS == "linux" {
+		return r.SDK.Env + "=... anyinfer shim build " + engine
+	}
+	return ""
+}
+
+// InstallHint says how to install an engine on this machine.
+func InstallHint(engine string) string {
+	if command := InstallCommand(engine); command != "" {
+		return "type '" + command + "'"
+	}
+	return "there is no package of it for " + runtime.GOOS + "/" + runtime.GOARCH
+}

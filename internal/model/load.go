@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/suggest"
+)
+
+// Load loads the source that suits the engine. An empty name stands for the
+// first engine that is ready and can load one of them. The caller closes the
+// engine, which closes the model.
+func Load(ctx context.Context, name string, sources []common.Source, o common.Options, in Inputs) (*common.Engine, *common.Model, error) {
+	engines := []string{name}
+	if name == "" {
+		var err error
+		if engines, err = EnginesFor(sources); err != nil {
+			return nil, nil, err
+		}
+	}
+	var e *common.Engine
+	var m *common.Model
+	err := firstOf(ctx, engines, func(name string) (err error) {
+		e, m, err = loadWith(ctx, name, sources, o, in)
+		return err
+	})
+	return e, m, err
+}
+
+// firstOf calls load for one engine after the other until it succeeds. As
+// common.Load it passes over an engine only where another may succeed, and logs
+// which: at Debug where the engine is just not installed or not supported here.
+func firstOf(ctx context.Context, engines []string, load func(engine string) error) error {
+	var absent []string // engines that are not installed
+	var missing error   // of the first of these
+	var unsupported []error
+	var failed []error
+	for _, name := range engines {
+		err := load(name)
+		switch {
+		case err == nil:
+			for _, reason := range failed {
+				slog.Warn("engine passed over", "reason", reason)
+			}
+			for _, name := range absent {
+				slog.Debug("engine passed over", "reason", name+" is not installed")
+			}
+			for _, reason := range unsupported {
+				slog.Debug("engine passed over", "reason", reason)
+			}
+			return nil
+		case errors.As(err, &NotInstalledError{}):
+			absent, missing = append(absent, name), cmp.Or(missing, err)
+		case errors.As(err, &NotSupportedError{}):
+			unsupported = append(unsupported, err)
+		case ctx.Err() != nil:
+			return err
+		default:
+			if failed = append(failed, err); !passOver(err) {
+				return errors.Join(failed...)
+			}
+		}
+	}
+	all := slices.Concat(failed, unsupported)
+	switch {
+	case absent != nil && all == nil:
+		return NotInstalledError{missing, absent}
+	case absent != nil && failed == nil:
+		all = append(all, NotInstalledError{missing, absent})
+	case absent != nil: // they may not be able to load it either
+		all = append(all, errors.New("not tried, because not installed: "+strings.Join(absent, ", ")))
+	}
+	return errors.Join(all...)
+}
+
+func loadWith(ctx context.Context, name string, sources []common.Source, o common.Options, in Inputs) (*common.Engine, *common.Model, error) {
+	src, err := SourceFor(name, sources)
+	if err != nil {
+		return nil, nil, err
+	}
+	e, err := Open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := LoadOn(ctx, e, src, o, in)
+	if err != nil {
+		e.Close()
+		return nil, nil, err
+	}
+	return e, m, nil
+}
+
+// passOver reports whether another engine may succeed where one returned err, as
+// in common.Load: a device that fails would fail there, too.
+func passOver(err error) bool {
+	for _, kind := range []error{common.ErrNotAvailable, common.ErrVersion, common.ErrModel, common.ErrOption, common.ErrInput} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
+}
+
+// LoadOn loads a model. An engine that needs the shapes of inputs to load it gets
+// those of in.
+func LoadOn(ctx context.Context, e *common.Engine, src common.Source, o common.Options, in Inputs) (*common.Model, error) {
+	m, err := e.Load(ctx, src, &o)
+	if !errors.Is(err, common.ErrOption) {
+		return m, err
+	}
+	shapes := maps.Clone(in.Shapes)
+	for name, t := range in.Tensors {
+		if shapes == nil {
+			shapes = map[string]common.Shape{}
+		}
+		shapes[name] = t.Shape()
+	}
+	if len(shapes) == 0 {
+		return nil, err
+	}
+	o.Shapes = FixedShapes(shapes)
+	return e.Load(ctx, src, &o)
+}
+
+// FixedShapes returns shapes as Options has them.
+func FixedShapes(shapes map[string]common.Shape) map[string]common.ShapeRange {
+	fixed := map[string]common.ShapeRange{}
+	for name, s := range shapes {
+		fixed[name] = common.Fixed(s...)
+	}
+	return fixed
+}
+
+// NewSession makes a session for the signature of that name; an empty name is the
+// first signature.
+func NewSession(ctx context.Context, m *common.Model, signature string) (*common.Session, error) {
+	var names []string
+	for _, s := range m.Signatures() {
+		names = append(names, s.Name)
+	}
+	switch {
+	case signature == "" || slices.Contains(names, signature):
+		return m.NewSession(ctx, signature)
+	case len(names) == 1 && names[0] == "":
+		return nil, fmt.Errorf("--signature: the model has only one signature, without a name; leave out %q", signature)
+	}
+	return nil, fmt.Errorf("--signature: the model has no signature %q%s", signature, suggest.Choices(signature, names))
+}
