@@ -27,11 +27,11 @@ const (
 	// SDKs in C++ may have no RTTI, which checks of vptr need.
 	sanitizers = "-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined"
 	sanitized  = `CGO_ENABLED=1 CFLAGS="$SANITIZE" CGO_CFLAGS="$SANITIZE" CGO_CXXFLAGS="$SANITIZE -fno-sanitize=vptr" ` +
-		`CGO_LDFLAGS="-fsanitize=address,undefined $CGO_LDFLAGS" LSAN_OPTIONS=use_root_regions=0 ANYINFER_TEST_FLIPS=600 ` +
+		`CGO_LDFLAGS="-fsanitize=address,undefined $CGO_LDFLAGS" LSAN_OPTIONS=use_root_regions=0 ANYINFER_TEST_SOAK=2 ` +
 		`go test -asan -ldflags='-s=0 -w=0' -timeout 20m `
 
-	// Tests that call C as others do: races closes sessions as lifecycle does, and more often.
-	sameInC = "^TestConformance$/^(big|files|lifecycle|reference|resources|sources)$|^Test(Headers|Shim)$"
+	// Tests that call C as others do: races closes sessions as close does, and more often.
+	sameInC = "^TestConformance$/^(big|close|files|reference|resources|sources)$|^Test(Headers|Shim)$"
 
 	// The crates have the C headers of TFLite and LiteRT, and the C++ headers of TensorRT.
 	headers     = "edgefirst-tflite-sys@0.10.3 trtx-sys@0.9.1"
@@ -82,12 +82,12 @@ var steps = []step{
 	{name: "matrix", help: "What CI runs besides lint and test.",
 		group: "race sanitizers boards-arm64 sanitizers-tnn sanitizers-tensorrt linked openvino-2024.6.0 openvino-2025.4.1 mutants fuzz boards-arm leakprofile"},
 	{name: "race", help: "The race detector, with cgo. Left out: what one goroutine does, what is measured, and what other programs do.",
-		needs: everything, lines: []string{"CGO_ENABLED=1 ANYINFER_TEST_RACES=5s " + tested + "go test -race -timeout 20m -skip '" +
+		needs: everything, lines: []string{"CGO_ENABLED=1 ANYINFER_TEST_SOAK=10 " + tested + "go test -race -timeout 20m -skip '" +
 			`^TestConformance$/^(big|damage|reference|resources)$|^Test(.*Build|.*InModule|README|Headers|Shim|Linked)$' ./...`}},
 	{name: "linked", help: "Engines in programs that link their SDKs, and all in one: how functions are found, and what opening and logs are then. Left out: what the calls do, which is the same.",
 		needs: everything, lines: []string{
 			linkSDKs + "CGO_ENABLED=1 go test " + tags + "-timeout 20m -skip '" +
-				`^TestConformance$/^(big|concurrency|damage|files|inputs|lifecycle|metadata|races|reference|resources|shapes|sources)$` +
+				`^TestConformance$/^(big|close|concurrency|damage|files|inputs|interrupt|metadata|races|reference|resources|shapes|sources)$` +
 				"' ./cinclude/reference ./mnn ./openvino ./tensorrt ./tflite ./tnn",
 			linkSDKs + "CGO_ENABLED=1 go test " + tags + "-timeout 20m -run '^Test(Run.*|Inspect|Bench|Demo)$' ./cmd/anyinfer",
 		}},
@@ -142,6 +142,6 @@ func olderOpenVINO(version string) []string {
 	return []string{
 		"go run ./cmd/anyinfer sdk install openvino --version " + version,
 		"env=$(go run ./cmd/anyinfer sdk env openvino --version " + version + `) && eval "$env" && CGO_ENABLED=0 go test -timeout 20m -skip '` +
-			`^TestConformance$/^(concurrency|lifecycle|races|reference|resources)$` + "' ./openvino",
+			`^TestConformance$/^(close|concurrency|races|reference|resources)$` + "' ./openvino",
 	}
 }
