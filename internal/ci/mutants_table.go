@@ -41,7 +41,11 @@ var mutants = []mutant{
 	{"internal/cengine/model.go", "err != nil && ctx.Err() != nil {", "err != nil && false {", "internal/cengine", "TestSlowLoad"},
 	{"internal/nativelog/log.go", "case 'E', 'F':", "case 'E':", "internal/nativelog", "TestLine"},
 	{"internal/nativelog/log.go", "q.waiting = append(q.waiting, f)", "q.waiting = []func(){f}", "internal/nativelog", "TestOrder"},
-	{"cinclude/reference/reference.c", "s->cancel = 0;", "", "cinclude/reference", "TestConformance/cancel"},
+	{"cinclude/reference/reference.c", "s->cancel = 0;", "", "cinclude/reference", "TestConformance/interrupt"},
+	{"internal/cengine/tensor.go", "info.DType = dtypes[t.dtype]", "info.DType = max(dtypes[t.dtype], common.Int8)", "cinclude/reference", "TestConformance/metadata"},
+	{"internal/cengine/model.go", "return nil, common.UnknownDevice(o.Device, d.devices)", "o.Device = \"\"", "cinclude/reference", "TestConformance/options"},
+	{"internal/nativelog/log.go", "c.Logger.With(\"engine\", engine).Handler()", "c.Logger.Handler()", "tflite", "TestConformance/log"},
+	{"tflite/session.go", "ip.xnnpack != 0 && ip.allocated", "false && ip.allocated", "tflite", "TestConformance/results/tflite/conv_w8"},
 	{"cinclude/reference/reference.c", "if (memory != NULL) t->data = t->room", "t->data = t->room", "cinclude/reference", "TestConformance/results"},
 
 	// Files, folders and what strangers put in them.
@@ -81,7 +85,7 @@ var mutants = []mutant{
 	{"internal/tfl/shapes.go", "_, _, err = n.signature.reallocate(n.reference)", "", "internal/tfl", "TestInputShapes"},
 	{"tflite/bindings.go", "!ip.calls.persistent(ip.output(i))", "true", "tflite", "TestConformance/states"},
 	{"tflite/litert/session.go", "if !m.stateful {", "if m.stateful {", "tflite/litert", "TestConformance/states"},
-	{"tflite/litert/session.go", "s.canceled.Store(0)", "", "tflite/litert", "TestConformance/cancel"},
+	{"tflite/litert/session.go", "s.canceled.Store(0)", "", "tflite/litert", "TestConformance/interrupt"},
 	{"mnn/mnn.go", "all[key] = \"low\"", "all[key] = \"high\"", "mnn", "TestOptions"},
 	{"mnn/shim.cc", "if (!s->packed[i].empty()) planes", "if (false) planes", "mnn", "TestNC4HW4"},
 	{"mnn/shim.cc", "return wanted > 1 ? std::min(wanted, size) : 1;", "return wanted;", "mnn", "TestThreads"},
