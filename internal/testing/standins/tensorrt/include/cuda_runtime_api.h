@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Of the stand-in for TensorRT: what its headers take from CUDA's. */
+/* The types that TensorRT's headers take from the CUDA toolkit's. */
 #ifndef ANYINFER_STANDIN_CUDA_RUNTIME_API_H
 #define ANYINFER_STANDIN_CUDA_RUNTIME_API_H
 
