@@ -26,7 +26,7 @@ library() {
 }
 flags=$*
 library libcuda.so.1 "$here/cuda.cc"
-library libnvinfer.so.$major "$here/build.cc" "$here/model.cc" "$here/run.cc" "$out/lib/libcuda.so.1"
+library libnvinfer.so.$major "$here/build.cc" "$here/run.cc" "$out/lib/libcuda.so.1"
 # The parser is in the same library.
 ln -s libnvinfer.so.$major "$out/lib/libnvinfer.so"
 ln -s libnvinfer.so.$major "$out/lib/libnvonnxparser.so"

@@ -2,12 +2,10 @@
 
 // A STAND-IN for the CUDA driver, and no part of it: the functions that the shim
 // of package tensorrt calls, for tests where there is no GPU.
-#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -15,22 +13,15 @@
 
 #include "standin.h"
 
-typedef int CUresult;
 typedef unsigned long long CUdeviceptr;
-#define CUDA_FUNCTION(name) extern "C" STANDIN_EXPORT CUresult name
+#define CUDA_FUNCTION(name) extern "C" STANDIN_EXPORT int name
 
 namespace standin {
 
 namespace {
 
-struct PendingFault {
-  std::string name;
-  int calls; // until it comes
-  Fault fault;
-};
-
 // A Block of a GPU lies on the heap, where AddressSanitizer sees what goes beyond
-// it, under an address that the processor cannot use.
+// it. Its address is one that the processor cannot use.
 struct Block {
   std::unique_ptr<char[]> data;
   size_t size;
@@ -40,23 +31,25 @@ const uintptr_t DEVICE_BIT = uintptr_t(1) << 52;
 
 struct Stream {
   int device;
-  std::deque<Work> queue;
+  std::vector<Work> queue, captured;
   bool capturing = false, invalid = false;
-  std::vector<Work> captured;
 };
 
 struct State {
   std::mutex mutex;
-  PendingFault pending{"", 0, Fault::none};
+  std::string fault_name;
+  int fault_calls = 0; // until it comes
+  Fault fault = Fault::none;
   std::map<std::string, int> calls;
   std::atomic<int> objects{0}, mistakes{0}, delay{0};
   int retained[GPUS] = {}, pushed = 0;
-  std::map<uintptr_t, Block> blocks;                 // by address
-  std::map<uintptr_t, std::vector<char>> pinned;     // by address
+  std::map<uintptr_t, Block> blocks; // by address
+  std::map<void*, std::unique_ptr<char[]>> pinned;
   std::map<void*, std::unique_ptr<Stream>> streams;
-  std::map<void*, std::vector<Work>> graphs, executables;
-  uintptr_t handles = 0;
+  std::map<void*, std::vector<Work>> graphs; // to be instantiated, and to be launched
+  uintptr_t addresses = DEVICE_BIT, handles = 0;
 };
+using Lock = std::lock_guard<std::mutex>;
 
 // It is never deleted, because other libraries' static objects may go later.
 State& state() {
@@ -64,24 +57,16 @@ State& state() {
   return *one;
 }
 
-using Lock = std::lock_guard<std::mutex>;
-
 thread_local std::vector<int> contexts; // the GPUs whose contexts were pushed
 thread_local int captures = 0;          // that this thread has begun
 
-// begin is what functions that need a context begin with.
-CUresult begin(const char* name, CUresult fault) {
+// begin is what functions begin with that need a context. What gives something
+// back does so even where it returns an error.
+int begin(const char* name, Result fault) {
   const bool fail = called(name) != Fault::none;
-  if (contexts.empty()) {
-    mistake(std::string(name) + " without a current context");
-    return INVALID_CONTEXT;
-  }
-  return fail ? fault : CUresult(SUCCESS);
-}
-
-// allocating finds calls that would invalidate a capture.
-void allocating(const char* name) {
-  if (captures > 0) mistake(std::string(name) + " while a stream of this thread is captured");
+  if (contexts.empty()) mistake(std::string(name) + " without a current context");
+  if (captures > 0 && strncmp(name, "cuMem", 5) == 0 && strncmp(name, "cuMemcpy", 8) != 0) mistake(std::string(name) + " while a stream of this thread is captured");
+  return contexts.empty() ? INVALID_CONTEXT : fail ? fault : SUCCESS;
 }
 
 Stream* find(void* stream) {
@@ -91,36 +76,14 @@ Stream* find(void* stream) {
 }
 
 // find_here finds a stream of the current context.
-Stream* find_here(void* stream) {
-  Stream* s = find(stream);
-  return s != nullptr && s->device == current_device() ? s : nullptr;
-}
+Stream* find_here(void* stream) { return device_of(stream) == current_device() ? find(stream) : nullptr; }
 
-// fits tells whether bytes of the host are, if they are pinned, within their
-// block.
-bool fits(const void* address, size_t bytes) {
-  const auto at = reinterpret_cast<uintptr_t>(address);
-  Lock lock(state().mutex);
-  auto i = state().pinned.upper_bound(at);
-  if (i == state().pinned.begin()) return true;
-  --i;
-  const uintptr_t end = i->first + i->second.size();
-  return at >= end || bytes <= end - at;
-}
-
-CUresult copy(CUdeviceptr device, void* host, size_t size, void* stream, bool to_device) {
-  const Stream* s = find_here(stream);
-  if (s == nullptr) return INVALID_HANDLE;
-  const int gpu = s->device;
-  const auto* address = reinterpret_cast<const void*>(uintptr_t(device));
-  if (host == nullptr || (reinterpret_cast<uintptr_t>(host) & DEVICE_BIT) != 0 || !fits(host, size) || bytes_at(address, size, gpu) == nullptr) {
-    mistake("a copy between addresses that are not the host's and this GPU's, or beyond their memory");
-    return INVALID_VALUE;
-  }
-  return enqueue(stream, [=]() -> CUresult {
-    char* p = bytes_at(address, size, gpu);
-    if (p == nullptr) {
-      mistake("a copy with memory of the GPU that was freed meanwhile");
+int copy(CUdeviceptr device, void* host, size_t size, void* stream, bool to_device) {
+  if (find_here(stream) == nullptr) return INVALID_HANDLE;
+  return enqueue(stream, [=, gpu = current_device()] {
+    char* p = bytes_at(reinterpret_cast<void*>(device), size, gpu);
+    if (p == nullptr || (reinterpret_cast<uintptr_t>(host) & DEVICE_BIT) != 0) {
+      mistake("a copy between addresses that are not the host's and this GPU's, beyond their memory, or freed");
       return ILLEGAL_ADDRESS;
     }
     memcpy(to_device ? p : host, to_device ? host : p, size);
@@ -128,7 +91,7 @@ CUresult copy(CUdeviceptr device, void* host, size_t size, void* stream, bool to
   });
 }
 
-// erase removes a handle, which the caller must have.
+// erase removes what the caller gives back.
 template <typename M, typename K>
 void erase(const char* name, M& from, const K& key) {
   Lock lock(state().mutex);
@@ -143,9 +106,9 @@ Fault called(const char* name) {
   State& s = state();
   Lock lock(s.mutex);
   s.calls[name]++;
-  if (s.pending.name != name || --s.pending.calls > 0) return Fault::none;
-  s.pending.name.clear();
-  return s.pending.fault;
+  if (s.fault_name != name || --s.fault_calls > 0) return Fault::none;
+  s.fault_name.clear();
+  return s.fault;
 }
 
 void mistake(const std::string& text) {
@@ -154,9 +117,7 @@ void mistake(const std::string& text) {
 }
 
 void count_objects(int more) { state().objects += more; }
-
 int build_delay() { return state().delay; }
-
 int current_device() { return contexts.empty() ? -1 : contexts.back(); }
 
 char* bytes_at(const void* address, size_t bytes, int device) {
@@ -172,21 +133,18 @@ char* bytes_at(const void* address, size_t bytes, int device) {
 int enqueue(void* stream, Work work) {
   Stream* s = find(stream);
   if (s == nullptr) return INVALID_HANDLE;
-  if (s->capturing) s->captured.push_back(std::move(work));
-  else s->queue.push_back(std::move(work));
+  (s->capturing ? s->captured : s->queue).push_back(std::move(work));
   return SUCCESS;
 }
 
 int synchronize(void* stream) {
   Stream* s = find(stream);
   if (s == nullptr) return INVALID_HANDLE;
-  if (s->capturing) {
-    s->invalid = true;
-    return CAPTURE_INVALIDATED;
-  }
+  if (s->capturing) return s->invalid = true, CAPTURE_INVALIDATED;
   int result = SUCCESS;
-  for (; !s->queue.empty(); s->queue.pop_front())
-    if (result == SUCCESS) result = s->queue.front()();
+  for (auto& work : s->queue)
+    if (result == SUCCESS) result = work();
+  s->queue.clear();
   return result;
 }
 
@@ -195,11 +153,7 @@ int device_of(void* stream) {
   return s == nullptr ? -1 : s->device;
 }
 
-bool capturing(void* stream) {
-  const Stream* s = find(stream);
-  return s != nullptr && s->capturing;
-}
-
+bool capturing(void* stream) { return find(stream)->capturing; }
 void invalidate_capture(void* stream) { find(stream)->invalid = true; }
 
 }  // namespace standin
@@ -209,15 +163,13 @@ using namespace standin;
 // For tests
 
 void standin_fault(const char* spec) {
-  std::string name = spec;
-  Fault fault = Fault::fail;
-  int calls = 1;
-  const size_t colon = name.find(':');
-  if (colon != std::string::npos) calls = atoi(spec + colon + 1), name.resize(colon);
-  const size_t how = name.find('!');
-  if (how != std::string::npos) fault = name.substr(how) == "!int" ? Fault::number : Fault::exception, name.resize(how);
-  Lock lock(state().mutex);
-  state().pending = {name, calls, fault};
+  const std::string text = spec;
+  const size_t how = text.find('!'), colon = text.find(':');
+  State& s = state();
+  Lock lock(s.mutex);
+  s.fault_name = text.substr(0, std::min(how, colon));
+  s.fault = how == std::string::npos ? Fault::fail : text.compare(how, 4, "!int") == 0 ? Fault::number : Fault::exception;
+  s.fault_calls = colon == std::string::npos ? 1 : atoi(spec + colon + 1);
 }
 
 int standin_calls(const char* name) {
@@ -225,205 +177,161 @@ int standin_calls(const char* name) {
   return state().calls[name];
 }
 
-int standin_mistakes() { return state().mistakes; }
-
 int standin_leaks() {
   State& s = state();
   Lock lock(s.mutex);
-  return int(s.blocks.size() + s.pinned.size() + s.streams.size() + s.graphs.size() + s.executables.size()) + s.retained[0] + s.retained[1] + s.pushed + s.objects + s.mistakes;
+  return int(s.blocks.size() + s.pinned.size() + s.streams.size() + s.graphs.size()) + s.retained[0] + s.retained[1] + s.pushed + s.objects + s.mistakes;
 }
 
+int standin_mistakes() { return state().mistakes; }
 void standin_build_delay(int ms) { state().delay = ms; }
 
 // Devices and contexts
 
 CUDA_FUNCTION(cuInit)(unsigned) { return called("cuInit") == Fault::none ? SUCCESS : NO_DEVICE; }
-
-CUDA_FUNCTION(cuGetErrorString)(CUresult error, const char** text) {
-  thread_local char line[40];
-  snprintf(line, sizeof line, "the stand-in's error %d", error);
-  *text = line;
-  return SUCCESS;
-}
-
-CUDA_FUNCTION(cuDeviceGetCount)(int* count) {
-  *count = called("cuDeviceGetCount") == Fault::none ? GPUS : 0;
-  return SUCCESS;
-}
-
+CUDA_FUNCTION(cuDeviceGetCount)(int* count) { return *count = called("cuDeviceGetCount") == Fault::none ? GPUS : 0, SUCCESS; }
 CUDA_FUNCTION(cuDeviceGet)(int* device, int ordinal) { return *device = ordinal, SUCCESS; }
-
 CUDA_FUNCTION(cuDeviceGetName)(char* name, int size, int) { return snprintf(name, size_t(size), "Stand-in GPU"), SUCCESS; }
+CUDA_FUNCTION(cuDeviceTotalMem_v2)(size_t* bytes, int device) { return *bytes = size_t(8 + 4 * device) << 30, SUCCESS; }
 
 CUDA_FUNCTION(cuDeviceGetAttribute)(int* value, int attribute, int device) {
   const Gpu& g = gpus[device];
-  const std::map<int, int> values = {{16, g.multiprocessors}, {18, g.integrated}, {75, g.major}, {76, g.minor}};
-  *value = values.at(attribute);
-  return SUCCESS;
+  return *value = attribute == 16 ? g.multiprocessors : attribute == 18 ? g.integrated : attribute == 75 ? g.major : g.minor, SUCCESS;
 }
 
-CUDA_FUNCTION(cuDeviceTotalMem_v2)(size_t* bytes, int device) { return *bytes = size_t(8 + 4 * device) << 30, SUCCESS; }
+CUDA_FUNCTION(cuGetErrorString)(int error, const char** text) {
+  thread_local char line[40];
+  snprintf(line, sizeof line, "the stand-in's error %d", error);
+  return *text = line, SUCCESS;
+}
 
-// A context's handle is the place of its count.
+// A context's handle is the address of its count.
 CUDA_FUNCTION(cuDevicePrimaryCtxRetain)(int** context, int device) {
   if (called("cuDevicePrimaryCtxRetain") != Fault::none) return OUT_OF_MEMORY;
   Lock lock(state().mutex);
-  *context = &state().retained[device];
-  ++**context;
+  ++*(*context = &state().retained[device]);
   return SUCCESS;
 }
 
 CUDA_FUNCTION(cuCtxPushCurrent_v2)(const int* context) {
-  if (called("cuCtxPushCurrent_v2") != Fault::none) return INVALID_CONTEXT;
+  if (called("cuCtxPushCurrent_v2") != Fault::none || context == nullptr) return INVALID_CONTEXT;
   Lock lock(state().mutex);
-  if (context == nullptr || *context == 0) return INVALID_CONTEXT;
   contexts.push_back(int(context - state().retained));
-  state().pushed++;
-  return SUCCESS;
+  return state().pushed++, SUCCESS;
 }
 
 CUDA_FUNCTION(cuCtxPopCurrent_v2)(int** context) {
-  const CUresult r = begin("cuCtxPopCurrent_v2", INVALID_CONTEXT);
-  if (contexts.empty()) return r;
+  const int result = begin("cuCtxPopCurrent_v2", INVALID_CONTEXT);
+  if (contexts.empty()) return result;
   Lock lock(state().mutex);
   *context = &state().retained[contexts.back()];
   contexts.pop_back();
-  state().pushed--;
-  return r;
+  return state().pushed--, result;
 }
 
-// Memory, which is filled: who reads before something was written sees it.
-// What gives something back does so even where it fails.
+// Memory. It is filled, so that what is read too early is seen.
 
 CUDA_FUNCTION(cuMemAlloc_v2)(CUdeviceptr* pointer, size_t size) {
-  if (CUresult r = begin("cuMemAlloc_v2", OUT_OF_MEMORY)) return r;
-  allocating("cuMemAlloc_v2");
-  if (size == 0) return INVALID_VALUE;
-  // Addresses of a GPU are aligned to 256 bytes, those of the heap are not.
-  std::unique_ptr<char[]> data(new char[size]);
-  memset(data.get(), 0xa5, size);
-  Lock lock(state().mutex);
-  static uintptr_t next = DEVICE_BIT;
-  *pointer = next;
-  state().blocks[next] = {std::move(data), size, current_device()};
-  next += (size + 511) / 256 * 256;
+  if (int result = begin("cuMemAlloc_v2", OUT_OF_MEMORY)) return result;
+  State& s = state();
+  Lock lock(s.mutex);
+  Block& block = s.blocks[*pointer = s.addresses] = {std::unique_ptr<char[]>(new char[size]), size, current_device()};
+  memset(block.data.get(), 0xa5, size);
+  s.addresses += (size + 511) / 256 * 256; // aligned as a GPU's are, with a gap
   return SUCCESS;
 }
 
 CUDA_FUNCTION(cuMemFree_v2)(CUdeviceptr pointer) {
-  const CUresult r = begin("cuMemFree_v2", LAUNCH_FAILED);
-  allocating("cuMemFree_v2");
-  erase("cuMemFree_v2", state().blocks, uintptr_t(pointer));
-  return r;
+  const int result = begin("cuMemFree_v2", LAUNCH_FAILED);
+  return erase("cuMemFree_v2", state().blocks, uintptr_t(pointer)), result;
 }
 
 CUDA_FUNCTION(cuMemAllocHost_v2)(void** pointer, size_t size) {
-  if (CUresult r = begin("cuMemAllocHost_v2", OUT_OF_MEMORY)) return r;
-  allocating("cuMemAllocHost_v2");
-  if (size == 0) return INVALID_VALUE;
-  std::vector<char> data(size, 0x5a);
-  *pointer = data.data();
+  if (int result = begin("cuMemAllocHost_v2", OUT_OF_MEMORY)) return result;
+  std::unique_ptr<char[]> data(new char[size]);
+  *pointer = memset(data.get(), 0x5a, size);
   Lock lock(state().mutex);
-  state().pinned[reinterpret_cast<uintptr_t>(*pointer)] = std::move(data);
+  state().pinned[*pointer] = std::move(data);
   return SUCCESS;
 }
 
 CUDA_FUNCTION(cuMemFreeHost)(void* pointer) {
-  const CUresult r = begin("cuMemFreeHost", LAUNCH_FAILED);
-  allocating("cuMemFreeHost");
-  erase("cuMemFreeHost", state().pinned, reinterpret_cast<uintptr_t>(pointer));
-  return r;
+  const int result = begin("cuMemFreeHost", LAUNCH_FAILED);
+  return erase("cuMemFreeHost", state().pinned, pointer), result;
 }
 
 CUDA_FUNCTION(cuMemcpyHtoDAsync_v2)(CUdeviceptr to, const void* from, size_t size, void* stream) {
-  const CUresult r = begin("cuMemcpyHtoDAsync_v2", LAUNCH_FAILED);
-  return r != SUCCESS ? r : copy(to, const_cast<void*>(from), size, stream, true);
+  const int result = begin("cuMemcpyHtoDAsync_v2", LAUNCH_FAILED);
+  return result != SUCCESS ? result : copy(to, const_cast<void*>(from), size, stream, true);
 }
 
 CUDA_FUNCTION(cuMemcpyDtoHAsync_v2)(void* to, CUdeviceptr from, size_t size, void* stream) {
-  const CUresult r = begin("cuMemcpyDtoHAsync_v2", LAUNCH_FAILED);
-  return r != SUCCESS ? r : copy(from, to, size, stream, false);
+  const int result = begin("cuMemcpyDtoHAsync_v2", LAUNCH_FAILED);
+  return result != SUCCESS ? result : copy(from, to, size, stream, false);
 }
 
-// Streams
+// Streams and graphs
 
 CUDA_FUNCTION(cuStreamCreate)(void** stream, unsigned) {
-  if (CUresult r = begin("cuStreamCreate", OUT_OF_MEMORY)) return r;
+  if (int result = begin("cuStreamCreate", OUT_OF_MEMORY)) return result;
   Lock lock(state().mutex);
-  *stream = new_handle();
-  state().streams[*stream].reset(new Stream{current_device(), {}, false, false, {}});
+  state().streams[*stream = new_handle()].reset(new Stream{current_device(), {}, {}, false, false});
   return SUCCESS;
 }
 
 CUDA_FUNCTION(cuStreamDestroy_v2)(void* stream) {
-  const CUresult r = begin("cuStreamDestroy_v2", LAUNCH_FAILED);
+  const int result = begin("cuStreamDestroy_v2", LAUNCH_FAILED);
   synchronize(stream); // a GPU goes on with what it was given
-  erase("cuStreamDestroy_v2", state().streams, stream);
-  return r;
+  return erase("cuStreamDestroy_v2", state().streams, stream), result;
 }
 
 CUDA_FUNCTION(cuStreamSynchronize)(void* stream) {
-  const CUresult r = begin("cuStreamSynchronize", LAUNCH_FAILED);
+  const int result = begin("cuStreamSynchronize", LAUNCH_FAILED);
   Stream* s = find_here(stream);
   if (s == nullptr) return INVALID_HANDLE;
-  if (r == SUCCESS) return synchronize(stream);
-  s->queue.clear(); // what failed is over, and has written nothing
-  return r;
+  if (result == SUCCESS) return synchronize(stream);
+  return s->queue.clear(), result; // what failed is over, and has written nothing
 }
 
-// Graphs
-
 CUDA_FUNCTION(cuStreamBeginCapture_v2)(void* stream, int mode) {
-  if (CUresult r = begin("cuStreamBeginCapture_v2", LAUNCH_FAILED)) return r;
+  if (int result = begin("cuStreamBeginCapture_v2", LAUNCH_FAILED)) return result;
   Stream* s = find_here(stream);
   if (s == nullptr || s->capturing) return INVALID_HANDLE;
   if (mode != 1) mistake("a capture that is not local to its thread: it forbids others to allocate");
   s->capturing = true, s->invalid = false;
-  captures++;
-  return SUCCESS;
+  return captures++, SUCCESS;
 }
 
 CUDA_FUNCTION(cuStreamEndCapture)(void* stream, void** graph) {
-  const CUresult r = begin("cuStreamEndCapture", LAUNCH_FAILED);
-  *graph = nullptr;
+  const int result = begin("cuStreamEndCapture", LAUNCH_FAILED);
   Stream* s = find_here(stream);
   if (s == nullptr || !s->capturing) return INVALID_HANDLE;
   captures--;
   s->capturing = false;
-  std::vector<Work> captured = std::move(s->captured);
+  const std::vector<Work> captured = std::move(s->captured);
   s->captured.clear();
-  if (r != SUCCESS || s->invalid) return r != SUCCESS ? r : CUresult(CAPTURE_INVALIDATED);
+  if (result != SUCCESS || s->invalid) return result != SUCCESS ? result : CAPTURE_INVALIDATED;
   Lock lock(state().mutex);
-  *graph = new_handle();
-  state().graphs[*graph] = std::move(captured);
+  state().graphs[*graph = new_handle()] = captured;
   return SUCCESS;
 }
 
 CUDA_FUNCTION(cuGraphInstantiateWithFlags)(void** executable, void* graph, unsigned long long) {
-  if (CUresult r = begin("cuGraphInstantiateWithFlags", OUT_OF_MEMORY)) return r;
+  if (int result = begin("cuGraphInstantiateWithFlags", OUT_OF_MEMORY)) return result;
   Lock lock(state().mutex);
-  *executable = new_handle();
-  state().executables[*executable] = state().graphs.at(graph);
+  state().graphs[*executable = new_handle()] = state().graphs.at(graph);
   return SUCCESS;
 }
 
 CUDA_FUNCTION(cuGraphLaunch)(void* executable, void* stream) {
-  if (CUresult r = begin("cuGraphLaunch", LAUNCH_FAILED)) return r;
+  if (int result = begin("cuGraphLaunch", LAUNCH_FAILED)) return result;
   Stream* s = find_here(stream);
   if (s == nullptr) return INVALID_HANDLE;
   Lock lock(state().mutex);
-  for (auto& work : state().executables.at(executable)) s->queue.push_back(work);
+  const std::vector<Work>& work = state().graphs.at(executable);
+  s->queue.insert(s->queue.end(), work.begin(), work.end());
   return SUCCESS;
 }
 
-CUDA_FUNCTION(cuGraphExecDestroy)(void* executable) {
-  called("cuGraphExecDestroy");
-  erase("cuGraphExecDestroy", state().executables, executable);
-  return SUCCESS;
-}
-
-CUDA_FUNCTION(cuGraphDestroy)(void* graph) {
-  called("cuGraphDestroy");
-  erase("cuGraphDestroy", state().graphs, graph);
-  return SUCCESS;
-}
+CUDA_FUNCTION(cuGraphExecDestroy)(void* executable) { return erase("cuGraphExecDestroy", state().graphs, executable), SUCCESS; }
+CUDA_FUNCTION(cuGraphDestroy)(void* graph) { return erase("cuGraphDestroy", state().graphs, graph), SUCCESS; }

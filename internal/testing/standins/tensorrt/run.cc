@@ -2,7 +2,6 @@
 
 // Runtimes, engines and execution contexts of the stand-in for TensorRT.
 #include <algorithm>
-#include <cstring>
 #include <mutex>
 
 #include "plan.h"
@@ -11,44 +10,36 @@ namespace standin {
 
 namespace {
 
-using nvinfer1::Dims;
-using nvinfer1::OptProfileSelector;
+using namespace nvinfer1;
 
 const size_t ALIGNMENT = 256; // of the addresses that TensorRT takes
 const Dims NO_DIMS{-1, {}};
 
 // What an engine shares with its contexts, and with what they put on streams.
 struct Compiled {
-  Compiled(const std::string& bytes, int d)
-      : plan(read_plan(bytes, d)), device(d), users(plan.profiles.size()), model(plan.onnx, [&](const std::string& file) { return plan.external.at(file); }, node) {
-    ports = model.inputs;
-    ports.insert(ports.end(), model.outputs.begin(), model.outputs.end());
+  Compiled(const std::string& bytes, int d) : plan(read_plan(bytes, d)), device(d), users(plan.profiles.size()), ports(plan.model->inputs), inputs(ports.size()) {
+    ports.insert(ports.end(), plan.model->outputs.begin(), plan.model->outputs.end());
   }
-  bool is_input(size_t port) const { return port < model.inputs.size(); }
   size_t find(const char* name) const {
     for (size_t i = 0; i < ports.size(); i++)
       if (ports[i].name == name) return i;
     throw std::runtime_error(std::string("stand-in: there is no tensor ") + name);
   }
-  Shape range(size_t port, int profile, OptProfileSelector which) const {
-    const Ranges& ranges = plan.profiles.at(size_t(profile));
-    const auto found = ranges.find(ports.at(port).name);
-    return found == ranges.end() ? ports[port].shape : found->second[size_t(which)];
-  }
+  bool dynamic() const { return std::any_of(ports.begin(), ports.begin() + int64_t(inputs), [](const Port& p) { return is_dynamic(p.shape); }); }
+  Dims range(size_t port, int profile, OptProfileSelector which) const { return to_dims(plan.profiles.at(size_t(profile)).at(port)[size_t(which)]); }
 
-  Plan plan;
-  int device;
+  const Plan plan;
+  const int device;
   std::mutex mutex;
-  std::vector<int> users; // by profile: how many contexts have it
-  int node = -1;
-  Model model;
+  std::vector<int> users;  // by profile: how many contexts have it
   std::vector<Port> ports; // inputs first
+  const size_t inputs;
 };
 
 // What a context shares with what it has put on streams.
 struct State {
-  std::shared_ptr<const Compiled> compiled;
-  bool alive = true;
+  std::shared_ptr<Compiled> compiled;
+  bool alive;
   Shapes shapes; // of the inputs, as far as they were set
 };
 
@@ -57,51 +48,48 @@ struct Job {
   Shapes shapes;
   std::vector<void*> addresses; // of the ports
   bool captured;
+
+  char* bytes(size_t port, size_t size) const {
+    char* p = bytes_at(addresses[port], size, state->compiled->device);
+    if (p == nullptr) mistake("an engine runs with an address where no " + std::to_string(size) + " bytes of its GPU are");
+    return p;
+  }
+
+  // compute returns an error of CUDA's, or SUCCESS.
+  int compute(Tensors& all) const {
+    const Compiled& c = *state->compiled;
+    const bool other = captured && state->shapes != shapes;
+    if (!state->alive) mistake("a context is deleted before what it has put on a stream is done");
+    if (other) mistake("a graph is launched that was captured for other shapes");
+    if (!state->alive || other) return ILLEGAL_ADDRESS;
+    for (size_t i = 0; i < c.inputs; i++) {
+      const Port& p = c.ports[i];
+      const Shape& shape = shapes.at(p.name);
+      const size_t size = size_t(elements(shape)) * bytes_of(p.type);
+      const char* from = bytes(i, size);
+      if (from == nullptr) return ILLEGAL_ADDRESS;
+      all[p.name] = {p.type, shape, std::string(from, size)};
+    }
+    all = c.plan.model->compute(std::move(all), c.plan.dropped_bits);
+    return SUCCESS;
+  }
+
+  int write(const Tensors& all) const {
+    const Compiled& c = *state->compiled;
+    for (size_t i = c.inputs; i < c.ports.size(); i++) {
+      const std::string& data = all.at(c.ports[i].name).data;
+      char* to = bytes(i, data.size());
+      if (to == nullptr) return ILLEGAL_ADDRESS;
+      std::copy(data.begin(), data.end(), to);
+    }
+    return SUCCESS;
+  }
 };
 
-char* bytes_of_port(const Job& job, size_t port, size_t bytes) {
-  char* p = bytes_at(job.addresses[port], bytes, job.state->compiled->device);
-  if (p == nullptr) mistake("an engine runs with \"" + job.state->compiled->ports[port].name + "\" at an address where no " + std::to_string(bytes) + " bytes of its GPU are");
-  return p;
-}
-
-// compute returns an error of CUDA's, or 0.
-int compute(const Job& job, Tensors& all) {
-  const Compiled& c = *job.state->compiled;
-  if (!job.state->alive) mistake("a context is deleted before what it has put on a stream is done");
-  if (job.captured && job.state->shapes != job.shapes) mistake("a graph is launched that was captured for other shapes");
-  if (!job.state->alive || (job.captured && job.state->shapes != job.shapes)) return ILLEGAL_ADDRESS;
-  for (size_t i = 0; i < c.model.inputs.size(); i++) {
-    Tensor& t = all[c.ports[i].name] = {c.ports[i].type, job.shapes.at(c.ports[i].name), {}};
-    t.data.resize(size_t(elements(t.shape)) * bytes_of(t.type));
-    const char* from = bytes_of_port(job, i, t.data.size());
-    if (from == nullptr) return ILLEGAL_ADDRESS;
-    std::copy_n(from, t.data.size(), t.data.begin());
-  }
-  try {
-    all = c.model.compute(std::move(all), c.plan.dropped_bits);
-    return SUCCESS;
-  } catch (const std::exception& e) {
-    mistake(std::string("an engine fails as it runs: ") + e.what());
-    return LAUNCH_FAILED;
-  }
-}
-
-int write(const Job& job, const Tensors& all) {
-  const Compiled& c = *job.state->compiled;
-  for (size_t i = c.model.inputs.size(); i < c.ports.size(); i++) {
-    const Tensor& t = all.at(c.ports[i].name);
-    char* to = bytes_of_port(job, i, t.data.size());
-    if (to == nullptr) return ILLEGAL_ADDRESS;
-    std::copy(t.data.begin(), t.data.end(), to);
-  }
-  return SUCCESS;
-}
-
-class Context final : public nvinfer1::IExecutionContext, public Made {
+class Context final : public IExecutionContext, public Made {
  public:
-  Context(const nvinfer1::ICudaEngine& engine, const Made& maker, ILogger& logger, std::shared_ptr<Compiled> compiled)
-      : Made("a context", maker.made), engine_(engine), logger_(logger), compiled_(std::move(compiled)), state_(new State{compiled_, true, {}}), addresses_(compiled_->ports.size()) {
+  Context(const ICudaEngine& engine, const Made& maker, ILogger& logger, std::shared_ptr<Compiled> compiled)
+      : Made("a context", &maker), engine_(engine), logger_(logger), compiled_(std::move(compiled)), state_(new State{compiled_, true, {}}), addresses_(compiled_->ports.size()) {
     take_profile(0);
   }
   ~Context() {
@@ -110,36 +98,33 @@ class Context final : public nvinfer1::IExecutionContext, public Made {
     state_->alive = false;
   }
 
-  void setProfiler(nvinfer1::IProfiler* profiler) override { profiler_ = profiler; }
+  void setProfiler(IProfiler* profiler) override { profiler_ = profiler; }
   bool setOptimizationProfileAsync(int32_t profile, cudaStream_t stream) override {
     if (fails("setOptimizationProfileAsync") || !is_here(stream)) return false;
     return profile == profile_ || take_profile(profile) || no("another context has chosen the profile");
   }
 
 #if STANDIN_TENSORRT < 806
-  nvinfer1::ICudaEngine const& getEngine() const override { return engine_; }
-  bool setBindingDimensions(int32_t index, Dims dims) override { return !fails("setBindingDimensions") && is_own(index) && set_shape(port(index), dims); }
-  Dims getBindingDimensions(int32_t index) const override { return is_own(index) ? shape(port(index)) : NO_DIMS; }
-  bool allInputDimensionsSpecified() const override { return state_->shapes.size() == compiled_->model.inputs.size(); }
+  ICudaEngine const& getEngine() const override { return engine_; }
+  bool setBindingDimensions(int32_t binding, Dims dims) override { return !fails("setBindingDimensions") && is_own(binding) && set_shape(size_t(binding) % addresses_.size(), dims); }
+  Dims getBindingDimensions(int32_t binding) const override { return is_own(binding) ? shape(size_t(binding) % addresses_.size()) : NO_DIMS; }
+  bool allInputDimensionsSpecified() const override { return state_->shapes.size() == compiled_->inputs; }
   bool enqueueV2(void* const* bindings, cudaStream_t stream, cudaEvent_t*) override {
-    if (fails("enqueueV2")) return no("it fails as asked for");
     std::copy_n(bindings + size_t(profile_) * addresses_.size(), addresses_.size(), addresses_.begin());
-    return run(stream);
+    return fails("enqueueV2") ? no("it fails as asked for") : run(stream);
   }
 #else
   bool setInputShape(char const* name, Dims const& dims) override { return !fails("setInputShape") && set_shape(compiled_->find(name), dims); }
   Dims getTensorShape(char const* name) const override { return shape(compiled_->find(name)); }
-  int32_t inferShapes(int32_t, char const**) override { return fails("inferShapes") ? -1 : int32_t(compiled_->model.inputs.size() - state_->shapes.size()); }
+  int32_t inferShapes(int32_t, char const**) override { return fails("inferShapes") ? -1 : int32_t(compiled_->inputs - state_->shapes.size()); }
   bool setTensorAddress(char const* name, void* data) override {
-    if (fails("setTensorAddress")) return no("it fails as asked for");
     addresses_[compiled_->find(name)] = data;
-    return true;
+    return !fails("setTensorAddress");
   }
-  bool setOutputAllocator(char const* name, nvinfer1::IOutputAllocator* allocator) override {
-    if (fails("setOutputAllocator")) return no("it fails as asked for");
+  bool setOutputAllocator(char const* name, IOutputAllocator* allocator) override {
+    allocators_[compiled_->find(name)] = allocator;
     if (allocator == nullptr) allocators_.erase(compiled_->find(name));
-    else allocators_[compiled_->find(name)] = allocator;
-    return true;
+    return !fails("setOutputAllocator");
   }
   bool enqueueV3(cudaStream_t stream) override { return fails("enqueueV3") ? no("it fails as asked for") : run(stream); }
 #endif
@@ -148,8 +133,7 @@ class Context final : public nvinfer1::IExecutionContext, public Made {
   bool no(const std::string& text) const { return refuse(logger_, text) != nullptr; }
 
   bool is_here(cudaStream_t stream) const {
-    const int d = compiled_->device;
-    return (current_or_mistake("an execution context") == d && device_of(stream) == d) || no("the context and the stream are another GPU's");
+    return (used_device() == compiled_->device && device_of(stream) == compiled_->device) || no("the context and the stream are another GPU's");
   }
 
   // take_profile changes to a profile, which may be another context's alone.
@@ -157,13 +141,13 @@ class Context final : public nvinfer1::IExecutionContext, public Made {
     {
       std::lock_guard<std::mutex> lock(compiled_->mutex);
       int& users = compiled_->users.at(size_t(profile));
-      if (users > 0 && !compiled_->plan.shared && !compiled_->plan.profiles[size_t(profile)].empty()) return false;
+      if (users > 0 && !compiled_->plan.shared && compiled_->dynamic()) return false;
       users++;
     }
     give_profile_back();
     profile_ = profile;
     state_->shapes.clear();
-    for (auto& i : compiled_->model.inputs)
+    for (auto& i : compiled_->plan.model->inputs)
       if (!is_dynamic(i.shape)) state_->shapes[i.name] = i.shape;
     return true;
   }
@@ -171,24 +155,19 @@ class Context final : public nvinfer1::IExecutionContext, public Made {
     std::lock_guard<std::mutex> lock(compiled_->mutex);
     if (profile_ >= 0) compiled_->users[size_t(profile_)]--;
   }
-
-#if STANDIN_TENSORRT < 806
-  size_t port(int32_t binding) const { return size_t(binding) % addresses_.size(); }
   bool is_own(int32_t binding) const { return binding / int(addresses_.size()) == profile_ || no("a binding of another profile"); }
-#endif
 
   bool set_shape(size_t port, const Dims& dims) {
-    if (profile_ < 0 || !compiled_->is_input(port)) return no("the shape of an output, or without a profile");
-    const Shape shape = from_dims(dims), least = compiled_->range(port, profile_, OptProfileSelector::kMIN), most = compiled_->range(port, profile_, OptProfileSelector::kMAX);
-    bool good = shape.size() == least.size();
-    for (size_t i = 0; good && i < shape.size(); i++) good = shape[i] >= least[i] && shape[i] <= most[i];
-    if (good) state_->shapes[compiled_->ports[port].name] = shape;
+    const Dims least = compiled_->range(port, profile_, OptProfileSelector::kMIN), most = compiled_->range(port, profile_, OptProfileSelector::kMAX);
+    bool good = dims.nbDims == least.nbDims;
+    for (int i = 0; good && i < dims.nbDims; i++) good = dims.d[i] >= least.d[i] && dims.d[i] <= most.d[i];
+    if (good) state_->shapes[compiled_->ports[port].name].assign(dims.d, dims.d + dims.nbDims);
     return good || no("a shape outside of the profile's range");
   }
 
   Dims shape(size_t port) const {
     try {
-      return to_dims(compiled_->model.infer(state_->shapes).at(compiled_->ports[port].name).shape);
+      return to_dims(compiled_->plan.model->infer(state_->shapes).at(compiled_->ports[port].name).shape);
     } catch (const std::exception& e) {
       return no(e.what()), NO_DIMS;
     }
@@ -198,129 +177,112 @@ class Context final : public nvinfer1::IExecutionContext, public Made {
   // wanted, it waits for the stream, and cannot be captured.
   bool run(cudaStream_t stream) {
     if (!is_here(stream)) return false;
-    if (state_->shapes.size() != compiled_->model.inputs.size()) return no("the shapes of some inputs are not set");
-#if STANDIN_TENSORRT >= 806
-    const bool late = !allocators_.empty();
-#else
-    const bool late = false;
-#endif
+    if (state_->shapes.size() != compiled_->inputs) return no("the shapes of some inputs are not set");
     for (size_t i = 0; i < addresses_.size(); i++) {
       const auto at = reinterpret_cast<uintptr_t>(addresses_[i]);
-      const bool own = compiled_->is_input(i) || !is_dynamic(from_dims(shape(i)));
-      if (own ? at == 0 || at % ALIGNMENT != 0 : !late) return no("\"" + compiled_->ports[i].name + "\" has no address, or none at " + std::to_string(ALIGNMENT) + " bytes");
+      if (!late(i) && (at == 0 || at % ALIGNMENT != 0)) return no("\"" + compiled_->ports[i].name + "\" has no address, or none at " + std::to_string(ALIGNMENT) + " bytes");
     }
     Job job{state_, state_->shapes, addresses_, capturing(stream)};
-    if (job.captured && (late || profiler_ != nullptr || prepared_ != job.shapes)) {
+    if (job.captured && (any_late() || profiler_ != nullptr || prepared_ != job.shapes)) {
       invalidate_capture(stream);
       return no("it cannot be captured: it waits for the stream, or has not run with these shapes yet");
     }
     prepared_ = job.shapes;
-    if (late) return run_late(job, stream);
+    if (any_late()) return run_late(job, stream);
     const auto work = [job] {
       Tensors all;
-      const int result = compute(job, all);
-      return result != SUCCESS ? result : write(job, all);
+      const int result = job.compute(all);
+      return result != SUCCESS ? result : job.write(all);
     };
     if (enqueue(stream, work) != SUCCESS) return no("the stream takes no work");
     if (profiler_ == nullptr) return true;
-    if (synchronize(stream) != SUCCESS) return no("the GPU failed");
-    for (auto& n : compiled_->model.nodes) profiler_->reportLayerTime(n.op.c_str(), 0.01f);
-    return true;
+    for (auto& n : compiled_->plan.model->nodes) profiler_->reportLayerTime(n.op.c_str(), 0.01f);
+    return synchronize(stream) == SUCCESS || no("the GPU failed");
   }
+
+#if STANDIN_TENSORRT < 806
+  bool late(size_t) const { return false; }
+  bool any_late() const { return false; }
+  bool run_late(Job&, cudaStream_t) { return false; }
+#else
+  bool late(size_t port) const { return allocators_.count(port) != 0; }
+  bool any_late() const { return !allocators_.empty(); }
 
   // run_late computes at once, to ask for memory of as many bytes as there are.
   bool run_late(Job& job, cudaStream_t stream) {
     Tensors all;
-    if (synchronize(stream) != SUCCESS || compute(job, all) != SUCCESS) return no("the GPU failed");
-#if STANDIN_TENSORRT >= 806
+    if (synchronize(stream) != SUCCESS || job.compute(all) != SUCCESS) return no("the GPU failed");
     for (auto& a : allocators_) {
-      const Port& port = compiled_->ports[a.first];
-      const Tensor& t = all.at(port.name);
+      const char* name = compiled_->ports[a.first].name.c_str();
+      const Tensor& t = all.at(name);
       void*& at = job.addresses[a.first];
-      const size_t bytes = std::max<size_t>(t.data.size(), 1); // "always positive"
-#if STANDIN_TENSORRT >= 1000
-      at = a.second->reallocateOutputAsync(port.name.c_str(), at, bytes, ALIGNMENT, stream);
+#if STANDIN_TENSORRT < 1000
+      at = a.second->reallocateOutput(name, at, std::max<size_t>(t.data.size(), 1), ALIGNMENT);
 #else
-      at = a.second->reallocateOutput(port.name.c_str(), at, bytes, ALIGNMENT);
+      at = a.second->reallocateOutputAsync(name, at, std::max<size_t>(t.data.size(), 1), ALIGNMENT, stream);
 #endif
       if (at == nullptr) return no("an allocator has no memory");
-      a.second->notifyShape(port.name.c_str(), to_dims(t.shape));
+      a.second->notifyShape(name, to_dims(t.shape));
     }
-#endif
-    return enqueue(stream, [job, all] { return write(job, all); }) == SUCCESS;
+    return enqueue(stream, [job, all] { return job.write(all); }) == SUCCESS;
   }
 
-  const nvinfer1::ICudaEngine& engine_;
+  std::map<size_t, IOutputAllocator*> allocators_; // by port
+#endif
+  const ICudaEngine& engine_;
   ILogger& logger_;
   std::shared_ptr<Compiled> compiled_;
   std::shared_ptr<State> state_;
   std::vector<void*> addresses_;
   int profile_ = -1;
-  nvinfer1::IProfiler* profiler_ = nullptr;
+  IProfiler* profiler_ = nullptr;
   Shapes prepared_; // of the last run
-#if STANDIN_TENSORRT >= 806
-  std::map<size_t, nvinfer1::IOutputAllocator*> allocators_; // by port
-#endif
 };
 
-class Engine final : public nvinfer1::ICudaEngine, public Made {
+class Engine final : public ICudaEngine, public Made {
  public:
-  Engine(const Made& runtime, ILogger& logger, std::shared_ptr<Compiled> compiled) : Made("an engine", runtime.made), logger_(logger), compiled_(std::move(compiled)) {}
+  Engine(const Made& runtime, ILogger& logger, std::shared_ptr<Compiled> compiled) : Made("an engine", &runtime), logger_(logger), compiled_(std::move(compiled)) {}
   ~Engine() {
     if (current_device() != compiled_->device) mistake("an engine is deleted while its GPU's context is not current");
   }
-  nvinfer1::IExecutionContext* createExecutionContext() override {
+  IExecutionContext* createExecutionContext() override {
     if (fails("createExecutionContext")) return refuse(logger_, "it fails as asked for");
-    if (current_or_mistake("createExecutionContext") != compiled_->device) return refuse(logger_, "the engine is another GPU's");
-    return new Context(*this, *this, logger_, compiled_);
+    return used_device() == compiled_->device ? new Context(*this, *this, logger_, compiled_) : refuse(logger_, "the engine is another GPU's");
   }
   int32_t getNbOptimizationProfiles() const override { return int32_t(compiled_->plan.profiles.size()); }
-#if STANDIN_TENSORRT < 1000
-  bool hasImplicitBatchDimension() const override { return false; }
-#endif
 #if STANDIN_TENSORRT < 806
   // Each profile has bindings of its own, one behind the other.
   int32_t getNbBindings() const override { return int32_t(compiled_->ports.size()) * getNbOptimizationProfiles(); }
-  char const* getBindingName(int32_t index) const override { return port(index).name.c_str(); }
-  bool bindingIsInput(int32_t index) const override { return compiled_->is_input(size_t(index)); }
-  nvinfer1::DataType getBindingDataType(int32_t index) const override { return to_trt(port(index).type); }
-  Dims getBindingDimensions(int32_t index) const override { return to_dims(port(index).shape); }
-  nvinfer1::TensorFormat getBindingFormat(int32_t) const override { return nvinfer1::TensorFormat::kLINEAR; }
-  nvinfer1::TensorLocation getLocation(int32_t) const override { return nvinfer1::TensorLocation::kDEVICE; }
-  bool isShapeBinding(int32_t) const override { return false; }
+  char const* getBindingName(int32_t index) const override { return compiled_->ports.at(size_t(index)).name.c_str(); }
+  bool bindingIsInput(int32_t index) const override { return size_t(index) < compiled_->inputs; }
+  DataType getBindingDataType(int32_t index) const override { return to_trt(compiled_->ports.at(size_t(index)).type); }
+  Dims getBindingDimensions(int32_t index) const override { return to_dims(compiled_->ports.at(size_t(index)).shape); }
   Dims getProfileDimensions(int32_t index, int32_t profile, OptProfileSelector select) const override {
     const int32_t n = int32_t(compiled_->ports.size());
-    return index / n == profile ? to_dims(compiled_->range(size_t(index % n), profile, select)) : NO_DIMS;
+    return index / n == profile ? compiled_->range(size_t(index % n), profile, select) : NO_DIMS;
   }
 #else
   int32_t getNbIOTensors() const override { return int32_t(compiled_->ports.size()); }
   char const* getIOTensorName(int32_t index) const override { return compiled_->ports.at(size_t(index)).name.c_str(); }
-  nvinfer1::TensorIOMode getTensorIOMode(char const* name) const override {
-    return compiled_->is_input(compiled_->find(name)) ? nvinfer1::TensorIOMode::kINPUT : nvinfer1::TensorIOMode::kOUTPUT;
-  }
-  nvinfer1::DataType getTensorDataType(char const* name) const override { return to_trt(compiled_->ports[compiled_->find(name)].type); }
+  TensorIOMode getTensorIOMode(char const* name) const override { return compiled_->find(name) < compiled_->inputs ? TensorIOMode::kINPUT : TensorIOMode::kOUTPUT; }
+  DataType getTensorDataType(char const* name) const override { return to_trt(compiled_->ports[compiled_->find(name)].type); }
   Dims getTensorShape(char const* name) const override { return to_dims(compiled_->ports[compiled_->find(name)].shape); }
-  nvinfer1::TensorFormat getTensorFormat(char const*) const override { return nvinfer1::TensorFormat::kLINEAR; }
-  nvinfer1::TensorLocation getTensorLocation(char const*) const override { return nvinfer1::TensorLocation::kDEVICE; }
-  Dims getProfileShape(char const* name, int32_t profile, OptProfileSelector select) const override { return to_dims(compiled_->range(compiled_->find(name), profile, select)); }
+  Dims getProfileShape(char const* name, int32_t profile, OptProfileSelector select) const override { return compiled_->range(compiled_->find(name), profile, select); }
 #endif
 
  private:
-#if STANDIN_TENSORRT < 806
-  const Port& port(int32_t index) const { return compiled_->ports.at(size_t(index)); } // of the first profile
-#endif
   ILogger& logger_;
   std::shared_ptr<Compiled> compiled_;
 };
 
-class Runtime final : public nvinfer1::IRuntime, public Made {
+class Runtime final : public IRuntime, public Made {
  public:
-  explicit Runtime(ILogger& logger) : Made("a runtime"), logger_(logger), device_(current_or_mistake("createInferRuntime")) {}
-  nvinfer1::ICudaEngine* deserializeCudaEngine(void const* blob, std::size_t size) override {
+  explicit Runtime(ILogger& logger) : Made("a runtime"), logger_(logger) {}
+  ICudaEngine* deserializeCudaEngine(void const* blob, std::size_t size) override {
     if (fails("deserializeCudaEngine")) return refuse(logger_, "it fails as asked for");
     try {
-      auto c = std::make_shared<Compiled>(std::string(static_cast<const char*>(blob), size), current_or_mistake("deserializeCudaEngine"));
-      if (c->plan.dla && (core_ < 0 || core_ >= getNbDLACores())) return refuse(logger_, "the plan is for a DLA core, and none is chosen");
+      auto c = std::make_shared<Compiled>(std::string(static_cast<const char*>(blob), size), used_device());
+      need(!c->plan.dla || (core_ >= 0 && core_ < getNbDLACores()), "the plan is for a DLA core, and none is chosen");
       logger_.log(ILogger::Severity::kINFO, "stand-in: a plan is loaded");
       return new Engine(*this, logger_, c);
     } catch (const std::exception& e) {
@@ -328,11 +290,10 @@ class Runtime final : public nvinfer1::IRuntime, public Made {
     }
   }
   void setDLACore(int32_t core) override { core_ = core; }
-  int32_t getNbDLACores() const override { return gpus[device_].dla_cores; }
+  int32_t getNbDLACores() const override { return gpus[used_device()].dla_cores; }
 
  private:
   ILogger& logger_;
-  int device_;
   int32_t core_ = -1;
 };
 

@@ -10,8 +10,7 @@
 //   standin_mistakes     counts what the caller did wrong, which is printed.
 //   standin_leaks        counts what the caller has to give back, and mistakes.
 //   standin_build_delay  makes builds take so many milliseconds.
-#ifndef ANYINFER_STANDIN_H
-#define ANYINFER_STANDIN_H
+#pragma once
 
 #include <cstddef>
 #include <cstdint>
@@ -65,7 +64,7 @@ STANDIN_EXPORT char* bytes_at(const void* address, size_t bytes, int device);
 // Work is queued on a stream, and done when the caller waits for the stream:
 // results that are read too early are not there. It returns an error of CUDA's,
 // or 0.
-enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NO_DEVICE = 100, INVALID_CONTEXT = 201, INVALID_HANDLE = 400, ILLEGAL_ADDRESS = 700, LAUNCH_FAILED = 719, CAPTURE_INVALIDATED = 901 };
+enum Result : int { SUCCESS = 0, OUT_OF_MEMORY = 2, NO_DEVICE = 100, INVALID_CONTEXT = 201, INVALID_HANDLE = 400, ILLEGAL_ADDRESS = 700, LAUNCH_FAILED = 719, CAPTURE_INVALIDATED = 901 };
 using Work = std::function<int()>;
 STANDIN_EXPORT int enqueue(void* stream, Work work);
 STANDIN_EXPORT int synchronize(void* stream);
@@ -74,5 +73,3 @@ STANDIN_EXPORT bool capturing(void* stream);
 STANDIN_EXPORT void invalidate_capture(void* stream);
 
 }  // namespace standin
-
-#endif

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which release the stand-in passes for. build.sh writes another number into
  * the copy that it lays out. */
-#ifndef ANYINFER_STANDIN_TENSORRT_VERSION_H
-#define ANYINFER_STANDIN_TENSORRT_VERSION_H
+#pragma once
 
-#ifndef STANDIN_TENSORRT
 #define STANDIN_TENSORRT 1015
-#endif
-
 #define ANYINFER_TENSORRT_STANDIN 1
 
 #if STANDIN_TENSORRT == 802
@@ -32,5 +28,3 @@
 
 /* Releases before 10 have three digits less. */
 #define NV_TENSORRT_VERSION (NV_TENSORRT_MAJOR * (STANDIN_TENSORRT < 1000 ? 1000 : 10000) + NV_TENSORRT_MINOR * 100 + NV_TENSORRT_PATCH)
-
-#endif
