@@ -115,9 +115,9 @@ struct Node {
 
 struct Port { // an input or output
   explicit Port(Message m) : name(m.text(1)) {
-    Message tensor(Message(m.text(2)).text(1));
+    Message tensor(Message(m.text(2)).text(1)), dims(tensor.text(2));
     type = int(tensor.number(1));
-    for (auto& text : Message(tensor.text(2)).texts[1]) {
+    for (auto& text : dims.texts[1]) {
       Message dim(text);
       shape.push_back(dim.numbers[1].empty() ? -1 : dim.number(1));
     }
