@@ -11,12 +11,8 @@
 #include "plan.h"
 
 namespace standin {
-
-namespace {
-
 using namespace nvinfer1;
-
-std::string plan_header(int device) { return "standin " + std::to_string(NV_TENSORRT_VERSION) + " " + std::to_string(gpus[device].minor) + "\n"; }
+static std::string plan_header(int device) { return "standin " + std::to_string(NV_TENSORRT_VERSION) + " " + std::to_string(gpus[device].minor) + "\n"; }
 
 struct NetworkTensor final : ITensor {
   NetworkTensor(int t, std::string n = "", Shape s = {}) : type(t), name(std::move(n)), shape(std::move(s)) {}
@@ -27,13 +23,11 @@ struct NetworkTensor final : ITensor {
   std::string name;
   Shape shape;
 };
-
 struct Layer final : ILayer {
   explicit Layer(int type) : out(type) {}
   ITensor* getOutput(int32_t) const override { return &out; }
   mutable NetworkTensor out;
 };
-
 struct Network final : INetworkDefinition, Made {
   Network(const Made& builder, uint32_t f) : Made("a network", &builder), flags(f) {}
   int32_t getNbLayers() const override { return int32_t(layers.size()); }
@@ -78,7 +72,6 @@ class Parser final : public nvonnxparser::IParser, public nvonnxparser::IParserE
   IParserError const* getError(int) const override { return this; }
   char const* desc() const override { return error_.c_str(); }
   int node() const override { return node_; }
-
  private:
   Network& network_;
   ILogger& logger_;
@@ -86,7 +79,6 @@ class Parser final : public nvonnxparser::IParser, public nvonnxparser::IParserE
   int node_ = -1;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
-
 struct Profile final : IOptimizationProfile {
   bool setDimensions(char const* name, OptProfileSelector select, Dims const& dims) override {
     shapes[name][size_t(select)].assign(dims.d, dims.d + dims.nbDims);
@@ -94,19 +86,16 @@ struct Profile final : IOptimizationProfile {
   }
   std::map<std::string, std::array<Shape, 3>> shapes; // by input
 };
-
 struct HostMemory final : IHostMemory, Made {
   explicit HostMemory(std::string b) : Made("host memory"), bytes(std::move(b)) {}
   void* data() const override { return &bytes[0]; }
   std::size_t size() const override { return bytes.size(); }
   mutable std::string bytes;
 };
-
 struct TimingCache final : ITimingCache, Made {
   explicit TimingCache(const Made& config) : Made("a timing cache", &config) {}
   IHostMemory* serialize() const override { return new HostMemory(plan_header(used_device())); }
 };
-
 struct Config final : IBuilderConfig, Made {
   Config(const Made& builder, ILogger& l) : Made("a configuration", &builder), logger(l) {}
   void setFlag(BuilderFlag flag) override { flags |= 1U << uint32_t(flag); }
@@ -114,8 +103,7 @@ struct Config final : IBuilderConfig, Made {
   bool has(BuilderFlag flag) const { return (flags >> uint32_t(flag) & 1) != 0; }
   int32_t addOptimizationProfile(IOptimizationProfile const* profile) override { return profiles.push_back(static_cast<const Profile*>(profile)->shapes), 0; }
   ITimingCache* createTimingCache(void const* blob, std::size_t size) const override {
-    const bool good = size == 0 || std::string(static_cast<const char*>(blob), size) == plan_header(used_device());
-    return good ? new TimingCache(*this) : refuse(logger, "the timing cache is another release's or GPU's");
+    return size == 0 || plan_header(used_device()).compare(0, size, static_cast<const char*>(blob), size) == 0 ? new TimingCache(*this) : refuse(logger, "the timing cache is another release's or GPU's");
   }
   void setDefaultDeviceType(DeviceType type) override { dla = type == DeviceType::kDLA; }
   void setDLACore(int32_t core) override { dla_core = core; }
@@ -148,7 +136,6 @@ class Builder final : public IBuilder, public Made {
       return refuse(logger_, e.what());
     }
   }
-
  private:
   IHostMemory* build(const Network& network, const Config& config) {
     need(used_device() == device_, "the builder was made with another GPU current");
@@ -214,15 +201,13 @@ class Builder final : public IBuilder, public Made {
   std::deque<Profile> profiles_;
 };
 
-std::string read_text(std::istream& in) {
+static std::string read_text(std::istream& in) {
   size_t size = 0;
   in >> size;
   std::string text(size, 0);
   in.ignore().read(&text[0], std::streamsize(size));
   return text;
 }
-
-}  // namespace
 
 std::string write_plan(const Plan& plan, int device) {
   std::ostringstream out;
@@ -235,7 +220,6 @@ std::string write_plan(const Plan& plan, int device) {
         for (int64_t d : shape) out << d << ' ';
   return out.str();
 }
-
 Plan read_plan(const std::string& bytes, int device) {
   const std::string header = plan_header(device);
   need(bytes.compare(0, header.size(), header) == 0, "this is no plan of this release for this kind of GPU");
@@ -256,11 +240,9 @@ Plan read_plan(const std::string& bytes, int device) {
       }
   return plan;
 }
-
 }  // namespace standin
 
 nvinfer1::IBuilder* nvinfer1::createInferBuilder(ILogger& logger) { return standin::fails("createInferBuilder") ? nullptr : new standin::Builder(logger); }
-
 nvonnxparser::IParser* nvonnxparser::createParser(nvinfer1::INetworkDefinition& network, nvinfer1::ILogger& logger) {
   return standin::fails("createParser") ? nullptr : new standin::Parser(static_cast<standin::Network&>(network), logger);
 }

@@ -3,7 +3,6 @@
 // The models of the stand-in for TensorRT: some of testdata's ONNX files, computed
 // on the processor. What it cannot read or compute it throws, as std::exception.
 #pragma once
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -17,7 +16,6 @@
 #include "standin.h"
 
 namespace standin {
-
 using Shape = std::vector<int64_t>; // -1 is a dimension that is not known
 using Shapes = std::map<std::string, Shape>;
 
@@ -25,12 +23,10 @@ struct Tensor {
   int type;
   Shape shape;
   std::string data; // of weights and, while a model is computed, of all
-
   const float* floats() const { return reinterpret_cast<const float*>(data.data()); }
   float* floats() { return reinterpret_cast<float*>(&data[0]); }
 };
 using Tensors = std::map<std::string, Tensor>;
-
 inline void need(bool good, const std::string& text) {
   if (!good) throw std::runtime_error("stand-in: " + text);
 }
@@ -41,18 +37,11 @@ inline size_t bytes_of(int type) {
   static const std::map<int, size_t> all = {{FLOAT, 4}, {INT32, 4}, {INT64, 8}, {BOOL, 1}, {FLOAT16, 2}, {BFLOAT16, 2}};
   return all.at(type);
 }
-
 inline nvinfer1::DataType to_trt(int type) {
-  using nvinfer1::DataType;
-  static const std::map<int, DataType> all = {
-    {FLOAT, DataType::kFLOAT}, {FLOAT16, DataType::kHALF}, {INT32, DataType::kINT32}, {BOOL, DataType::kBOOL},
-#if STANDIN_TENSORRT >= 1000
-    {INT64, DataType::kINT64}, {BFLOAT16, DataType::kBF16},
-#endif
-  };
-  return all.at(type);
+  static const std::map<int, int> all = {{FLOAT, 0}, {FLOAT16, 1}, {INT32, 3}, {BOOL, 4}, {BFLOAT16, 7}, {INT64, 8}};
+  need(STANDIN_TENSORRT >= 1000 || all.at(type) < 7, "the type is there since 10");
+  return nvinfer1::DataType(all.at(type));
 }
-
 // elements is the number of a tensor's elements; it throws where that is not
 // known, or more than models of testdata need.
 inline int64_t elements(const Shape& shape) {
@@ -63,9 +52,7 @@ inline int64_t elements(const Shape& shape) {
   }
   return n;
 }
-
 inline bool is_dynamic(const Shape& shape) { return std::count(shape.begin(), shape.end(), -1) > 0; }
-
 inline nvinfer1::Dims to_dims(const Shape& shape) {
   need(shape.size() <= size_t(nvinfer1::Dims::MAX_DIMS), "a tensor has more than 8 dimensions");
   nvinfer1::Dims dims{};
@@ -100,7 +87,6 @@ struct Message {
   std::map<int, Shape> numbers;
   std::map<int, std::vector<std::string>> texts;
 };
-
 struct Node {
   explicit Node(Message m) : in(m.texts[1]), out(m.text(2)), op(m.text(4)) {
     for (auto& text : m.texts[5]) {
@@ -112,7 +98,6 @@ struct Node {
   std::string out, op;
   std::map<std::string, Shape> attributes; // of integers, one or several
 };
-
 struct Port { // an input or output
   explicit Port(Message m) : name(m.text(1)) {
     Message tensor(Message(m.text(2)).text(1)), dims(tensor.text(2));
@@ -127,15 +112,13 @@ struct Port { // an input or output
   Shape shape;
 };
 
-// Operators. Each returns its output: the type and the shape, of which -1 is not
-// known, and with compute the data.
-
+// A Call of an operator. Each returns its output: the type and the shape, of which
+// -1 is not known, and with compute the data.
 struct Call {
   const Node& node;
   std::vector<const Tensor*> in;
   bool compute;
   int dropped_bits;
-
   const Shape& shape(size_t i) const { return in.at(i)->shape; }
   const float* floats(size_t i) const { return in[i]->floats(); }
   Shape attribute(const char* name) const { return node.attributes.count(name) != 0 ? node.attributes.at(name) : Shape(); }
@@ -211,7 +194,6 @@ inline Tensor elementwise(const Call& c) {
   }
   return y;
 }
-
 inline Tensor softmax(const Call& c) {
   const Shape& x = c.shape(0);
   need(x.size() == 2 && x[1] > 0 && c.attribute("axis") == Shape{1}, "Softmax is there for rows of a matrix alone");
@@ -236,10 +218,10 @@ inline Tensor reshape(const Call& c) {
     need(x.size() == 2 && x[0] == 1 && c.attribute("perm") == Shape{1, 0}, "Transpose is there for a single row alone");
     shape = {x[1], 1};
   } else {
-    const Tensor& to = *c.in.at(1);
-    need(to.type == INT64 && !to.data.empty(), "Reshape has no constant shape");
-    shape.resize(size_t(elements(to.shape)));
-    memcpy(shape.data(), to.data.data(), to.data.size());
+    const std::string& data = c.in.at(1)->data;
+    need(c.in[1]->type == INT64 && !data.empty(), "Reshape has no constant shape");
+    shape.resize(data.size() / 8);
+    memcpy(shape.data(), data.data(), data.size());
     for (int64_t& d : shape)
       if (d == -1) d = 1, d = elements(x) / std::max<int64_t>(1, elements(shape));
   }
@@ -250,7 +232,6 @@ inline Tensor reshape(const Call& c) {
 }
 
 const int INDEX = STANDIN_TENSORRT < 1000 ? INT32 : INT64;
-
 // nonzero is there for vectors. Only data tell the shape of its output.
 inline Tensor nonzero(const Call& c) {
   need(STANDIN_TENSORRT >= 806 && c.shape(0).size() == 1, "NonZero is there for vectors, since 8.5");
@@ -260,7 +241,6 @@ inline Tensor nonzero(const Call& c) {
   if (c.compute) y.shape[1] = int64_t(y.data.size() / bytes_of(INDEX));
   return y;
 }
-
 // cast makes floats of indices.
 inline Tensor cast(const Call& c) {
   need(c.in.at(0)->type == INDEX && c.attribute("to") == Shape{FLOAT}, "Cast is there from indices to floats alone");
@@ -278,7 +258,6 @@ class Model {
   // External reads the file of that name, in which weights lie. Where the model
   // cannot be read, node is the one at fault.
   using External = std::function<std::string(const std::string& file)>;
-
   Model(const std::string& onnx, const External& external, int& node) {
     Message graph(Message(onnx).text(7));
     for (auto& text : graph.texts[5]) {
@@ -326,24 +305,20 @@ class Model {
 
   std::vector<Port> inputs, outputs;
   std::vector<Node> nodes;
-
  private:
   Tensor apply(const Node& n, const Tensors& all, bool compute, int dropped_bits) const {
-    static const std::map<std::string, Tensor (*)(const Call&)> operators = {
-      {"Add", elementwise}, {"Cast", cast}, {"Conv", conv}, {"Flatten", reshape}, {"Gemm", conv}, {"MaxPool", max_pool}, {"Mul", elementwise},
-      {"NonZero", nonzero}, {"Relu", elementwise}, {"Reshape", reshape}, {"Softmax", softmax}, {"Transpose", reshape},
-    };
-    const auto found = operators.find(n.op);
-    need(found != operators.end(), "there is no operator " + n.op);
+    static const std::map<std::string, Tensor (*)(const Call&)> operators = {{"Add", elementwise}, {"Cast", cast}, {"Conv", conv}, {"Flatten", reshape}, {"Gemm", conv}, {"MaxPool", max_pool},
+      {"Mul", elementwise}, {"NonZero", nonzero}, {"Relu", elementwise}, {"Reshape", reshape}, {"Softmax", softmax}, {"Transpose", reshape}};
+    need(operators.count(n.op) != 0, "there is no operator " + n.op);
+    const auto op = operators.at(n.op);
     Call c{n, {}, compute, dropped_bits};
     for (auto& name : n.in) {
       c.in.push_back(weights_.count(name) != 0 ? &weights_.at(name) : &all.at(name));
-      need(c.in.back()->type == FLOAT || found->second == cast || found->second == reshape, n.op + " is there for float32 alone");
+      need(c.in.back()->type == FLOAT || op == cast || op == reshape, n.op + " is there for float32 alone");
     }
-    return found->second(c);
+    return op(c);
   }
 
   Tensors weights_;
 };
-
 }  // namespace standin

@@ -2,15 +2,12 @@
 
 // What build.cc and run.cc of the stand-in for TensorRT share.
 #pragma once
-
 #include <array>
 #include <atomic>
 #include <memory>
-
 #include "model.h"
 
 namespace standin {
-
 using nvinfer1::ILogger;
 
 // Made is what the caller has to delete, before what has made it.
@@ -25,7 +22,6 @@ class Made {
     if (maker_ != nullptr) --*maker_;
     if (*count_ != 0) mistake(std::string(what_) + " is deleted before what it has made");
   }
-
  private:
   const char* what_;
   std::shared_ptr<std::atomic<int>> maker_, count_ = std::make_shared<std::atomic<int>>(0);
@@ -54,5 +50,4 @@ struct Plan {
 
 std::string write_plan(const Plan& plan, int device);
 Plan read_plan(const std::string& bytes, int device); // throws
-
 }  // namespace standin

@@ -7,11 +7,7 @@
 #include "plan.h"
 
 namespace standin {
-
-namespace {
-
 using namespace nvinfer1;
-
 const size_t ALIGNMENT = 256; // of the addresses that TensorRT takes
 const Dims NO_DIMS{-1, {}};
 
@@ -20,11 +16,7 @@ struct Compiled {
   Compiled(const std::string& bytes, int d) : plan(read_plan(bytes, d)), device(d), users(plan.profiles.size()), ports(plan.model->inputs), inputs(ports.size()) {
     ports.insert(ports.end(), plan.model->outputs.begin(), plan.model->outputs.end());
   }
-  size_t find(const char* name) const {
-    for (size_t i = 0; i < ports.size(); i++)
-      if (ports[i].name == name) return i;
-    throw std::runtime_error(std::string("stand-in: there is no tensor ") + name);
-  }
+  size_t find(const char* name) const { return size_t(std::find_if(ports.begin(), ports.end(), [&](const Port& p) { return p.name == name; }) - ports.begin()); }
   bool dynamic() const { return std::any_of(ports.begin(), ports.begin() + int64_t(inputs), [](const Port& p) { return is_dynamic(p.shape); }); }
   Dims range(size_t port, int profile, OptProfileSelector which) const { return to_dims(plan.profiles.at(size_t(profile)).at(port)[size_t(which)]); }
 
@@ -42,7 +34,6 @@ struct State {
   bool alive;
   Shapes shapes; // of the inputs, as far as they were set
 };
-
 struct Job {
   std::shared_ptr<State> state;
   Shapes shapes;
@@ -54,26 +45,21 @@ struct Job {
     if (p == nullptr) mistake("an engine runs with an address where no " + std::to_string(size) + " bytes of its GPU are");
     return p;
   }
-
   // compute returns an error of CUDA's, or SUCCESS.
   int compute(Tensors& all) const {
     const Compiled& c = *state->compiled;
-    const bool other = captured && state->shapes != shapes;
-    if (!state->alive) mistake("a context is deleted before what it has put on a stream is done");
-    if (other) mistake("a graph is launched that was captured for other shapes");
-    if (!state->alive || other) return ILLEGAL_ADDRESS;
+    if (!state->alive) return mistake("a context is deleted before what it has put on a stream is done"), ILLEGAL_ADDRESS;
+    if (captured && state->shapes != shapes) return mistake("a graph is launched that was captured for other shapes"), ILLEGAL_ADDRESS;
     for (size_t i = 0; i < c.inputs; i++) {
       const Port& p = c.ports[i];
       const Shape& shape = shapes.at(p.name);
       const size_t size = size_t(elements(shape)) * bytes_of(p.type);
-      const char* from = bytes(i, size);
-      if (from == nullptr) return ILLEGAL_ADDRESS;
-      all[p.name] = {p.type, shape, std::string(from, size)};
+      if (bytes(i, size) == nullptr) return ILLEGAL_ADDRESS;
+      all[p.name] = {p.type, shape, std::string(bytes(i, size), size)};
     }
     all = c.plan.model->compute(std::move(all), c.plan.dropped_bits);
     return SUCCESS;
   }
-
   int write(const Tensors& all) const {
     const Compiled& c = *state->compiled;
     for (size_t i = c.inputs; i < c.ports.size(); i++) {
@@ -118,7 +104,7 @@ class Context final : public IExecutionContext, public Made {
   Dims getTensorShape(char const* name) const override { return shape(compiled_->find(name)); }
   int32_t inferShapes(int32_t, char const**) override { return fails("inferShapes") ? -1 : int32_t(compiled_->inputs - state_->shapes.size()); }
   bool setTensorAddress(char const* name, void* data) override {
-    addresses_[compiled_->find(name)] = data;
+    addresses_.at(compiled_->find(name)) = data;
     return !fails("setTensorAddress");
   }
   bool setOutputAllocator(char const* name, IOutputAllocator* allocator) override {
@@ -128,7 +114,6 @@ class Context final : public IExecutionContext, public Made {
   }
   bool enqueueV3(cudaStream_t stream) override { return fails("enqueueV3") ? no("it fails as asked for") : run(stream); }
 #endif
-
  private:
   bool no(const std::string& text) const { return refuse(logger_, text) != nullptr; }
 
@@ -164,7 +149,6 @@ class Context final : public IExecutionContext, public Made {
     if (good) state_->shapes[compiled_->ports[port].name].assign(dims.d, dims.d + dims.nbDims);
     return good || no("a shape outside of the profile's range");
   }
-
   Dims shape(size_t port) const {
     try {
       return to_dims(compiled_->plan.model->infer(state_->shapes).at(compiled_->ports[port].name).shape);
@@ -180,15 +164,15 @@ class Context final : public IExecutionContext, public Made {
     if (state_->shapes.size() != compiled_->inputs) return no("the shapes of some inputs are not set");
     for (size_t i = 0; i < addresses_.size(); i++) {
       const auto at = reinterpret_cast<uintptr_t>(addresses_[i]);
-      if (!late(i) && (at == 0 || at % ALIGNMENT != 0)) return no("\"" + compiled_->ports[i].name + "\" has no address, or none at " + std::to_string(ALIGNMENT) + " bytes");
+      if (allocators_.count(i) == 0 && (at == 0 || at % ALIGNMENT != 0)) return no("\"" + compiled_->ports[i].name + "\" has no address, or none at " + std::to_string(ALIGNMENT) + " bytes");
     }
     Job job{state_, state_->shapes, addresses_, capturing(stream)};
-    if (job.captured && (any_late() || profiler_ != nullptr || prepared_ != job.shapes)) {
+    if (job.captured && (!allocators_.empty() || profiler_ != nullptr || prepared_ != job.shapes)) {
       invalidate_capture(stream);
       return no("it cannot be captured: it waits for the stream, or has not run with these shapes yet");
     }
     prepared_ = job.shapes;
-    if (any_late()) return run_late(job, stream);
+    if (!allocators_.empty()) return run_late(job, stream);
     const auto work = [job] {
       Tensors all;
       const int result = job.compute(all);
@@ -200,18 +184,11 @@ class Context final : public IExecutionContext, public Made {
     return synchronize(stream) == SUCCESS || no("the GPU failed");
   }
 
-#if STANDIN_TENSORRT < 806
-  bool late(size_t) const { return false; }
-  bool any_late() const { return false; }
-  bool run_late(Job&, cudaStream_t) { return false; }
-#else
-  bool late(size_t port) const { return allocators_.count(port) != 0; }
-  bool any_late() const { return !allocators_.empty(); }
-
   // run_late computes at once, to ask for memory of as many bytes as there are.
   bool run_late(Job& job, cudaStream_t stream) {
     Tensors all;
     if (synchronize(stream) != SUCCESS || job.compute(all) != SUCCESS) return no("the GPU failed");
+#if STANDIN_TENSORRT >= 806
     for (auto& a : allocators_) {
       const char* name = compiled_->ports[a.first].name.c_str();
       const Tensor& t = all.at(name);
@@ -224,11 +201,10 @@ class Context final : public IExecutionContext, public Made {
       if (at == nullptr) return no("an allocator has no memory");
       a.second->notifyShape(name, to_dims(t.shape));
     }
+#endif
     return enqueue(stream, [job, all] { return job.write(all); }) == SUCCESS;
   }
 
-  std::map<size_t, IOutputAllocator*> allocators_; // by port
-#endif
   const ICudaEngine& engine_;
   ILogger& logger_;
   std::shared_ptr<Compiled> compiled_;
@@ -237,6 +213,7 @@ class Context final : public IExecutionContext, public Made {
   int profile_ = -1;
   IProfiler* profiler_ = nullptr;
   Shapes prepared_; // of the last run
+  std::map<size_t, struct IOutputAllocator*> allocators_; // by port
 };
 
 class Engine final : public ICudaEngine, public Made {
@@ -265,11 +242,10 @@ class Engine final : public ICudaEngine, public Made {
   int32_t getNbIOTensors() const override { return int32_t(compiled_->ports.size()); }
   char const* getIOTensorName(int32_t index) const override { return compiled_->ports.at(size_t(index)).name.c_str(); }
   TensorIOMode getTensorIOMode(char const* name) const override { return compiled_->find(name) < compiled_->inputs ? TensorIOMode::kINPUT : TensorIOMode::kOUTPUT; }
-  DataType getTensorDataType(char const* name) const override { return to_trt(compiled_->ports[compiled_->find(name)].type); }
-  Dims getTensorShape(char const* name) const override { return to_dims(compiled_->ports[compiled_->find(name)].shape); }
+  DataType getTensorDataType(char const* name) const override { return to_trt(compiled_->ports.at(compiled_->find(name)).type); }
+  Dims getTensorShape(char const* name) const override { return to_dims(compiled_->ports.at(compiled_->find(name)).shape); }
   Dims getProfileShape(char const* name, int32_t profile, OptProfileSelector select) const override { return compiled_->range(compiled_->find(name), profile, select); }
 #endif
-
  private:
   ILogger& logger_;
   std::shared_ptr<Compiled> compiled_;
@@ -291,14 +267,10 @@ class Runtime final : public IRuntime, public Made {
   }
   void setDLACore(int32_t core) override { core_ = core; }
   int32_t getNbDLACores() const override { return gpus[used_device()].dla_cores; }
-
  private:
   ILogger& logger_;
   int32_t core_ = -1;
 };
-
-}  // namespace
-
 }  // namespace standin
 
 int32_t getInferLibVersion() noexcept { return NV_TENSORRT_VERSION; }

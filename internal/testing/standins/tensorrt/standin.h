@@ -1,17 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // What the stand-in for TensorRT has from that for the CUDA driver, and the
-// functions of libcuda.so.1 with which tests drive both:
-//
-//   standin_fault        makes the next call of a function fail, or the n-th
-//                        from now: "cuMemAlloc_v2", "enqueueV3:2"; with !throw
-//                        and !int a method of TensorRT throws. "" takes it back.
-//   standin_calls        counts the calls of a function.
-//   standin_mistakes     counts what the caller did wrong, which is printed.
-//   standin_leaks        counts what the caller has to give back, and mistakes.
-//   standin_build_delay  makes builds take so many milliseconds.
+// functions of libcuda.so.1 with which tests drive both.
 #pragma once
-
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -21,17 +12,17 @@
 #define STANDIN_EXPORT __attribute__((visibility("default")))
 
 extern "C" {
+// A function fails at its next call, or at the n-th from now: "cuMemAlloc_v2",
+// "enqueueV3:2". With !throw and !int a method of TensorRT throws. "" takes it back.
 STANDIN_EXPORT void standin_fault(const char* spec);
 STANDIN_EXPORT int standin_calls(const char* name);
-STANDIN_EXPORT int standin_mistakes(void);
-STANDIN_EXPORT int standin_leaks(void);
+STANDIN_EXPORT int standin_mistakes(void); // what the caller did wrong; each is printed
+STANDIN_EXPORT int standin_leaks(void);    // what the caller has to give back, and mistakes
 STANDIN_EXPORT void standin_build_delay(int ms);
 }
 
 namespace standin {
-
 enum class Fault { none, fail, exception, number };
-
 // called counts a call, and returns the fault that a test has asked for.
 STANDIN_EXPORT Fault called(const char* name);
 
@@ -71,5 +62,4 @@ STANDIN_EXPORT int synchronize(void* stream);
 STANDIN_EXPORT int device_of(void* stream); // -1: there is no such stream
 STANDIN_EXPORT bool capturing(void* stream);
 STANDIN_EXPORT void invalidate_capture(void* stream);
-
 }  // namespace standin

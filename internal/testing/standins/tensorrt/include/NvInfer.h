@@ -6,10 +6,8 @@
  * Functions that the genuine API declares noexcept are not so here, because the
  * stand-in throws from them when a test asks for it. */
 #pragma once
-
 #include <cstddef>
 #include <cstdint>
-
 #include "NvInferVersion.h"
 
 #define TENSORRTAPI __attribute__((visibility("default")))
@@ -18,7 +16,6 @@ typedef struct CUstream_st* cudaStream_t; /* as in CUDA's headers */
 typedef struct CUevent_st* cudaEvent_t;
 
 namespace nvinfer1 {
-
 #if STANDIN_TENSORRT < 806
 enum class DataType : int32_t { kFLOAT = 0, kHALF = 1, kINT8 = 2, kINT32 = 3, kBOOL = 4 };
 #elif STANDIN_TENSORRT < 1000
@@ -57,16 +54,13 @@ struct Dims {
   int64_t d[MAX_DIMS];
 #endif
 };
-
 /* What the stand-in does nothing in is defined here. */
 struct Object {
   Object() = default;
   virtual ~Object() = default;
   Object(Object const&) = delete;
 };
-
 /* Classes that the caller derives from. */
-
 struct ILogger : Object {
   enum class Severity : int32_t { kINTERNAL_ERROR = 0, kERROR = 1, kWARNING = 2, kINFO = 3, kVERBOSE = 4 };
   virtual void log(Severity severity, char const* msg) noexcept = 0;
@@ -84,7 +78,6 @@ struct IOutputAllocator : Object {
   virtual void notifyShape(char const* tensorName, Dims const& dims) noexcept = 0;
 };
 #endif
-
 #if STANDIN_TENSORRT >= 1000
 struct IProgressMonitor : Object {
   virtual void phaseStart(char const* phaseName, char const* parentPhase, int32_t nbSteps) noexcept = 0;
@@ -92,9 +85,7 @@ struct IProgressMonitor : Object {
   virtual void phaseFinish(char const* phaseName) noexcept = 0;
 };
 #endif
-
 /* Classes of a run. */
-
 struct IHostMemory : Object {
   virtual void* data() const = 0;
   virtual std::size_t size() const = 0;
@@ -151,9 +142,7 @@ struct IRuntime : Object {
   virtual void setDLACore(int32_t dlaCore) = 0;
   virtual int32_t getNbDLACores() const = 0;
 };
-
 /* Classes of a build. */
-
 struct ITensor : Object {
   virtual char const* getName() const = 0;
   virtual Dims getDimensions() const = 0;
@@ -203,10 +192,8 @@ struct IBuilder : Object {
   virtual IOptimizationProfile* createOptimizationProfile() = 0;
   virtual IHostMemory* buildSerializedNetwork(INetworkDefinition& network, IBuilderConfig& config) = 0;
 };
-
 TENSORRTAPI IBuilder* createInferBuilder(ILogger& logger);
 TENSORRTAPI IRuntime* createInferRuntime(ILogger& logger);
-
 }  // namespace nvinfer1
 
 extern "C" TENSORRTAPI int32_t getInferLibVersion() noexcept;

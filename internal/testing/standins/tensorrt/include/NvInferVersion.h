@@ -2,10 +2,8 @@
 /* Which release the stand-in passes for. build.sh writes another number into
  * the copy that it lays out. */
 #pragma once
-
 #define STANDIN_TENSORRT 1015
 #define ANYINFER_TENSORRT_STANDIN 1
-
 #if STANDIN_TENSORRT == 802
 #define NV_TENSORRT_MAJOR 8
 #define NV_TENSORRT_MINOR 2
@@ -25,6 +23,5 @@
 #else
 #error "STANDIN_TENSORRT is 802, 806, 1015 or 1104"
 #endif
-
 /* Releases before 10 have three digits less. */
 #define NV_TENSORRT_VERSION (NV_TENSORRT_MAJOR * (STANDIN_TENSORRT < 1000 ? 1000 : 10000) + NV_TENSORRT_MINOR * 100 + NV_TENSORRT_PATCH)

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The parser of the stand-in for TensorRT: see NvInfer.h. */
 #pragma once
-
 #include "NvInfer.h"
 
 namespace nvonnxparser {
-
 struct IParserError : nvinfer1::Object {
   virtual char const* desc() const = 0;
   virtual int node() const = 0;
@@ -17,5 +15,4 @@ struct IParser : nvinfer1::Object {
 };
 
 TENSORRTAPI IParser* createParser(nvinfer1::INetworkDefinition& network, nvinfer1::ILogger& logger);
-
 }  // namespace nvonnxparser
