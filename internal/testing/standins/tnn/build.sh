@@ -5,8 +5,8 @@
 #
 #   build.sh OUTDIR [FLAG ...]
 #
-# OUTDIR gets include and lib; flags are for the compiler, those of sanitizers
-# say.
+# OUTDIR gets include and lib; flags are for the compiler, such as those of
+# sanitizers.
 set -eu
 out=$1
 shift

@@ -27,7 +27,6 @@ struct Layer {
   std::vector<std::string> in, out, words;
   std::vector<int> p;
 };
-
 struct Weights {
   std::vector<float> w, b;
 };
@@ -52,24 +51,6 @@ struct Net {
   std::vector<Layer> layers;
   std::map<std::string, Weights> weights;
 };
-
-Status::Status(int code, std::string message) : code_(code), message_(std::move(message)) {}
-Status::operator int() { return code_; }
-std::string Status::description() {
-  char code[32];
-  snprintf(code, sizeof code, "code: 0x%04X msg: ", unsigned(code_));
-  return code + message_;
-}
-
-Blob::Blob(BlobDesc desc) : desc_(std::move(desc)) {}
-BlobDesc& Blob::GetBlobDesc() { return desc_; }
-bool Blob::NeedAllocateInForward() { return late; }
-
-Mat::Mat(DeviceType, MatType type, DimsVector, void* data) : type_(type), data_(data) {}
-MatType Mat::GetMatType() { return type_; }
-void* Mat::GetData() { return data_; }
-
-bool CpuUtils::CpuSupportFp16() { return false; }
 
 // Files
 
@@ -172,8 +153,11 @@ DimsVector shape_of(const Layer& l, const DimsVector& x) {
   return x;
 }
 
-void convolution(const Layer& l, const Weights& w, const DimsVector& in, const DimsVector& out, const float* x, float* y) {
-  const int group = l.p[0], kh = l.p[3], kw = l.p[4], per = in[1] / group;
+// convolution is InnerProduct, too: with one pixel.
+void convolution(const Layer& l, const Weights& w, DimsVector in, DimsVector out, const float* x, float* y) {
+  std::vector<int> p = l.p;
+  if (l.kind == "InnerProduct") p = {1, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 0}, in = {in[0], count(in, 1), 1, 1}, out = {out[0], out[1], 1, 1};
+  const int group = p[0], kh = p[3], kw = p[4], per = in[1] / group;
   for (int n = 0; n < out[0]; n++)
     for (int o = 0; o < out[1]; o++)
       for (int i = 0; i < out[2]; i++)
@@ -182,13 +166,11 @@ void convolution(const Layer& l, const Weights& w, const DimsVector& in, const D
           for (int c = 0; c < per; c++)
             for (int a = 0; a < kh; a++)
               for (int b = 0; b < kw; b++) {
-                const int h = i * l.p[5] - l.p[7] + a * l.p[11], v = j * l.p[6] - l.p[8] + b * l.p[12];
+                const int h = i * p[5] - p[7] + a * p[11], v = j * p[6] - p[8] + b * p[12], channel = o / (out[1] / group) * per + c;
                 if (h < 0 || h >= in[2] || v < 0 || v >= in[3]) continue;
-                const int channel = o / (out[1] / group) * per + c;
                 sum += double(w.w[size_t(((o * per + c) * kh + a) * kw + b)]) * x[((n * in[1] + channel) * in[2] + h) * in[3] + v];
               }
-          if (l.p[13] == 1) sum = std::max(sum, 0.0);
-          *y++ = float(sum);
+          *y++ = float(p[13] == 1 ? std::max(sum, 0.0) : sum);
         }
 }
 
@@ -201,16 +183,6 @@ void pooling(const Layer& l, const DimsVector& in, const DimsVector& out, const 
           for (int v = std::max(0, j * l.p[4] - l.p[6]); v < std::min(in[3], j * l.p[4] - l.p[6] + l.p[2]); v++) most = std::max(most, x[h * in[3] + v]);
         *y++ = most;
       }
-}
-
-void inner_product(const Weights& w, const DimsVector& in, const DimsVector& out, const float* x, float* y) {
-  const int k = count(in, 1);
-  for (int n = 0; n < out[0]; n++, x += k)
-    for (int o = 0; o < out[1]; o++) {
-      double sum = w.b.empty() ? 0 : w.b[size_t(o)];
-      for (int i = 0; i < k; i++) sum += double(w.w[size_t(o * k + i)]) * x[i];
-      *y++ = float(sum);
-    }
 }
 
 void softmax(const DimsVector& in, const float* x, float* y) {
@@ -238,19 +210,16 @@ Status fault(const Layer& l, const char* when) {
 
 // Network
 
-Instance::Instance(std::shared_ptr<const Net> net) : net_(std::move(net)) {}
-Instance::~Instance() = default;
-
 Status Instance::Infer() {
   for (auto& l : net_->layers) {
     Blob& in = *blobs_[l.in[0]];
     for (auto& name : l.in)
-      if (blobs_[name]->GetBlobDesc().dims != in.GetBlobDesc().dims) return failed(TNNERR_LAYER_ERR, "it does not broadcast");
+      if (blobs_[name]->desc.dims != in.desc.dims) return failed(TNNERR_LAYER_ERR, "it does not broadcast");
     for (auto& name : l.out) {
-      BlobDesc& desc = blobs_[name]->GetBlobDesc();
-      desc.dims = shape_of(l, in.GetBlobDesc().dims);
+      BlobDesc& desc = blobs_[name]->desc;
+      desc.dims = shape_of(l, in.desc.dims);
       if (*std::min_element(desc.dims.begin(), desc.dims.end()) < 1) return failed(TNNERR_LAYER_ERR, "layer output dims is invalid");
-      desc.data_type = l.kind == "Fault" && l.words[0] == "int64" ? DATA_TYPE_INT64 : in.GetBlobDesc().data_type;
+      desc.data_type = l.kind == "Fault" && l.words[0] == "int64" ? DATA_TYPE_INT64 : in.desc.data_type;
       blobs_[name]->late = l.kind == "Fault" && l.words[0] == "late";
     }
   }
@@ -258,15 +227,13 @@ Status Instance::Infer() {
 }
 
 Status Instance::Reshape(const InputShapesMap& inputs) {
-  for (auto& i : inputs) blobs_[i.first]->GetBlobDesc().dims = i.second;
+  for (auto& i : inputs) blobs_[i.first]->desc.dims = i.second;
   for (auto& l : net_->layers) {
     Status status = fault(l, "reshape");
     if (int(status) != TNN_OK) return status;
   }
   return Infer();
 }
-
-Status Instance::GetCommandQueue(void**) { return TNN_OK; }
 
 Status Instance::SetCpuNumThreads(int n) {
   threads_ = std::min(std::max(n, 1), omp_get_num_procs());
@@ -289,20 +256,19 @@ Status Instance::Forward() {
     Status status = fault(l, "forward");
     if (int(status) != TNN_OK) return status;
     Blob &in = *blobs_[l.in[0]], &out = *blobs_[l.out[0]];
-    const DimsVector &a = in.GetBlobDesc().dims, &b = out.GetBlobDesc().dims;
+    const DimsVector &a = in.desc.dims, &b = out.desc.dims;
     const float* x = in.values.data();
     float* y = out.values.data();
     static const Weights none;
     auto found = net_->weights.find(l.name);
     const Weights& w = found == net_->weights.end() ? none : found->second;
     const float* other = l.in.size() > 1 ? blobs_[l.in[1]]->values.data() : x;
-    if (l.kind == "Convolution") convolution(l, w, a, b, x, y);
+    if (l.kind == "Convolution" || l.kind == "InnerProduct") convolution(l, w, a, b, x, y);
     else if (l.kind == "Pooling") pooling(l, a, b, x, y);
-    else if (l.kind == "InnerProduct") inner_product(w, a, b, x, y);
     else if (l.kind == "Softmax") softmax(a, x, y);
     else
       for (int i = 0; i < count(a); i++) y[i] = l.kind == "Add" ? x[i] + other[i] : l.kind == "Mul" ? x[i] * other[i] : l.kind == "ReLU" ? std::max(x[i], 0.0f) : x[i];
-    if (l.kind == "Fault" && l.words[0] == "forward:grow") out.GetBlobDesc().dims[0]++;
+    if (l.kind == "Fault" && l.words[0] == "forward:grow") out.desc.dims[0]++;
   }
   return TNN_OK;
 }
@@ -322,8 +288,6 @@ Status TNN::GetModelInputShapesMap(InputShapesMap& shapes) {
   shapes = net_->inputs;
   return TNN_OK;
 }
-
-std::shared_ptr<Instance> TNN::CreateInst(NetworkConfig& config, Status& status, InputShapesMap shapes) { return CreateInst(config, status, shapes, shapes); }
 
 std::shared_ptr<Instance> TNN::CreateInst(NetworkConfig& config, Status& status, InputShapesMap, InputShapesMap max_shapes) {
   if (config.device_type == DEVICE_METAL && config.precision != PRECISION_NORMAL && config.precision != PRECISION_AUTO) {
@@ -345,7 +309,7 @@ std::shared_ptr<Instance> TNN::CreateInst(NetworkConfig& config, Status& status,
   for (auto& i : net_->inputs) {
     add(i.first, net_->types.at(i.first));
     auto found = max_shapes.find(i.first);
-    instance->blobs_[i.first]->GetBlobDesc().dims = found == max_shapes.end() ? i.second : found->second;
+    instance->blobs_[i.first]->desc.dims = found == max_shapes.end() ? i.second : found->second;
   }
   for (auto& l : net_->layers) {
     status = fault(l, "create");
@@ -354,39 +318,19 @@ std::shared_ptr<Instance> TNN::CreateInst(NetworkConfig& config, Status& status,
   }
   status = instance->Infer();
   if (int(status) != TNN_OK) return nullptr;
-  for (auto& b : instance->blobs_) b.second->values.resize(size_t(count(b.second->GetBlobDesc().dims)));
+  for (auto& b : instance->blobs_) b.second->values.resize(size_t(count(b.second->desc.dims)));
   return instance;
 }
 
-// Converters
-
-BlobConverter::BlobConverter(Blob* blob) : blob_(blob) {}
-
-namespace {
-
-Status convertible(Blob& blob, Mat& mat) {
-  const DeviceType device = blob.GetBlobDesc().device_type;
-  if (!there(device)) return Status(TNNERR_INIT_LAYER, "image converter is nil, check device type");
-  const bool integers = blob.GetBlobDesc().data_type == DATA_TYPE_INT32;
-  if (mat.GetMatType() != (integers ? NC_INT32 : NCHW_FLOAT)) return Status(TNNERR_PARAM_ERR, "convert type not support yet");
-  return TNN_OK;
-}
-
-}  // namespace
-
-Status BlobConverter::ConvertToMat(Mat& mat, MatConvertParam, void*) {
-  Status status = convertible(*blob_, mat);
-  if (int(status) != TNN_OK) return status;
-  for (int i = 0; i < count(blob_->GetBlobDesc().dims); i++)
-    if (mat.GetMatType() == NC_INT32) static_cast<int32_t*>(mat.GetData())[i] = int32_t(blob_->values.data()[i]);
-    else static_cast<float*>(mat.GetData())[i] = blob_->values.data()[i];
-  return TNN_OK;
-}
-
-Status BlobConverter::ConvertFromMat(Mat& mat, MatConvertParam, void*) {
-  Status status = convertible(*blob_, mat);
-  if (int(status) != TNN_OK) return status;
-  for (int i = 0; i < count(blob_->GetBlobDesc().dims); i++) blob_->values.data()[i] = mat.GetMatType() == NC_INT32 ? float(static_cast<int32_t*>(mat.GetData())[i]) : static_cast<float*>(mat.GetData())[i];
+Status BlobConverter::Convert(Mat& mat, bool to_mat) {
+  const bool integers = blob_->desc.data_type == DATA_TYPE_INT32;
+  if (!there(blob_->desc.device_type)) return Status(TNNERR_INIT_LAYER, "image converter is nil, check device type");
+  if (mat.type != (integers ? NC_INT32 : NCHW_FLOAT)) return Status(TNNERR_PARAM_ERR, "convert type not support yet");
+  float *v = blob_->values.data(), *f = static_cast<float*>(mat.data);
+  int32_t* i = static_cast<int32_t*>(mat.data);
+  for (int n = count(blob_->desc.dims), k = 0; k < n; k++)
+    if (to_mat) integers ? void(i[k] = int32_t(v[k])) : void(f[k] = v[k]);
+    else v[k] = integers ? float(i[k]) : f[k];
   return TNN_OK;
 }
 

@@ -3,11 +3,11 @@
  * package tnn uses, with the names and signatures that the API has, written for
  * tests where the genuine TNN cannot be had. tnn.cc computes, for the layers of
  * testdata's models alone. */
-#ifndef ANYINFER_STANDIN_TNN_H
-#define ANYINFER_STANDIN_TNN_H
+#pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <map>
 #include <memory>
 #include <string>
@@ -29,11 +29,15 @@ enum StatusCode { TNN_OK = 0x0, TNNERR_PARAM_ERR = 0x1000, TNNERR_INVALID_NETCFG
 using DimsVector = std::vector<int>;
 using InputShapesMap = std::map<std::string, DimsVector>;
 
-class PUBLIC Status {
+class Status {
  public:
-  Status(int code = TNN_OK, std::string message = "OK");
-  operator int();
-  std::string description();
+  Status(int code = TNN_OK, std::string message = "OK") : code_(code), message_(std::move(message)) {}
+  operator int() { return code_; }
+  std::string description() {
+    char code[32];
+    snprintf(code, sizeof code, "code: 0x%04X msg: ", unsigned(code_));
+    return code + message_;
+  }
 
  private:
   int code_;
@@ -44,11 +48,9 @@ struct NetworkConfig {
   DeviceType device_type = DEVICE_ARM;
   Precision precision = PRECISION_AUTO;
 };
-
 struct ModelConfig {
   std::vector<std::string> params;
 };
-
 struct BlobDesc {
   DeviceType device_type = DEVICE_NAIVE;
   DataType data_type = DATA_TYPE_FLOAT;
@@ -56,46 +58,39 @@ struct BlobDesc {
   std::string name;
 };
 
-class PUBLIC Blob {
+class Blob {
  public:
-  explicit Blob(BlobDesc desc);
-  BlobDesc& GetBlobDesc();
-  bool NeedAllocateInForward();
+  explicit Blob(BlobDesc d) : desc(std::move(d)) {}
+  BlobDesc& GetBlobDesc() { return desc; }
+  bool NeedAllocateInForward() { return late; }
 
   /* Of the stand-in only. */
+  BlobDesc desc;
   std::vector<float> values;
   bool late = false;
-
- private:
-  BlobDesc desc_;
 };
 
 using BlobMap = std::map<std::string, Blob*>;
 
-class PUBLIC Mat {
+class Mat {
  public:
-  Mat(DeviceType device, MatType type, DimsVector dims, void* data);
-  MatType GetMatType();
-  void* GetData();
+  Mat(DeviceType, MatType t, DimsVector, void* d) : type(t), data(d) {}
 
- private:
-  MatType type_;
-  void* data_;
+  /* Of the stand-in only. */
+  MatType type;
+  void* data;
 };
 
-struct MatConvertParam {
-  std::vector<float> scale = {1, 1, 1, 1};
-  std::vector<float> bias = {0, 0, 0, 0};
-  bool reverse_channel = false;
-};
+struct MatConvertParam {};
 
 class PUBLIC BlobConverter {
  public:
-  explicit BlobConverter(Blob* blob);
-  Status ConvertToMat(Mat& mat, MatConvertParam param, void* command_queue);
-  Status ConvertFromMat(Mat& mat, MatConvertParam param, void* command_queue);
+  explicit BlobConverter(Blob* blob) : blob_(blob) {}
+  Status ConvertToMat(Mat& mat, MatConvertParam, void*) { return Convert(mat, true); }
+  Status ConvertFromMat(Mat& mat, MatConvertParam, void*) { return Convert(mat, false); }
 
  private:
+  Status Convert(Mat& mat, bool to_mat);
   Blob* blob_;
 };
 
@@ -103,10 +98,9 @@ struct Net; /* of the stand-in */
 
 class PUBLIC Instance {
  public:
-  explicit Instance(std::shared_ptr<const Net> net);
-  ~Instance();
+  explicit Instance(std::shared_ptr<const Net> net) : net_(std::move(net)) {}
   Status Reshape(const InputShapesMap& inputs);
-  Status GetCommandQueue(void** command_queue);
+  Status GetCommandQueue(void**) { return TNN_OK; }
   Status Forward();
   Status GetAllInputBlobs(BlobMap& blobs);
   Status GetAllOutputBlobs(BlobMap& blobs);
@@ -124,18 +118,15 @@ class PUBLIC TNN {
  public:
   Status Init(ModelConfig& config);
   Status GetModelInputShapesMap(InputShapesMap& shapes);
-  std::shared_ptr<Instance> CreateInst(NetworkConfig& config, Status& status, InputShapesMap shapes = InputShapesMap());
+  std::shared_ptr<Instance> CreateInst(NetworkConfig& config, Status& status) { return CreateInst(config, status, {}, {}); }
   std::shared_ptr<Instance> CreateInst(NetworkConfig& config, Status& status, InputShapesMap min_shapes, InputShapesMap max_shapes);
 
  private:
   std::shared_ptr<const Net> net_;
 };
 
-class CpuUtils {
- public:
-  PUBLIC static bool CpuSupportFp16();
+struct CpuUtils {
+  static bool CpuSupportFp16() { return false; }
 };
 
 }  // namespace TNN_NS
-
-#endif
