@@ -1,12 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Lays out the stand-in for TNN as an SDK is:
+# Lays out the stand-in for TNN as an SDK is, with include and lib:
 #
-#   build.sh OUTDIR [FLAG ...]
-#
-# OUTDIR gets include and lib; flags are for the compiler, such as those of
-# sanitizers.
+#   build.sh OUTDIR [FLAG of the compiler ...]
 set -eu
 out=$1
 shift

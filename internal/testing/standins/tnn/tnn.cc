@@ -6,20 +6,19 @@
 // largest shapes, and more is written behind it, which AddressSanitizer sees.
 // A layer of the kind Fault passes its input on, and does what its parameter
 // says: see fault.
-#include <tnn/core/tnn.h>
-
 #include <omp.h>
+#include <tnn/core/tnn.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 
 namespace TNN_NS {
-
 namespace {
 
 struct Layer {
@@ -36,7 +35,6 @@ int count(const DimsVector& dims, size_t from = 0) {
   for (size_t i = from; i < dims.size(); i++) n *= dims[i];
   return n;
 }
-
 Status failed(int code, const std::string& text) {
   fprintf(stderr, "E/tnn: stand-in: %s\n", text.c_str());
   return Status(code, text);
@@ -52,44 +50,36 @@ struct Net {
   std::map<std::string, Weights> weights;
 };
 
-// Files
-
 namespace {
 
 // there tells what the stand-in was "built with". CUDA is, but finds no GPU;
 // the other devices compute on the processor.
 bool there(DeviceType device) {
-  const DeviceType all[] = {DEVICE_NAIVE, DEVICE_X86, DEVICE_ARM, DEVICE_OPENCL, DEVICE_METAL, DEVICE_CUDA};
-  return std::find(std::begin(all), std::end(all), device) != std::end(all);
+  return std::set<DeviceType>{DEVICE_NAIVE, DEVICE_X86, DEVICE_ARM, DEVICE_OPENCL, DEVICE_METAL, DEVICE_CUDA}.count(device) != 0;
 }
 
 struct Reader {
   const std::string& data;
   size_t at = 0;
 
-  template <typename T>
-  T get() {
-    T v;
-    memcpy(&v, take(sizeof v), sizeof v);
-    return v;
-  }
-  const char* take(size_t n) {
+  std::string take(size_t n) {
     if (n > data.size() - at) throw std::out_of_range("stand-in: the model ends too early");
     at += n;
-    return data.data() + at - n;
+    return data.substr(at - n, n);
   }
-  std::string string() {
-    const int n = get<int>();
-    return std::string(take(size_t(n)), size_t(n));
+  int number() {
+    int v;
+    memcpy(&v, take(sizeof v).data(), sizeof v);
+    return v;
   }
+  std::string text() { return take(size_t(number())); }
   std::vector<float> raw() {
-    get<uint32_t>();
-    get<int>();
-    const int bytes = get<int>();
+    number(), number();
+    const int bytes = number();
     if (bytes <= 0) return {};
-    take(4 * size_t(get<int>()));
+    take(4 * size_t(number()));
     std::vector<float> values(size_t(bytes) / 4);
-    memcpy(values.data(), take(size_t(bytes)), size_t(bytes));
+    memcpy(values.data(), take(size_t(bytes)).data(), size_t(bytes));
     return values;
   }
 };
@@ -129,20 +119,18 @@ Status interpret(const std::string& proto, const std::string& model, Net& net) {
     net.layers.push_back(l);
   }
   Reader r{model};
-  r.get<uint32_t>();
-  for (int n = r.get<int>(); n > 0; n--) {
-    r.get<int>();
-    const std::string kind = r.string(), name = r.string();
-    r.string();
-    Weights& w = net.weights[name];
-    const bool bias = kind != "Convolution" || r.get<int>() != 0;
+  r.number();
+  for (int n = r.number(); n > 0; n--) {
+    r.number();
+    const std::string kind = r.text();
+    Weights& w = net.weights[r.text()];
+    r.text();
+    const bool bias = kind != "Convolution" || r.number() != 0;
     w.w = r.raw();
     if (bias) w.b = r.raw();
   }
   return TNN_OK;
 }
-
-// Layers
 
 DimsVector shape_of(const Layer& l, const DimsVector& x) {
   auto windows = [](int size, int extent, int stride, int pad) { return (size + 2 * pad - extent) / stride + 1; };
@@ -195,20 +183,19 @@ void softmax(const DimsVector& in, const float* x, float* y) {
   }
 }
 
-// fault does what a layer Fault asks for, if this is when: create:status,
+// fault does what layers Fault ask for, if this is when: create:status,
 // reshape:throw, forward:int and the like.
-Status fault(const Layer& l, const char* when) {
-  if (l.kind != "Fault") return TNN_OK;
-  const std::string what = l.words.empty() ? "" : l.words[0];
-  if (what == std::string(when) + ":status") return failed(TNNERR_LAYER_ERR, "a fault was asked for");
-  if (what == std::string(when) + ":throw") throw std::runtime_error("stand-in: thrown as asked for");
-  if (what == std::string(when) + ":int") throw 7;
+Status fault(const Net& net, const std::string& when) {
+  for (auto& l : net.layers) {
+    const std::string what = l.kind == "Fault" && !l.words.empty() ? l.words[0] : "";
+    if (what == when + ":status") return failed(TNNERR_LAYER_ERR, "a fault was asked for");
+    if (what == when + ":throw") throw std::runtime_error("stand-in: thrown as asked for");
+    if (what == when + ":int") throw 7;
+  }
   return TNN_OK;
 }
 
 }  // namespace
-
-// Network
 
 Status Instance::Infer() {
   for (auto& l : net_->layers) {
@@ -225,36 +212,28 @@ Status Instance::Infer() {
   }
   return TNN_OK;
 }
-
 Status Instance::Reshape(const InputShapesMap& inputs) {
   for (auto& i : inputs) blobs_[i.first]->desc.dims = i.second;
-  for (auto& l : net_->layers) {
-    Status status = fault(l, "reshape");
-    if (int(status) != TNN_OK) return status;
-  }
-  return Infer();
+  Status status = fault(*net_, "reshape");
+  return int(status) != TNN_OK ? status : Infer();
 }
-
 Status Instance::SetCpuNumThreads(int n) {
   threads_ = std::min(std::max(n, 1), omp_get_num_procs());
   return TNN_OK;
 }
-
 Status Instance::GetAllInputBlobs(BlobMap& blobs) {
   for (auto& i : net_->inputs) blobs[i.first] = blobs_[i.first].get();
   return TNN_OK;
 }
-
 Status Instance::GetAllOutputBlobs(BlobMap& blobs) {
   for (auto& name : net_->outputs) blobs[name] = blobs_[name].get();
   return TNN_OK;
 }
-
 Status Instance::Forward() {
   omp_set_num_threads(threads_);
+  Status status = fault(*net_, "forward");
+  if (int(status) != TNN_OK) return status;
   for (auto& l : net_->layers) {
-    Status status = fault(l, "forward");
-    if (int(status) != TNN_OK) return status;
     Blob &in = *blobs_[l.in[0]], &out = *blobs_[l.out[0]];
     const DimsVector &a = in.desc.dims, &b = out.desc.dims;
     const float* x = in.values.data();
@@ -272,51 +251,35 @@ Status Instance::Forward() {
   }
   return TNN_OK;
 }
-
 Status TNN::Init(ModelConfig& config) {
   auto net = std::make_shared<Net>();
   Status status = interpret(config.params[0], config.params[1], *net);
   for (auto& l : net->layers) {
-    const char* known[] = {"Convolution", "InnerProduct", "Pooling", "Flatten", "Softmax", "Add", "Mul", "ReLU", "Fault"};
-    if (std::find(std::begin(known), std::end(known), l.kind) == std::end(known)) return failed(TNNERR_PARAM_ERR, "layer type is not supported");
+    static const std::set<std::string> known = {"Convolution", "InnerProduct", "Pooling", "Flatten", "Softmax", "Add", "Mul", "ReLU", "Fault"};
+    if (known.count(l.kind) == 0) return failed(TNNERR_PARAM_ERR, "layer type is not supported");
   }
   net_ = net;
   return status;
 }
-
-Status TNN::GetModelInputShapesMap(InputShapesMap& shapes) {
-  shapes = net_->inputs;
-  return TNN_OK;
-}
+Status TNN::GetModelInputShapesMap(InputShapesMap& shapes) { return shapes = net_->inputs, TNN_OK; }
 
 std::shared_ptr<Instance> TNN::CreateInst(NetworkConfig& config, Status& status, InputShapesMap, InputShapesMap max_shapes) {
-  if (config.device_type == DEVICE_METAL && config.precision != PRECISION_NORMAL && config.precision != PRECISION_AUTO) {
-    status = failed(TNNERR_DEVICE_NOT_SUPPORT, "Metal computes in float16");
-    return nullptr;
-  }
-  if (!there(config.device_type) || config.device_type == DEVICE_CUDA) {
-    status = Status(TNNERR_DEVICE_NOT_SUPPORT, "there is no such device");
-    return nullptr;
-  }
+  if (config.device_type == DEVICE_METAL && config.precision != PRECISION_NORMAL && config.precision != PRECISION_AUTO)
+    return status = failed(TNNERR_DEVICE_NOT_SUPPORT, "Metal computes in float16"), nullptr;
+  if (!there(config.device_type) || config.device_type == DEVICE_CUDA) return status = Status(TNNERR_DEVICE_NOT_SUPPORT, "there is no such device"), nullptr;
   auto instance = std::make_shared<Instance>(net_);
   auto add = [&](const std::string& name, DataType type) {
-    BlobDesc desc;
-    desc.device_type = config.device_type;
-    desc.data_type = type;
-    desc.name = name;
-    instance->blobs_[name].reset(new Blob(desc));
+    instance->blobs_[name].reset(new Blob(BlobDesc{config.device_type, type, {}, name}));
   };
   for (auto& i : net_->inputs) {
     add(i.first, net_->types.at(i.first));
     auto found = max_shapes.find(i.first);
     instance->blobs_[i.first]->desc.dims = found == max_shapes.end() ? i.second : found->second;
   }
-  for (auto& l : net_->layers) {
-    status = fault(l, "create");
-    if (int(status) != TNN_OK) return nullptr;
+  for (auto& l : net_->layers)
     for (auto& name : l.out) add(name, DATA_TYPE_FLOAT);
-  }
-  status = instance->Infer();
+  status = fault(*net_, "create");
+  if (int(status) == TNN_OK) status = instance->Infer();
   if (int(status) != TNN_OK) return nullptr;
   for (auto& b : instance->blobs_) b.second->values.resize(size_t(count(b.second->desc.dims)));
   return instance;

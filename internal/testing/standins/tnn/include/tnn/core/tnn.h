@@ -4,7 +4,6 @@
  * tests where the genuine TNN cannot be had. tnn.cc computes, for the layers of
  * testdata's models alone. */
 #pragma once
-
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -14,12 +13,10 @@
 #include <vector>
 
 #define ANYINFER_TNN_VERSION "0.3 standin"
-
 #define TNN_NS tnn
 #define PUBLIC __attribute__((visibility("default")))
 
 namespace TNN_NS {
-
 enum DataType { DATA_TYPE_FLOAT = 0, DATA_TYPE_HALF = 1, DATA_TYPE_INT8 = 2, DATA_TYPE_INT32 = 3, DATA_TYPE_BFP16 = 4, DATA_TYPE_INT64 = 5, DATA_TYPE_UINT32 = 6 };
 enum DeviceType { DEVICE_NAIVE = 0x0000, DEVICE_X86 = 0x0010, DEVICE_ARM = 0x0020, DEVICE_OPENCL = 0x1000, DEVICE_METAL = 0x1010, DEVICE_CUDA = 0x1020 };
 enum Precision { PRECISION_AUTO = -1, PRECISION_NORMAL = 0, PRECISION_HIGH = 1, PRECISION_LOW = 2 };
@@ -43,7 +40,6 @@ class Status {
   int code_;
   std::string message_;
 };
-
 struct NetworkConfig {
   DeviceType device_type = DEVICE_ARM;
   Precision precision = PRECISION_AUTO;
@@ -69,9 +65,7 @@ class Blob {
   std::vector<float> values;
   bool late = false;
 };
-
 using BlobMap = std::map<std::string, Blob*>;
-
 class Mat {
  public:
   Mat(DeviceType, MatType t, DimsVector, void* d) : type(t), data(d) {}
@@ -96,8 +90,7 @@ class PUBLIC BlobConverter {
 
 struct Net; /* of the stand-in */
 
-class PUBLIC Instance {
- public:
+struct PUBLIC Instance {
   explicit Instance(std::shared_ptr<const Net> net) : net_(std::move(net)) {}
   Status Reshape(const InputShapesMap& inputs);
   Status GetCommandQueue(void**) { return TNN_OK; }
@@ -106,27 +99,22 @@ class PUBLIC Instance {
   Status GetAllOutputBlobs(BlobMap& blobs);
   Status SetCpuNumThreads(int num_threads);
 
- private:
-  friend class TNN;
+  /* Of the stand-in only. */
   Status Infer();
   std::shared_ptr<const Net> net_;
   std::map<std::string, std::unique_ptr<Blob>> blobs_;
   int threads_ = 1;
 };
 
-class PUBLIC TNN {
- public:
+struct PUBLIC TNN {
   Status Init(ModelConfig& config);
   Status GetModelInputShapesMap(InputShapesMap& shapes);
   std::shared_ptr<Instance> CreateInst(NetworkConfig& config, Status& status) { return CreateInst(config, status, {}, {}); }
   std::shared_ptr<Instance> CreateInst(NetworkConfig& config, Status& status, InputShapesMap min_shapes, InputShapesMap max_shapes);
-
- private:
   std::shared_ptr<const Net> net_;
 };
 
 struct CpuUtils {
   static bool CpuSupportFp16() { return false; }
 };
-
 }  // namespace TNN_NS
