@@ -139,7 +139,7 @@ class Builder final : public IBuilder, public Made {
  private:
   IHostMemory* build(const Network& network, const Config& config) {
     need(used_device() == device_, "the builder was made with another GPU current");
-    if (network.parser.expired()) mistake("a parser is deleted before the build: it owns the weights");
+    if (network.parser.expired()) return mistake("a parser is deleted before the build: it owns the weights"), nullptr;
     Plan plan = network.plan;
     for (auto& p : config.profiles) add_profile(plan, p);
     if (config.profiles.empty()) add_profile(plan, {});
