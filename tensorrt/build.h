@@ -20,26 +20,26 @@ using nvinfer1::IBuilderConfig;
 using nvinfer1::IHostMemory;
 using nvinfer1::INetworkDefinition;
 
-/* What a plan is built with. */
-struct recipe {
-  std::string precision; // asked for; "": the model's own
+/* The options that a plan is built with. */
+struct build_options {
+  std::string precision; // "": the model's own
   std::map<std::string, anyinfer::range> shapes;
-  long long workspace = 0; // bytes; 0: what TensorRT takes
+  long long workspace = 0; // bytes; 0: TensorRT's default
   int level = 0;           // of optimization, 1 to 5; 0: TensorRT's default
   int sessions = 1;
   bool tf32 = false;
-  std::string timing_cache; // a file to read and to write, or ""
+  std::string timing_cache; // a file that is read and written, or ""
 };
 
 #if ANYINFER_TENSORRT >= 1000
-/* progress logs how far a build is, at INFO once it has taken 2 s, and ends it
+/* progress logs the steps of a build, at INFO once it has taken 2 s, and ends it
  * when the caller cancels. */
 class progress : public nvinfer1::IProgressMonitor {
  public:
   progress(const anyinfer_host& host, const volatile int32_t& canceled) : host_(host), canceled_(canceled) {}
 
   void phaseStart(const char* phase, const char* parent, int32_t steps) noexcept override {
-    if (parent == nullptr) say(ANYINFER_DEBUG, phase, 0, steps);
+    if (parent == nullptr) log_step(ANYINFER_DEBUG, phase, 0, steps);
     std::lock_guard<std::mutex> lock(mutex_);
     try {
       steps_[phase] = steps;
@@ -50,12 +50,12 @@ class progress : public nvinfer1::IProgressMonitor {
   bool stepComplete(const char* phase, int32_t step) noexcept override {
     const auto now = std::chrono::steady_clock::now();
     std::unique_lock<std::mutex> lock(mutex_);
-    if (now - said_ > std::chrono::seconds(2)) {
-      said_ = now;
+    if (now - last_logged_ > std::chrono::seconds(2)) {
+      last_logged_ = now;
       const auto found = steps_.find(phase);
       const int32_t steps = found == steps_.end() ? 0 : found->second;
       lock.unlock();
-      say(ANYINFER_INFO, phase, step + 1, steps);
+      log_step(ANYINFER_INFO, phase, step + 1, steps);
     }
     return !canceled_;
   }
@@ -63,7 +63,7 @@ class progress : public nvinfer1::IProgressMonitor {
   void phaseFinish(const char*) noexcept override {}
 
  private:
-  void say(int32_t level, const char* phase, int32_t step, int32_t steps) const noexcept {
+  void log_step(int32_t level, const char* phase, int32_t step, int32_t steps) const noexcept {
     char line[300];
     snprintf(line, sizeof line, "building the plan: %.200s, step %d of %d", phase, int(step), int(steps));
     if (host_.log != nullptr) host_.log(host_.user, level, line);
@@ -73,23 +73,23 @@ class progress : public nvinfer1::IProgressMonitor {
   const volatile int32_t& canceled_;
   std::mutex mutex_; // phases run on threads of their own
   std::map<std::string, int32_t> steps_;
-  std::chrono::steady_clock::time_point said_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point last_logged_ = std::chrono::steady_clock::now();
 };
 #endif
 
-/* builder is one build, and what it takes. */
+/* builder is one build with TensorRT's objects for it. */
 class builder {
  public:
-  builder(const anyinfer_host& host, const call& here, const processor& on, const recipe& how, const volatile int32_t& canceled)
-      : host_(host), here_(here), on_(on), how_(how), canceled_(canceled) {
-    builder_.reset(here.made(nvinfer1::createInferBuilder(trt_log()), ANYINFER_DEVICE, "TensorRT cannot build on this machine"));
-    network_.reset(here.made(builder_->createNetworkV2(network_flags()), ANYINFER_RUN, "TensorRT makes no network"));
-    config_.reset(here.made(builder_->createBuilderConfig(), ANYINFER_RUN, "TensorRT makes no configuration"));
+  builder(const anyinfer_host& host, const call& here, const processor& device, const build_options& options, const volatile int32_t& canceled)
+      : host_(host), here_(here), device_(device), options_(options), canceled_(canceled) {
+    builder_.reset(here.not_null(nvinfer1::createInferBuilder(trt_logger()), ANYINFER_DEVICE, "TensorRT cannot build on this machine"));
+    network_.reset(here.not_null(builder_->createNetworkV2(network_flags()), ANYINFER_RUN, "TensorRT makes no network"));
+    config_.reset(here.not_null(builder_->createBuilderConfig(), ANYINFER_RUN, "TensorRT makes no configuration"));
   }
 
   /* parse reads an ONNX file; weights in other files lie beside path. */
   void parse(const void* model, size_t size, const char* path) {
-    parser_.reset(here_.made(nvonnxparser::createParser(*network_, trt_log()), ANYINFER_RUN, "TensorRT makes no parser"));
+    parser_.reset(here_.not_null(nvonnxparser::createParser(*network_, trt_logger()), ANYINFER_RUN, "TensorRT makes no parser"));
     if (parser_->parse(model, size, path)) return;
     std::string text = "TensorRT cannot read it";
     for (int i = 0; i < parser_->getNbErrors(); i++) {
@@ -99,14 +99,14 @@ class builder {
     throw anyinfer::failure{ANYINFER_MODEL, 0, parser_->getNbErrors() == 0 && !here_.text.empty() ? text + ": " + here_.text : text};
   }
 
-  /* plan builds, and sets precision to the one type that the model computes
-   * in; it stays "" where there are several. */
+  /* plan builds the plan, and sets precision to the type that the model
+   * computes in; "" where there are several. */
   std::unique_ptr<IHostMemory> plan(std::string& precision) {
-    shapes();
-    types(precision);
-    place();
-    limits();
-    timing();
+    add_profiles();
+    choose_types(precision);
+    choose_dla();
+    set_limits();
+    load_timing_cache();
     if (canceled_) refuse(ANYINFER_RUN, "cancelled");
 #if ANYINFER_TENSORRT >= 1000
     progress monitor(host_, canceled_);
@@ -114,8 +114,8 @@ class builder {
 #else
     if (host_.log != nullptr) host_.log(host_.user, ANYINFER_INFO, "building the plan, which can take minutes; this release does not tell how far it is");
 #endif
-    std::unique_ptr<IHostMemory> plan(here_.made(builder_->buildSerializedNetwork(*network_, *config_), ANYINFER_MODEL, "TensorRT cannot build a plan of it"));
-    keep_timing();
+    std::unique_ptr<IHostMemory> plan(here_.not_null(builder_->buildSerializedNetwork(*network_, *config_), ANYINFER_MODEL, "TensorRT cannot build a plan of it"));
+    save_timing_cache();
     return plan;
   }
 
@@ -124,25 +124,25 @@ class builder {
 #if ANYINFER_TENSORRT >= 1100
     return 0; // tensors have the types of the model, always
 #elif ANYINFER_TENSORRT >= 1000
-    return how_.precision.empty() ? 1U << uint32_t(nvinfer1::NetworkDefinitionCreationFlag::kSTRONGLY_TYPED) : 0;
+    return options_.precision.empty() ? 1U << uint32_t(nvinfer1::NetworkDefinitionCreationFlag::kSTRONGLY_TYPED) : 0;
 #else
     return 1U << uint32_t(nvinfer1::NetworkDefinitionCreationFlag::kEXPLICIT_BATCH);
 #endif
   }
 
-  /* shapes gives the builder what range each dynamic input has. */
-  void shapes() {
+  /* add_profiles adds profiles with the range of shapes of each dynamic input. */
+  void add_profiles() {
     bool any = false;
     std::set<std::string> names;
     for (int i = 0; i < network_->getNbInputs(); i++) names.insert(network_->getInput(i)->getName());
-    for (auto& s : how_.shapes)
+    for (auto& s : options_.shapes)
       if (names.count(s.first) == 0) refuse(ANYINFER_NAME, "there is no input \"%.100s\"", s.first.c_str());
     for (int i = 0; i < network_->getNbInputs(); i++) {
       const auto* input = network_->getInput(i);
       const char* name = input->getName();
       const Dims d = input->getDimensions();
-      const auto given = how_.shapes.find(name);
-      if (given == how_.shapes.end()) {
+      const auto given = options_.shapes.find(name);
+      if (given == options_.shapes.end()) {
         if (dynamic(d))
           refuse(ANYINFER_OPTION, "input \"%.100s\" is %s: TensorRT builds for a range of shapes; say it in Options.Shapes, or to the command with --shape", name, to_text(d).c_str());
         continue;
@@ -155,16 +155,16 @@ class builder {
     }
     if (!any) return;
     for (int k = 0; k < profiles(); k++) {
-      nvinfer1::IOptimizationProfile* profile = here_.made(builder_->createOptimizationProfile(), ANYINFER_RUN, "TensorRT makes no profile"); // the builder's
-      for (auto& s : how_.shapes)
+      nvinfer1::IOptimizationProfile* profile = here_.not_null(builder_->createOptimizationProfile(), ANYINFER_RUN, "TensorRT makes no profile"); // the builder's
+      for (auto& s : options_.shapes)
         for (auto which : {std::make_pair(OptProfileSelector::kMIN, &s.second.min), {OptProfileSelector::kOPT, &s.second.opt}, {OptProfileSelector::kMAX, &s.second.max}})
           here_.require(profile->setDimensions(s.first.c_str(), which.first, to_dims(which.second->data(), which.second->size())), ANYINFER_SHAPE, "TensorRT refuses Options.Shapes");
       here_.require(config_->addOptimizationProfile(profile) >= 0, ANYINFER_SHAPE, "TensorRT refuses Options.Shapes");
     }
   }
 
-  /* profiles is how many a plan needs, so that its sessions run at once: those
-   * of the pool and one that the caller makes. */
+  /* profiles returns how many profiles a plan needs so that its sessions run at
+   * once: those of the pool and one that the caller makes. */
   int profiles() {
 #if ANYINFER_TENSORRT >= 1000
     return 1;
@@ -172,22 +172,22 @@ class builder {
     config_->setPreviewFeature(nvinfer1::PreviewFeature::kPROFILE_SHARING_0806, true);
     return 1;
 #else
-    return how_.sessions + 1;
+    return options_.sessions + 1;
 #endif
   }
 
-  /* types has TensorRT compute in what was asked for, or in the model's own
-   * types. */
-  void types(std::string& precision) {
-    if (!how_.tf32) config_->clearFlag(BuilderFlag::kTF32);
-    std::set<DataType> found; // that are computed in
+  /* choose_types sets flags so that TensorRT computes in the precision of the
+   * options, or in the model's own types. */
+  void choose_types(std::string& precision) {
+    if (!options_.tf32) config_->clearFlag(BuilderFlag::kTF32);
+    std::set<DataType> found; // the types that layers compute in
     bool quantized = false;
     for (int i = 0; i < network_->getNbLayers(); i++) {
       const auto* layer = network_->getLayer(i);
       quantized = quantized || layer->getType() == nvinfer1::LayerType::kQUANTIZE;
       for (int k = 0; k < layer->getNbOutputs(); k++) {
         const DataType t = layer->getOutput(k)->getType();
-        if (!counts(t)) found.insert(t);
+        if (!is_index_type(t)) found.insert(t);
       }
     }
     const std::map<DataType, const char*> names = {
@@ -197,16 +197,16 @@ class builder {
 #endif
     };
     const std::string own = found.size() == 1 && names.count(*found.begin()) != 0 ? names.at(*found.begin()) : "";
-    precision = how_.precision.empty() ? own : how_.precision;
+    precision = options_.precision.empty() ? own : options_.precision;
 #if ANYINFER_TENSORRT >= 1100
     (void)quantized;
-    if (!how_.precision.empty() && how_.precision != own)
-      refuse(ANYINFER_OPTION, "precision cannot be %.100s: since TensorRT 11 a model is computed in its own types; convert the model", how_.precision.c_str());
+    if (!options_.precision.empty() && options_.precision != own)
+      refuse(ANYINFER_OPTION, "precision cannot be %.100s: since TensorRT 11 a model is computed in its own types; convert the model", options_.precision.c_str());
 #else
-    // Flags allow a type; what a strongly typed network has needs none.
-    if (how_.precision == "float16" || (!strong() && how_.precision.empty() && found.count(DataType::kHALF) != 0)) config_->setFlag(BuilderFlag::kFP16);
-    if (quantized && !strong()) config_->setFlag(BuilderFlag::kINT8);
-    if (how_.precision == "bfloat16") {
+    // Flags allow a type; a strongly typed network needs none for its own types.
+    if (options_.precision == "float16" || (!strongly_typed() && options_.precision.empty() && found.count(DataType::kHALF) != 0)) config_->setFlag(BuilderFlag::kFP16);
+    if (quantized && !strongly_typed()) config_->setFlag(BuilderFlag::kINT8);
+    if (options_.precision == "bfloat16") {
 #if ANYINFER_TENSORRT >= 1000
       config_->setFlag(BuilderFlag::kBF16);
 #else
@@ -214,12 +214,12 @@ class builder {
 #endif
     }
 #endif
-    if (on_.dla >= 0 && precision != "float16" && !quantized)
-      refuse(ANYINFER_OPTION, "%s computes in float16 and int8 only: ask for Precision Float16, or give it a quantized model", on_.name.c_str());
+    if (device_.dla >= 0 && precision != "float16" && !quantized)
+      refuse(ANYINFER_OPTION, "%s computes in float16 and int8 only: ask for Precision Float16, or give it a quantized model", device_.name.c_str());
   }
 
-  /* counts tells whether a type is one of indices, lengths and conditions. */
-  static bool counts(DataType t) {
+  /* is_index_type reports whether a type holds indices, lengths and conditions. */
+  static bool is_index_type(DataType t) {
 #if ANYINFER_TENSORRT >= 1000
     if (t == DataType::kINT64) return true;
 #endif
@@ -227,59 +227,59 @@ class builder {
   }
 
 #if ANYINFER_TENSORRT < 1100
-  bool strong() const { return ANYINFER_TENSORRT >= 1000 && how_.precision.empty(); }
+  bool strongly_typed() const { return ANYINFER_TENSORRT >= 1000 && options_.precision.empty(); }
 #endif
 
-  void place() {
-    if (on_.dla < 0) return;
+  void choose_dla() {
+    if (device_.dla < 0) return;
     config_->setDefaultDeviceType(nvinfer1::DeviceType::kDLA);
-    config_->setDLACore(on_.dla);
+    config_->setDLACore(device_.dla);
     config_->setFlag(BuilderFlag::kGPU_FALLBACK); // for layers that it lacks
   }
 
-  void limits() {
-    if (how_.workspace > 0) {
+  void set_limits() {
+    if (options_.workspace > 0) {
 #if ANYINFER_TENSORRT >= 804
-      config_->setMemoryPoolLimit(nvinfer1::MemoryPoolType::kWORKSPACE, size_t(how_.workspace));
+      config_->setMemoryPoolLimit(nvinfer1::MemoryPoolType::kWORKSPACE, size_t(options_.workspace));
 #else
-      config_->setMaxWorkspaceSize(size_t(how_.workspace));
+      config_->setMaxWorkspaceSize(size_t(options_.workspace));
 #endif
     }
-    if (how_.level > 0) {
+    if (options_.level > 0) {
 #if ANYINFER_TENSORRT >= 806
-      config_->setBuilderOptimizationLevel(how_.level);
+      config_->setBuilderOptimizationLevel(options_.level);
 #else
       refuse(ANYINFER_OPTION, "OptimizationLevel: TensorRT has optimization levels since 8.6");
 #endif
     }
   }
 
-  /* timing starts with what earlier builds have measured. */
-  void timing() {
-    if (how_.timing_cache.empty()) return;
-    std::ifstream file(how_.timing_cache, std::ios::binary);
+  /* load_timing_cache reads the measurements of earlier builds. */
+  void load_timing_cache() {
+    if (options_.timing_cache.empty()) return;
+    std::ifstream file(options_.timing_cache, std::ios::binary);
     const std::string old((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-    timing_.reset(config_->createTimingCache(old.data(), old.size()));
-    if (timing_ == nullptr && !old.empty()) timing_.reset(config_->createTimingCache("", 0)); // another release's
-    if (timing_ != nullptr) config_->setTimingCache(*timing_, false);
+    timing_cache_.reset(config_->createTimingCache(old.data(), old.size()));
+    if (timing_cache_ == nullptr && !old.empty()) timing_cache_.reset(config_->createTimingCache("", 0)); // another release's
+    if (timing_cache_ != nullptr) config_->setTimingCache(*timing_cache_, false);
   }
 
-  void keep_timing() const {
-    if (timing_ == nullptr) return;
-    const std::unique_ptr<IHostMemory> bytes(timing_->serialize());
-    if (bytes != nullptr) std::ofstream(how_.timing_cache, std::ios::binary).write(static_cast<const char*>(bytes->data()), std::streamsize(bytes->size()));
+  void save_timing_cache() const {
+    if (timing_cache_ == nullptr) return;
+    const std::unique_ptr<IHostMemory> bytes(timing_cache_->serialize());
+    if (bytes != nullptr) std::ofstream(options_.timing_cache, std::ios::binary).write(static_cast<const char*>(bytes->data()), std::streamsize(bytes->size()));
   }
 
   const anyinfer_host& host_;
   const call& here_;
-  const processor& on_;
-  const recipe& how_;
+  const processor& device_;
+  const build_options& options_;
   const volatile int32_t& canceled_;
   std::unique_ptr<IBuilder> builder_;
   std::unique_ptr<INetworkDefinition> network_;
-  std::unique_ptr<nvonnxparser::IParser> parser_; // has the weights until the plan is built
+  std::unique_ptr<nvonnxparser::IParser> parser_; // owns the weights until the plan is built
   std::unique_ptr<IBuilderConfig> config_;
-  std::unique_ptr<nvinfer1::ITimingCache> timing_; // goes before config_
+  std::unique_ptr<nvinfer1::ITimingCache> timing_cache_; // is deleted before config_
 };
 
 }  // namespace anyinfer_tensorrt

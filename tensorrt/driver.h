@@ -80,7 +80,7 @@ struct driver {
   }
 };
 
-/* cuda is the driver; where it cannot be had, this throws each time anew. */
+/* cuda returns the driver. Where it cannot be opened, each call throws. */
 inline const driver& cuda() {
   static const driver* const one = new driver; // TensorRT uses it until the process ends
   return *one;
@@ -92,7 +92,7 @@ inline std::string cuda_error(CUresult result) {
   return text != nullptr ? text : "CUDA error";
 }
 
-/* check throws where a call of the driver has failed. */
+/* check throws an error where a call of the driver has failed. */
 inline void check(CUresult result, const char* what) {
   if (result != 0) throw anyinfer::failure{ANYINFER_DEVICE, result, what + std::string(": ") + cuda_error(result)};
 }
@@ -104,9 +104,9 @@ struct processor {
   int dla; // -1: the GPU itself
 };
 
-/* primary is a GPU's primary context, which TensorRT uses, too. It is kept until
- * the process ends: TensorRT has a CUDA runtime inside, which does not expect
- * that it goes. */
+/* primary returns a GPU's primary context, which TensorRT uses, too. It is kept
+ * until the process ends, because the CUDA runtime inside TensorRT does not expect
+ * that it is released. */
 inline CUcontext primary(CUdevice device) {
   static std::mutex mutex;
   static auto* all = new std::map<CUdevice, CUcontext>;
@@ -121,7 +121,7 @@ inline CUcontext primary(CUdevice device) {
 class current {
  public:
   explicit current(CUcontext primary) : result_(cuda().cuCtxPushCurrent_v2(primary)) { check(result_, "the GPU cannot be used"); }
-  /* To close things with: a GPU that is lost shall not keep them open. */
+  /* This one is for closing, which goes on where a GPU is lost. */
   current(CUcontext primary, std::nothrow_t) : result_(cuda().cuCtxPushCurrent_v2(primary)) {}
   ~current() {
     CUcontext popped;
@@ -139,8 +139,8 @@ inline int attribute(int which, CUdevice device) {
   return value;
 }
 
-/* gpus are the GPUs of this machine; one at least. TensorRT is not to be
- * touched before: without a GPU its factories return what crashes. */
+/* gpus returns the GPUs of this machine, at least one. It is called before any
+ * function of TensorRT, whose factories return objects that crash without a GPU. */
 inline std::vector<processor> gpus() {
   const CUresult result = cuda().cuInit(0);
   int n = 0;
@@ -162,15 +162,15 @@ inline std::vector<processor> gpus() {
   return all;
 }
 
-/* memory is a block on the GPU with one of the same size in pinned memory of
- * the host, which the GPU copies from and to by itself. */
+/* memory is a block on the GPU and one of the same size in pinned memory of the
+ * host, which the GPU reads and writes by itself. */
 class memory {
  public:
   memory() = default;
   ~memory() { release(); }
   memory(const memory&) = delete;
 
-  /* reserve sees that there are bytes; what was there is lost. */
+  /* reserve makes the blocks at least this large; their content is lost. */
   void reserve(size_t bytes) {
     if (bytes <= size_) return;
     release();
@@ -203,13 +203,13 @@ class stream {
   CUstream handle = nullptr;
 };
 
-/* graph is what a stream was given, to be launched at once. */
+/* graph is recorded work of a stream, which is launched as a whole. */
 class graph {
  public:
   ~graph() { clear(); }
 
-  /* capture records what f puts on s. Where that cannot be recorded, there is
-   * no graph, and false. */
+  /* capture records the work that f enqueues on s. It returns false, without a
+   * graph, where that cannot be recorded. */
   template <typename F>
   bool capture(const stream& s, F&& f) {
     clear();

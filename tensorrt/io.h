@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inputs and outputs of an engine, by name since TensorRT 8.5, before by
- * index: what differs from release to release in running stands here alone. */
+/* The inputs and outputs of an engine, by name since TensorRT 8.5 and by index
+ * before. Only this file knows what differs between releases in a run. */
 #ifndef ANYINFER_TENSORRT_IO_H
 #define ANYINFER_TENSORRT_IO_H
 
@@ -82,18 +82,18 @@ inline const char* name_of(const ICudaEngine& e, int i) { return e.getIOTensorNa
 inline bool is_input(const ICudaEngine& e, int i) { return e.getTensorIOMode(name_of(e, i)) == nvinfer1::TensorIOMode::kINPUT; }
 inline DataType type_of(const ICudaEngine& e, int i) { return e.getTensorDataType(name_of(e, i)); }
 inline Dims dims_of(const ICudaEngine& e, int i) { return e.getTensorShape(name_of(e, i)); }
-/* plain tells whether a tensor is an array on the GPU. */
-inline bool plain(const ICudaEngine& e, int i) {
+/* is_array reports whether a tensor is a plain array on the GPU. */
+inline bool is_array(const ICudaEngine& e, int i) {
   return e.getTensorLocation(name_of(e, i)) == nvinfer1::TensorLocation::kDEVICE && e.getTensorFormat(name_of(e, i)) == nvinfer1::TensorFormat::kLINEAR;
 }
 inline Dims range_of(const ICudaEngine& e, int i, int profile, OptProfileSelector which) { return e.getProfileShape(name_of(e, i), profile, which); }
 
 inline bool set_dims(IExecutionContext& c, const port& p, int, const Dims& d) { return c.setInputShape(p.name.c_str(), d); }
 inline Dims dims_of(const IExecutionContext& c, const port& p, int) { return c.getTensorShape(p.name.c_str()); }
-/* ready tells whether all inputs have their shapes. */
+/* ready reports whether all inputs have their shapes. */
 inline bool ready(IExecutionContext& c) { return c.inferShapes(0, nullptr) == 0; }
 
-/* addresses is where a context's tensors lie. */
+/* addresses has the memory of a context's tensors. */
 class addresses {
  public:
   void set(IExecutionContext& c, const port& p, int, CUdeviceptr at) {
@@ -109,14 +109,14 @@ inline const char* name_of(const ICudaEngine& e, int i) { return e.getBindingNam
 inline bool is_input(const ICudaEngine& e, int i) { return e.bindingIsInput(i); }
 inline DataType type_of(const ICudaEngine& e, int i) { return e.getBindingDataType(i); }
 inline Dims dims_of(const ICudaEngine& e, int i) { return e.getBindingDimensions(i); }
-inline bool plain(const ICudaEngine& e, int i) {
+inline bool is_array(const ICudaEngine& e, int i) {
   return !e.isShapeBinding(i) && e.getLocation(i) == nvinfer1::TensorLocation::kDEVICE && e.getBindingFormat(i) == nvinfer1::TensorFormat::kLINEAR;
 }
 inline Dims range_of(const ICudaEngine& e, int i, int profile, OptProfileSelector which) {
   return e.getProfileDimensions(profile * ports(e) + i, profile, which);
 }
 
-/* binding is the index of p in a profile: each has its own. */
+/* binding returns the index of p in a profile: each profile has its own. */
 inline int binding(const IExecutionContext& c, const port& p, int profile) { return profile * ports(c.getEngine()) + p.index; }
 inline bool set_dims(IExecutionContext& c, const port& p, int profile, const Dims& d) { return c.setBindingDimensions(binding(c, p, profile), d); }
 inline Dims dims_of(const IExecutionContext& c, const port& p, int profile) { return c.getBindingDimensions(binding(c, p, profile)); }
@@ -136,10 +136,10 @@ class addresses {
 
 #endif
 
-/* describe is a tensor of an engine; ranges is for each of its profiles. */
+/* describe returns a tensor of an engine, with its range in each profile. */
 inline port describe(const ICudaEngine& e, int i) {
   port p{name_of(e, i), i, {}, 0, {}};
-  if (!plain(e, i))
+  if (!is_array(e, i))
     refuse(ANYINFER_MODEL, "\"%.100s\" holds a shape, or lies in an order of the plan's own; this engine runs models whose inputs and outputs are plain arrays", p.name.c_str());
   set_type(p, type_of(e, i));
   Dims d = dims_of(e, i);

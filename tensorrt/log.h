@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TensorRT's log lines and errors, and the names that this shim has to itself. */
+/* TensorRT's log lines and errors, and names that only this shim has. */
 #ifndef ANYINFER_TENSORRT_LOG_H
 #define ANYINFER_TENSORRT_LOG_H
 
@@ -33,8 +33,8 @@ inline hosts& logs() {
   return *all;
 }
 
-/* While a call lives, this thread's lines are its host's, and errors are kept
- * for what the caller is told. */
+/* While a call exists, this thread's log lines go to its host, and errors are
+ * kept for the message that the caller gets. */
 struct call : hosts::call {
   explicit call(const anyinfer_host* host) : hosts::call(host, ANYINFER_ERROR) {}
 
@@ -42,9 +42,9 @@ struct call : hosts::call {
     throw anyinfer::failure{status, 0, text.empty() ? what : what + ": " + text};
   }
 
-  /* made is p, which TensorRT has returned; NULL is a failure. */
+  /* not_null returns p, which TensorRT has returned; NULL is a failure. */
   template <typename T>
-  T* made(T* p, anyinfer_status status, const char* what) const {
+  T* not_null(T* p, anyinfer_status status, const char* what) const {
     if (p == nullptr) failed(status, what);
     return p;
   }
@@ -61,7 +61,7 @@ class logger : public nvinfer1::ILogger {
         case Severity::kINTERNAL_ERROR:
         case Severity::kERROR: return logs().write(ANYINFER_ERROR, text);
         case Severity::kWARNING: return logs().write(ANYINFER_WARN, text);
-        case Severity::kINFO: return logs().write(ANYINFER_DEBUG, text); // of memory and tactics: for nobody who has not asked
+        case Severity::kINFO: return logs().write(ANYINFER_DEBUG, text); // of memory and tactics: too much for INFO
         default: return; // megabytes
       }
     } catch (...) {
@@ -69,8 +69,8 @@ class logger : public nvinfer1::ILogger {
   }
 };
 
-/* There is one for all: TensorRT wants the same in a process. */
-inline logger& trt_log() {
+/* trt_logger returns the only logger: TensorRT wants the same in a process. */
+inline logger& trt_logger() {
   static auto* one = new logger;
   return *one;
 }

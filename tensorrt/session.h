@@ -7,7 +7,7 @@
 
 namespace anyinfer_tensorrt {
 
-/* times is the profile of the last run. */
+/* times has the time of each layer in the last run. */
 class times : public nvinfer1::IProfiler {
  public:
   struct layer {
@@ -25,9 +25,9 @@ class times : public nvinfer1::IProfiler {
 };
 
 #if ANYINFER_TENSORRT >= 805
-/* late is an output whose shape only running tells: TensorRT asks for memory
- * then. */
-class late : public nvinfer1::IOutputAllocator {
+/* output_allocator has the memory of an output whose shape depends on values:
+ * TensorRT asks for it during a run. */
+class output_allocator : public nvinfer1::IOutputAllocator {
  public:
   Dims dims{};
   memory at;
@@ -55,17 +55,17 @@ class late : public nvinfer1::IOutputAllocator {
 
 struct anyinfer_session_t {
   explicit anyinfer_session_t(anyinfer_model_t* m) : model(m) {}
-  ~anyinfer_session_t() { give_back(); }
+  ~anyinfer_session_t() { release_profile(); }
 
-  void give_back() {
+  void release_profile() {
     std::lock_guard<std::mutex> lock(model->mutex);
-    if (profile >= 0) model->taken[size_t(profile)] = false;
+    if (profile >= 0) model->in_use[size_t(profile)] = false;
     profile = -1;
   }
 
   struct place {
     size_t offset, bytes;
-    bool known; // else it is an output whose shape only running tells
+    bool known; // the shape is; else it depends on values
   };
 
   anyinfer_model_t* model;
@@ -74,15 +74,15 @@ struct anyinfer_session_t {
   size_t in_bytes = 0, out_bytes = 0;
   std::vector<const void*> from; // the caller's
   std::vector<void*> to;         // the caller's
-  bool late = false;             // some output is
-  enum { FIRST, SECOND, PLAIN } recording = PLAIN; // whether the next run is to be recorded
+  bool has_dynamic_outputs = false;
+  enum { FIRST, SECOND, PLAIN } recording = PLAIN; // whether the next run is recorded as a graph
 
-  // The context uses what stands above it.
-  anyinfer_tensorrt::memory inputs, outputs; // all of them, one behind the other: one copy each
+  // The context uses the members above it.
+  anyinfer_tensorrt::memory inputs, outputs; // of all tensors, one behind the other, so that each run copies twice
   anyinfer_tensorrt::stream stream;
   anyinfer_tensorrt::times times;
 #if ANYINFER_TENSORRT >= 805
-  std::vector<std::unique_ptr<anyinfer_tensorrt::late>> lates; // by output; NULL where the shape is known
+  std::vector<std::unique_ptr<anyinfer_tensorrt::output_allocator>> allocators; // by output; NULL where the shape is known
 #endif
   anyinfer_tensorrt::addresses addresses;
   std::unique_ptr<nvinfer1::IExecutionContext> context;
@@ -91,15 +91,15 @@ struct anyinfer_session_t {
 
 namespace anyinfer_tensorrt {
 
-/* align is where the next tensor of a block begins. */
+/* align rounds up to where the next tensor of a block begins. */
 inline size_t align(size_t n) { return (n + 255) / 256 * 256; }
 
 inline bool has_ranges(const anyinfer_model_t& m) {
   return std::any_of(m.inputs.begin(), m.inputs.end(), [](const port& p) { return !p.ranges.empty(); });
 }
 
-/* covers tells whether a profile takes these inputs. */
-inline bool covers(const anyinfer_model_t& m, const std::vector<Dims>& inputs, size_t profile) {
+/* accepts reports whether these inputs are within a profile's range. */
+inline bool accepts(const anyinfer_model_t& m, const std::vector<Dims>& inputs, size_t profile) {
   for (size_t i = 0; i < inputs.size(); i++) {
     if (m.inputs[i].ranges.empty()) continue;
     const auto& r = m.inputs[i].ranges[profile];
@@ -109,21 +109,21 @@ inline bool covers(const anyinfer_model_t& m, const std::vector<Dims>& inputs, s
   return true;
 }
 
-/* take_profile has the context use one that takes these inputs; the one that
- * it has, if that is good. */
-inline void take_profile(anyinfer_session_t& s, const call& here, const std::vector<Dims>& inputs) {
+/* choose_profile sets a profile that accepts these inputs. The context keeps the
+ * one that it has where that does. */
+inline void choose_profile(anyinfer_session_t& s, const call& here, const std::vector<Dims>& inputs) {
   anyinfer_model_t& m = *s.model;
-  if (s.profile >= 0 && covers(m, inputs, size_t(s.profile))) return;
-  s.give_back();
+  if (s.profile >= 0 && accepts(m, inputs, size_t(s.profile))) return;
+  s.release_profile();
   bool any = false, alone = !profiles_are_shared && has_ranges(m);
   {
     std::lock_guard<std::mutex> lock(m.mutex);
-    for (size_t p = 0; p < m.taken.size() && s.profile < 0; p++) {
-      if (!covers(m, inputs, p)) continue;
+    for (size_t p = 0; p < m.in_use.size() && s.profile < 0; p++) {
+      if (!accepts(m, inputs, p)) continue;
       any = true;
-      if (alone && m.taken[p]) continue;
+      if (alone && m.in_use[p]) continue;
       s.profile = int(p);
-      m.taken[p] = true;
+      m.in_use[p] = true;
     }
   }
   if (s.profile < 0 && any)
@@ -134,12 +134,12 @@ inline void take_profile(anyinfer_session_t& s, const call& here, const std::vec
       for (auto& r : m.inputs[i].ranges) text += (text.empty() ? "" : "; ") + m.inputs[i].name + " " + to_text(r.first) + " to " + to_text(r.second);
     refuse(ANYINFER_SHAPE, "the plan was built for %.900s", text.c_str());
   }
-  if (alone || m.taken.size() > 1)
+  if (alone || m.in_use.size() > 1)
     here.require(s.context->setOptimizationProfileAsync(s.profile, reinterpret_cast<cudaStream_t>(s.stream.handle)), ANYINFER_RUN, "TensorRT refuses a profile");
   s.stream.wait();
 }
 
-/* lay_out takes memory for tensors of these shapes, and says where each is. */
+/* lay_out reserves memory for tensors of these shapes, and sets their places. */
 inline size_t lay_out(const std::vector<port>& ports, const std::vector<Dims>& dims, std::vector<anyinfer_session_t::place>& places, memory& block) {
   size_t end = 0;
   places.clear();
@@ -153,17 +153,17 @@ inline size_t lay_out(const std::vector<port>& ports, const std::vector<Dims>& d
   return end;
 }
 
-/* listen has TensorRT ask for the memory of an output as it runs. */
-inline void listen(anyinfer_session_t& s, size_t output) {
+/* set_allocator lets TensorRT ask for the memory of an output during a run. */
+inline void set_allocator(anyinfer_session_t& s, size_t output) {
 #if ANYINFER_TENSORRT >= 805
-  auto& one = s.lates[output];
+  auto& one = s.allocators[output];
   if (s.out[output].known) {
     if (one != nullptr) s.context->setOutputAllocator(s.model->outputs[output].name.c_str(), nullptr);
     one.reset();
     return;
   }
-  s.late = true;
-  if (one == nullptr) one.reset(new late);
+  s.has_dynamic_outputs = true;
+  if (one == nullptr) one.reset(new output_allocator);
   if (!s.context->setOutputAllocator(s.model->outputs[output].name.c_str(), one.get())) refuse(ANYINFER_RUN, "TensorRT takes no allocator");
 #else
   if (!s.out[output].known) refuse(ANYINFER_MODEL, "the shape of output \"%.100s\" depends on values, which TensorRT has since 8.5", s.model->outputs[output].name.c_str());
@@ -175,48 +175,48 @@ inline void prepare(anyinfer_session_t& s, const call& here, const anyinfer_shap
   s.graph.clear();
   std::vector<Dims> in, out;
   for (size_t i = 0; i < m.inputs.size(); i++) in.push_back(to_dims(inputs[i].dims, size_t(inputs[i].rank)));
-  take_profile(s, here, in);
+  choose_profile(s, here, in);
   for (size_t i = 0; i < in.size(); i++) here.require(set_dims(*s.context, m.inputs[i], s.profile, in[i]), ANYINFER_SHAPE, "TensorRT refuses the shape of an input");
   here.require(ready(*s.context), ANYINFER_SHAPE, "TensorRT cannot tell the shapes of the outputs");
   for (auto& p : m.outputs) out.push_back(dims_of(*s.context, p, s.profile));
   s.in_bytes = lay_out(m.inputs, in, s.in, s.inputs);
   s.out_bytes = lay_out(m.outputs, out, s.out, s.outputs);
   for (size_t i = 0; i < in.size(); i++) s.addresses.set(*s.context, m.inputs[i], s.profile, s.inputs.device + s.in[i].offset);
-  s.late = false;
+  s.has_dynamic_outputs = false;
   for (size_t i = 0; i < out.size(); i++) {
     outputs[i] = to_shape(out[i], m.outputs[i].name);
-    listen(s, i);
+    set_allocator(s, i);
     if (s.out[i].known) s.addresses.set(*s.context, m.outputs[i], s.profile, s.outputs.device + s.out[i].offset);
   }
-  s.recording = m.graphs && !s.late && !m.profile ? anyinfer_session_t::FIRST : anyinfer_session_t::PLAIN;
+  s.recording = m.graphs && !s.has_dynamic_outputs && !m.profile ? anyinfer_session_t::FIRST : anyinfer_session_t::PLAIN;
 }
 
-/* submit puts a run on the stream. */
-inline void submit(anyinfer_session_t& s, const call& here) {
+/* enqueue_run enqueues a run on the stream. */
+inline void enqueue_run(anyinfer_session_t& s, const call& here) {
   check(cuda().cuMemcpyHtoDAsync_v2(s.inputs.device, s.inputs.host, s.in_bytes, s.stream.handle), "the inputs cannot be copied");
   here.require(s.addresses.enqueue(*s.context, s.stream.handle), ANYINFER_RUN, "TensorRT cannot run");
   check(cuda().cuMemcpyDtoHAsync_v2(s.outputs.host, s.outputs.device, s.out_bytes, s.stream.handle), "the outputs cannot be copied");
 }
 
-/* compute is a run on what lies in pinned memory. The first one with new
- * shapes is not recorded: it has TensorRT prepare for them. */
+/* compute runs on the content of pinned memory. The first run with new shapes is
+ * not recorded, because TensorRT prepares for them in it. */
 inline void compute(anyinfer_session_t& s, const call& here) {
   if (s.recording == anyinfer_session_t::SECOND) {
     s.recording = anyinfer_session_t::PLAIN;
-    if (!s.graph.capture(s.stream, [&] { submit(s, here); })) logs().write(ANYINFER_WARN, "this model cannot be recorded as a CUDA graph; it runs without");
+    if (!s.graph.capture(s.stream, [&] { enqueue_run(s, here); })) logs().write(ANYINFER_WARN, "this model cannot be recorded as a CUDA graph; it runs without");
   }
   if (s.recording == anyinfer_session_t::FIRST) s.recording = anyinfer_session_t::SECOND;
   if (s.graph) s.graph.launch(s.stream);
-  else submit(s, here);
+  else enqueue_run(s, here);
 }
 
-inline void run_once(anyinfer_session_t& s, const call& here) {
+inline void run_session(anyinfer_session_t& s, const call& here) {
   s.times.layers.clear();
   for (size_t i = 0; i < s.in.size(); i++) memcpy(s.inputs.host + s.in[i].offset, s.from[i], s.in[i].bytes);
   try {
     compute(s, here);
   } catch (...) {
-    cuda().cuStreamSynchronize(s.stream.handle); // what was put on it still uses the memory
+    cuda().cuStreamSynchronize(s.stream.handle); // what was enqueued still uses the memory
     throw;
   }
   s.stream.wait();

@@ -4,10 +4,10 @@
 
 // TensorRT behind the functions of anyinfer_engine.h.
 //
-// A model is a plan. That of an ONNX file is built when it is loaded; who keeps
-// it for the next time is the Go side, which asks for it with "save". Inputs
-// and outputs go through pinned memory, for the caller's is not pinned: the GPU
-// copies from and to there by itself, in the stream of the session.
+// A model is a plan. The plan of an ONNX file is built when the file is loaded;
+// with the option "save" it is also written to a file, for the cache in Go.
+// Inputs and outputs are copied through pinned memory, because the caller's is not
+// pinned: the GPU copies from and to it by itself, in the stream of the session.
 #include "session.h"
 
 namespace {
@@ -16,15 +16,15 @@ using namespace anyinfer_tensorrt;
 
 // Engine
 
-// release is a version as people write it: getInferLibVersion has two forms.
+// release formats a version of getInferLibVersion, which has two forms.
 std::string release(int v) {
   const int major = v >= 100000 ? v / 10000 : v / 1000, minor = v >= 100000 ? v / 100 % 100 : v / 100 % 10;
   return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(v % 100);
 }
 
-// see_version refuses a library whose functions are not those of the headers:
+// check_version refuses a library whose functions are not those of the headers:
 // within a major version later ones have all of the earlier.
-void see_version() {
+void check_version() {
   const int v = getInferLibVersion(), major = v >= 100000 ? v / 10000 : v / 1000, minor = v >= 100000 ? v / 100 % 100 : v / 100 % 10;
   if (major != NV_TENSORRT_MAJOR || minor < NV_TENSORRT_MINOR)
     refuse(ANYINFER_VERSION, "the library is TensorRT %s, and the shim was compiled for %d.%d: compile it again, with `anyinfer shim build tensorrt`",
@@ -37,7 +37,7 @@ void add_dla(std::vector<processor>& all) {
   for (auto& g : gpus) {
     if (attribute(INTEGRATED, g.gpu) == 0) continue;
     const current now(primary(g.gpu));
-    const std::unique_ptr<nvinfer1::IRuntime> runtime(nvinfer1::createInferRuntime(trt_log()));
+    const std::unique_ptr<nvinfer1::IRuntime> runtime(nvinfer1::createInferRuntime(trt_logger()));
     const int cores = runtime == nullptr ? 0 : runtime->getNbDLACores();
     for (int i = 0; i < cores; i++) all.push_back({"DLA." + std::to_string(i), "Deep Learning Accelerator, with layers that it lacks on " + g.name, g.gpu, i});
   }
@@ -46,7 +46,7 @@ void add_dla(std::vector<processor>& all) {
 anyinfer_status open_engine(const anyinfer_host* host, anyinfer_engine_t** engine, anyinfer_error* error) {
   return guarded(error, [&] {
     call here(host);
-    see_version();
+    check_version();
     std::unique_ptr<anyinfer_engine_t> e(new anyinfer_engine_t{*host, release(getInferLibVersion()), gpus()});
 #ifdef ANYINFER_TENSORRT_STANDIN
     e->version += " standin";
@@ -77,11 +77,11 @@ anyinfer_status load(anyinfer_engine_t* engine, const anyinfer_source* source, a
   return guarded(error, [&] {
     const call here(&engine->host);
     anyinfer::options options(source);
-    const processor& on = choose(*engine, options.take("device"));
-    const CUcontext gpu = primary(on.gpu);
+    const processor& device = choose(*engine, options.take("device"));
+    const CUcontext gpu = primary(device.gpu);
     const current now(gpu);
     std::unique_ptr<anyinfer_model_t> m(new anyinfer_model_t);
-    m->engine = engine, m->on = on, m->gpu = gpu;
+    m->engine = engine, m->device = device, m->gpu = gpu;
     load_model(*m, here, source, options);
     *model = m.release();
   });
@@ -97,7 +97,7 @@ anyinfer_status property(anyinfer_model_t* model, const char* key, char* text, u
   return guarded(error, [&] {
     std::string value;
     if (strcmp(key, "format") == 0) value = model->format;
-    else if (strcmp(key, "device") == 0) value = model->on.name;
+    else if (strcmp(key, "device") == 0) value = model->device.name;
     else if (strcmp(key, "precision") == 0) value = model->precision;
     else if (strcmp(key, "profiles") == 0) value = std::to_string(model->plan->getNbOptimizationProfiles());
     else if (strcmp(key, "state") == 0) value = "stateless";
@@ -117,11 +117,11 @@ anyinfer_status session(anyinfer_model_t* model, int32_t, anyinfer_session_t** o
     std::unique_ptr<anyinfer_session_t> s(new anyinfer_session_t(model));
     {
       std::lock_guard<std::mutex> lock(model->mutex);
-      s->context = std::move(model->first);
+      s->context = std::move(model->first_context);
     }
-    if (s->context == nullptr) s->context.reset(here.made(model->plan->createExecutionContext(), ANYINFER_DEVICE, "TensorRT cannot prepare one more session"));
+    if (s->context == nullptr) s->context.reset(here.not_null(model->plan->createExecutionContext(), ANYINFER_DEVICE, "TensorRT cannot prepare one more session"));
 #if ANYINFER_TENSORRT >= 805
-    s->lates.resize(model->outputs.size());
+    s->allocators.resize(model->outputs.size());
 #endif
     if (model->profile) s->context->setProfiler(&s->times);
     *out = s.release();
@@ -153,7 +153,7 @@ anyinfer_status run(anyinfer_session_t* s, anyinfer_error* error) {
   return guarded(error, [&] {
     const call here(&s->model->engine->host);
     const current now(s->model->gpu);
-    run_once(*s, here);
+    run_session(*s, here);
   });
 }
 
@@ -161,7 +161,7 @@ anyinfer_status result(anyinfer_session_t* s, int32_t index, anyinfer_shape* sha
   return guarded(error, [&] {
     if (at(s->out, index, ANYINFER_NAME, "output").known) refuse(ANYINFER_NAME, "output %d is where it was bound", int(index));
 #if ANYINFER_TENSORRT >= 805
-    late& one = *s->lates[size_t(index)];
+    output_allocator& one = *s->allocators[size_t(index)];
     const port& p = s->model->outputs[size_t(index)];
     if (dynamic(one.dims)) refuse(ANYINFER_RUN, "TensorRT has not told the shape of output \"%.100s\"", p.name.c_str());
     *shape = to_shape(one.dims, p.name);
@@ -172,7 +172,7 @@ anyinfer_status result(anyinfer_session_t* s, int32_t index, anyinfer_shape* sha
     check(cuda().cuMemcpyDtoHAsync_v2(one.at.host, one.at.device, bytes, s->stream.handle), "an output cannot be copied");
     s->stream.wait();
 #else
-    (void)shape, (void)data; // there is none: see listen
+    (void)shape, (void)data; // there is none: see set_allocator
 #endif
   });
 }
@@ -187,8 +187,8 @@ anyinfer_status layer(anyinfer_session_t* s, int32_t index, anyinfer_layer* out,
 const anyinfer_api api = {
     ANYINFER_ABI, sizeof(anyinfer_api), "tensorrt", "tensorrt,onnx", open_engine, close_engine, version, device, load, close_model, property,
     anyinfer::signature, anyinfer::input, anyinfer::output, session, close_session, reshape, bind_memory, run, result,
-    nullptr, // cancel: what the GPU was given it finishes
-    nullptr, // reset: a plan keeps no variables
+    nullptr, // cancel: a GPU finishes enqueued work
+    nullptr, // reset: a plan has no variables
     layer,
 };
 

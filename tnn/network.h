@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TNN's networks: devices, what a .tnnproto says of inputs and outputs, errors. */
+/* TNN's networks: devices, the inputs and outputs in a .tnnproto, errors. */
 #ifndef ANYINFER_TNN_NETWORK_H
 #define ANYINFER_TNN_NETWORK_H
 
@@ -40,7 +40,7 @@ using anyinfer::set_text;
 using anyinfer::to_shape;
 using namespace TNN_NS;
 
-// require refuses where TNN has failed, in its own words.
+// require throws an error with TNN's message where it has failed.
 void require(Status status, anyinfer_status kind, const char* what) {
   if (int(status) != TNN_OK) throw anyinfer::failure{kind, int32_t(int(status)), what + std::string(": ") + status.description()};
 }
@@ -65,11 +65,11 @@ const backend backends[] = {
     {DEVICE_METAL, "METAL", "Apple GPU", false},
 };
 
-const DeviceType host = backends[0].type; // of memory that is the caller's
+const DeviceType host = backends[0].type; // the device of the caller's memory
 
-// built_in tells whether TNN has a device, without words on stderr: TNN has no
-// function for that, but a converter for each device, which then refuses the
-// kind of matrix.
+// built_in reports whether TNN has a device, without a line on stderr: TNN has no
+// function for that, but a converter for each device, which refuses this type of
+// matrix.
 bool built_in(DeviceType type) {
   BlobDesc desc;
   desc.device_type = type;
@@ -84,7 +84,7 @@ bool built_in(DeviceType type) {
 const char tiny_proto[] = "\"1 2 1 4206624772 ,\"\n\"x 2 1 1 0 ,\"\n\"x y ,\"\n\"y ,\"\n\" 1 ,\"\n\"ReLU y 1 1 x y ,\"\n";
 const std::string tiny_model("\x04\x00\xbc\xfa\x00\x00\x00\x00", 8);
 
-std::shared_ptr<Instance> tiny(DeviceType type) {
+std::shared_ptr<Instance> smallest_instance(DeviceType type) {
   TNN net;
   ModelConfig model;
   model.params = {tiny_proto, tiny_model};
@@ -95,8 +95,8 @@ std::shared_ptr<Instance> tiny(DeviceType type) {
   return net.CreateInst(config, status);
 }
 
-// most_threads is how many threads a run can have. TNN takes any number and
-// has one thread, where it was built without OpenMP.
+// most_threads returns how many threads a run can have. Where TNN was built
+// without OpenMP it takes any number and uses one thread.
 int most_threads(Instance& instance) {
   auto set = reinterpret_cast<void (*)(int)>(dlsym(RTLD_DEFAULT, "omp_set_num_threads"));
   auto get = reinterpret_cast<int (*)()>(dlsym(RTLD_DEFAULT, "omp_get_max_threads"));
@@ -110,7 +110,7 @@ int most_threads(Instance& instance) {
   return good && follows ? cores() : 1;
 }
 
-// A header of a .tnnproto: the names in their order, which TNN forgets.
+// A header of a .tnnproto has the names in their order, which TNN does not keep.
 struct header {
   std::vector<std::string> inputs, outputs;
 };

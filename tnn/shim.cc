@@ -18,7 +18,7 @@ using anyinfer::at;
 
 struct anyinfer_engine_t {
   std::vector<backend> devices;
-  int threads; // that a run on the processor can have
+  int threads; // the most that a run on the processor can have
 };
 
 namespace anyinfer_tnn {
@@ -39,7 +39,7 @@ struct anyinfer_model_t {
   std::vector<description> inputs, outputs;
   InputShapesMap min, max;
   std::mutex creating;
-  std::shared_ptr<Instance> first; // that load has made, for the first session
+  std::shared_ptr<Instance> first_instance; // load makes it; the first session gets it
 };
 
 struct anyinfer_session_t {
@@ -51,7 +51,7 @@ struct anyinfer_session_t {
   };
   anyinfer_model_t* model;
   std::shared_ptr<Instance> instance;
-  InputShapesMap most; // what it has memory for
+  InputShapesMap capacity; // the shapes that the instance has memory for
   void* queue = nullptr;
   std::vector<place> inputs, outputs;
 };
@@ -65,7 +65,7 @@ anyinfer_status open_engine(const anyinfer_host*, anyinfer_engine_t** engine, an
     std::unique_ptr<anyinfer_engine_t> e(new anyinfer_engine_t{{}, 1});
     for (auto& b : backends) {
       if (!built_in(b.type)) continue;
-      auto instance = tiny(b.type);
+      auto instance = smallest_instance(b.type);
       if (instance == nullptr) continue; // there is no such device here
       if (e->devices.empty() && b.cpu) e->threads = most_threads(*instance);
       e->devices.push_back(b);
@@ -96,8 +96,8 @@ void choose(anyinfer_model_t& m, anyinfer::options& o) {
   m.device = *found;
   m.config.device_type = m.device.type;
 
-  // What TNN's precisions mean, device by device; else it takes less than the
-  // model's own where the device has it.
+  // TNN's precisions mean something else on each device. By default it would take
+  // less than the model's own where the device has that.
   m.precision = o.take("precision", m.device.type == DEVICE_METAL ? "float16" : "float32");
   const bool arm = m.device.type == DEVICE_ARM, half = m.precision == "float16";
   if (m.precision == "float32" && m.device.type != DEVICE_METAL) m.config.precision = PRECISION_HIGH;
@@ -177,10 +177,10 @@ void bounds(anyinfer_model_t& m, const std::map<std::string, anyinfer::range>& g
 }
 
 void describe_all(anyinfer_model_t& m, const header& names) {
-  m.first = create(m, m.min, m.max, ANYINFER_MODEL);
+  m.first_instance = create(m, m.min, m.max, ANYINFER_MODEL);
   const bool dynamic = m.min != m.max;
-  auto small = dynamic ? create(m, m.min, m.min, ANYINFER_MODEL) : m.first;
-  const BlobMap in = blobs_of(*m.first, true), out = blobs_of(*m.first, false), least = blobs_of(*small, false);
+  auto small = dynamic ? create(m, m.min, m.min, ANYINFER_MODEL) : m.first_instance;
+  const BlobMap in = blobs_of(*m.first_instance, true), out = blobs_of(*m.first_instance, false), least = blobs_of(*small, false);
   for (auto& name : names.inputs) m.inputs.push_back(describe(name, find(in, name).GetBlobDesc(), m.min[name]));
   for (auto& name : names.outputs) {
     Blob& blob = find(out, name);
@@ -235,7 +235,7 @@ anyinfer_status session(anyinfer_model_t* model, int32_t, anyinfer_session_t** o
     std::unique_ptr<anyinfer_session_t> s(new anyinfer_session_t{model, nullptr, model->max});
     {
       std::lock_guard<std::mutex> lock(model->creating);
-      s->instance = std::move(model->first);
+      s->instance = std::move(model->first_instance);
     }
     if (s->instance == nullptr) s->instance = create(*model, model->min, model->max, ANYINFER_RUN);
     *out = s.release();
@@ -244,9 +244,9 @@ anyinfer_status session(anyinfer_model_t* model, int32_t, anyinfer_session_t** o
 
 void close_session(anyinfer_session_t* s) { delete s; }
 
-// within is the shapes of inputs, which TNN takes unseen: beyond the largest
-// it writes outside of its memory.
-InputShapesMap within(const anyinfer_model_t& m, const anyinfer_shape* inputs) {
+// checked_shapes returns the shapes of inputs. TNN does not check them: beyond the
+// largest it writes outside of its memory.
+InputShapesMap checked_shapes(const anyinfer_model_t& m, const anyinfer_shape* inputs) {
   InputShapesMap shapes;
   for (size_t i = 0; i < m.inputs.size(); i++) {
     const std::string& name = m.inputs[i].name;
@@ -259,8 +259,8 @@ InputShapesMap within(const anyinfer_model_t& m, const anyinfer_shape* inputs) {
   return shapes;
 }
 
-// at_batches is shapes with the batches of others.
-InputShapesMap at_batches(InputShapesMap shapes, const InputShapesMap& others) {
+// with_batches returns shapes with the batch sizes of others.
+InputShapesMap with_batches(InputShapesMap shapes, const InputShapesMap& others) {
   for (auto& s : shapes)
     if (!s.second.empty()) s.second[0] = others.at(s.first)[0];
   return shapes;
@@ -269,18 +269,19 @@ InputShapesMap at_batches(InputShapesMap shapes, const InputShapesMap& others) {
 anyinfer_status reshape(anyinfer_session_t* s, const anyinfer_shape* inputs, anyinfer_shape* outputs, anyinfer_error* error) {
   return guarded(error, [&] {
     anyinfer_model_t& m = *s->model;
-    const InputShapesMap shapes = within(m, inputs);
-    // Where this fails, TNN's state is neither the old nor the new: it goes.
+    const InputShapesMap shapes = checked_shapes(m, inputs);
+    // Where this fails, TNN's state is neither the old nor the new, and the instance
+    // is deleted.
     std::shared_ptr<Instance> instance = std::move(s->instance);
     s->inputs.clear();
     s->outputs.clear();
-    // Instance::Reshape is for batches. With other sizes TNN's layers keep what
-    // they derived from the last ones: a pooling its padding.
-    const InputShapesMap most = at_batches(shapes, m.max);
-    if (instance == nullptr || s->most != most) {
-      instance.reset(); // before there are two
-      instance = create(m, at_batches(shapes, m.min), most, ANYINFER_SHAPE);
-      s->most = most;
+    // Instance::Reshape is for other batch sizes only. For other sizes TNN's layers
+    // keep values of the last ones, as a pooling its padding.
+    const InputShapesMap largest = with_batches(shapes, m.max);
+    if (instance == nullptr || s->capacity != largest) {
+      instance.reset(); // first, so that there are never two
+      instance = create(m, with_batches(shapes, m.min), largest, ANYINFER_SHAPE);
+      s->capacity = largest;
     }
     require(instance->Reshape(shapes), ANYINFER_SHAPE, "TNN cannot prepare for these inputs");
     require(instance->GetCommandQueue(&s->queue), ANYINFER_RUN, "TNN has no queue");
@@ -317,7 +318,7 @@ anyinfer_status run(anyinfer_session_t* s, anyinfer_error* error) {
   });
 }
 
-// There is none whose shape only a run tells.
+// No output has a shape that depends on values.
 anyinfer_status result(anyinfer_session_t*, int32_t index, anyinfer_shape*, const void**, anyinfer_error* error) {
   return guarded(error, [&] { refuse(ANYINFER_NAME, "output %d is where it was bound", int(index)); });
 }
@@ -326,8 +327,8 @@ const anyinfer_api api = {
     ANYINFER_ABI, sizeof(anyinfer_api), "tnn", "tnn", open_engine, close_engine, version, device, load, close_model, property,
     anyinfer::signature, anyinfer::input, anyinfer::output, session, close_session, reshape, bind_memory, run, result,
     nullptr, // cancel: TNN cannot be interrupted
-    nullptr, // reset: it keeps no variables
-    nullptr, // layer: it tells no times unless it was built to
+    nullptr, // reset: it has no variables
+    nullptr, // layer: it measures no times unless it was built for that
 };
 
 }  // namespace

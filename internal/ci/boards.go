@@ -74,7 +74,7 @@ func emulators(t *task) {
 	}
 	packages := "qemu-user-static"
 	for _, arch := range []string{"arm64", "armhf"} {
-		packages += fmt.Sprintf(" libc6-%s-cross libstdc++6-%[1]s-cross libgcc-s1-%[1]s-cross libgomp1-%[1]s-cross", arch)
+		packages += fmt.Sprintf(" libc6-%s-cross libstdc++6-%[1]s-cross libgcc-s1-%[1]s-cross", arch)
 	}
 	unpack(t, cache("boards", "debian"), runtime.GOARCH, packages)
 }

@@ -40,7 +40,7 @@ func (s standin) shim() string    { return filepath.Join(s.dir, "libanyinfer_"+s
 func (s standin) build(t *task) {
 	from := "internal/testing/standins/" + s.engine
 	t.env = append(t.env, "OUT="+s.dir)
-	inputs := "find " + from + " " + s.engine + " cinclude internal/shims -name '*.[ch]*' -o -path '*shims*.go' | LC_ALL=C sort | xargs sha256sum | sha256sum; " + s.cxx + " --version; echo '" + s.flags + "'"
+	inputs := "find " + from + " " + s.engine + " cinclude internal/toolchain -name '*.[ch]*' -o -path '*toolchain/*.go' | LC_ALL=C sort | xargs sha256sum | sha256sum; " + s.cxx + " --version; echo '" + s.flags + "'"
 	t.made(s.dir, inputs, func() {
 		defer s.buildShim(t, s.dir)
 		t.sh(`mkdir "$OUT/lib" && cp -r ` + from + `/include "$OUT"`)
@@ -57,10 +57,9 @@ func (s standin) build(t *task) {
 		}
 		t.sh("sed -i 's/^#define STANDIN_TENSORRT .*/#define STANDIN_TENSORRT " + s.version + `/' "$OUT/include/NvInferVersion.h"`)
 		major := "." + s.version[:len(s.version)-2]
-		library("cuda", ".1", `'/(control|cuda|memory|stream)\.cc'`, "")
-		library("nvinfer", major, `-v '/(control|cuda|memory|stream|parser|plugin)\.cc'`, "-lcuda")
-		library("nvonnxparser", major, `'/parser\.cc'`, "-lnvinfer -lcuda")
-		library("nvinfer_plugin", major, `'/plugin\.cc'`, "-lnvinfer -lcuda")
+		library("cuda", ".1", `'/cuda\.cc'`, "")
+		library("nvinfer", major, `-v '/cuda\.cc'`, "-lcuda")
+		t.sh(`cd "$OUT/lib" && ln -s libnvinfer.so libnvonnxparser.so`) // the stand-in has both in one library
 	})
 }
 

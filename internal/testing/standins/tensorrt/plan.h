@@ -1,105 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Of the stand-in for TensorRT: what a plan holds, and its bytes. A plan is for
-// the release and the compute capability that made it. It has the model as
-// ONNX, for what the stand-in compiles is nothing.
-#ifndef ANYINFER_STANDIN_PLAN_H
-#define ANYINFER_STANDIN_PLAN_H
-
+// What build.cc and run.cc of the stand-in for TensorRT share.
+#pragma once
 #include <array>
-#include <map>
-#include <vector>
-
-#include "bytes.h"
-#include "graph.h"
+#include <atomic>
+#include <memory>
+#include "model.h"
 
 namespace standin {
+using nvinfer1::ILogger;
 
-using Ranges = std::map<std::string, std::array<Shape, 3>>; // least, best and largest, by input
-
-struct Plan {
-  Arithmetic arithmetic;
-  int verbosity = 0;
-  bool shared = STANDIN_TENSORRT >= 1000; // several contexts may use one profile
-  bool dla = false;
-  std::vector<Ranges> profiles;
-  std::string onnx;
-  std::map<std::string, std::string> external; // weights, by tensor
+// Made is what the caller has to delete, before what has made it.
+class Made {
+ public:
+  explicit Made(const char* what, const Made* maker = nullptr) : what_(what), maker_(maker == nullptr ? nullptr : maker->count_) {
+    count_objects(1);
+    if (maker_ != nullptr) ++*maker_;
+  }
+  ~Made() {
+    count_objects(-1);
+    if (maker_ != nullptr) --*maker_;
+    if (*count_ != 0) mistake(std::string(what_) + " is deleted before what it has made");
+  }
+ private:
+  const char* what_;
+  std::shared_ptr<std::atomic<int>> maker_, count_ = std::make_shared<std::atomic<int>>(0);
 };
 
-const char PLAN_MAGIC[] = "ptrt";
+// refuse logs an error, and returns what functions return that fail.
+inline std::nullptr_t refuse(ILogger& logger, const std::string& text) { return logger.log(ILogger::Severity::kERROR, text.c_str()), nullptr; }
 
-inline std::string release() {
-  return std::to_string(NV_TENSORRT_MAJOR) + "." + std::to_string(NV_TENSORRT_MINOR) + "." + std::to_string(NV_TENSORRT_PATCH) + "." + std::to_string(NV_TENSORRT_BUILD);
+// used_device is the GPU that a call uses. Without a context TensorRT makes that of
+// GPU 0 current, for good.
+inline int used_device() {
+  if (current_device() < 0) mistake("TensorRT is called without a current context");
+  return std::max(current_device(), 0);
 }
 
-inline std::string capability(const std::pair<int, int>& c) { return std::to_string(c.first) + "." + std::to_string(c.second); }
+// A Plan is for one release and one kind of GPU.
+struct Plan {
+  bool shared = STANDIN_TENSORRT >= 1000; // several contexts may use one profile
+  bool dla = false;
+  int dropped_bits = 0;
+  std::string onnx;
+  std::vector<std::string> external; // weights in other files, in their order
+  std::shared_ptr<const Model> model;
+  std::vector<std::vector<std::array<Shape, 3>>> profiles; // by input: its smallest, best and largest shape
+};
 
-inline std::string write_plan(const Plan& p, std::pair<int, int> compute) {
-  Writer w;
-  w.number(p.arithmetic.type);
-  w.number(p.arithmetic.tf32);
-  w.number(p.verbosity);
-  w.number(p.shared);
-  w.number(p.dla);
-  w.number(int64_t(p.profiles.size()));
-  for (auto& profile : p.profiles) {
-    w.number(int64_t(profile.size()));
-    for (auto& r : profile) {
-      w.string(r.first);
-      for (auto& shape : r.second) {
-        w.number(int64_t(shape.size()));
-        for (int64_t d : shape) w.number(d);
-      }
-    }
-  }
-  w.string(p.onnx);
-  w.number(int64_t(p.external.size()));
-  for (auto& e : p.external) w.string(e.first), w.string(e.second);
-  Writer head;
-  head.string(release());
-  head.number(compute.first);
-  head.number(compute.second);
-  head.number(checksum(w.bytes));
-  head.string(w.bytes);
-  return PLAN_MAGIC + head.bytes;
-}
-
-// read_plan returns what is wrong, or "".
-inline std::string read_plan(const std::string& bytes, std::pair<int, int> compute, Plan& p) {
-  const size_t magic = sizeof PLAN_MAGIC - 1;
-  if (bytes.compare(0, magic, PLAN_MAGIC) != 0) return "Serialization assertion plan->header.magicTag == rt::kPLAN_MAGIC_TAG failed. Magic tag does not match";
-  Reader head(bytes.substr(magic));
-  const std::string from = head.string();
-  const int64_t major = head.number(), minor = head.number();
-  const int64_t sum = head.number();
-  const std::string body = head.string();
-  if (!head.finished()) return "Serialization assertion plan->header.size == blobSize failed.";
-  if (from != release()) return "The engine plan file is not compatible with this version of TensorRT, expecting library version " + release() + " got " + from.substr(0, 40) + ", please rebuild.";
-  if (compute.first != major || compute.second != minor)
-    return "The engine plan file is generated on an incompatible device, expecting compute " + capability(compute) + " got compute " + std::to_string(major) + "." + std::to_string(minor) + ", please rebuild.";
-  if (checksum(body) != sum) return "Serialization assertion stdArchiveReader checksum failed. The plan is damaged";
-  Reader r(body);
-  p.arithmetic.type = int(r.number());
-  p.arithmetic.tf32 = r.number() != 0;
-  p.verbosity = int(r.number());
-  p.shared = r.number() != 0;
-  p.dla = r.number() != 0;
-  for (int64_t i = r.number(); i > 0 && r.good(); i--) {
-    Ranges profile;
-    for (int64_t k = r.number(); k > 0 && r.good(); k--)
-      for (auto& shape : profile[r.string()])
-        for (int64_t n = r.number(); n > 0 && r.good(); n--) shape.push_back(r.number());
-    p.profiles.push_back(profile);
-  }
-  p.onnx = r.string();
-  for (int64_t i = r.number(); i > 0 && r.good(); i--) {
-    const std::string name = r.string();
-    p.external[name] = r.string();
-  }
-  return r.finished() ? "" : "Serialization assertion stdArchiveReader size failed.";
-}
-
+std::string write_plan(const Plan& plan, int device);
+Plan read_plan(const std::string& bytes, int device); // throws
 }  // namespace standin
-
-#endif

@@ -6,20 +6,19 @@
 // largest shapes, and more is written behind it, which AddressSanitizer sees.
 // A layer of the kind Fault passes its input on, and does what its parameter
 // says: see fault.
-#include <tnn/core/tnn.h>
-
 #include <omp.h>
+#include <tnn/core/tnn.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 
 namespace TNN_NS {
-
 namespace {
 
 struct Layer {
@@ -27,7 +26,6 @@ struct Layer {
   std::vector<std::string> in, out, words;
   std::vector<int> p;
 };
-
 struct Weights {
   std::vector<float> w, b;
 };
@@ -37,7 +35,6 @@ int count(const DimsVector& dims, size_t from = 0) {
   for (size_t i = from; i < dims.size(); i++) n *= dims[i];
   return n;
 }
-
 Status failed(int code, const std::string& text) {
   fprintf(stderr, "E/tnn: stand-in: %s\n", text.c_str());
   return Status(code, text);
@@ -53,62 +50,36 @@ struct Net {
   std::map<std::string, Weights> weights;
 };
 
-Status::Status(int code, std::string message) : code_(code), message_(std::move(message)) {}
-Status::operator int() { return code_; }
-std::string Status::description() {
-  char code[32];
-  snprintf(code, sizeof code, "code: 0x%04X msg: ", unsigned(code_));
-  return code + message_;
-}
-
-Blob::Blob(BlobDesc desc) : desc_(std::move(desc)) {}
-BlobDesc& Blob::GetBlobDesc() { return desc_; }
-bool Blob::NeedAllocateInForward() { return late; }
-
-Mat::Mat(DeviceType, MatType type, DimsVector, void* data) : type_(type), data_(data) {}
-MatType Mat::GetMatType() { return type_; }
-void* Mat::GetData() { return data_; }
-
-bool CpuUtils::CpuSupportFp16() { return false; }
-
-// Files
-
 namespace {
 
 // there tells what the stand-in was "built with". CUDA is, but finds no GPU;
 // the other devices compute on the processor.
 bool there(DeviceType device) {
-  const DeviceType all[] = {DEVICE_NAIVE, DEVICE_X86, DEVICE_ARM, DEVICE_OPENCL, DEVICE_METAL, DEVICE_CUDA};
-  return std::find(std::begin(all), std::end(all), device) != std::end(all);
+  return std::set<DeviceType>{DEVICE_NAIVE, DEVICE_X86, DEVICE_ARM, DEVICE_OPENCL, DEVICE_METAL, DEVICE_CUDA}.count(device) != 0;
 }
 
 struct Reader {
   const std::string& data;
   size_t at = 0;
 
-  template <typename T>
-  T get() {
-    T v;
-    memcpy(&v, take(sizeof v), sizeof v);
-    return v;
-  }
-  const char* take(size_t n) {
+  std::string take(size_t n) {
     if (n > data.size() - at) throw std::out_of_range("stand-in: the model ends too early");
     at += n;
-    return data.data() + at - n;
+    return data.substr(at - n, n);
   }
-  std::string string() {
-    const int n = get<int>();
-    return std::string(take(size_t(n)), size_t(n));
+  int number() {
+    int v;
+    memcpy(&v, take(sizeof v).data(), sizeof v);
+    return v;
   }
+  std::string text() { return take(size_t(number())); }
   std::vector<float> raw() {
-    get<uint32_t>();
-    get<int>();
-    const int bytes = get<int>();
+    number(), number();
+    const int bytes = number();
     if (bytes <= 0) return {};
-    take(4 * size_t(get<int>()));
+    take(4 * size_t(number()));
     std::vector<float> values(size_t(bytes) / 4);
-    memcpy(values.data(), take(size_t(bytes)), size_t(bytes));
+    memcpy(values.data(), take(size_t(bytes)).data(), size_t(bytes));
     return values;
   }
 };
@@ -148,20 +119,18 @@ Status interpret(const std::string& proto, const std::string& model, Net& net) {
     net.layers.push_back(l);
   }
   Reader r{model};
-  r.get<uint32_t>();
-  for (int n = r.get<int>(); n > 0; n--) {
-    r.get<int>();
-    const std::string kind = r.string(), name = r.string();
-    r.string();
-    Weights& w = net.weights[name];
-    const bool bias = kind != "Convolution" || r.get<int>() != 0;
+  r.number();
+  for (int n = r.number(); n > 0; n--) {
+    r.number();
+    const std::string kind = r.text();
+    Weights& w = net.weights[r.text()];
+    r.text();
+    const bool bias = kind != "Convolution" || r.number() != 0;
     w.w = r.raw();
     if (bias) w.b = r.raw();
   }
   return TNN_OK;
 }
-
-// Layers
 
 DimsVector shape_of(const Layer& l, const DimsVector& x) {
   auto windows = [](int size, int extent, int stride, int pad) { return (size + 2 * pad - extent) / stride + 1; };
@@ -172,8 +141,11 @@ DimsVector shape_of(const Layer& l, const DimsVector& x) {
   return x;
 }
 
-void convolution(const Layer& l, const Weights& w, const DimsVector& in, const DimsVector& out, const float* x, float* y) {
-  const int group = l.p[0], kh = l.p[3], kw = l.p[4], per = in[1] / group;
+// convolution is InnerProduct, too: with one pixel.
+void convolution(const Layer& l, const Weights& w, DimsVector in, DimsVector out, const float* x, float* y) {
+  std::vector<int> p = l.p;
+  if (l.kind == "InnerProduct") p = {1, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 0}, in = {in[0], count(in, 1), 1, 1}, out = {out[0], out[1], 1, 1};
+  const int group = p[0], kh = p[3], kw = p[4], per = in[1] / group;
   for (int n = 0; n < out[0]; n++)
     for (int o = 0; o < out[1]; o++)
       for (int i = 0; i < out[2]; i++)
@@ -182,13 +154,11 @@ void convolution(const Layer& l, const Weights& w, const DimsVector& in, const D
           for (int c = 0; c < per; c++)
             for (int a = 0; a < kh; a++)
               for (int b = 0; b < kw; b++) {
-                const int h = i * l.p[5] - l.p[7] + a * l.p[11], v = j * l.p[6] - l.p[8] + b * l.p[12];
+                const int h = i * p[5] - p[7] + a * p[11], v = j * p[6] - p[8] + b * p[12], channel = o / (out[1] / group) * per + c;
                 if (h < 0 || h >= in[2] || v < 0 || v >= in[3]) continue;
-                const int channel = o / (out[1] / group) * per + c;
                 sum += double(w.w[size_t(((o * per + c) * kh + a) * kw + b)]) * x[((n * in[1] + channel) * in[2] + h) * in[3] + v];
               }
-          if (l.p[13] == 1) sum = std::max(sum, 0.0);
-          *y++ = float(sum);
+          *y++ = float(p[13] == 1 ? std::max(sum, 0.0) : sum);
         }
 }
 
@@ -203,16 +173,6 @@ void pooling(const Layer& l, const DimsVector& in, const DimsVector& out, const 
       }
 }
 
-void inner_product(const Weights& w, const DimsVector& in, const DimsVector& out, const float* x, float* y) {
-  const int k = count(in, 1);
-  for (int n = 0; n < out[0]; n++, x += k)
-    for (int o = 0; o < out[1]; o++) {
-      double sum = w.b.empty() ? 0 : w.b[size_t(o)];
-      for (int i = 0; i < k; i++) sum += double(w.w[size_t(o * k + i)]) * x[i];
-      *y++ = float(sum);
-    }
-}
-
 void softmax(const DimsVector& in, const float* x, float* y) {
   const int k = count(in, 1);
   for (int n = 0; n < in[0]; n++, x += k, y += k) {
@@ -223,170 +183,117 @@ void softmax(const DimsVector& in, const float* x, float* y) {
   }
 }
 
-// fault does what a layer Fault asks for, if this is when: create:status,
+// fault does what layers Fault ask for, if this is when: create:status,
 // reshape:throw, forward:int and the like.
-Status fault(const Layer& l, const char* when) {
-  if (l.kind != "Fault") return TNN_OK;
-  const std::string what = l.words.empty() ? "" : l.words[0];
-  if (what == std::string(when) + ":status") return failed(TNNERR_LAYER_ERR, "a fault was asked for");
-  if (what == std::string(when) + ":throw") throw std::runtime_error("stand-in: thrown as asked for");
-  if (what == std::string(when) + ":int") throw 7;
+Status fault(const Net& net, const std::string& when) {
+  for (auto& l : net.layers) {
+    const std::string what = l.kind == "Fault" && !l.words.empty() ? l.words[0] : "";
+    if (what == when + ":status") return failed(TNNERR_LAYER_ERR, "a fault was asked for");
+    if (what == when + ":throw") throw std::runtime_error("stand-in: thrown as asked for");
+    if (what == when + ":int") throw 7;
+  }
   return TNN_OK;
 }
 
 }  // namespace
 
-// Network
-
-Instance::Instance(std::shared_ptr<const Net> net) : net_(std::move(net)) {}
-Instance::~Instance() = default;
-
 Status Instance::Infer() {
   for (auto& l : net_->layers) {
     Blob& in = *blobs_[l.in[0]];
     for (auto& name : l.in)
-      if (blobs_[name]->GetBlobDesc().dims != in.GetBlobDesc().dims) return failed(TNNERR_LAYER_ERR, "it does not broadcast");
+      if (blobs_[name]->desc.dims != in.desc.dims) return failed(TNNERR_LAYER_ERR, "it does not broadcast");
     for (auto& name : l.out) {
-      BlobDesc& desc = blobs_[name]->GetBlobDesc();
-      desc.dims = shape_of(l, in.GetBlobDesc().dims);
+      BlobDesc& desc = blobs_[name]->desc;
+      desc.dims = shape_of(l, in.desc.dims);
       if (*std::min_element(desc.dims.begin(), desc.dims.end()) < 1) return failed(TNNERR_LAYER_ERR, "layer output dims is invalid");
-      desc.data_type = l.kind == "Fault" && l.words[0] == "int64" ? DATA_TYPE_INT64 : in.GetBlobDesc().data_type;
+      desc.data_type = l.kind == "Fault" && l.words[0] == "int64" ? DATA_TYPE_INT64 : in.desc.data_type;
       blobs_[name]->late = l.kind == "Fault" && l.words[0] == "late";
     }
   }
   return TNN_OK;
 }
-
 Status Instance::Reshape(const InputShapesMap& inputs) {
-  for (auto& i : inputs) blobs_[i.first]->GetBlobDesc().dims = i.second;
-  for (auto& l : net_->layers) {
-    Status status = fault(l, "reshape");
-    if (int(status) != TNN_OK) return status;
-  }
-  return Infer();
+  for (auto& i : inputs) blobs_[i.first]->desc.dims = i.second;
+  Status status = fault(*net_, "reshape");
+  return int(status) != TNN_OK ? status : Infer();
 }
-
-Status Instance::GetCommandQueue(void**) { return TNN_OK; }
-
 Status Instance::SetCpuNumThreads(int n) {
   threads_ = std::min(std::max(n, 1), omp_get_num_procs());
   return TNN_OK;
 }
-
 Status Instance::GetAllInputBlobs(BlobMap& blobs) {
   for (auto& i : net_->inputs) blobs[i.first] = blobs_[i.first].get();
   return TNN_OK;
 }
-
 Status Instance::GetAllOutputBlobs(BlobMap& blobs) {
   for (auto& name : net_->outputs) blobs[name] = blobs_[name].get();
   return TNN_OK;
 }
-
 Status Instance::Forward() {
   omp_set_num_threads(threads_);
+  Status status = fault(*net_, "forward");
+  if (int(status) != TNN_OK) return status;
   for (auto& l : net_->layers) {
-    Status status = fault(l, "forward");
-    if (int(status) != TNN_OK) return status;
     Blob &in = *blobs_[l.in[0]], &out = *blobs_[l.out[0]];
-    const DimsVector &a = in.GetBlobDesc().dims, &b = out.GetBlobDesc().dims;
+    const DimsVector &a = in.desc.dims, &b = out.desc.dims;
     const float* x = in.values.data();
     float* y = out.values.data();
     static const Weights none;
     auto found = net_->weights.find(l.name);
     const Weights& w = found == net_->weights.end() ? none : found->second;
     const float* other = l.in.size() > 1 ? blobs_[l.in[1]]->values.data() : x;
-    if (l.kind == "Convolution") convolution(l, w, a, b, x, y);
+    if (l.kind == "Convolution" || l.kind == "InnerProduct") convolution(l, w, a, b, x, y);
     else if (l.kind == "Pooling") pooling(l, a, b, x, y);
-    else if (l.kind == "InnerProduct") inner_product(w, a, b, x, y);
     else if (l.kind == "Softmax") softmax(a, x, y);
     else
       for (int i = 0; i < count(a); i++) y[i] = l.kind == "Add" ? x[i] + other[i] : l.kind == "Mul" ? x[i] * other[i] : l.kind == "ReLU" ? std::max(x[i], 0.0f) : x[i];
-    if (l.kind == "Fault" && l.words[0] == "forward:grow") out.GetBlobDesc().dims[0]++;
+    if (l.kind == "Fault" && l.words[0] == "forward:grow") out.desc.dims[0]++;
   }
   return TNN_OK;
 }
-
 Status TNN::Init(ModelConfig& config) {
   auto net = std::make_shared<Net>();
   Status status = interpret(config.params[0], config.params[1], *net);
   for (auto& l : net->layers) {
-    const char* known[] = {"Convolution", "InnerProduct", "Pooling", "Flatten", "Softmax", "Add", "Mul", "ReLU", "Fault"};
-    if (std::find(std::begin(known), std::end(known), l.kind) == std::end(known)) return failed(TNNERR_PARAM_ERR, "layer type is not supported");
+    static const std::set<std::string> known = {"Convolution", "InnerProduct", "Pooling", "Flatten", "Softmax", "Add", "Mul", "ReLU", "Fault"};
+    if (known.count(l.kind) == 0) return failed(TNNERR_PARAM_ERR, "layer type is not supported");
   }
   net_ = net;
   return status;
 }
-
-Status TNN::GetModelInputShapesMap(InputShapesMap& shapes) {
-  shapes = net_->inputs;
-  return TNN_OK;
-}
-
-std::shared_ptr<Instance> TNN::CreateInst(NetworkConfig& config, Status& status, InputShapesMap shapes) { return CreateInst(config, status, shapes, shapes); }
+Status TNN::GetModelInputShapesMap(InputShapesMap& shapes) { return shapes = net_->inputs, TNN_OK; }
 
 std::shared_ptr<Instance> TNN::CreateInst(NetworkConfig& config, Status& status, InputShapesMap, InputShapesMap max_shapes) {
-  if (config.device_type == DEVICE_METAL && config.precision != PRECISION_NORMAL && config.precision != PRECISION_AUTO) {
-    status = failed(TNNERR_DEVICE_NOT_SUPPORT, "Metal computes in float16");
-    return nullptr;
-  }
-  if (!there(config.device_type) || config.device_type == DEVICE_CUDA) {
-    status = Status(TNNERR_DEVICE_NOT_SUPPORT, "there is no such device");
-    return nullptr;
-  }
+  if (config.device_type == DEVICE_METAL && config.precision != PRECISION_NORMAL && config.precision != PRECISION_AUTO)
+    return status = failed(TNNERR_DEVICE_NOT_SUPPORT, "Metal computes in float16"), nullptr;
+  if (!there(config.device_type) || config.device_type == DEVICE_CUDA) return status = Status(TNNERR_DEVICE_NOT_SUPPORT, "there is no such device"), nullptr;
   auto instance = std::make_shared<Instance>(net_);
   auto add = [&](const std::string& name, DataType type) {
-    BlobDesc desc;
-    desc.device_type = config.device_type;
-    desc.data_type = type;
-    desc.name = name;
-    instance->blobs_[name].reset(new Blob(desc));
+    instance->blobs_[name].reset(new Blob(BlobDesc{config.device_type, type, {}, name}));
   };
   for (auto& i : net_->inputs) {
     add(i.first, net_->types.at(i.first));
     auto found = max_shapes.find(i.first);
-    instance->blobs_[i.first]->GetBlobDesc().dims = found == max_shapes.end() ? i.second : found->second;
+    instance->blobs_[i.first]->desc.dims = found == max_shapes.end() ? i.second : found->second;
   }
-  for (auto& l : net_->layers) {
-    status = fault(l, "create");
-    if (int(status) != TNN_OK) return nullptr;
+  for (auto& l : net_->layers)
     for (auto& name : l.out) add(name, DATA_TYPE_FLOAT);
-  }
-  status = instance->Infer();
+  status = fault(*net_, "create");
+  if (int(status) == TNN_OK) status = instance->Infer();
   if (int(status) != TNN_OK) return nullptr;
-  for (auto& b : instance->blobs_) b.second->values.resize(size_t(count(b.second->GetBlobDesc().dims)));
+  for (auto& b : instance->blobs_) b.second->values.resize(size_t(count(b.second->desc.dims)));
   return instance;
 }
 
-// Converters
-
-BlobConverter::BlobConverter(Blob* blob) : blob_(blob) {}
-
-namespace {
-
-Status convertible(Blob& blob, Mat& mat) {
-  const DeviceType device = blob.GetBlobDesc().device_type;
-  if (!there(device)) return Status(TNNERR_INIT_LAYER, "image converter is nil, check device type");
-  const bool integers = blob.GetBlobDesc().data_type == DATA_TYPE_INT32;
-  if (mat.GetMatType() != (integers ? NC_INT32 : NCHW_FLOAT)) return Status(TNNERR_PARAM_ERR, "convert type not support yet");
-  return TNN_OK;
-}
-
-}  // namespace
-
-Status BlobConverter::ConvertToMat(Mat& mat, MatConvertParam, void*) {
-  Status status = convertible(*blob_, mat);
-  if (int(status) != TNN_OK) return status;
-  for (int i = 0; i < count(blob_->GetBlobDesc().dims); i++)
-    if (mat.GetMatType() == NC_INT32) static_cast<int32_t*>(mat.GetData())[i] = int32_t(blob_->values.data()[i]);
-    else static_cast<float*>(mat.GetData())[i] = blob_->values.data()[i];
-  return TNN_OK;
-}
-
-Status BlobConverter::ConvertFromMat(Mat& mat, MatConvertParam, void*) {
-  Status status = convertible(*blob_, mat);
-  if (int(status) != TNN_OK) return status;
-  for (int i = 0; i < count(blob_->GetBlobDesc().dims); i++) blob_->values.data()[i] = mat.GetMatType() == NC_INT32 ? float(static_cast<int32_t*>(mat.GetData())[i]) : static_cast<float*>(mat.GetData())[i];
+Status BlobConverter::Convert(Mat& mat, bool to_mat) {
+  const bool integers = blob_->desc.data_type == DATA_TYPE_INT32;
+  if (!there(blob_->desc.device_type)) return Status(TNNERR_INIT_LAYER, "image converter is nil, check device type");
+  if (mat.type != (integers ? NC_INT32 : NCHW_FLOAT)) return Status(TNNERR_PARAM_ERR, "convert type not support yet");
+  float *v = blob_->values.data(), *f = static_cast<float*>(mat.data);
+  int32_t* i = static_cast<int32_t*>(mat.data);
+  for (int n = count(blob_->desc.dims), k = 0; k < n; k++)
+    if (to_mat) integers ? void(i[k] = int32_t(v[k])) : void(f[k] = v[k]);
+    else v[k] = integers ? float(i[k]) : f[k];
   return TNN_OK;
 }
 

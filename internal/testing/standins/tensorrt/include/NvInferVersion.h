@@ -1,44 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Of the stand-in for TensorRT: which release it passes for. build.sh writes
- * another default into the copy that it lays out. */
-#ifndef ANYINFER_STANDIN_TENSORRT_VERSION_H
-#define ANYINFER_STANDIN_TENSORRT_VERSION_H
-
-#ifndef STANDIN_TENSORRT
+/* Which release the stand-in passes for. build.sh writes another number into
+ * the copy that it lays out. */
+#pragma once
 #define STANDIN_TENSORRT 1015
-#endif
-
 #define ANYINFER_TENSORRT_STANDIN 1
-
 #if STANDIN_TENSORRT == 802
 #define NV_TENSORRT_MAJOR 8
 #define NV_TENSORRT_MINOR 2
 #define NV_TENSORRT_PATCH 1
-#define NV_TENSORRT_BUILD 8
 #elif STANDIN_TENSORRT == 806
 #define NV_TENSORRT_MAJOR 8
 #define NV_TENSORRT_MINOR 6
 #define NV_TENSORRT_PATCH 1
-#define NV_TENSORRT_BUILD 5
 #elif STANDIN_TENSORRT == 1015
 #define NV_TENSORRT_MAJOR 10
 #define NV_TENSORRT_MINOR 15
 #define NV_TENSORRT_PATCH 1
-#define NV_TENSORRT_BUILD 29
 #elif STANDIN_TENSORRT == 1104
 #define NV_TENSORRT_MAJOR 11
 #define NV_TENSORRT_MINOR 4
 #define NV_TENSORRT_PATCH 0
-#define NV_TENSORRT_BUILD 106
 #else
 #error "STANDIN_TENSORRT is 802, 806, 1015 or 1104"
 #endif
-
-/* In one number: releases before 10 have three digits less. */
-#if STANDIN_TENSORRT < 1000
-#define NV_TENSORRT_VERSION (NV_TENSORRT_MAJOR * 1000 + NV_TENSORRT_MINOR * 100 + NV_TENSORRT_PATCH)
-#else
-#define NV_TENSORRT_VERSION (NV_TENSORRT_MAJOR * 10000 + NV_TENSORRT_MINOR * 100 + NV_TENSORRT_PATCH)
-#endif
-
-#endif
+/* Releases before 10 have three digits less. */
+#define NV_TENSORRT_VERSION (NV_TENSORRT_MAJOR * (STANDIN_TENSORRT < 1000 ? 1000 : 10000) + NV_TENSORRT_MINOR * 100 + NV_TENSORRT_PATCH)

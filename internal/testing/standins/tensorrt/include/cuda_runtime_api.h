@@ -1,9 +1,0 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-/* Of the stand-in for TensorRT: what its headers take from CUDA's. */
-#ifndef ANYINFER_STANDIN_CUDA_RUNTIME_API_H
-#define ANYINFER_STANDIN_CUDA_RUNTIME_API_H
-
-typedef struct CUstream_st* cudaStream_t;
-typedef struct CUevent_st* cudaEvent_t;
-
-#endif
