@@ -88,7 +88,10 @@ func listSDKs(root string) (sdkList, error) {
 		list.Installed = append(list.Installed, sdkInstalled{SDK: s, Dir: s.Dir})
 	}
 	for _, p := range sdkinstall.Pins() {
-		origin := fmt.Sprintf("%s; published by %s", p.Origin(), p.Publisher)
+		origin := p.Origin()
+		if p.Publisher.ThirdParty != "" {
+			origin += ", a third party's"
+		}
 		i := slices.IndexFunc(installed, func(s sdkdir.SDK) bool { return s.Path() == p.Path() && s.SHA256 == p.SHA256 })
 		if i >= 0 {
 			list.Installed[i].origin = origin
@@ -105,7 +108,7 @@ func (l sdkList) print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "Installed in %s:\n", l.Root)
 	for _, s := range l.Installed {
-		fmt.Fprintf(w, "  %s\t%s\t%s/%s\t%s\t%s\t%s\n", s.Engine, s.Version, s.OS, s.Arch, sdkinstall.Size(s.Size), s.Library, s.origin)
+		fmt.Fprintf(w, "  %s\t%s\t%s/%s\t%s\t%s\n", s.Engine, s.Version, s.OS, s.Arch, sdkinstall.Size(s.Size), s.origin)
 	}
 	if len(l.Installed) == 0 {
 		fmt.Fprintln(w, "  nothing yet")
