@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package mnn runs MNN models with MNN's Module API. Import it for its side
-// effect, and the engine "mnn" is registered:
+// Package mnn runs MNN models with MNN's Module API. Importing it registers the
+// engine "mnn":
 //
 //	import _ "github.com/anyinfer/anyinfer/mnn"
 //
@@ -47,9 +47,9 @@
 //
 // # Concurrency and cancellation
 //
-// Sessions of a model run side by side. They share its weights, also those that
-// MNN has rearranged, but where shapes depend on values. A Run is interrupted
-// between two operators.
+// Sessions of a model run at the same time. They share its weights, including those
+// that MNN has rearranged, unless shapes depend on values. A Run whose context ends
+// stops before its next operator.
 //
 // For throughput set Threads to 1 and Sessions to the number of cores. For the
 // latency of one call at a time set Threads to the number of cores, unless a Run

@@ -25,23 +25,23 @@ var shimSources embed.FS
 // Options is what common.Options.Native can hold for this engine. WorkspaceBytes,
 // OptimizationLevel and TF32 are for building, so for ONNX models.
 type Options struct {
-	// WorkspaceBytes is how much of the GPU's memory a layer may use while it
-	// runs (MemoryPoolType::kWORKSPACE). 0: TensorRT's default.
+	// WorkspaceBytes is the memory in bytes on the GPU that a layer may use while
+	// it runs (MemoryPoolType::kWORKSPACE). 0: TensorRT's default.
 	WorkspaceBytes int64
-	// OptimizationLevel is how long a build looks for fast kernels, from 1, the
-	// shortest, to 5 (setBuilderOptimizationLevel, since TensorRT 8.6). 0:
+	// OptimizationLevel is the effort of a build to find fast kernels, from 1, the
+	// shortest build, to 5 (setBuilderOptimizationLevel, since TensorRT 8.6). 0:
 	// TensorRT's default.
 	OptimizationLevel int
-	// TF32 lets float32 models compute in TensorFloat-32, with 10 bits of
-	// mantissa, which TensorRT would do by itself.
+	// TF32 lets float32 models compute in TensorFloat-32, which has a mantissa of
+	// 10 bits (BuilderFlag::kTF32). TensorRT's own default is on.
 	TF32 bool
-	// CUDAGraphs records a Run as a CUDA graph, which is launched as a whole: for
-	// models of many small layers. Recording happens in the second Run with
-	// the same shapes. Models that cannot be recorded, those with outputs
-	// whose shapes depend on values among them, run without.
+	// CUDAGraphs records a Run as a CUDA graph and launches it as a whole, which is
+	// faster for models of many small layers. The second Run with the same shapes
+	// is recorded. Models that cannot be recorded, such as those with outputs
+	// whose shapes depend on values, run without a graph.
 	CUDAGraphs bool
-	// Plugins are shared libraries with layers of your own, to be opened
-	// before the model is. TensorRT's own plugins are there.
+	// Plugins are the paths of shared libraries with layers of your own, which are
+	// opened before the model is loaded. TensorRT's own plugins are always there.
 	Plugins []string
 }
 

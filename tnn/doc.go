@@ -1,52 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package tnn runs TNN models with TNN 0.3. Import it for its side effect, and
-// the engine "tnn" is there:
+// Package tnn runs TNN models with TNN 0.3. Importing it registers the engine
+// "tnn":
 //
 //	import _ "github.com/anyinfer/anyinfer/tnn"
 //
-// TNN has a C++ API, which Go cannot call: a shim in C++ leads to it, in this
-// package. TNN has no package either: build it, and `TNN_ROOT=... anyinfer shim
-// build tnn` builds the shim on it. With the build tag "tnn" and cgo both are
-// linked into the program instead.
+// TNN has a C++ API, which Go cannot call directly, so this package has a shim in
+// C++. There is no package of TNN: build it from its source, and then
+// `TNN_ROOT=... anyinfer shim build tnn` compiles the shim with it. With the build
+// tag "tnn" and cgo, the shim and TNN are linked into the program instead.
 //
 // # Models
 //
-// Pairs of a .tnnproto, which is text, and a .tnnmodel with the weights, as
-// TNN's converter makes them. File and FS find the second beside the first;
-// Files and Bytes take both, in this order. They are checked before TNN sees
-// them, which crashes on damaged ones. For the layers Convolution,
-// InnerProduct, Pooling, Flatten, Softmax, binary arithmetic and common
-// activations the check covers shapes, parameters and weights; of models with
-// others it knows only the structure behind them, and a damaged one may still
-// crash.
+// A model is a pair of files, as TNN's converter makes them: a .tnnproto, which is
+// text, and a .tnnmodel with the weights. File and FS find the second beside the
+// first; Files and Bytes get both, in this order. The files are checked before TNN
+// reads them, because TNN crashes on damaged ones. For the layers Convolution,
+// InnerProduct, Pooling, Flatten, Softmax, binary arithmetic and common activations
+// the check covers shapes, parameters and weights. For other layers it covers only
+// the structure of the files, and a damaged model with them may still crash TNN.
 //
-// Inputs and outputs are float32 or int32. What TNN computes in fewer bits,
-// quantized models too, is converted; so are the layouts of its devices: memory
-// is NCHW, as in the model. Outputs whose shapes depend on values are refused.
+// Inputs and outputs are float32 or int32, in NCHW memory. The engine converts from
+// and to the types of quantized models and the memory layouts of TNN's devices. A
+// model with outputs whose shapes depend on values is refused.
 //
-// A file has fixed shapes. Options.Shapes makes any dimension of an input
-// dynamic, between bounds for which TNN takes memory. Within a Session another
-// batch, the first dimension, is cheap. Any other size makes a new instance of
-// the network: TNN's own way to resize keeps a pooling's padding from size to
-// size, and gets shapes wrong.
+// A file has fixed shapes. Options.Shapes makes any dimension of an input dynamic,
+// between bounds for which TNN allocates memory. Within a Session another batch (the
+// first dimension) is cheap. Any other change makes a new instance of the network,
+// because TNN's own way to resize keeps the padding of pooling layers and computes
+// wrong shapes.
 //
 // # Options
 //
-// Device is one of Engine.Devices: "X86" or "ARM", "NAIVE", which is plain
-// C++, and the GPUs that this TNN was built with and found. Precision is
-// Float32, and on ARM and GPUs what they have besides; "METAL" computes in
-// Float16 always. Threads is what a Run gets, if TNN was built with OpenMP.
-// CacheDir, Profile and Native are refused.
+// Device is one of Engine.Devices: "X86" or "ARM", "NAIVE", which is plain C++, and
+// the GPUs that TNN was built for and has found. Precision is Float32, and on ARM
+// and GPUs the types that these support; "METAL" always computes in Float16. Threads
+// needs a TNN that was built with OpenMP. CacheDir, Profile and Native are refused.
 //
 // # Concurrency and cancellation
 //
-// Sessions run side by side. They share the weights as the file has them; each
-// has its own copy as its device wants them. TNN cannot be interrupted: where a
-// context ends, its Run goes on to its end. With more than one thread OpenMP
-// keeps a pool for each thread of the process that has run a model.
+// Sessions run at the same time. They share the weights of the file; each has its
+// own copy in its device's layout. TNN cannot be interrupted: if the context ends,
+// Run continues until TNN has finished. With more than one thread, OpenMP keeps a
+// pool for each thread of the process that has run a model.
 //
-// Start with Threads 1 and Sessions as many as cores for throughput, with Threads
-// as many as cores for the latency of a large model. Neither was measured on a
+// For throughput start with Threads 1 and as many Sessions as cores; for the latency
+// of a large model with as many Threads as cores. Neither has been measured on the
 // genuine TNN.
 package tnn
