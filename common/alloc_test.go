@@ -12,50 +12,50 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// still is a driver, model and session that does nothing and allocates
-// nothing, unlike package fake's.
-type still struct {
+// idleDriver, its model and its sessions do nothing and, unlike those of package
+// fake, allocate nothing.
+type idleDriver struct {
 	shape common.Shape
 	state common.State
-	made  *int // sessions, if not nil
+	made  *int // counts sessions, if not nil
 }
 
-func (still) Info() common.EngineInfo                          { return common.EngineInfo{} }
-func (still) Devices(context.Context) ([]common.Device, error) { return nil, nil }
-func (s still) Load(context.Context, *common.ModelFiles, common.Options) (common.DriverModel, error) {
-	return stillModel{s}, nil
+func (idleDriver) Info() common.EngineInfo                          { return common.EngineInfo{} }
+func (idleDriver) Devices(context.Context) ([]common.Device, error) { return nil, nil }
+func (s idleDriver) Load(context.Context, *common.ModelFiles, common.Options) (common.DriverModel, error) {
+	return idleModel{s}, nil
 }
-func (still) Close() error { return nil }
+func (idleDriver) Close() error { return nil }
 
-type stillModel struct{ still }
+type idleModel struct{ idleDriver }
 
-func (s stillModel) Info() common.ModelInfo { return common.ModelInfo{State: s.state} }
-func (s stillModel) Signatures() []common.Signature {
+func (s idleModel) Info() common.ModelInfo { return common.ModelInfo{State: s.state} }
+func (s idleModel) Signatures() []common.Signature {
 	info := []common.TensorInfo{{Name: "x", DType: common.Bool, Shape: s.shape}}
 	return []common.Signature{{Inputs: info, Outputs: info}}
 }
-func (s stillModel) NewSession(context.Context, int) (common.DriverSession, error) {
+func (s idleModel) NewSession(context.Context, int) (common.DriverSession, error) {
 	if s.made != nil {
 		*s.made++
 	}
-	return stillSession{}, nil
+	return idleSession{}, nil
 }
 
-type stillSession struct{}
+type idleSession struct{}
 
-func (stillSession) Bind(in, out []*common.Tensor) (err error) {
+func (idleSession) Bind(in, out []*common.Tensor) (err error) {
 	out[0], err = common.EnsureTensor(out[0], in[0].DType(), in[0].Shape())
 	return err
 }
 
-func (stillSession) Run(context.Context) error { return nil }
-func (stillSession) Cancel()                   {}
-func (stillSession) Close() error              { return nil }
+func (idleSession) Run(context.Context) error { return nil }
+func (idleSession) Cancel()                   {}
+func (idleSession) Close() error              { return nil }
 
-func stillSessionFor(t testing.TB) *common.Session {
+func newIdleSession(t testing.TB) *common.Session {
 	name := uniqueName(t)
 	common.Register(common.Registration{Name: name, Open: func(common.Config) (common.Driver, error) {
-		return still{shape: common.Shape{4}}, nil
+		return idleDriver{shape: common.Shape{4}}, nil
 	}})
 	e, err := common.Open(name, nil)
 	require.NoError(t, err)
@@ -68,25 +68,25 @@ func stillSessionFor(t testing.TB) *common.Session {
 }
 
 func TestRunAllocatesNothing(t *testing.T) {
-	s := stillSessionFor(t)
+	s := newIdleSession(t)
 	cancelable, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var none context.Context // is allowed
+	var nilCtx context.Context // a nil context is allowed
 	other, err := common.NewTensor(common.Bool, 4)
 	require.NoError(t, err)
-	own := s.Input(0)
+	original := s.Input(0)
 	for name, f := range map[string]func() error{
 		"background": func() error { return s.Run(ctx) },
-		"nil":        func() error { return s.Run(none) },
+		"nil":        func() error { return s.Run(nilCtx) },
 		"cancelable": func() error { return s.Run(cancelable) },
-		"binding":    func() error { return errorOf(s.BindInput(0, other), s.BindInput(0, own)) },
+		"bound":      func() error { return errorOf(s.BindInput(0, other), s.BindInput(0, original)) },
 	} {
 		allocatesNothing(t, name, f)
 	}
-	mine, err := common.FromSlice(make([]bool, 4)) // copied, for the driver takes only padded tensors
+	unpadded, err := common.FromSlice(make([]bool, 4)) // copied, because the driver takes only padded tensors
 	require.NoError(t, err)
-	require.NoError(t, errorOf(s.BindInput(0, mine.Clone()), s.BindOutput(0, mine)))
-	allocatesNothing(t, "an output of the caller's", func() error { return s.Run(cancelable) })
+	require.NoError(t, errorOf(s.BindInput(0, unpadded.Clone()), s.BindOutput(0, unpadded)))
+	allocatesNothing(t, "the caller's output", func() error { return s.Run(cancelable) })
 	require.NoError(t, s.BindOutput(0, other))
 	allocatesNothing(t, "a padded output", func() error { return s.Run(cancelable) })
 }
@@ -101,11 +101,11 @@ func allocatesNothing(t *testing.T, name string, f func() error) {
 	}), name)
 }
 
-// TestModelRunAllocates: the map of the results, which is two pieces of memory,
-// and one for each small result.
-func TestModelRunAllocates(t *testing.T) {
+// TestModelRunAllocations checks that Model.Run allocates the map of the results
+// (two allocations) and each small result (one), and nothing else.
+func TestModelRunAllocations(t *testing.T) {
 	e, err := common.OpenEngine(common.Registration{Open: func(common.Config) (common.Driver, error) {
-		return still{shape: common.Shape{4}, state: common.Stateless}, nil
+		return idleDriver{shape: common.Shape{4}, state: common.Stateless}, nil
 	}}, nil)
 	require.NoError(t, err)
 	m, err := e.Load(ctx, common.Bytes([]byte("m")), nil)
@@ -134,7 +134,7 @@ func BenchmarkSessionRun(b *testing.B) {
 	defer cancel()
 	for name, c := range map[string]context.Context{"background": ctx, "cancelable": cancelable} {
 		b.Run(name, func(b *testing.B) {
-			s := stillSessionFor(b)
+			s := newIdleSession(b)
 			b.ReportAllocs()
 			for b.Loop() {
 				if err := s.Run(c); err != nil {
@@ -145,56 +145,56 @@ func BenchmarkSessionRun(b *testing.B) {
 	}
 }
 
-// BenchmarkCancel measures how long after the end of its context a Run of
-// 100 ms is cancelled: the median, in microseconds.
+// BenchmarkCancel measures the time between the end of a context and the end of
+// its Run, which takes 100 ms if it is not cancelled.
 func BenchmarkCancel(b *testing.B) {
-	e, err := common.OpenEngine(common.Registration{Open: func(common.Config) (common.Driver, error) { return long{}, nil }}, nil)
+	e, err := common.OpenEngine(common.Registration{Open: func(common.Config) (common.Driver, error) { return slowDriver{}, nil }}, nil)
 	require.NoError(b, err)
 	m, err := e.Load(ctx, common.Bytes([]byte("m")), nil)
 	require.NoError(b, err)
 	s, err := m.NewSession(ctx, "")
 	require.NoError(b, err)
-	var late []time.Duration
+	var delays []time.Duration
 	for i := 0; b.Loop(); i++ {
 		limited, cancel := context.WithCancel(ctx)
 		var ended time.Time
 		time.AfterFunc(time.Duration(i%8)*10*time.Millisecond, func() { ended = time.Now(); cancel() })
 		require.ErrorIs(b, s.Run(limited), context.Canceled)
-		late = append(late, time.Since(ended))
+		delays = append(delays, time.Since(ended))
 	}
-	slices.Sort(late)
-	b.ReportMetric(float64(late[len(late)/2].Microseconds()), "us-late")
-	b.ReportMetric(float64(late[len(late)*9/10].Microseconds()), "p90-us-late")
+	slices.Sort(delays)
+	b.ReportMetric(float64(delays[len(delays)/2].Microseconds()), "us-delay")
+	b.ReportMetric(float64(delays[len(delays)*9/10].Microseconds()), "p90-us-delay")
 }
 
-// long is still, with a Run of 100 ms that Cancel ends.
-type long struct{ still }
+// slowDriver is an idleDriver whose Run takes 100 ms unless it is cancelled.
+type slowDriver struct{ idleDriver }
 
-func (l long) Load(context.Context, *common.ModelFiles, common.Options) (common.DriverModel, error) {
-	return longModel{}, nil
+func (slowDriver) Load(context.Context, *common.ModelFiles, common.Options) (common.DriverModel, error) {
+	return slowModel{}, nil
 }
 
-type longModel struct{ stillModel }
+type slowModel struct{ idleModel }
 
-func (longModel) Signatures() []common.Signature { return []common.Signature{{}} }
-func (longModel) NewSession(context.Context, int) (common.DriverSession, error) {
-	return &longSession{canceled: make(chan struct{}, 1)}, nil
+func (slowModel) Signatures() []common.Signature { return []common.Signature{{}} }
+func (slowModel) NewSession(context.Context, int) (common.DriverSession, error) {
+	return &slowSession{canceled: make(chan struct{}, 1)}, nil
 }
 
-type longSession struct{ canceled chan struct{} }
+type slowSession struct{ canceled chan struct{} }
 
-func (s *longSession) Bind(in, out []*common.Tensor) error { return nil }
-func (s *longSession) Close() error                        { return nil }
-func (s *longSession) Cancel() {
+func (s *slowSession) Bind(in, out []*common.Tensor) error { return nil }
+func (s *slowSession) Close() error                        { return nil }
+func (s *slowSession) Cancel() {
 	select {
 	case s.canceled <- struct{}{}:
 	default:
 	}
 }
 
-func (s *longSession) Run(context.Context) error {
+func (s *slowSession) Run(context.Context) error {
 	select {
-	case <-s.canceled: // it was for the last Run
+	case <-s.canceled: // a Cancel that came after an earlier Run
 	default:
 	}
 	select {

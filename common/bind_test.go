@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// adder is an engine that adds 1 to "x", three floats, giving "y"; its driver
-// takes any memory, or only padded tensors, and fails if it gets others.
+// adder is an engine whose models add 1 to input "x", three floats, and write the
+// sums to output "y". If unpadded is false, its Run fails on unpadded tensors.
 func adder(t *testing.T, unpadded bool) *common.Engine {
 	vector := func(name string) []common.TensorInfo {
 		return []common.TensorInfo{{Name: name, DType: common.Float32, Shape: common.Shape{3}}}
@@ -40,7 +40,8 @@ func adder(t *testing.T, unpadded bool) *common.Engine {
 	return engine
 }
 
-// TestBindOutput: results land in the caller's memory, aligned or not.
+// TestBindOutput checks that results are written to the caller's memory, aligned
+// or not, and only there.
 func TestBindOutput(t *testing.T) {
 	for name, unpadded := range map[string]bool{"any memory": true, "padded": false} {
 		t.Run(name, func(t *testing.T) {
@@ -55,22 +56,23 @@ func TestBindOutput(t *testing.T) {
 				require.NoError(t, s.BindOutput(0, out))
 				require.NoError(t, s.Run(ctx))
 				require.Same(t, out, s.Output(0))
-				values(t, in)[0] = 10 // it is read anew in each Run
+				values(t, in)[0] = 10 // each Run reads the input again
 				require.NoError(t, s.Run(ctx))
 			}
-			require.Equal(t, []float32{0, 11, 3, 1, 0, 11, 3, 2, 0, 0}, ring, "and nowhere else")
+			require.Equal(t, []float32{0, 11, 3, 1, 0, 11, 3, 2, 0, 0}, ring, "memory outside the outputs was changed")
 
 			require.NoError(t, s.BindOutput(0, nil))
 			require.NoError(t, s.Run(ctx))
-			require.Equal(t, []float32{11, 3, 2}, values(t, s.Output(0)), "one of the session's own again")
+			require.Equal(t, []float32{11, 3, 2}, values(t, s.Output(0)), "the session must have its own output again")
 			require.Equal(t, []float32{11, 3, 2}, ring[5:8])
 			require.True(t, s.Output(0).Padded())
 		})
 	}
 }
 
-// TestPingPong: the output of a Run is the input of the next, in two tensors.
-func TestPingPong(t *testing.T) {
+// TestPingPongBuffers checks a loop over two tensors, each of which is the output of
+// one Run and the input of the next.
+func TestPingPongBuffers(t *testing.T) {
 	m, err := adder(t, true).Load(ctx, common.Bytes([]byte("m")), nil)
 	require.NoError(t, err)
 	s := newSession(t, m)
@@ -84,8 +86,9 @@ func TestPingPong(t *testing.T) {
 	require.Equal(t, []float32{4, 4, 4}, values(t, state[0]))
 }
 
-// TestBindOutputRefuses: what cannot be an output, and what shares memory.
-func TestBindOutputRefuses(t *testing.T) {
+// TestBindOutputErrors checks that tensors of the wrong shape or dtype, and those
+// that share memory with an input, are refused.
+func TestBindOutputErrors(t *testing.T) {
 	m, err := adder(t, true).Load(ctx, common.Bytes([]byte("m")), nil)
 	require.NoError(t, err)
 	s := newSession(t, m)
@@ -99,11 +102,11 @@ func TestBindOutputRefuses(t *testing.T) {
 	require.NoError(t, err)
 	err = s.BindOutput(0, four)
 	require.ErrorIs(t, err, common.ErrShape)
-	require.NotErrorIs(t, err, common.ErrInput, "no client is to blame")
+	require.NotErrorIs(t, err, common.ErrInput, "a wrong output must not be an error of the input")
 	ints, err := common.NewTensor(common.Int32, 3)
 	require.NoError(t, err)
 	require.ErrorIs(t, s.BindOutput(0, ints), common.ErrDType)
-	require.NoError(t, s.Run(ctx), "all is as it was")
+	require.NoError(t, s.Run(ctx), "a refused tensor must change nothing")
 
 	memory := make([]float32, 5)
 	require.NoError(t, s.BindInput(0, floats(t, memory[:3], 3)))
@@ -114,8 +117,8 @@ func TestBindOutputRefuses(t *testing.T) {
 	require.Equal(t, []float32{0, 0, 1, 1, 1}, memory)
 }
 
-// TestBindLateOutput: an output whose shape is known only after Run.
-func TestBindLateOutput(t *testing.T) {
+// TestBindDynamicOutput binds an output whose shape is known only after Run.
+func TestBindDynamicOutput(t *testing.T) {
 	m := load(t, echo(t), nil)
 	s := newSession(t, m)
 	require.NoError(t, s.BindInput(0, floats(t, []float32{1, 2, 3, 4}, 2, 2)))
@@ -129,15 +132,16 @@ func TestBindLateOutput(t *testing.T) {
 	err := s.Run(ctx)
 	require.ErrorIs(t, err, common.ErrShape)
 	require.NotErrorIs(t, err, common.ErrInput)
-	require.Equal(t, []float32{5, 6}, values(t, s.Output(0)), "the result is not lost")
+	require.Equal(t, []float32{5, 6}, values(t, s.Output(0)), "the result must remain readable")
 	require.Equal(t, []float32{1, 2, 3, 4}, values(t, fits))
 	require.NoError(t, s.BindInput(0, floats(t, []float32{5, 6, 7, 8}, 2, 2)))
 	require.NoError(t, s.Run(ctx))
-	require.Equal(t, []float32{5, 6, 7, 8}, values(t, fits), "it is still bound")
+	require.Equal(t, []float32{5, 6, 7, 8}, values(t, fits), "the tensor must remain bound")
 }
 
-// TestHandOut: large results are what the engine wrote, and not written again.
-func TestHandOut(t *testing.T) {
+// TestLargeResultsAreNotCopied checks that Model.Run returns the tensors that the
+// engine wrote, if they are large, and that later Runs do not overwrite them.
+func TestLargeResultsAreNotCopied(t *testing.T) {
 	const n = 1 << 19
 	big := []common.TensorInfo{{Name: "y", DType: common.Float32, Shape: common.Shape{n}}}
 	e := register(t, &fake.Engine{Signatures: []common.Signature{{Inputs: []common.TensorInfo{{Name: "x", DType: common.Float32, Shape: common.Shape{}}}, Outputs: big}}})
@@ -160,8 +164,9 @@ func TestHandOut(t *testing.T) {
 	}
 }
 
-// TestHandOutLate: so are results whose shape is known only after Run.
-func TestHandOutLate(t *testing.T) {
+// TestDynamicResultsAreNotCopied checks the same of results whose shape is known only
+// after Run.
+func TestDynamicResultsAreNotCopied(t *testing.T) {
 	e := echo(t)
 	var wrote *common.Tensor
 	e.Run = func(_ context.Context, _ int, in, out []*common.Tensor) error {

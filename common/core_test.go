@@ -14,50 +14,50 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// script is an engine whose model and sessions do what a test says; package
-// fake is not as free, for it checks more.
-type script struct {
+// funcDriver is a driver whose methods call the functions of a test. Package fake
+// checks more and allows less.
+type funcDriver struct {
 	signature  common.Signature
 	state      common.State
 	newSession func() error
 	load       func()
-	run        func(s *scripted) error
-	reset      func(s *scripted) error
+	run        func(s *funcSession) error
+	reset      func(s *funcSession) error
 }
 
-type scripted struct {
-	script  *script
+type funcSession struct {
+	driver  *funcDriver
 	in, out []*common.Tensor
 	stop    chan struct{}
 }
 
-func (s *script) Info() common.EngineInfo                          { return common.EngineInfo{} }
-func (s *script) Devices(context.Context) ([]common.Device, error) { return nil, nil }
-func (s *script) Close() error                                     { return nil }
-func (s *script) Load(context.Context, *common.ModelFiles, common.Options) (common.DriverModel, error) {
+func (s *funcDriver) Info() common.EngineInfo                          { return common.EngineInfo{} }
+func (s *funcDriver) Devices(context.Context) ([]common.Device, error) { return nil, nil }
+func (s *funcDriver) Close() error                                     { return nil }
+func (s *funcDriver) Load(context.Context, *common.ModelFiles, common.Options) (common.DriverModel, error) {
 	if s.load != nil {
 		s.load()
 	}
-	return scriptedModel{s}, nil
+	return funcModel{s}, nil
 }
 
-type scriptedModel struct{ script *script }
+type funcModel struct{ driver *funcDriver }
 
-func (m scriptedModel) Info() common.ModelInfo         { return common.ModelInfo{State: m.script.state} }
-func (m scriptedModel) Signatures() []common.Signature { return []common.Signature{m.script.signature} }
-func (m scriptedModel) Close() error                   { return nil }
-func (m scriptedModel) NewSession(context.Context, int) (common.DriverSession, error) {
-	if m.script.newSession != nil {
-		if err := m.script.newSession(); err != nil {
+func (m funcModel) Info() common.ModelInfo         { return common.ModelInfo{State: m.driver.state} }
+func (m funcModel) Signatures() []common.Signature { return []common.Signature{m.driver.signature} }
+func (m funcModel) Close() error                   { return nil }
+func (m funcModel) NewSession(context.Context, int) (common.DriverSession, error) {
+	if m.driver.newSession != nil {
+		if err := m.driver.newSession(); err != nil {
 			return nil, err
 		}
 	}
-	return &scripted{script: m.script, stop: make(chan struct{}, 1)}, nil
+	return &funcSession{driver: m.driver, stop: make(chan struct{}, 1)}, nil
 }
 
-func (s *scripted) Bind(in, out []*common.Tensor) (err error) {
+func (s *funcSession) Bind(in, out []*common.Tensor) (err error) {
 	s.in, s.out = in, out
-	for i, info := range s.script.signature.Outputs {
+	for i, info := range s.driver.signature.Outputs {
 		if out[i], err = common.EnsureTensor(out[i], info.DType, info.Shape); err != nil {
 			return err
 		}
@@ -65,35 +65,35 @@ func (s *scripted) Bind(in, out []*common.Tensor) (err error) {
 	return nil
 }
 
-func (s *scripted) Run(context.Context) error {
-	if s.script.run != nil {
-		return s.script.run(s)
+func (s *funcSession) Run(context.Context) error {
+	if s.driver.run != nil {
+		return s.driver.run(s)
 	}
 	return nil
 }
 
-func (s *scripted) Reset() error {
-	if s.script.reset != nil {
-		return s.script.reset(s)
+func (s *funcSession) Reset() error {
+	if s.driver.reset != nil {
+		return s.driver.reset(s)
 	}
 	return nil
 }
 
-func (s *scripted) Cancel() {
+func (s *funcSession) Cancel() {
 	select {
 	case s.stop <- struct{}{}:
 	default:
 	}
 }
 
-func (s *scripted) Profile() ([]common.LayerTime, error) {
+func (s *funcSession) Profile() ([]common.LayerTime, error) {
 	return []common.LayerTime{{Name: "layer"}}, nil
 }
 
-func (s *scripted) Close() error { return nil }
+func (s *funcSession) Close() error { return nil }
 
-// forever is a Run that only Cancel ends.
-func forever(s *scripted) error { <-s.stop; return errors.New("stopped") }
+// runUntilCanceled is a Run that ends only when it is cancelled.
+func runUntilCanceled(s *funcSession) error { <-s.stop; return errors.New("stopped") }
 
 func scalars() common.Signature {
 	scalar := func(name string) []common.TensorInfo {
@@ -102,24 +102,24 @@ func scalars() common.Signature {
 	return common.Signature{Inputs: scalar("x"), Outputs: scalar("y")}
 }
 
-func (s *script) open(t *testing.T) *common.Engine {
-	e, err := common.OpenEngine(common.Registration{Name: "script", Open: func(common.Config) (common.Driver, error) { return s, nil }}, nil)
+func (s *funcDriver) open(t *testing.T) *common.Engine {
+	e, err := common.OpenEngine(common.Registration{Name: "functions", Open: func(common.Config) (common.Driver, error) { return s, nil }}, nil)
 	require.NoError(t, err)
-	t.Cleanup(func() { soon(t, "Close", func() { e.Close() }) })
+	t.Cleanup(func() { requireReturns(t, "Close", func() { e.Close() }) })
 	return e
 }
 
-func (s *script) model(t *testing.T, o *common.Options) *common.Model {
+func (s *funcDriver) model(t *testing.T, o *common.Options) *common.Model {
 	m, err := s.open(t).Load(ctx, common.Bytes([]byte("m")), o)
 	require.NoError(t, err)
 	return m
 }
 
-// TestCloseBesideMaking: what is made while its parent closes is closed, too,
-// with a Run that begins at once.
-func TestCloseBesideMaking(t *testing.T) {
+// TestCloseDuringCreation checks that a model or session which is created while its
+// parent closes is closed too, even if a Run starts immediately.
+func TestCloseDuringCreation(t *testing.T) {
 	for name, c := range map[string]struct {
-		model bool // a Model is made; else a Session
+		model bool // make creates a Model, otherwise a Session
 		make  func(*common.Engine, *common.Model)
 		close func(*common.Engine, *common.Model)
 	}{
@@ -153,7 +153,7 @@ func TestCloseBesideMaking(t *testing.T) {
 			for range 5 {
 				making, goOn := make(chan struct{}), make(chan struct{})
 				wait := func() { close(making); <-goOn }
-				s := &script{signature: scalars(), run: forever}
+				s := &funcDriver{signature: scalars(), run: runUntilCanceled}
 				e := s.open(t)
 				m, err := e.Load(ctx, common.Bytes([]byte("m")), nil)
 				require.NoError(t, err)
@@ -168,15 +168,16 @@ func TestCloseBesideMaking(t *testing.T) {
 				go func() { defer close(closed); c.close(e, m) }()
 				time.Sleep(5 * time.Millisecond)
 				close(goOn)
-				soon(t, "Close", func() { <-closed })
+				requireReturns(t, "Close", func() { <-closed })
 			}
 		})
 	}
 }
 
-// TestInputBesideClose: no tensor that a holder has got is another one's.
-func TestInputBesideClose(t *testing.T) {
-	m := (&script{signature: scalars(), state: common.Stateless}).model(t, nil)
+// TestInputDuringClose checks that Input, while Close executes, never returns a
+// tensor that another caller uses.
+func TestInputDuringClose(t *testing.T) {
+	m := (&funcDriver{signature: scalars(), state: common.Stateless}).model(t, nil)
 	secret := scalar(t, 42)
 	for n, begin := 0, time.Now(); time.Since(begin) < 200*time.Millisecond; n++ {
 		s := acquire(t, m)
@@ -185,28 +186,28 @@ func TestInputBesideClose(t *testing.T) {
 		if n%3 == 0 {
 			runtime.Gosched()
 		}
-		var mine *common.Tensor
+		var got *common.Tensor
 		for range 20 {
 			if x := s.Input(0); x != nil {
-				mine = x
+				got = x
 			}
 		}
 		wg.Wait()
 		_, err := m.Run(ctx, secret)
 		require.NoError(t, err)
-		if mine != nil {
-			require.Equal(t, []float32{0}, values(t, mine))
+		if got != nil {
+			require.Equal(t, []float32{0}, values(t, got))
 		}
 	}
 }
 
-// TestPanic: after a Run that panics, as a test's function may, no Cancel comes
-// for it.
-func TestPanic(t *testing.T) {
+// TestNoCancelAfterPanic checks that a driver's Run which panicked is not cancelled
+// afterwards.
+func TestNoCancelAfterPanic(t *testing.T) {
 	var stop chan struct{}
-	s := &script{signature: scalars(), run: func(s *scripted) error {
+	s := &funcDriver{signature: scalars(), run: func(s *funcSession) error {
 		stop = s.stop
-		time.Sleep(20 * time.Millisecond) // so long that the Run is followed
+		time.Sleep(20 * time.Millisecond) // long enough that the watcher knows the Run
 		panic("on purpose")
 	}}
 	m := s.model(t, nil)
@@ -217,12 +218,13 @@ func TestPanic(t *testing.T) {
 	require.Empty(t, stop)
 }
 
-// TestFailedReset: a session that cannot be reset serves nobody any more.
-func TestFailedReset(t *testing.T) {
+// TestFailedResetDiscardsSession checks that a session whose Reset failed is not used
+// again.
+func TestFailedResetDiscardsSession(t *testing.T) {
 	made := 0
-	s := &script{
+	s := &funcDriver{
 		signature: scalars(), state: common.Stateful,
-		newSession: func() error { made++; return nil }, reset: func(*scripted) error { return errors.New("it cannot") },
+		newSession: func() error { made++; return nil }, reset: func(*funcSession) error { return errors.New("reset failed") },
 	}
 	m := s.model(t, nil)
 	for i, fails := range []bool{false, true, false, true} {
@@ -232,13 +234,13 @@ func TestFailedReset(t *testing.T) {
 	require.Equal(t, 2, made)
 }
 
-// TestResetBindsFirst: a driver is asked to reset after it was given the tensors
-// of the next Run, not while it has those that a Model.Run has handed out.
-func TestResetBindsFirst(t *testing.T) {
-	s := &script{signature: scalars(), state: common.Stateful}
+// TestBindPrecedesReset checks that a driver's Reset is called after Bind with the
+// tensors of the next Run, never with tensors that Model.Run has returned.
+func TestBindPrecedesReset(t *testing.T) {
+	s := &funcDriver{signature: scalars(), state: common.Stateful}
 	s.signature.Outputs[0].Shape = common.Shape{1 << 18}
 	resets := 0
-	s.reset = func(s *scripted) error {
+	s.reset = func(s *funcSession) error {
 		resets++
 		require.NotNil(t, s.out[0])
 		return nil
@@ -253,9 +255,10 @@ func TestResetBindsFirst(t *testing.T) {
 	require.Equal(t, 1, resets)
 }
 
-// TestProfileIsOnes: a holder sees the profile of its own Runs only.
-func TestProfileIsOnes(t *testing.T) {
-	m := (&script{signature: scalars(), state: common.Stateful}).model(t, &common.Options{Profile: true})
+// TestProfileOfOwnRuns checks that the profile of an acquired session contains only
+// the Runs of its holder.
+func TestProfileOfOwnRuns(t *testing.T) {
+	m := (&funcDriver{signature: scalars(), state: common.Stateful}).model(t, &common.Options{Profile: true})
 	_, err := m.Run(ctx, scalar(t, 1))
 	require.NoError(t, err)
 	s := acquire(t, m)
@@ -272,10 +275,10 @@ func TestProfileIsOnes(t *testing.T) {
 	require.Empty(t, profile)
 }
 
-// TestEmptyFixedInput: also an input that the model's file fixes without
-// elements is refused before a driver sees it.
+// TestEmptyFixedInput checks that an input which has no elements according to the
+// model's file is refused before the driver sees it.
 func TestEmptyFixedInput(t *testing.T) {
-	s := &script{signature: scalars()}
+	s := &funcDriver{signature: scalars()}
 	s.signature.Inputs[0].Shape = common.Shape{0, 3}
 	_, err := s.model(t, nil).NewSession(ctx, "")
 	require.ErrorIs(t, err, common.ErrShape)

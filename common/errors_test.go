@@ -30,22 +30,22 @@ func TestErrorKinds(t *testing.T) {
 					want = want || k == i
 				}
 			}
-			require.Equal(t, want, errors.Is(err, other), "%v Is %v", k, other)
+			require.Equal(t, want, errors.Is(err, other), "errors.Is(%v, %v)", k, other)
 		}
 	}
-	require.Len(t, texts, len(kinds), "each has a text of its own")
+	require.Len(t, texts, len(kinds), "two kinds have the same text")
 }
 
 func TestErrorText(t *testing.T) {
 	cause := &fs.PathError{Op: "open", Path: "m.onnx", Err: fs.ErrNotExist}
 	for want, e := range map[string]*common.Error{
 		"session in use": {Kind: common.ErrInUse},
-		"openvino: load m.onnx: model not usable: it is odd (code -3); convert it again": {
-			Engine: "openvino", Op: "load", Path: "m.onnx", Kind: common.ErrModel, Message: " it is odd\n", Code: -3, Hint: "convert it again"},
+		"openvino: load m.onnx: model not usable: bad node (code -3); convert it again": {
+			Engine: "openvino", Op: "load", Path: "m.onnx", Kind: common.ErrModel, Message: " bad node\n", Code: -3, Hint: "convert it again"},
 		"load m.onnx: model not usable: open m.onnx: " + fs.ErrNotExist.Error(): {
 			Op: "load", Path: "m.onnx", Kind: common.ErrModel, Err: cause},
-		"model not usable: said open m.onnx: " + fs.ErrNotExist.Error(): {
-			Kind: common.ErrModel, Message: "said " + cause.Error(), Err: cause},
+		"model not usable: cannot open m.onnx: " + fs.ErrNotExist.Error(): {
+			Kind: common.ErrModel, Message: "cannot " + cause.Error(), Err: cause},
 		"tflite: open: engine not available: no library\n  tried /a: no such file\n  tried /b: not ELF\n  fix: install it": {
 			Engine: "tflite", Op: "open", Kind: common.ErrNotAvailable, Message: "no library", Hint: "install it",
 			Searched: []string{"/a: no such file", "/b: not ELF"}},

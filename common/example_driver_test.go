@@ -14,7 +14,7 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// This is a whole engine: first the methods that every driver has, then the
+// This is a complete engine: first the methods that every driver has, then the
 // optional ones. A model is a text with one number, its weight. It smooths a signal
 // of any length: y moves from its last value towards x by that weight.
 func init() {
@@ -51,7 +51,7 @@ func (smoother) Load(_ context.Context, files *common.ModelFiles, o common.Optio
 	}
 	weight, err := strconv.ParseFloat(strings.TrimSpace(string(files.Bytes(0))), 32)
 	if err != nil {
-		return nil, &common.Error{Kind: common.ErrModel, Message: "its weight is no number", Err: err}
+		return nil, &common.Error{Kind: common.ErrModel, Message: "its weight is not a number", Err: err}
 	}
 	files.Release() // because nothing refers to their memory any more
 	return &smoothModel{float32(weight), common.ModelInfo{

@@ -22,7 +22,7 @@ func init() {
 		}},
 		Load: func(_ *common.ModelFiles, o common.Options) error {
 			if o.Precision != 0 && o.Precision != common.Float32 {
-				return &common.Error{Kind: common.ErrOption, Message: "Precision " + o.Precision.String() + " is not to be had here"}
+				return &common.Error{Kind: common.ErrOption, Message: "Precision " + o.Precision.String() + " is not supported"}
 			}
 			return nil
 		},

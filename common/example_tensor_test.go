@@ -12,7 +12,7 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// A picture as an input of a model: [batch channels height width], values 0 to 1.
+// An image as the input of a model: [batch channels height width], values 0 to 1.
 func ExampleTensor() {
 	picture := image.NewRGBA(image.Rect(0, 0, 32, 24))
 	picture.Set(5, 2, color.RGBA{R: 255, G: 51, A: 255})
@@ -139,10 +139,10 @@ func ExampleBHalf() {
 }
 
 func ExampleShape() {
-	takes := common.Shape{-1, 3, 224, 224} // any batch
-	fmt.Println(takes, takes.Dynamic())
-	fmt.Println(takes.Accepts(common.Shape{8, 3, 224, 224}), takes.Accepts(common.Shape{3, 224, 224}))
-	fmt.Println(common.Shape{8, 3, 224, 224}.Elems(), takes.Elems())
+	shape := common.Shape{-1, 3, 224, 224} // any batch
+	fmt.Println(shape, shape.Dynamic())
+	fmt.Println(shape.Accepts(common.Shape{8, 3, 224, 224}), shape.Accepts(common.Shape{3, 224, 224}))
+	fmt.Println(common.Shape{8, 3, 224, 224}.Elems(), shape.Elems())
 	// Output:
 	// [? 3 224 224] true
 	// true false

@@ -143,7 +143,7 @@ func ExampleOptions_refused() {
 		Precision: common.Float16,
 	})
 	fmt.Println(err)
-	// Output: openvino: load ../testdata/digits.onnx: option not usable: Precision float16 is not to be had here
+	// Output: openvino: load ../testdata/digits.onnx: option not usable: Precision float16 is not supported
 }
 
 // How a model was loaded, for a program's log.
@@ -217,15 +217,15 @@ func ExampleModel_Signatures() {
 	defer model.Close()
 	for _, s := range model.Signatures() {
 		for _, in := range s.Inputs {
-			fmt.Println("takes", in.Name, in.DType, in.Shape)
+			fmt.Println("input", in.Name, in.DType, in.Shape)
 		}
 		for _, out := range s.Outputs {
-			fmt.Println("gives", out.Name, out.DType, out.Shape)
+			fmt.Println("output", out.Name, out.DType, out.Shape)
 		}
 	}
 	// Output:
-	// takes image float32 [1 ? ? 1]
-	// gives edges float32 [1 ? ? 1]
+	// input image float32 [1 ? ? 1]
+	// output edges float32 [1 ? ? 1]
 }
 
 // Tensors of the right type and size for any model.

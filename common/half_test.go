@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// slowHalf is the value of a Half by the book.
-func slowHalf(h uint16) float64 {
+// referenceHalf computes the value of a Half from the definition of IEEE 754.
+func referenceHalf(h uint16) float64 {
 	sign, exp, frac := 1.0, int(h>>10&31), float64(h&1023)
 	if h>>15 == 1 {
 		sign = -1
@@ -34,16 +34,16 @@ func slowHalf(h uint16) float64 {
 func TestHalfExhaustive(t *testing.T) {
 	for i := range 1 << 16 {
 		h := common.Half(i)
-		want, got := slowHalf(uint16(i)), float64(h.Float32())
+		want, got := referenceHalf(uint16(i)), float64(h.Float32())
 		if math.IsNaN(want) {
 			require.True(t, math.IsNaN(got), "%04x", i)
 			back := common.HalfOf(h.Float32())
-			require.True(t, math.IsNaN(slowHalf(uint16(back))), "%04x became %04x", i, back)
+			require.True(t, math.IsNaN(referenceHalf(uint16(back))), "%04x became %04x", i, back)
 			require.Equal(t, h>>15, back>>15, "sign of the NaN %04x", i)
 			continue
 		}
 		if want != got || math.Signbit(want) != math.Signbit(got) {
-			t.Fatalf("%04x is %v, not %v", i, want, got)
+			t.Fatalf("%04x is %v, want %v", i, got, want)
 		}
 		if back := common.HalfOf(h.Float32()); back != h {
 			t.Fatalf("%04x came back as %04x", i, back)
@@ -67,9 +67,9 @@ func TestBHalfExhaustive(t *testing.T) {
 	}
 }
 
-// nearest finds the float32 f among the non-negative finite values, in order,
-// by search and exact arithmetic: ties go to the even index. limit is the
-// value from which on everything is infinite.
+// nearest returns the index of the value nearest to f, in exact arithmetic; ties go
+// to the even index. The values are sorted, non-negative and finite. From limit on,
+// f is rounded to infinity.
 func nearest(values []float64, limit, f float64) (index int, inf bool) {
 	if f >= limit {
 		return 0, true
@@ -81,7 +81,7 @@ func nearest(values []float64, limit, f float64) (index int, inf bool) {
 	case i == 0 || values[i] == f:
 		return i, false
 	}
-	// In big.Float, where nothing is rounded.
+	// A big.Float rounds nothing.
 	below := new(big.Float).Sub(big.NewFloat(f), big.NewFloat(values[i-1]))
 	above := new(big.Float).Sub(big.NewFloat(values[i]), big.NewFloat(f))
 	switch c := below.Cmp(above); {
@@ -91,8 +91,9 @@ func nearest(values []float64, limit, f float64) (index int, inf bool) {
 	return i, false
 }
 
-// cases are float32s around which rounding can go wrong, for values.
-func cases(values []float64) []float32 {
+// roundingCases are the float32s that are hardest to round to one of values: the
+// midpoints and their neighbours, some limits, and random numbers.
+func roundingCases(values []float64) []float32 {
 	fs := []float32{0, math.SmallestNonzeroFloat32, math.MaxFloat32, 65504, 65519.996, 65520, 65536, 1, 1.0004883}
 	for i := 1; i < len(values); i += 1 + i/4096 {
 		mid := float32((values[i-1] + values[i]) / 2)
@@ -110,18 +111,18 @@ func cases(values []float64) []float32 {
 func TestHalfRounding(t *testing.T) {
 	var values []float64
 	for i := range 0x7c00 {
-		values = append(values, slowHalf(uint16(i)))
+		values = append(values, referenceHalf(uint16(i)))
 	}
-	for _, f := range cases(values) {
+	for _, f := range roundingCases(values) {
 		i, inf := nearest(values, 65520, float64(f))
 		if inf {
 			i = 0x7c00
 		}
 		if got := common.HalfOf(f); int(got) != i {
-			t.Fatalf("%x (%v) became %04x, not %04x", math.Float32bits(f), f, got, i)
+			t.Fatalf("%x (%v) became %04x, want %04x", math.Float32bits(f), f, got, i)
 		}
 		if got := common.HalfOf(-f); int(got) != i|0x8000 {
-			t.Fatalf("%v became %04x, not %04x", -f, got, i|0x8000)
+			t.Fatalf("%v became %04x, want %04x", -f, got, i|0x8000)
 		}
 	}
 	require.EqualValues(t, 0x7c00, common.HalfOf(float32(math.Inf(1))))
@@ -134,16 +135,16 @@ func TestBHalfRounding(t *testing.T) {
 		values = append(values, float64(math.Float32frombits(uint32(i)<<16)))
 	}
 	limit := math.Ldexp(2-math.Pow(2, -8), 127) // half a step above the largest
-	for _, f := range cases(values) {
+	for _, f := range roundingCases(values) {
 		i, inf := nearest(values, limit, float64(f))
 		if inf {
 			i = 0x7f80
 		}
 		if got := common.BHalfOf(f); int(got) != i {
-			t.Fatalf("%x (%v) became %04x, not %04x", math.Float32bits(f), f, got, i)
+			t.Fatalf("%x (%v) became %04x, want %04x", math.Float32bits(f), f, got, i)
 		}
 		if got := common.BHalfOf(-f); int(got) != i|0x8000 {
-			t.Fatalf("%v became %04x, not %04x", -f, got, i|0x8000)
+			t.Fatalf("%v became %04x, want %04x", -f, got, i|0x8000)
 		}
 	}
 	// A NaN whose upper half has no bit set must not become infinite.

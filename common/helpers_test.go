@@ -18,11 +18,11 @@ var ctx = context.Background()
 
 var names atomic.Int64
 
-// uniqueName is a name for an engine: none can be registered twice. Those of a
-// test sort in the order in which they were made.
+// uniqueName returns a name for an engine, because no name can be registered twice.
+// The names of a test sort in the order of the calls.
 func uniqueName(t testing.TB) string { return fmt.Sprintf("%s %06d", t.Name(), names.Add(1)) }
 
-// register registers e under a name of its own, which is its format, too.
+// register registers e under a unique name, which is the name of its format too.
 func register(t testing.TB, e *fake.Engine) *fake.Engine {
 	e.Name = uniqueName(t)
 	e.Formats = append(e.Formats, common.Format{Name: e.Name})
@@ -46,16 +46,16 @@ func echo(t *testing.T) *fake.Engine {
 	})
 }
 
-// gate is an engine whose runs wait: each says on entered that it began, and
-// ends by itself after a receive from leave, or cancelled.
-type gate struct {
+// blockingEngine is an engine whose Runs wait: each sends to started when it
+// begins, and ends when it receives from finish or is cancelled.
+type blockingEngine struct {
 	*fake.Engine
-	entered, leave chan struct{}
-	runs           atomic.Int64
+	started, finish chan struct{}
+	runs            atomic.Int64
 }
 
-func newGate(t *testing.T) *gate {
-	g := &gate{entered: make(chan struct{}, 1000), leave: make(chan struct{})}
+func newBlockingEngine(t *testing.T) *blockingEngine {
+	g := &blockingEngine{started: make(chan struct{}, 1000), finish: make(chan struct{})}
 	scalar := func(name string) []common.TensorInfo {
 		return []common.TensorInfo{{Name: name, DType: common.Float32, Shape: common.Shape{}}}
 	}
@@ -63,9 +63,9 @@ func newGate(t *testing.T) *gate {
 		Signatures: []common.Signature{{Inputs: scalar("x"), Outputs: scalar("y")}},
 		Run: func(ctx context.Context, _ int, in, out []*common.Tensor) error {
 			g.runs.Add(1)
-			g.entered <- struct{}{}
+			g.started <- struct{}{}
 			select {
-			case <-g.leave:
+			case <-g.finish:
 				copy(out[0].Bytes(), in[0].Bytes())
 				return nil
 			case <-ctx.Done():
@@ -117,8 +117,8 @@ func values(t *testing.T, x *common.Tensor) []float32 {
 	return v
 }
 
-// soon fails the test where f does not return.
-func soon(t *testing.T, what string, f func()) {
+// requireReturns fails the test if f does not return within 10 seconds.
+func requireReturns(t *testing.T, what string, f func()) {
 	t.Helper()
 	done := make(chan struct{})
 	go func() { defer close(done); f() }()

@@ -17,7 +17,8 @@ import (
 
 type closer interface{ Close() error }
 
-// TestCloseOrder closes in every order, each twice.
+// TestCloseOrder closes an engine, its model and its session in every order, each
+// of them twice.
 func TestCloseOrder(t *testing.T) {
 	for _, order := range [][]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
 		e := echo(t)
@@ -31,14 +32,14 @@ func TestCloseOrder(t *testing.T) {
 		require.NoError(t, s.BindInput(0, in["x"]))
 		require.NoError(t, s.Run(ctx))
 		all := []closer{engine, m, s}
-		live := []int{0, 1, 3} // what is left when that one closed first
+		live := []int{0, 1, 3} // open objects after this one was closed first
 		for i, n := range order {
 			require.NoError(t, all[n].Close())
 			require.NoError(t, all[n].Close())
 			if i == 0 {
 				require.Equal(t, live[n], e.Live())
 			}
-			if n <= 2 { // whatever was closed, the session is
+			if n <= 2 { // closing any of the three closes the session
 				require.ErrorIs(t, s.Run(ctx), common.ErrClosed)
 				require.ErrorIs(t, s.BindInput(0, in["x"]), common.ErrClosed)
 				_, err = s.Profile()
@@ -56,17 +57,18 @@ func TestCloseOrder(t *testing.T) {
 		require.ErrorIs(t, err, common.ErrClosed)
 		_, err = engine.Property("k")
 		require.ErrorIs(t, err, common.ErrClosed)
-		require.Equal(t, []float32{1, 2}, values(t, s.Output(0)), "memory outlives its session")
+		require.Equal(t, []float32{1, 2}, values(t, s.Output(0)), "outputs must remain valid after Close")
 		require.NotEmpty(t, m.Signatures())
 		require.NotEmpty(t, engine.Info().Name)
 	}
 }
 
-// TestCloseDuringRun: at each level it interrupts Runs of both kinds and waits.
+// TestCloseDuringRun checks that Close of an engine, a model or a session cancels
+// the Runs of models and sessions below it and waits for their end.
 func TestCloseDuringRun(t *testing.T) {
 	for level, name := range []string{"engine", "model", "session"} {
 		t.Run(name, func(t *testing.T) {
-			g := newGate(t)
+			g := newBlockingEngine(t)
 			engine := open(t, g.Engine)
 			m, err := engine.Load(ctx, common.Bytes([]byte("m")), nil)
 			require.NoError(t, err)
@@ -75,14 +77,14 @@ func TestCloseDuringRun(t *testing.T) {
 			runs := 1
 			go func() { errs <- s.Run(ctx) }()
 			if level < 2 {
-				runs = 3 // one of the pool's runs, one that waits
+				runs = 3 // and two of Model.Run: one executes, one waits
 				for range 2 {
 					go func() { _, err := m.Run(ctx, scalar(t, 1)); errs <- err }()
 				}
-				<-g.entered
+				<-g.started
 			}
-			<-g.entered
-			soon(t, "Close", func() {
+			<-g.started
+			requireReturns(t, "Close", func() {
 				var wg sync.WaitGroup
 				for range 4 {
 					wg.Go(func() {
@@ -90,7 +92,7 @@ func TestCloseDuringRun(t *testing.T) {
 							t.Error(err)
 						}
 						if live := g.Live(); live != []int{0, 1, 2}[level] {
-							t.Errorf("%d things are open after Close: every Close waits until all is freed", live)
+							t.Errorf("%d objects are open after Close, which should wait until all are freed", live)
 						}
 					})
 				}
@@ -103,7 +105,7 @@ func TestCloseDuringRun(t *testing.T) {
 	}
 }
 
-// TestCloseDuringLoad: the context that the driver has ends.
+// TestCloseDuringLoad checks that Close ends the context of a driver's Load.
 func TestCloseDuringLoad(t *testing.T) {
 	loading := make(chan struct{})
 	name := uniqueName(t)
@@ -115,11 +117,11 @@ func TestCloseDuringLoad(t *testing.T) {
 	errs := make(chan error)
 	go func() { _, err := e.Load(ctx, common.Bytes([]byte("m")), nil); errs <- err }()
 	<-loading
-	soon(t, "Close", func() { require.NoError(t, e.Close()) })
-	require.ErrorIs(t, <-errs, common.ErrClosed, "the caller's context has not ended; the engine has")
+	requireReturns(t, "Close", func() { require.NoError(t, e.Close()) })
+	require.ErrorIs(t, <-errs, common.ErrClosed, "the engine was closed; the caller's context has not ended")
 }
 
-// loader is a driver that only loads.
+// loader is a driver whose Load calls a function and returns no model.
 type loader struct{ load func(context.Context) error }
 
 func (loader) Info() common.EngineInfo                          { return common.EngineInfo{} }
@@ -129,7 +131,8 @@ func (l loader) Load(ctx context.Context, _ *common.ModelFiles, _ common.Options
 	return nil, l.load(ctx)
 }
 
-// TestCloseRace: Runs, sessions and Closes from everywhere, for -race.
+// TestCloseRace runs, creates and closes from many goroutines, for the race
+// detector.
 func TestCloseRace(t *testing.T) {
 	for round := range 30 {
 		e := echo(t)
@@ -179,23 +182,24 @@ func TestCloseRace(t *testing.T) {
 	}
 }
 
-func TestInUse(t *testing.T) {
-	g := newGate(t)
+func TestSessionInUse(t *testing.T) {
+	g := newBlockingEngine(t)
 	s := newSession(t, load(t, g.Engine, nil))
 	done := make(chan error)
 	go func() { done <- s.Run(ctx) }()
-	<-g.entered
+	<-g.started
 	require.ErrorIs(t, s.Run(ctx), common.ErrInUse)
 	require.ErrorIs(t, s.BindInput(0, scalar(t, 1)["x"]), common.ErrInUse)
 	_, err := s.Profile()
 	require.ErrorIs(t, err, common.ErrInUse)
-	g.leave <- struct{}{}
+	g.finish <- struct{}{}
 	require.NoError(t, <-done)
 }
 
-// TestForgotten: the garbage collector closes what nobody holds.
-func TestForgotten(t *testing.T) {
-	forget := map[string]func(t *testing.T, e *fake.Engine){
+// TestUnreachableIsClosed checks that engines, models and sessions are closed when they
+// are unreachable.
+func TestUnreachableIsClosed(t *testing.T) {
+	open := map[string]func(t *testing.T, e *fake.Engine){
 		"engine": func(t *testing.T, e *fake.Engine) {
 			_, err := common.Open(e.Name, nil)
 			require.NoError(t, err)
@@ -206,7 +210,7 @@ func TestForgotten(t *testing.T) {
 			_, err = engine.Load(ctx, common.Bytes([]byte("m")), nil)
 			require.NoError(t, err)
 		},
-		"model of its own": func(t *testing.T, e *fake.Engine) {
+		"loaded model": func(t *testing.T, e *fake.Engine) {
 			_, err := common.Load(ctx, common.Bytes([]byte("m")).As(e.Name), nil)
 			require.NoError(t, err)
 		},
@@ -219,12 +223,12 @@ func TestForgotten(t *testing.T) {
 			require.NoError(t, s.BindInput(0, floats(t, []float32{1, 2}, 1, 2)))
 			cancelable, cancel := context.WithCancel(ctx)
 			defer cancel()
-			require.NoError(t, s.Run(cancelable)) // it now has a watcher
+			require.NoError(t, s.Run(cancelable)) // starts a watcher
 			_, err = m.Run(cancelable, common.Tensors{"x": floats(t, []float32{1, 2}, 1, 2)})
 			require.NoError(t, err)
 		},
 	}
-	for name, f := range forget {
+	for name, f := range open {
 		t.Run(name, func(t *testing.T) {
 			goroutines := runtime.NumGoroutine()
 			e := echo(t)
@@ -232,7 +236,7 @@ func TestForgotten(t *testing.T) {
 				f(t, e)
 			}
 			for i := 0; e.Live() > 0 || runtime.NumGoroutine() > goroutines; i++ {
-				require.Less(t, i, 500, "%d things are left, %d goroutines of %d", e.Live(), runtime.NumGoroutine(), goroutines)
+				require.Less(t, i, 500, "%d objects are open; %d goroutines, want %d", e.Live(), runtime.NumGoroutine(), goroutines)
 				runtime.GC()
 				time.Sleep(time.Millisecond)
 			}
@@ -240,20 +244,20 @@ func TestForgotten(t *testing.T) {
 	}
 }
 
-// TestForgottenIsSlow: a forgotten model that takes long to close keeps no
-// other cleanup of the program waiting.
-func TestForgottenIsSlow(t *testing.T) {
-	closing, leave := make(chan struct{}), make(chan struct{})
+// TestSlowCleanup checks that an unreachable engine which takes long to close
+// does not delay other cleanups of the program.
+func TestSlowCleanup(t *testing.T) {
+	closing, finish := make(chan struct{}), make(chan struct{})
 	name := uniqueName(t)
 	common.Register(common.Registration{Name: name, Open: func(common.Config) (common.Driver, error) {
-		return slowToClose{closing, leave}, nil
+		return slowCloser{closing, finish}, nil
 	}})
 	func() {
 		_, err := common.Open(name, nil)
 		require.NoError(t, err)
 	}()
-	defer close(leave)
-	soon(t, "another cleanup", func() {
+	defer close(finish)
+	requireReturns(t, "another cleanup", func() {
 		collect := func(c chan struct{}) {
 			for {
 				runtime.GC()
@@ -271,26 +275,27 @@ func TestForgottenIsSlow(t *testing.T) {
 	})
 }
 
-// slowToClose is a driver whose Close waits.
-type slowToClose struct{ closing, leave chan struct{} }
+// slowCloser is a driver whose Close waits for finish.
+type slowCloser struct{ closing, finish chan struct{} }
 
-func (slowToClose) Devices(context.Context) ([]common.Device, error) { return nil, nil }
+func (slowCloser) Devices(context.Context) ([]common.Device, error) { return nil, nil }
 
-func (slowToClose) Info() common.EngineInfo { return common.EngineInfo{} }
-func (s slowToClose) Close() error          { close(s.closing); <-s.leave; return nil }
-func (slowToClose) Load(context.Context, *common.ModelFiles, common.Options) (common.DriverModel, error) {
+func (slowCloser) Info() common.EngineInfo { return common.EngineInfo{} }
+func (s slowCloser) Close() error          { close(s.closing); <-s.finish; return nil }
+func (slowCloser) Load(context.Context, *common.ModelFiles, common.Options) (common.DriverModel, error) {
 	return nil, errors.New("no models")
 }
 
-// TestForgottenSession: it goes while its model stays.
-func TestForgottenSession(t *testing.T) {
+// TestUnreachableSessionIsClosed checks that an unreachable session is closed while its
+// model stays open.
+func TestUnreachableSessionIsClosed(t *testing.T) {
 	e := echo(t)
 	m := load(t, e, nil)
 	for range 10 {
 		newSession(t, m)
 	}
 	for i := 0; e.Live() > 2; i++ {
-		require.Less(t, i, 500, "%d things are left", e.Live())
+		require.Less(t, i, 500, "%d objects are open", e.Live())
 		runtime.GC()
 		time.Sleep(time.Millisecond)
 	}
@@ -298,8 +303,9 @@ func TestForgottenSession(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestHeld: what is held is not closed under its holder.
-func TestHeld(t *testing.T) {
+// TestReachableStaysOpen checks that a reachable session keeps its model and engine
+// open.
+func TestReachableStaysOpen(t *testing.T) {
 	e := echo(t)
 	s := func() *common.Session {
 		engine, err := common.Open(e.Name, nil)
@@ -316,5 +322,5 @@ func TestHeld(t *testing.T) {
 	}
 	require.Equal(t, 3, e.Live())
 	require.NoError(t, s.Close())
-	require.Equal(t, 2, e.Live(), "Close of a session leaves its model")
+	require.Equal(t, 2, e.Live(), "closing a session must not close its model")
 }

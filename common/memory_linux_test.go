@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestGroupLimit(t *testing.T) {
+func TestCgroupMemoryLimit(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	limit := func(path, text string) {

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// loadFiles loads src with an engine whose driver calls f.
+// loadFiles loads src with an engine whose Load calls f.
 func loadFiles(t *testing.T, src common.Source, o *common.Options, f func(*common.ModelFiles) error) (*common.Model, error) {
 	t.Helper()
 	e := register(t, &fake.Engine{
@@ -41,7 +41,7 @@ func contents(files *common.ModelFiles) (all []string) {
 	return all
 }
 
-// TestModelFiles: what a driver sees of each kind of Source.
+// TestModelFiles checks which files a driver gets from each kind of Source.
 func TestModelFiles(t *testing.T) {
 	dir := t.TempDir()
 	xml := write(t, filepath.Join(dir, "a b.xml"), "<net>")
@@ -58,16 +58,16 @@ func TestModelFiles(t *testing.T) {
 		format string
 		want   []string
 	}{
-		"file":              {common.File(xml), "openvino", []string{"<net>", "weights"}},
-		"alone":             {common.File(proto), "tnn", []string{"proto"}},
-		"another's weights": {common.File(onnx), "onnx", []string{"c"}},
-		"files":             {common.Files(proto, bin), "tnn", []string{"proto", "weights"}},
-		"bytes":             {common.Bytes([]byte("<net"), nil), "openvino", []string{"<net", ""}},
-		"unaligned bytes":   {common.Bytes(unaligned), "", []string{"unaligned"}},
-		"FS":                {common.FS(fsys, "m/a.xml"), "openvino", []string{"<net>", "weights"}},
-		"FS, alone":         {common.FS(fsys, "m/b.xml"), "openvino", []string{"<net b>"}},
-		"FS, named":         {common.FS(fsys, "m/b.xml", "m/a.bin"), "openvino", []string{"<net b>", "weights"}},
-		"As":                {common.File(onnx).As("mine"), "mine", []string{"c"}},
+		"file":            {common.File(xml), "openvino", []string{"<net>", "weights"}},
+		"no weights":      {common.File(proto), "tnn", []string{"proto"}},
+		"other's weights": {common.File(onnx), "onnx", []string{"c"}},
+		"files":           {common.Files(proto, bin), "tnn", []string{"proto", "weights"}},
+		"bytes":           {common.Bytes([]byte("<net"), nil), "openvino", []string{"<net", ""}},
+		"unaligned bytes": {common.Bytes(unaligned), "", []string{"unaligned"}},
+		"FS":              {common.FS(fsys, "m/a.xml"), "openvino", []string{"<net>", "weights"}},
+		"FS, no weights":  {common.FS(fsys, "m/b.xml"), "openvino", []string{"<net b>"}},
+		"FS, named":       {common.FS(fsys, "m/b.xml", "m/a.bin"), "openvino", []string{"<net b>", "weights"}},
+		"As":              {common.File(onnx).As("custom"), "custom", []string{"c"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := loadFiles(t, c.src, nil, func(files *common.ModelFiles) error {
@@ -83,8 +83,8 @@ func TestModelFiles(t *testing.T) {
 	}
 }
 
-// TestFilesChangeWhileLoaded: a model keeps what it was loaded from, also where
-// an SDK reads it from a path.
+// TestFilesChangeWhileLoaded checks that changes to the files of a loaded model do
+// not reach the model, even if an SDK reads them by path.
 func TestFilesChangeWhileLoaded(t *testing.T) {
 	for what, change := range map[string]func(t *testing.T, path string){
 		"overwritten": func(t *testing.T, path string) {
@@ -122,10 +122,10 @@ func TestFilesChangeWhileLoaded(t *testing.T) {
 			}
 			if runtime.GOOS == "linux" {
 				_, err = os.OpenFile(links[0], os.O_WRONLY|os.O_TRUNC, 0)
-				require.Error(t, err, "nobody can shrink it")
+				require.Error(t, err, "the file can be truncated")
 				if f, err := os.OpenFile(links[0], os.O_WRONLY, 0); err == nil {
 					_, err = f.WriteString("X")
-					require.Error(t, err, "nobody can change it")
+					require.Error(t, err, "the file can be changed")
 					f.Close()
 				}
 			}
@@ -135,7 +135,8 @@ func TestFilesChangeWhileLoaded(t *testing.T) {
 	}
 }
 
-// TestMapFiles: the option is for files on disk, and shows what is written.
+// TestMapFiles checks that Options.MapFiles maps the file itself, so that changes
+// are visible, and is refused for other sources.
 func TestMapFiles(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("files are mapped on Unix only")
@@ -156,7 +157,7 @@ func TestMapFiles(t *testing.T) {
 	}
 }
 
-// TestBeside: files that a model refers to, within its folder only.
+// TestBeside checks that a model can refer to files in its folder and to no others.
 func TestBeside(t *testing.T) {
 	dir := t.TempDir()
 	path := write(t, filepath.Join(dir, "m", "m.onnx"), "model")
@@ -187,7 +188,7 @@ func TestBeside(t *testing.T) {
 				require.Equal(t, links[1], filepath.Join(filepath.Dir(links[0]), "data", "w.bin"))
 				return &common.Error{Kind: common.ErrModel, Message: "cannot read " + links[0]}
 			})
-			require.ErrorContains(t, err, "cannot read "+src.Name(), "errors have the user's name")
+			require.ErrorContains(t, err, "cannot read "+src.Name(), "errors must contain the user's path")
 		})
 	}
 	_, err := loadFiles(t, common.Bytes([]byte("m")), nil, func(files *common.ModelFiles) error {
@@ -218,14 +219,14 @@ func TestLinkFolder(t *testing.T) {
 	require.NoDirExists(t, root)
 }
 
-// TestFilesAreFreed: by the end of a Load that fails, by Release, and with the
-// model.
-func TestFilesAreFreed(t *testing.T) {
+// TestFilesAreReleased checks that files are released when Load fails, by Release, and
+// when the model closes.
+func TestFilesAreReleased(t *testing.T) {
 	path := write(t, filepath.Join(t.TempDir(), "m.tflite"), "model")
 	open := func() int {
 		left, err := os.ReadDir("/proc/self/fd")
 		if err != nil {
-			t.Skip("this system does not list open files")
+			t.Skip("no /proc/self/fd on this system")
 		}
 		return len(left)
 	}
@@ -244,27 +245,28 @@ func TestFilesAreFreed(t *testing.T) {
 	require.Equal(t, before, open())
 }
 
-// TestLoadEndsWhileReading: a context ends the reading of a file, too.
-func TestLoadEndsWhileReading(t *testing.T) {
-	over, cancel := context.WithCancel(ctx)
-	_, err := open(t, echo(t)).Load(over, common.FS(endless{cancel}, "m"), nil)
+// TestCancelWhileReading checks that the end of a context ends the reading of a
+// file.
+func TestCancelWhileReading(t *testing.T) {
+	limited, cancel := context.WithCancel(ctx)
+	_, err := open(t, echo(t)).Load(limited, common.FS(cancelingFS{cancel}, "m"), nil)
 	require.Equal(t, context.Canceled, err)
 }
 
-// endless is an fs.FS of a large file, the reading of which calls cancel.
-type endless struct{ cancel func() }
+// cancelingFS is an fs.FS with a large file whose Read calls cancel.
+type cancelingFS struct{ cancel func() }
 
-func (e endless) Open(name string) (fs.File, error) {
+func (e cancelingFS) Open(name string) (fs.File, error) {
 	f, err := fstest.MapFS{name: {Data: bytes.Repeat([]byte("m"), 64<<20)}}.Open(name)
-	return canceling{f, e.cancel}, err
+	return cancelingFile{f, e.cancel}, err
 }
 
-type canceling struct {
+type cancelingFile struct {
 	fs.File
 	cancel func()
 }
 
-func (c canceling) Read(b []byte) (int, error) {
+func (c cancelingFile) Read(b []byte) (int, error) {
 	c.cancel()
 	return c.File.Read(b)
 }

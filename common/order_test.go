@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// stateful is an engine with variables, which takes up to three rows of two.
-// Package fake panics where a call is out of order.
+// stateful is an engine whose model has variables and takes up to three rows of two
+// elements. Package fake panics if a call is out of order.
 func stateful(t *testing.T) *fake.Engine {
 	e := &fake.Engine{Signatures: echo(t).Signatures}
 	e.Bind = func(_ int, in []*common.Tensor) error {
@@ -37,9 +37,8 @@ func stateful(t *testing.T) *fake.Engine {
 	return register(t, e)
 }
 
-// TestOrder: a driver sees Bind before Run and Reset, also after a Bind that
-// failed.
-func TestOrder(t *testing.T) {
+// TestCallOrder checks that a driver's Run and Reset follow a successful Bind.
+func TestCallOrder(t *testing.T) {
 	e := stateful(t)
 	var calls []string
 	bind, run := e.Bind, e.Run
@@ -74,12 +73,12 @@ func TestOrder(t *testing.T) {
 
 	s := newSession(t, m)
 	calls = nil
-	require.NoError(t, s.Reset(), "nothing is bound")
+	require.NoError(t, s.Reset(), "Reset before Bind must do nothing")
 	require.NoError(t, s.BindInput(0, good["x"]))
 	require.NoError(t, s.Run(ctx))
 	require.NoError(t, s.BindInput(0, bad["x"]))
-	require.NoError(t, s.Reset(), "it comes with the next Run, which binds first")
-	require.NoError(t, s.Reset(), "there was no Run since")
+	require.NoError(t, s.Reset(), "Reset must leave binding to the next Run")
+	require.NoError(t, s.Reset(), "a second Reset must do nothing")
 	require.Error(t, s.Run(ctx))
 	require.NoError(t, s.Reset())
 	require.NoError(t, s.BindInput(0, good["x"]))
@@ -91,11 +90,11 @@ func TestOrder(t *testing.T) {
 	require.NoError(t, s.Reset())
 	require.NoError(t, s.BindInput(0, good["x"]))
 	require.NoError(t, s.Run(ctx))
-	require.Equal(t, []string{"bind", "reset", "run"}, calls, "a Reset when nothing is bound comes later")
+	require.Equal(t, []string{"bind", "reset", "run"}, calls, "a Reset while nothing is bound must wait for the next Bind")
 }
 
-// TestOutputAsInput: an output that is bound as an input is read, and the next
-// output is another tensor.
+// TestOutputAsInput checks that an output can be bound as an input: the next Run
+// writes to another tensor.
 func TestOutputAsInput(t *testing.T) {
 	shape := common.Shape{2}
 	info := func(name string) []common.TensorInfo {
@@ -117,21 +116,21 @@ func TestOutputAsInput(t *testing.T) {
 		last := s.Output(0)
 		require.NoError(t, s.BindInput(0, last))
 	}
-	part := floats(t, values(t, s.Output(0))[:2:2]) // another tensor of the same memory
+	part := floats(t, values(t, s.Output(0))[:2:2]) // another tensor on the same memory
 	require.NoError(t, s.BindInput(0, part))
 	require.NoError(t, s.Run(ctx))
 	require.Equal(t, []float32{want[1], want[0] + 1}, values(t, s.Output(0)))
 }
 
-// TestStateOfNoResetter: where variables cannot be reset, or it is not known
-// whether there are some, each Model.Run has a new session.
-func TestStateOfNoResetter(t *testing.T) {
+// TestStatefulWithoutResetter checks that each Model.Run uses a new session if the
+// driver cannot reset variables and the model may have some.
+func TestStatefulWithoutResetter(t *testing.T) {
 	for state, wantSessions := range map[common.State]int{common.UnknownState: 3, common.Stateful: 3, common.Stateless: 1} {
 		t.Run(state.String(), func(t *testing.T) {
 			sessions := 0
 			name := uniqueName(t)
 			common.Register(common.Registration{Name: name, Open: func(common.Config) (common.Driver, error) {
-				return still{shape: common.Shape{4}, state: state, made: &sessions}, nil
+				return idleDriver{shape: common.Shape{4}, state: state, made: &sessions}, nil
 			}})
 			e, err := common.Open(name, nil)
 			require.NoError(t, err)
@@ -157,11 +156,12 @@ func TestStateOfNoResetter(t *testing.T) {
 	}
 }
 
-// TestOrderRace: whatever goroutines do at once, the driver sees it in order.
-func TestOrderRace(t *testing.T) {
+// TestCallOrderRace checks the order of a driver's calls while goroutines run, bind,
+// reset and close at the same time.
+func TestCallOrderRace(t *testing.T) {
 	e := stateful(t)
 	end := time.Now().Add(500 * time.Millisecond)
-	fine := func(err error) {
+	checkExpected := func(err error) {
 		if err != nil && !errors.Is(err, common.ErrClosed) && !errors.Is(err, common.ErrInUse) && !errors.Is(err, common.ErrShape) &&
 			!errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
@@ -179,18 +179,18 @@ func TestOrderRace(t *testing.T) {
 				for i := range 40 {
 					c, cancel := context.WithTimeout(ctx, time.Duration(i)*time.Microsecond)
 					_, err := m.Run(c, common.Tensors{"x": tensor(g + i)})
-					fine(err)
+					checkExpected(err)
 					cancel()
 				}
 			})
 			wg.Go(func() {
 				for i := range 40 {
 					c, cancel := context.WithTimeout(ctx, time.Duration(10*i)*time.Microsecond)
-					fine(s.BindInput(0, tensor(g+i)))
-					fine(s.Run(c))
-					fine(s.Reset())
-					if _, err := s.Profile(); !errors.Is(err, common.ErrOption) { // package fake has none
-						fine(err)
+					checkExpected(s.BindInput(0, tensor(g+i)))
+					checkExpected(s.Run(c))
+					checkExpected(s.Reset())
+					if _, err := s.Profile(); !errors.Is(err, common.ErrOption) { // package fake does not profile
+						checkExpected(err)
 					}
 					cancel()
 				}
@@ -198,7 +198,7 @@ func TestOrderRace(t *testing.T) {
 		}
 		wg.Go(func() {
 			time.Sleep(time.Duration(time.Now().UnixNano()%1000) * time.Microsecond)
-			fine([]closer{engine, m, s}[time.Now().UnixNano()%3].Close())
+			checkExpected([]closer{engine, m, s}[time.Now().UnixNano()%3].Close())
 		})
 		wg.Wait()
 		require.NoError(t, engine.Close())
@@ -206,16 +206,17 @@ func TestOrderRace(t *testing.T) {
 	require.Zero(t, e.Live())
 }
 
-// TestEmptyTensors: a dimension of 0 is for engines that take it.
+// TestEmptyTensors checks that tensors without elements are refused unless the
+// engine accepts them.
 func TestEmptyTensors(t *testing.T) {
-	for _, takes := range []bool{false, true} {
-		e := &fake.Engine{EmptyTensors: takes, Signatures: echo(t).Signatures, Run: echo(t).Run}
+	for _, accepted := range []bool{false, true} {
+		e := &fake.Engine{EmptyTensors: accepted, Signatures: echo(t).Signatures, Run: echo(t).Run}
 		m := load(t, register(t, e), nil)
 		out, err := m.Run(ctx, common.Tensors{"x": floats(t, nil, 0, 2)})
 		_, loadErr := open(t, e).Load(ctx, common.Bytes([]byte("m")), &common.Options{Shapes: map[string]common.ShapeRange{
 			"x": {Min: common.Shape{0, 2}, Opt: common.Shape{1, 2}, Max: common.Shape{8, 2}},
 		}})
-		if !takes {
+		if !accepted {
 			require.ErrorIs(t, err, common.ErrShape)
 			require.ErrorIs(t, loadErr, common.ErrOption)
 			continue

@@ -16,12 +16,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// eventually waits for what another goroutine brings about.
-func eventually(t *testing.T, what string, f func() bool) {
+// waitFor waits until f returns true, and fails the test after 10 seconds.
+func waitFor(t *testing.T, what string, f func() bool) {
 	t.Helper()
 	for begin := time.Now(); !f(); time.Sleep(time.Millisecond) {
 		if time.Since(begin) > 10*time.Second {
-			t.Fatalf("%s: not after 10 s", what)
+			t.Fatalf("not within 10 s: %s", what)
 		}
 	}
 }
@@ -33,10 +33,11 @@ func acquire(t *testing.T, m *common.Model) *common.Session {
 	return s
 }
 
-// TestMaxWaiting: one call too many is refused at once, and counted.
+// TestMaxWaiting checks that calls above Options.MaxWaiting are refused immediately
+// and counted.
 func TestMaxWaiting(t *testing.T) {
 	for waiting, max := range map[int]int{0: -1, 2: 2} {
-		g := newGate(t)
+		g := newBlockingEngine(t)
 		m := load(t, g.Engine, &common.Options{MaxWaiting: max})
 		var wg sync.WaitGroup
 		for i := range 1 + waiting {
@@ -45,9 +46,9 @@ func TestMaxWaiting(t *testing.T) {
 				require.NoError(t, err)
 			})
 			if i == 0 {
-				<-g.entered
+				<-g.started
 			}
-			eventually(t, "the call waits", func() bool { return m.Stats().Waiting == i })
+			waitFor(t, "the call waits", func() bool { return m.Stats().Waiting == i })
 		}
 		limited, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()
@@ -56,7 +57,7 @@ func TestMaxWaiting(t *testing.T) {
 		_, err = m.AcquireSession(limited, "")
 		require.ErrorIs(t, err, common.ErrBusy)
 		require.Equal(t, 1, m.Stats().InUse)
-		close(g.leave)
+		close(g.finish)
 		wg.Wait()
 		stats := m.Stats()
 		require.Positive(t, stats.RunDuration)
@@ -66,9 +67,10 @@ func TestMaxWaiting(t *testing.T) {
 	}
 }
 
-// TestStats: failed and cancelled Runs count, wrong inputs do not.
+// TestStats checks that failed and cancelled Runs are counted, and Runs with invalid
+// inputs are not.
 func TestStats(t *testing.T) {
-	g := newGate(t)
+	g := newBlockingEngine(t)
 	m := load(t, g.Engine, nil)
 	_, err := m.Run(ctx, nil)
 	require.ErrorIs(t, err, common.ErrInput)
@@ -80,20 +82,20 @@ func TestStats(t *testing.T) {
 	require.Equal(t, uint64(1), m.Stats().Failures)
 	s := acquire(t, m)
 	require.Equal(t, 1, m.Stats().InUse)
-	go func() { g.leave <- struct{}{} }()
+	go func() { g.finish <- struct{}{} }()
 	require.NoError(t, s.Run(ctx))
-	require.Equal(t, uint64(2), m.Stats().Runs, "those of acquired sessions count when they end")
+	require.Equal(t, uint64(2), m.Stats().Runs, "Runs of acquired sessions count when they end")
 	require.NoError(t, s.Close())
 	require.Zero(t, m.Stats().InUse)
-	own := newSession(t, m)
-	go func() { g.leave <- struct{}{} }()
-	require.NoError(t, own.Run(ctx))
-	require.Equal(t, uint64(2), m.Stats().Runs, "those of a session of one's own do not")
+	session := newSession(t, m)
+	go func() { g.finish <- struct{}{} }()
+	require.NoError(t, session.Run(ctx))
+	require.Equal(t, uint64(2), m.Stats().Runs, "Runs of NewSession's sessions do not count")
 }
 
-// TestAcquire: an acquired session is the pool's, keeps nothing of others, and
-// is of no use once it was given back.
-func TestAcquire(t *testing.T) {
+// TestAcquireSession checks that an acquired session comes from the pool, holds no data
+// of earlier callers, and refuses calls after Close.
+func TestAcquireSession(t *testing.T) {
 	e := echo(t)
 	m := load(t, e, nil)
 	secret := floats(t, []float32{41, 42}, 1, 2)
@@ -102,47 +104,48 @@ func TestAcquire(t *testing.T) {
 	live := e.Live()
 
 	s := acquire(t, m)
-	require.Equal(t, live, e.Live(), "the session that Run used")
-	require.Nil(t, s.Input(0), "its shape is dynamic")
-	require.Nil(t, s.Output(0), "what it had is another's")
-	waits, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
+	require.Equal(t, live, e.Live(), "it should be the session that Run used")
+	require.Nil(t, s.Input(0), "an input with a dynamic shape must be nil")
+	require.Nil(t, s.Output(0), "the last output belongs to another caller")
+	limited, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
 	defer cancel()
-	_, err = m.Run(waits, common.Tensors{"x": secret})
-	require.ErrorIs(t, err, context.DeadlineExceeded, "there is one session")
-	mine := floats(t, []float32{1, 2}, 1, 2)
-	require.NoError(t, s.BindInput(0, mine))
+	_, err = m.Run(limited, common.Tensors{"x": secret})
+	require.ErrorIs(t, err, context.DeadlineExceeded, "Run must wait for the only session")
+	bound := floats(t, []float32{1, 2}, 1, 2)
+	require.NoError(t, s.BindInput(0, bound))
 	result, err := common.NewTensor(common.Float32, 1, 2)
 	require.NoError(t, err)
 	require.NoError(t, s.BindOutput(0, result))
 	require.NoError(t, s.Run(ctx))
 	require.Equal(t, []float32{1, 2}, values(t, result))
 	require.NoError(t, s.Close())
-	require.NoError(t, s.Close(), "twice")
+	require.NoError(t, s.Close(), "a second Close")
 
 	_, err = m.Run(ctx, common.Tensors{"x": secret})
 	require.NoError(t, err)
-	require.Equal(t, []float32{1, 2}, values(t, mine), "Run does not write to what a holder has bound")
+	require.Equal(t, []float32{1, 2}, values(t, bound), "Run wrote to a tensor that an earlier holder bound")
 	require.Equal(t, []float32{1, 2}, values(t, result))
 	require.ErrorIs(t, s.Run(ctx), common.ErrClosed)
-	require.ErrorIs(t, s.BindInput(0, mine), common.ErrClosed)
-	require.ErrorIs(t, s.BindOutput(0, mine), common.ErrClosed)
+	require.ErrorIs(t, s.BindInput(0, bound), common.ErrClosed)
+	require.ErrorIs(t, s.BindOutput(0, bound), common.ErrClosed)
 	require.ErrorIs(t, s.Reset(), common.ErrClosed)
 	require.Nil(t, s.Input(0))
 	require.Nil(t, s.Output(0))
 
 	_, err = m.AcquireSession(ctx, "no such")
 	require.ErrorIs(t, err, common.ErrName)
-	gone, cancelGone := context.WithCancel(ctx)
-	cancelGone()
-	_, err = m.AcquireSession(gone, "")
+	ended, cancelEnded := context.WithCancel(ctx)
+	cancelEnded()
+	_, err = m.AcquireSession(ended, "")
 	require.ErrorIs(t, err, context.Canceled)
-	require.Zero(t, m.Stats().InUse, "no error keeps a session")
+	require.Zero(t, m.Stats().InUse, "a failed call kept a session")
 }
 
-// TestAcquiredTensors: what a holder still has after Close is not used again.
-func TestAcquiredTensors(t *testing.T) {
-	g := newGate(t)
-	close(g.leave)
+// TestAcquiredSessionTensors checks that the pool does not use the tensors of a closed
+// session again.
+func TestAcquiredSessionTensors(t *testing.T) {
+	g := newBlockingEngine(t)
+	close(g.finish)
 	m := load(t, g.Engine, nil)
 	s := acquire(t, m)
 	require.Equal(t, []float32{0}, values(t, s.Input(0)))
@@ -151,7 +154,7 @@ func TestAcquiredTensors(t *testing.T) {
 	in, out := s.Input(0), s.OutputByName("y")
 	require.NoError(t, s.Close())
 	next := acquire(t, m)
-	require.Equal(t, []float32{0}, values(t, next.InputByName("x")), "zero, as for whoever comes first")
+	require.Equal(t, []float32{0}, values(t, next.InputByName("x")), "inputs must begin with zeros for each holder")
 	require.NoError(t, next.Run(ctx))
 	require.NoError(t, next.Close())
 	_, err := m.Run(ctx, scalar(t, 8))
@@ -160,8 +163,8 @@ func TestAcquiredTensors(t *testing.T) {
 	require.Equal(t, []float32{7}, values(t, out))
 }
 
-// TestAcquiredState: variables have their initial values for each holder.
-func TestAcquiredState(t *testing.T) {
+// TestAcquiredSessionState checks that variables are reset before each next holder.
+func TestAcquiredSessionState(t *testing.T) {
 	e := stateful(t)
 	resets := 0
 	e.Reset = func(int) error { resets++; return nil }
@@ -171,16 +174,17 @@ func TestAcquiredState(t *testing.T) {
 		require.NoError(t, s.BindInput(0, floats(t, []float32{1, 2}, 1, 2)))
 		require.NoError(t, s.Run(ctx))
 		require.NoError(t, s.Run(ctx))
-		require.Equal(t, i, resets, "once for each holder but the first")
+		require.Equal(t, i, resets, "want one Reset for each holder but the first")
 		require.NoError(t, s.Close())
 	}
 }
 
-// TestNoSession: a session that cannot be made takes nobody's place.
-func TestNoSession(t *testing.T) {
+// TestNewSessionFails checks that a driver's NewSession which fails does not use up one
+// of Options.Sessions.
+func TestNewSessionFails(t *testing.T) {
 	fail := true
 	e, err := common.OpenEngine(common.Registration{Open: func(common.Config) (common.Driver, error) {
-		return failing{&fail}, nil
+		return failingDriver{&fail}, nil
 	}}, nil)
 	require.NoError(t, err)
 	m, err := e.Load(ctx, common.Bytes([]byte("m")), nil)
@@ -195,25 +199,25 @@ func TestNoSession(t *testing.T) {
 	}
 	require.Zero(t, m.Stats().InUse)
 	fail = false
-	soon(t, "Run", func() {
+	requireReturns(t, "Run", func() {
 		_, err = m.Run(ctx, nil)
 		require.NoError(t, err)
 	})
 	require.NoError(t, e.Close())
 }
 
-// failing is long, whose sessions can be made only if fail is false.
-type failing struct{ fail *bool }
+// failingDriver is a slowDriver whose NewSession fails while fail is true.
+type failingDriver struct{ fail *bool }
 
-func (failing) Info() common.EngineInfo                          { return common.EngineInfo{} }
-func (failing) Devices(context.Context) ([]common.Device, error) { return nil, nil }
-func (failing) Close() error                                     { return nil }
-func (f failing) Load(context.Context, *common.ModelFiles, common.Options) (common.DriverModel, error) {
+func (failingDriver) Info() common.EngineInfo                          { return common.EngineInfo{} }
+func (failingDriver) Devices(context.Context) ([]common.Device, error) { return nil, nil }
+func (failingDriver) Close() error                                     { return nil }
+func (f failingDriver) Load(context.Context, *common.ModelFiles, common.Options) (common.DriverModel, error) {
 	return failingModel{fail: f.fail}, nil
 }
 
 type failingModel struct {
-	longModel
+	slowModel
 	fail *bool
 }
 
@@ -221,56 +225,57 @@ func (m failingModel) NewSession(context.Context, int) (common.DriverSession, er
 	if *m.fail {
 		return nil, &common.Error{Kind: common.ErrRun, Message: "no memory"}
 	}
-	return &longSession{canceled: make(chan struct{}, 1)}, nil
+	return &slowSession{canceled: make(chan struct{}, 1)}, nil
 }
 
-// TestForgottenLease: a session that nobody gave back comes back.
-func TestForgottenLease(t *testing.T) {
+// TestUnreachableAcquiredSession checks that an acquired session which was not closed
+// returns to the pool when it is unreachable.
+func TestUnreachableAcquiredSession(t *testing.T) {
 	m := load(t, echo(t), nil)
 	func() { acquire(t, m) }()
-	eventually(t, "the session is there again", func() bool { runtime.GC(); return m.Stats().InUse == 0 })
+	waitFor(t, "the session returns to the pool", func() bool { runtime.GC(); return m.Stats().InUse == 0 })
 	require.NoError(t, acquire(t, m).Close())
 }
 
-// TestCloseWhileHeld: a model closes while sessions are held, and Runs of
-// them execute.
-func TestCloseWhileHeld(t *testing.T) {
-	g := newGate(t)
+// TestCloseWithAcquiredSessions checks that a model can be closed while sessions are
+// acquired and one of them executes a Run.
+func TestCloseWithAcquiredSessions(t *testing.T) {
+	g := newBlockingEngine(t)
 	m := load(t, g.Engine, &common.Options{Sessions: 2})
-	idle, runs := acquire(t, m), acquire(t, m)
+	idle, running := acquire(t, m), acquire(t, m)
 	errs := make(chan error)
-	go func() { errs <- runs.Run(ctx) }()
-	<-g.entered
-	soon(t, "Close", func() { require.NoError(t, m.Close()) })
+	go func() { errs <- running.Run(ctx) }()
+	<-g.started
+	requireReturns(t, "Close", func() { require.NoError(t, m.Close()) })
 	require.ErrorIs(t, <-errs, common.ErrClosed)
 	require.ErrorIs(t, idle.Run(ctx), common.ErrClosed)
-	require.NotNil(t, idle.Input(0), "tensors stay")
+	require.NotNil(t, idle.Input(0), "tensors must remain until the session closes")
 	require.NoError(t, idle.Close())
-	require.Nil(t, idle.Input(0), "it was given back")
-	require.NoError(t, runs.Close())
-	require.Equal(t, 1, g.Live(), "the engine")
+	require.Nil(t, idle.Input(0), "a closed session must have no tensors")
+	require.NoError(t, running.Close())
+	require.Equal(t, 1, g.Live(), "only the engine should be open")
 }
 
-// TestGiveBackWhileRunning: Close of a held session cancels its Run, and the
-// next caller gets another session.
-func TestGiveBackWhileRunning(t *testing.T) {
-	g := newGate(t)
+// TestCloseAcquiredDuringRun checks that Close of an acquired session cancels its Run,
+// and that the next caller gets another session.
+func TestCloseAcquiredDuringRun(t *testing.T) {
+	g := newBlockingEngine(t)
 	m := load(t, g.Engine, nil)
 	s := acquire(t, m)
 	errs := make(chan error)
 	go func() { errs <- s.Run(ctx) }()
-	<-g.entered
-	soon(t, "Close", func() { require.NoError(t, s.Close()) })
+	<-g.started
+	requireReturns(t, "Close", func() { require.NoError(t, s.Close()) })
 	require.ErrorIs(t, <-errs, common.ErrClosed)
-	close(g.leave)
+	close(g.finish)
 	_, err := m.Run(ctx, scalar(t, 1))
 	require.NoError(t, err)
-	require.Equal(t, 3, g.Live(), "engine, model and one session")
+	require.Equal(t, 3, g.Live(), "want engine, model and one session")
 }
 
-// TestPoolOfSignatures: signatures share the sessions, of which there never are
-// more than Options.Sessions.
-func TestPoolOfSignatures(t *testing.T) {
+// TestSignaturesShareSessions checks that all signatures together have at most
+// Options.Sessions sessions.
+func TestSignaturesShareSessions(t *testing.T) {
 	vector := func(name string) []common.TensorInfo {
 		return []common.TensorInfo{{Name: name, DType: common.Float32, Shape: common.Shape{1}}}
 	}
@@ -300,59 +305,59 @@ func TestPoolOfSignatures(t *testing.T) {
 			require.NotEqual(t, -1, s.Signature().InputIndex(c.in))
 			require.NoError(t, s.Close())
 		}
-		require.LessOrEqual(t, e.Live(), 4, "engine, model and two sessions")
+		require.LessOrEqual(t, e.Live(), 4, "want at most engine, model and two sessions")
 	}
 	a, b := acquire(t, m), acquire(t, m)
 	require.NoError(t, errors.Join(a.Close(), b.Close()))
 	_, err := m.RunSignature(ctx, "double", common.Tensors{"c": one})
 	require.NoError(t, err)
-	require.Equal(t, 4, e.Live(), "one of add's gave way")
+	require.Equal(t, 4, e.Live(), "a session of add must be closed for one of double")
 	_, err = m.RunSignature(ctx, "multiply", nil)
 	require.ErrorIs(t, err, common.ErrName)
 	require.ErrorContains(t, err, `"add", "double"`)
 }
 
-// TestShutdown: calls that run or wait end, held sessions are waited for, new
-// calls are refused.
+// TestShutdown checks that Shutdown refuses new calls and waits for calls that
+// execute or wait and for acquired sessions.
 func TestShutdown(t *testing.T) {
-	g := newGate(t)
+	g := newBlockingEngine(t)
 	m := load(t, g.Engine, nil)
-	own := newSession(t, m)
+	session := newSession(t, m)
 	s := acquire(t, m)
 	errs := make(chan error, 1)
 	go func() {
 		_, err := m.Run(ctx, scalar(t, 1))
 		errs <- err
 	}()
-	eventually(t, "Run waits", func() bool { return m.Stats().Waiting == 1 })
+	waitFor(t, "Run waits", func() bool { return m.Stats().Waiting == 1 })
 	done := make(chan error, 1)
 	go func() { done <- m.Shutdown(ctx) }()
-	eventually(t, "new calls are refused", func() bool {
+	waitFor(t, "new calls are refused", func() bool {
 		_, err := m.NewSession(ctx, "")
 		return errors.Is(err, common.ErrClosed)
 	})
-	go func() { g.leave <- struct{}{} }()
-	require.NoError(t, s.Run(ctx), "the session is still held")
+	go func() { g.finish <- struct{}{} }()
+	require.NoError(t, s.Run(ctx), "an acquired session must work during Shutdown")
 	require.NoError(t, s.Close())
-	g.leave <- struct{}{}
-	require.NoError(t, <-errs, "it waited when Shutdown was called")
-	soon(t, "Shutdown", func() { require.NoError(t, <-done) })
-	require.ErrorIs(t, own.Run(ctx), common.ErrClosed)
-	require.NoError(t, m.Shutdown(ctx), "again")
+	g.finish <- struct{}{}
+	require.NoError(t, <-errs, "a call that waited before Shutdown must succeed")
+	requireReturns(t, "Shutdown", func() { require.NoError(t, <-done) })
+	require.ErrorIs(t, session.Run(ctx), common.ErrClosed)
+	require.NoError(t, m.Shutdown(ctx), "a second Shutdown")
 	require.NoError(t, m.Close())
-	require.Equal(t, 1, g.Live(), "the engine")
+	require.Equal(t, 1, g.Live(), "only the engine should be open")
 }
 
-// TestShutdownEnds: when its context ends, or Close is called, what is left is
-// cancelled.
-func TestShutdownEnds(t *testing.T) {
-	for name, how := range map[string]func(*common.Model, context.CancelFunc){
+// TestShutdownInterrupted checks that Shutdown cancels the remaining Runs when its
+// context ends or Close is called.
+func TestShutdownInterrupted(t *testing.T) {
+	for name, interrupt := range map[string]func(*common.Model, context.CancelFunc){
 		"context": func(_ *common.Model, cancel context.CancelFunc) { cancel() },
 		"Close":   func(m *common.Model, _ context.CancelFunc) { m.Close() },
 	} {
 		for _, held := range []bool{false, true} {
 			t.Run(name, func(t *testing.T) {
-				g := newGate(t)
+				g := newBlockingEngine(t)
 				m := load(t, g.Engine, nil)
 				errs := make(chan error, 1)
 				if held {
@@ -365,58 +370,59 @@ func TestShutdownEnds(t *testing.T) {
 						errs <- err
 					}()
 				}
-				<-g.entered
+				<-g.started
 				limited, cancel := context.WithCancel(ctx)
 				defer cancel()
 				done := make(chan error, 1)
 				go func() { done <- m.Shutdown(limited) }()
 				time.Sleep(5 * time.Millisecond)
 				require.Empty(t, errs)
-				how(m, cancel)
-				soon(t, "Shutdown", func() { require.ErrorIs(t, <-done, limited.Err()) })
+				interrupt(m, cancel)
+				requireReturns(t, "Shutdown", func() { require.ErrorIs(t, <-done, limited.Err()) })
 				require.ErrorIs(t, <-errs, common.ErrClosed)
 			})
 		}
 	}
 }
 
-// TestShutdownOwn: a Run of a session of one's own is waited for.
-func TestShutdownOwn(t *testing.T) {
-	g := newGate(t)
+// TestShutdownWaitsForSessions checks that Shutdown waits for Runs of sessions that
+// NewSession created.
+func TestShutdownWaitsForSessions(t *testing.T) {
+	g := newBlockingEngine(t)
 	m := load(t, g.Engine, nil)
 	s := newSession(t, m)
 	errs, done := make(chan error, 1), make(chan error, 1)
 	go func() { errs <- s.Run(ctx) }()
-	<-g.entered
+	<-g.started
 	go func() { done <- m.Shutdown(ctx) }()
-	eventually(t, "the session refuses calls", func() bool { return errors.Is(s.Reset(), common.ErrClosed) })
-	g.leave <- struct{}{}
+	waitFor(t, "the session refuses calls", func() bool { return errors.Is(s.Reset(), common.ErrClosed) })
+	g.finish <- struct{}{}
 	require.NoError(t, <-errs)
-	soon(t, "Shutdown", func() { require.NoError(t, <-done) })
+	requireReturns(t, "Shutdown", func() { require.NoError(t, <-done) })
 }
 
-// TestReplace: a model is replaced a thousand times under callers of all kinds,
-// and no call fails.
+// TestReplace replaces a model a thousand times while goroutines use it, and checks
+// that no call fails.
 func TestReplace(t *testing.T) {
 	e := echo(t)
 	engine := open(t, e)
 	var live common.LiveModel
 	_, err := live.Run(ctx, nil)
-	require.ErrorIs(t, err, common.ErrClosed, "there is none yet")
+	require.ErrorIs(t, err, common.ErrClosed, "Run before Replace must fail")
 	require.Nil(t, live.Model())
-	another := func() *common.Model {
+	newModel := func() *common.Model {
 		m, err := engine.Load(ctx, common.Bytes([]byte("model")), &common.Options{Sessions: 2})
 		require.NoError(t, err)
 		return m
 	}
-	require.NoError(t, live.Replace(ctx, another()))
-	var over atomic.Bool
+	require.NoError(t, live.Replace(ctx, newModel()))
+	var done atomic.Bool
 	var calls atomic.Int64
 	var wg sync.WaitGroup
 	x := floats(t, []float32{1, 2}, 1, 2)
 	for i := range 8 {
 		wg.Go(func() {
-			for !over.Load() {
+			for !done.Load() {
 				var err error
 				if i%2 == 0 {
 					_, err = live.Run(ctx, common.Tensors{"x": x})
@@ -435,22 +441,22 @@ func TestReplace(t *testing.T) {
 		})
 	}
 	for range 1000 {
-		require.NoError(t, live.Replace(ctx, another()))
+		require.NoError(t, live.Replace(ctx, newModel()))
 	}
-	over.Store(true)
+	done.Store(true)
 	wg.Wait()
 	require.Positive(t, calls.Load())
 	same := live.Model()
 	require.NoError(t, live.Replace(ctx, same))
 	s, err := live.NewSession(ctx, "")
-	require.NoError(t, err, "it was not replaced by itself")
+	require.NoError(t, err, "replacing a model by itself closed it")
 	require.NoError(t, live.Shutdown(ctx))
 	require.ErrorIs(t, s.Run(ctx), common.ErrClosed)
 	_, err = live.RunSignature(ctx, "", common.Tensors{"x": x})
 	require.ErrorIs(t, err, common.ErrClosed)
-	late := another()
+	late := newModel()
 	require.ErrorIs(t, live.Replace(ctx, late), common.ErrClosed)
 	_, err = late.Run(ctx, common.Tensors{"x": x})
-	require.ErrorIs(t, err, common.ErrClosed, "nobody else would close it")
-	require.Equal(t, 1, e.Live(), "the engine: each old model was closed")
+	require.ErrorIs(t, err, common.ErrClosed, "Replace after Shutdown must close the model")
+	require.Equal(t, 1, e.Live(), "only the engine should be open: each old model must be closed")
 }

@@ -24,7 +24,7 @@ func TestQuantize(t *testing.T) {
 	require.NoError(t, q.Quantize(x, []float32{0, 0.5, 0.25, 0.75, -1, nan, inf, -inf, 62.6}))
 	ints, err := common.Data[int8](x)
 	require.NoError(t, err)
-	require.Equal(t, []int8{-3, -2, -3, -1, -5, -3, 127, -128, 122}, ints, "ties to even, NaN as 0")
+	require.Equal(t, []int8{-3, -2, -3, -1, -5, -3, 127, -128, 122}, ints, "ties must round to even, NaN to 0")
 	back := make([]float32, 9)
 	require.NoError(t, q.Dequantize(back, x))
 	require.Equal(t, []float32{0, 0.5, 0, 1, -1, 0, 65, -62.5, 62.5}, back)
@@ -39,14 +39,14 @@ func TestQuantize(t *testing.T) {
 	require.Equal(t, reals, back)
 	channels.ZeroPoint = nil
 	require.NoError(t, channels.Quantize(y, reals))
-	require.Equal(t, []byte{1, 2, 1, 2, 1, 2, 3, 4, 3, 4, 3, 4}, y.Bytes(), "without zero points they are 0")
+	require.Equal(t, []byte{1, 2, 1, 2, 1, 2, 3, 4, 3, 4, 3, 4}, y.Bytes(), "missing zero points must be 0")
 	require.NoError(t, channels.Quantize(tensor(t, common.Uint8, 2, 3, 0), nil))
 
 	zero := &common.Quantization{Scale: []float32{0}, ZeroPoint: []int64{3}}
 	require.NoError(t, zero.Quantize(x, make([]float32, 9)))
-	require.Equal(t, int8(3), ints[0], "whatever a file says")
+	require.Equal(t, int8(3), ints[0], "a scale of 0 must give the zero point")
 
-	var none *common.Quantization // the numbers are the values
+	var none *common.Quantization // stores the numbers themselves
 	for _, dt := range []common.DType{common.Int8, common.Int16, common.Int32, common.Uint8, common.Uint16, common.Uint32, common.Float16, common.BFloat16, common.Float32} {
 		z := tensor(t, dt, 2)
 		require.NoError(t, none.Quantize(z, []float32{3, 100}))
@@ -55,7 +55,7 @@ func TestQuantize(t *testing.T) {
 	}
 }
 
-func TestQuantizeRefuses(t *testing.T) {
+func TestQuantizeErrors(t *testing.T) {
 	q := &common.Quantization{Scale: []float32{1, 2}, Axis: 1}
 	for name, c := range map[string]struct {
 		q    *common.Quantization
@@ -83,7 +83,7 @@ func TestQuantizeRefuses(t *testing.T) {
 func TestHalfSlices(t *testing.T) {
 	numbers := []float32{1.5, -2, 65504}
 	halves, bhalves, back := make([]common.Half, 2), make([]common.BHalf, 4), make([]float32, 3)
-	require.Equal(t, 2, common.FromFloat32(halves, numbers), "as copy does")
+	require.Equal(t, 2, common.FromFloat32(halves, numbers), "it must stop at the shorter slice, like copy")
 	require.Equal(t, []common.Half{common.HalfOf(1.5), common.HalfOf(-2)}, halves)
 	require.Equal(t, 2, common.ToFloat32(back, halves))
 	require.Equal(t, []float32{1.5, -2, 0}, back)

@@ -15,14 +15,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestOpenUnknown(t *testing.T) {
+func TestOpenUnknownEngine(t *testing.T) {
 	known := echo(t)
 	_, err := common.Open("nobody", nil)
 	require.ErrorIs(t, err, common.ErrNotAvailable)
 	require.ErrorContains(t, err, known.Name)
 	var detail *common.Error
 	require.ErrorAs(t, err, &detail)
-	require.Empty(t, detail.Hint, "nobody knows its package")
+	require.Empty(t, detail.Hint, "an unknown package must have no hint")
 	_, err = common.Open("litert", nil)
 	require.ErrorContains(t, err, `_ "github.com/anyinfer/anyinfer/tflite/litert"`)
 	require.Contains(t, common.Engines(), known.Name)
@@ -40,10 +40,10 @@ func TestOpenConfig(t *testing.T) {
 	require.ErrorIs(t, err, common.ErrVersion)
 	require.EqualError(t, err, name+": open: library version not usable: old")
 	require.Same(t, slog.Default(), got.Logger)
-	mine := common.Config{Library: "/l", Logger: slog.New(slog.DiscardHandler), Native: 3}
-	_, err = common.Open(name, &mine)
+	config := common.Config{Library: "/l", Logger: slog.New(slog.DiscardHandler), Native: 3}
+	_, err = common.Open(name, &config)
 	require.ErrorIs(t, err, common.ErrVersion)
-	require.Equal(t, mine, got)
+	require.Equal(t, config, got)
 }
 
 func TestRegisterTwice(t *testing.T) {
@@ -51,14 +51,14 @@ func TestRegisterTwice(t *testing.T) {
 	require.PanicsWithValue(t, `common: the engine "`+e.Name+`" is registered twice`, e.Register)
 }
 
-// candidates registers engines for a format, each with the error of its Open
-// and of its Load; nil for those that succeed.
+// candidate is an engine for formats, with the errors that its Open and Load return.
 type candidate struct {
 	name       string
 	formats    []string
 	open, load error
 }
 
+// candidates registers engines and returns the names of those that were opened.
 func candidates(t *testing.T, all ...candidate) (opened *[]string) {
 	opened = new([]string)
 	for _, c := range all {
@@ -73,13 +73,13 @@ func candidates(t *testing.T, all ...candidate) (opened *[]string) {
 			}
 			return e.Driver(), nil
 		}})
-		t.Cleanup(func() { require.Zero(t, e.Live(), "an engine opened in vain is closed") })
+		t.Cleanup(func() { require.Zero(t, e.Live(), "an engine that cannot load the model must be closed") })
 	}
 	return opened
 }
 
-// TestLoadOrder: engines made for a format go first, then by name; the error
-// has the reasons of all that were passed over.
+// TestLoadOrder checks that Load tries the engines whose first format it is before
+// others, each group by name, and that the error contains the reason of each.
 func TestLoadOrder(t *testing.T) {
 	format := uniqueName(t)
 	src := common.Bytes([]byte("m")).As(format)
@@ -100,13 +100,13 @@ func TestLoadOrder(t *testing.T) {
 	require.ErrorIs(t, err, common.ErrNotAvailable)
 	require.Equal(t, []string{format + "b-own", format + "c-own", format + "a-also"}, *opened)
 	for _, reason := range []string{"/lib/b-own: no", "too old", "/lib/a-also: no"} {
-		require.ErrorContains(t, err, reason, "every reason is there")
+		require.ErrorContains(t, err, reason)
 	}
 }
 
-// TestLoadPassesOver: an error ends Load unless another engine may do better;
-// what was passed over is in the log, and in the error where none succeeds.
-func TestLoadPassesOver(t *testing.T) {
+// TestLoadTriesNextEngine checks which errors let Load try the next engine. Engines
+// that were passed over are in the log and, if none succeeds, in the error.
+func TestLoadTriesNextEngine(t *testing.T) {
 	var log bytes.Buffer
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
@@ -124,7 +124,7 @@ func TestLoadPassesOver(t *testing.T) {
 		"unknown device":  {load: common.UnknownDevice("GPU", devices)},
 		"failing device":  {load: &common.Error{Kind: common.ErrDevice}, ends: true},
 		"failure":         {load: &common.Error{Kind: common.ErrRun}, ends: true},
-		"not even typed":  {load: errors.New("odd"), ends: true},
+		"untyped error":   {load: errors.New("failed"), ends: true},
 		"failing to open": {open: &common.Error{Kind: common.ErrRun}, ends: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -133,7 +133,7 @@ func TestLoadPassesOver(t *testing.T) {
 			src := common.Bytes([]byte("m")).As(format)
 			opened := candidates(t,
 				candidate{name: format + "1", formats: []string{format}, open: c.open, load: c.load},
-				candidate{name: format + "2", formats: []string{format}, load: &common.Error{Kind: common.ErrModel, Message: "not mine"}},
+				candidate{name: format + "2", formats: []string{format}, load: &common.Error{Kind: common.ErrModel, Message: "wrong version"}},
 			)
 			_, err := common.Load(ctx, src, nil)
 			kind := cmp.Or(c.open, c.load)
@@ -147,9 +147,9 @@ func TestLoadPassesOver(t *testing.T) {
 				return
 			}
 			require.Len(t, *opened, 2)
-			require.ErrorIs(t, err, common.ErrModel, "an engine that is ready says what is wrong")
+			require.ErrorIs(t, err, common.ErrModel, "the error of an available engine must come first")
 			require.ErrorContains(t, err, format+"1: ")
-			require.ErrorContains(t, err, "not mine")
+			require.ErrorContains(t, err, "wrong version")
 			require.Contains(t, log.String(), `level=DEBUG msg="engine passed over" engine="`+format+`1"`)
 
 			log.Reset()
@@ -164,10 +164,10 @@ func TestLoadPassesOver(t *testing.T) {
 	alone := uniqueName(t)
 	candidates(t, candidate{name: alone, formats: []string{alone}, load: &common.Error{Kind: common.ErrModel, Message: "alone"}})
 	_, err := common.Load(ctx, common.Bytes([]byte("m")).As(alone), nil)
-	require.EqualError(t, err, alone+": load: model not usable: alone", "a list of one is no list")
+	require.EqualError(t, err, alone+": load: model not usable: alone", "a single error must not be shown as a list")
 }
 
-// TestLoadOwnsEngine: Load's engine goes with its model.
+// TestLoadOwnsEngine checks that the engine which Load opened closes with its model.
 func TestLoadOwnsEngine(t *testing.T) {
 	e := echo(t)
 	m, err := common.Load(ctx, common.Bytes([]byte("m")).As(e.Name), nil)

@@ -30,16 +30,16 @@ func TestRun(t *testing.T) {
 		results = append(results, out)
 	}
 	require.NoError(t, m.Close())
-	require.Equal(t, []float32{1, 2, 3, 4}, values(t, results[0]["y"]), "results are the caller's, also later")
-	var none context.Context // is allowed
-	out, err := load(t, echo(t), nil).Run(none, common.Tensors{"x": x})
+	require.Equal(t, []float32{1, 2, 3, 4}, values(t, results[0]["y"]), "results must remain valid after Close")
+	var nilCtx context.Context // a nil context is allowed
+	out, err := load(t, echo(t), nil).Run(nilCtx, common.Tensors{"x": x})
 	require.NoError(t, err)
 	require.Len(t, out, 1)
 }
 
-// TestResultsAreTheCallers: also where the engine writes to the same memory
-// each time.
-func TestResultsAreTheCallers(t *testing.T) {
+// TestResultsAreNotReused checks that results remain valid after later Runs, even
+// if the engine writes to the same memory each time.
+func TestResultsAreNotReused(t *testing.T) {
 	e := register(t, &fake.Engine{
 		Signatures: []common.Signature{{
 			Inputs:  []common.TensorInfo{{Name: "x", DType: common.Float32, Shape: common.Shape{1, 2}}},
@@ -60,7 +60,8 @@ func TestResultsAreTheCallers(t *testing.T) {
 	}
 }
 
-// TestWrongInput: each is refused before the engine, and the next Run is right.
+// TestWrongInput checks that invalid inputs are refused before the driver's Run, and
+// that the next Run succeeds.
 func TestWrongInput(t *testing.T) {
 	runs := 0
 	e := register(t, &fake.Engine{
@@ -104,12 +105,12 @@ func TestWrongInput(t *testing.T) {
 		in common.Tensors
 		is error
 	}{
-		"nothing":       {nil, common.ErrCount},
+		"no inputs":     {nil, common.ErrCount},
 		"one less":      {less, common.ErrCount},
 		"one more":      {with("d", tensor(common.Float32, 1)), common.ErrName},
 		"nil":           {with("a", nil), common.ErrInput},
 		"dtype":         {with("a", tensor(common.Int32, 3, 2)), common.ErrDType},
-		"as wide":       {with("b", tensor(common.Uint64)), common.ErrDType},
+		"same width":    {with("b", tensor(common.Uint64)), common.ErrDType},
 		"string":        {with("c", tensor(common.String, 1)), common.ErrDType},
 		"dimension":     {with("a", tensor(common.Float32, 3, 3)), common.ErrShape},
 		"rank":          {with("a", tensor(common.Float32, 6)), common.ErrShape},
@@ -133,7 +134,7 @@ func TestWrongInput(t *testing.T) {
 				if x := c.in[n]; len(c.in) == 3 && x != good()[n] && !x.Is(good()[n].DType(), good()[n].Shape()) {
 					before := s.Input(i)
 					require.ErrorIs(t, s.BindInput(i, x), c.is)
-					require.Same(t, before, s.Input(i), "a refused tensor changes nothing")
+					require.Same(t, before, s.Input(i), "a refused tensor must change nothing")
 				}
 			}
 			_, err = m.Run(ctx, good())
@@ -152,7 +153,7 @@ func TestWrongInput(t *testing.T) {
 func TestSession(t *testing.T) {
 	m := load(t, echo(t), nil)
 	s := newSession(t, m)
-	require.Nil(t, s.Input(0), "dynamic, and nothing bound")
+	require.Nil(t, s.Input(0), "an input with a dynamic shape must be nil before BindInput")
 	require.Nil(t, s.Output(0))
 	require.ErrorIs(t, s.Run(ctx), common.ErrShape)
 	for _, n := range []int{1, 7, 32, 1} {
@@ -165,13 +166,13 @@ func TestSession(t *testing.T) {
 	}
 	last := s.Output(0)
 	require.NoError(t, s.Close())
-	require.Equal(t, []float32{1, 0}, values(t, last), "outputs are Go memory")
+	require.Equal(t, []float32{1, 0}, values(t, last), "outputs must be Go memory")
 }
 
 func TestFixedShapes(t *testing.T) {
 	m := load(t, echo(t), &common.Options{Shapes: map[string]common.ShapeRange{"x": common.Fixed(3, 2)}})
 	s := newSession(t, m)
-	require.True(t, s.Input(0).Is(common.Float32, common.Shape{3, 2}), "a known shape needs no binding")
+	require.True(t, s.Input(0).Is(common.Float32, common.Shape{3, 2}), "a session must allocate inputs of known shapes")
 	values(t, s.Input(0))[5] = 9
 	require.NoError(t, s.Run(ctx))
 	require.Equal(t, []float32{0, 0, 0, 0, 0, 9}, values(t, s.Output(0)))
@@ -211,14 +212,13 @@ func TestSignatures(t *testing.T) {
 		names[i.Name] = true
 		in[i.Name] = floats(t, []float32{1})
 	}
-	require.Len(t, names, 3, "a map can hold them all: %v", names)
+	require.Len(t, names, 3, "the names must be unique: %v", names)
 	_, err = m.Run(ctx, in)
 	require.NoError(t, err)
 }
 
-// TestDescriptionsAreCopies: what a user does to a description must not get
-// past the checks that protect native memory.
-// TestReset: a Model.Run starts afresh, a Session goes on until Reset.
+// TestReset checks that variables have their initial values in each Model.Run, and
+// that a Session keeps their values until Reset.
 func TestReset(t *testing.T) {
 	infos := func(name string) []common.TensorInfo {
 		return []common.TensorInfo{{Name: name, DType: common.Float32, Shape: common.Shape{}}}
@@ -245,7 +245,7 @@ func TestReset(t *testing.T) {
 		require.Equal(t, []float32{3}, values(t, out["y"]))
 	}
 	s := newSession(t, m)
-	require.NoError(t, s.Reset(), "nothing ran in it")
+	require.NoError(t, s.Reset(), "Reset before the first Run must do nothing")
 	sum = 0
 	values(t, s.Input(0))[0] = 60
 	for want := range 2 {
@@ -260,6 +260,8 @@ func TestReset(t *testing.T) {
 	require.ErrorIs(t, (*common.Session)(nil).Reset(), common.ErrClosed)
 }
 
+// TestDescriptionsAreCopies checks that a caller who changes a signature or its
+// options cannot get around the checks that protect native memory.
 func TestDescriptionsAreCopies(t *testing.T) {
 	shapes := map[string]common.ShapeRange{"x": {Min: common.Shape{1, 2}, Opt: common.Shape{1, 2}, Max: common.Shape{2, 2}}}
 	m := load(t, echo(t), &common.Options{Shapes: shapes})
@@ -278,7 +280,7 @@ func TestDescriptionsAreCopies(t *testing.T) {
 	require.ErrorIs(t, err, common.ErrInput)
 	require.ErrorIs(t, s.BindInput(0, bad), common.ErrInput)
 	_, err = m.Run(ctx, common.Tensors{"x": floats(t, make([]float32, 6), 3, 2)})
-	require.ErrorIs(t, err, common.ErrShape, "the Options were those of Load")
+	require.ErrorIs(t, err, common.ErrShape, "Load must copy the Options")
 }
 
 func TestBoolOutput(t *testing.T) {
@@ -297,8 +299,9 @@ func TestBoolOutput(t *testing.T) {
 	require.Equal(t, []byte{0, 1, 1}, s.Output(0).Bytes())
 }
 
-// TestDriverMistakes: a driver that leaves an output out is an error of Run.
-func TestDriverMistakes(t *testing.T) {
+// TestInvalidDriverOutput checks that Run fails if the driver leaves an output out or
+// gives it the wrong type.
+func TestInvalidDriverOutput(t *testing.T) {
 	for name, make := range map[string]func(out []*common.Tensor){
 		"none":  func(out []*common.Tensor) { out[0] = nil },
 		"dtype": func(out []*common.Tensor) { out[0], _ = common.NewTensor(common.Int8, 1, 2) },
@@ -319,7 +322,7 @@ func TestRunError(t *testing.T) {
 	fail.Store(true)
 	e.Run = func(ctx context.Context, signature int, in, out []*common.Tensor) error {
 		if fail.Load() {
-			return &common.Error{Kind: common.ErrRun, Message: "odd", Code: 7}
+			return &common.Error{Kind: common.ErrRun, Message: "bad node", Code: 7}
 		}
 		return copies(ctx, signature, in, out)
 	}
@@ -330,30 +333,30 @@ func TestRunError(t *testing.T) {
 	for _, c := range []context.Context{ctx, cancelable} {
 		_, err := m.Run(c, in)
 		require.ErrorIs(t, err, common.ErrRun)
-		require.EqualError(t, err, e.Name+": run: run failed: odd (code 7)")
+		require.EqualError(t, err, e.Name+": run: run failed: bad node (code 7)")
 	}
 	fail.Store(false)
 	_, err := m.Run(ctx, in)
-	require.NoError(t, err, "an error is no end")
+	require.NoError(t, err, "the model must be usable after an error")
 }
 
-// TestTurns: 64 goroutines get right results, and no more than Sessions of
-// them are at work at once, with no more sessions than that.
-func TestTurns(t *testing.T) {
+// TestSessionLimit checks that 64 goroutines get correct results, and that no more than
+// Options.Sessions sessions exist and Runs execute at the same time.
+func TestSessionLimit(t *testing.T) {
 	for _, sessions := range []int{0, 1, 2, 4} {
 		e := echo(t)
-		var now, most atomic.Int64
+		var executing, most atomic.Int64
 		copies := e.Run
 		e.Run = func(ctx context.Context, signature int, in, out []*common.Tensor) error {
-			n := now.Add(1)
-			defer now.Add(-1)
+			n := executing.Add(1)
+			defer executing.Add(-1)
 			for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
 			}
 			time.Sleep(100 * time.Microsecond)
 			return copies(ctx, signature, in, out)
 		}
 		m := load(t, e, &common.Options{Sessions: sessions})
-		require.Equal(t, 2, e.Live(), "engine and model: sessions are made when needed")
+		require.Equal(t, 2, e.Live(), "want engine and model: sessions are created when needed")
 		var wg sync.WaitGroup
 		for g := range 64 {
 			wg.Go(func() {
@@ -369,7 +372,7 @@ func TestTurns(t *testing.T) {
 		wg.Wait()
 		require.LessOrEqual(t, int(most.Load()), max(sessions, 1))
 		if sessions > 1 {
-			require.Greater(t, int(most.Load()), 1, "turns must go on side by side")
+			require.Greater(t, int(most.Load()), 1, "Runs of several sessions should overlap")
 		}
 		require.LessOrEqual(t, e.Live(), 2+max(sessions, 1))
 		require.NoError(t, m.Close())
@@ -377,41 +380,41 @@ func TestTurns(t *testing.T) {
 	}
 }
 
-func TestCancelBefore(t *testing.T) {
-	g := newGate(t)
+func TestCancelBeforeRun(t *testing.T) {
+	g := newBlockingEngine(t)
 	m := load(t, g.Engine, nil)
 	s := newSession(t, m)
 	live := g.Live()
-	over, cancel := context.WithCancel(ctx)
+	ended, cancel := context.WithCancel(ctx)
 	cancel()
 	for range 50 {
-		_, err := m.Run(over, scalar(t, 1))
+		_, err := m.Run(ended, scalar(t, 1))
 		require.Equal(t, context.Canceled, err)
-		require.Equal(t, context.Canceled, s.Run(over))
+		require.Equal(t, context.Canceled, s.Run(ended))
 	}
 	require.Zero(t, g.runs.Load())
-	require.Equal(t, live, g.Live(), "no native work, not even a session")
-	_, err := open(t, g.Engine).Load(over, common.Bytes([]byte("m")), nil)
+	require.Equal(t, live, g.Live(), "a session was created")
+	_, err := open(t, g.Engine).Load(ended, common.Bytes([]byte("m")), nil)
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-func TestCancelWaiting(t *testing.T) {
-	g := newGate(t)
+func TestCancelWhileWaiting(t *testing.T) {
+	g := newBlockingEngine(t)
 	m := load(t, g.Engine, nil)
 	go m.Run(ctx, scalar(t, 1))
-	<-g.entered
+	<-g.started
 	deadline, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 	defer cancel()
-	soon(t, "a Run that waits for its turn", func() {
+	requireReturns(t, "a Run that waits for a session", func() {
 		_, err := m.Run(deadline, scalar(t, 2))
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 	})
 	require.EqualValues(t, 1, g.runs.Load())
-	g.leave <- struct{}{}
+	g.finish <- struct{}{}
 }
 
-func TestCancelDuring(t *testing.T) {
-	g := newGate(t)
+func TestCancelDuringRun(t *testing.T) {
+	g := newBlockingEngine(t)
 	m := load(t, g.Engine, nil)
 	s := newSession(t, m)
 	for range 100 {
@@ -420,49 +423,50 @@ func TestCancelDuring(t *testing.T) {
 			func(c context.Context) error { _, err := m.Run(c, scalar(t, 1)); return err },
 		} {
 			cancelable, cancel := context.WithCancel(ctx)
-			go func() { <-g.entered; cancel() }()
-			soon(t, "a cancelled Run", func() { require.Equal(t, context.Canceled, run(cancelable)) })
+			go func() { <-g.started; cancel() }()
+			requireReturns(t, "a cancelled Run", func() { require.Equal(t, context.Canceled, run(cancelable)) })
 		}
 	}
-	// The sessions are as good as new, also with a context of each kind.
+	// The sessions remain usable, with every kind of context.
 	cancelable, cancel := context.WithCancel(ctx)
 	defer cancel()
 	for _, c := range []context.Context{ctx, cancelable, nil} {
 		values(t, s.Input(0))[0] = 7
-		go func() { <-g.entered; g.leave <- struct{}{} }()
+		go func() { <-g.started; g.finish <- struct{}{} }()
 		require.NoError(t, s.Run(c))
 		require.Equal(t, []float32{7}, values(t, s.Output(0)))
-		go func() { <-g.entered; g.leave <- struct{}{} }()
+		go func() { <-g.started; g.finish <- struct{}{} }()
 		out, err := m.Run(c, scalar(t, 8))
 		require.NoError(t, err)
 		require.Equal(t, []float32{8}, values(t, out["y"]))
 	}
 }
 
-// TestCancelAfterLongRuns: the context of a Run ends whatever Runs there were
-// before: long ones, which are watched in another way than short ones.
+// TestCancelAfterLongRuns checks that a Run is cancelled also after long Runs, whose
+// contexts are watched in another way than those of short ones.
 func TestCancelAfterLongRuns(t *testing.T) {
-	g := newGate(t)
+	g := newBlockingEngine(t)
 	s := newSession(t, load(t, g.Engine, nil))
 	first, cancelFirst := context.WithCancel(ctx)
 	defer cancelFirst()
 	for range 3 {
-		go func() { time.Sleep(20 * time.Millisecond); g.leave <- struct{}{} }()
+		go func() { time.Sleep(20 * time.Millisecond); g.finish <- struct{}{} }()
 		require.NoError(t, s.Run(first))
 		limited, cancel := context.WithTimeout(ctx, time.Millisecond)
-		soon(t, "a Run whose context ends", func() { require.ErrorIs(t, s.Run(limited), context.DeadlineExceeded) })
+		requireReturns(t, "a Run whose context ends", func() { require.ErrorIs(t, s.Run(limited), context.DeadlineExceeded) })
 		cancel()
 	}
 }
 
-// TestCancelTooLate: what has finished is returned, whatever ctx says since.
-func TestCancelTooLate(t *testing.T) {
+// TestCancelAfterRun checks that a Run which succeeds returns its results even if
+// its context has ended.
+func TestCancelAfterRun(t *testing.T) {
 	e := echo(t)
 	cancelable, cancel := context.WithCancel(ctx)
 	copies := e.Run
 	e.Run = func(_ context.Context, signature int, in, out []*common.Tensor) error {
 		cancel()
-		time.Sleep(5 * time.Millisecond) // let Cancel come, and ignore it
+		time.Sleep(5 * time.Millisecond) // Cancel is called now, and ignored
 		return copies(ctx, signature, in, out)
 	}
 	out, err := load(t, e, nil).Run(cancelable, common.Tensors{"x": floats(t, []float32{1, 2}, 1, 2)})
@@ -470,7 +474,7 @@ func TestCancelTooLate(t *testing.T) {
 	require.Equal(t, []float32{1, 2}, values(t, out["y"]))
 }
 
-// TestCancelRace cancels at every moment of a Run.
+// TestCancelRace cancels Runs at many different moments.
 func TestCancelRace(t *testing.T) {
 	e := echo(t)
 	copies := e.Run
@@ -491,6 +495,6 @@ func TestCancelRace(t *testing.T) {
 			require.Equal(t, context.DeadlineExceeded, err)
 		}
 		cancel()
-		require.NoError(t, s.Run(ctx), "no late Cancel hurts the next Run")
+		require.NoError(t, s.Run(ctx), "a late Cancel stopped the next Run")
 	}
 }

@@ -72,22 +72,22 @@ func TestShapeRange(t *testing.T) {
 	require.True(t, common.Fixed(1).Contains(common.Shape{1}))
 }
 
-func TestBadOptions(t *testing.T) {
+func TestInvalidOptions(t *testing.T) {
 	e := open(t, echo(t))
 	s := func(dims ...int) common.Shape { return dims }
 	for name, o := range map[string]common.Options{
-		"threads":         {Threads: -1},
-		"many threads":    {Threads: 1 << 20},
-		"sessions":        {Sessions: -1},
-		"many sessions":   {Sessions: 1 << 20},
-		"precision":       {Precision: common.Int8},
-		"no precision":    {Precision: 99},
-		"rank":            {Shapes: map[string]common.ShapeRange{"x": {Min: s(1), Opt: s(1, 2), Max: s(1)}}},
-		"empty range":     {Shapes: map[string]common.ShapeRange{"x": {}}},
-		"max below min":   {Shapes: map[string]common.ShapeRange{"x": {Min: s(3), Opt: s(3), Max: s(2)}}},
-		"opt outside":     {Shapes: map[string]common.ShapeRange{"x": {Min: s(1), Opt: s(9), Max: s(2)}}},
-		"dynamic":         {Shapes: map[string]common.ShapeRange{"x": common.Fixed(-1)}},
-		"max is too much": {Shapes: map[string]common.ShapeRange{"x": {Min: s(1, 1), Opt: s(1, 1), Max: s(math.MaxInt, 2)}}},
+		"threads":       {Threads: -1},
+		"many threads":  {Threads: 1 << 20},
+		"sessions":      {Sessions: -1},
+		"many sessions": {Sessions: 1 << 20},
+		"precision":     {Precision: common.Int8},
+		"no precision":  {Precision: 99},
+		"rank":          {Shapes: map[string]common.ShapeRange{"x": {Min: s(1), Opt: s(1, 2), Max: s(1)}}},
+		"empty range":   {Shapes: map[string]common.ShapeRange{"x": {}}},
+		"max below min": {Shapes: map[string]common.ShapeRange{"x": {Min: s(3), Opt: s(3), Max: s(2)}}},
+		"opt outside":   {Shapes: map[string]common.ShapeRange{"x": {Min: s(1), Opt: s(9), Max: s(2)}}},
+		"dynamic":       {Shapes: map[string]common.ShapeRange{"x": common.Fixed(-1)}},
+		"max too large": {Shapes: map[string]common.ShapeRange{"x": {Min: s(1, 1), Opt: s(1, 1), Max: s(math.MaxInt, 2)}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := e.Load(context.Background(), common.Bytes([]byte("m")), &o)

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestSourceMissing(t *testing.T) {
+func TestInvalidSource(t *testing.T) {
 	e := open(t, echo(t))
 	dir := t.TempDir()
 	empty := filepath.Join(dir, "empty.onnx")
@@ -29,9 +29,9 @@ func TestSourceMissing(t *testing.T) {
 		"no second file":   {common.Files(empty+"x", empty), empty + "x", fs.ErrNotExist},
 		"empty file":       {common.File(empty), empty, nil},
 		"no files":         {common.Files(), "", nil},
-		"nothing":          {common.Source{}, "", nil},
+		"zero Source":      {common.Source{}, "", nil},
 		"no bytes":         {common.Bytes(nil), "", nil},
-		"not in FS":        {common.FS(os.DirFS(dir), "no.onnx"), "no.onnx", fs.ErrNotExist},
+		"no file in FS":    {common.FS(os.DirFS(dir), "no.onnx"), "no.onnx", fs.ErrNotExist},
 		"folder in FS":     {common.FS(os.DirFS(filepath.Dir(dir)), filepath.Base(dir)), filepath.Base(dir), nil},
 		"bad name in FS":   {common.FS(os.DirFS(dir), "../no.onnx"), "../no.onnx", fs.ErrInvalid},
 		"no names in FS":   {common.FS(os.DirFS(dir)), "", nil},

@@ -37,7 +37,7 @@ func TestNewTensor(t *testing.T) {
 	require.Equal(t, 1, scalar.Len())
 }
 
-func TestNewTensorRefuses(t *testing.T) {
+func TestNewTensorErrors(t *testing.T) {
 	_, err := common.NewTensor(0, 1)
 	require.ErrorIs(t, err, common.ErrDType)
 	_, err = common.NewTensor(99, 1)
@@ -66,9 +66,9 @@ func TestFromSlice(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []float32{1, 2, 3, 4, 50, 6}, got)
 	got[0] = 10
-	require.Equal(t, float32(10), data[0], "the memory is shared")
+	require.Equal(t, float32(10), data[0], "the memory must be shared")
 	require.Len(t, x.Bytes(), 24)
-	require.Equal(t, 24, cap(x.Bytes()), "what lies behind is not the tensor's")
+	require.Equal(t, 24, cap(x.Bytes()), "the capacity must end with the elements")
 	require.False(t, x.Padded())
 	aligned, err := common.NewTensor(common.Float32, 6)
 	require.NoError(t, err)
@@ -76,7 +76,7 @@ func TestFromSlice(t *testing.T) {
 	require.NoError(t, err)
 	part, err := common.FromSlice(begin[:5])
 	require.NoError(t, err)
-	require.False(t, part.Padded(), "where it begins is not enough")
+	require.False(t, part.Padded(), "a padded tensor needs room after its elements")
 
 	vector, err := common.FromSlice(data)
 	require.NoError(t, err)
@@ -97,7 +97,7 @@ func TestFromSlice(t *testing.T) {
 	}
 }
 
-// roundTrip is FromSlice and Data for one element type.
+// roundTrip checks FromSlice, Data and Clone for one element type.
 func roundTrip[T common.Elem](t *testing.T, data ...T) {
 	x, err := common.FromSlice(data)
 	require.NoError(t, err)
@@ -109,11 +109,11 @@ func roundTrip[T common.Elem](t *testing.T, data ...T) {
 	data[0] = data[1]
 	got, err = common.Data[T](c)
 	require.NoError(t, err)
-	require.NotEqual(t, data[0], got[0], "a clone has memory of its own")
+	require.NotEqual(t, data[0], got[0], "a clone must not share memory")
 	require.Equal(t, data[1:], got[1:])
 }
 
-func TestElements(t *testing.T) {
+func TestElementTypes(t *testing.T) {
 	roundTrip(t, true, false)
 	roundTrip[int8](t, -128, 127)
 	roundTrip[int16](t, math.MinInt16, 3)
@@ -130,12 +130,12 @@ func TestElements(t *testing.T) {
 	roundTrip(t, "a", "b\x00c")
 }
 
-func TestDataRefuses(t *testing.T) {
+func TestDataErrors(t *testing.T) {
 	x, err := common.NewTensor(common.Float16, 2)
 	require.NoError(t, err)
 	_, err = common.Data[uint16](x)
 	require.ErrorIs(t, err, common.ErrDType)
-	require.NotErrorIs(t, err, common.ErrInput, "no client is to blame")
+	require.NotErrorIs(t, err, common.ErrInput, "a wrong element type must not be an error of the input")
 	_, err = common.Data[common.BHalf](x)
 	require.ErrorIs(t, err, common.ErrDType)
 	_, err = common.Data[string](x)
@@ -161,8 +161,9 @@ func TestNilTensor(t *testing.T) {
 	require.Nil(t, x.Clone())
 }
 
-// TestTensorShapeIsItsOwn: nobody can make a tensor lie about its memory.
-func TestTensorShapeIsItsOwn(t *testing.T) {
+// TestTensorShapeIsCopied checks that changes to the slices of dimensions that a
+// tensor was made from or returned do not change its shape.
+func TestTensorShapeIsCopied(t *testing.T) {
 	shape := []int{2, 2}
 	x, err := common.NewTensor(common.Int32, shape...)
 	require.NoError(t, err)
@@ -187,8 +188,9 @@ func TestEnsureTensor(t *testing.T) {
 	}
 }
 
-// TestTensorKeepsMemory: a tensor alone keeps the slice it shares.
-func TestTensorKeepsMemory(t *testing.T) {
+// TestTensorKeepsSliceAlive checks that a tensor keeps the slice that it shares from
+// being collected.
+func TestTensorKeepsSliceAlive(t *testing.T) {
 	x, err := common.FromSlice(append(make([]int64, 0, 1000), 1, 2, 3))
 	require.NoError(t, err)
 	for range 3 {

@@ -10,9 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestNothing: what whoever did not look at an error holds answers with
-// ErrClosed, and can be closed.
-func TestNothing(t *testing.T) {
+// TestZeroValues checks that nil and zero engines, models and sessions return ErrClosed
+// and can be closed, as they may be used after an unchecked error.
+func TestZeroValues(t *testing.T) {
 	for _, e := range []*common.Engine{nil, {}} {
 		require.NoError(t, e.Close())
 		require.Empty(t, e.Info())
@@ -43,8 +43,8 @@ func TestNothing(t *testing.T) {
 		_, err := s.Profile()
 		require.ErrorIs(t, err, common.ErrClosed)
 	}
-	var none context.Context // is allowed
-	files, err := common.OpenFiles(none, common.Bytes([]byte("x")))
+	var nilCtx context.Context // a nil context is allowed
+	files, err := common.OpenFiles(nilCtx, common.Bytes([]byte("x")))
 	require.NoError(t, err)
 	files.Release()
 	var zero common.Tensor
