@@ -13,8 +13,8 @@ import (
 	"github.com/anyinfer/anyinfer/common/fake"
 )
 
-// A test of what the program does when a run takes too long: this engine's Run
-// ends only when it is cancelled.
+// A test of a program's time limit: the Run of this engine ends only when it is
+// cancelled.
 func ExampleEngine() {
 	scalar := func(name string) []common.TensorInfo {
 		return []common.TensorInfo{{Name: name, DType: common.Float32, Shape: common.Shape{}}}

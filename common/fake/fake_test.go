@@ -41,7 +41,7 @@ func Example() {
 	// Output: [6 8] <nil>
 }
 
-func TestRefuse(t *testing.T) {
+func TestLoadError(t *testing.T) {
 	e := &fake.Engine{Name: "refuse", Load: func(files *common.ModelFiles, o common.Options) error {
 		require.Equal(t, 3, o.Threads)
 		return &common.Error{Kind: common.ErrModel, Message: "no " + files.Format()}
@@ -57,8 +57,9 @@ func TestRefuse(t *testing.T) {
 	require.Zero(t, e.Live())
 }
 
-// TestOrder: a call that DriverSession does not allow panics, and says why.
-func TestOrder(t *testing.T) {
+// TestCallOrder checks that a call which DriverSession does not allow panics with the
+// reason.
+func TestCallOrder(t *testing.T) {
 	e := &fake.Engine{Name: "order", Run: func(context.Context, int, []*common.Tensor, []*common.Tensor) error { return nil }}
 	e.Reset = func(int) error { return nil }
 	e.Signatures = []common.Signature{{}}
@@ -103,7 +104,8 @@ func panicOf(f func()) (text string) {
 	return ""
 }
 
-// TestNewModel: what the function returns is copied, and checked.
+// TestNewModel checks that the tensors which the function returns are copied, and
+// that invalid ones are an error of Run.
 func TestNewModel(t *testing.T) {
 	y, err := common.FromSlice([]float32{1, 2})
 	require.NoError(t, err)
@@ -116,7 +118,7 @@ func TestNewModel(t *testing.T) {
 	got, err := common.Get[float32](out, "y")
 	require.NoError(t, err)
 	got[0] = 7
-	require.Equal(t, float32(1), kept(t, y)[0], "the function's own tensor")
+	require.Equal(t, float32(1), float32s(t, y)[0], "the function's tensor was changed")
 	for _, wrong := range []any{[]int32{1}, nil} {
 		result = nil
 		if data, ok := wrong.([]int32); ok {
@@ -129,7 +131,7 @@ func TestNewModel(t *testing.T) {
 	}
 }
 
-func kept(t *testing.T, x *common.Tensor) []float32 {
+func float32s(t *testing.T, x *common.Tensor) []float32 {
 	data, err := common.Data[float32](x)
 	require.NoError(t, err)
 	return data

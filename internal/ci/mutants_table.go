@@ -27,7 +27,7 @@ var mutants = []mutant{
 	{"common/options.go", "max(1, runtime.GOMAXPROCS(0)/max(o.Sessions, 1))", "runtime.GOMAXPROCS(0)", "common", "TestThreadsPerRun"},
 	{"common/modelfiles.go", "case !filepath.IsLocal(local):", "case false:", "common", "TestBeside"},
 	{"common/registry.go", "ErrModel, ErrOption, ErrInput}", "ErrModel, ErrOption, ErrInput, ErrRun}", "common", "TestLoadTriesNextEngine"},
-	{"common/fake/order.go", "case method == \"Reset\" && !o.ran:", "case false:", "common/fake", "TestOrder"},
+	{"common/fake/order.go", "case method == \"Reset\" && !o.ran:", "case false:", "common/fake", "TestCallOrder"},
 	{"common/fake/model.go", "out[i] = t.Clone()", "out[i] = t", "common/fake", "TestNewModel"},
 
 	// The native boundary.
