@@ -33,8 +33,8 @@ var mutants = []mutant{
 	// The native boundary.
 	{"internal/dylib/library.go", "case explicit != \"\":", "case false:", "internal/dylib", "TestSearch"},
 	{"internal/dylib/memory.go", "return strings.Clone(unsafe", "_ = strings.Clone\n\treturn (unsafe", "internal/dylib", "TestMemory"},
-	{"internal/dylib/stderr.go", "p.running == 0 {", "false {", "internal/dylib", "TestStderrIsGivenBack"},
-	{"internal/dylib/stderr.go", "defer p.mu.Unlock()\n\tp.captures = append", "p.mu.Unlock()\n\tp.captures = append", "internal/dylib", "-race TestStderrSideBySide"},
+	{"internal/dylib/stderr.go", "p.running == 0 {", "false {", "internal/dylib", "TestStderrIsRestored"},
+	{"internal/dylib/stderr.go", "defer p.mu.Unlock()\n\tp.captures = append", "p.mu.Unlock()\n\tp.captures = append", "internal/dylib", "-race TestConcurrentStderrCaptures"},
 	{"internal/cengine/driver.go", "if a.abi != abiVersion {", "if false {", "internal/cengine", "TestFaults"},
 	{"internal/cengine/tensor.go", "s.rank > maxRank {", "s.rank > maxRank+1 {", "internal/cengine", "TestFaults"},
 	{"internal/cengine/session.go", "*s.failure = errorBuffer{}", "", "internal/cengine", "TestRunAfterFault"},

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// libc stands for an SDK: it is on every machine.
+// libc takes the place of an SDK, because every machine has it.
 var libc = dylib.Spec{Engine: "libc", Stem: "c-of-the-test", Sonames: []string{"libc.so.6"}}
 
 const (
@@ -56,9 +56,9 @@ func TestCall(t *testing.T) {
 	require.Equal(t, "to C\x00", string(text[:5]))
 }
 
-// TestCallPointsToHeap: what a variable on the stack gets from C arrives,
-// also when the stack moves meanwhile.
-func TestCallPointsToHeap(t *testing.T) {
+// TestCallWithStackVariables checks that C can write to a variable of the caller even
+// if the goroutine's stack moves.
+func TestCallWithStackVariables(t *testing.T) {
 	lib, err := open(t, "")
 	require.NoError(t, err)
 	done := make(chan [64]byte)
@@ -67,7 +67,7 @@ func TestCallPointsToHeap(t *testing.T) {
 			var local [64]byte
 			source := [64]byte{63: 7}
 			for range 100 {
-				deepen(20)
+				growStack(20)
 				lib.Call(memcpy, dylib.Ptr(&local), dylib.Ptr(&source), dylib.Int(64))
 			}
 			done <- local
@@ -78,21 +78,22 @@ func TestCallPointsToHeap(t *testing.T) {
 	}
 }
 
-func deepen(n int) int {
+// growStack uses n KB of stack.
+func growStack(n int) int {
 	var space [1024]byte
 	if n == 0 {
 		return len(space)
 	}
 	space[n] = byte(n)
-	return deepen(n-1) + int(space[n])
+	return growStack(n-1) + int(space[n])
 }
 
-func TestPrepared(t *testing.T) {
+func TestPreparedCall(t *testing.T) {
 	lib, err := open(t, "")
 	require.NoError(t, err)
-	text := []byte("kept\x00")
+	text := []byte("text\x00")
 	defer runtime.KeepAlive(text)
-	address := lib.Call(memcpy, dylib.Slice(text), dylib.Slice(text), dylib.Int(0)) // C's view of Go memory
+	address := lib.Call(memcpy, dylib.Slice(text), dylib.Slice(text), dylib.Int(0)) // the address of text, from C
 	p := lib.Prepare(strlen, dylib.Int(address))
 	require.EqualValues(t, 4, p.Do())
 	require.Zero(t, testing.AllocsPerRun(100, func() { p.Do() }))
@@ -111,7 +112,7 @@ func TestMemory(t *testing.T) {
 	require.Equal(t, []uint16{'a' | 'b'<<8, 'c'}, out)
 	dylib.CopyIn(at, []byte("X"))
 	require.Equal(t, byte('X'), data[0])
-	require.Equal(t, "abc", text, "a copy")
+	require.Equal(t, "abc", text, "GoString must return a copy")
 	dylib.CopyOut(out[:0], 0)
 	dylib.CopyIn(0, out[:0])
 }
@@ -131,7 +132,7 @@ func TestSearch(t *testing.T) {
 				return m[0]
 			}
 		}
-		t.Skip("libc is nowhere to be seen")
+		t.Skip("libc was not found")
 		return ""
 	}
 	file := found("libc.so.6")
@@ -146,20 +147,20 @@ func TestSearch(t *testing.T) {
 
 	t.Run("missing", func(t *testing.T) {
 		_, err := open(t, filepath.Join(dir, "nowhere"))
-		e := problem(t, err)
+		e := notAvailable(t, err)
 		require.Empty(t, e.Path)
-		require.Len(t, e.Searched, 1, "what was asked for counts alone")
+		require.Len(t, e.Searched, 1, "Config.Library must exclude all other places")
 		require.Contains(t, err.Error(), "nowhere (Config.Library): no such file or folder")
 	})
 	t.Run("broken", func(t *testing.T) {
 		_, err := open(t, dir)
-		require.Equal(t, broken, problem(t, err).Path)
+		require.Equal(t, broken, notAvailable(t, err).Path)
 		require.Contains(t, err.Error(), "tried "+broken)
 	})
-	t.Run("of another processor", func(t *testing.T) {
+	t.Run("other processor", func(t *testing.T) {
 		here, known := platform.Linux[runtime.GOARCH]
 		if !known || runtime.GOOS != "linux" {
-			t.Skip("this processor is not known")
+			t.Skip("package platform does not know this processor")
 		}
 		other := platform.Linux["arm64"]
 		if runtime.GOARCH == "arm64" {
@@ -171,13 +172,13 @@ func TestSearch(t *testing.T) {
 		foreign := filepath.Join(t.TempDir(), "libx.so")
 		require.NoError(t, os.WriteFile(foreign, text, 0o666))
 		_, err = open(t, foreign)
-		require.Equal(t, foreign, problem(t, err).Path)
+		require.Equal(t, foreign, notAvailable(t, err).Path)
 		require.ErrorContains(t, err, "tried "+foreign+" (Config.Library): it is for "+other.Name+", but this program is for "+here.Name+"\n")
 	})
 	t.Run("environment", func(t *testing.T) {
 		t.Setenv("ANYINFER_LIBC_LIBRARY", dir)
 		_, err := open(t, "")
-		require.Equal(t, broken, problem(t, err).Path)
+		require.Equal(t, broken, notAvailable(t, err).Path)
 		require.Contains(t, err.Error(), "correct ANYINFER_LIBC_LIBRARY")
 		t.Setenv("ANYINFER_LIBC_LIBRARY", file)
 		lib, err := open(t, "")
@@ -200,14 +201,14 @@ func TestSearch(t *testing.T) {
 		t.Setenv("ANYINFER_SDK_DIR", root)
 		lib, err := dylib.Open(libc, table, "")
 		require.NoError(t, err)
-		require.Equal(t, filepath.Join(sdk, "lib", "libc.so.6"), lib.Path, "not what the system's loader knows as well")
+		require.Equal(t, filepath.Join(sdk, "lib", "libc.so.6"), lib.Path, "the SDK folder must come before the system's libraries")
 
 		spec := libc
 		spec.Sonames = nil
 		for dir := filepath.Join(sdk, "lib"); dir != filepath.Dir(root); dir = filepath.Dir(dir) {
 			require.NoError(t, os.Chmod(dir, 0o775))
 			_, err = dylib.Open(spec, table, "")
-			e := problem(t, err)
+			e := notAvailable(t, err)
 			require.Equal(t, filepath.Join(sdk, "lib", "libc.so.6"), e.Path)
 			require.Len(t, e.Searched, 3)
 			require.Contains(t, e.Searched[1], e.Path+" (SDK folder): folder "+dir+" has mode 0775")
@@ -217,24 +218,25 @@ func TestSearch(t *testing.T) {
 		_, err = dylib.Open(spec, table, "")
 		require.NoError(t, err)
 	})
-	t.Run("every place", func(t *testing.T) {
+	t.Run("all places", func(t *testing.T) {
 		spec := libc
 		spec.Sonames = nil
 		t.Setenv("ANYINFER_SDK_DIR", t.TempDir())
 		_, err := dylib.Open(spec, table, "")
-		e := problem(t, err)
+		e := notAvailable(t, err)
 		require.Len(t, e.Searched, 3)
 		require.Contains(t, e.Hint, "anyinfer sdk install libc")
 	})
-	t.Run("symbol", func(t *testing.T) {
-		needy := append([]dylib.Decl{{C: "int anyinfer_one(void)"}, {C: "int anyinfer_two()"}}, table...)
-		_, err := dylib.Open(libc, needy, file)
+	t.Run("missing symbols", func(t *testing.T) {
+		required := append([]dylib.Decl{{C: "int anyinfer_one(void)"}, {C: "int anyinfer_two()"}}, table...)
+		_, err := dylib.Open(libc, required, file)
 		require.ErrorIs(t, err, common.ErrVersion)
 		require.ErrorContains(t, err, "lacks anyinfer_one, anyinfer_two")
 	})
 }
 
-func problem(t *testing.T, err error) *common.Error {
+// notAvailable requires err to be an *Error with ErrNotAvailable.
+func notAvailable(t *testing.T, err error) *common.Error {
 	t.Helper()
 	require.ErrorIs(t, err, common.ErrNotAvailable)
 	e, ok := err.(*common.Error)

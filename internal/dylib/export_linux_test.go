@@ -4,7 +4,7 @@ package dylib
 
 import "errors"
 
-// CStderr writes text to C's stderr, as an SDK does.
+// CStderr writes text to the stderr of the C library, like an SDK.
 func CStderr(text string) error {
 	fputs, err := processSymbol("fputs")
 	stderr, err2 := processSymbol("stderr")

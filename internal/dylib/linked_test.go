@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestLink(t *testing.T) {
+func TestLinkedLibrary(t *testing.T) {
 	strlen, err := processSymbol("strlen")
 	require.NoError(t, err)
 	spec := Spec{Engine: "linked", Stem: "nowhere"}

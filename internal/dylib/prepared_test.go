@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestPreparedArguments: each argument arrives in its place, from none to more
-// than there are registers, on a stack as C wants it.
+// TestPreparedArguments checks calls with no argument to more arguments than there
+// are registers: each arrives in its place, and the stack is aligned.
 func TestPreparedArguments(t *testing.T) {
 	cc, err := exec.LookPath("cc")
 	if err != nil && os.Getenv("CI") == "" {
@@ -35,7 +35,7 @@ func TestPreparedArguments(t *testing.T) {
 			sum += fmt.Sprintf(" + %d * a%d", i+1, i)
 		}
 		declared := fmt.Sprintf("intptr_t weigh%d(%s)", n, strings.Join(append(params, "void")[:max(n, 1)], ", "))
-		// Printing a float moves vectors, which traps where the stack is not aligned.
+		// Printing a float uses vector instructions that trap on an unaligned stack.
 		fmt.Fprintf(&code, "%s { char text[64]; double d = %d.5; snprintf(text, sizeof text, \"%%.1f\", d); return %s + (intptr_t)strlen(text); }\n", declared, n%10, sum)
 		table = append(table, dylib.Decl{C: declared})
 	}

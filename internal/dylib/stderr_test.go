@@ -31,28 +31,29 @@ func TestCaptureStderr(t *testing.T) {
 	require.Equal(t, long+"end", strings.Join(lines, ""))
 
 	lines = nil
-	dylib.CaptureStderr(func(string) { t.Error("the inner capture gets it") }, func() {
+	dylib.CaptureStderr(func(string) { t.Error("the outer capture got a line of the inner one") }, func() {
 		dylib.CaptureStderr(add, func() { cPrint(t, "nested\n") })
 	})
 	require.Equal(t, []string{"nested"}, lines)
 }
 
-// TestStderrIsGivenBack: what C writes before and after is on file descriptor 2.
-func TestStderrIsGivenBack(t *testing.T) {
+// TestStderrIsRestored checks that C writes to file descriptor 2 before and after a
+// capture, and that Go does so during it.
+func TestStderrIsRestored(t *testing.T) {
 	var lines []string
 	got := stderrOf(t, func() {
 		cPrint(t, "before\n")
 		dylib.CaptureStderr(func(line string) { lines = append(lines, line) }, func() {
 			cPrint(t, "during\n")
-			fmt.Fprintln(os.Stderr, "Go's")
+			fmt.Fprintln(os.Stderr, "from Go")
 		})
 		cPrint(t, "after\n")
 	})
-	require.Equal(t, "before\nGo's\nafter\n", got)
+	require.Equal(t, "before\nfrom Go\nafter\n", got)
 	require.Equal(t, []string{"during"}, lines)
 }
 
-func TestStderrSideBySide(t *testing.T) {
+func TestConcurrentStderrCaptures(t *testing.T) {
 	var mu sync.Mutex
 	count := map[string]int{}
 	add := func(line string) { mu.Lock(); defer mu.Unlock(); count[line]++ }
@@ -66,7 +67,7 @@ func TestStderrSideBySide(t *testing.T) {
 				mu.Lock()
 				defer mu.Unlock()
 				if count[line] != 1 {
-					t.Errorf("%s was captured %d times when its capture returned", line, count[line])
+					t.Errorf("%s was captured %d times before CaptureStderr returned, want 1", line, count[line])
 				}
 			})
 		}
@@ -76,7 +77,7 @@ func TestStderrSideBySide(t *testing.T) {
 	require.Len(t, count, n)
 }
 
-// stderrOf is what f wrote to file descriptor 2.
+// stderrOf returns what f writes to file descriptor 2.
 func stderrOf(t *testing.T, f func()) string {
 	t.Helper()
 	file, err := os.CreateTemp(t.TempDir(), "")
