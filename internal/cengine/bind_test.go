@@ -23,7 +23,7 @@ func tensor(t *testing.T, dt common.DType, shape ...int) *common.Tensor {
 	return x
 }
 
-// unpadded is a tensor over memory of the program's own.
+// unpadded returns a tensor over memory that the program allocated.
 func unpadded(t *testing.T, shape ...int) *common.Tensor {
 	t.Helper()
 	x, err := common.FromSlice(make([]float32, common.Shape(shape).Elems()+1)[1:], shape...)
@@ -32,9 +32,9 @@ func unpadded(t *testing.T, shape ...int) *common.Tensor {
 	return x
 }
 
-// TestBind calls the driver without package common: an output that fits is kept,
-// another one is replaced, and a missing one is made, by Bind or, where the shape
-// is known only after a run, by Run.
+// TestBind calls the driver without package common. It checks that an output of the
+// right shape is used, another one is replaced, and a missing one is created: by
+// Bind, or by Run if the shape is known only then.
 func TestBind(t *testing.T) {
 	f := engine(t)
 	d, err := cengine.Open(&cengine.Engine{Library: dylib.Spec{Engine: "faulty"}}, common.Config{Library: f.path, Logger: slog.New(slog.DiscardHandler)})
@@ -72,7 +72,7 @@ func TestBind(t *testing.T) {
 	values.Fill(x, 1)
 	out := []*common.Tensor{nil}
 	require.NoError(t, s.Bind([]*common.Tensor{x}, out))
-	require.Nil(t, out[0], "only Run tells the shape")
+	require.Nil(t, out[0], "the output must be nil until Run knows its shape")
 	require.NoError(t, s.Run(ctx))
 	want := out[0]
 	fits, other := tensor(t, want.DType(), want.Shape()...), tensor(t, want.DType(), 1, 1)
@@ -83,14 +83,14 @@ func TestBind(t *testing.T) {
 		require.NoError(t, s.Run(ctx))
 		require.Equal(t, given == fits, out[0] == given)
 		require.Equal(t, want, out[0])
-		out[0] = nil // what a Run has made package common may take away
+		out[0] = nil // package common may take the tensor that Run created
 		require.NoError(t, s.Run(ctx))
 		require.Equal(t, want, out[0])
 	}
 }
 
-// TestBindOutput: results come to the caller's memory, whatever it is, without
-// an allocation in Run.
+// TestBindOutput checks that results are written to the caller's memory, padded or
+// not, and that Run does not allocate.
 func TestBindOutput(t *testing.T) {
 	f := engine(t)
 	e, err := f.open(t, nil)
@@ -119,11 +119,11 @@ func TestBindOutput(t *testing.T) {
 		{dynamic, nil, tensor(t, common.Int64, 1, 1)},
 	} {
 		s, want := session(c.model, c.in)
-		mine := []*common.Tensor{tensor(t, want.DType(), want.Shape()...)}
+		outputs := []*common.Tensor{tensor(t, want.DType(), want.Shape()...)}
 		if want.DType() == common.Float32 {
-			mine = append(mine, unpadded(t, want.Shape()...))
+			outputs = append(outputs, unpadded(t, want.Shape()...))
 		}
-		for _, out := range mine {
+		for _, out := range outputs {
 			require.NoError(t, s.BindOutput(0, out))
 			require.NoError(t, s.Run(ctx))
 			require.Same(t, out, s.Output(0))
@@ -146,12 +146,12 @@ func TestBindOutput(t *testing.T) {
 		require.NoError(t, s.BindOutput(0, nil))
 		require.NoError(t, s.Run(ctx))
 		require.Equal(t, values.Float64s(want), values.Float64s(s.Output(0)))
-		require.False(t, slices.Contains(mine, s.Output(0)))
+		require.False(t, slices.Contains(outputs, s.Output(0)))
 	}
 }
 
-// instrumented reports whether the race detector or AddressSanitizer is on, with
-// which Go allocates more.
+// instrumented reports whether the race detector or AddressSanitizer is on. With
+// these, Go allocates more.
 func instrumented() bool {
 	info, _ := debug.ReadBuildInfo()
 	return slices.ContainsFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == "-asan" || s.Key == "-race" })

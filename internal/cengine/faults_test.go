@@ -25,7 +25,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// faulty is the library of testdata/faulty.c.
+// faulty is the library compiled from testdata/faulty.c, which injects faults.
 type faulty struct {
 	path    string
 	control *dylib.Library
@@ -57,7 +57,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// engine is the library, with no fault.
+// engine returns the library with no fault set.
 func engine(t *testing.T) *faulty {
 	t.Helper()
 	f, err := library()
@@ -85,8 +85,8 @@ func load(e *common.Engine, model string, o *common.Options) (*common.Model, err
 	return e.Load(ctx, common.File("../../testdata/"+model+".ref"), o)
 }
 
-// all does everything with a model, and returns the first error.
-func (f *faulty) all(t *testing.T, model string) error {
+// useModel calls all functions of a model, and returns the first error.
+func (f *faulty) useModel(t *testing.T, model string) error {
 	e, err := f.open(t, nil)
 	if err != nil {
 		return err
@@ -127,8 +127,8 @@ const (
 var faults = []struct {
 	fault, model string
 	value        int64
-	is           error  // nil: the engine works all the same
-	says         string // in the error
+	is           error  // nil if the fault must not fail
+	text         string // part of the error
 }{
 	{"", fixed, 0, nil, ""},
 	{"", dynamic, 0, nil, ""},
@@ -139,7 +139,7 @@ var faults = []struct {
 	{"table: ABI", fixed, math.MaxUint32, common.ErrVersion, "version 4294967295"},
 	{"table: size", fixed, 0, common.ErrVersion, "of 0 bytes, lacks function 0"},
 	{"table: size", fixed, 8, common.ErrVersion, "of 8 bytes, lacks function 0"},
-	{"table: size", fixed, math.MaxUint32, nil, ""}, // a later one, with more at its end
+	{"table: size", fixed, math.MaxUint32, nil, ""}, // a table of a later version may be longer
 	{"table: name", fixed, 0, common.ErrVersion, `the engine "another"`},
 	{"table: no name", fixed, 0, common.ErrVersion, `the engine ""`},
 	{"table: function", fixed, 0, common.ErrVersion, "lacks function 0"},
@@ -170,7 +170,7 @@ var faults = []struct {
 	{"load: no end", fixed, 0, common.ErrModel, strings.Repeat("x", 1020) + " (code"},
 	{"load: no text", fixed, 0, common.ErrModel, ""},
 
-	{"property", fixed, 9, nil, ""}, // it then is not told
+	{"property", fixed, 9, nil, ""}, // the property is left out
 	{"property: no end", fixed, 0, nil, ""},
 	{"property: threads", fixed, -7, nil, ""},
 	{"property: threads", fixed, math.MaxInt64, nil, ""},
@@ -187,7 +187,7 @@ var faults = []struct {
 	{"signature: outputs", fixed, 1 << 20, common.ErrModel, "as the number of tensors"},
 
 	{"input", fixed, 9, common.ErrRun, "fault in input"},
-	{"input: NULL", fixed, 0, nil, ""}, // its name is ""
+	{"input: NULL", fixed, 0, nil, ""}, // the name is ""
 	{"input: endless", fixed, 0, common.ErrRun, "a name of"},
 	{"input: dtype", fixed, 0, common.ErrDType, "element type 0"},
 	{"input: dtype", fixed, 14, common.ErrDType, "element type 14"},
@@ -202,7 +202,7 @@ var faults = []struct {
 	{"input: dimension", fixed, math.MaxInt32, common.ErrShape, "[2147483647 3]"},
 	{"input: scales", fixed, -1, common.ErrModel, "-1 scales"},
 	{"input: scales", fixed, math.MaxInt32, common.ErrModel, "2147483647 scales"},
-	{"input: scales", fixed, 2, nil, ""}, // there are as many as axis 0 has
+	{"input: scales", fixed, 2, nil, ""}, // the length of axis 0 is 2
 	{"input: axis", fixed, 2, common.ErrModel, "3 scales on axis 2"},
 	{"input: axis", fixed, -1, common.ErrModel, "3 scales on axis -1"},
 	{"input: axis", fixed, math.MinInt32, common.ErrModel, "3 scales on axis"},
@@ -212,7 +212,7 @@ var faults = []struct {
 	{"output: endless", fixed, 0, common.ErrRun, "a name of"},
 	{"output: dtype", fixed, 14, common.ErrDType, "element type 14"},
 	{"output: rank", fixed, 17, common.ErrModel, "rank 17"},
-	{"output: rank", fixed, -1, nil, ""}, // only reshape tells
+	{"output: rank", fixed, -1, nil, ""}, // the shape comes from reshape
 	{"output: dimension", fixed, math.MaxInt64, common.ErrModel, "dimension"},
 
 	{"session", fixed, 9, common.ErrRun, "fault in session"},
@@ -223,7 +223,7 @@ var faults = []struct {
 	{"reshape: rank", fixed, math.MinInt32, common.ErrModel, "rank"},
 	{"reshape: dimension", fixed, math.MaxInt64, common.ErrModel, "dimension"},
 	{"reshape: dimension", fixed, math.MaxInt32, common.ErrRun, "the shape [2147483647 3] for output"},
-	{"reshape: dimension", dynamic, 1 << 10, nil, ""}, // is only memory
+	{"reshape: dimension", dynamic, 1 << 10, nil, ""}, // only uses more memory
 	{"bind", fixed, 9, common.ErrRun, "fault in bind"},
 	{"run", fixed, 9, common.ErrRun, "fault in run"},
 	{"run", fixed, -9, common.ErrRun, "fault in run"},
@@ -243,30 +243,31 @@ var faults = []struct {
 	{"layer: endless", fixed, 0, common.ErrRun, "a name of"},
 }
 
-// TestFaults: whatever the engine does, what comes is a typed error.
+// TestFaults checks that every fault of an engine becomes a typed error or is
+// harmless, and that the engine can be used after it.
 func TestFaults(t *testing.T) {
 	f := engine(t)
 	for _, c := range faults {
 		t.Run(c.fault, func(t *testing.T) {
 			f.set(c.fault, c.value)
-			err := f.all(t, c.model)
+			err := f.useModel(t, c.model)
 			if c.is == nil {
 				require.NoError(t, err)
 				return
 			}
 			require.ErrorIs(t, err, c.is)
-			require.ErrorContains(t, err, c.says)
+			require.ErrorContains(t, err, c.text)
 			var typed *common.Error
 			require.ErrorAs(t, err, &typed)
 			require.Equal(t, "faulty", typed.Engine)
 			f.set("", 0)
-			require.NoError(t, f.all(t, c.model), "what comes after the fault")
+			require.NoError(t, f.useModel(t, c.model), "the fault has lasting effects")
 		})
 	}
 }
 
-// TestRunAfterFault: the session that failed works again, and an old text does
-// not come back.
+// TestRunAfterFault checks that a session can be used after a failed Run, and that
+// an error does not contain the text of an earlier one.
 func TestRunAfterFault(t *testing.T) {
 	f := engine(t)
 	e, err := f.open(t, nil)
@@ -289,7 +290,8 @@ func TestRunAfterFault(t *testing.T) {
 	}
 }
 
-// TestBindAfterFault: a bind or reshape that failed is made up for by the next.
+// TestBindAfterFault checks that a session can be used after a failed bind or
+// reshape.
 func TestBindAfterFault(t *testing.T) {
 	f := engine(t)
 	e, err := f.open(t, nil)
@@ -311,8 +313,8 @@ func TestBindAfterFault(t *testing.T) {
 	}
 }
 
-// TestThreads: a number that makes no sense is not told.
-func TestThreads(t *testing.T) {
+// TestInvalidThreads checks that an implausible number of threads is reported as 0.
+func TestInvalidThreads(t *testing.T) {
 	f := engine(t)
 	e, err := f.open(t, nil)
 	require.NoError(t, err)
@@ -324,8 +326,8 @@ func TestThreads(t *testing.T) {
 	}
 }
 
-// TestAxis: of one scale for all there is none.
-func TestAxis(t *testing.T) {
+// TestQuantizationAxis checks that the axis of a tensor with a single scale is 0.
+func TestQuantizationAxis(t *testing.T) {
 	f := engine(t)
 	e, err := f.open(t, nil)
 	require.NoError(t, err)
@@ -335,8 +337,9 @@ func TestAxis(t *testing.T) {
 	require.Zero(t, m.Signatures()[0].Inputs[0].Quant.Axis)
 }
 
-// TestSlow: a Run that the engine takes its time for is interrupted.
-func TestSlow(t *testing.T) {
+// TestCancelRun checks that a long Run ends with its context, and when the engine
+// closes.
+func TestCancelRun(t *testing.T) {
 	f := engine(t)
 	e, err := f.open(t, nil)
 	require.NoError(t, err)
@@ -358,8 +361,8 @@ func TestSlow(t *testing.T) {
 	require.Less(t, time.Since(start), 10*time.Second)
 }
 
-// TestSlowLoad: the engine learns that nobody waits for the model any more.
-func TestSlowLoad(t *testing.T) {
+// TestCancelLoad checks that the end of the context reaches a load that is executing.
+func TestCancelLoad(t *testing.T) {
 	f := engine(t)
 	e, err := f.open(t, nil)
 	require.NoError(t, err)
@@ -370,8 +373,8 @@ func TestSlowLoad(t *testing.T) {
 	require.Equal(t, context.DeadlineExceeded, err)
 }
 
-// TestLog: lines from a thread of the engine's, of any level, and what it
-// prints.
+// TestLog checks that lines which an engine logs from its own thread, at any level,
+// and lines that it prints reach the logger.
 func TestLog(t *testing.T) {
 	f := engine(t)
 	for fault, lines := range map[string][]string{
@@ -392,11 +395,12 @@ func TestLog(t *testing.T) {
 		for _, line := range lines {
 			require.Eventually(t, func() bool { return strings.Contains(out.String(), line) }, 5*time.Second, time.Millisecond, line)
 		}
-		require.NotContains(t, out.String(), "line -99", "its level is too low")
+		require.NotContains(t, out.String(), "line -99", "a line below the handler's level was logged")
 	}
 }
 
-// TestKeepStderr: what the engine prints is not logged, what it logs is.
+// TestKeepStderr checks that, with Config.KeepStderr, printed lines are not logged
+// and the engine's log is.
 func TestKeepStderr(t *testing.T) {
 	f := engine(t)
 	var out buffer
@@ -412,7 +416,7 @@ func TestKeepStderr(t *testing.T) {
 	require.NotContains(t, out.String(), "printed")
 }
 
-// buffer is written by the goroutine of the log.
+// buffer can be read while the goroutine of the log writes to it.
 type buffer struct {
 	mu sync.Mutex
 	b  strings.Builder
@@ -430,14 +434,15 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-// TestOptions: what cannot be passed on, or is not known, is refused.
-func TestOptions(t *testing.T) {
+// TestInvalidOptions checks that pairs which cannot be passed to C, or which the engine
+// does not know, are refused.
+func TestInvalidOptions(t *testing.T) {
 	f := engine(t)
 	e, err := f.open(t, nil)
 	require.NoError(t, err)
 	for _, c := range []struct {
 		pairs map[string]string
-		says  string
+		text  string
 	}{
 		{map[string]string{"verbose": "1\x00"}, "NUL"},
 		{map[string]string{"a\x00": ""}, "NUL"},
@@ -449,7 +454,7 @@ func TestOptions(t *testing.T) {
 	} {
 		_, err := load(e, fixed, &common.Options{Native: c.pairs})
 		require.ErrorIs(t, err, common.ErrOption)
-		require.ErrorContains(t, err, c.says)
+		require.ErrorContains(t, err, c.text)
 	}
 	m, err := load(e, fixed, &common.Options{Native: map[string]string{"verbose": "1"}})
 	require.NoError(t, err)

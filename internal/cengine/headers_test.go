@@ -21,7 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// structs are the Go types of abi.go by their names in C, with the members.
+// structs maps the Go types of abi.go to the names of the C types and their members.
 var structs = map[string]struct{ name, members string }{
 	"errorBuffer": {"anyinfer_error", "code text"},
 	"host":        {"anyinfer_host", "log user"},
@@ -33,7 +33,7 @@ var structs = map[string]struct{ name, members string }{
 	"api":         {"anyinfer_api", "abi size name formats open"},
 }
 
-// functionNames are the members of anyinfer_api that are functions.
+// functionNames are the names of the functions in anyinfer_api.
 var functionNames = [functions]string{
 	fnOpen: "open", fnClose: "close", fnVersion: "version", fnDevice: "device", fnLoad: "load", fnModelClose: "model_close",
 	fnProperty: "property", fnSignature: "signature", fnInput: "input", fnOutput: "output", fnSession: "session",
@@ -41,8 +41,8 @@ var functionNames = [functions]string{
 	fnCancel: "cancel", fnReset: "reset", fnLayer: "layer",
 }
 
-// TestHeader has a C compiler compare abi.go with anyinfer_engine.h, also for
-// the two kinds of 32-bit machines, for which nothing needs to run.
+// TestHeader compares abi.go with anyinfer_engine.h by assertions that a C compiler
+// checks. On amd64 it does so for both kinds of 32-bit machines too: nothing is run.
 func TestHeader(t *testing.T) {
 	cc, err := exec.LookPath(cmp.Or(os.Getenv("CC"), "cc"))
 	if err != nil && os.Getenv("CI") == "" {
@@ -52,10 +52,10 @@ func TestHeader(t *testing.T) {
 	files := token.NewFileSet()
 	file, err := parser.ParseFile(files, "abi.go", nil, 0)
 	require.NoError(t, err)
-	config := types.Config{Error: func(error) {}} // it misses what abi.go imports, which is in no struct
+	config := types.Config{Error: func(error) {}} // imports are not resolved; no struct needs them
 	pkg, _ := config.Check("cengine", files, []*ast.File{file}, nil)
 	check := func(t *testing.T, arch string, flags ...string) {
-		require.NoError(t, compile(cc, asserts(t, pkg, types.SizesFor("gc", arch)), append(flags, "-std=c11")...))
+		require.NoError(t, compile(cc, assertions(t, pkg, types.SizesFor("gc", arch)), append(flags, "-std=c11")...))
 	}
 	t.Run(runtime.GOARCH, func(t *testing.T) { check(t, runtime.GOARCH) })
 	t.Run("C99", func(t *testing.T) { require.NoError(t, compile(cc, "", "-std=c99")) })
@@ -68,15 +68,15 @@ func TestHeader(t *testing.T) {
 	})
 	if runtime.GOARCH == "amd64" {
 		t.Run("386", func(t *testing.T) { check(t, "386", "-m32") })
-		t.Run("as arm", func(t *testing.T) { check(t, "arm", "-m32", "-malign-double") }) // 64-bit integers aligned to 8 bytes
+		t.Run("arm layout", func(t *testing.T) { check(t, "arm", "-m32", "-malign-double") }) // 64-bit integers aligned to 8 bytes
 	}
-	t.Run("it can fail", func(t *testing.T) {
-		wrong := strings.Replace(asserts(t, pkg, types.SizesFor("gc", runtime.GOARCH)), "scales) == ", "scales) == 1", 1)
+	t.Run("wrong offset", func(t *testing.T) {
+		wrong := strings.Replace(assertions(t, pkg, types.SizesFor("gc", runtime.GOARCH)), "scales) == ", "scales) == 1", 1)
 		require.ErrorContains(t, compile(cc, wrong, "-std=c11"), "scales")
 	})
 }
 
-// compile reads the header and, after it, source.
+// compile checks the syntax of the header followed by source.
 func compile(cc, source string, flags ...string) error {
 	args := append([]string{"-ffreestanding", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-x", "c"}, flags...)
 	cmd := exec.Command(cc, append(args, "-")...)
@@ -91,8 +91,8 @@ func compile(cc, source string, flags ...string) error {
 	return nil
 }
 
-// asserts are assertions in C of what abi.go says.
-func asserts(t *testing.T, pkg *types.Package, sizes types.Sizes) string {
+// assertions returns C assertions of the sizes, offsets and constants of abi.go.
+func assertions(t *testing.T, pkg *types.Package, sizes types.Sizes) string {
 	var source strings.Builder
 	equal := func(c string, v int64) { fmt.Fprintf(&source, "_Static_assert(%s == %d, \"%[1]s == %[2]d\");\n", c, v) }
 	for name, s := range structs {

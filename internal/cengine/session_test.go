@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestCancelable: a session that can be interrupted has all that others have,
-// and only it is a Canceler.
+// TestCancelable checks that type cancelable has all methods of session, and that
+// only cancelable implements Canceler.
 func TestCancelable(t *testing.T) {
 	all := reflect.TypeFor[cancelable]()
 	for m := range reflect.TypeFor[*session]().Methods() {

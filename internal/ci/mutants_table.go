@@ -38,7 +38,7 @@ var mutants = []mutant{
 	{"internal/cengine/driver.go", "if a.abi != abiVersion {", "if false {", "internal/cengine", "TestFaults"},
 	{"internal/cengine/tensor.go", "s.rank > maxRank {", "s.rank > maxRank+1 {", "internal/cengine", "TestFaults"},
 	{"internal/cengine/session.go", "*s.failure = errorBuffer{}", "", "internal/cengine", "TestRunAfterFault"},
-	{"internal/cengine/model.go", "err != nil && ctx.Err() != nil {", "err != nil && false {", "internal/cengine", "TestSlowLoad"},
+	{"internal/cengine/model.go", "err != nil && ctx.Err() != nil {", "err != nil && false {", "internal/cengine", "TestCancelLoad"},
 	{"internal/nativelog/log.go", "case 'E', 'F':", "case 'E':", "internal/nativelog", "TestLine"},
 	{"internal/nativelog/log.go", "q.waiting = append(q.waiting, f)", "q.waiting = []func(){f}", "internal/nativelog", "TestOrder"},
 	{"cinclude/reference/reference.c", "s->cancel = 0;", "", "cinclude/reference", "TestConformance/interrupt"},
