@@ -40,7 +40,7 @@ var mutants = []mutant{
 	{"internal/cengine/session.go", "*s.failure = errorBuffer{}", "", "internal/cengine", "TestRunAfterFault"},
 	{"internal/cengine/model.go", "err != nil && ctx.Err() != nil {", "err != nil && false {", "internal/cengine", "TestCancelLoad"},
 	{"internal/nativelog/log.go", "case 'E', 'F':", "case 'E':", "internal/nativelog", "TestLine"},
-	{"internal/nativelog/log.go", "q.waiting = append(q.waiting, f)", "q.waiting = []func(){f}", "internal/nativelog", "TestOrder"},
+	{"internal/nativelog/log.go", "q.waiting = append(q.waiting, f)", "q.waiting = []func(){f}", "internal/nativelog", "TestRecordOrder"},
 	{"cinclude/reference/reference.c", "s->cancel = 0;", "", "cinclude/reference", "TestConformance/interrupt"},
 	{"internal/cengine/tensor.go", "info.DType = dtypes[t.dtype]", "info.DType = max(dtypes[t.dtype], common.Int8)", "cinclude/reference", "TestConformance/metadata"},
 	{"internal/cengine/model.go", "return nil, common.UnknownDevice(o.Device, d.devices)", "o.Device = \"\"", "cinclude/reference", "TestConformance/options"},

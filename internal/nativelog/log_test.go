@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// output is written by the queue's goroutine.
+// output can be read while the queue's goroutine writes to it.
 type output struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -72,27 +72,27 @@ func TestLine(t *testing.T) {
 	}
 }
 
-func TestCaptureReturnsTheError(t *testing.T) {
+func TestCaptureReturnsError(t *testing.T) {
 	out := new(output)
 	err := errors.New("failed")
 	require.Equal(t, err, newLog(out, slog.LevelDebug).Capture(func() error { return err }))
 	require.Empty(t, out.String())
 }
 
-// TestOrder: records keep their order, their attributes and the level that the
-// handler has.
-func TestOrder(t *testing.T) {
+// TestRecordOrder checks that records arrive in order, with their attributes, and only
+// at the handler's level.
+func TestRecordOrder(t *testing.T) {
 	out := new(output)
 	l := newLog(out, slog.LevelInfo)
 	l.Debug("not wanted")
 	l.With("a", 1).WithGroup("g").Info("one", "b", 2)
 	l.Line("WARNING: two")
-	time.Sleep(time.Millisecond) // the queue may have ended
+	time.Sleep(time.Millisecond) // time for the queue's goroutine to end
 	l.Error("three")
 	requireLogged(t, out, "level=INFO msg=one engine=tflite a=1 g.b=2\nlevel=WARN msg=two engine=tflite\nlevel=ERROR msg=three engine=tflite\n")
 }
 
-// The functions of libc that print on C's stderr and end the process.
+// Functions of the C library that print to stderr or end the process.
 const (
 	perror = iota
 	assertFail
@@ -112,22 +112,22 @@ func libc(t *testing.T) *dylib.Library {
 	return lib
 }
 
-// blocked is a handler that never returns.
-type blocked struct{ slog.Handler }
+// blockedHandler is a handler that never returns.
+type blockedHandler struct{ slog.Handler }
 
-func (blocked) Enabled(context.Context, slog.Level) bool  { return true }
-func (blocked) Handle(context.Context, slog.Record) error { select {} }
-func (b blocked) WithAttrs([]slog.Attr) slog.Handler      { return b }
+func (blockedHandler) Enabled(context.Context, slog.Level) bool  { return true }
+func (blockedHandler) Handle(context.Context, slog.Record) error { select {} }
+func (b blockedHandler) WithAttrs([]slog.Attr) slog.Handler      { return b }
 
-// TestBlockedHandler: neither this engine's captures nor another's wait for a
-// handler, and the other's lines arrive.
+// TestBlockedHandler checks that no capture waits for a handler that blocks, and
+// that the lines of other engines arrive.
 func TestBlockedHandler(t *testing.T) {
 	c := libc(t)
 	out := new(output)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		l := New(common.Config{Logger: slog.New(blocked{slog.DiscardHandler})}, "blocked", true)
+		l := New(common.Config{Logger: slog.New(blockedHandler{slog.DiscardHandler})}, "blocked", true)
 		for range 2 {
 			l.Capture(func() error { c.Call(perror, dylib.String("ERROR: first")); return nil })
 		}
@@ -136,32 +136,33 @@ func TestBlockedHandler(t *testing.T) {
 	select {
 	case <-done:
 	case <-time.After(10 * time.Second):
-		t.Fatal("a capture waits for the handler")
+		t.Fatal("a capture waited for the handler")
 	}
 	require.Eventually(t, func() bool { return strings.Contains(out.String(), `level=ERROR msg="second`) }, 5*time.Second, time.Millisecond)
 }
 
-const lastWordsVariable = "ANYINFER_TEST_LAST_WORDS"
+// endingVariable is set in the child process of TestKeepStderr.
+const endingVariable = "ANYINFER_TEST_ENDING"
 
-// TestKeepStderr: with it, what C prints just before it ends the process
-// reaches the standard error.
+// TestKeepStderr checks that, with Config.KeepStderr, the last line that C prints
+// before it ends the process reaches the standard error.
 func TestKeepStderr(t *testing.T) {
 	c := libc(t)
-	if ending := os.Getenv(lastWordsVariable); ending != "" {
+	if ending := os.Getenv(endingVariable); ending != "" {
 		New(common.Config{Logger: slog.New(slog.DiscardHandler), KeepStderr: true}, "dying", true).Capture(func() error {
 			if ending == "assert" {
-				c.Call(assertFail, dylib.String("the last words"), dylib.String("file.c"), dylib.Int(1), dylib.String("f"))
+				c.Call(assertFail, dylib.String("the last line"), dylib.String("file.c"), dylib.Int(1), dylib.String("f"))
 			}
-			c.Call(perror, dylib.String("the last words"))
+			c.Call(perror, dylib.String("the last line"))
 			c.Call(exit, dylib.Int(1))
 			return nil
 		})
 	}
 	for _, ending := range []string{"assert", "_exit"} {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestKeepStderr$")
-		cmd.Env = append(os.Environ(), lastWordsVariable+"="+ending)
+		cmd.Env = append(os.Environ(), endingVariable+"="+ending)
 		out, err := cmd.CombinedOutput()
 		require.Error(t, err)
-		require.Contains(t, string(out), "the last words", ending)
+		require.Contains(t, string(out), "the last line", ending)
 	}
 }
