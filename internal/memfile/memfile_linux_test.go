@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSealed: whoever has the link, as an SDK has, cannot change what was read.
+// TestSealed checks that the file cannot be changed through its link, by an SDK for
+// example.
 func TestSealed(t *testing.T) {
 	f, err := memfile.Read(t.Context(), bytes.NewReader([]byte("model")), 5)
 	require.NoError(t, err)

@@ -28,12 +28,12 @@ func TestRead(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, bytes.Equal(want, got))
 		require.NoError(t, f.Copy(path+"2"))
-		require.Error(t, f.Copy(path+"2"), "a copy replaces nothing")
+		require.Error(t, f.Copy(path+"2"), "Copy must not replace a file")
 		require.NoError(t, f.Close())
 		require.Empty(t, f.Bytes())
 		got, err = os.ReadFile(path + "2")
 		require.NoError(t, err)
-		require.True(t, bytes.Equal(want, got), "a copy outlives the memory")
+		require.True(t, bytes.Equal(want, got), "a copy must remain after Close")
 	}
 }
 
@@ -47,14 +47,14 @@ func TestReadErrors(t *testing.T) {
 	require.ErrorContains(t, err, "changed while it was being read")
 	_, err = memfile.Read(t.Context(), strings.NewReader("x"), -1)
 	require.Error(t, err)
-	over, cancel := context.WithCancel(t.Context())
+	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = memfile.Read(over, strings.NewReader("x"), 1)
+	_, err = memfile.Read(ended, strings.NewReader("x"), 1)
 	require.Equal(t, context.Canceled, err)
 }
 
-// TestOutsideTheHeap: what was read is not memory that Go's collector counts.
-func TestOutsideTheHeap(t *testing.T) {
+// TestMemoryIsNotOnHeap checks that the memory is not allocated on Go's heap.
+func TestMemoryIsNotOnHeap(t *testing.T) {
 	const size = 64 << 20
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -66,11 +66,11 @@ func TestOutsideTheHeap(t *testing.T) {
 	require.Len(t, f.Bytes(), size)
 }
 
-// zeros reads as 64 MB of zeros.
+// zeros is a reader of zeros.
 type zeros struct{}
 
 func (zeros) Read(b []byte) (int, error) {
-	if len(b) == 1 { // at the end
+	if len(b) == 1 { // Read's check for the end of the file
 		return 0, os.ErrClosed
 	}
 	clear(b)
