@@ -13,12 +13,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// folder makes the folder name below one that is private.
+// folder creates the folder name in a private folder.
 func folder(t *testing.T, name string, mode fs.FileMode) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), name)
 	require.NoError(t, os.MkdirAll(dir, 0o700))
-	require.NoError(t, os.Chmod(dir, mode)) // the umask counts for MkdirAll alone
+	require.NoError(t, os.Chmod(dir, mode)) // MkdirAll applies the umask, Chmod does not
 	return dir
 }
 
@@ -74,7 +74,7 @@ func TestParents(t *testing.T) {
 	require.NoError(t, os.Chmod(parent, 0o777|fs.ModeSticky))
 	require.NoError(t, Check(dir))
 	require.NoError(t, os.Chmod(parent, 0o775))
-	require.NoError(t, Check(dir), "a parent's group may be the user's own")
+	require.NoError(t, Check(dir), "group write access must be allowed for a parent")
 }
 
 func TestSymlink(t *testing.T) {
@@ -87,10 +87,10 @@ func TestSymlink(t *testing.T) {
 	require.NoError(t, os.Symlink(bad, toBad))
 	require.NoError(t, os.Symlink(good, toGood))
 	require.NoError(t, Check(good))
-	require.ErrorContains(t, Check(toBad), "folder "+public+" has mode 0777", "where it leads to")
-	require.ErrorContains(t, Check(toGood), "folder "+public+" has mode 0777", "where it lies")
+	require.ErrorContains(t, Check(toBad), "folder "+public+" has mode 0777", "the target's folder must be checked")
+	require.ErrorContains(t, Check(toGood), "folder "+public+" has mode 0777", "the link's folder must be checked")
 	require.NoError(t, os.Chmod(good, 0o720))
-	require.ErrorContains(t, Check(toGood), "chmod go-w "+good, "not the link's mode")
+	require.ErrorContains(t, Check(toGood), "chmod go-w "+good, "the target's mode must be checked")
 }
 
 func TestOwner(t *testing.T) {
@@ -104,10 +104,10 @@ func TestOwner(t *testing.T) {
 	err := check(dir, owner+1)
 	require.ErrorContains(t, err, "belongs to user ")
 	require.ErrorContains(t, err, "chown ")
-	require.NoError(t, check("/", owner), "root's")
+	require.NoError(t, check("/", owner), "root must be allowed to own a folder")
 }
 
-func TestNoFolder(t *testing.T) {
+func TestMissingFolder(t *testing.T) {
 	t.Parallel()
 	dir := folder(t, "code", 0o700)
 	require.ErrorIs(t, Check(filepath.Join(dir, "none")), fs.ErrNotExist)
@@ -116,7 +116,7 @@ func TestNoFolder(t *testing.T) {
 	require.ErrorContains(t, Check(file), "not a directory")
 }
 
-func TestQuote(t *testing.T) {
+func TestQuotedPath(t *testing.T) {
 	t.Parallel()
 	dir := folder(t, "it's code", 0o770)
 	require.ErrorContains(t, Check(dir), "chmod go-w '"+filepath.Dir(dir)+`/it'\''s code'`)
