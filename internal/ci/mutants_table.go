@@ -52,7 +52,7 @@ var mutants = []mutant{
 	{"internal/memfile/memfile_linux.go", "unix.F_SEAL_WRITE|", "", "internal/memfile", "TestSealed"},
 	{"internal/memfile/memfile.go", "n > 0 {\n\t\treturn errChanged", "n > 1 {\n\t\treturn errChanged", "internal/memfile", "TestReadErrors"},
 	{"internal/privdir/check_unix.go", "0o022 != 0", "0o002 != 0", "internal/privdir", "TestMode"},
-	{"internal/filelock/lock_unix.go", "unix.LOCK_EX", "unix.LOCK_SH", "internal/filelock", "TestOneAtATime"},
+	{"internal/filelock/lock_unix.go", "unix.LOCK_EX", "unix.LOCK_SH", "internal/filelock", "TestMutualExclusion"},
 	{"internal/formats/formats.go", "head[1] < 0x20", "head[1] < 0x8", "internal/formats", "TestFormat"},
 	{"internal/values/values.go", "case common.Uint16:\n\t\treturn convert(t, func(v uint16)", "case common.Uint16:\n\t\treturn convert(t, func(v int16)", "internal/values", "TestFloat64s"},
 	{"internal/npy/npy.go", "fortran[1] == \"True\"", "false", "internal/npy", "TestRefused"},

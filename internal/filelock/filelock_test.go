@@ -15,7 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// envHold names a file whose lock a child process holds until it is killed.
+// envHold is the variable with the path of a file whose lock a child process holds
+// until it is killed.
 const envHold = "ANYINFER_TEST_HOLD"
 
 func TestMain(m *testing.M) {
@@ -30,7 +31,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func TestOneAtATime(t *testing.T) {
+func TestMutualExclusion(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "lock")
 	var wg sync.WaitGroup
@@ -47,7 +48,7 @@ func TestOneAtATime(t *testing.T) {
 				time.Sleep(5 * time.Millisecond)
 				<-inside
 			default:
-				t.Error("two hold it")
+				t.Error("two goroutines hold the lock")
 			}
 			if err := unlock(); err != nil {
 				t.Error(err)
@@ -58,7 +59,7 @@ func TestOneAtATime(t *testing.T) {
 	require.FileExists(t, path)
 }
 
-func TestContext(t *testing.T) {
+func TestLockContext(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "lock")
 	unlock, err := Lock(t.Context(), path)
@@ -73,8 +74,9 @@ func TestContext(t *testing.T) {
 	require.NoError(t, unlock())
 }
 
-// TestKilled: the lock of a process that was killed is free.
-func TestKilled(t *testing.T) {
+// TestLockOfKilledProcess checks that the lock of a process is released when the
+// process is killed.
+func TestLockOfKilledProcess(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "lock")
 	child := exec.Command(os.Args[0])
@@ -87,7 +89,7 @@ func TestKilled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = Lock(ctx, path)
-	require.ErrorIs(t, err, context.Canceled, "the child holds it")
+	require.ErrorIs(t, err, context.Canceled, "the child process must hold the lock")
 	require.NoError(t, child.Process.Kill())
 	_ = child.Wait()
 	unlock, err := Lock(t.Context(), path)
@@ -95,7 +97,7 @@ func TestKilled(t *testing.T) {
 	require.NoError(t, unlock())
 }
 
-func TestNoFile(t *testing.T) {
+func TestMissingFolder(t *testing.T) {
 	t.Parallel()
 	_, err := Lock(t.Context(), filepath.Join(t.TempDir(), "none", "lock"))
 	require.ErrorIs(t, err, os.ErrNotExist)
