@@ -16,7 +16,7 @@ func init() {
 	common.Register(common.Registration{Name: "formats", Formats: []common.Format{
 		formats.ONNX, formats.OpenVINO, formats.TFLite, formats.TensorFlow, formats.Paddle, formats.MNN, formats.TNN, formats.TensorRT,
 	}, Open: func(common.Config) (common.Driver, error) {
-		return nil, &common.Error{Kind: common.ErrNotAvailable, Message: "it is for its formats"}
+		return nil, &common.Error{Kind: common.ErrNotAvailable, Message: "this engine only registers formats"}
 	}})
 }
 
@@ -38,7 +38,7 @@ func TestFormat(t *testing.T) {
 		require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
 		require.Equal(t, want, common.File(file).Format(), "%q in a file", content)
 	}
-	require.Equal(t, "tnn", common.File("a.onnx").As("tnn").Format(), "As comes first")
+	require.Equal(t, "tnn", common.File("a.onnx").As("tnn").Format(), "As must override the file name")
 	require.Equal(t, "tnn", common.Bytes([]byte("TFL3TFL3")).As("tnn").Format())
 	require.Empty(t, common.Source{}.Format())
 	require.Empty(t, common.Files().Format())
