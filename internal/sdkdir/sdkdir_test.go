@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// write puts an SDK with one library below root.
+// write creates an SDK with one library below root.
 func write(t *testing.T, root string, s SDK) string {
 	t.Helper()
 	dir := filepath.Join(root, s.Path())
@@ -41,10 +41,10 @@ func TestRoot(t *testing.T) {
 }
 
 func TestListAndInstalled(t *testing.T) {
-	root := filepath.Join(t.TempDir(), "a [*] root") // nothing in it is a pattern
+	root := filepath.Join(t.TempDir(), "a [*] root") // must not be used as a pattern
 	t.Setenv(EnvRoot, root)
 	list, err := List()
-	require.NoError(t, err, "a missing root is empty")
+	require.NoError(t, err, "a missing root must not be an error")
 	require.Empty(t, list)
 
 	sdk := func(engine, version, goos, goarch string) SDK {
@@ -56,7 +56,7 @@ func TestListAndInstalled(t *testing.T) {
 	write(t, root, sdk("b", "11.0", "plan9", "mips"))
 	write(t, root, here("a", "1"))
 
-	// None of these is an SDK.
+	// None of these is a valid SDK.
 	noLibrary := write(t, root, here("bad", "1"))
 	require.NoError(t, os.Remove(filepath.Join(noLibrary, "lib", "libx.so")))
 	noJSON := write(t, root, here("bad", "2"))
@@ -78,8 +78,8 @@ func TestListAndInstalled(t *testing.T) {
 	require.Equal(t, []string{"a 1", "b 11.0", "b 10.1", "b 9.9"}, got)
 
 	installed := Installed("b")
-	require.Len(t, installed, 2, "only those of the running system")
-	require.Equal(t, "10.1", installed[0].Version, "newest first")
+	require.Len(t, installed, 2, "want only SDKs for the running system")
+	require.Equal(t, "10.1", installed[0].Version, "want the newest first")
 	require.Empty(t, Installed("bad"))
 }
 
