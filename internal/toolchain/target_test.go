@@ -17,8 +17,8 @@ import (
 	"github.com/anyinfer/anyinfer/internal/platform"
 )
 
-// TestCross compiles an SDK and its shim for another processor.
-func TestCross(t *testing.T) {
+// TestCrossCompile compiles an SDK and its shim for another processor.
+func TestCrossCompile(t *testing.T) {
 	goarch, machine := "arm64", elf.EM_AARCH64
 	if runtime.GOARCH == goarch {
 		goarch, machine = "arm", elf.EM_ARM
@@ -34,7 +34,7 @@ func TestCross(t *testing.T) {
 	require.NoError(t, err)
 
 	t.Setenv("CXX", cxx[0])
-	place, err := r.SDK.Find(buildSDK(t, "lib/"+platform.Linux[goarch].Triplet+"/libtiny.so")) // where packages for several processors put it
+	place, err := r.SDK.Find(buildSDK(t, "lib/"+platform.Linux[goarch].Triplet+"/libtiny.so")) // the folder of multiarch packages
 	require.NoError(t, err)
 	t.Setenv("CXX", "")
 	file := filepath.Join(t.TempDir(), r.Library())
@@ -44,7 +44,7 @@ func TestCross(t *testing.T) {
 	defer f.Close()
 	require.Equal(t, machine, f.Machine)
 
-	// A compiler for this machine cannot link that SDK, and what it makes of another is not what was asked for.
+	// A compiler for this machine cannot link that SDK. With another SDK it compiles for the wrong processor.
 	t.Setenv("CXX", native[0])
 	require.Error(t, r.Build(t.Context(), place, file, io.Discard))
 	place, err = r.SDK.Find(buildSDK(t, "lib/libtiny.so"))
@@ -71,6 +71,6 @@ func TestTarget(t *testing.T) {
 	}
 	_, err = CXX.For("amd64").Compiler()
 	if runtime.GOARCH != "amd64" {
-		require.ErrorContains(t, err, "apt install g++-x86-64-linux-gnu", "the package has no underscore")
+		require.ErrorContains(t, err, "apt install g++-x86-64-linux-gnu", "package names must contain no underscore")
 	}
 }

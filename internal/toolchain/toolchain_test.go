@@ -24,9 +24,9 @@ import (
 	"github.com/anyinfer/anyinfer/internal/toolchain/sources"
 )
 
-// The SDK of these tests is a library with all that makes trouble in real
-// ones: a part that registers itself and that nothing refers to, C++ templates
-// with static variables, assembler code that says nothing about the stack.
+// sdkFiles are the sources of an SDK with the difficulties of real ones: a part that
+// registers itself and is referred to by nothing, C++ templates with static
+// variables, and assembly code without a .note.GNU-stack section.
 var sdkFiles = map[string]string{
 	"include/tiny/version.h": "#define TINY_RELEASE 12\n#define TINY_MAJOR TINY_RELEASE\n# define  TINY_MINOR 0 // of 12\n",
 	"include/tiny/tiny.h":    "#include <string>\nint tiny_parts(std::string name);\nstruct tiny_registrar { tiny_registrar(); };\n",
@@ -50,7 +50,7 @@ func recipe() Recipe {
 	}}
 }
 
-// buildSDK makes an SDK whose library is lib, and returns its folder.
+// buildSDK builds an SDK whose library is lib, and returns its folder.
 func buildSDK(t *testing.T, lib string, flags ...string) string {
 	t.Helper()
 	cxx, err := CXX.Compiler()
@@ -82,7 +82,7 @@ func buildSDK(t *testing.T, lib string, flags ...string) string {
 	return root
 }
 
-// find is the SDK in root.
+// find returns the SDK in root.
 func find(t *testing.T, r Recipe, root string) Location {
 	t.Helper()
 	place, err := r.SDK.Find(root)
@@ -107,32 +107,32 @@ func TestBuild(t *testing.T) {
 			require.NoError(t, err)
 			for _, s := range symbols {
 				if s.Section != elf.SHN_UNDEF {
-					require.Equal(t, "anyinfer_engine", s.Name, "nothing else is to be seen")
+					require.Equal(t, "anyinfer_engine", s.Name, "no other symbol may be exported")
 				}
 			}
 			for _, p := range f.Progs {
 				if p.Type == elf.PT_GNU_STACK {
-					require.Zero(t, p.Flags&elf.PF_X, "it would make stacks executable")
+					require.Zero(t, p.Flags&elf.PF_X, "the library would make stacks executable")
 				}
 			}
 			l, err := dylib.Open(dylib.Spec{Engine: "tiny", Stem: "anyinfer_tiny"}, []dylib.Decl{{C: "const anyinfer_api* anyinfer_engine(void)"}}, file)
 			require.NoError(t, err)
 			parts := l.Call(0)
-			require.NotZero(t, parts, "the part that nothing refers to is there")
-			if filepath.Ext(lib) == ".a" { // shared libraries share it in a process
-				require.EqualValues(t, 1, parts, "the variable of a template is another shim's too")
+			require.NotZero(t, parts, "the part that nothing refers to is missing")
+			if filepath.Ext(lib) == ".a" { // the libraries of a process share a shared SDK's variables
+				require.EqualValues(t, 1, parts, "shims share the static variable of a template")
 			}
 		})
 	}
 }
 
-// TestOldStrings: the shim is compiled with the std::string of the SDK.
-func TestOldStrings(t *testing.T) {
+// TestOldStringABI checks that a shim is compiled with the std::string ABI of the SDK.
+func TestOldStringABI(t *testing.T) {
 	r := recipe()
 	file := filepath.Join(t.TempDir(), r.Library())
 	for _, lib := range []string{"lib/libtiny.a", "lib/libtiny.so"} {
 		root := buildSDK(t, lib, "-D_GLIBCXX_USE_CXX11_ABI=0")
-		require.Error(t, r.Build(t.Context(), find(t, r, root), file, io.Discard), "linked to a function with another string")
+		require.Error(t, r.Build(t.Context(), find(t, r, root), file, io.Discard), "the shim was linked with the other ABI")
 		old := r
 		old.SDK.OldStrings = "_Z10tiny_partsSs"
 		place := find(t, old, root)
@@ -149,7 +149,7 @@ func TestBuildFails(t *testing.T) {
 	r.Sources = fstest.MapFS{"shim.cc": {Data: []byte("int wrong = nonsense;\n")}}
 	require.ErrorContains(t, r.Build(t.Context(), find(t, r, root), file, io.Discard), "nonsense")
 	r.Sources = fstest.MapFS{"shim.cc": {Data: []byte("#include \"anyinfer_engine.h\"\nconst anyinfer_api* absent(); ANYINFER_EXPORT const anyinfer_api* ANYINFER_ENTRY(void) { return absent(); }\n")}}
-	require.ErrorContains(t, r.Build(t.Context(), find(t, r, root), file, io.Discard), "absent", "found when it is linked, not when it is opened")
+	require.ErrorContains(t, r.Build(t.Context(), find(t, r, root), file, io.Discard), "absent", "linking must fail, not dlopen")
 	t.Setenv("CXX", "nope++ -m64")
 	require.ErrorContains(t, r.Build(t.Context(), find(t, r, root), file, io.Discard), "no C++ compiler: $CXX: ")
 	t.Setenv("CXX", "")
@@ -158,9 +158,9 @@ func TestBuildFails(t *testing.T) {
 	require.NoFileExists(t, file)
 }
 
-func TestRoot(t *testing.T) {
+func TestLocate(t *testing.T) {
 	a, b := buildSDK(t, "lib/libtiny.a"), buildSDK(t, "libtiny.so")
-	alone := t.TempDir() // a shim without an SDK
+	shimOnly := t.TempDir() // a shim without an SDK
 	r := recipe()
 	t.Setenv("TINY_ROOT", "")
 	for _, test := range []struct {
@@ -170,10 +170,10 @@ func TestRoot(t *testing.T) {
 	}{
 		{explicit: a, env: b, want: a},
 		{env: b, installed: []string{a}, want: b},
-		{installed: []string{alone, a, b}, want: a},
-		{explicit: alone, env: a, err: "--root: " + alone + " has no include/tiny/version.h"},
-		{env: alone, installed: []string{a}, err: "TINY_ROOT: " + alone + " has no include/tiny/version.h"},
-		{installed: []string{alone}, err: "TINY_ROOT is not set, and " + alone + " has no include/tiny/version.h"},
+		{installed: []string{shimOnly, a, b}, want: a},
+		{explicit: shimOnly, env: a, err: "--root: " + shimOnly + " has no include/tiny/version.h"},
+		{env: shimOnly, installed: []string{a}, err: "TINY_ROOT: " + shimOnly + " has no include/tiny/version.h"},
+		{installed: []string{shimOnly}, err: "TINY_ROOT is not set, and " + shimOnly + " has no include/tiny/version.h"},
 		{err: "no Tiny to compile with: TINY_ROOT is not set, and none is installed; run 'anyinfer sdk install tiny', or set TINY_ROOT to a folder with include/tiny/version.h and lib/libtiny.so or .a"},
 	} {
 		t.Setenv("TINY_ROOT", test.env)
@@ -187,11 +187,11 @@ func TestRoot(t *testing.T) {
 	}
 	t.Setenv("TINY_ROOT", "")
 	r.SDK.System = b
-	got, err := r.Locate("", alone)
+	got, err := r.Locate("", shimOnly)
 	require.NoError(t, err)
-	require.Equal(t, b, got.Root, "the system's own")
+	require.Equal(t, b, got.Root, "the system's SDK must come before installed shims")
 
-	// As Debian's packages have it.
+	// The folders of Debian's packages.
 	c := filepath.Join(t.TempDir(), "usr")
 	triplet := platform.Linux[runtime.GOARCH].Triplet
 	require.NoError(t, os.CopyFS(filepath.Join(c, "include", triplet), os.DirFS(filepath.Join(a, "include"))))
@@ -241,9 +241,9 @@ func TestDigest(t *testing.T) {
 	require.NotEqual(t, a, b)
 }
 
-// TestSources: a recipe without sources has those that its engine's package has
-// registered.
-func TestSources(t *testing.T) {
+// TestRegisteredSources checks that a recipe without sources uses those that the engine's
+// package registered.
+func TestRegisteredSources(t *testing.T) {
 	r := recipe()
 	want, err := r.Digest()
 	require.NoError(t, err)
