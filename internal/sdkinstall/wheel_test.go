@@ -29,7 +29,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/toolchain"
 )
 
-// moduleC is a library like the module for Python in MNN's wheel.
+// moduleC is the source of a library like the Python module in MNN's wheel.
 const moduleC = `
 extern int _Py_NoneStruct, PyLong_FromLong(long);
 int *volatile none = &_Py_NoneStruct;
@@ -37,8 +37,8 @@ int wrapped(void) { return PyLong_FromLong(*none); }
 const void *tiny(const char *s) { return none ? 0 : s; }
 `
 
-// pinModule makes a wheel with such a library the only SDK that is pinned, for linux on goarch, with a shim of one small
-// file, and stands in for cargo. It returns the root of SDKs, the wheel, and the folder of cargo's cache.
+// pinModule compiles source to a library for linux/goarch, pins a wheel with it as the only SDK, replaces the shims by
+// one of a small file and cargo by a script. It returns the root of SDKs, the wheel, and the folder of cargo's cache.
 func pinModule(t *testing.T, goarch, source string) (root, wheel, cache string) {
 	t.Helper()
 	cc, err := toolchain.C.For(goarch).Compiler()
@@ -73,12 +73,12 @@ func pinModule(t *testing.T, goarch, source string) (root, wheel, cache string) 
 	t.Setenv("CARGO_HOME", filepath.Join(cache, "../../.."))
 	crate := filepath.Join(t.TempDir(), "crate")
 	require.NoError(t, os.WriteFile(crate, tgz.Bytes(), 0o666))
-	standIn(t, `[ "$PWD $*" = "/ info --quiet mnn-sys@0.2.0" ] && mkdir -p '`+cache+`' && cp '`+crate+`' '`+cache+`/mnn-sys-0.2.0.crate'`)
+	fakeCargo(t, `[ "$PWD $*" = "/ info --quiet mnn-sys@0.2.0" ] && mkdir -p '`+cache+`' && cp '`+crate+`' '`+cache+`/mnn-sys-0.2.0.crate'`)
 
 	oldShims := toolchain.All
 	t.Cleanup(func() { toolchain.All = oldShims })
 	useShim("first")
-	wheel = pinWheel(t, zipped(t, member{name: "module.so", text: string(text)})) // restores releases
+	wheel = pinWheel(t, zipOf(t, member{name: "module.so", text: string(text)})) // restores releases
 	r := &releases[0]
 	r.engine, r.unpack = "mnn", []unpackRule{{"module.so", "lib/libtiny.so"}}
 	r.archives[0].arch, r.archives[0].library = goarch, "lib/libanyinfer_mnn.so"
@@ -88,7 +88,7 @@ func pinModule(t *testing.T, goarch, source string) (root, wheel, cache string) 
 	return root, wheel, cache
 }
 
-// useShim makes this the source of the shim.
+// useShim replaces the shims by one that returns text.
 func useShim(text string) {
 	toolchain.All = []toolchain.Recipe{{
 		Engine: "mnn",
@@ -98,39 +98,39 @@ func useShim(text string) {
 	}}
 }
 
-// standIn puts a shell script in the place of cargo. It is asked for its version first.
-func standIn(t *testing.T, script string) {
+// fakeCargo replaces cargo by a shell script, which also reports a version.
+func fakeCargo(t *testing.T, script string) {
 	t.Helper()
 	bin := t.TempDir()
-	script = "#!/bin/sh\n[ \"$1\" = --version ] && { echo 'cargo 1.82.0 (stand-in)'; exit; }\n" + script + "\n"
+	script = "#!/bin/sh\n[ \"$1\" = --version ] && { echo 'cargo 1.82.0 (fake)'; exit; }\n" + script + "\n"
 	require.NoError(t, os.WriteFile(filepath.Join(bin, "cargo"), []byte(script), 0o755))
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
 }
 
-// call opens a shim and returns the text that its entry points to.
+// call opens a shim and returns the text that its entry function returns.
 func call(t *testing.T, library string) string {
 	t.Helper()
 	l, err := dylib.Open(dylib.Spec{Engine: "tiny", Stem: "x"}, []dylib.Decl{{C: "const anyinfer_api* anyinfer_engine(void)"}}, library)
 	require.NoError(t, err)
 	text := l.Call(0)
-	require.NotZero(t, text, "what is of Python is NULL")
+	require.NotZero(t, text, "addresses of Python's symbols must be NULL")
 	return dylib.GoString(text)
 }
 
-func TestModule(t *testing.T) {
+func TestInstallModule(t *testing.T) {
 	root, wheel, cache := pinModule(t, runtime.GOARCH, moduleC)
-	old := syscall.Umask(0) // what is installed is safe whatever it is
+	old := syscall.Umask(0) // must not make installed files writable
 	t.Cleanup(func() { syscall.Umask(old) })
 	var log bytes.Buffer
 	o := InstallOptions{Engine: "mnn", Root: root, From: wheel, Log: &log}
-	sdk, already, err := Install(t.Context(), o)
+	sdk, alreadyInstalled, err := Install(t.Context(), o)
 	require.NoError(t, err)
-	require.False(t, already)
+	require.False(t, alreadyInstalled)
 	require.Equal(t, []string{"include/tiny.h", "lib/libanyinfer_mnn.so", "lib/libtiny.so", "licenses/LICENSE", "licenses/half-LICENSE.txt", sdkdir.Manifest}, files(t, sdk.Dir))
 	require.Contains(t, log.String(), "SHA-256: "+sdk.SHA256+"\n  headers from the crate mnn-sys 0.2.0 (mnn-sys-0.2.0.crate, 10.1 MB)\n  publisher: aftershootco (mnn-rs), a third party\n  MNN is Alibaba's.")
 	entries, err := os.ReadDir(root)
 	require.NoError(t, err)
-	require.Len(t, entries, 1, "nothing temporary is left")
+	require.Len(t, entries, 1, "a temporary folder was not removed")
 	requireNoWriters(t, root)
 
 	f, err := elf.Open(filepath.Join(sdk.LibDir(), "libtiny.so"))
@@ -145,31 +145,31 @@ func TestModule(t *testing.T) {
 			require.Zero(t, p.Flags&elf.PF_X)
 		}
 	}
-	moved := filepath.Join(t.TempDir(), "moved") // as by `anyinfer pack`, or to another machine
+	moved := filepath.Join(t.TempDir(), "moved") // like `anyinfer pack`, or a copy to another machine
 	require.NoError(t, os.CopyFS(moved, os.DirFS(sdk.LibDir())))
 	require.Equal(t, "first", call(t, filepath.Join(moved, "libanyinfer_mnn.so")))
 
-	standIn(t, "exit 5") // from here on cargo is not needed
-	same, already, err := Install(t.Context(), o)
+	fakeCargo(t, "exit 5") // cargo must not be called again
+	same, alreadyInstalled, err := Install(t.Context(), o)
 	require.NoError(t, err)
-	require.True(t, already)
+	require.True(t, alreadyInstalled)
 	require.Equal(t, sdk, same)
 
 	useShim("second, of another length")
-	renewed, already, err := Install(t.Context(), o)
+	renewed, alreadyInstalled, err := Install(t.Context(), o)
 	require.NoError(t, err)
-	require.False(t, already, "the shim of other sources is compiled again")
+	require.False(t, alreadyInstalled, "a shim of other sources was not compiled again")
 	requireNoWriters(t, root)
 	require.NotEqual(t, sdk.Shim, renewed.Shim)
 	require.Equal(t, sdk.SHA256, renewed.SHA256)
-	_, already, err = Install(t.Context(), o)
+	_, alreadyInstalled, err = Install(t.Context(), o)
 	require.NoError(t, err)
-	require.True(t, already)
+	require.True(t, alreadyInstalled)
 	movedAgain := filepath.Join(t.TempDir(), "moved")
 	require.NoError(t, os.CopyFS(movedAgain, os.DirFS(sdk.LibDir())))
 	require.Equal(t, "second, of another length", call(t, filepath.Join(movedAgain, "libanyinfer_mnn.so")))
 
-	// A shim on an SDK elsewhere takes its place, and is not taken for the one of the installed SDK.
+	// A shim of an SDK in another folder replaces the installed one, which Install then restores.
 	other := t.TempDir()
 	require.NoError(t, os.CopyFS(filepath.Join(other, "include"), os.DirFS(filepath.Join(sdk.Dir, "include"))))
 	require.NoError(t, os.CopyFS(filepath.Join(other, "lib"), os.DirFS(sdk.LibDir())))
@@ -179,11 +179,11 @@ func TestModule(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, sdk.Dir, foreign.Dir)
 	require.Empty(t, foreign.Shim)
-	_, already, err = Install(t.Context(), o)
+	_, alreadyInstalled, err = Install(t.Context(), o)
 	require.NoError(t, err)
-	require.False(t, already)
+	require.False(t, alreadyInstalled)
 
-	// Without an SDK it has the folder to itself, until one is installed.
+	// Without an installed SDK, the folder contains only the shim.
 	_, err = Remove(root, "mnn", "", runtime.GOOS, runtime.GOARCH)
 	require.NoError(t, err)
 	for range 2 {
@@ -192,12 +192,12 @@ func TestModule(t *testing.T) {
 		require.Equal(t, sdk.Dir, alone.Dir)
 		require.Equal(t, []string{"lib/libanyinfer_mnn.so", sdkdir.Manifest}, files(t, alone.Dir))
 	}
-	alone, already, err := Install(t.Context(), o)
+	alone, alreadyInstalled, err := Install(t.Context(), o)
 	require.NoError(t, err)
-	require.False(t, already, "a shim alone is no SDK")
+	require.False(t, alreadyInstalled, "a folder with only a shim must not count as an SDK")
 	require.NotEmpty(t, alone.Shim)
 
-	// The crate in the cache is another, or none can be fetched.
+	// The crate in the cache has the wrong digest, then it is missing and cannot be fetched.
 	_, err = Remove(root, "mnn", "", runtime.GOOS, runtime.GOARCH)
 	require.NoError(t, err)
 	crate := filepath.Join(cache, "mnn-sys-0.2.0.crate")
@@ -207,10 +207,10 @@ func TestModule(t *testing.T) {
 	require.NoError(t, os.Remove(crate))
 	_, _, err = Install(t.Context(), o)
 	require.ErrorContains(t, err, "cargo could not fetch the crate mnn-sys-0.2.0: exit status 5")
-	requireNothing(t, root)
+	requireEmptyFolder(t, root)
 }
 
-func TestModuleForAnotherProcessor(t *testing.T) {
+func TestInstallModuleForOtherProcessor(t *testing.T) {
 	goarch := map[bool]string{true: "arm64", false: "amd64"}[runtime.GOARCH == "amd64"]
 	t.Setenv("CC", "")
 	t.Setenv("CXX", "")
@@ -224,20 +224,21 @@ func TestModuleForAnotherProcessor(t *testing.T) {
 	require.Equal(t, map[string]elf.Machine{"arm64": elf.EM_AARCH64, "amd64": elf.EM_X86_64}[goarch], f.Machine)
 }
 
-// TestModuleLacks: a library that needs more than Python is refused when it is installed, and not when it is used.
-func TestModuleLacks(t *testing.T) {
+// TestModuleWithMissingSymbol checks that a library with an undefined symbol that is not Python's is refused by
+// Install, not at its first use.
+func TestModuleWithMissingSymbol(t *testing.T) {
 	root, wheel, _ := pinModule(t, runtime.GOARCH, moduleC+"int lacking(void); int calls(void) { return lacking(); }\n")
 	_, _, err := Install(t.Context(), InstallOptions{Engine: "mnn", Root: root, From: wheel})
 	require.ErrorContains(t, err, "lacking")
-	requireNothing(t, root)
+	requireEmptyFolder(t, root)
 }
 
-func TestCrateOfAnotherVersion(t *testing.T) {
+func TestCrateVersionMismatch(t *testing.T) {
 	root, wheel, _ := pinModule(t, runtime.GOARCH, moduleC)
 	releases[0].version = "7.1"
 	_, _, err := Install(t.Context(), InstallOptions{Engine: "mnn", Root: root, From: wheel})
 	require.ErrorContains(t, err, "version 7.0 instead of 7.1")
-	requireNothing(t, root)
+	requireEmptyFolder(t, root)
 }
 
 func TestMissingTools(t *testing.T) {
@@ -250,7 +251,7 @@ func TestMissingTools(t *testing.T) {
 	require.ErrorContains(t, err, "cargo 1.82 or newer is needed to fetch headers (rustup")
 	require.ErrorContains(t, err, "no C++ compiler: $CXX")
 	require.EqualError(t, Possible(t.Context(), "mnn"), err.Error())
-	requireNothing(t, root)
+	requireEmptyFolder(t, root)
 
 	bin := t.TempDir()
 	t.Setenv("PATH", bin+":/usr/bin:/bin")
@@ -262,10 +263,10 @@ func TestMissingTools(t *testing.T) {
 	require.ErrorContains(t, cargo("echo cargo 1.75.0"), "this is cargo 1.75.0")
 	require.ErrorContains(t, cargo("echo 'error: no toolchain' >&2; exit 1"), "exit status 1: error: no toolchain")
 	t.Setenv("RUSTUP_HOME", "")
-	require.NoError(t, cargo("[ \"$RUSTUP_HOME\" ] && echo cargo 1.100.0"), "rustup finds the account's toolchains")
+	require.NoError(t, cargo("[ \"$RUSTUP_HOME\" ] && echo cargo 1.100.0"), "RUSTUP_HOME must be set for rustup")
 }
 
-// requireNoWriters checks that others can write to nothing below dir.
+// requireNoWriters checks that other users cannot write to any file below dir.
 func requireNoWriters(t *testing.T, dir string) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
@@ -277,7 +278,7 @@ func requireNoWriters(t *testing.T, dir string) {
 	}))
 }
 
-// files are those below dir.
+// files returns the paths of the files below dir.
 func files(t *testing.T, dir string) (all []string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
