@@ -24,8 +24,7 @@ func labelled(t *testing.T) []byte {
 	return model
 }
 
-// TestDescribe: models that pass the check can be described: all of testdata, and the public models where they are
-// downloaded.
+// TestDescribe checks that all models of testdata, and the public models if they are downloaded, can be described.
 func TestDescribe(t *testing.T) {
 	n := 0
 	for _, pattern := range []string{
@@ -53,32 +52,32 @@ func TestDescribe(t *testing.T) {
 	require.Equal(t, common.Shape{-1, 8, 8, 1}, m.Signatures[0].Inputs[0].Shape)
 }
 
-// TestDamagedMetadata: a model whose metadata or archive is damaged is described without them.
+// TestDamagedMetadata checks that a model with damaged metadata or a damaged archive is described without them.
 func TestDamagedMetadata(t *testing.T) {
 	model := labelled(t)
-	about := bytes.Index(model, []byte("M001")) - 4
+	metadata := bytes.Index(model, []byte("M001")) - 4
 	archive := bytes.Index(model, []byte("PK\x03\x04"))
-	require.Positive(t, about)
-	require.Greater(t, archive, about)
-	whole, lost := 0, 0
+	require.Positive(t, metadata)
+	require.Greater(t, archive, metadata)
+	complete, incomplete := 0, 0
 	try := func(model []byte) {
 		require.NoError(t, flatcheck.Check(model))
 		m, err := Describe(model)
 		require.NoError(t, err)
 		if m.Signatures[0].Outputs[0].Labels == nil || m.Metadata["name"] == "" {
-			lost++
+			incomplete++
 		} else {
-			whole++
+			complete++
 		}
 	}
-	for at := about; at < len(model); at++ {
-		if at == about+600 { // the metadata's end, amply
+	for at := metadata; at < len(model); at++ {
+		if at == metadata+600 { // beyond the end of the metadata
 			at = archive
 		}
 		for _, xor := range []byte{1, 0xff} {
 			damaged := bytes.Clone(model)
 			damaged[at] ^= xor
-			if flatcheck.Check(damaged) == nil { // its neighbours are the model's own
+			if flatcheck.Check(damaged) == nil { // the byte belongs to the metadata
 				try(damaged)
 			}
 		}
@@ -86,11 +85,11 @@ func TestDamagedMetadata(t *testing.T) {
 	for n := archive; n < len(model); n++ {
 		try(model[:n:n])
 	}
-	require.Greater(t, lost, 300)
-	t.Logf("%d damaged files, %d had their labels and name all the same", lost+whole, whole)
+	require.Greater(t, incomplete, 300)
+	t.Logf("%d damaged files, of which %d still had labels and a name", incomplete+complete, complete)
 }
 
-// TestLabelBomb: a label file that unpacks to far more than labels need is left out.
+// TestLabelBomb checks that a label file which unpacks to far more than labels need is ignored.
 func TestLabelBomb(t *testing.T) {
 	model := labelled(t)
 	model = model[:bytes.Index(model, []byte("PK\x03\x04"))]

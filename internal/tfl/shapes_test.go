@@ -9,24 +9,26 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// halving is an interpreter of a model that halves the length of its one input.
-type halving struct {
+// halvingInterpreter is an interpreter of a model whose output has half the length of its input.
+type halvingInterpreter struct {
 	length  int32
 	resizes int // calls of Resize
 	closed  bool
 }
 
-func (h *halving) SetSignature(int) error               { return nil }
-func (h *halving) InputShape(int) (common.Shape, error) { return common.Shape{int(h.length)}, nil }
-func (h *halving) Close()                               { h.closed = true }
+func (h *halvingInterpreter) SetSignature(int) error { return nil }
+func (h *halvingInterpreter) InputShape(int) (common.Shape, error) {
+	return common.Shape{int(h.length)}, nil
+}
+func (h *halvingInterpreter) Close() { h.closed = true }
 
-func (h *halving) Resize(_ int, dims []int32) error {
+func (h *halvingInterpreter) Resize(_ int, dims []int32) error {
 	h.length = dims[0]
 	h.resizes++
 	return nil
 }
 
-func (h *halving) Allocate(error) ([]common.Shape, bool, error) {
+func (h *halvingInterpreter) Allocate(error) ([]common.Shape, bool, error) {
 	return []common.Shape{{int(h.length / 2)}}, false, nil
 }
 
@@ -36,22 +38,22 @@ func inputs(t *testing.T, length int) []*common.Tensor {
 	return []*common.Tensor{x}
 }
 
-// TestInputShapes: new shapes are tried on one reference, which is made when the first one comes and, where shapes are
-// fixed, closed after it; the session's interpreter never gets a shape that is refused.
+// TestInputShapes checks that new shapes are tried on a reference interpreter. It is created for the first new shape
+// and, if shapes are fixed, closed after it. The session's interpreter never gets a shape that is refused.
 func TestInputShapes(t *testing.T) {
 	for _, length := range []int{-1, 4} {
-		var references []*halving
+		var references []*halvingInterpreter
 		s := &Signature{Signature: common.Signature{
 			Inputs: []common.TensorInfo{{Name: "x", Shape: common.Shape{length}}}, Outputs: []common.TensorInfo{{Name: "y"}},
 		}}
 		s.Outputs[0].Shape = common.Shape{2}
 		shapes := NewInputShapes(s, func() (Interpreter, error) {
-			references = append(references, &halving{length: 4})
+			references = append(references, &halvingInterpreter{length: 4})
 			return references[len(references)-1], nil
 		})
-		ip := &halving{length: 4}
+		ip := &halvingInterpreter{length: 4}
 		require.NoError(t, shapes.SetInterpreter(ip))
-		require.Equal(t, length > 0, shapes.Equal(inputs(t, 4)), "the file's shape of a dynamic input is not trusted")
+		require.Equal(t, length > 0, shapes.Equal(inputs(t, 4)), "the shape of a dynamic input must be unknown until it is set")
 		require.ErrorIs(t, shapes.Validate(inputs(t, 1)), common.ErrShape)
 		require.ErrorContains(t, shapes.Validate(inputs(t, 1)), `output "y" would have the shape [0]`)
 		require.Zero(t, ip.resizes)
@@ -63,13 +65,13 @@ func TestInputShapes(t *testing.T) {
 		require.Equal(t, []common.Shape{{4}}, outputs)
 		_, _, err = shapes.Resize(inputs(t, 8), false)
 		require.NoError(t, err)
-		require.Equal(t, 1, ip.resizes, "only a new shape is set")
-		require.NoError(t, shapes.Validate(inputs(t, 8)), "it is not new")
+		require.Equal(t, 1, ip.resizes, "only a new shape must be passed to Resize")
+		require.NoError(t, shapes.Validate(inputs(t, 8)), "a validated shape must be accepted")
 
 		_, _, err = shapes.Resize(inputs(t, 1), false)
 		require.ErrorIs(t, err, common.ErrShape)
 		_, _, err = shapes.Resize(inputs(t, 1), true)
-		require.NoError(t, err, "shapes of dynamic outputs are accepted")
+		require.NoError(t, err, "shapes of dynamic outputs must be accepted")
 
 		shapes.Close()
 		require.Len(t, references, map[int]int{-1: 1, 4: 3}[length])
