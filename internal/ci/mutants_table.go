@@ -55,7 +55,7 @@ var mutants = []mutant{
 	{"internal/filelock/lock_unix.go", "unix.LOCK_EX", "unix.LOCK_SH", "internal/filelock", "TestMutualExclusion"},
 	{"internal/formats/formats.go", "head[1] < 0x20", "head[1] < 0x8", "internal/formats", "TestFormat"},
 	{"internal/values/values.go", "case common.Uint16:\n\t\treturn convert(t, func(v uint16)", "case common.Uint16:\n\t\treturn convert(t, func(v int16)", "internal/values", "TestFloat64s"},
-	{"internal/npy/npy.go", "fortran[1] == \"True\"", "false", "internal/npy", "TestRefused"},
+	{"internal/npy/npy.go", "fortran[1] == \"True\"", "false", "internal/npy", "TestInvalidFiles"},
 	{"internal/platform/platform.go", "order = binary.BigEndian", "", "internal/platform", "TestOtherName"},
 	{"internal/sdkdir/sdkdir.go", "cmp.Compare(x, y)", "cmp.Compare(a, b)+0*x*y", "internal/sdkdir", "TestCompareVersions"},
 	{"internal/sdkinstall/install.go", "if got != pin.SHA256 {", "if false {", "internal/sdkinstall", "TestDigestIsCheckedAgain"},

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// file returns the file that numpy.save writes for this header and data.
+// file returns a .npy file of the version with this header and data.
 func file(version byte, header string, data ...byte) []byte {
 	b := []byte{0x93, 'N', 'U', 'M', 'P', 'Y', version, 0}
 	if version == 1 {
@@ -53,7 +53,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// TestNumPy has a file as NumPy 2 writes it.
+// TestNumPy reads a file that NumPy 2 wrote, and writes the same data.
 func TestNumPy(t *testing.T) {
 	text := "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 1), }"
 	text += strings.Repeat(" ", 128-10-1-len(text)) + "\n"
@@ -74,7 +74,7 @@ func TestNumPy(t *testing.T) {
 	require.Equal(t, data, b.Bytes()[b.Len()-len(data):])
 }
 
-func TestRefused(t *testing.T) {
+func TestInvalidFiles(t *testing.T) {
 	for name, c := range map[string]struct {
 		file []byte
 		want string
@@ -95,7 +95,7 @@ func TestRefused(t *testing.T) {
 		"large":          {file(1, header("<f8", "(99999999999999999999,)")), "dimension"},
 		"overflow":       {file(1, header("<f8", "(4611686018427387904, 2)")), "i"},
 		"bytes overflow": {file(1, header("<f8", "(2147483647, 1073741824)")), "i"},
-		"claims a lot":   {file(1, header("<f8", "(100000, 1000)"), 1, 2, 3), "EOF"},
+		"huge shape":     {file(1, header("<f8", "(100000, 1000)"), 1, 2, 3), "EOF"},
 		"cut":            {file(1, header("<f4", "(2,)"), 0, 0, 0, 0), "4 of 8 bytes"},
 		"bool":           {file(1, header("|b1", "(2,)"), 1, 2), "neither 0 nor 1"},
 	} {
@@ -112,9 +112,9 @@ func TestRefused(t *testing.T) {
 	require.Error(t, npy.Write(io.Discard, nil))
 }
 
-// TestDamaged truncates a file and changes random bytes. Read must neither panic nor
-// allocate more than the file has.
-func TestDamaged(t *testing.T) {
+// TestDamagedFiles truncates a file and changes random bytes. Read must neither panic
+// nor allocate more than the size of the file.
+func TestDamagedFiles(t *testing.T) {
 	good := file(1, header("<i2", "(2, 3)"), 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0)
 	_, err := npy.Read(bytes.NewReader(good))
 	require.NoError(t, err)
