@@ -35,8 +35,8 @@ func check[T common.Elem](t *testing.T, data []T, want ...float64) {
 	require.Equal(t, want, values.Float64s(x))
 }
 
-// TestFill: the same seed fills with the same values, another one with others,
-// and the fractions are those of all float types.
+// TestFill checks that the values depend on the seed alone, and that they are in
+// range for every element type.
 func TestFill(t *testing.T) {
 	for dt := common.Bool; dt <= common.Float64; dt++ {
 		var all [][]float64
