@@ -70,7 +70,7 @@ var mutants = []mutant{
 	{"internal/mnncheck/check.go", "all[i] >= g.names.Len() {", "all[i] > g.names.Len() {", "internal/mnncheck", "TestGraphs|TestRules"},
 	{"internal/tnncheck/weights.go", "n > len(r.data)-r.at", "n > len(r.data)", "internal/tnncheck", "TestWeights"},
 	{"internal/tnncheck/check.go", "if defined[name] {", "if false {", "internal/tnncheck", "TestText"},
-	{"internal/onnxcheck/check.go", "if length > uint64(len(m)) {", "if length > uint64(len(m))+1 {", "internal/onnxcheck", "TestDamaged"},
+	{"internal/onnxcheck/check.go", "if length > uint64(len(m)) {", "if length > uint64(len(m))+1 {", "internal/onnxcheck", "TestDamagedFiles"},
 
 	// The engines.
 	{"openvino/model.go", "return common.Stateful", "return common.Stateless", "openvino", "TestVariables$"},

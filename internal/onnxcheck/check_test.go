@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestGood(t *testing.T) {
+func TestValidFiles(t *testing.T) {
 	n := 0
 	for _, pattern := range []string{"../../testdata/*.onnx", "../../testdata/dtypes/*.onnx", "../../../shared/models/*.onnx"} {
 		files, err := filepath.Glob(pattern)
@@ -27,7 +27,7 @@ func TestGood(t *testing.T) {
 	require.Greater(t, n, 15)
 }
 
-func TestDamaged(t *testing.T) {
+func TestDamagedFiles(t *testing.T) {
 	good, err := os.ReadFile("../../testdata/multi.onnx")
 	require.NoError(t, err)
 	for _, test := range []struct{ old, new, text string }{
@@ -42,7 +42,7 @@ func TestDamaged(t *testing.T) {
 	}
 	other := bytes.Replace(good, []byte("\x22\x03Add"), []byte("\x22\x03Xyz"), 1)
 	require.NotEqual(t, good, other)
-	require.NoError(t, Check(other), "an unknown operator")
+	require.NoError(t, Check(other), "unknown operators must be accepted")
 	for n := range good {
 		Check(good[:n]) // must not hang
 		if n > 1 && n < 50 {
@@ -51,8 +51,9 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
-// TestNesting has graphs in attributes, which see the names of the graphs around them.
-func TestNesting(t *testing.T) {
+// TestNestedGraphs checks graphs in attributes, which can use the names of the graphs
+// around them.
+func TestNestedGraphs(t *testing.T) {
 	field := func(number byte, b ...byte) []byte { return append([]byte{number<<3 | 2, byte(len(b))}, b...) }
 	join := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
 	inner := func(reads string) []byte {
