@@ -24,20 +24,20 @@ func files(t *testing.T, model string) [][]byte {
 	return all
 }
 
-func TestGood(t *testing.T) {
+func TestValidFiles(t *testing.T) {
 	for _, model := range []string{"digits", "edges", "multi"} {
 		f := files(t, model)
 		require.NoError(t, Check(f, nil), model)
-		require.NoError(t, Check([][]byte{bytes.ReplaceAll(f[0], []byte("\n"), nil), f[1]}, nil), "on one line")
+		require.NoError(t, Check([][]byte{bytes.ReplaceAll(f[0], []byte("\n"), nil), f[1]}, nil), "the text on one line")
 	}
 	f := files(t, "digits")
 	one, many := common.Shape{1, 1, 8, 8}, common.Shape{64, 1, 8, 8}
 	require.NoError(t, Check(f, map[string]common.ShapeRange{"image": {Min: one, Opt: one, Max: many}}))
-	require.NoError(t, Check(f[:1], nil), "the shim refuses one file")
+	require.NoError(t, Check(f[:1], nil), "the error for missing weights is left to the shim")
 }
 
-// TestText makes one change in digits.tnnproto each.
-func TestText(t *testing.T) {
+// TestDamagedProto damages digits.tnnproto by one change at a time.
+func TestDamagedProto(t *testing.T) {
 	for _, c := range []struct{ old, new, want string }{
 		{"4206624772", "4206624771", "does not start with its magic number"},
 		{`"scores ,"`, `"scores`, "it has 6 layers, want "},
@@ -87,7 +87,7 @@ func TestText(t *testing.T) {
 	require.ErrorContains(t, Check(f, nil), "of which TNN reads 4095")
 }
 
-func TestWeights(t *testing.T) {
+func TestDamagedWeights(t *testing.T) {
 	good := files(t, "digits")
 	for name, c := range map[string]struct {
 		change func(b []byte) []byte
@@ -97,7 +97,7 @@ func TestWeights(t *testing.T) {
 		"too long":  {func(b []byte) []byte { return append(b, 1, 2, 3) }, "ends too early"},
 		"layers":    {func(b []byte) []byte { b[5] = 0x7f; return b }, "does not start with its magic number"},
 		"no length": {func(b []byte) []byte { b[15] = 0x80; return b }, "ends too early"},
-		"one less":  {func(b []byte) []byte { b[4] = 1; return b }, ""},
+		"one layer": {func(b []byte) []byte { b[4] = 1; return b }, ""},
 		"an array": {func(b []byte) []byte {
 			b[bytes.LastIndex(b, binary.LittleEndian.AppendUint32(nil, 0xFABC0004))+3] = 0xFF
 			return b
@@ -143,7 +143,7 @@ func TestUnknown(t *testing.T) {
 	require.ErrorContains(t, Check(f, nil), "the file is not supported: its format is newer")
 }
 
-// FuzzCheck: the check must neither panic nor hang.
+// FuzzCheck checks that Check neither panics nor hangs.
 func FuzzCheck(f *testing.F) {
 	for _, model := range []string{"digits", "edges", "multi"} {
 		var all [][]byte
