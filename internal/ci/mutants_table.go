@@ -67,7 +67,7 @@ var mutants = []mutant{
 	{"internal/flatbuf/flatbuf.go", "n <= f.Size()-at", "n <= f.Size()", "internal/flatcheck", "TestTruncatedFiles"},
 	{"internal/flatbuf/flatbuf.go", "|| f.data[at+4+f.u32(at)] != 0", "", "internal/flatcheck", "TestRules"},
 	{"internal/flatcheck/tensor.go", "if b >= c.buffers.Len() {", "if b > c.buffers.Len() {", "internal/flatcheck", "TestRules"},
-	{"internal/mnncheck/check.go", "all[i] >= g.names.Len() {", "all[i] > g.names.Len() {", "internal/mnncheck", "TestGraphs|TestRules"},
+	{"internal/mnncheck/check.go", "all[i] >= g.names.Len() {", "all[i] > g.names.Len() {", "internal/mnncheck", "TestInvalidGraphs|TestInvalidOperators"},
 	{"internal/tnncheck/weights.go", "n > len(r.data)-r.at", "n > len(r.data)", "internal/tnncheck", "TestDamagedWeights"},
 	{"internal/tnncheck/check.go", "if defined[name] {", "if false {", "internal/tnncheck", "TestDamagedProto"},
 	{"internal/onnxcheck/check.go", "if length > uint64(len(m)) {", "if length > uint64(len(m))+1 {", "internal/onnxcheck", "TestDamagedFiles"},

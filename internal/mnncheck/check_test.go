@@ -43,15 +43,15 @@ func TestValidFiles(t *testing.T) {
 
 func TestTruncatedFiles(t *testing.T) {
 	data := read(t, testdata+"/multi.mnn")
-	for n := range len(data) - 3 { // the padding of the last string
+	for n := range len(data) - 3 { // the last 3 bytes pad a string
 		require.ErrorIs(t, Check(data[:n:n]), common.ErrModel, "%d bytes", n)
 	}
 }
 
-// object has the fields of a table that is written.
+// object holds the fields of a FlatBuffers table by name.
 type object map[string]any
 
-// with returns the fields and others; nil removes a field.
+// with returns a copy of o with the fields of others added; nil removes a field.
 func (o object) with(others object) object {
 	o = maps.Clone(o)
 	maps.Copy(o, others)
@@ -59,7 +59,7 @@ func (o object) with(others object) object {
 	return o
 }
 
-// writer writes a FlatBuffer from its root on, with everything aligned to 8 bytes.
+// writer writes a FlatBuffer from its root on, with all objects aligned to 8 bytes.
 type writer []byte
 
 // alloc appends n bytes and returns their position.
@@ -76,6 +76,7 @@ func (w writer) put(at, size int, n int64) {
 	copy(w[at:at+size], all[:])
 }
 
+// write returns a FlatBuffer whose root is o.
 func write(layout string, o object) []byte {
 	var w writer
 	at := w.alloc(8)
@@ -83,6 +84,7 @@ func write(layout string, o object) []byte {
 	return w
 }
 
+// table writes a table and returns its position.
 func (w *writer) table(l *flatbuf.Layout, o object) int {
 	for name := range o {
 		if !slices.ContainsFunc(l.Columns, func(c flatbuf.Column) bool { return c.Name == name }) {
@@ -121,6 +123,7 @@ func (w *writer) table(l *flatbuf.Layout, o object) int {
 
 var sizes = map[string]int{"i8": 1, "u8": 1, "u16": 2, "i32": 4, "u32": 4, "f32": 4, "i64": 8}
 
+// value writes a string, vector or table and returns its position.
 func (w *writer) value(c flatbuf.Column, v any) int {
 	switch v := v.(type) {
 	case string:
@@ -221,8 +224,9 @@ func net(kind, parameter string, main object, outputs int, inputs ...object) obj
 	return object{"oplists": append(ops, operation(kind, parameter, main, in, out)), "tensorName": names(len(in) + outputs)}
 }
 
-// TestRules changes fields of operators. Check accepts each file before.
-func TestRules(t *testing.T) {
+// TestInvalidOperators checks that operators with an invalid field are refused. Without
+// the change, Check accepts each file.
+func TestInvalidOperators(t *testing.T) {
 	image, nchw := packedShape(1, 4, 8, 8), shape(1, 4, 8, 8)
 	square := object{"kernelX": 3, "kernelY": 3, "outputCount": 6, "inputCount": 4}
 	conv := object{"common": square, "weight": zeros(6 * 4 * 9), "bias": zeros(6)}
@@ -436,8 +440,9 @@ func named(name string, in, out int, op object) object {
 		"inputs": inputs, "outputs": outputs, "nodes": []object{op}}
 }
 
-// TestGraphs changes fields that must agree. Check accepts the file before.
-func TestGraphs(t *testing.T) {
+// TestInvalidGraphs checks that graphs whose fields contradict each other are refused.
+// Without the change, Check accepts each file.
+func TestInvalidGraphs(t *testing.T) {
 	strings := func(all ...string) object { return object{"data": all} }
 	relu := func() object { return operation("ReLU", "", nil, []int64{0}, []int64{1}) }
 	less := func() object {
@@ -614,7 +619,8 @@ func TestUnknown(t *testing.T) {
 	}
 }
 
-// TestUnsupported: numbers that MNN cannot compute with are not called damage.
+// TestUnsupported checks that shapes which exceed MNN's limits are reported as
+// unsupported, not as damaged.
 func TestUnsupported(t *testing.T) {
 	for _, dims := range [][]int64{zeros(10), {1 << 20, 1 << 20}} {
 		err := Check(write("Net", net("ReLU", "", nil, 1, shape(dims...))))
