@@ -48,13 +48,14 @@ func TestTruncatedFiles(t *testing.T) {
 	}
 }
 
-// model is a file that a test damages.
+// model is the root table of a file. Its methods find and change parts of it.
 type model struct{ Table }
 
 func load(t testing.TB, name string) model {
 	return model{Model(read(t, filepath.Join(testdata, name+".tflite")))}
 }
 
+// sub returns element i of a vector of tables.
 func sub(t Table, name string, i int64) Table { return t.Vector(name).Table(i) }
 
 func (m model) graph() Table { return sub(m.Table, "subgraphs", 0) }
@@ -65,7 +66,7 @@ func (m model) scale(tensor int64, scale float32) {
 	q.Vector("scale").Set(0, int64(math.Float32bits(scale)))
 }
 
-// operator returns the first operator of that name.
+// operator returns the first operator with the name.
 func (m model) operator(t testing.TB, name string) Table {
 	for i, v := int64(0), m.graph().Vector("operators"); i < v.Len(); i++ {
 		if op := v.Table(i); operators()[builtin(sub(m.Table, "operator_codes", op.Int("opcode_index")))].name == name {
@@ -88,7 +89,7 @@ func (m model) constant(op Table, i int64) Vector {
 	return sub(m.Table, "buffers", tensor.Int("buffer")).Vector("data")
 }
 
-func TestRules(t *testing.T) {
+func TestDamagedFiles(t *testing.T) {
 	for _, tt := range []struct {
 		model, text string
 		damage      func(model)
@@ -103,7 +104,7 @@ func TestRules(t *testing.T) {
 		{"digits", "model.subgraphs[0].tensors[1].name: the string at", func(m model) {
 			m.File().Put(m.File().Target(sub(m.graph(), "tensors", 1).At("name")), 4, 1<<30)
 		}},
-		{"digits", "model.subgraphs[0].tensors[1].name: the string at", func(m model) { // which ends in a NUL
+		{"digits", "model.subgraphs[0].tensors[1].name: the string at", func(m model) { // a string must end in a NUL
 			name := m.File().Target(sub(m.graph(), "tensors", 1).At("name"))
 			m.File().Put(name+4+int64(len(sub(m.graph(), "tensors", 1).Text("name"))), 1, 'x')
 		}},
@@ -263,7 +264,7 @@ func TestCallDepth(t *testing.T) {
 	require.False(t, c.setCallDepth(0, make([]int, 100), 0))
 }
 
-func TestStrings(t *testing.T) {
+func TestStringTensor(t *testing.T) {
 	c := &checker{File: flatbuf.New(nil, 100)}
 	good := []byte{1, 0, 0, 0, 12, 0, 0, 0, 14, 0, 0, 0, 'h', 'i'}
 	require.NoError(t, (&tensor{data: good}).strings(c))
@@ -281,7 +282,7 @@ func TestIsNumberMap(t *testing.T) {
 	}
 }
 
-// shaped returns a tensor of that shape, which is constant if it has content.
+// shaped returns a tensor of the shape, which is constant if content is not nil.
 func shaped(content []int32, shape ...int64) *tensor {
 	t := &tensor{Table: flatbuf.Absent(schema()["Tensor"]), dtype: int32Type, constant: content != nil}
 	for _, n := range content {
@@ -324,8 +325,8 @@ func TestShapes(t *testing.T) {
 func TestValidMultipliers(t *testing.T) {
 	const tiny, huge = 0x1p-126, math.MaxFloat32
 	require.True(t, validMultipliers("ADD", 20, 0.1, 0.2, 0.3))
-	require.True(t, validMultipliers("SUB", 20, 1, 1, 1e-8), "it may be larger than 1")
-	require.False(t, validMultipliers("SUB", 20, 1, 1, 0x1p-19), "but not 1")
+	require.True(t, validMultipliers("SUB", 20, 1, 1, 1e-8), "the multiplier may exceed 1")
+	require.False(t, validMultipliers("SUB", 20, 1, 1, 0x1p-19), "the multiplier may not be 1")
 	for _, name := range []string{"ADD", "SUB", "SQUARED_DIFFERENCE"} {
 		for _, s := range [][3]float32{{0, 0, 0}, {0, 1, 1}, {1, 0, 1}, {1, 1, 0}, {huge, 1, 1}, {1, huge, 1}, {1, 1, huge}} {
 			require.False(t, validMultipliers(name, 20, s[0], s[1], s[2]), "%s %v", name, s)
@@ -352,9 +353,9 @@ func TestValidGates(t *testing.T) {
 	require.False(t, validGates(lstm(22)))
 }
 
-// TestShared: the work of the check is bounded by the file's size, even if objects are
-// shared.
-func TestShared(t *testing.T) {
+// TestVerifyLimit checks that the work of Verify is bounded by the file's size even if
+// objects are shared.
+func TestVerifyLimit(t *testing.T) {
 	m := load(t, "digits")
 	require.ErrorContains(t, flatbuf.New(m.File().Data(), 10).Root(m.Layout()).Verify(), "too many shared objects")
 }
