@@ -8,7 +8,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/testing/enginebench"
 )
 
-// fivedim takes less than a microsecond: what a call costs shows.
+// fivedim takes less than a microsecond, so the benchmarks show the cost of calls.
 var fivedim = enginebench.Case{Engine: "reference", Model: "../../testdata/fivedim.ref"}
 
 func BenchmarkSession(b *testing.B)  { enginebench.Session(b, fivedim) }

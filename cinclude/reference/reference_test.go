@@ -18,15 +18,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const variable = "ANYINFER_REFERENCE_LIBRARY"
+const libraryVariable = "ANYINFER_REFERENCE_LIBRARY"
 
-// TestMain compiles the engine, where it is not linked and the variable does
-// not name one.
+// TestMain compiles the engine if it is not linked and ANYINFER_REFERENCE_LIBRARY is
+// not set.
 func TestMain(m *testing.M) {
 	e, err := common.Open("reference", nil)
 	linked := err == nil && e.Info().Library == "linked"
 	e.Close()
-	if linked || os.Getenv(variable) != "" {
+	if linked || os.Getenv(libraryVariable) != "" {
 		os.Exit(m.Run())
 	}
 	dir, err := os.MkdirTemp("", "anyinfer-reference")
@@ -36,9 +36,9 @@ func TestMain(m *testing.M) {
 	library := filepath.Join(dir, "libanyinfer_reference.so")
 	files, _ := sources.Find("reference")
 	if err := toolchain.C.Compile(context.Background(), library, []string{"reference.c"}, toolchain.Strict, []string{"-lm"}, files); err != nil {
-		fmt.Fprintln(os.Stderr, err) // the tests then say that there is no library
+		fmt.Fprintln(os.Stderr, err) // the tests then fail or skip without a library
 	}
-	os.Setenv(variable, library)
+	os.Setenv(libraryVariable, library)
 	code := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(code)
@@ -46,13 +46,13 @@ func TestMain(m *testing.M) {
 
 func TestConformance(t *testing.T) {
 	enginetest.Run(t, enginetest.Engine{Name: "reference", Formats: []string{"reference"}, Skip: map[string]string{
-		"options/threads": "the engine has one thread, and says so",
+		"options/threads": "the engine reports that it has one thread",
 	}})
 }
 
 func TestShim(t *testing.T) { linktest.Shim(t, "reference") }
 
-// run loads and runs a model of one input, on zeros.
+// run loads a model with one input and runs it on zeros.
 func run(t *testing.T, cfg *common.Config, src common.Source, o *common.Options) common.Tensors {
 	t.Helper()
 	m := enginetest.Load(t, enginetest.Open(t, "reference", cfg), src, o)
@@ -64,15 +64,16 @@ func run(t *testing.T, cfg *common.Config, src common.Source, o *common.Options)
 	return out
 }
 
-// TestVerbose: the engine's own option has it log, through the host's function.
+// TestVerbose checks that Options.Verbose makes the engine log.
 func TestVerbose(t *testing.T) {
 	var log enginetest.Log
 	run(t, &common.Config{Logger: log.Logger()}, enginetest.File(t, "digits.ref"), &common.Options{Native: reference.Options{Verbose: true}})
 	log.Wait(t, `level=DEBUG msg="softmax writes scores" engine=reference`)
 }
 
-// TestOddAddress: weights are used where they lie, at whatever address that is.
-func TestOddAddress(t *testing.T) {
+// TestUnalignedWeights checks that weights, which are used in place, may have any
+// address.
+func TestUnalignedWeights(t *testing.T) {
 	for _, model := range []string{"digits", "digits_int8", "scalar"} {
 		data, err := os.ReadFile("../../testdata/" + model + ".ref")
 		require.NoError(t, err)
