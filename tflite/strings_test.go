@@ -58,7 +58,8 @@ func TestUnpackStrings(t *testing.T) {
 
 // TestStrings runs on strings that JSON cannot hold, and on large ones.
 func TestStrings(t *testing.T) {
-	m := enginetest.Load(t, enginetest.Open(t, spec.Engine, nil), enginetest.File(t, "strings.tflite"), &common.Options{Sessions: 2})
+	e := enginetest.Open(t, spec.Engine, nil)
+	m := enginetest.Load(t, e, enginetest.File(t, "strings.tflite"), &common.Options{Sessions: 2})
 	for _, words := range [][]string{
 		{"\xff\x00\xfe", "", strings.Repeat("x", 1<<20)},
 		slices.Repeat([]string{"yes", "", "a longer word"}, 100000),

@@ -200,7 +200,7 @@ func (r *runner) test(m mutant, overlay string) outcome {
 		line = "env=$(go run ./cmd/anyinfer sdk env " + m.tag() + `) || exit 3; eval "$env"; ` + line
 	}
 	cmd := exec.Command("sh", "-c", line)
-	if overlay != "" && m.tag() != "" && filepath.Dir(m.file) != m.pkg { // the overlay has no effect on headers in other folders
+	if overlay != "" && m.tag() != "" && filepath.Dir(m.file) != m.pkg { // the overlay has no effect on others' headers
 		cmd.Env = append(os.Environ(), "CGO_CPPFLAGS=-I"+filepath.Dir(overlay)+" "+os.Getenv("CGO_CPPFLAGS"))
 	}
 	cmd.Dir = r.root

@@ -221,7 +221,8 @@ func refusedShapes(t *testing.T, e *common.Engine, native any) {
 		"other size":        {"functions", fixed("image", 1, 1, 1, 1), common.ErrShape, ""},
 		"other input":       {"multi", fixed("a", 4, 3), common.ErrShape, "[4,3] and [2,3]"},
 	} {
-		_, err := e.Load(t.Context(), enginetest.File(t, test.model+".tflite"), &common.Options{Native: native, Shapes: test.shapes})
+		o := &common.Options{Native: native, Shapes: test.shapes}
+		_, err := e.Load(t.Context(), enginetest.File(t, test.model+".tflite"), o)
 		require.ErrorIs(t, err, test.kind, name)
 		require.ErrorContains(t, err, test.text)
 	}
