@@ -234,11 +234,9 @@ func logTo(t *testing.T, file string) {
 	m := load(t, e, "digits", &common.Options{Shapes: map[string]common.ShapeRange{
 		"image": {Min: common.Shape{1, 1, 2, 2}, Opt: common.Shape{1, 1, 8, 8}, Max: common.Shape{1, 1, 8, 8}},
 	}})
-	x, err := common.NewTensor(common.Float32, 1, 1, 2, 2)
-	require.NoError(t, err)
-	_, err = m.Run(ctx, common.Tensors{"image": x})
+	_, err = m.Run(ctx, common.Tensors{"image": enginetest.Random(t, 1, common.Float32, 1, 1, 2, 2)})
 	require.ErrorIs(t, err, common.ErrShape)
-	_, err = e.Load(ctx, common.File("../testdata/digits.mnn"), &common.Options{Shapes: map[string]common.ShapeRange{"image": common.Fixed(1, 2, 8, 8)}})
+	_, err = e.Load(ctx, enginetest.File(t, "digits.mnn"), &common.Options{Shapes: map[string]common.ShapeRange{"image": common.Fixed(1, 2, 8, 8)}})
 	require.ErrorIs(t, err, common.ErrModel)
 	require.ErrorContains(t, err, "MNN cannot prepare it: ")
 	require.ErrorContains(t, err, "conv", "MNN's own words")

@@ -8,18 +8,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
 )
 
 // TestBindContract: what DriverSession says of outputs.
 func TestBindContract(t *testing.T) {
 	d := openInternal(t)
-	tensor := func(dt common.DType, shape ...int) *common.Tensor {
-		x, err := common.NewTensor(dt, shape...)
-		require.NoError(t, err)
-		return x
-	}
+	tensor := func(shape ...int) *common.Tensor { return enginetest.Random(t, 1, common.Float32, shape...) }
 	newSession := func(model string) common.DriverSession {
-		m, err := loadInternal(t, t.Context(), d, common.File("../testdata/"+model), common.Options{})
+		m, err := loadInternal(t, t.Context(), d, enginetest.File(t, model), common.Options{})
 		require.NoError(t, err)
 		s, err := m.NewSession(t.Context(), 0)
 		require.NoError(t, err)
@@ -31,7 +28,7 @@ func TestBindContract(t *testing.T) {
 	}
 	t.Run("known shape", func(t *testing.T) {
 		s := newSession("digits.onnx")
-		in, fits, other := tensor(common.Float32, 1, 1, 8, 8), tensor(common.Float32, 1, 10), tensor(common.Float32, 2, 10)
+		in, fits, other := tensor(1, 1, 8, 8), tensor(1, 10), tensor(2, 10)
 		out := []*common.Tensor{fits}
 		require.NoError(t, s.Bind([]*common.Tensor{in}, out))
 		require.Same(t, fits, out[0], "kept")
@@ -49,13 +46,13 @@ func TestBindContract(t *testing.T) {
 		require.NoError(t, err)
 		require.NotZero(t, scores[0])
 
-		require.Error(t, s.Bind([]*common.Tensor{tensor(common.Float32, 1, 1, 9, 9)}, out))
+		require.Error(t, s.Bind([]*common.Tensor{tensor(1, 1, 9, 9)}, out))
 		require.NoError(t, s.Bind([]*common.Tensor{in}, out), "after a failed one")
 		require.NoError(t, s.Run(t.Context()))
 	})
 	t.Run("dynamic shape", func(t *testing.T) {
 		s := newSession("digits_dynamic.onnx")
-		in, fits, other := tensor(common.Float32, 2, 1, 8, 8), tensor(common.Float32, 2, 10), tensor(common.Float32, 3, 10)
+		in, fits, other := tensor(2, 1, 8, 8), tensor(2, 10), tensor(3, 10)
 		out := []*common.Tensor{nil}
 		require.NoError(t, s.Bind([]*common.Tensor{in}, out))
 		require.Nil(t, out[0], "Run makes it")

@@ -4,23 +4,17 @@ package openvino_test
 
 import (
 	"runtime"
-	"runtime/debug"
-	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
 )
 
-// requireNoAllocations: under the race detector a sync.Pool forgets what it is
-// given now and then, and purego makes that anew.
 func requireNoAllocations(t *testing.T, s *common.Session) {
 	t.Helper()
-	build, _ := debug.ReadBuildInfo()
-	if !slices.Contains(build.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
-		require.Zero(t, testing.AllocsPerRun(20, func() { require.NoError(t, s.Run(ctx)) }))
-	}
+	enginetest.NoAllocations(t, func() error { return s.Run(ctx) })
 }
 
 func TestBindOutput(t *testing.T) {

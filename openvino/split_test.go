@@ -88,7 +88,7 @@ func requireCores(t *testing.T) {
 // fewest use, and stay there.
 func TestSessionsShareCompiledModels(t *testing.T) {
 	requireCores(t)
-	m, err := loadInternal(t, t.Context(), openInternal(t), common.File("../testdata/digits_dynamic.onnx"), common.Options{Sessions: 2, Threads: 1})
+	m, err := loadInternal(t, t.Context(), openInternal(t), enginetest.File(t, "digits_dynamic.onnx"), common.Options{Sessions: 2, Threads: 1})
 	require.NoError(t, err)
 	defer m.Close()
 	require.Len(t, m.compiled, 2)
@@ -106,8 +106,7 @@ func TestSessionsShareCompiledModels(t *testing.T) {
 	s, err := m.NewSession(t.Context(), 0)
 	require.NoError(t, err)
 	require.Equal(t, []int{2, 1}, m.sessions)
-	in, err := common.NewTensor(common.Float32, 1, 1, 8, 8)
-	require.NoError(t, err)
+	in := enginetest.Random(t, 1, common.Float32, 1, 1, 8, 8)
 	require.NoError(t, s.Bind([]*common.Tensor{in}, make([]*common.Tensor, 1)))
 	require.NoError(t, s.Run(t.Context()))
 	require.NoError(t, s.(common.Resetter).Reset())
@@ -159,7 +158,7 @@ func TestLoadFailsHalfWay(t *testing.T) {
 	fail := func(times int) {
 		for range times {
 			ctx := &endsAfter{t.Context(), 1} // not before the first of them
-			_, err := loadInternal(t, ctx, d, common.File("../testdata/digits.xml"), common.Options{Sessions: 2})
+			_, err := loadInternal(t, ctx, d, enginetest.File(t, "digits.xml"), common.Options{Sessions: 2})
 			require.ErrorIs(t, err, context.Canceled)
 			require.Equal(t, -1, ctx.n)
 		}

@@ -3,11 +3,9 @@
 package tensorrt_test
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -29,19 +27,12 @@ func TestShim(t *testing.T) { linktest.Shim(t, "tensorrt") }
 
 func open(t *testing.T) *common.Engine {
 	t.Helper()
-	enginetest.Require(t, "tensorrt")
-	e, err := common.Open("tensorrt", nil)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, e.Close()) })
-	return e
+	return enginetest.Open(t, "tensorrt", nil)
 }
 
 func load(t *testing.T, e *common.Engine, model string, o *common.Options) *common.Model {
 	t.Helper()
-	m, err := e.Load(ctx, common.File(models+model), o)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, m.Close()) })
-	return m
+	return enginetest.Load(t, e, enginetest.File(t, model), o)
 }
 
 // batches are Options for a batch of that range.
@@ -54,10 +45,7 @@ func batches(smallest, largest int) *common.Options {
 // images is a seeded batch.
 func images(t *testing.T, batch int, seed uint64) *common.Tensor {
 	t.Helper()
-	x, err := common.NewTensor(common.Float32, batch, 1, 8, 8)
-	require.NoError(t, err)
-	values.Fill(x, seed)
-	return x
+	return enginetest.Random(t, seed, common.Float32, batch, 1, 8, 8)
 }
 
 func scores(t *testing.T, m *common.Model, x *common.Tensor) []float64 {
@@ -195,8 +183,7 @@ func TestGraphs(t *testing.T) {
 func TestProfile(t *testing.T) {
 	e := open(t)
 	m := load(t, e, "digits.onnx", &common.Options{Profile: true, Native: tensorrt.Options{CUDAGraphs: true}})
-	s, err := m.NewSession(ctx, "")
-	require.NoError(t, err)
+	s := enginetest.NewSession(t, m)
 	var first int
 	for range 3 { // those of the last Run
 		require.NoError(t, s.Run(ctx))
@@ -211,35 +198,16 @@ func TestProfile(t *testing.T) {
 // TestLog: TensorRT's words come to the logger, and an error into what the
 // caller is told.
 func TestLog(t *testing.T) {
-	enginetest.Require(t, "tensorrt")
-	var mu sync.Mutex
-	var out bytes.Buffer
-	e, err := common.Open("tensorrt", &common.Config{Logger: slog.New(slog.NewTextHandler(writer(func(p []byte) (int, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		return out.Write(p)
-	}), &slog.HandlerOptions{Level: slog.LevelDebug}))})
-	require.NoError(t, err)
-	defer e.Close()
-	told := func(what string) {
-		require.Eventually(t, func() bool {
-			mu.Lock()
-			defer mu.Unlock()
-			return strings.Contains(out.String(), what)
-		}, 5*time.Second, time.Millisecond, what)
-	}
+	var log enginetest.Log
+	e := enginetest.Open(t, "tensorrt", &common.Config{Logger: log.Logger()})
 	load(t, e, "digits.onnx", nil)
-	told(`msg="building the plan`)
-	_, err = e.Load(ctx, common.Bytes([]byte("ptrt, and no plan")).As("tensorrt"), nil)
+	log.Wait(t, `msg="building the plan`)
+	_, err := e.Load(ctx, common.Bytes([]byte("ptrt, and no plan")).As("tensorrt"), nil)
 	require.ErrorIs(t, err, common.ErrModel)
 	require.ErrorContains(t, err, "TensorRT does not take this plan")
-	told("level=ERROR")
-	told("engine=tensorrt")
+	log.Wait(t, "level=ERROR")
+	log.Wait(t, "engine=tensorrt")
 }
-
-type writer func([]byte) (int, error)
-
-func (w writer) Write(p []byte) (int, error) { return w(p) }
 
 // TestCancelBuild: a build of minutes ends soon when its context does.
 func TestCancelBuild(t *testing.T) {

@@ -3,7 +3,8 @@
 package tflite_test
 
 import (
-	"context"
+	"cmp"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
+	"github.com/anyinfer/anyinfer/internal/testing/tfltest"
 	"github.com/anyinfer/anyinfer/internal/values"
 	"github.com/anyinfer/anyinfer/tflite"
 	"github.com/stretchr/testify/require"
@@ -24,18 +27,12 @@ func standIn(t *testing.T, e *common.Engine) string {
 	if !filepath.IsAbs(library) {
 		t.Skipf("the stand-in cannot be linked with %q, which is no path", library)
 	}
-	cc := os.Getenv("CC")
-	if cc == "" {
-		cc = "cc"
-	}
+	cc := cmp.Or(os.Getenv("CC"), "cc")
 	file := filepath.Join(t.TempDir(), "standin.so")
 	out, err := exec.Command(cc, "-shared", "-fPIC", "-o", file, "testdata/standin.c", library,
 		"-Wl,-rpath,"+filepath.Dir(library)).CombinedOutput()
 	if err != nil {
-		if os.Getenv("CI") == "" {
-			t.Skipf("no C compiler for the stand-in: %v\n%s", err, out)
-		}
-		t.Fatalf("%v\n%s", err, out)
+		enginetest.Missing(t, fmt.Sprintf("no C compiler for the stand-in: %v\n%s", err, out))
 	}
 	return file
 }
@@ -43,14 +40,9 @@ func standIn(t *testing.T, e *common.Engine) string {
 // delegated runs the model multi on ones and returns an element of each output.
 func delegated(t *testing.T, r common.Runner) (sum, product float64) {
 	t.Helper()
-	one, err := common.NewTensor(common.Float32, 2, 3)
+	one, err := common.FromSlice([]float32{1, 1, 1, 1, 1, 1}, 2, 3)
 	require.NoError(t, err)
-	ones, err := common.Data[float32](one)
-	require.NoError(t, err)
-	for i := range ones {
-		ones[i] = 1
-	}
-	out, err := r.Run(context.Background(), common.Tensors{"a": one, "b": one})
+	out, err := r.Run(t.Context(), common.Tensors{"a": one, "b": one})
 	require.NoError(t, err)
 	return values.Float64s(out["sum"])[5], values.Float64s(out["product"])[5]
 }
@@ -63,7 +55,7 @@ func TestDelegate(t *testing.T) {
 	for _, no := range []bool{false, true} {
 		options := map[string]string{"bias": "40", "log": log}
 		native := tflite.Options{NoXNNPACK: no, Delegate: standIn(t, e), DelegateOptions: options}
-		m := load(t, e, "multi", &common.Options{Native: native, Sessions: 2})
+		m := tfltest.Load(t, e, "multi", &common.Options{Native: native, Sessions: 2})
 		want := native.Delegate
 		if !no {
 			want += ", XNNPACK"
@@ -78,13 +70,13 @@ func TestDelegate(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		s, err := m.NewSession(context.Background(), "")
+		s, err := m.NewSession(t.Context(), "")
 		require.NoError(t, err)
-		require.NoError(t, s.Run(context.Background()))
+		require.NoError(t, s.Run(t.Context()))
 		require.NoError(t, m.Close())
 	}
 	native := tflite.Options{Delegate: standIn(t, e), DelegateOptions: map[string]string{"bias": "-2"}}
-	other := load(t, e, "multi", &common.Options{Native: native})
+	other := tfltest.Load(t, e, "multi", &common.Options{Native: native})
 	sum, _ := delegated(t, other)
 	require.Zero(t, sum)
 
@@ -127,7 +119,7 @@ func TestRefusedDelegates(t *testing.T) {
 		"options alone":   {tflite.Options{DelegateOptions: map[string]string{}}, common.ErrOption, "without a Delegate"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := e.Load(context.Background(), common.File("../testdata/multi.tflite"), &common.Options{Native: test.native})
+			_, err := e.Load(t.Context(), enginetest.File(t, "multi.tflite"), &common.Options{Native: test.native})
 			require.ErrorIs(t, err, test.kind)
 			require.NotErrorIs(t, err, common.ErrNotAvailable)
 			require.ErrorContains(t, err, test.text)

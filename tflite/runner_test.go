@@ -9,8 +9,6 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
-	"github.com/anyinfer/anyinfer/internal/testing/tfltest"
-	"github.com/anyinfer/anyinfer/internal/values"
 	"github.com/stretchr/testify/require"
 )
 
@@ -22,7 +20,7 @@ func TestRunnerAllocatesNothing(t *testing.T) {
 	d, err := open(common.Config{Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	defer d.Close()
-	files, err := common.OpenFiles(t.Context(), common.File("../testdata/functions.tflite"))
+	files, err := common.OpenFiles(t.Context(), enginetest.File(t, "functions.tflite"))
 	require.NoError(t, err)
 	defer files.Release()
 	m, err := d.Load(t.Context(), files, common.Options{Threads: 1})
@@ -34,14 +32,12 @@ func TestRunnerAllocatesNothing(t *testing.T) {
 		defer s.Close()
 		require.NotZero(t, s.(*session).interpreter.runner)
 		s.(*session).dynamicOutputs = dynamic
-		in, err := common.NewTensor(common.Float32, 1, 16, 16, 1)
-		require.NoError(t, err)
-		values.Fill(in, 1)
+		in := enginetest.Random(t, 1, common.Float32, 1, 16, 16, 1)
 		out := []*common.Tensor{nil}
 		require.NoError(t, s.Bind([]*common.Tensor{in}, out))
 		require.Equal(t, dynamic, out[0] == nil)
 		runtime.GC() // the names that the calls read must not be collected
-		tfltest.RequireNoAllocations(t, func() error { return s.Run(t.Context()) })
+		enginetest.NoAllocations(t, func() error { return s.Run(t.Context()) })
 		require.Equal(t, common.Shape{1, 8, 8, 1}, out[0].Shape())
 	}
 }

@@ -10,9 +10,9 @@ import (
 )
 
 func TestBindOutput(t *testing.T) {
-	tfltest.BindOutput(t, open(t), "../testdata", "nonzero", "nonzero_cast")
+	tfltest.BindOutput(t, "tflite", "digits", "digits_dynamic", "nonzero", "nonzero_cast", "aliases")
 }
 
 func TestShapes(t *testing.T) {
-	tfltest.Shapes(t, open(t), "../testdata", tflite.Options{}, tflite.Options{NoXNNPACK: true})
+	tfltest.Shapes(t, "tflite", tflite.Options{}, tflite.Options{NoXNNPACK: true})
 }

@@ -58,12 +58,8 @@ func TestUnpackStrings(t *testing.T) {
 
 // TestStrings runs on strings that JSON cannot hold, and on large ones.
 func TestStrings(t *testing.T) {
-	enginetest.Require(t, spec.Engine)
-	e, err := common.Open(spec.Engine, nil)
-	require.NoError(t, err)
-	defer e.Close()
-	m, err := e.Load(t.Context(), common.File("../testdata/strings.tflite"), &common.Options{Sessions: 2})
-	require.NoError(t, err)
+	e := enginetest.Open(t, spec.Engine, nil)
+	m := enginetest.Load(t, e, enginetest.File(t, "strings.tflite"), &common.Options{Sessions: 2})
 	for _, words := range [][]string{
 		{"\xff\x00\xfe", "", strings.Repeat("x", 1<<20)},
 		slices.Repeat([]string{"yes", "", "a longer word"}, 100000),
@@ -84,10 +80,7 @@ func TestStrings(t *testing.T) {
 			require.Equal(t, words[len(words)-1:], chosen)
 		}
 	}
-	numbers, err := common.NewTensor(common.Uint8, 3)
-	require.NoError(t, err)
-	one, err := common.NewTensor(common.Int32, 1)
-	require.NoError(t, err)
-	_, err = m.Run(t.Context(), common.Tensors{"words": numbers, "picks": one})
+	numbers, one := enginetest.Random(t, 1, common.Uint8, 3), enginetest.Random(t, 1, common.Int32, 1)
+	_, err := m.Run(t.Context(), common.Tensors{"words": numbers, "picks": one})
 	require.ErrorIs(t, err, common.ErrDType)
 }

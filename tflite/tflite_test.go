@@ -3,12 +3,12 @@
 package tflite_test
 
 import (
-	"context"
 	"runtime"
 	"testing"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
+	"github.com/anyinfer/anyinfer/internal/testing/tfltest"
 	"github.com/anyinfer/anyinfer/internal/values"
 	"github.com/anyinfer/anyinfer/tflite"
 	"github.com/stretchr/testify/require"
@@ -16,39 +16,25 @@ import (
 
 func open(t *testing.T) *common.Engine {
 	t.Helper()
-	enginetest.Require(t, "tflite")
-	e, err := common.Open("tflite", nil)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, e.Close()) })
-	return e
-}
-
-func load(t *testing.T, e *common.Engine, model string, o *common.Options) *common.Model {
-	t.Helper()
-	m, err := e.Load(context.Background(), common.File("../testdata/"+model+".tflite"), o)
-	require.NoError(t, err)
-	return m
+	return enginetest.Open(t, "tflite", nil)
 }
 
 // run runs the model digits on seeded numbers and returns its scores.
 func run(t *testing.T, m *common.Model) []float64 {
 	t.Helper()
-	image, err := common.NewTensor(common.Float32, 1, 8, 8, 1)
-	require.NoError(t, err)
-	values.Fill(image, 1)
-	out, err := m.Run(context.Background(), common.Tensors{"image": image})
+	out, err := m.Run(t.Context(), tfltest.Inputs(t, m, 1))
 	require.NoError(t, err)
 	return values.Float64s(out["scores"])
 }
 
 func TestXNNPACK(t *testing.T) {
 	e := open(t)
-	with := load(t, e, "digits", nil)
+	with := tfltest.Load(t, e, "digits", nil)
 	if runtime.GOARCH == "arm" {
 		require.Empty(t, with.Info().Details, "the build at hand has none")
 		return
 	}
-	without := load(t, e, "digits", &common.Options{Native: tflite.Options{NoXNNPACK: true}})
+	without := tfltest.Load(t, e, "digits", &common.Options{Native: tflite.Options{NoXNNPACK: true}})
 	require.Equal(t, map[string]string{"delegates": "XNNPACK"}, with.Info().Details)
 	require.Empty(t, without.Info().Details)
 	require.InDeltaSlice(t, run(t, with), run(t, without), 1e-6)
@@ -66,11 +52,10 @@ func TestRefusedOptions(t *testing.T) {
 		"native":    {common.Options{Native: "fast"}, common.ErrOption},
 		"device":    {common.Options{Device: "GPU"}, common.ErrDevice},
 	} {
-		_, err := e.Load(context.Background(), common.File("../testdata/digits.tflite"), &test.options)
+		_, err := e.Load(t.Context(), enginetest.File(t, "digits.tflite"), &test.options)
 		require.ErrorIs(t, err, test.kind, name)
 	}
-	_, err := e.Load(context.Background(), common.File("../testdata/digits.tflite"),
-		&common.Options{Native: &tflite.Options{}})
+	_, err := e.Load(t.Context(), enginetest.File(t, "digits.tflite"), &common.Options{Native: &tflite.Options{}})
 	require.ErrorIs(t, err, common.ErrOption)
 	require.ErrorContains(t, err, "Native is *tflite.Options; it takes tflite.Options, not a pointer")
 	_, err = common.Open("tflite", &common.Config{Native: 1})

@@ -3,19 +3,15 @@
 package tnn_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"os"
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
@@ -32,18 +28,14 @@ func TestShim(t *testing.T) { linktest.Shim(t, "tnn") }
 
 func open(t *testing.T) *common.Engine {
 	t.Helper()
-	enginetest.Require(t, "tnn")
-	e, err := common.Open("tnn", nil)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, e.Close()) })
-	return e
+	return enginetest.Open(t, "tnn", nil)
 }
+
+func file(t *testing.T, model string) common.Source { return enginetest.File(t, model+".tnnproto") }
 
 func load(t *testing.T, e *common.Engine, model string, o *common.Options) *common.Model {
 	t.Helper()
-	m, err := e.Load(ctx, common.File("../testdata/"+model+".tnnproto"), o)
-	require.NoError(t, err)
-	return m
+	return enginetest.Load(t, e, file(t, model), o)
 }
 
 // network is a model without weights: "x 2 2 3 0" and the like, the outputs,
@@ -59,10 +51,7 @@ func network(inputs, outputs string, layers ...string) common.Source {
 // image is seeded data of that shape.
 func image(t *testing.T, shape ...int) *common.Tensor {
 	t.Helper()
-	x, err := common.NewTensor(common.Float32, shape...)
-	require.NoError(t, err)
-	values.Fill(x, 1)
-	return x
+	return enginetest.Random(t, 1, common.Float32, shape...)
 }
 
 func run(t *testing.T, m *common.Model, shape ...int) *common.Tensor {
@@ -102,11 +91,11 @@ func TestShapesThatDoNotSuit(t *testing.T) {
 		shapes("image", common.Shape{1, 1, 8, 8}, common.Shape{1, 1, 9, 40}),
 		shapes("image", common.Shape{1, 1, 1, 1}, common.Shape{1, 1, 8, 8}),
 	} {
-		_, err := e.Load(ctx, common.File("../testdata/digits.tnnproto"), o)
+		_, err := e.Load(ctx, file(t, "digits"), o)
 		require.ErrorIs(t, err, common.ErrModel)
 		require.ErrorContains(t, err, "the model does not take these shapes: layer ")
 	}
-	_, err := e.Load(ctx, common.File("../testdata/digits.tnnproto"), shapes("image", common.Shape{8, 8}, common.Shape{8, 8}))
+	_, err := e.Load(ctx, file(t, "digits"), shapes("image", common.Shape{8, 8}, common.Shape{8, 8}))
 	require.ErrorIs(t, err, common.ErrShape)
 }
 
@@ -157,53 +146,36 @@ func TestOptions(t *testing.T) {
 		"more than cores":  {Threads: runtime.NumCPU() + 1},
 		"another's Native": {Native: struct{ Memory int }{1}},
 	} {
-		_, err := e.Load(ctx, common.File("../testdata/digits.tnnproto"), &o)
+		_, err := e.Load(ctx, file(t, "digits"), &o)
 		require.ErrorIs(t, err, common.ErrOption, name)
 	}
 	if runtime.GOARCH == "amd64" {
 		for _, p := range []common.DType{common.Float16, common.BFloat16} {
-			_, err := e.Load(ctx, common.File("../testdata/digits.tnnproto"), &common.Options{Precision: p})
+			_, err := e.Load(ctx, file(t, "digits"), &common.Options{Precision: p})
 			require.ErrorIs(t, err, common.ErrOption)
 			require.ErrorContains(t, err, "X86 does not compute in "+p.String())
 		}
 	}
-	_, err := e.Load(ctx, common.File("../testdata/digits.tnnproto"), &common.Options{Shapes: map[string]common.ShapeRange{"nope": common.Fixed(1)}})
+	_, err := e.Load(ctx, file(t, "digits"), &common.Options{Shapes: map[string]common.ShapeRange{"nope": common.Fixed(1)}})
 	require.ErrorIs(t, err, common.ErrName)
 	m := load(t, e, "digits", nil)
 	require.Equal(t, common.Float32, m.Info().Precision)
 	require.Equal(t, runtime.NumCPU(), m.Info().Threads, "this TNN has OpenMP")
-	s, err := m.NewSession(ctx, "")
-	require.NoError(t, err)
-	_, err = s.Profile()
+	_, err = enginetest.NewSession(t, m).Profile()
 	require.ErrorIs(t, err, common.ErrOption)
 }
 
 // TestLog: what TNN prints on stderr comes to the logger, with its level.
 func TestLog(t *testing.T) {
-	enginetest.Require(t, "tnn")
-	var mu sync.Mutex
-	var out bytes.Buffer
-	e, err := common.Open("tnn", &common.Config{Logger: slog.New(slog.NewTextHandler(writer(func(p []byte) (int, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		return out.Write(p)
-	}), &slog.HandlerOptions{Level: slog.LevelDebug}))})
-	require.NoError(t, err)
-	defer e.Close()
+	var log enginetest.Log
+	e := enginetest.Open(t, "tnn", &common.Config{Logger: log.Logger()})
 	load(t, e, "digits", nil)
-	_, err = e.Load(ctx, network("x 2 1 4 0", "y", "NoSuchLayer y 1 1 x y"), nil)
+	_, err := e.Load(ctx, network("x 2 1 4 0", "y", "NoSuchLayer y 1 1 x y"), nil)
 	require.ErrorIs(t, err, common.ErrModel)
 	require.ErrorContains(t, err, "TNN cannot read it: code: 0x1000 msg: layer type is not supported")
-	require.Eventually(t, func() bool {
-		mu.Lock()
-		defer mu.Unlock()
-		return strings.Contains(out.String(), "level=ERROR") && strings.Contains(out.String(), "engine=tnn")
-	}, 5*time.Second, time.Millisecond)
+	log.Wait(t, "level=ERROR")
+	log.Wait(t, "engine=tnn")
 }
-
-type writer func([]byte) (int, error)
-
-func (w writer) Write(p []byte) (int, error) { return w(p) }
 
 // TestParts: neither file is enough, and their order counts.
 func TestParts(t *testing.T) {
@@ -291,7 +263,7 @@ func TestGPUs(t *testing.T) {
 	for _, o := range []common.Options{
 		{Device: "METAL", Precision: common.Float32}, {Device: "OPENCL", Precision: common.BFloat16}, {Device: "OPENCL", Threads: 1},
 	} {
-		_, err := e.Load(ctx, common.File("../testdata/digits.tnnproto"), &o)
+		_, err := e.Load(ctx, file(t, "digits"), &o)
 		require.ErrorIs(t, err, common.ErrOption)
 	}
 }

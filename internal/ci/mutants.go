@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -29,21 +30,16 @@ type mutant struct {
 
 func (m mutant) String() string { return fmt.Sprintf("%s: %q -> %q", m.file, m.old, m.new) }
 
-// split returns the flags of go test and what -run takes.
-func (m mutant) split() (flags []string, pattern string) {
-	words := strings.Fields(m.test)
-	flags, pattern = words[:len(words)-1], words[len(words)-1]
+// command is what runs the test, with more flags.
+func (m mutant) command(more string) string {
 	if m.tag() != "" {
-		flags = append(flags, "-tags="+m.tag())
+		more += "-tags=" + m.tag() + " "
 	}
-	return flags, pattern
+	flags := strings.TrimSuffix(m.test, m.pattern())
+	return fmt.Sprintf("go test %s%s-run '%s' ./%s", more, flags, m.pattern(), m.pkg)
 }
 
-// command is what runs the test on the code as it is.
-func (m mutant) command() string {
-	flags, pattern := m.split()
-	return strings.Join(append(append([]string{"go test"}, flags...), "-run '"+pattern+"'", "./"+m.pkg), " ")
-}
+func (m mutant) pattern() string { return m.test[strings.LastIndex(m.test, " ")+1:] }
 
 // tag is the build tag that compiles C or C++, as named as its package.
 func (m mutant) tag() string {
@@ -67,24 +63,24 @@ func runMutants(args []string) error {
 	if err != nil {
 		return err
 	}
-	var chosen []mutant
-	for _, m := range mutants {
-		if only.MatchString(m.String() + " " + m.pkg + " " + m.test) {
-			chosen = append(chosen, m)
-		}
-	}
+	chosen := slices.DeleteFunc(slices.Clone(mutants), func(m mutant) bool {
+		return !only.MatchString(m.String() + " " + m.pkg + " " + m.test)
+	})
 	if *n > 0 {
 		chosen = choose(chosen, *n, *seed)
 	}
 	if len(chosen) == 0 {
 		return errors.New("no entry matches --run")
 	}
-	r := runner{root: ".", unbroken: map[string]outcome{}}
+	r, verdicts := runner{root: ".", unbroken: map[string]outcome{}}, map[string]int{}
 	for _, m := range chosen {
-		r.run(m)
+		start := time.Now()
+		verdict, why := r.judge(m)
+		verdicts[verdict]++
+		fmt.Printf("%-8s %v (%s, %.0f s)%s\n", verdict, m, m.command(""), time.Since(start).Seconds(), why)
 	}
-	fmt.Printf("%d of %d deliberate breaks were noticed, %d skipped\n", r.caught, len(chosen), r.skipped)
-	if wrong := len(chosen) - r.caught - r.skipped; wrong > 0 {
+	fmt.Printf("%d of %d deliberate breaks were noticed, %d skipped\n", verdicts["caught"], len(chosen), verdicts["skipped"])
+	if wrong := len(chosen) - verdicts["caught"] - verdicts["skipped"]; wrong > 0 {
 		return fmt.Errorf("%d were not", wrong)
 	}
 	return nil
@@ -101,32 +97,31 @@ func choose(all []mutant, n int, seed string) []mutant {
 func checkMutants(root string, all []mutant) error {
 	var errs []error
 	for _, m := range all {
-		wrong := func(format string, args ...any) {
-			errs = append(errs, fmt.Errorf("%v: %s", m, fmt.Sprintf(format, args...)))
-		}
-		if _, err := m.broken(root); err != nil {
-			wrong("%v", err)
-		}
-		_, pattern := m.split()
-		top, _, _ := strings.Cut(pattern, "/")
-		matches, err := regexp.Compile(top)
-		if err != nil {
-			wrong("%v", err)
-			continue
-		}
-		tests, _ := filepath.Glob(filepath.Join(root, m.pkg, "*_test.go"))
-		found := false
-		for _, file := range tests {
-			text, _ := os.ReadFile(file)
-			for _, f := range testFunction.FindAllSubmatch(text, -1) {
-				found = found || matches.Match(f[1])
-			}
-		}
-		if !found {
-			wrong("package %s has no test %s", m.pkg, top)
+		_, err := m.broken(root)
+		if err = cmp.Or(err, m.hasTest(root)); err != nil {
+			errs = append(errs, fmt.Errorf("%v: %w", m, err))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// hasTest is nil where the package has a test that the pattern matches.
+func (m mutant) hasTest(root string) error {
+	name, _, _ := strings.Cut(m.pattern(), "/")
+	matches, err := regexp.Compile(name)
+	if err != nil {
+		return err
+	}
+	files, _ := filepath.Glob(filepath.Join(root, m.pkg, "*_test.go"))
+	for _, file := range files {
+		text, _ := os.ReadFile(file)
+		for _, f := range testFunction.FindAllSubmatch(text, -1) {
+			if matches.Match(f[1]) {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("package %s has no test %s", m.pkg, name)
 }
 
 var testFunction = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Example)\w*)\(`)
@@ -148,80 +143,64 @@ func (m mutant) broken(root string) ([]byte, error) {
 
 // runner runs the tests of mutants, each test also without a break.
 type runner struct {
-	root            string
-	unbroken        map[string]outcome
-	caught, skipped int
+	root     string
+	unbroken map[string]outcome // by command
 }
 
-func (r *runner) run(m mutant) {
-	start := time.Now()
-	say := func(what, then string) {
-		fmt.Printf("%-8s %v (%s, %.0f s)%s\n", what, m, m.command(), time.Since(start).Seconds(), then)
-	}
-	whole, ok := r.unbroken[m.command()]
+// judge runs the test without the break and with it. A break is caught, it
+// survives, its test is skipped, or all that is left unknown.
+func (r *runner) judge(m mutant) (verdict, why string) {
+	whole, ok := r.unbroken[m.command("")]
 	if !ok {
 		whole = r.test(m, "")
-		r.unbroken[m.command()] = whole
+		r.unbroken[m.command("")] = whole
 	}
-	if whole.kind == skipped && os.Getenv("CI") == "" {
-		r.skipped++
-		say("skipped", "\n"+whole.text)
-		return
-	}
-	if whole.kind != passed {
-		say("UNKNOWN", fmt.Sprintf(": the test %s on the code as it is; make it pass first\n%s", whole.kind, whole.text))
-		return
-	}
-	o, err := r.overlaid(m)
 	switch {
+	case whole.kind == skipped && os.Getenv("CI") == "":
+		return "skipped", "\n" + whole.text
+	case whole.kind != passed:
+		return "UNKNOWN", fmt.Sprintf(": the test %s on the code as it is; make it pass first\n%s", whole.kind, whole.text)
+	}
+	switch o, err := r.overlaid(m); {
 	case err != nil:
-		say("UNKNOWN", ": "+err.Error())
+		return "UNKNOWN", ": " + err.Error()
 	case o.kind == failed:
-		r.caught++
-		say("caught", "")
+		return "caught", ""
 	case o.kind == passed:
-		say("SURVIVES", ": no test sees this break; make the test see it, or take the code out if it is needed no more")
+		return "SURVIVES", ": no test sees this break; make the test see it, or take the code out if it is needed no more"
 	default:
-		say("UNKNOWN", fmt.Sprintf(": the test %s on the broken code; write another break\n%s", o.kind, o.text))
+		return "UNKNOWN", fmt.Sprintf(": the test %s on the broken code; write another break\n%s", o.kind, o.text)
 	}
 }
 
 // overlaid tests with the break. It writes only to a temporary folder.
 func (r *runner) overlaid(m mutant) (outcome, error) {
+	text, err := m.broken(r.root)
+	if err != nil {
+		return outcome{}, err
+	}
 	dir, err := os.MkdirTemp("", "anyinfer-mutant")
 	if err != nil {
 		return outcome{}, err
 	}
 	defer os.RemoveAll(dir)
-	text, err := m.broken(r.root)
-	if err != nil {
-		return outcome{}, err
-	}
 	file, err := filepath.Abs(filepath.Join(r.root, m.file))
-	if err != nil {
-		return outcome{}, err
-	}
 	other, overlay := filepath.Join(dir, filepath.Base(m.file)), filepath.Join(dir, "overlay.json")
-	list, err := json.Marshal(map[string]any{"Replace": map[string]string{file: other}})
-	if err = errors.Join(err, os.WriteFile(other, text, 0o600), os.WriteFile(overlay, list, 0o600)); err != nil {
+	list, _ := json.Marshal(map[string]any{"Replace": map[string]string{file: other}})
+	if err = cmp.Or(err, os.WriteFile(other, text, 0o600), os.WriteFile(overlay, list, 0o600)); err != nil {
 		return outcome{}, err
 	}
 	return r.test(m, overlay), nil
 }
 
-// linked runs go with the SDK linked that the first argument names.
-const linked = `env=$(go run ./cmd/anyinfer sdk env "$0") || exit 3; eval "$env"; exec go "$@"`
-
 // test runs the test, with a break where there is an overlay.
 func (r *runner) test(m mutant, overlay string) outcome {
-	flags, pattern := m.split()
-	args := append([]string{"test", "-v", "-vet=off", "-failfast", "-timeout=3m", "-overlay=" + overlay, "-run=" + pattern}, flags...)
-	args = append(args, "./"+m.pkg)
-	cmd := exec.Command("go", args...)
-	if m.tag() != "" && m.tag() != "reference" {
-		cmd = exec.Command("sh", append([]string{"-c", linked, m.tag()}, args...)...)
+	line := "exec " + m.command("-v -vet=off -failfast -timeout=3m -overlay='"+overlay+"' ")
+	if m.tag() != "" && m.tag() != "reference" { // with the SDK linked
+		line = "env=$(go run ./cmd/anyinfer sdk env " + m.tag() + `) || exit 3; eval "$env"; ` + line
 	}
-	if overlay != "" && m.tag() != "" && filepath.Dir(m.file) != m.pkg { // the overlay has no effect on headers in other folders
+	cmd := exec.Command("sh", "-c", line)
+	if overlay != "" && m.tag() != "" && filepath.Dir(m.file) != m.pkg { // the overlay has no effect on others' headers
 		cmd.Env = append(os.Environ(), "CGO_CPPFLAGS=-I"+filepath.Dir(overlay)+" "+os.Getenv("CGO_CPPFLAGS"))
 	}
 	cmd.Dir = r.root

@@ -64,18 +64,17 @@ func TestChoose(t *testing.T) {
 func TestRunner(t *testing.T) {
 	r := runner{root: module(t), unbroken: map[string]outcome{}}
 	t.Setenv("CI", "")
-	run := func(m mutant, caught, skipped int) {
-		t.Helper()
-		r.run(m)
-		require.Equal(t, []int{caught, skipped}, []int{r.caught, r.skipped}, m)
+	verdict := func(new, test string) string {
+		what, why := r.judge(mutant{"a.go", "a + b", new, ".", test})
+		return what + why
 	}
-	run(mutant{"a.go", "a + b", "a - b", ".", "TestAdd"}, 1, 0)
-	run(mutant{"a.go", "a + b", "a * b", ".", "TestAdd"}, 1, 0)
-	run(mutant{"a.go", "a + b", "a + c", ".", "TestAdd"}, 1, 0)
-	run(mutant{"a.go", "a + b", "a - b", ".", "TestFails"}, 1, 0)
-	run(mutant{"a.go", "a + b", "a - b", ".", "TestSkips"}, 1, 1)
+	require.Equal(t, "caught", verdict("a - b", "TestAdd"))
+	require.Contains(t, verdict("a * b", "TestAdd"), "SURVIVES")
+	require.Contains(t, verdict("a + c", "TestAdd"), "UNKNOWN: the test does not compile")
+	require.Contains(t, verdict("a - b", "TestFails"), "UNKNOWN: the test fails on the code as it is")
+	require.Contains(t, verdict("a - b", "TestSkips"), "skipped\n")
 	t.Setenv("CI", "true")
-	run(mutant{"a.go", "a + b", "a - b", ".", "TestSkips"}, 1, 1)
+	require.Contains(t, verdict("a - b", "TestSkips"), "UNKNOWN: the test is skipped")
 	text, err := os.ReadFile(filepath.Join(r.root, "a.go"))
 	require.NoError(t, err)
 	require.Contains(t, string(text), "a + b", "the tree stays as it is")

@@ -12,6 +12,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
+	"github.com/anyinfer/anyinfer/internal/testing/tfltest"
 	"github.com/anyinfer/anyinfer/internal/values"
 	"github.com/anyinfer/anyinfer/tflite/litert"
 	"github.com/stretchr/testify/require"
@@ -21,40 +22,10 @@ var ctx = context.Background()
 
 func open(t *testing.T) *common.Engine {
 	t.Helper()
-	enginetest.Require(t, "litert")
-	e, err := common.Open("litert", nil)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, e.Close()) })
-	return e
+	return enginetest.Open(t, "litert", nil)
 }
 
-func file(model string) common.Source { return common.File("../../testdata/" + model + ".tflite") }
-
-func load(t *testing.T, e *common.Engine, model string, o *common.Options) *common.Model {
-	t.Helper()
-	m, err := e.Load(ctx, file(model), o)
-	require.NoError(t, err)
-	return m
-}
-
-// fill makes inputs of seeded numbers for the model's first signature. Their dynamic dimensions are n.
-func fill(t *testing.T, m *common.Model, n int) common.Tensors {
-	t.Helper()
-	in := common.Tensors{}
-	for i, info := range m.Signatures()[0].Inputs {
-		shape := append(common.Shape{}, info.Shape...)
-		for j, d := range shape {
-			if d < 0 {
-				shape[j] = n
-			}
-		}
-		x, err := common.NewTensor(info.DType, shape...)
-		require.NoError(t, err)
-		values.Fill(x, uint64(i)+1)
-		in[info.Name] = x
-	}
-	return in
-}
+func file(t *testing.T, model string) common.Source { return enginetest.File(t, model+".tflite") }
 
 func run(t *testing.T, m *common.Model, in common.Tensors, output string) []float64 {
 	t.Helper()
@@ -65,12 +36,12 @@ func run(t *testing.T, m *common.Model, in common.Tensors, output string) []floa
 
 func TestKernels(t *testing.T) {
 	e := open(t)
-	fast := load(t, e, "digits", nil)
+	fast := tfltest.Load(t, e, "digits", nil)
 	require.Equal(t, map[string]string{"delegates": "XNNPACK"}, fast.Info().Details)
-	in := fill(t, fast, 0)
+	in := tfltest.Inputs(t, fast, 1)
 	want := run(t, fast, in, "scores")
 	for kernels, name := range map[litert.Kernels]string{litert.Builtin: "builtin", litert.Reference: "reference"} {
-		slow := load(t, e, "digits", &common.Options{Native: litert.Options{Kernels: kernels}})
+		slow := tfltest.Load(t, e, "digits", &common.Options{Native: litert.Options{Kernels: kernels}})
 		require.Equal(t, map[string]string{"kernels": name}, slow.Info().Details)
 		require.InDeltaSlice(t, want, run(t, slow, in, "scores"), 1e-6)
 	}
@@ -89,10 +60,10 @@ func TestRefusedOptions(t *testing.T) {
 		"fallback":       {common.Options{Native: litert.Options{Fallback: true}}, common.ErrOption},
 		"unknown device": {common.Options{Device: "TPU"}, common.ErrDevice},
 	} {
-		_, err := e.Load(ctx, file("digits"), &test.options)
+		_, err := e.Load(ctx, file(t, "digits"), &test.options)
 		require.ErrorIs(t, err, test.kind, name)
 	}
-	_, err := e.Load(ctx, file("digits"), &common.Options{Native: &litert.Options{}})
+	_, err := e.Load(ctx, file(t, "digits"), &common.Options{Native: &litert.Options{}})
 	require.ErrorIs(t, err, common.ErrOption)
 	require.ErrorContains(t, err, "Native is *litert.Options; it takes litert.Options, not a pointer")
 	_, err = common.Open("litert", &common.Config{Native: 1})
@@ -121,7 +92,7 @@ func TestAnotherLibrary(t *testing.T) {
 
 // TestShapesOfEachSignature: Shapes apply to every signature that has the input.
 func TestShapesOfEachSignature(t *testing.T) {
-	m := load(t, open(t), "multi_signatures",
+	m := tfltest.Load(t, open(t), "multi_signatures",
 		&common.Options{Shapes: map[string]common.ShapeRange{"a": common.Fixed(4, 3), "b": common.Fixed(4, 3)}})
 	for _, sig := range m.Signatures() {
 		require.Equal(t, common.Shape{4, 3}, sig.Outputs[0].Shape)
@@ -145,7 +116,7 @@ func TestRefusedModels(t *testing.T) {
 		"rnn":     "Variable tensors not yet supported",
 		"strings": "holds strings",
 	} {
-		_, err := e.Load(ctx, file(model), nil)
+		_, err := e.Load(ctx, file(t, model), nil)
 		require.ErrorIs(t, err, common.ErrModel)
 		require.ErrorContains(t, err, text)
 		require.ErrorContains(t, err, `use engine "tflite"`)
@@ -185,19 +156,19 @@ func TestVariablesKeepTheirShape(t *testing.T) {
 	shapes := func(r common.ShapeRange) *common.Options {
 		return &common.Options{Shapes: map[string]common.ShapeRange{"x": r}}
 	}
-	_, err := e.Load(ctx, file("accumulator"), shapes(common.Fixed(5, 2)))
+	_, err := e.Load(ctx, file(t, "accumulator"), shapes(common.Fixed(5, 2)))
 	require.ErrorIs(t, err, common.ErrShape)
 	one := common.Shape{1, 2}
-	m := load(t, e, "accumulator", shapes(common.ShapeRange{Min: one, Opt: one, Max: common.Shape{5, 2}}))
-	run(t, m, fill(t, m, 1), "y")
-	_, err = m.Run(ctx, fill(t, m, 5))
+	m := tfltest.Load(t, e, "accumulator", shapes(common.ShapeRange{Min: one, Opt: one, Max: common.Shape{5, 2}}))
+	run(t, m, tfltest.Inputs(t, m, 1), "y")
+	_, err = m.Run(ctx, tfltest.Inputs(t, m, 5))
 	require.ErrorIs(t, err, common.ErrShape)
-	run(t, m, fill(t, m, 1), "y")
+	run(t, m, tfltest.Inputs(t, m, 1), "y")
 }
 
 // TestDynamicOutput: an output whose size is known only after a Run gets memory of that size.
 func TestDynamicOutput(t *testing.T) {
-	m := load(t, open(t), "nonzero_cast", nil)
+	m := tfltest.Load(t, open(t), "nonzero_cast", nil)
 	s, err := m.NewSession(ctx, "")
 	require.NoError(t, err)
 	x, err := common.Data[float32](s.Input(0))
@@ -226,7 +197,7 @@ func TestProfile(t *testing.T) {
 		litert.Builtin: {Name: "operator 0", Type: "CONV_2D"},
 		litert.XNNPACK: {Type: "Convolution (NHWC, F32) IGEMM", Kernel: "delegate"},
 	} {
-		m := load(t, e, "digits", &common.Options{Profile: true, Threads: 1, Native: litert.Options{Kernels: kernels}})
+		m := tfltest.Load(t, e, "digits", &common.Options{Profile: true, Threads: 1, Native: litert.Options{Kernels: kernels}})
 		s, err := m.NewSession(ctx, "")
 		require.NoError(t, err)
 		var layers []common.LayerTime
@@ -262,24 +233,24 @@ func TestGPU(t *testing.T) {
 	e := open(t)
 	for _, model := range []string{"digits", "digits_dynamic", "edges", "multi"} {
 		for _, fallback := range []bool{false, true} {
-			m, err := e.Load(ctx, file(model), &common.Options{Device: "GPU", Native: litert.Options{Fallback: fallback}})
+			m, err := e.Load(ctx, file(t, model), &common.Options{Device: "GPU", Native: litert.Options{Fallback: fallback}})
 			if errors.Is(err, common.ErrDevice) {
 				t.Skip("no GPU here: ", err)
 			}
 			require.NoError(t, err)
 			require.Equal(t, "GPU", m.Info().Device)
 			require.Equal(t, common.Float32, m.Info().Precision)
-			c := load(t, e, model, nil)
-			in := fill(t, m, 8)
+			c := tfltest.Load(t, e, model, nil)
+			in := tfltest.Inputs(t, m, 8)
 			for _, info := range m.Signatures()[0].Outputs {
 				require.InDeltaSlice(t, run(t, c, in, info.Name), run(t, m, in, info.Name), 1e-4)
 			}
 		}
 	}
-	_, err := e.Load(ctx, file("fivedim"), &common.Options{Device: "GPU"})
+	_, err := e.Load(ctx, file(t, "fivedim"), &common.Options{Device: "GPU"})
 	require.ErrorIs(t, err, common.ErrModel)
 	require.ErrorContains(t, err, "Fallback")
-	m := load(t, e, "fivedim", &common.Options{Device: "GPU", Native: litert.Options{Fallback: true}})
+	m := tfltest.Load(t, e, "fivedim", &common.Options{Device: "GPU", Native: litert.Options{Fallback: true}})
 	require.Equal(t, "GPU,CPU", m.Info().Device)
-	run(t, m, fill(t, m, 0), "y")
+	run(t, m, tfltest.Inputs(t, m, 0), "y")
 }

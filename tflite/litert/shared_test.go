@@ -9,9 +9,11 @@ import (
 	"github.com/anyinfer/anyinfer/tflite/litert"
 )
 
-func TestBindOutput(t *testing.T) { tfltest.BindOutput(t, open(t), "../../testdata", "nonzero_cast") }
+func TestBindOutput(t *testing.T) {
+	tfltest.BindOutput(t, "litert", "digits", "digits_dynamic", "nonzero_cast", "aliases")
+}
 
 func TestShapes(t *testing.T) {
-	tfltest.Shapes(t, open(t), "../../testdata", litert.Options{}, litert.Options{Kernels: litert.Builtin},
+	tfltest.Shapes(t, "litert", litert.Options{}, litert.Options{Kernels: litert.Builtin},
 		litert.Options{Kernels: litert.Reference})
 }
