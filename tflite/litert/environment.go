@@ -145,7 +145,7 @@ func (e *environment) findDevices(lib *dylib.Library, installed uint32) error {
 		return err
 	}
 	const maxAccelerators = 1024 // a sanity limit
-	for i := range int(min(*n, maxCount)) {
+	for i := range int(min(*n, maxAccelerators)) {
 		accelerator, name, hardware := new(uintptr), new(uintptr), new(uint32)
 		lib.Call(acceleratorAt, dylib.Int(e.handle), dylib.Int(i), dylib.Ptr(accelerator))
 		lib.Call(acceleratorName, dylib.Int(*accelerator), dylib.Ptr(name))

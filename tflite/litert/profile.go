@@ -51,7 +51,7 @@ func (s *session) Profile() ([]common.LayerTime, error) {
 		return nil, err
 	}
 	const maxEvents = 1 << 20 // a sanity limit; LiteRT keeps half as many
-	events := make([]profiledEvent, min(*n, maxCount))
+	events := make([]profiledEvent, min(*n, maxEvents))
 	r = s.lib.Call(profilerEvents, dylib.Int(s.profiler), dylib.Int(len(events)), dylib.Slice(events))
 	if err := status(r, common.ErrRun, "LiteRtGetProfilerEvents"); err != nil {
 		return nil, err
