@@ -69,7 +69,7 @@ func Run(t *testing.T, e Engine) {
 		test func(*testing.T)
 	}{
 		{"open", s.open}, {"sources", s.sources}, {"files", s.files}, {"metadata", s.metadata}, {"results", s.results},
-		{"states", s.states}, {"shapes", s.shapes}, {"inputs", s.inputs}, {"options", s.options}, {"big", s.big},
+		{"states", s.states}, {"shapes", s.shapes}, {"options", s.options}, {"big", s.big},
 		{"close", s.closeOrder}, {"interrupt", s.interrupt}, {"concurrency", s.concurrency}, {"races", s.races},
 		{"resources", s.resources}, {"damage", s.damage}, {"log", s.log}, {"reference", s.reference},
 	} {

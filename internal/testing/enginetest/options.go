@@ -3,7 +3,6 @@
 package enginetest
 
 import (
-	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -120,29 +119,4 @@ func (s *suite) options(t *testing.T) {
 		_, err = e.Property("no such property")
 		require.ErrorIs(t, err, common.ErrOption)
 	})
-}
-
-// inputs gives what does not fit, which package common refuses by the signature. The next Run is right.
-func (s *suite) inputs(t *testing.T) {
-	m := s.model(t, "multi")
-	loaded := m.load(t, s.engine(t), common.Options{})
-	session := NewSession(t, loaded)
-	name := m.Inputs[0].Name
-	for is, xs := range map[error][]*common.Tensor{
-		common.ErrDType: {Random(t, 1, common.Float64, 2, 3), Random(t, 1, common.String, 2, 3)},
-		common.ErrShape: {Random(t, 1, common.Float32, 2, 4), Random(t, 1, common.Float32, 6), Random(t, 1, common.Float32)},
-	} {
-		for _, x := range xs {
-			in := maps.Clone(m.in[0])
-			in[name] = x
-			out, err := loaded.Run(ctx, in)
-			require.Nil(t, out)
-			require.ErrorIs(t, err, is)
-			require.ErrorIs(t, session.BindInput(0, x), is)
-			m.run(t, loaded, 0)
-			m.runSession(t, session, 0)
-		}
-	}
-	_, err := loaded.NewSession(ctx, "missing")
-	require.ErrorIs(t, err, common.ErrName)
 }
