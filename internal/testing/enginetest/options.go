@@ -3,8 +3,6 @@
 package enginetest
 
 import (
-	"os"
-	"path/filepath"
 	"runtime"
 	"testing"
 	"time"
@@ -96,21 +94,6 @@ func (s *suite) options(t *testing.T) {
 		m.run(t, loaded, 0)
 		for _, unknown := range []string{"NPU9", "cuda:7", " ", "C PU", "CPU\x00"} {
 			require.ErrorContains(t, refused(t, common.ErrDevice, common.Options{Device: unknown}), name, "it lists what there is")
-		}
-	})
-	s.run(t, "cache", func(t *testing.T) {
-		o := common.Options{CacheDir: filepath.Join(t.TempDir(), "cache")}
-		for range 2 { // written, then read
-			loaded, err := e.Load(ctx, m.file(), &o)
-			if err != nil {
-				t.Logf("refused: %v", refused(t, common.ErrOption, o))
-				return
-			}
-			m.run(t, loaded, 0)
-			require.NoError(t, loaded.Close())
-			files, err := os.ReadDir(o.CacheDir)
-			require.NoError(t, err)
-			require.NotEmpty(t, files)
 		}
 	})
 	s.run(t, "properties", func(t *testing.T) {
