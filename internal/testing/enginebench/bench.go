@@ -44,7 +44,7 @@ type Case struct {
 }
 
 const (
-	rounds = 25  // at least
+	rounds = 25  // before those of -benchtime
 	warmUp = 100 // calls before each slice, as in loop.h
 )
 
@@ -61,7 +61,7 @@ func compare(b *testing.B, slice time.Duration, sides ...side) (perCall [][]floa
 		n *= 2
 	}
 	perCall = make([][]float64, len(sides))
-	round := func() {
+	for len(perCall[0]) < rounds || b.Loop() {
 		sums, first := make([]float64, len(sides)), len(perCall[0])
 		for turn := range sides { // another one comes first in each round
 			k := (turn + first) % len(sides)
@@ -69,12 +69,6 @@ func compare(b *testing.B, slice time.Duration, sides ...side) (perCall [][]floa
 			sums[k], perCall[k] = sum, append(perCall[k], float64(d.Nanoseconds())/float64(n))
 		}
 		require.InDeltaSlice(b, slices.Repeat(sums[:1], len(sums)), sums, 1e-5*max(1, math.Abs(sums[0])), "sums of the outputs")
-	}
-	for b.Loop() {
-		round()
-	}
-	for len(perCall[0]) < rounds {
-		round()
 	}
 	b.ReportMetric(0, "ns/op") // suppressed: an op here is a round
 	return perCall, (n + warmUp) * len(perCall[0])
@@ -168,7 +162,6 @@ func Model(b *testing.B, c Case) {
 	})
 }
 
-// modelRun calls Model.Run.
 func modelRun(m *common.Model, in *common.Tensor) func() ([]float32, error) {
 	signature := m.Signatures()[0]
 	tensors := common.Tensors{signature.Inputs[0].Name: in}

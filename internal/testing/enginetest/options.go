@@ -23,25 +23,22 @@ func (s *suite) options(t *testing.T) {
 	for name, c := range map[string]struct {
 		options  common.Options
 		required bool // every engine has the option
-		check    func(*testing.T, *common.Model, common.ModelInfo)
+		check    func(*testing.T, *common.Model)
 	}{
-		"thread": {common.Options{Threads: 1}, !s.Threadless, func(t *testing.T, _ *common.Model, i common.ModelInfo) {
-			require.Equal(t, 1, i.Threads)
-		}},
-		"threads": {common.Options{Threads: min(2, runtime.NumCPU())}, !s.Threadless, func(t *testing.T, _ *common.Model, i common.ModelInfo) {
-			require.Equal(t, min(2, runtime.NumCPU()), i.Threads)
-		}},
-		"sessions": {common.Options{Sessions: 2}, true, func(t *testing.T, _ *common.Model, i common.ModelInfo) {
+		"thread":  {common.Options{Threads: 1}, !s.Threadless, nil},
+		"threads": {common.Options{Threads: min(2, runtime.NumCPU())}, !s.Threadless, nil},
+		"sessions": {common.Options{Sessions: 2}, true, func(t *testing.T, m *common.Model) {
+			i := m.Info()
 			require.Equal(t, 2, i.Sessions)
 			require.LessOrEqual(t, 2*i.Threads, max(2, runtime.NumCPU()), "sessions share the cores")
 		}},
-		"no profile": {common.Options{}, true, func(t *testing.T, m *common.Model, _ common.ModelInfo) {
+		"no profile": {common.Options{}, true, func(t *testing.T, m *common.Model) {
 			session := NewSession(t, m)
 			require.NoError(t, session.Run(ctx))
 			_, err := session.Profile()
 			require.ErrorIs(t, err, common.ErrOption, "it was not asked for at Load")
 		}},
-		"profile": {common.Options{Profile: true}, false, func(t *testing.T, m *common.Model, _ common.ModelInfo) {
+		"profile": {common.Options{Profile: true}, false, func(t *testing.T, m *common.Model) {
 			session := NewSession(t, m)
 			require.NoError(t, session.Run(ctx))
 			layers, err := session.Profile()
@@ -65,6 +62,9 @@ func (s *suite) options(t *testing.T) {
 			}
 			t.Cleanup(func() { require.NoError(t, loaded.Close()) })
 			p, i := c.options.Precision, loaded.Info()
+			if n := c.options.Threads; n > 0 {
+				require.Equal(t, n, i.Threads)
+			}
 			if i.Precision != 0 && p != 0 {
 				require.Equal(t, p, i.Precision)
 			}
@@ -72,7 +72,7 @@ func (s *suite) options(t *testing.T) {
 				m.run(t, loaded, 0)
 			}
 			if c.check != nil {
-				c.check(t, loaded, i)
+				c.check(t, loaded)
 			}
 		})
 	}

@@ -39,17 +39,12 @@ func (s *suite) resources(t *testing.T) {
 			})
 		}),
 		"session runs": s.with("digits", func(t *testing.T, _ *model, _ *common.Model, session *common.Session) {
-			repeat(t, 30000, func(int) {
-				if err := session.Run(ctx); err != nil {
-					t.Fatal(err)
-				}
-			})
+			repeat(t, 30000, func(int) { require.NoError(t, session.Run(ctx)) })
 		}),
 		"model runs": s.with("nonzero_cast digits_dynamic", func(t *testing.T, m *model, loaded *common.Model, _ *common.Session) {
 			repeat(t, 30000, func(i int) {
-				if _, err := loaded.Run(ctx, m.in[i%len(m.in)]); err != nil {
-					t.Fatal(err)
-				}
+				_, err := loaded.Run(ctx, m.in[i%len(m.in)])
+				require.NoError(t, err)
 			})
 		}),
 		"resizing": s.with("edges", func(t *testing.T, m *model, _ *common.Model, session *common.Session) {

@@ -114,13 +114,12 @@ func (m *model) everySource(t *testing.T, e *common.Engine) {
 	paths, data, options := m.paths(), m.bytes(t), m.options(m.suite.oneThread())
 	strange := filepath.Join(t.TempDir(), "a folder, ä 模型 #%20")
 	require.NoError(t, os.Mkdir(strange, 0o700))
-	var renamed []string
-	for i, p := range paths {
-		renamed = append(renamed, filepath.Join(strange, "my model ü"+filepath.Ext(p)))
-		require.NoError(t, os.WriteFile(renamed[i], data[i], 0o600))
+	var names []string
+	for _, p := range paths {
+		names = append(names, "my model ü"+filepath.Ext(p))
 	}
-	bare := filepath.Join(t.TempDir(), "model") // without an extension
-	require.NoError(t, os.WriteFile(bare, data[0], 0o600))
+	renamed := writeFiles(t, strange, names, data)
+	bare := writeFiles(t, t.TempDir(), []string{"model"}, data[:1])[0] // without an extension
 	dir := os.DirFS(filepath.Join(m.suite.root, "testdata"))
 	sources := map[string]common.Source{
 		"file":                       common.File(paths[0]),

@@ -6,7 +6,6 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <map>
 #include <memory>
 #include <string>
@@ -28,17 +27,11 @@ using InputShapesMap = std::map<std::string, DimsVector>;
 
 class Status {
  public:
-  Status(int code = TNN_OK, std::string message = "OK") : code_(code), message_(std::move(message)) {}
+  Status(int code = TNN_OK, std::string = "OK") : code_(code) {}
   operator int() { return code_; }
-  std::string description() {
-    char code[32];
-    snprintf(code, sizeof code, "code: 0x%04X msg: ", unsigned(code_));
-    return code + message_;
-  }
 
  private:
   int code_;
-  std::string message_;
 };
 struct NetworkConfig {
   DeviceType device_type = DEVICE_ARM;
