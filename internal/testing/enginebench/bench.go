@@ -120,10 +120,9 @@ func Session(b *testing.B, c Case) {
 	s := enginetest.NewSession(b, m)
 	in, out := fill(b, s)
 	native := startLoop(b, c, c.Engine, m, len(in), len(out))
-	one, cancel := context.WithCancel(ctx)
+	one := b.Context()
+	other, cancel := context.WithCancel(ctx)
 	defer cancel()
-	other, cancelOther := context.WithCancel(ctx)
-	defer cancelOther()
 	for _, kind := range []struct {
 		name string
 		ctxs [2]context.Context // used by turns

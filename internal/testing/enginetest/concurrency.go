@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"runtime"
 	"sync"
@@ -17,8 +18,6 @@ import (
 	"github.com/anyinfer/anyinfer/internal/values"
 	"github.com/stretchr/testify/require"
 )
-
-type closer interface{ Close() error }
 
 // closeOrder closes an engine, its model and its session in each order, beside another engine.
 func (s *suite) closeOrder(t *testing.T) {
@@ -32,7 +31,7 @@ func (s *suite) closeOrder(t *testing.T) {
 		m.run(t, beside, 0)
 		m.runSession(t, session, 0)
 		for _, i := range order {
-			c := []closer{e, loaded, session}[i]
+			c := []io.Closer{e, loaded, session}[i]
 			require.NoError(t, c.Close())
 			require.NoError(t, c.Close(), "twice")
 			require.ErrorIs(t, session.Run(ctx), common.ErrClosed, "its session went with it")
@@ -118,7 +117,7 @@ func (s *suite) interrupt(t *testing.T) {
 				session := NewSession(t, loaded)
 				require.NoError(t, session.BindInput(0, in[m.Inputs[0].Name]))
 				closed := make(chan error, 1)
-				time.AfterFunc(delay, func() { closed <- []closer{session, loaded, e}[level].Close() })
+				time.AfterFunc(delay, func() { closed <- []io.Closer{session, loaded, e}[level].Close() })
 				err := session.Run(ctx)
 				require.NoError(t, <-closed)
 				return err
@@ -263,7 +262,7 @@ func (r *race) close(e *common.Engine) {
 	for d, begin := rand.N(2*took+time.Microsecond), time.Now(); time.Since(begin) < d; {
 		runtime.Gosched()
 	}
-	require.NoError(r.t, []closer{r.session, r.loaded, e}[r.level].Close())
+	require.NoError(r.t, []io.Closer{r.session, r.loaded, e}[r.level].Close())
 	r.over.Store(true)
 	wg.Wait()
 	if r.t.Failed() {

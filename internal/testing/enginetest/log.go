@@ -22,7 +22,7 @@ func (s *suite) log(t *testing.T) {
 		t.Skip("C's stderr is captured on Linux only")
 	}
 	for name, f := range map[string]func(*testing.T){
-		"attributes": s.logAttributes, "quiet": s.quietByDefault, "blocked handler": s.blockedHandler,
+		"attributes": s.logAttributes, "quiet": s.logQuiet, "blocked handler": s.blockedHandler,
 	} {
 		s.run(t, name, func(t *testing.T) { require.Empty(t, alone(t, settings{}, f), "stderr") })
 	}
@@ -37,8 +37,8 @@ func (s *suite) logAttributes(t *testing.T) {
 	}
 }
 
-// quietByDefault: with the default logger, at its level Info, nothing is printed where all goes well.
-func (s *suite) quietByDefault(t *testing.T) {
+// logQuiet: with the default logger, at its level Info, nothing is printed where all goes well.
+func (s *suite) logQuiet(t *testing.T) {
 	s.loadAll(t, slog.Default().Handler(), false, "digits")
 	time.Sleep(100 * time.Millisecond) // a record would come later
 }

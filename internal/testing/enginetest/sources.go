@@ -219,12 +219,9 @@ func (m *model) noSource(t *testing.T, e *common.Engine) {
 var changes = map[string]func(path string) error{
 	"overwritten": func(path string) error {
 		f, err := os.OpenFile(path, os.O_RDWR, 0)
-		if err != nil {
-			return err
-		}
-		size, err := f.Seek(0, 2)
-		_, err2 := f.WriteAt(bytes.Repeat([]byte{0xa5}, int(size)), 0)
-		return errors.Join(err, err2, f.Close())
+		size, err2 := f.Seek(0, 2)
+		_, err3 := f.WriteAt(bytes.Repeat([]byte{0xa5}, int(size)), 0)
+		return errors.Join(err, err2, err3, f.Close())
 	},
 	"truncated": func(path string) error { return os.Truncate(path, 0) },
 	"replaced": func(path string) error {

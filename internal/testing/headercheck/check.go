@@ -123,7 +123,6 @@ func assert(source *strings.Builder, format string, args ...any) {
 	fmt.Fprintf(source, "_Static_assert(%s, %q);\n", condition, condition)
 }
 
-// compile returns what the compiler printed.
 func (c Check) compile(cc, source string, args ...string) (string, error) {
 	cmd := exec.Command(cc, append(args, "-x", "c", "-std=c11", "-I", c.Dir, "-")...)
 	cmd.Stdin = strings.NewReader(source)

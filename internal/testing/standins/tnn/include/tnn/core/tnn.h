@@ -25,12 +25,9 @@ enum StatusCode { TNN_OK = 0x0, TNNERR_PARAM_ERR = 0x1000, TNNERR_INVALID_NETCFG
 using DimsVector = std::vector<int>;
 using InputShapesMap = std::map<std::string, DimsVector>;
 
-class Status {
- public:
+struct Status {
   Status(int code = TNN_OK, std::string = "OK") : code_(code) {}
   operator int() { return code_; }
-
- private:
   int code_;
 };
 struct NetworkConfig {
@@ -47,8 +44,7 @@ struct BlobDesc {
   std::string name;
 };
 
-class Blob {
- public:
+struct Blob {
   explicit Blob(BlobDesc d) : desc(std::move(d)) {}
   BlobDesc& GetBlobDesc() { return desc; }
   bool NeedAllocateInForward() { return late; }
@@ -59,8 +55,7 @@ class Blob {
   bool late = false;
 };
 using BlobMap = std::map<std::string, Blob*>;
-class Mat {
- public:
+struct Mat {
   Mat(DeviceType, MatType t, DimsVector, void* d) : type(t), data(d) {}
 
   /* Of the stand-in only. */
@@ -70,13 +65,12 @@ class Mat {
 
 struct MatConvertParam {};
 
-class PUBLIC BlobConverter {
- public:
+struct PUBLIC BlobConverter {
   explicit BlobConverter(Blob* blob) : blob_(blob) {}
   Status ConvertToMat(Mat& mat, MatConvertParam, void*) { return Convert(mat, true); }
   Status ConvertFromMat(Mat& mat, MatConvertParam, void*) { return Convert(mat, false); }
 
- private:
+  /* Of the stand-in only. */
   Status Convert(Mat& mat, bool to_mat);
   Blob* blob_;
 };
