@@ -6,6 +6,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <map>
 #include <memory>
 #include <string>
@@ -26,9 +27,15 @@ using DimsVector = std::vector<int>;
 using InputShapesMap = std::map<std::string, DimsVector>;
 
 struct Status {
-  Status(int code = TNN_OK, std::string = "OK") : code_(code) {}
+  Status(int code = TNN_OK, std::string message = "OK") : code_(code), message_(std::move(message)) {}
   operator int() { return code_; }
+  std::string description() {
+    char code[32];
+    snprintf(code, sizeof code, "code: 0x%04X msg: ", unsigned(code_));
+    return code + message_;
+  }
   int code_;
+  std::string message_;
 };
 struct NetworkConfig {
   DeviceType device_type = DEVICE_ARM;
