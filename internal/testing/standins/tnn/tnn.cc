@@ -241,7 +241,7 @@ Status Instance::Forward() {
     else if (l.kind == "Pooling") pooling(l, a, b, x, y);
     else if (l.kind == "Softmax") softmax(a, x, y);
     else
-      for (int i = 0; i < count(a); i++) y[i] = l.kind == "Add" ? x[i] + other[i] : l.kind == "Mul" ? x[i] * other[i] : x[i];
+      for (int i = 0; i < count(a); i++) y[i] = l.kind == "Add" ? x[i] + other[i] : l.kind == "Mul" ? x[i] * other[i] : l.kind == "ReLU" ? std::max(x[i], 0.0f) : x[i];
     if (l.kind == "Fault" && l.words[0] == "forward:grow") out.desc.dims[0]++;
   }
   return TNN_OK;
@@ -250,7 +250,7 @@ Status TNN::Init(ModelConfig& config) {
   auto net = std::make_shared<Net>();
   Status status = interpret(config.params[0], config.params[1], *net);
   for (auto& l : net->layers) {
-    static const std::set<std::string> known = {"Convolution", "InnerProduct", "Pooling", "Flatten", "Softmax", "Add", "Mul", "Fault"};
+    static const std::set<std::string> known = {"Convolution", "InnerProduct", "Pooling", "Flatten", "Softmax", "Add", "Mul", "ReLU", "Fault"};
     if (known.count(l.kind) == 0) return failed(TNNERR_PARAM_ERR, "layer type is not supported");
   }
   net_ = net;
