@@ -11,6 +11,5 @@ import (
 var digits = enginebench.Case{Engine: "mnn", Model: "../testdata/digits.mnn"}
 
 // BenchmarkSession compares with a loop in C++ over MNN's own API.
-func BenchmarkSession(b *testing.B)  { enginebench.Session(b, digits) }
-func BenchmarkModel(b *testing.B)    { enginebench.Model(b, digits) }
-func BenchmarkParallel(b *testing.B) { enginebench.Parallel(b, digits) }
+func BenchmarkSession(b *testing.B) { enginebench.Session(b, digits) }
+func BenchmarkModel(b *testing.B)   { enginebench.Model(b, digits) }

@@ -28,8 +28,7 @@ func BenchmarkThroughput(b *testing.B) {
 	enginebench.Throughput(b, c, 2)
 }
 
-func BenchmarkModel(b *testing.B)    { enginebench.Model(b, digits) }
-func BenchmarkParallel(b *testing.B) { enginebench.Parallel(b, digits) }
+func BenchmarkModel(b *testing.B) { enginebench.Model(b, digits) }
 
 // loopArgs are the element type and the properties for the loop in C: those of
 // a model with that many sessions of one thread.

@@ -10,5 +10,4 @@ import (
 
 var digits = enginebench.Case{Engine: "tensorrt", Model: models + "digits.onnx"}
 
-func BenchmarkModel(b *testing.B)    { enginebench.Model(b, digits) }
-func BenchmarkParallel(b *testing.B) { enginebench.Parallel(b, digits) }
+func BenchmarkModel(b *testing.B) { enginebench.Model(b, digits) }

@@ -10,6 +10,5 @@ import (
 
 var digits = enginebench.Case{Engine: spec.Engine, Model: "../testdata/digits.tflite"}
 
-func BenchmarkSession(b *testing.B)  { enginebench.Session(b, digits) }
-func BenchmarkModel(b *testing.B)    { enginebench.Model(b, digits) }
-func BenchmarkParallel(b *testing.B) { enginebench.Parallel(b, digits) }
+func BenchmarkSession(b *testing.B) { enginebench.Session(b, digits) }
+func BenchmarkModel(b *testing.B)   { enginebench.Model(b, digits) }

@@ -11,6 +11,5 @@ import (
 var digits = enginebench.Case{Engine: "tnn", Model: "../testdata/digits.tnnproto"}
 
 // BenchmarkSession compares with a loop in C++ over TNN's own API.
-func BenchmarkSession(b *testing.B)  { enginebench.Session(b, digits) }
-func BenchmarkModel(b *testing.B)    { enginebench.Model(b, digits) }
-func BenchmarkParallel(b *testing.B) { enginebench.Parallel(b, digits) }
+func BenchmarkSession(b *testing.B) { enginebench.Session(b, digits) }
+func BenchmarkModel(b *testing.B)   { enginebench.Model(b, digits) }

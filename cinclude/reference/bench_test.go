@@ -11,6 +11,5 @@ import (
 // fivedim takes less than a microsecond, so the benchmarks show the cost of calls.
 var fivedim = enginebench.Case{Engine: "reference", Model: "../../testdata/fivedim.ref"}
 
-func BenchmarkSession(b *testing.B)  { enginebench.Session(b, fivedim) }
-func BenchmarkModel(b *testing.B)    { enginebench.Model(b, fivedim) }
-func BenchmarkParallel(b *testing.B) { enginebench.Parallel(b, fivedim) }
+func BenchmarkSession(b *testing.B) { enginebench.Session(b, fivedim) }
+func BenchmarkModel(b *testing.B)   { enginebench.Model(b, fivedim) }

@@ -87,7 +87,7 @@ var steps = []step{
 	{name: "linked", help: "Engines in programs that link their SDKs, and all in one: how functions are found, and what opening and logs are then. Left out: what the calls do, which is the same.",
 		needs: everything, lines: []string{
 			linkSDKs + "CGO_ENABLED=1 go test " + tags + "-timeout 20m -skip '" +
-				`^TestConformance$/^(big|close|concurrency|damage|files|inputs|interrupt|metadata|races|reference|resources|shapes|sources)$|^TestCache.*` +
+				`^TestConformance$/^(big|close|concurrency|damage|files|interrupt|metadata|races|reference|resources|shapes|sources)$|^TestCache.*` +
 				"' ./cinclude/reference ./mnn ./openvino ./tensorrt ./tflite ./tnn",
 			linkSDKs + "CGO_ENABLED=1 go test " + tags + "-timeout 20m -run '^Test(Run.*|Inspect|Bench|Demo)$' ./cmd/anyinfer",
 		}},

@@ -44,7 +44,7 @@ type Case struct {
 }
 
 const (
-	rounds = 25  // at least
+	rounds = 25  // before those of -benchtime
 	warmUp = 100 // calls before each slice, as in loop.h
 )
 
@@ -61,7 +61,7 @@ func compare(b *testing.B, slice time.Duration, sides ...side) (perCall [][]floa
 		n *= 2
 	}
 	perCall = make([][]float64, len(sides))
-	round := func() {
+	for len(perCall[0]) < rounds || b.Loop() {
 		sums, first := make([]float64, len(sides)), len(perCall[0])
 		for turn := range sides { // another one comes first in each round
 			k := (turn + first) % len(sides)
@@ -69,12 +69,6 @@ func compare(b *testing.B, slice time.Duration, sides ...side) (perCall [][]floa
 			sums[k], perCall[k] = sum, append(perCall[k], float64(d.Nanoseconds())/float64(n))
 		}
 		require.InDeltaSlice(b, slices.Repeat(sums[:1], len(sums)), sums, 1e-5*max(1, math.Abs(sums[0])), "sums of the outputs")
-	}
-	for b.Loop() {
-		round()
-	}
-	for len(perCall[0]) < rounds {
-		round()
 	}
 	b.ReportMetric(0, "ns/op") // suppressed: an op here is a round
 	return perCall, (n + warmUp) * len(perCall[0])
@@ -97,9 +91,9 @@ func compareWith(b *testing.B, name string, other, run side) {
 	})
 	b.ReportMetric(quantile(times[0], 0.5), name+"-ns/op")
 	b.ReportMetric(quantile(times[1], 0.5), "go-ns/op")
-	b.ReportMetric(quantile(each(times[1], times[0], func(g, c float64) float64 { return g - c }), 0.5), "over-ns/op")
+	b.ReportMetric(median(times[1], times[0], func(g, c float64) float64 { return g - c }), "over-ns/op")
 	b.ReportMetric(quantile(times[1], 0.1)-quantile(times[0], 0.1), "quiet-over-ns/op")
-	b.ReportMetric(quantile(each(times[1], times[0], divide), 0.5), "go/"+name)
+	b.ReportMetric(median(times[1], times[0], divide), "go/"+name)
 	b.ReportAllocs()
 	b.ReportMetric(float64(mallocs/uint64(calls)), "allocs/op") // whole ones: the runtime has a few of its own
 	b.ReportMetric(float64(bytes/uint64(calls)), "B/op")
@@ -126,10 +120,9 @@ func Session(b *testing.B, c Case) {
 	s := enginetest.NewSession(b, m)
 	in, out := fill(b, s)
 	native := startLoop(b, c, c.Engine, m, len(in), len(out))
-	one, cancel := context.WithCancel(ctx)
+	one := b.Context()
+	other, cancel := context.WithCancel(ctx)
 	defer cancel()
-	other, cancelOther := context.WithCancel(ctx)
-	defer cancelOther()
 	for _, kind := range []struct {
 		name string
 		ctxs [2]context.Context // used by turns
@@ -139,15 +132,8 @@ func Session(b *testing.B, c Case) {
 		{"cancellable-each", [2]context.Context{one, other}}, // as if each Run had its own
 	} {
 		b.Run(kind.name, func(b *testing.B) {
-			compareWith(b, "c", native, func(n int) (time.Duration, float64) {
-				start := time.Now()
-				for i := range n {
-					if err := s.Run(kind.ctxs[i&1]); err != nil {
-						b.Fatal(err)
-					}
-				}
-				return time.Since(start), sum(out)
-			})
+			i := 0
+			compareWith(b, "c", native, timed(b, func() ([]float32, error) { i++; return out, s.Run(kind.ctxs[i&1]) }))
 		})
 	}
 }
@@ -175,7 +161,6 @@ func Model(b *testing.B, c Case) {
 	})
 }
 
-// modelRun calls Model.Run.
 func modelRun(m *common.Model, in *common.Tensor) func() ([]float32, error) {
 	signature := m.Signatures()[0]
 	tensors := common.Tensors{signature.Inputs[0].Name: in}
@@ -186,29 +171,6 @@ func modelRun(m *common.Model, in *common.Tensor) func() ([]float32, error) {
 		}
 		return common.Get[float32](out, signature.Outputs[0].Name)
 	}
-}
-
-// Parallel measures Session.Run in as many goroutines as there are cores, each with a session and a thread of
-// its own.
-func Parallel(b *testing.B, c Case) {
-	n := runtime.GOMAXPROCS(0)
-	m := load(b, c, n)
-	sessions := make(chan *common.Session, n)
-	for range n {
-		s := enginetest.NewSession(b, m)
-		fill(b, s)
-		sessions <- s
-	}
-	b.ReportAllocs()
-	b.ResetTimer()
-	b.RunParallel(func(pb *testing.PB) {
-		for s := <-sessions; pb.Next(); {
-			if err := s.Run(ctx); err != nil {
-				b.Error(err)
-				return
-			}
-		}
-	})
 }
 
 // Throughput compares how many Runs a second n goroutines and n threads of the loop in C make. Each thread
@@ -232,7 +194,7 @@ func Throughput(b *testing.B, c Case, n int) {
 	for i, name := range []string{"c", "session", "model"} {
 		b.ReportMetric(1e6*float64(n)/quantile(times[i], 0.5), name+"-kruns/s")
 		if i > 0 {
-			b.ReportMetric(quantile(each(times[0], times[i], divide), 0.5), name+"/c")
+			b.ReportMetric(median(times[0], times[i], divide), name+"/c")
 			b.ReportMetric(quantile(times[0], 0.1)/quantile(times[i], 0.1), "quiet-"+name+"/c")
 		}
 	}
@@ -357,16 +319,17 @@ func sum[T float32 | float64](values []T) (sum float64) {
 	return sum
 }
 
-// each has f of the elements of a and b.
-func each(a, b []float64, f func(a, b float64) float64) (all []float64) {
-	for i := range a {
-		all = append(all, f(a[i], b[i]))
-	}
-	return all
-}
-
-func divide(a, b float64) float64 { return a / b }
-
 func quantile(values []float64, q float64) float64 {
 	return slices.Sorted(slices.Values(values))[int(q*float64(len(values)))]
 }
+
+// median is that of f in each round.
+func median(a, b []float64, f func(a, b float64) float64) float64 {
+	all := make([]float64, len(a))
+	for i := range a {
+		all[i] = f(a[i], b[i])
+	}
+	return quantile(all, 0.5)
+}
+
+func divide(a, b float64) float64 { return a / b }

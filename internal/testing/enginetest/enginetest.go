@@ -69,7 +69,7 @@ func Run(t *testing.T, e Engine) {
 		test func(*testing.T)
 	}{
 		{"open", s.open}, {"sources", s.sources}, {"files", s.files}, {"metadata", s.metadata}, {"results", s.results},
-		{"states", s.states}, {"shapes", s.shapes}, {"inputs", s.inputs}, {"options", s.options}, {"big", s.big},
+		{"states", s.states}, {"shapes", s.shapes}, {"options", s.options}, {"big", s.big},
 		{"close", s.closeOrder}, {"interrupt", s.interrupt}, {"concurrency", s.concurrency}, {"races", s.races},
 		{"resources", s.resources}, {"damage", s.damage}, {"log", s.log}, {"reference", s.reference},
 	} {
@@ -121,14 +121,13 @@ func (s *suite) each(t *testing.T, f func(*testing.T, *model), names ...string) 
 func (s *suite) engine(t *testing.T) *common.Engine { return Open(t, s.Name, nil) }
 
 // oneThread are options for a Run that takes one: pools of threads would wait for each other's.
-func (s *suite) oneThread() common.Options {
-	if s.Threadless {
-		return common.Options{}
+func (s *suite) oneThread() (o common.Options) {
+	if !s.Threadless {
+		o.Threads = 1
 	}
-	return common.Options{Threads: 1}
+	return o
 }
 
-// soak is ANYINFER_TEST_SOAK.
 func soak(t *testing.T) int {
 	factor, err := strconv.Atoi(cmp.Or(os.Getenv("ANYINFER_TEST_SOAK"), "1"))
 	require.NoError(t, err, "ANYINFER_TEST_SOAK")

@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -23,8 +22,7 @@ func (s *suite) log(t *testing.T) {
 		t.Skip("C's stderr is captured on Linux only")
 	}
 	for name, f := range map[string]func(*testing.T){
-		"attributes": s.logAttributes, "quiet": s.quietByDefault, "blocked handler": s.blockedHandler,
-		"handler loads": s.handlerLoads, "handler locks": s.handlerLocks,
+		"attributes": s.logAttributes, "quiet": s.logQuiet, "blocked handler": s.blockedHandler,
 	} {
 		s.run(t, name, func(t *testing.T) { require.Empty(t, alone(t, settings{}, f), "stderr") })
 	}
@@ -39,51 +37,34 @@ func (s *suite) logAttributes(t *testing.T) {
 	}
 }
 
-// quietByDefault: with the default logger, at its level Info, nothing is printed where all goes well.
-func (s *suite) quietByDefault(t *testing.T) {
+// logQuiet: with the default logger, at its level Info, nothing is printed where all goes well.
+func (s *suite) logQuiet(t *testing.T) {
 	s.loadAll(t, slog.Default().Handler(), false, "digits")
 	time.Sleep(100 * time.Millisecond) // a record would come later
 }
 
-// blockedHandler: a handler that never returns blocks no Load, neither of its own engine nor of another.
+// blockedHandler: a handler that never returns blocks no Load, neither of its own engine nor of another. So a
+// handler may wait for what the caller of Load holds, and may itself load models.
 func (s *suite) blockedHandler(t *testing.T) {
-	within(t, "Load with a handler that blocks", func() { s.loadAll(t, handler(func() { select {} }), true, "digits") })
-	within(t, "Load with another engine", func() { s.loadAll(t, slog.DiscardHandler, true, "digits") })
-}
-
-// handlerLoads: a handler may itself open an engine and load models.
-func (s *suite) handlerLoads(t *testing.T) {
-	var once sync.Once
-	begun, done := make(chan struct{}), make(chan struct{})
-	within(t, "Load", func() {
-		s.loadAll(t, handler(func() {
-			once.Do(func() {
-				close(begun)
-				s.loadAll(t, slog.DiscardHandler, true, "digits")
-				close(done)
-			})
-		}), true, "digits")
-	})
-	select {
-	case <-begun:
-		within(t, "Load in a handler", func() { <-done })
-	case <-time.After(100 * time.Millisecond):
-		t.Log("the engine logs nothing")
+	var blocked slog.Handler = slog.NewTextHandler(blockedWriter{}, &slog.HandlerOptions{Level: slog.LevelDebug})
+	for _, h := range []slog.Handler{blocked, slog.DiscardHandler} {
+		done := make(chan struct{})
+		go func() {
+			s.loadAll(t, h, true, "digits")
+			close(done)
+		}()
+		select {
+		case <-done:
+		case <-time.After(30 * time.Second):
+			t.Fatal("Load hangs")
+		}
+		time.Sleep(100 * time.Millisecond) // a record may come later
 	}
 }
 
-// handlerLocks: a handler may wait for a lock that the caller of Load holds.
-func (s *suite) handlerLocks(t *testing.T) {
-	var mu sync.Mutex
-	within(t, "Load", func() {
-		mu.Lock()
-		defer mu.Unlock()
-		s.loadAll(t, handler(func() {
-			mu.Lock()
-			defer mu.Unlock()
-		}), true, "digits")
-	})
-}
+type blockedWriter struct{}
+
+func (blockedWriter) Write([]byte) (int, error) { select {} }
 
 // loadAll opens the engine with a handler, loads each model of the names, or all, in each format, and runs
 // it. With cut it also loads each without its end, of which SDKs have more to log.
@@ -121,23 +102,3 @@ func (s *suite) loadAll(t *testing.T, h slog.Handler, cut bool, names ...string)
 	}
 	assert.NoError(t, e.Close())
 }
-
-// within fails where f has not returned after 30 s.
-func within(t *testing.T, what string, f func()) {
-	done := make(chan struct{})
-	go func() { f(); close(done) }()
-	select {
-	case <-done:
-	case <-time.After(30 * time.Second):
-		t.Fatalf("%s hangs", what)
-	}
-}
-
-// handler calls f for every record.
-func handler(f writer) slog.Handler {
-	return slog.NewTextHandler(f, &slog.HandlerOptions{Level: slog.LevelDebug})
-}
-
-type writer func()
-
-func (f writer) Write(b []byte) (int, error) { f(); return len(b), nil }

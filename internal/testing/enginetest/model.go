@@ -109,7 +109,6 @@ func (s *suite) model(t *testing.T, names ...string) *model {
 	return nil
 }
 
-// read reads the tensors of e.
 func (s *suite) read(t *testing.T, e *entry, format string) *model {
 	m := &model{entry: e, suite: s, format: format}
 	for _, c := range e.Cases {
@@ -125,13 +124,12 @@ func (m *model) tensors(t *testing.T, infos []info, arrays map[string]any) commo
 	all := common.Tensors{}
 	for _, i := range infos {
 		if words, ok := arrays[i.Name].([]any); ok {
-			x, err := common.NewTensor(common.String, len(words))
-			require.NoError(t, err)
-			data, err := common.Data[string](x)
-			require.NoError(t, err)
+			data := make([]string, len(words))
 			for i, w := range words {
 				data[i] = w.(string)
 			}
+			x, err := common.FromSlice(data)
+			require.NoError(t, err)
 			all[i.Name] = x
 			continue
 		}
@@ -165,7 +163,6 @@ func concrete(t *testing.T, shape, base, actual common.Shape) common.Shape {
 	return shape
 }
 
-// file is the model on disk.
 func (m *model) file() common.Source { return common.File(m.paths()[0]) }
 
 func (m *model) paths() (paths []string) {
@@ -175,7 +172,6 @@ func (m *model) paths() (paths []string) {
 	return paths
 }
 
-// bytes are the model's files.
 func (m *model) bytes(t *testing.T) (all [][]byte) {
 	for _, p := range m.paths() {
 		b, err := os.ReadFile(p)
@@ -185,7 +181,6 @@ func (m *model) bytes(t *testing.T) (all [][]byte) {
 	return all
 }
 
-// memory is the model in memory.
 func (m *model) memory(t *testing.T) common.Source { return common.Bytes(m.bytes(t)...).As(m.format) }
 
 // writeFiles writes files to dir under the names of paths.

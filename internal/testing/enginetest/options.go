@@ -3,9 +3,6 @@
 package enginetest
 
 import (
-	"maps"
-	"os"
-	"path/filepath"
 	"runtime"
 	"testing"
 	"time"
@@ -26,25 +23,22 @@ func (s *suite) options(t *testing.T) {
 	for name, c := range map[string]struct {
 		options  common.Options
 		required bool // every engine has the option
-		check    func(*testing.T, *common.Model, common.ModelInfo)
+		check    func(*testing.T, *common.Model)
 	}{
-		"thread": {common.Options{Threads: 1}, !s.Threadless, func(t *testing.T, _ *common.Model, i common.ModelInfo) {
-			require.Equal(t, 1, i.Threads)
-		}},
-		"threads": {common.Options{Threads: min(2, runtime.NumCPU())}, !s.Threadless, func(t *testing.T, _ *common.Model, i common.ModelInfo) {
-			require.Equal(t, min(2, runtime.NumCPU()), i.Threads)
-		}},
-		"sessions": {common.Options{Sessions: 2}, true, func(t *testing.T, _ *common.Model, i common.ModelInfo) {
+		"thread":  {common.Options{Threads: 1}, !s.Threadless, nil},
+		"threads": {common.Options{Threads: min(2, runtime.NumCPU())}, !s.Threadless, nil},
+		"sessions": {common.Options{Sessions: 2}, true, func(t *testing.T, m *common.Model) {
+			i := m.Info()
 			require.Equal(t, 2, i.Sessions)
 			require.LessOrEqual(t, 2*i.Threads, max(2, runtime.NumCPU()), "sessions share the cores")
 		}},
-		"no profile": {common.Options{}, true, func(t *testing.T, m *common.Model, _ common.ModelInfo) {
+		"no profile": {common.Options{}, true, func(t *testing.T, m *common.Model) {
 			session := NewSession(t, m)
 			require.NoError(t, session.Run(ctx))
 			_, err := session.Profile()
 			require.ErrorIs(t, err, common.ErrOption, "it was not asked for at Load")
 		}},
-		"profile": {common.Options{Profile: true}, false, func(t *testing.T, m *common.Model, _ common.ModelInfo) {
+		"profile": {common.Options{Profile: true}, false, func(t *testing.T, m *common.Model) {
 			session := NewSession(t, m)
 			require.NoError(t, session.Run(ctx))
 			layers, err := session.Profile()
@@ -68,6 +62,9 @@ func (s *suite) options(t *testing.T) {
 			}
 			t.Cleanup(func() { require.NoError(t, loaded.Close()) })
 			p, i := c.options.Precision, loaded.Info()
+			if n := c.options.Threads; n > 0 {
+				require.Equal(t, n, i.Threads)
+			}
 			if i.Precision != 0 && p != 0 {
 				require.Equal(t, p, i.Precision)
 			}
@@ -75,7 +72,7 @@ func (s *suite) options(t *testing.T) {
 				m.run(t, loaded, 0)
 			}
 			if c.check != nil {
-				c.check(t, loaded, i)
+				c.check(t, loaded)
 			}
 		})
 	}
@@ -99,50 +96,10 @@ func (s *suite) options(t *testing.T) {
 			require.ErrorContains(t, refused(t, common.ErrDevice, common.Options{Device: unknown}), name, "it lists what there is")
 		}
 	})
-	s.run(t, "cache", func(t *testing.T) {
-		o := common.Options{CacheDir: filepath.Join(t.TempDir(), "cache")}
-		for range 2 { // written, then read
-			loaded, err := e.Load(ctx, m.file(), &o)
-			if err != nil {
-				t.Logf("refused: %v", refused(t, common.ErrOption, o))
-				return
-			}
-			m.run(t, loaded, 0)
-			require.NoError(t, loaded.Close())
-			files, err := os.ReadDir(o.CacheDir)
-			require.NoError(t, err)
-			require.NotEmpty(t, files)
-		}
-	})
 	s.run(t, "properties", func(t *testing.T) {
 		_, err := m.load(t, e, common.Options{}).Property("no such property")
 		require.ErrorIs(t, err, common.ErrOption)
 		_, err = e.Property("no such property")
 		require.ErrorIs(t, err, common.ErrOption)
 	})
-}
-
-// inputs gives what does not fit, which package common refuses by the signature. The next Run is right.
-func (s *suite) inputs(t *testing.T) {
-	m := s.model(t, "multi")
-	loaded := m.load(t, s.engine(t), common.Options{})
-	session := NewSession(t, loaded)
-	name := m.Inputs[0].Name
-	for is, xs := range map[error][]*common.Tensor{
-		common.ErrDType: {Random(t, 1, common.Float64, 2, 3), Random(t, 1, common.String, 2, 3)},
-		common.ErrShape: {Random(t, 1, common.Float32, 2, 4), Random(t, 1, common.Float32, 6), Random(t, 1, common.Float32)},
-	} {
-		for _, x := range xs {
-			in := maps.Clone(m.in[0])
-			in[name] = x
-			out, err := loaded.Run(ctx, in)
-			require.Nil(t, out)
-			require.ErrorIs(t, err, is)
-			require.ErrorIs(t, session.BindInput(0, x), is)
-			m.run(t, loaded, 0)
-			m.runSession(t, session, 0)
-		}
-	}
-	_, err := loaded.NewSession(ctx, "missing")
-	require.ErrorIs(t, err, common.ErrName)
 }

@@ -133,7 +133,6 @@ int main(void) {
 	}
 }
 
-// output runs a command in dir and returns its output.
 func output(cmd *exec.Cmd, dir string, env ...string) (string, error) {
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
 	out, err := cmd.CombinedOutput()

@@ -19,8 +19,6 @@
 #include <stdexcept>
 
 namespace TNN_NS {
-namespace {
-
 struct Layer {
   std::string kind, name;
   std::vector<std::string> in, out, words;
@@ -29,6 +27,15 @@ struct Layer {
 struct Weights {
   std::vector<float> w, b;
 };
+struct Net {
+  InputShapesMap inputs;
+  std::map<std::string, DataType> types;
+  std::vector<std::string> outputs;
+  std::vector<Layer> layers;
+  std::map<std::string, Weights> weights;
+};
+
+namespace {
 
 int count(const DimsVector& dims, size_t from = 0) {
   int n = 1;
@@ -39,18 +46,6 @@ Status failed(int code, const std::string& text) {
   fprintf(stderr, "E/tnn: stand-in: %s\n", text.c_str());
   return Status(code, text);
 }
-
-}  // namespace
-
-struct Net {
-  InputShapesMap inputs;
-  std::map<std::string, DataType> types;
-  std::vector<std::string> outputs;
-  std::vector<Layer> layers;
-  std::map<std::string, Weights> weights;
-};
-
-namespace {
 
 // there tells what the stand-in was "built with". CUDA is, but finds no GPU;
 // the other devices compute on the processor.

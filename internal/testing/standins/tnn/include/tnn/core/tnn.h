@@ -26,8 +26,7 @@ enum StatusCode { TNN_OK = 0x0, TNNERR_PARAM_ERR = 0x1000, TNNERR_INVALID_NETCFG
 using DimsVector = std::vector<int>;
 using InputShapesMap = std::map<std::string, DimsVector>;
 
-class Status {
- public:
+struct Status {
   Status(int code = TNN_OK, std::string message = "OK") : code_(code), message_(std::move(message)) {}
   operator int() { return code_; }
   std::string description() {
@@ -35,8 +34,6 @@ class Status {
     snprintf(code, sizeof code, "code: 0x%04X msg: ", unsigned(code_));
     return code + message_;
   }
-
- private:
   int code_;
   std::string message_;
 };
@@ -54,8 +51,7 @@ struct BlobDesc {
   std::string name;
 };
 
-class Blob {
- public:
+struct Blob {
   explicit Blob(BlobDesc d) : desc(std::move(d)) {}
   BlobDesc& GetBlobDesc() { return desc; }
   bool NeedAllocateInForward() { return late; }
@@ -66,8 +62,7 @@ class Blob {
   bool late = false;
 };
 using BlobMap = std::map<std::string, Blob*>;
-class Mat {
- public:
+struct Mat {
   Mat(DeviceType, MatType t, DimsVector, void* d) : type(t), data(d) {}
 
   /* Of the stand-in only. */
@@ -77,13 +72,12 @@ class Mat {
 
 struct MatConvertParam {};
 
-class PUBLIC BlobConverter {
- public:
+struct PUBLIC BlobConverter {
   explicit BlobConverter(Blob* blob) : blob_(blob) {}
   Status ConvertToMat(Mat& mat, MatConvertParam, void*) { return Convert(mat, true); }
   Status ConvertFromMat(Mat& mat, MatConvertParam, void*) { return Convert(mat, false); }
 
- private:
+  /* Of the stand-in only. */
   Status Convert(Mat& mat, bool to_mat);
   Blob* blob_;
 };
