@@ -24,9 +24,9 @@
 // # Copies
 //
 // LiteRT works in the memory of the bound tensors (LiteRtCreateTensorBufferFromHostMemory), and Run copies nothing. It
-// copies an output once if its shape is known only after a Run, or if another tensor is the same. Run allocates nothing,
-// except for outputs whose shape changes. Tensors that are not Padded, such as those of FromSlice,
-// are copied by package common in each Run.
+// copies an output once if its shape is known only after a Run, or if another tensor is the same. Run allocates
+// nothing, except for outputs whose shape changes. Tensors that are not Padded, such as those of FromSlice, are copied
+// by package common in each Run.
 //
 // # Devices
 //
