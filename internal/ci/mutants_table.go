@@ -61,7 +61,7 @@ var mutants = []mutant{
 	{"internal/sdkinstall/install.go", "if got != pin.SHA256 {", "if false {", "internal/sdkinstall", "TestDigestIsCheckedAgain"},
 	{"internal/sdkinstall/install.go", "if p.SHA256 == got {", "if true {", "internal/sdkinstall", "TestRefuse"},
 	{"internal/sdkinstall/unpack.go", "!fs.ValidPath(", "false && !fs.ValidPath(", "internal/sdkinstall", "TestRefuse"},
-	{"internal/sdkinstall/unpack.go", "if n > left {", "if false {", "internal/sdkinstall", "TestRefuse"},
+	{"internal/sdkinstall/unpack.go", "if n > remaining {", "if false {", "internal/sdkinstall", "TestRefuse"},
 	{"internal/tfl/metadata.go", "io.LimitReader(r, int64(*remaining)+1)", "r", "internal/tfl", "TestLabelBomb"},
 	{"internal/tfl/model.go", "sig.Len() > 0 {", "sig.Len() < 0 {", "internal/tfl", "TestDescribe"},
 	{"internal/flatbuf/flatbuf.go", "n <= f.Size()-at", "n <= f.Size()", "internal/flatcheck", "TestTruncatedFiles"},
