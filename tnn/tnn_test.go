@@ -320,7 +320,7 @@ func TestFaults(t *testing.T) {
 		require.ErrorContains(t, err, c.text)
 	}
 	for what, text := range map[string]string{
-		"forward:status": "TNN failed: code: 0x3000", "forward:throw": "stand-in: thrown", "forward:int": "no error",
+		"forward:status": "TNN failed: code: 0x3000", "forward:throw": "stand-in: thrown", "forward:int": "unknown type",
 		"forward:grow": "TNN has changed the shape", "reshape:status": "a fault was asked for", "reshape:throw": "stand-in: thrown",
 	} {
 		m, err := e.Load(ctx, fault(what), nil)
