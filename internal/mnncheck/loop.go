@@ -10,7 +10,7 @@ import (
 )
 
 // loop checks a LoopParam: commands on parts of tensors. It numbers the operator's
-// inputs and outputs. Everything that a command reads and writes must lie in them.
+// inputs and outputs. A command must not read or write outside of these tensors.
 func (n *node) loop() error {
 	p := n.p
 	count := p.Int("tensorNumber")
@@ -54,7 +54,7 @@ func (n *node) loop() error {
 	return nil
 }
 
-// outputShapes sets the outputs' shapes, which the parameter has.
+// outputShapes sets the outputs' shapes from the parameter.
 func (n *node) outputShapes() error {
 	v := n.p.Vector("extraTensorInfos")
 	if !n.p.Has("extraTensorInfos") || v.Len() < int64(len(n.out)) {
@@ -103,7 +103,7 @@ func (n *node) command(c table, tensors []*tensor, first bool) error {
 		switch {
 		case k == "UnaryOp" && name == "":
 		case k == "UnaryOp" && name == "UnaryOp":
-			if err := between("opType", p.Int("opType"), 0, lastUnary); err != nil { // in a loop MNN crashes on unknown ones
+			if err := between("opType", p.Int("opType"), 0, lastUnary); err != nil { // in a loop MNN crashes on unknown types
 				return err
 			}
 		case k == "BinaryOp" && name == "BinaryOp":
@@ -174,7 +174,7 @@ func (n *node) command(c table, tensors []*tensor, first bool) error {
 				return fmt.Errorf("iterIndexes[%d] is %d", i, k)
 			}
 			if k >= 0 {
-				continue // the values that move it are known only at run time
+				continue // the values that move the view are known only at run time
 			}
 			span(n.p.Int("loopNumber"), steps.Int(i))
 		}
@@ -186,7 +186,7 @@ func (n *node) command(c table, tensors []*tensor, first bool) error {
 	return nil
 }
 
-// elements returns the number of elements, or -1 where it is not known.
+// elements returns the number of elements, or -1 if it is not known.
 func (t *tensor) elements() int64 {
 	if t.dims == nil {
 		return -1
@@ -201,7 +201,7 @@ func (t *tensor) elements() int64 {
 	return n
 }
 
-// raster checks a Raster that is in the file: the regions of its inputs and its output.
+// raster checks a Raster in the file: the regions of its inputs and its output.
 func (n *node) raster() error {
 	attributes := n.p.Vector("attr")
 	if !n.p.Has("attr") {
