@@ -42,7 +42,7 @@ func TestPackRefuses(t *testing.T) {
 	}{
 		{model, 2, "--engine: name the engines to pack; there are: "},
 		{"--engine tfilte " + model, 2, `there is no engine "tfilte"; did you mean tflite?`},
-		{"--engine tflite", 2, "name the models to pack, or with --program a program that has its own"},
+		{"--engine tflite", 2, "name the models to pack, or with --program a program that contains its own"},
 		{"--engine tflite --target linux " + model, 2, `--target "linux": want`},
 		{"--engine tflite --target windows/amd64 " + model, 2, "archives are made for linux on 386, amd64, arm, arm64, riscv64"},
 		{"--engine tflite --target linux/mips " + model, 2, "archives are made for linux on 386, "},

@@ -9,9 +9,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// rejectUnknownArgs has cobra's own commands return an error for unknown
-// arguments, for which they would print their help. It has to be called after
-// SetOut.
+// rejectUnknownArgs makes cobra's own commands return an error for unknown arguments
+// instead of printing their help. It must be called after SetOut.
 func rejectUnknownArgs(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
@@ -26,7 +25,7 @@ func rejectUnknownArgs(root *cobra.Command) {
 				case about.HasSubCommands():
 					return noArgs(about, rest)
 				}
-				return fmt.Errorf("there is no command '%s'; '%s' has none below it", strings.Join(append([]string{root.Name()}, args...), " "), about.CommandPath())
+				return fmt.Errorf("there is no command '%s'; '%s' has no subcommands", strings.Join(append([]string{root.Name()}, args...), " "), about.CommandPath())
 			}
 		case "completion":
 			c.Args = noArgs
