@@ -46,7 +46,7 @@ func TestPackRefuses(t *testing.T) {
 		{"--engine tflite --target linux " + model, 2, `--target "linux": want`},
 		{"--engine tflite --target windows/amd64 " + model, 2, "archives are made for linux on 386, amd64, arm, arm64, riscv64"},
 		{"--engine tflite --target linux/mips " + model, 2, "archives are made for linux on 386, "},
-		{"--engine tflite --target linux/arm/v6 " + model, 1, "those for 32-bit ARM need ARMv7; build with 'anyinfer build'"},
+		{"--engine tflite --target linux/arm/v6 " + model, 1, "the SDKs for 32-bit ARM need ARMv7; build with 'anyinfer build'"},
 		{"--engine tflite --out x.zip " + model, 2, `--out "x.zip": want the name of a file that ends in .tar.gz`},
 		{"--engine tflite --out " + file("none/x.tar.gz") + " " + model, 1, "there is no folder \"" + file("none") + "\" to write x.tar.gz to"},
 		{"--engine tflite " + models + "digit.tflite", 1, "there is no file \"" + models + "digit.tflite\"; did you mean "},
