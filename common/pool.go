@@ -20,7 +20,7 @@ type Stats struct {
 	RunDuration  time.Duration // time that all of Runs took together, without waiting
 	InUse        int           // sessions that Model.Run uses or a caller has acquired
 	Waiting      int           // calls that wait for a session
-	WaitCount    uint64        // calls that had to wait, whether they got a session or not
+	WaitCount    uint64        // calls that have waited, whether they got a session or not
 	WaitDuration time.Duration // time that all of WaitCount waited together
 	Refused      uint64        // calls that returned ErrBusy
 }

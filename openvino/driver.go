@@ -211,7 +211,7 @@ func (d *driver) device(ctx context.Context, name string) (string, error) {
 	}
 	plugin, _, _ := strings.Cut(name, ":")
 	if slices.Contains([]string{"AUTO", "MULTI", "HETERO", "BATCH"}, plugin) {
-		return name, nil // the SDK knows what can be combined
+		return name, nil // the SDK checks the combination
 	}
 	devices, err := d.Devices(ctx)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 // Engine describes an engine to register. All of its models have its signatures
-// and run its function, whatever their Source is.
+// and run its function, independent of their Source.
 type Engine struct {
 	Name       string
 	Formats    []common.Format

@@ -99,7 +99,7 @@ type finder struct {
 	handle   uintptr
 	path     string   // of the open library
 	broken   string   // the first file that exists but cannot or must not be opened
-	searched []string // every place and what was found there
+	searched []string // every place, with the result
 }
 
 func (f *finder) tried(place, result string) {
@@ -172,7 +172,7 @@ func (f *finder) folder(dir, why string) {
 
 // escape quotes the characters that have a meaning in Glob's patterns.
 func escape(dir string) string {
-	if runtime.GOOS == "windows" { // where Glob has no escapes, and names have no * or ?
+	if runtime.GOOS == "windows" { // Glob has no escapes there, and names have no * or ?
 		return dir
 	}
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)

@@ -37,10 +37,10 @@ func CaptureStderr(onLine func(line string), f func()) {
 // captures that read from it. There is one, and it is never closed: C code may
 // keep a copy of the stream's address.
 type stderrPipe struct {
-	out         io.Reader           // reads what was written to the stream
+	out         io.Reader           // reads the stream's text
 	replace     func(captured bool) // sets C's stderr to the stream, or back to the original
 	flush       func()              // flushes the stream
-	writeMarker func(marker string) // writes to the pipe directly, after what was flushed
+	writeMarker func(marker string) // writes to the pipe directly, after the flushed text
 
 	mu       sync.Mutex
 	running  int        // captures whose f has not returned

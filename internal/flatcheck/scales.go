@@ -15,7 +15,7 @@ func validScales(name string, options Table, all []*tensor) bool {
 	quantized := in.dtype == int8Type || in.dtype == uint8Type ||
 		in.dtype == int16Type && slices.ContainsFunc(all, func(t *tensor) bool { return t.scale() != 0 })
 	switch name {
-	case "SVDF": // kernels write the state as 16 bits, whatever its type
+	case "SVDF": // kernels write 16 bits of state, regardless of its type
 		return in.dtype != int8Type || len(all) < 6 || all[2].dtype == int16Type && all[4].dtype == int16Type
 	case "EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL":
 		a, b := in.scale(), all[1].scale()

@@ -165,7 +165,7 @@ func innerProduct(l layer, in [][]int, own resource) ([]int, error) {
 		return nil, err
 	}
 	n, x := p[0], in[0]
-	if n < 1 || p[2] != 0 || p[3] != 1 { // TNN starts at axis 1, whatever the parameter is
+	if n < 1 || p[2] != 0 || p[3] != 1 { // TNN starts at axis 1 and ignores the parameter
 		return nil, fmt.Errorf("%d outputs, transposed %d, from axis %d", n, p[2], p[3])
 	}
 	if p[1] != 0 {
