@@ -195,11 +195,11 @@ func (m *model) readTFLite(files *common.ModelFiles) (uintptr, error) {
 	if err != nil {
 		return 0, err
 	}
-	about, err := tfl.Describe(bytes)
+	description, err := tfl.Describe(bytes)
 	if err != nil {
 		return 0, err
 	}
-	m.info.State = about.State()
+	m.info.State = description.State()
 	return m.readLinks(files, "model.tflite")
 }
 

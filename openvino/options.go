@@ -28,7 +28,7 @@ type Options struct {
 	// options. OpenVINO's documentation lists them by device. Properties that
 	// OpenVINO would accept and ignore are refused: ENABLE_MMAP (use
 	// common.Options.MapFiles), CACHE_DIR (use CacheDir), CACHE_MODE without a
-	// CacheDir, FORCE_TBB_TERMINATE, batching on the CPU, and some more.
+	// CacheDir, FORCE_TBB_TERMINATE, batching properties on the CPU, and more.
 	Properties map[string]string
 }
 

@@ -20,9 +20,8 @@
 // # Signatures
 //
 // Signatures, their inputs and their outputs have the names that the converter was given. Inputs and outputs are in the
-// order of the subgraph. Signatures of the first subgraph come first, so that Model.Run runs the graph that
-// a program without signatures runs; Model.RunSignature runs any. A file without signatures has one called "", with
-// the tensors' names.
+// order of the subgraph. Signatures of the first subgraph come first, because Model.Run runs the first one;
+// Model.RunSignature runs any. A file without signatures has one called "", with the tensors' names.
 //
 // A TfLiteSignatureRunner runs the signatures of other subgraphs. Only their dynamic dimensions can be resized.
 // Options.Shapes can name inputs of all signatures.

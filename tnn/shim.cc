@@ -306,12 +306,12 @@ anyinfer_status bind_memory(anyinfer_session_t* s, const void* const* inputs, vo
 
 anyinfer_status run(anyinfer_session_t* s, anyinfer_error* error) {
   return guarded(error, [&] {
-    static const MatConvertParam as_it_is;
-    for (auto& p : s->inputs) require(p.converter.ConvertFromMat(*p.mat, as_it_is, s->queue), ANYINFER_RUN, "TNN cannot convert an input");
+    static const MatConvertParam identity;
+    for (auto& p : s->inputs) require(p.converter.ConvertFromMat(*p.mat, identity, s->queue), ANYINFER_RUN, "TNN cannot convert an input");
     require(s->instance->Forward(), ANYINFER_RUN, "TNN failed");
     for (auto& p : s->outputs) {
       if (p.blob->GetBlobDesc().dims != p.dims) refuse(ANYINFER_RUN, "TNN has changed the shape of an output during the run, which this engine does not support");
-      require(p.converter.ConvertToMat(*p.mat, as_it_is, s->queue), ANYINFER_RUN, "TNN cannot convert an output");
+      require(p.converter.ConvertToMat(*p.mat, identity, s->queue), ANYINFER_RUN, "TNN cannot convert an output");
     }
   });
 }

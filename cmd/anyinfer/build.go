@@ -134,7 +134,7 @@ func (b build) env() ([]string, error) {
 		return append(env, "CGO_ENABLED=0"), nil
 	}
 	if b.target.arm == "6" {
-		return nil, notHere{"there are no SDKs for " + b.target.String() + "; the SDKs for 32-bit ARM need ARMv7", "omit --tags " + strings.Join(linked, ",")}
+		return nil, missingError{"there are no SDKs for " + b.target.String() + "; the SDKs for 32-bit ARM need ARMv7", "omit --tags " + strings.Join(linked, ",")}
 	}
 	root, err := sdkdir.Root()
 	if err != nil {

@@ -160,7 +160,7 @@ func TestBuildRefuses(t *testing.T) {
 		require.Empty(t, stdout)
 	}
 	_, err = build{target: other, tags: []string{"openvino"}}.env()
-	require.ErrorAs(t, err, &notHere{})
+	require.ErrorAs(t, err, &missingError{})
 	t.Setenv("CC", "other-gcc")
 	t.Setenv("CGO_LDFLAGS", "-lmine")
 	env, err := build{target: other, tags: []string{"x", "openvino"}}.env()

@@ -145,7 +145,7 @@ func (p *packing) check() (*pack.Archive, error) {
 		return nil, usageError{fmt.Errorf("--target: %w", err)}
 	}
 	if p.target.arm == "6" {
-		return nil, notHere{"there are no engines for " + p.target.String() + "; the SDKs for 32-bit ARM need ARMv7", "build with 'anyinfer build', and your own library"}
+		return nil, missingError{"there are no engines for " + p.target.String() + "; the SDKs for 32-bit ARM need ARMv7", "build with 'anyinfer build', and your own library"}
 	}
 	if name := filepath.Base(p.out); !strings.HasSuffix(name, pack.Suffix) || name == pack.Suffix {
 		return nil, usageError{fmt.Errorf("--out %q: want the name of a file that ends in %s", p.out, pack.Suffix)}
@@ -175,7 +175,7 @@ func (p *packing) sdk(ctx context.Context, engine string) (sdkdir.SDK, error) {
 		return list[i], nil
 	}
 	if _, isShim := toolchain.Find(engine); isShim && !pinned(engine, p.target) {
-		return sdkdir.SDK{}, notHere{fmt.Sprintf("there is no %s for %s in %s", engine, p.target, root), installFor(engine, "", p.target)}
+		return sdkdir.SDK{}, missingError{fmt.Sprintf("there is no %s for %s in %s", engine, p.target, root), installFor(engine, "", p.target)}
 	}
 	sdk, _, err := sdkinstall.Install(ctx, sdkinstall.InstallOptions{
 		Engine: engine, OS: p.target.os, Arch: p.target.arch, Root: root, Log: p.stdout, Progress: p.status.show,

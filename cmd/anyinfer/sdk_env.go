@@ -34,8 +34,7 @@ must find them:
 
 Programs built without tags find SDKs by themselves; for them the exports select one of several.
 
-If it fails, it prints the command false, and the error on standard error: then eval fails, and the command after && does not
-run.
+If it fails, it prints the command false, and the error on standard error: then eval fails, and && skips the next command.
 
 For mnn, tnn and tensorrt the linker uses the folders in MNN_ROOT, TNN_ROOT and TENSORRT_ROOT if they are set.`,
 		Args:              someEngines,
@@ -99,7 +98,7 @@ func chooseSDKs(root string, engines []string, version, goos, goarch string) ([]
 			if r, ok := toolchain.Find(engine); ok && !pinned(engine, t) {
 				todo = fmt.Sprintf("set %s to an SDK for %s/%s", r.SDK.Env, goos, goarch) // a shim without an SDK cannot be linked
 			}
-			return nil, notHere{fmt.Sprintf("no %s SDK %sfor %s/%s is in %s", engine, spaced(version), goos, goarch, root), todo}
+			return nil, missingError{fmt.Sprintf("no %s SDK %sfor %s/%s is in %s", engine, spaced(version), goos, goarch, root), todo}
 		}
 	}
 	if len(chosen) == 0 {

@@ -18,14 +18,14 @@ func rejectUnknownArgs(root *cobra.Command) {
 		switch c.Name() {
 		case "help":
 			c.Args = func(c *cobra.Command, args []string) error {
-				about, rest, err := root.Find(args)
+				found, rest, err := root.Find(args)
 				switch {
 				case err != nil || len(rest) == 0:
 					return err
-				case about.HasSubCommands():
-					return noArgs(about, rest)
+				case found.HasSubCommands():
+					return noArgs(found, rest)
 				}
-				return fmt.Errorf("there is no command '%s'; '%s' has no subcommands", strings.Join(append([]string{root.Name()}, args...), " "), about.CommandPath())
+				return fmt.Errorf("there is no command '%s'; '%s' has no subcommands", strings.Join(append([]string{root.Name()}, args...), " "), found.CommandPath())
 			}
 		case "completion":
 			c.Args = noArgs

@@ -75,10 +75,10 @@ func (t target) interpreter() string {
 	return platform.Linux[t.arch].Interpreter
 }
 
-// notHere is the error for something that is missing on this machine, with the advice.
-type notHere struct{ what, fix string }
+// missingError is the error for something that is missing on this machine, with the advice.
+type missingError struct{ what, hint string }
 
-func (n notHere) Error() string { return n.what + "; " + n.fix }
+func (e missingError) Error() string { return e.what + "; " + e.hint }
 
 // compilers returns settings of CC and CXX for cgo, except variables that the environment sets.
 func (t target) compilers(cplusplus bool) (env []string, err error) {
@@ -94,11 +94,11 @@ func (t target) compilers(cplusplus bool) (env []string, err error) {
 		}
 		processor, known := platform.Linux[t.arch]
 		if !known || t.os != "linux" || t.arm == "6" {
-			return nil, notHere{fmt.Sprintf("no %s compiler for %s is known", c.language, t), "name one in " + c.variable}
+			return nil, missingError{fmt.Sprintf("no %s compiler for %s is known", c.language, t), "name one in " + c.variable}
 		}
 		command := processor.Compiler(c.command)
 		if _, err := exec.LookPath(command); errors.Is(err, exec.ErrNotFound) {
-			return nil, notHere{fmt.Sprintf("there is no %s compiler for %s", c.language, t), fmt.Sprintf(
+			return nil, missingError{fmt.Sprintf("there is no %s compiler for %s", c.language, t), fmt.Sprintf(
 				"install %s (on Debian and Ubuntu: apt install %s), or name another in %s", command, processor.Package(c.command), c.variable)}
 		}
 		env = append(env, c.variable+"="+command)

@@ -77,11 +77,11 @@ type bencher struct {
 
 // runner measures a session.
 type runner struct {
-	session *common.Session
-	seen    *hdrhistogram.Histogram // of this round, in nanoseconds
-	last    time.Duration           // of the last Run
-	took    time.Duration
-	err     error
+	session   *common.Session
+	histogram *hdrhistogram.Histogram // of this round, in nanoseconds
+	last      time.Duration           // of the last Run
+	took      time.Duration
+	err       error
 }
 
 // newHistogram makes a histogram of durations up to an hour, to three significant digits.
@@ -90,7 +90,7 @@ func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1, int64(t
 func newBencher(ctx context.Context, j job) (_ *bencher, err error) {
 	w, b := j.Workload, &bencher{total: newHistogram()}
 	for range w.Sessions {
-		b.runners = append(b.runners, &runner{seen: newHistogram()})
+		b.runners = append(b.runners, &runner{histogram: newHistogram()})
 	}
 	in, err := model.ReadInputs(w.Inputs, w.Shapes)
 	if err != nil {
@@ -174,8 +174,8 @@ func (b *bencher) round(d time.Duration) (round, error) {
 	all, took := newHistogram(), time.Duration(0)
 	var errs []error
 	for _, r := range b.runners {
-		all.Merge(r.seen)
-		r.seen.Reset()
+		all.Merge(r.histogram)
+		r.histogram.Reset()
 		took = max(took, r.took)
 		errs = append(errs, r.err)
 	}
@@ -209,7 +209,7 @@ func (r *runner) round(d time.Duration) error {
 		if err := r.run(); err != nil {
 			return err
 		}
-		r.seen.RecordValue(int64(min(max(r.last, 1), time.Hour)))
+		r.histogram.RecordValue(int64(min(max(r.last, 1), time.Hour)))
 	}
 	return nil
 }

@@ -12,8 +12,8 @@ import (
 // storage has, for each element type, the field of a Blob with the elements, and the
 // number of its values in one element. MNN reads no other types.
 var storage = map[int64]struct {
-	vector string
-	each   int64
+	vector     string
+	perElement int64
 }{1: {"float32s", 1}, 3: {"int32s", 1}, 4: {"uint8s", 1}, 6: {"int8s", 1}, 12: {"uint8s", 1}, 14: {"uint8s", 2}, 19: {"uint8s", 2}}
 
 // types and formats are the numbers of known element types and memory layouts.
@@ -55,7 +55,7 @@ func checkBlob(b table) error {
 		return flatbuf.Unsupported(fmt.Sprintf(": its elements are of type %d, which MNN does not read", b.Int("dataType")))
 	}
 	size := map[string]int64{"float32s": 4, "int32s": 4}[s.vector]
-	size = max(size, 1) * s.each
+	size = max(size, 1) * s.perElement
 	if e := b.Vector("external"); e.Len() > 0 {
 		if e.Len() < 2 || e.Int(0) < 0 || e.Int(1) != n*size {
 			return fmt.Errorf(": external does not have the size of its content")
@@ -64,8 +64,8 @@ func checkBlob(b table) error {
 			return nil
 		}
 	}
-	if have := b.Vector(s.vector).Len(); have != n*s.each {
-		return fmt.Errorf(": it needs %d elements in %s, and has %d", n*s.each, s.vector, have)
+	if have := b.Vector(s.vector).Len(); have != n*s.perElement {
+		return fmt.Errorf(": it needs %d elements in %s, and has %d", n*s.perElement, s.vector, have)
 	}
 	return nil
 }

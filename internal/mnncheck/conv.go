@@ -29,7 +29,7 @@ func (n *node) common() (table, error) {
 		{"dilateX", 1, maxNumber}, {"dilateY", 1, maxNumber}, {"padX", -maxNumber, maxNumber}, {"padY", -maxNumber, maxNumber},
 		{"padMode", 0, math.MaxInt8}, {"group", 1, maxElements}, {"outputCount", minOutputs, maxElements}, {"inputCount", 0, maxElements},
 	} {
-		if err := between(f.name, c.Int(f.name), f.low, f.high); err != nil {
+		if err := checkRange(f.name, c.Int(f.name), f.low, f.high); err != nil {
 			return c, err
 		}
 	}
@@ -39,7 +39,7 @@ func (n *node) common() (table, error) {
 			return c, fmt.Errorf("%s has %d elements", name, v.Len())
 		}
 		for i := range v.Len() {
-			if err := between(fmt.Sprintf("%s[%d]", name, i), v.Int(i), -maxNumber, maxNumber); err != nil {
+			if err := checkRange(fmt.Sprintf("%s[%d]", name, i), v.Int(i), -maxNumber, maxNumber); err != nil {
 				return c, err
 			}
 		}
@@ -373,7 +373,7 @@ func (n *node) convolution3D() error {
 		}
 		for i := range v.Len() {
 			d := v.Int(i)
-			if err := between(fmt.Sprintf("%s[%d]", f.name, i), d, f.low, maxNumber); err != nil {
+			if err := checkRange(fmt.Sprintf("%s[%d]", f.name, i), d, f.low, maxNumber); err != nil {
 				return err
 			}
 			if f.name == "kernels" && i < 3 {
@@ -411,7 +411,7 @@ func (n *node) pooling() error {
 		}
 	}
 	for _, f := range []string{"padX", "padY"} {
-		if err := between(f, p.Int(f), -maxNumber, maxNumber); err != nil {
+		if err := checkRange(f, p.Int(f), -maxNumber, maxNumber); err != nil {
 			return err
 		}
 	}
@@ -420,7 +420,7 @@ func (n *node) pooling() error {
 		return fmt.Errorf("pads has %d elements", v.Len())
 	}
 	for i := range v.Len() {
-		if err := between(fmt.Sprintf("pads[%d]", i), v.Int(i), -maxNumber, maxNumber); err != nil {
+		if err := checkRange(fmt.Sprintf("pads[%d]", i), v.Int(i), -maxNumber, maxNumber); err != nil {
 			return err
 		}
 	}
@@ -452,7 +452,7 @@ func (n *node) pooling3D() error {
 			return fmt.Errorf("%s has %d elements", f.name, v.Len())
 		}
 		for i := range v.Len() {
-			if err := between(fmt.Sprintf("%s[%d]", f.name, i), v.Int(i), f.low, maxNumber); err != nil {
+			if err := checkRange(fmt.Sprintf("%s[%d]", f.name, i), v.Int(i), f.low, maxNumber); err != nil {
 				return err
 			}
 		}

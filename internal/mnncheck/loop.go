@@ -103,13 +103,13 @@ func (n *node) command(c table, tensors []*tensor, first bool) error {
 		switch {
 		case k == "UnaryOp" && name == "":
 		case k == "UnaryOp" && name == "UnaryOp":
-			if err := between("opType", p.Int("opType"), 0, lastUnary); err != nil { // in a loop MNN crashes on unknown types
+			if err := checkRange("opType", p.Int("opType"), 0, lastUnary); err != nil { // in a loop MNN crashes on unknown types
 				return err
 			}
 		case k == "BinaryOp" && name == "BinaryOp":
 			if t := p.Int("opType"); !isBinary(t, -1) {
 				return fmt.Errorf("opType is %d", t)
-			} else if err := between("opType", t, 0, lastBinary); err != nil {
+			} else if err := checkRange("opType", t, 0, lastBinary); err != nil {
 				return err
 			}
 			operands = 3
@@ -119,7 +119,7 @@ func (n *node) command(c table, tensors []*tensor, first bool) error {
 			return fmt.Errorf("its operator is %q with a parameter %q", k, name)
 		}
 	}
-	if err := between("fuse", c.Int("fuse"), -1, lastBinary); err != nil {
+	if err := checkRange("fuse", c.Int("fuse"), -1, lastBinary); err != nil {
 		return err
 	}
 	size := c.Vector("size")

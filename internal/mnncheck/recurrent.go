@@ -7,7 +7,7 @@ import "fmt"
 // recurrent checks that constant weights have shapes that fit the number of units.
 func (n *node) recurrent() error {
 	units := n.p.Int("outputCount")
-	if err := between("outputCount", units, 1, maxNumber); err != nil {
+	if err := checkRange("outputCount", units, 1, maxNumber); err != nil {
 		return err
 	}
 	gates := int64(1)

@@ -472,9 +472,9 @@ func (n *node) elementwise() error {
 
 func (n *node) isType(name string) bool { l := n.p.Layout(); return l != nil && l.Name == name }
 
-// between checks a number. A file with a number above high may be valid, but MNN cannot
+// checkRange checks a number. A file with a number above high may be valid, but MNN cannot
 // compute with it.
-func between(name string, n, low, high int64) error {
+func checkRange(name string, n, low, high int64) error {
 	switch {
 	case n < low:
 		return fmt.Errorf("%s is %d, want at least %d", name, n, low)
@@ -486,7 +486,7 @@ func between(name string, n, low, high int64) error {
 
 func (n *node) positive(fields ...string) error {
 	for _, field := range fields {
-		if err := between(field, n.p.Int(field), 1, maxNumber); err != nil {
+		if err := checkRange(field, n.p.Int(field), 1, maxNumber); err != nil {
 			return err
 		}
 	}
@@ -497,7 +497,7 @@ func (n *node) interp() error {
 	p := n.p
 	n.setShape(unknownShapeIf(n.dims(0) != nil, len(n.dims(0))))
 	for _, f := range []string{"outputWidth", "outputHeight", "outputDepth"} {
-		if err := between(f, p.Int(f), 0, maxNumber); err != nil {
+		if err := checkRange(f, p.Int(f), 0, maxNumber); err != nil {
 			return err
 		}
 	}

@@ -169,7 +169,7 @@ func (n *node) slice() error {
 func (n *node) stridedSlice() error {
 	p := n.p
 	from := p.Int("fromType")
-	if err := between("fromType", from, 0, 1); err != nil { // MNN crashes with other values
+	if err := checkRange("fromType", from, 0, 1); err != nil { // MNN crashes with other values
 		return err
 	}
 	if from == 0 && len(n.in) == 3 {
@@ -233,12 +233,12 @@ func (n *node) spaceBatch() error {
 		return fmt.Errorf("it has %d block sizes and %d paddings", len(blocks), len(pads))
 	}
 	for i, b := range blocks {
-		if err := between(fmt.Sprintf("block %d", i), b, 1, maxNumber); err != nil {
+		if err := checkRange(fmt.Sprintf("block %d", i), b, 1, maxNumber); err != nil {
 			return err
 		}
 	}
 	for i, d := range pads {
-		if err := between(fmt.Sprintf("padding %d", i), d, -maxNumber, maxNumber); err != nil {
+		if err := checkRange(fmt.Sprintf("padding %d", i), d, -maxNumber, maxNumber); err != nil {
 			return err
 		}
 	}

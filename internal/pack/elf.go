@@ -34,8 +34,7 @@ func (a *Archive) openELF(path, fix string) (*elf.File, error) {
 	return f, nil
 }
 
-// CheckProgram returns an error if a program cannot run on the target or cannot open
-// libraries there.
+// CheckProgram returns an error if a program cannot run, or open libraries, on the target.
 func (a *Archive) CheckProgram(path string) error {
 	fix := fmt.Sprintf("build it with 'anyinfer build --target %s'", a.target)
 	f, err := a.openELF(path, fix)

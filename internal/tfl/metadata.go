@@ -25,11 +25,11 @@ func (m *Model) readMetadata(model []byte, root flatcheck.Table) {
 				m.setMetadata(name, cString(string(content)))
 			}
 		case "TFLITE_METADATA":
-			if about, err := flatcheck.Metadata(content); err == nil {
+			if metadata, err := flatcheck.Metadata(content); err == nil {
 				for _, field := range []string{"name", "description", "version", "author", "license", "min_parser_version"} {
-					m.setMetadata(field, about.Text(field))
+					m.setMetadata(field, metadata.Text(field))
 				}
-				m.readLabels(model, about)
+				m.readLabels(model, metadata)
 			}
 		}
 	}
@@ -51,13 +51,13 @@ func (m *Model) setMetadata(key, value string) {
 }
 
 // readLabels sets the outputs' labels.
-func (m *Model) readLabels(model []byte, about flatcheck.Table) {
+func (m *Model) readLabels(model []byte, metadata flatcheck.Table) {
 	archive, err := zip.NewReader(bytes.NewReader(model), int64(len(model)))
 	if err != nil {
 		return // the file has no archive
 	}
 	remaining := maxLabels
-	graphs := about.Vector("subgraph_metadata")
+	graphs := metadata.Vector("subgraph_metadata")
 	for _, s := range m.Signatures {
 		if int64(s.Subgraph) >= graphs.Len() {
 			continue
