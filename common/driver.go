@@ -12,11 +12,11 @@ import (
 // Engine. The example of Driver is a whole engine.
 //
 // Package common checks and orders the calls: a driver gets only existing files,
-// options with every number in range, tensors whose names, types and shapes
-// fit, the calls of a session in the order of DriverSession, and one Close of each,
-// sessions before their model and models before their engine. Methods of a Driver
-// and of a DriverModel, except Close, are called from many goroutines at the same
-// time. Contexts are never nil; a driver may ignore one and implement Canceler.
+// options with every number in range, tensors whose names, types and shapes fit, the
+// calls of a session in the order of DriverSession, and one Close of each, sessions
+// before their model and models before their engine. Methods of a Driver and of a
+// DriverModel, except Close, are called from many goroutines at the same time.
+// Contexts are never nil; a driver may ignore one and implement Canceler.
 //
 // Later versions add no methods to these interfaces. They add optional interfaces,
 // and refuse a new option if a driver does not implement the one that it needs.

@@ -54,8 +54,8 @@ type Device struct {
 	Description string // for people: "AMD EPYC 9R14"
 }
 
-// State shows whether a model keeps variables from Run to Run, such as the past of
-// a stream.
+// State shows whether a model keeps variables from Run to Run, such as the past
+// of a stream.
 type State uint8
 
 const (

@@ -47,8 +47,8 @@ var (
 	errNoFile = errors.New("it is neither a regular file nor a folder")
 )
 
-// OpenFiles reads the files of a Source, for an engine that wraps another one.
-// The caller must release them. Other engines get their files from Load.
+// OpenFiles reads the files of a Source, for an engine that wraps another one. The
+// caller must release them. Other engines get their files from Load.
 func OpenFiles(ctx context.Context, src Source) (*ModelFiles, error) {
 	if err := src.check(); err != nil {
 		return nil, err

@@ -165,8 +165,8 @@ func (s *session) bind() error {
 
 // replaceOverlapping ensures that no output shares memory with an input or with
 // another output. It drops the session's own outputs that do, so that the driver
-// makes new ones: an earlier output that the caller has bound as an input
-// keeps its content. Overlapping tensors of the caller are an error.
+// makes new ones: an earlier output that the caller has bound as an input keeps
+// its content. Overlapping tensors of the caller are an error.
 func (s *session) replaceOverlapping() error {
 	for i := range s.out {
 		o := s.out[i]
@@ -312,9 +312,9 @@ func (s *Session) BindInput(i int, t *Tensor) error {
 
 // BindOutput makes t the tensor to which Run writes output i: in place if
 // NewTensor made it or the engine accepts memory of any alignment, else by a copy
-// after each Run. A nil t makes the session use its own tensor again. The
-// error wraps ErrDType or ErrShape if t cannot be that output, ErrInUse or
-// ErrClosed, and nothing has changed then.
+// after each Run. A nil t makes the session use its own tensor again. The error
+// wraps ErrDType or ErrShape if t cannot be that output, ErrInUse or ErrClosed,
+// and nothing has changed then.
 //
 // If the shape is dynamic and the result's is not that of t, Run's error wraps
 // ErrShape. If that is known only after the model has run, Output(i) then has the

@@ -141,8 +141,8 @@ func (s Source) head() []byte {
 	return b[:n]
 }
 
-// check returns an error for a missing or empty file, before an engine is opened for
-// the model.
+// check returns an error for a missing or empty file, before an engine is opened
+// for the model.
 func (s Source) check() error {
 	if s.err != nil {
 		return s.err

@@ -5,10 +5,10 @@
 //
 //	import _ "github.com/anyinfer/anyinfer/mnn"
 //
-// MNN has a C++ API, which Go cannot call directly: this package has a shim in
-// C++. `anyinfer sdk install mnn` fetches MNN and compiles the shim; for your own
-// build of MNN, `MNN_ROOT=... anyinfer shim build mnn` compiles only the shim.
-// With the build tag "mnn" and cgo, both are linked into the program instead.
+// MNN has a C++ API, which Go cannot call directly: this package has a shim in C++.
+// `anyinfer sdk install mnn` fetches MNN and compiles the shim; for your own build
+// of MNN, `MNN_ROOT=... anyinfer shim build mnn` compiles only the shim. With the
+// build tag "mnn" and cgo, both are linked into the program instead.
 //
 // # Models
 //
@@ -17,28 +17,27 @@
 // because MNN crashes on damaged ones. For a model in a file it finds external
 // weights, NAME.mnn.weight, beside it.
 //
-// Inputs and outputs have MNN's element types: float32, int32,
-// int8, uint8 and bfloat16; its converter turns int64 and bool into int32.
-// Memory is NCHW or NHWC, as in the model; tensors that MNN keeps in blocks of
-// four channels (NC4HW4) are converted to and from NCHW.
+// Inputs and outputs have MNN's element types: float32, int32, int8, uint8 and
+// bfloat16; its converter turns int64 and bool into int32. Memory is NCHW or NHWC,
+// as in the model; tensors that MNN keeps in blocks of four channels (NC4HW4) are
+// converted to and from NCHW.
 //
-// A file does not contain its outputs' shapes and types: Load makes MNN infer
-// them, with several trial sizes if inputs are dynamic. If none of the sizes suits
-// the model, Options.Shapes is required.
+// A file does not contain its outputs' shapes and types: Load makes MNN infer them,
+// with several trial sizes if inputs are dynamic. If none of the sizes suits the
+// model, Options.Shapes is required.
 //
-// Dynamic dimensions take any size. MNN's converter sets the
-// batch to 1 in the file; Options.Shapes makes that or any other dimension
-// dynamic. A new shape or new memory for an input makes the next Run of a Session
-// slower.
+// Dynamic dimensions take any size. MNN's converter sets the batch to 1 in the file;
+// Options.Shapes makes that or any other dimension dynamic. A new shape or new
+// memory for an input makes the next Run of a Session slower.
 //
-// Models with control flow or with shapes that depend on values run too: Load
-// runs them once on zeros, the shapes of their outputs are known after a Run, and
-// each Run infers them again. ModelInfo.Details then has "shapes".
+// Models with control flow or with shapes that depend on values run too: Load runs
+// them once on zeros, the shapes of their outputs are known after a Run, and each
+// Run infers them again. ModelInfo.Details then has "shapes".
 //
 // # Options
 //
-// Device is one of Engine.Devices: "CPU" and the devices that this MNN was built
-// for and has found. Precision is Float32, or Float16 if the device computes in it.
+// Device is one of Engine.Devices: "CPU" and the devices that this MNN was built for
+// and has found. Precision is Float32, or Float16 if the device computes in it.
 // Threads is the number of threads of a Run. MNN has one pool of threads in a
 // process, whose size the first loaded model sets: more threads are refused with
 // ErrOption. CacheDir stores a GPU's tuning results, and is refused for the CPU,
@@ -51,7 +50,7 @@
 // stops before its next operator.
 //
 // For throughput set Threads to 1 and Sessions to the number of cores. For the
-// latency of a single caller set Threads to the number of cores, unless a Run
-// takes less than about 100 microseconds or other programs use the cores: then 1
-// thread is faster, too. docs/engines/mnn.md has the measurements.
+// latency of a single caller set Threads to the number of cores, unless a Run takes
+// less than about 100 microseconds or other programs use the cores: then 1 thread is
+// faster, too. docs/engines/mnn.md has the measurements.
 package mnn

@@ -4,14 +4,14 @@
 
 // MNN behind the functions of anyinfer_engine.h.
 //
-// It uses MNN's Module API, because the Session API supports no control flow and
-// locks the model in each run. A module can be cloned: the clones share the
+// It uses MNN's Module API, because the Session API supports no control flow
+// and locks the model in each run. A module can be cloned: the clones share the
 // weights and run in parallel, each with its own runtime.
 //
 // If the shapes of all outputs follow from those of the inputs, shape inference
 // is separated from computing: reshape and bind prepare, and run only computes,
-// on the caller's memory. Models with control flow or with shapes that depend on
-// values repeat the inference in each run.
+// on the caller's memory. Models with control flow or with shapes that depend
+// on values repeat the inference in each run.
 #include "model.h"
 
 #include <cstdlib>

@@ -204,8 +204,8 @@ func (m *model) readTFLite(files *common.ModelFiles) (uintptr, error) {
 }
 
 // readONNX makes the SDK read from a path even without external weights: when it
-// reads from memory, the C API copies the model once more, and
-// releases before 2026.3 can crash on a damaged one.
+// reads from memory, the C API copies the model once more, and releases before
+// 2026.3 can crash on a damaged one.
 func (m *model) readONNX(files *common.ModelFiles) (uintptr, error) {
 	m.info.State = common.Stateless
 	if files.Len() != 1 {
@@ -252,8 +252,8 @@ func variables(ir []byte) common.State {
 	}
 }
 
-// readLinks makes the SDK read the files under these names, then frees them, because
-// the SDK has mapped or copied them.
+// readLinks makes the SDK read the files under these names, then frees them,
+// because the SDK has mapped or copied them.
 func (m *model) readLinks(files *common.ModelFiles, names ...string) (uintptr, error) {
 	defer files.Release()
 	m.small = isSmall(files)

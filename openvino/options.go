@@ -32,8 +32,8 @@ type Options struct {
 	Properties map[string]string
 }
 
-// ineffective returns the reason why OpenVINO accepts but ignores a property when it
-// compiles a model for a device; "" if it does not ignore it.
+// ineffective returns the reason why OpenVINO accepts but ignores a property when
+// it compiles a model for a device; "" if it does not ignore it.
 func ineffective(key, device string, o common.Options) string {
 	switch key {
 	case "ENABLE_MMAP":

@@ -13,8 +13,8 @@ import (
 )
 
 // session is an infer request (ov_infer_request_t). The fields that Run reads come
-// first, in one cache line, because OpenVINO's code evicts them from the processor's
-// cache.
+// first, in one cache line, because OpenVINO's code evicts them from the
+// processor's cache.
 type session struct {
 	infer   dylib.Prepared
 	dynamic []*dynamic // outputs whose shape is not known before Run, which copies them

@@ -27,9 +27,9 @@ type cachedLoad struct {
 // builds has the running builds of this process, by the path of the plan.
 var builds singleflight.Group
 
-// load loads the plan in the cache, or builds it. If several Loads of this process
-// need the same plan, one builds it and the others wait. If it fails, for example
-// because its context ends, the next one builds.
+// load loads the plan in the cache, or builds it. If several Loads of this
+// process need the same plan, one builds it and the others wait. If it fails,
+// for example because its context ends, the next one builds.
 func (l *cachedLoad) load(ctx context.Context) (common.DriverModel, error) {
 	for {
 		found, _ := os.Stat(l.entry.plan.path)
@@ -67,8 +67,8 @@ func buildOnce(ctx context.Context, plan string, build func() (common.DriverMode
 	return m, state.Load() == building, err
 }
 
-// lockAndBuild builds the plan, unless another process has built it meanwhile: then
-// the file differs from found, which could not be used because of reason.
+// lockAndBuild builds the plan, unless another process has built it meanwhile:
+// then the file differs from found, which could not be used because of reason.
 func (l *cachedLoad) lockAndBuild(ctx context.Context, found fs.FileInfo, reason error) (common.DriverModel, error) {
 	unlock, err := l.lock(ctx)
 	if err != nil {
@@ -115,8 +115,8 @@ func (l *cachedLoad) restore(ctx context.Context) (common.DriverModel, error) {
 	return m, nil
 }
 
-// build loads the model and commits its plan to the cache. A failed commit is only
-// logged, because the model is loaded.
+// build loads the model and commits its plan to the cache. A failed commit is
+// only logged, because the model is loaded.
 func (l *cachedLoad) build(ctx context.Context) (common.DriverModel, error) {
 	e := l.entry
 	if err := e.prepare(); err != nil {

@@ -130,8 +130,8 @@ func digest(files *common.ModelFiles) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// digestPlugin returns the SHA-256 of a library's content, "" if only the system's
-// loader finds the library.
+// digestPlugin returns the SHA-256 of a library's content, "" if only the
+// system's loader finds the library.
 func digestPlugin(path string) string {
 	f, err := os.Open(path)
 	if err != nil {

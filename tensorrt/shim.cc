@@ -4,10 +4,10 @@
 
 // TensorRT behind the functions of anyinfer_engine.h.
 //
-// A model is a plan. load builds the plan of an ONNX file; with the option "save" it
-// also writes the plan to a file, for the cache in Go. Inputs and outputs are copied
-// through pinned memory, which the GPU accesses directly in the session's stream,
-// because the caller's memory is not pinned.
+// A model is a plan. load builds the plan of an ONNX file; with the option "save"
+// it also writes the plan to a file, for the cache in Go. Inputs and outputs are
+// copied through pinned memory, which the GPU accesses directly in the session's
+// stream, because the caller's memory is not pinned.
 #include "session.h"
 
 namespace {

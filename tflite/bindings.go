@@ -21,8 +21,8 @@ type binding struct {
 	shape   common.Shape // a dynamic output's shape after the last Run, reused too
 }
 
-// bindMemory makes the interpreter work in the tensors' memory. A tensor for which the
-// interpreter refuses that, such as a constant output, is copied.
+// bindMemory makes the interpreter work in the tensors' memory. A tensor for which the interpreter refuses that, such
+// as a constant output, is copied.
 func (s *session) bindMemory() error {
 	pin := new(runtime.Pinner)
 	s.pins = append(s.pins, pin)

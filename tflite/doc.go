@@ -29,9 +29,9 @@
 // # Copies
 //
 // If all shapes are fixed and the signature belongs to the first subgraph, TFLite works in the memory of the bound
-// tensors (TfLiteInterpreterSetCustomAllocationForTensor), and Run copies nothing. Otherwise each Run copies inputs
-// and outputs once. In both cases Run allocates nothing, except for strings and for outputs whose shape changes.
-// Tensors that are not Padded, such as those of FromSlice, are copied by package common in each Run.
+// tensors (TfLiteInterpreterSetCustomAllocationForTensor), and Run copies nothing. Otherwise each Run copies inputs and
+// outputs once. In both cases Run allocates nothing, except for strings and for outputs whose shape changes. Tensors
+// that are not Padded, such as those of FromSlice, are copied by package common in each Run.
 //
 // # State
 //
@@ -52,17 +52,17 @@
 //
 // # XNNPACK and other delegates
 //
-// If the library has the XNNPACK delegate, models run on it, several times faster than without; Options.NoXNNPACK
-// turns it off. Options.Delegate opens the shared library of another delegate, which gets the model before XNNPACK.
+// If the library has the XNNPACK delegate, models run on it, several times faster than without; Options.NoXNNPACK turns
+// it off. Options.Delegate opens the shared library of another delegate, which gets the model before XNNPACK.
 // ModelInfo.Details lists both as "delegates". A delegate's library is code that runs in the process. It stays loaded
 // until the process ends, as every library does.
 //
 // # Errors
 //
 // Errors are of type *common.Error. They have TFLite's own text if it reports one, and its TfLiteStatus as Code. A
-// model that TFLite cannot run is an ErrModel of Load, a shape that it cannot take an ErrShape of Load or Run.
-// XNNPACK accepts impossible shapes and crashes in Run, so TFLite's own kernels try new shapes first: the
-// first Run after an input's shape has changed takes longer.
+// model that TFLite cannot run is an ErrModel of Load, a shape that it cannot take an ErrShape of Load or Run. XNNPACK
+// accepts impossible shapes and crashes in Run, so TFLite's own kernels try new shapes first: the first Run after an
+// input's shape has changed takes longer.
 //
 // # Goroutines, latency and throughput
 //

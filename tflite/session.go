@@ -14,8 +14,8 @@ import (
 // session is an interpreter with the tensors that it runs on.
 //
 // If all shapes are fixed and the signature belongs to the first subgraph, the interpreter works in the tensors'
-// memory (TfLiteInterpreterSetCustomAllocationForTensor). Otherwise Run copies: an interpreter cannot outgrow
-// memory that it was given, cannot give it back, and accepts none for other subgraphs.
+// memory (TfLiteInterpreterSetCustomAllocationForTensor). Otherwise Run copies: an interpreter cannot outgrow memory
+// that it was given, cannot give it back, and accepts none for other subgraphs.
 type session struct {
 	invoke         dylib.Prepared
 	direct         bool // Run copies nothing and only calls invoke

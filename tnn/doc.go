@@ -25,10 +25,10 @@
 // model with outputs whose shapes depend on values is refused.
 //
 // A file has fixed shapes. Options.Shapes makes any dimension of an input dynamic,
-// between bounds for which TNN allocates memory. Within a Session, changing the batch size
-// (the first dimension) is cheap. Any other change makes a new instance of the network,
-// because TNN's own way to resize keeps the padding of pooling layers and computes
-// wrong shapes.
+// between bounds for which TNN allocates memory. Within a Session, changing the
+// batch size (the first dimension) is cheap. Any other change makes a new instance
+// of the network, because TNN's own way to resize keeps the padding of pooling
+// layers and computes wrong shapes.
 //
 // # Options
 //

@@ -68,8 +68,8 @@ const backend backends[] = {
 const DeviceType host = backends[0].type; // the device of the caller's memory
 
 // built_in reports whether TNN was built with a device, without a line on stderr.
-// TNN has no function for that, but a converter for each device, which refuses this
-// type of matrix.
+// TNN has no function for that, but a converter for each device, which refuses
+// this type of matrix.
 bool built_in(DeviceType type) {
   BlobDesc desc;
   desc.device_type = type;
@@ -95,8 +95,8 @@ std::shared_ptr<Instance> smallest_instance(DeviceType type) {
   return net.CreateInst(config, status);
 }
 
-// max_threads returns the maximum number of threads of a run. A TNN that was built
-// without OpenMP accepts any number and uses one thread.
+// max_threads returns the maximum number of threads of a run. A TNN that was
+// built without OpenMP accepts any number and uses one thread.
 int max_threads(Instance& instance) {
   auto set = reinterpret_cast<void (*)(int)>(dlsym(RTLD_DEFAULT, "omp_set_num_threads"));
   auto get = reinterpret_cast<int (*)()>(dlsym(RTLD_DEFAULT, "omp_get_max_threads"));

@@ -6,8 +6,8 @@
 //
 // A session is a TNN Instance. The instances of a model run in parallel and share
 // the weights of the file; each has a copy of them in its device's layout. TNN's
-// converters copy between the caller's memory and the network's blobs, of any
-// layout and type. Instance::GetOutputMat would return one buffer for all runs.
+// converters copy between the caller's memory and the network's blobs, of any layout
+// and type. Instance::GetOutputMat would return one buffer for all runs.
 #include <mutex>
 #include <thread>
 
@@ -138,8 +138,8 @@ Blob& find(const BlobMap& blobs, const std::string& name) {
   return *found->second;
 }
 
-// describe returns the type into which TNN's converter turns a blob. The caller
-// sees neither smaller types of arithmetic nor quantization.
+// describe returns the type into which TNN's converter turns a blob. The caller sees
+// neither smaller types of arithmetic nor quantization.
 description describe(const std::string& name, BlobDesc& blob, const DimsVector& min) {
   description d;
   d.name = name;

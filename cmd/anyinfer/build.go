@@ -67,8 +67,8 @@ The arguments after -- are flags for go build.`,
 	return cmd
 }
 
-// splitTags splits tags at spaces, too, as the go command does. It refuses a tag that is similar to an engine's name, or
-// names an engine that is never linked, because the program would be built without the SDK and without a warning.
+// splitTags splits tags at spaces, too, as the go command does. It refuses a tag that is similar to an engine's name,
+// or names an engine that is never linked, because the program would be built without the SDK and without a warning.
 func splitTags(tags []string) (all []string, err error) {
 	for _, tag := range tags {
 		all = append(all, strings.Fields(tag)...)
@@ -90,8 +90,8 @@ func splitTags(tags []string) (all []string, err error) {
 	return all, nil
 }
 
-// looksLike reports whether word is name with one wrong letter, or with two in a long name. A short word must start with
-// the same letter, because others, such as cnn, are different words.
+// looksLike reports whether word is name with one wrong letter, or with two in a long name. A short word must start
+// with the same letter, because others, such as cnn, are different words.
 func looksLike(word, name string) bool {
 	word = strings.ToLower(word)
 	limit := 1

@@ -106,8 +106,8 @@ func completeSDKFlags(cmd *cobra.Command) {
 	must(cmd.MarkFlagDirname("dir"))
 }
 
-// sdkValues returns the distinct values of the SDKs that the command accepts, of engines
-// or, if that is nil, of all.
+// sdkValues returns the distinct values of the SDKs that the command accepts, of
+// engines or, if that is nil, of all.
 func sdkValues(cmd *cobra.Command, engines []string, value func(sdkdir.SDK) string) (all []string) {
 	var sdks []sdkdir.SDK
 	if cmd.Name() == "install" {

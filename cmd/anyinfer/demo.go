@@ -98,9 +98,9 @@ func demo(ctx context.Context, w, log io.Writer, out string) error {
 	return errors.Join(failed...)
 }
 
-// reasonToSkip returns the reason why the demo omits an engine: it does not run on this
-// machine, or its SDK is missing and cannot be installed here. The reason is empty for
-// other engines.
+// reasonToSkip returns the reason why the demo omits an engine: it does not run on
+// this machine, or its SDK is missing and cannot be installed here. The reason is
+// empty for other engines.
 func reasonToSkip(name string) string {
 	e, err := common.Open(name, nil)
 	e.Close()

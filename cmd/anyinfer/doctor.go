@@ -167,8 +167,8 @@ func deviceNames(devices []common.Device) string {
 	return text
 }
 
-// checkHealth returns an error unless all engines are ready, if the user named them, or
-// else at least one is ready and none is broken.
+// checkHealth returns an error unless all engines are ready, if the user named
+// them, or else at least one is ready and none is broken.
 func checkHealth(all []health, named bool) error {
 	by := map[string][]string{}
 	for _, h := range all {

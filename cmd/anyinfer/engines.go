@@ -19,8 +19,8 @@ import (
 	"github.com/anyinfer/anyinfer/internal/toolchain"
 )
 
-// checkEngines returns an error for a name that is not an engine's, or that occurs
-// twice.
+// checkEngines returns an error for a name that is not an engine's, or that
+// occurs twice.
 func checkEngines(names []string) error {
 	for i, n := range names {
 		if err := checkEngine(n); err != nil {
@@ -70,8 +70,8 @@ func buildHint(engine string) string {
 	return fmt.Sprintf("build %s from its source, and then type %s", r.SDK.Name, build)
 }
 
-// installFor returns the advice on getting an engine's SDK, or a similar one, for a
-// target. An empty version stands for the newest.
+// installFor returns the advice on getting an engine's SDK, or a similar one, for
+// a target. An empty version stands for the newest.
 func installFor(engine, version string, t target) string {
 	r, isShim := toolchain.Find(engine)
 	pin, err := sdkinstall.Find(engine, version, t.os, t.arch)

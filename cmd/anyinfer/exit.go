@@ -50,8 +50,8 @@ func exitCode(ctx context.Context, err error) int {
 	return exitFailure
 }
 
-// messages returns the errors to print for err, and the signal that caused it, if any.
-// It omits the context.Canceled that the signal caused.
+// messages returns the errors to print for err, and the signal that caused it, if
+// any. It omits the context.Canceled that the signal caused.
 func messages(ctx context.Context, err error) []error {
 	cause := context.Cause(ctx)
 	if cause == nil {

@@ -91,8 +91,7 @@ func version() string {
 	return fmt.Sprintf("%s (%s %s/%s)", cmp.Or(ownVersion(), "(unknown)"), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
-// ownVersion returns the version of this module, even if another module built the
-// program.
+// ownVersion returns the version of this module, even if another module built the program.
 func ownVersion() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -113,8 +113,8 @@ type variable struct {
 	add         bool // append to the variable's value
 }
 
-// variables returns the environment for a build that links SDKs; run means that the program runs on this machine. It links
-// a C++ SDK itself, not the shim that is installed with it.
+// variables returns the environment for a build that links SDKs; run means that the program runs on this machine. It
+// links a C++ SDK itself, not the shim that is installed with it.
 func variables(sdks []sdkdir.SDK, run bool) ([]variable, error) {
 	var all []variable
 	var cppflags, ldflags []string

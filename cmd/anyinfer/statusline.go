@@ -14,8 +14,8 @@ import (
 	"golang.org/x/term"
 )
 
-// statusLine shows the progress in a line of a terminal, until it is cleared. Without
-// a terminal it does nothing.
+// statusLine shows the progress in a line of a terminal, until it is cleared. Without a
+// terminal it does nothing.
 type statusLine struct {
 	terminal *os.File // or nil
 	mu       sync.Mutex

@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// rejectUnknownArgs makes cobra's own commands return an error for unknown arguments
-// instead of printing their help. It must be called after SetOut.
+// rejectUnknownArgs makes cobra's own commands return an error for unknown
+// arguments instead of printing their help. It must be called after SetOut.
 func rejectUnknownArgs(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

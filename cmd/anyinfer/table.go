@@ -21,8 +21,8 @@ const (
 type table struct {
 	w    io.Writer
 	rows [][]string // the first has the names of the columns
-	// path is set if the last column has files. A file that does not fit is shortened
-	// to the end of its path.
+	// path is set if the last column has files. A file that does not fit is
+	// shortened to the end of its path.
 	path bool
 }
 
@@ -32,9 +32,9 @@ func newTable(w io.Writer, columns ...string) *table {
 	return t
 }
 
-// row adds a line. It makes cells printable, because names in a model's file can have
-// tabs and escape sequences. The last cell of a row with fewer cells may extend into
-// the next columns.
+// row adds a line. It makes cells printable, because names in a model's file can
+// have tabs and escape sequences. The last cell of a row with fewer cells may extend
+// into the next columns.
 func (t *table) row(cells ...string) {
 	var row []string
 	for _, c := range cells {
@@ -72,8 +72,8 @@ func (t *table) flush() error {
 	return err
 }
 
-// widths returns the widths of the columns: the widths of their cells, or less for the
-// widest columns if the table would be too wide.
+// widths returns the widths of the columns: the widths of their cells, or less for
+// the widest columns if the table would be too wide.
 func (t *table) widths() []int {
 	n := len(t.rows[0])
 	widths, all := make([]int, n), tableGap*(n-1)

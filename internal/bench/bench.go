@@ -39,9 +39,9 @@ type Workload struct {
 }
 
 // Run measures the engines. Besides the report it returns the errors of the
-// engines that failed, and ctx's: the report of an interrupted Run has the earlier
-// measurements. The executable of this process must call Work if WorkerCommand is
-// its first argument.
+// engines that failed, and ctx's: the report of an interrupted Run has the
+// earlier measurements. The executable of this process must call Work if
+// WorkerCommand is its first argument.
 func Run(ctx context.Context, c Config) (*Report, error) {
 	b := benchmark{
 		round:    min(max(c.Duration/25, 10*time.Millisecond), 250*time.Millisecond),
@@ -106,8 +106,8 @@ func (b *benchmark) report(text string) {
 	}
 }
 
-// fail records a contender's error, unless ctx ended: then its earlier measurements
-// count.
+// fail records a contender's error, unless ctx ended: then its earlier
+// measurements count.
 func (b *benchmark) fail(ctx context.Context, c *contender, err error) {
 	if ctx.Err() == nil {
 		c.fail(err)

@@ -144,8 +144,8 @@ func (c *contender) finish() error {
 	return nil
 }
 
-// exitError returns the error of a worker that ended by itself, with the last lines
-// of the worker's output except the goroutine stacks of a crash.
+// exitError returns the error of a worker that ended by itself, with the last lines of
+// the worker's output except the goroutine stacks of a crash.
 func (c *contender) exitError() error {
 	text := c.output.String()
 	for _, trace := range []string{"\nruntime stack:", "\ngoroutine "} {

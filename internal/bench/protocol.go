@@ -11,8 +11,8 @@ import (
 // Each engine is measured in a process of its own, a worker, which runs the same
 // executable. Requests and answers are JSON on its standard input and output: first
 // a job, then the duration of a round whenever it is the worker's turn; each gets an
-// answer. At the end of its input the worker sends its result and exits, so it
-// does not outlive the process that started it, however that ends.
+// answer. At the end of its input the worker sends its result and exits, so it does
+// not outlive the process that started it, however that ends.
 
 // job is a worker's task.
 type job struct {

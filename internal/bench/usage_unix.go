@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// peakMemory returns the peak memory use of this process in bytes, 0 if the system
-// does not report it.
+// peakMemory returns the peak memory use of this process in bytes, 0 if the
+// system does not report it.
 func peakMemory() (bytes int64) {
 	switch runtime.GOOS {
 	case "linux", "android": // their getrusage includes the parent process

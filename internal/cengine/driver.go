@@ -171,8 +171,8 @@ func (d *driver) create(fn int, args ...dylib.Arg) (uintptr, error) {
 }
 
 // forEachIndex calls f for 0, 1, ... until it returns the status past, which means
-// that the index is past the last. There must be minCount to maxCount items; what is
-// their name in errors.
+// that the index is past the last. There must be minCount to maxCount items; what
+// is their name in errors.
 func forEachIndex(what string, minCount, maxCount int, past int32, f func(i int) (int32, error)) error {
 	for i := range maxCount + 1 {
 		status, err := f(i)

@@ -48,11 +48,11 @@ func (s Spec) patterns() []string {
 }
 
 // Open finds the library, opens it and resolves table. It searches explicit
-// (Config.Library), the environment variable, the folder that `anyinfer sdk`
-// fills, and the system's loader, in this order. If one of the first two is set,
-// nothing else is searched: Open must not open a library other than the
-// requested one. It does not open a library in the SDK folder that other users can change.
-// The error lists every place that was searched.
+// (Config.Library), the environment variable, the folder that `anyinfer sdk` fills,
+// and the system's loader, in this order. If one of the first two is set, nothing
+// else is searched: Open must not open a library other than the requested one. It
+// does not open a library in the SDK folder that other users can change. The error
+// lists every place that was searched.
 //
 // If the library is linked (Link), nothing is searched, the variable is ignored,
 // and explicit is refused.

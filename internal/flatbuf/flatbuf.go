@@ -186,8 +186,8 @@ func (f *File) read(c Column, at int64) int64 {
 	return int64(binary.LittleEndian.Uint64(f.data[at:])) // u64 beyond int64 becomes negative
 }
 
-// Table is a table that Verify accepted. The zero Table has no fields. The methods find
-// fields by their names in the schema.
+// Table is a table that Verify accepted. The zero Table has no fields. The methods
+// find fields by their names in the schema.
 type Table struct {
 	f  *File
 	l  *Layout
@@ -251,8 +251,8 @@ func (t Table) Text(name string) string {
 
 func (f *File) textAt(at int64) string { return string(f.data[at+4 : at+4+f.u32(at)]) }
 
-// Table returns the table to which a field refers, and the number of a union's member.
-// The number is 0 if the field is absent, and 1 if it is not a union.
+// Table returns the table to which a field refers, and the number of a union's
+// member. The number is 0 if the field is absent, and 1 if it is not a union.
 func (t Table) Table(name string) (Table, int64) {
 	c, at := t.find(name)
 	if at == 0 {

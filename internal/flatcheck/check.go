@@ -49,9 +49,9 @@ var operators = sync.OnceValue(func() (all []operator) {
 	return all
 })
 
-// Check returns an Error of kind ErrModel if a TFLite file must not be passed to an SDK.
-// Its time is linear in the file's size without constants, and it uses little memory in
-// comparison.
+// Check returns an Error of kind ErrModel if a TFLite file must not be passed to an
+// SDK. Its time is linear in the file's size without constants, and it uses little
+// memory in comparison.
 func Check(model []byte) error {
 	c := &checker{File: flatbuf.New(model, 1<<16+16*int64(len(model))), variables: map[string]*tensor{}}
 	if err := c.check(); err != nil {
@@ -179,8 +179,8 @@ func (c *checker) check() error {
 	return nil
 }
 
-// builtin returns the number of a builtin operator, which older files have in a field of
-// one byte.
+// builtin returns the number of a builtin operator, which older files have in a field
+// of one byte.
 func builtin(code Table) int64 {
 	return max(code.Int("deprecated_builtin_code"), code.Int("builtin_code"))
 }

@@ -61,6 +61,6 @@ func (f flex) uint(at, width int64) int64 {
 	return outside
 }
 
-// outside is so small that its sum with, or difference from, any offset is outside the
-// file.
+// outside is so small that its sum with, or difference from, any offset is outside
+// the file.
 const outside = math.MinInt64 / 2

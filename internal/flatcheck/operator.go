@@ -133,8 +133,8 @@ func validGates(v Vector) bool {
 		has(20) == (gate && norm) && has(22) == norm && has(23) == norm && (has(16) || !has(17))
 }
 
-// match checks the tensors that v lists against an operator's pattern. Later versions of
-// an operator may add tensors, which must only exist.
+// match checks the tensors that v lists against an operator's pattern. Later versions
+// of an operator may add tensors, which must only exist.
 func (s *scope) match(v Vector, pattern string, group *int64, each func(*tensor) error) error {
 	var first *tensor
 	p := 0

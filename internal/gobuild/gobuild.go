@@ -76,9 +76,9 @@ func (b Build) args(ctx context.Context) ([]string, error) {
 	return slices.Concat(args, flags, b.Packages), nil
 }
 
-// addLinkerFlags adds flags that go build passes to the linker. Of several -ldflags
-// only the last one that matches a package counts, so each gets more. The user's
-// flags come later, so they win.
+// addLinkerFlags adds flags that go build passes to the linker. Of several
+// -ldflags only the last one that matches a package counts, so each gets more.
+// The user's flags come later, so they win.
 func addLinkerFlags(args []string, more string) []string {
 	all := []string{"-ldflags=" + more}
 	for i := 0; i < len(args); i++ {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package memfile has the content of files in memory that nobody can change: neither
-// this process nor somebody who can write to the original file.
+// Package memfile has the content of files in memory that nobody can change:
+// neither this process nor somebody who can write to the original file.
 //
 // On Linux the memory is a sealed memory file (memfd_create), which native code
 // can also open by a path. On other systems it is read-only anonymous memory, and

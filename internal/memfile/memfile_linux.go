@@ -62,8 +62,8 @@ func write(ctx context.Context, memory *os.File, r io.Reader, size int) error {
 	return nil
 }
 
-// link makes path a link to the read-only memory file. It returns false if that is
-// not possible, because it needs /proc.
+// link makes path a link to the read-only memory file. It returns false if that
+// is not possible, because it needs /proc.
 func (f *File) link(path string) bool {
 	if os.Symlink(fmt.Sprintf("/proc/self/fd/%d", f.file.Fd()), path) != nil {
 		return false

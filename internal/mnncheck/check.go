@@ -80,8 +80,8 @@ func checkExtraInfo(net table) error {
 	return flatbuf.New(b, 1<<10+16*int64(len(b))).Root(schema()["Extra"]).Verify()
 }
 
-// subgraph checks a subgraph. It can only refer to earlier subgraphs, because MNN reads
-// them in this order; so no subgraph contains itself.
+// subgraph checks a subgraph. It can only refer to earlier subgraphs, because MNN
+// reads them in this order; so no subgraph contains itself.
 func (c *checker) subgraph(t table) error {
 	for _, name := range []string{"name", "outputs", "tensors", "nodes"} {
 		if !t.Has(name) {

@@ -472,8 +472,8 @@ func (n *node) elementwise() error {
 
 func (n *node) isType(name string) bool { l := n.p.Layout(); return l != nil && l.Name == name }
 
-// checkRange checks a number. A file with a number above high may be valid, but MNN cannot
-// compute with it.
+// checkRange checks a number. A file with a number above high may be valid, but MNN
+// cannot compute with it.
 func checkRange(name string, n, low, high int64) error {
 	switch {
 	case n < low:

@@ -17,8 +17,8 @@ import (
 	"github.com/anyinfer/anyinfer/internal/toolchain"
 )
 
-// Open opens an engine. The error is a NotInstalledError or a NotSupportedError if
-// there is no other problem.
+// Open opens an engine. The error is a NotInstalledError or a NotSupportedError
+// if there is no other problem.
 func Open(engine string) (*common.Engine, error) {
 	e, err := common.Open(engine, nil)
 	switch {
@@ -37,8 +37,8 @@ func LibraryMissing(err error) bool {
 	return errors.As(err, &detail) && detail.Kind == common.ErrNotAvailable && detail.Path == "" && detail.Searched != nil
 }
 
-// NotSupported reports whether an engine that is not installed does not run on this
-// machine either: common.Open failed before it searched for a library.
+// NotSupported reports whether an engine that is not installed does not run on
+// this machine either: common.Open failed before it searched for a library.
 func NotSupported(engine string, err error) bool {
 	detail := (*common.Error)(nil)
 	return errors.As(err, &detail) && detail.Kind == common.ErrNotAvailable && detail.Path == "" && detail.Searched == nil &&
@@ -55,8 +55,8 @@ type NotSupportedError struct{ Err error }
 func (e NotSupportedError) Error() string { return e.Err.Error() }
 func (e NotSupportedError) Unwrap() error { return e.Err }
 
-// NotInstalledError is the error if none of the engines is installed. Its text is
-// short, because the only remedy is to install one.
+// NotInstalledError is the error if none of the engines is installed. Its text
+// is short, because the only remedy is to install one.
 type NotInstalledError struct {
 	Err     error // of the first
 	Engines []string
@@ -73,8 +73,8 @@ func (e NotInstalledError) Error() string {
 
 func (e NotInstalledError) Unwrap() error { return e.Err }
 
-// InstallCommand returns the command line that installs an engine on this machine;
-// empty if there is none.
+// InstallCommand returns the command line that installs an engine on this
+// machine; empty if there is none.
 func InstallCommand(engine string) string {
 	if _, err := sdkinstall.Find(engine, "", runtime.GOOS, runtime.GOARCH); err == nil {
 		return "anyinfer sdk install " + engine

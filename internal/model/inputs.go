@@ -41,8 +41,8 @@ func ReadInputs(files map[string]string, shapes map[string]common.Shape) (Inputs
 	return in, nil
 }
 
-// Make returns a tensor for each of infos: the one in in, or random data, which is
-// the same for an input in every engine and every run.
+// Make returns a tensor for each of infos: the one in in, or random data, which
+// is the same for an input in every engine and every run.
 func (in Inputs) Make(infos []common.TensorInfo) ([]*common.Tensor, error) {
 	var names []string
 	for _, info := range infos {
@@ -75,8 +75,8 @@ func (in Inputs) Make(infos []common.TensorInfo) ([]*common.Tensor, error) {
 }
 
 // reshape returns t in the shape want if the two shapes differ only in dimensions
-// of length 1, such as [1 1 8 8] and [1 8 8 1], the layouts of two engines with the
-// same numbers in the same order.
+// of length 1, such as [1 1 8 8] and [1 8 8 1], the layouts of two engines with
+// the same numbers in the same order.
 func reshape(t *common.Tensor, want common.Shape) (*common.Tensor, error) {
 	shape := t.Shape()
 	if want.Accepts(shape) || !slices.Equal(Squeeze(shape), Squeeze(want)) {

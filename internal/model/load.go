@@ -37,8 +37,8 @@ func Load(ctx context.Context, name string, sources []common.Source, o common.Op
 }
 
 // firstOf calls load for one engine after the other until it succeeds. Like
-// common.Load it passes over an engine only if another may succeed, and logs that:
-// at Debug if the engine is only not installed or not supported here.
+// common.Load it passes over an engine only if another may succeed, and logs
+// that: at Debug if the engine is only not installed or not supported here.
 func firstOf(ctx context.Context, engines []string, load func(engine string) error) error {
 	var absent []string // engines that are not installed
 	var missing error   // of the first of these
@@ -99,8 +99,8 @@ func loadWith(ctx context.Context, name string, sources []common.Source, o commo
 	return e, m, nil
 }
 
-// passOver reports whether another engine may succeed after one returned err, as in
-// common.Load: a failing device would fail there, too.
+// passOver reports whether another engine may succeed after one returned err, as
+// in common.Load: a failing device would fail there, too.
 func passOver(err error) bool {
 	for _, kind := range []error{common.ErrNotAvailable, common.ErrVersion, common.ErrModel, common.ErrOption, common.ErrInput} {
 		if errors.Is(err, kind) {

@@ -94,8 +94,8 @@ func CheckExists(file string) error {
 	return fmt.Errorf("there is no file %q", file)
 }
 
-// SourceFor returns the source whose format comes first in the engine's list. Every
-// engine accepts a source of unknown format.
+// SourceFor returns the source whose format comes first in the engine's list.
+// Every engine accepts a source of unknown format.
 func SourceFor(engine string, sources []common.Source) (common.Source, error) {
 	for _, format := range append(common.Formats(engine), "") {
 		for _, s := range sources {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package onnxcheck checks that each input of a node in an ONNX file's graphs has a
-// producer, because some releases of an SDK end the process otherwise. It does not look
-// at operators, so it accepts unknown ones.
+// producer, because some releases of an SDK end the process otherwise. It does not
+// look at operators, so it accepts unknown ones.
 package onnxcheck
 
 import (

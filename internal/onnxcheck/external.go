@@ -18,8 +18,8 @@ var children = map[string]map[uint64]string{
 	"tensor":    {tensorExternal: "entry"},
 }
 
-// External returns the files with external weights, relative to the model's folder. Of
-// a damaged model it returns the files that are named before the damage.
+// External returns the files with external weights, relative to the model's folder.
+// Of a damaged model it returns the files that are named before the damage.
 func External(model []byte) []string {
 	var files []string
 	var walk func(kind string, m message, depth int)

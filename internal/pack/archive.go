@@ -57,8 +57,8 @@ func New(target string) (*Archive, error) {
 	return &Archive{target: target, arch: arch, arm: strings.TrimPrefix(variant, "v")}, nil
 }
 
-// companions are the extensions of files, and of the second files that engines expect
-// beside them.
+// companions are the extensions of files, and of the second files that engines
+// expect beside them.
 var companions = []struct {
 	first, second string
 	required      bool

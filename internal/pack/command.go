@@ -23,8 +23,8 @@ import (
 // ModulePath is the path of this module.
 const ModulePath = "github.com/anyinfer/anyinfer"
 
-// AddCommand builds the command anyinfer below the folder temp, which must exist until
-// Write, and adds it with the licences of its modules.
+// AddCommand builds the command anyinfer below the folder temp, which must exist
+// until Write, and adds it with the licences of its modules.
 //
 // It is built in the module of the working folder, if that is or requires this one,
 // else from the given version. If the working folder's module lacks packages that

@@ -31,8 +31,7 @@ func licensesIn(dir, to string) (files []file) {
 	return files
 }
 
-// AddProgram adds a program, and the licences of Go and of the program's
-// dependencies.
+// AddProgram adds a program, and the licences of Go and of the program's dependencies.
 func (a *Archive) AddProgram(ctx context.Context, program string) error {
 	if err := a.addExecutable(program); err != nil {
 		return err

@@ -28,8 +28,8 @@ var modTime = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 // archive.
 const Suffix = ".tar.gz"
 
-// Write writes the archive atomically to the file out, and returns its size. It calls
-// progress before each file.
+// Write writes the archive atomically to the file out, and returns its size. It
+// calls progress before each file.
 func (a *Archive) Write(ctx context.Context, out string, progress func(text string)) (size int64, err error) {
 	folder := strings.TrimSuffix(filepath.Base(out), Suffix)
 	files := append(slices.Clone(a.files), file{name: "run", text: a.script(), executable: true}, file{name: "README.txt", text: a.readme()})

@@ -15,8 +15,8 @@ type Processor struct {
 	Triplet string // in Debian's folders and cross compilers
 	Machine elf.Machine
 	Class   elf.Class
-	// Interpreter is Debian's dynamic loader. It is empty if the go command sets the same
-	// loader without cgo.
+	// Interpreter is Debian's dynamic loader. It is empty if the go command sets the
+	// same loader without cgo.
 	Interpreter string
 }
 

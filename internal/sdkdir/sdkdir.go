@@ -91,8 +91,8 @@ func List() ([]SDK, error) {
 	return ListDir(root)
 }
 
-// ListDir returns every SDK below root, sorted by engine, version (newest first) and target. It skips SDKs that
-// cannot be read; a missing root has none.
+// ListDir returns every SDK below root, sorted by engine, version (newest first) and target. It skips SDKs that cannot
+// be read; a missing root has none.
 func ListDir(root string) ([]SDK, error) {
 	manifests, err := fs.Glob(os.DirFS(root), "*/*/*/"+Manifest)
 	if err != nil {

@@ -5,8 +5,8 @@ package suggest
 
 import "strings"
 
-// Similar returns the names that start with word or differ from it in at most two
-// letters, in upper or lower case.
+// Similar returns the names that start with word or differ from it in at most
+// two letters, in upper or lower case.
 func Similar(word string, names []string) (similar []string) {
 	if word == "" {
 		return nil
@@ -20,8 +20,8 @@ func Similar(word string, names []string) (similar []string) {
 	return similar
 }
 
-// Choices returns the end of an error about a word that is not in names: a question
-// with the similar names, or else the list of all.
+// Choices returns the end of an error about a word that is not in names: a
+// question with the similar names, or else the list of all.
 func Choices(word string, names []string) string {
 	if similar := Similar(word, names); similar != nil {
 		return "; did you mean " + strings.Join(similar, " or ") + "?"
@@ -29,8 +29,8 @@ func Choices(word string, names []string) string {
 	return "; there are: " + strings.Join(names, ", ")
 }
 
-// Distance returns the number of bytes to insert, delete, replace or swap with the
-// next one to turn a into b.
+// Distance returns the number of bytes to insert, delete, replace or swap
+// with the next one to turn a into b.
 func Distance(a, b string) int {
 	rows := make([][]int, len(a)+1)
 	for i := range rows {

@@ -18,8 +18,8 @@ import (
 	"github.com/anyinfer/anyinfer/internal/flatbuf"
 )
 
-// Check returns an Error if a .tnnproto and its .tnnmodel must not be passed to TNN with
-// these shapes of inputs.
+// Check returns an Error if a .tnnproto and its .tnnmodel must not be passed to TNN
+// with these shapes of inputs.
 func Check(files [][]byte, shapes map[string]common.ShapeRange) error {
 	if len(files) != 2 {
 		return nil // the shim has a better error

@@ -48,14 +48,14 @@
 // # State
 //
 // Resource variables keep their content from Run to Run of a Session until Session.Reset, which needs a new interpreter
-// if the model has any. Model.Run resets before each run. A model with resource variables runs without XNNPACK,
-// which in LiteRT crashes on some uses of them; package tflite runs the other operators of such a model on XNNPACK.
+// if the model has any. Model.Run resets before each run. A model with resource variables runs without XNNPACK, which
+// in LiteRT crashes on some uses of them; package tflite runs the other operators of such a model on XNNPACK.
 //
 // # Errors
 //
 // Errors are of type *common.Error. They have LiteRT's own text if it reports one, and its LiteRtStatus as Code.
-// XNNPACK accepts impossible shapes and crashes in Run, so TFLite's own kernels try new shapes first: the
-// first Run after an input's shape has changed takes longer.
+// XNNPACK accepts impossible shapes and crashes in Run, so TFLite's own kernels try new shapes first: the first Run
+// after an input's shape has changed takes longer.
 //
 // # Goroutines, latency and throughput
 //

@@ -74,8 +74,8 @@ func (d *driver) Devices(context.Context) ([]common.Device, error) {
 }
 
 // mayHaveGPU reports whether the system has a GPU's device file. On Linux, LiteRT lists a GPU wherever its
-// accelerator's library is installed. Options.Device can name a GPU even if mayHaveGPU returns false, for a GPU that
-// is emulated in software.
+// accelerator's library is installed. Options.Device can name a GPU even if mayHaveGPU returns false, for a GPU
+// that is emulated in software.
 func mayHaveGPU() bool {
 	if runtime.GOOS != "linux" && runtime.GOOS != "android" {
 		return true

@@ -147,8 +147,8 @@ func (m *model) read(files *common.ModelFiles) error {
 	return nil
 }
 
-// findSignature finds the file's signature s in LiteRT's lists. It refuses signatures with unnamed tensors or duplicate
-// names, on which LiteRT crashes.
+// findSignature finds the file's signature s in LiteRT's lists. It refuses signatures with unnamed tensors or
+// duplicate names, on which LiteRT crashes.
 func (m *model) findSignature(s *tfl.Signature) (*signature, error) {
 	refuse := func(format string, args ...any) (*signature, error) {
 		err := tfl.Errorf(common.ErrModel, format, args...)

@@ -13,9 +13,8 @@ import (
 type Options struct {
 	// Kernels selects the kernels that run on the CPU. It is refused with another Device unless Fallback is set.
 	Kernels Kernels
-	// Fallback makes the CPU run the operators that another Device cannot
-	// (LiteRtSetOptionsHardwareAccelerators with both). Without it, Load returns an error that wraps common.ErrModel
-	// if the model has any such operator.
+	// Fallback makes the CPU run the operators that another Device cannot (LiteRtSetOptionsHardwareAccelerators with
+	// both). Without it, Load returns an error that wraps common.ErrModel if the model has any such operator.
 	Fallback bool
 }
 

@@ -49,8 +49,8 @@ type frame struct {
 	layouts []layout  // of the outputs
 }
 
-// binding is a tensor in whose memory LiteRT works: a tensor passed to Bind or, for an output that Run copies, a
-// tensor that the session has made.
+// binding is a tensor in whose memory LiteRT works: a tensor passed to Bind or, for an output that Run copies, a tensor
+// that the session has made.
 type binding struct {
 	boundTensor *common.Tensor
 	own         bool           // the session has made boundTensor
@@ -318,8 +318,8 @@ func (s *session) growOutputs() (grown bool, err error) {
 	return grown, nil
 }
 
-// fetchOutputs reads the shapes that the outputs have after a Run, and copies each one that LiteRT did not write to
-// the caller's tensor.
+// fetchOutputs reads the shapes that the outputs have after a Run, and copies each one that LiteRT did not write to the
+// caller's tensor.
 func (s *session) fetchOutputs() (err error) {
 	if r := s.layouts.Do(); int32(r) != 0 {
 		return s.compiled.fail(r, common.ErrRun, "LiteRtGetCompiledModelOutputTensorLayouts")
