@@ -32,7 +32,7 @@
  *   Several threads may call functions of an engine or a model at the same time,
  *   except the functions that close them. A session gets one call at a time,
  *   except cancel. Consecutive calls may come on different threads, so every
- *   call has to set thread-local state that the SDK needs.
+ *   call must set thread-local state that the SDK needs.
  *
  * Order
  *   A session gets reshape first, then bind, then any number of runs. bind may
@@ -101,7 +101,7 @@ enum {
 };
 
 /* Levels of log lines, as in Go's log/slog. Programs print INFO by default, so
- * it is only for what every user wants to know, such as the progress of a build
+ * it is only for messages to every user, such as the progress of a build
  * that takes minutes. An SDK's own messages about its set-up are DEBUG, even if
  * the SDK calls their level INFO. */
 enum { ANYINFER_DEBUG = -4, ANYINFER_INFO = 0, ANYINFER_WARN = 4, ANYINFER_ERROR = 8 };

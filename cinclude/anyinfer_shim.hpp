@@ -32,7 +32,7 @@
 namespace anyinfer {
 
 /* A program may link shims with both kinds of std::string of GCC's C++ library.
- * What holds strings has a name of its own with the older one. */
+ * With the older kind, types that contain strings are in their own namespace. */
 #if defined(_GLIBCXX_USE_CXX11_ABI) && !_GLIBCXX_USE_CXX11_ABI
 inline namespace old_strings {
 #endif
@@ -82,7 +82,7 @@ anyinfer_status guarded(anyinfer_error* error, F&& f) noexcept {
   } catch (const std::exception& e) {
     return report(error, ANYINFER_RUN, 0, e.what());
   } catch (...) {
-    return report(error, ANYINFER_RUN, 0, "the SDK threw something that is no error");
+    return report(error, ANYINFER_RUN, 0, "the SDK threw an exception of unknown type");
   }
 }
 
@@ -166,30 +166,30 @@ struct range {
   std::vector<int64_t> min, opt, max;
 };
 
-/* options has the options of a source. The code that uses an option takes it out;
- * done refuses the options that are left. */
+/* options has the options of a source. The code that uses an option removes it; done
+ * refuses the remaining options. */
 class options {
  public:
   explicit options(const anyinfer_source* source) {
     for (int32_t i = 0; i < source->options; i++) left_[source->keys[i]] = source->values[i];
   }
 
-  /* take removes key and returns its value, or otherwise if there is none. */
-  std::string take(const std::string& key, const std::string& otherwise = "") {
+  /* take removes key and returns its value, or fallback if there is none. */
+  std::string take(const std::string& key, const std::string& fallback = "") {
     auto found = left_.find(key);
-    if (found == left_.end()) return otherwise;
+    if (found == left_.end()) return fallback;
     std::string value = std::move(found->second);
     left_.erase(found);
     return value;
   }
 
-  /* number takes the value of key, which is 1 to most; 0 if there is none. */
-  int number(const std::string& key, long most = 1 << 16) {
+  /* number takes the value of key, from 1 to max; 0 if there is none. */
+  int number(const std::string& key, long max = 1 << 16) {
     const std::string text = take(key);
     if (text.empty()) return 0;
     char* end;
     const long n = strtol(text.c_str(), &end, 10);
-    if (*end != 0 || n < 1 || n > most) refuse(ANYINFER_OPTION, "%.100s=%.100s is not a number from 1 to %ld", key.c_str(), text.c_str(), most);
+    if (*end != 0 || n < 1 || n > max) refuse(ANYINFER_OPTION, "%.100s=%.100s is not a number from 1 to %ld", key.c_str(), text.c_str(), max);
     return int(n);
   }
 

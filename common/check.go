@@ -10,16 +10,16 @@ import (
 
 // check returns an error for Options that no engine can support.
 func (o *Options) check(e *engine, src Source) error {
-	const most = 4096 // a larger number of threads or sessions is a mistake
+	const limit = 4096 // a larger number of threads or sessions is a mistake
 	switch {
-	case o.Threads < 0 || o.Threads > most:
-		return optionError("Threads is %d; it can be 0 (a share of GOMAXPROCS) to %d", o.Threads, most)
-	case o.Sessions < 0 || o.Sessions > most:
-		return optionError("Sessions is %d; it can be 0 (one) to %d", o.Sessions, most)
+	case o.Threads < 0 || o.Threads > limit:
+		return optionError("Threads is %d; it can be 0 (a share of GOMAXPROCS) to %d", o.Threads, limit)
+	case o.Sessions < 0 || o.Sessions > limit:
+		return optionError("Sessions is %d; it can be 0 (one) to %d", o.Sessions, limit)
 	case o.Precision != 0 && o.Precision != Float32 && o.Precision != Float16 && o.Precision != BFloat16:
 		return optionError("Precision is %v; it can be 0 (the model's own), float32, float16 or bfloat16", o.Precision)
-	case o.MaxWaiting > most*most:
-		return optionError("MaxWaiting is %d; it can be negative (none), 0 (any number) to %d", o.MaxWaiting, most*most)
+	case o.MaxWaiting > limit*limit:
+		return optionError("MaxWaiting is %d; it can be negative (none), 0 (any number) to %d", o.MaxWaiting, limit*limit)
 	case o.MapFiles && src.Paths() == nil:
 		return optionError("MapFiles is for files on disk")
 	}

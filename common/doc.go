@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package common is the one API over all engines: Tensor, Engine, Model,
-// Session and their errors. An engine is a package that registers itself when it
-// is imported; a program chooses one by name at run time, or has Load choose:
+// Package common is the one API over all engines: Tensor, Engine, Model, Session
+// and their errors. An engine is a package that registers itself when it is
+// imported; a program chooses one by name at run time, or lets Load choose:
 //
 //	import (
 //		"github.com/anyinfer/anyinfer/common"
@@ -65,17 +65,17 @@
 //
 // # A model's files
 //
-// Load reads each file once, into memory that nobody can change: on Linux a
-// sealed memory file, elsewhere read-only memory. The engine gets the very bytes
-// that were checked, and the model does not change if the files are overwritten,
-// shortened, replaced or deleted. This memory is not part of Go's heap, but counts
-// towards a container's limit. Options.MapFiles uses the files' own pages instead.
+// Load reads each file once, into memory that nobody can change: on Linux a sealed
+// memory file, elsewhere read-only memory. The engine gets the same bytes that were
+// checked, and the model does not change if the files are overwritten, shortened,
+// replaced or deleted. This memory is not part of Go's heap, but counts towards a
+// container's limit. Options.MapFiles uses the files' own pages instead.
 //
 // # State
 //
 // Some models keep variables from Run to Run. A Session keeps them until
 // Session.Reset. Each Model.Run starts with their initial values, so that no data
-// of one request is visible in another. ModelInfo.State tells whether a model has
+// of one request is visible in another. ModelInfo.State shows whether a model has
 // variables. If that is unknown, Model.Run treats the model as if it had some; if
 // an engine cannot reset, Model.Run makes a new session.
 //

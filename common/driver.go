@@ -11,12 +11,12 @@ import (
 // Driver is an open engine, as an engine's package implements it; users hold an
 // Engine. The example of Driver is a whole engine.
 //
-// Package common checks and orders the calls: a driver gets only files that
-// exist, options with every number in range, tensors whose names, types and shapes
-// fit, the calls of a session in the order of DriverSession, and one Close of each,
-// sessions before their model and models before their engine. Methods of a Driver
-// and of a DriverModel, except Close, are called from many goroutines at the same
-// time. Contexts are never nil; a driver may ignore one and implement Canceler.
+// Package common checks and orders the calls: a driver gets only existing files,
+// options with every number in range, tensors whose names, types and shapes fit, the
+// calls of a session in the order of DriverSession, and one Close of each, sessions
+// before their model and models before their engine. Methods of a Driver and of a
+// DriverModel, except Close, are called from many goroutines at the same time.
+// Contexts are never nil; a driver may ignore one and implement Canceler.
 //
 // Later versions add no methods to these interfaces. They add optional interfaces,
 // and refuse a new option if a driver does not implement the one that it needs.
@@ -96,8 +96,8 @@ type (
 )
 
 // UnknownDevice returns the error of a Driver whose engine has no device of that
-// name. Load goes on to the next engine after it, which it does not if a device
-// fails.
+// name. After it, Load continues with the next engine, unlike after the failure of a
+// device.
 func UnknownDevice(name string, devices []Device) error {
 	var known []string
 	for _, d := range devices {

@@ -31,7 +31,7 @@ func newEngine(reg Registration, d Driver) *Engine {
 	return e
 }
 
-// Info returns the engine's name, its version, and the library that was opened.
+// Info returns the engine's name, its version and the path of its library.
 func (e *Engine) Info() EngineInfo {
 	if e.isZero() {
 		return EngineInfo{}
@@ -93,7 +93,7 @@ func (e *Engine) Close() error {
 }
 
 // Load loads a model; nil Options are the zero Options. It reads the model's files
-// once, and the model does not change if the files do later (but see
+// once, and later changes of the files do not affect the model (but see
 // Options.MapFiles). If the engine cannot be interrupted while it loads, Load
 // returns only after it has finished, even if ctx ends. The error wraps ErrModel,
 // ErrDevice, ErrOption, ErrClosed, ErrInput for Options.Shapes that the model

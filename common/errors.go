@@ -104,8 +104,7 @@ func (e *Error) Is(target error) bool { return errors.Is(e.Kind, target) }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// inputError returns an *Error about input that was refused before an engine got
-// it.
+// inputError returns an *Error about input that package common refused.
 func inputError(kind error, format string, args ...any) error {
 	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
 }

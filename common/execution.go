@@ -114,8 +114,8 @@ func (e *execution) end() (canceled bool) {
 	return canceled
 }
 
-// hold keeps the Run that executes from ending before mu, which the caller holds,
-// is unlocked. It returns false if no Run executes that has all of these bits.
+// hold keeps the executing Run from ending before mu, which the caller holds, is
+// unlocked. It returns false if no Run with all of these bits executes.
 func (e *execution) hold(bits uint32) bool {
 	for {
 		s := e.state.Load()
@@ -180,7 +180,7 @@ func (e *execution) watch() {
 			}
 			tick.Reset(watchPeriod)
 			if idle = 0; done != nil {
-				idle = 2 // parks at once where no other Run has begun
+				idle = 2 // parks at once unless another Run has begun
 			}
 		default:
 			select {

@@ -24,7 +24,7 @@ func HalfOf(f float32) Half {
 	case b < 0x38800000: // subnormal or zero: let the FPU round at 2^-24
 		return sign | Half(math.Float32bits(math.Float32frombits(b)+0.5)-math.Float32bits(0.5))
 	}
-	b += 0xfff + b>>13&1 // half a unit, less one where the kept bit is even
+	b += 0xfff + b>>13&1 // half a unit, less one if the kept bit is even
 	return sign | Half((b-0x38000000)>>13)
 }
 

@@ -44,7 +44,7 @@ func indexOf(infos []TensorInfo, name string) int {
 // EngineInfo describes an open engine.
 type EngineInfo struct {
 	Name    string // "openvino"
-	Version string // the version that the library itself reports
+	Version string // the version that the library reports
 	Library string // the path of the file that was opened, or "linked"
 }
 
@@ -54,7 +54,7 @@ type Device struct {
 	Description string // for people: "AMD EPYC 9R14"
 }
 
-// State tells whether a model keeps variables from Run to Run, such as the past
+// State shows whether a model keeps variables from Run to Run, such as the past
 // of a stream.
 type State uint8
 
@@ -81,7 +81,7 @@ type ModelInfo struct {
 	Precision DType // of the arithmetic; 0: the engine does not report it
 	Threads   int   // that one Run uses; 0: the engine decides
 	Sessions  int   // number of Model.Run calls that can execute at the same time
-	// State tells whether Session.Reset and Model.Run have variables to reset.
+	// State shows whether Session.Reset and Model.Run have variables to reset.
 	// Resetting may take longer than a Run: see the engine's documentation.
 	State State
 	// Details has further settings in use, by keys that the engine's package
@@ -99,7 +99,7 @@ type LayerTime struct {
 	Duration   time.Duration // wall-clock time; 0: the layer ran as part of another
 }
 
-// The clone functions copy what is returned to users, who may change it.
+// The clone functions copy values for users, who may change them.
 
 func (t TensorInfo) clone() TensorInfo {
 	t.Shape, t.Labels = slices.Clone(t.Shape), slices.Clone(t.Labels)

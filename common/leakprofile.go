@@ -6,8 +6,8 @@ package common
 
 import "runtime/pprof"
 
-// profiles have the stacks that opened what is still open; net/http/pprof serves
-// them with the standard ones.
+// profiles have the stacks that opened resources which are still open;
+// net/http/pprof serves them with the standard profiles.
 var profiles = map[string]*pprof.Profile{
 	"engines":  pprof.NewProfile("anyinfer.engines"),
 	"models":   pprof.NewProfile("anyinfer.models"),

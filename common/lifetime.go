@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// lifetime implements what Engine, Model and Session have in common: it counts
-// the calls that must end before native memory is freed, closes children first,
-// and closes once.
+// lifetime implements the closing of Engine, Model and Session: it waits for the
+// calls that must end before native memory is freed, closes children first, and
+// closes once.
 //
 // It is part of the resource behind the user's struct and never refers to that
 // struct, so that runtime.AddCleanup can close the resource when the struct
@@ -34,14 +34,14 @@ type lifetime struct {
 }
 
 // errNotOpen is the error of methods of a nil or zero Engine, Model or Session.
-// A program has one where it ignored the error of Open, Load or NewSession.
+// A program has one if it ignored the error of Open, Load or NewSession.
 func errNotOpen(op string) error {
 	return &Error{Op: op, Kind: ErrClosed, Message: "it is nil or zero: it was never opened", Hint: "check the error of Open, Load or NewSession"}
 }
 
 // begin starts a call that may run beside others; end ends it.
 func (l *lifetime) begin() error {
-	if !l.closing.Load() { // else finish may hold the lock for long
+	if !l.closing.Load() { // otherwise finish may hold the lock for long
 		l.calls.RLock()
 		if !l.closing.Load() {
 			return nil

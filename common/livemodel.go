@@ -21,8 +21,8 @@ type LiveModel struct {
 
 // Replace makes m the current model at once, even if it returns an error; from
 // then on the LiveModel closes m. It then shuts down the old model, as
-// Model.Shutdown does with ctx, and returns the error of that. After the
-// LiveModel's Shutdown it closes m instead, and the error wraps ErrClosed.
+// Model.Shutdown does with ctx, and returns its error. After the LiveModel's
+// Shutdown it closes m instead, and the error wraps ErrClosed.
 func (l *LiveModel) Replace(ctx context.Context, m *Model) error {
 	l.mu.Lock()
 	if l.ended {

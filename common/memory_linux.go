@@ -15,19 +15,19 @@ import (
 // maxBytes returns the memory in bytes that this process can have: the machine's,
 // or the limit of its control group.
 var maxBytes = sync.OnceValue(func() int {
-	most := uint64(math.MaxInt / 2)
+	limit := uint64(math.MaxInt / 2)
 	var i syscall.Sysinfo_t
 	if syscall.Sysinfo(&i) == nil {
-		most = min(most, uint64(i.Totalram)*uint64(i.Unit))
+		limit = min(limit, uint64(i.Totalram)*uint64(i.Unit))
 	}
 	groups, _ := os.ReadFile("/proc/self/cgroup")
-	return int(min(most, groupLimit("/sys/fs/cgroup", string(groups))))
+	return int(min(limit, groupLimit("/sys/fs/cgroup", string(groups))))
 })
 
 // groupLimit returns the lowest memory limit of the control groups in the text of
 // /proc/self/cgroup and of their parents, in the file system mounted at root.
 func groupLimit(root, groups string) uint64 {
-	least := uint64(math.MaxUint64)
+	lowest := uint64(math.MaxUint64)
 	for line := range strings.Lines(groups) {
 		// "0::/path" of version 2, "5:cpu,memory:/path" of version 1.
 		fields := strings.SplitN(strings.TrimSpace(line), ":", 3)
@@ -45,8 +45,8 @@ func groupLimit(root, groups string) uint64 {
 		// root is then the container's group.
 		for path := filepath.Join("/", fields[2]); ; path = filepath.Dir(path) {
 			if text, err := os.ReadFile(filepath.Join(base, path, file)); err == nil {
-				if n, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64); err == nil { // "max" is none
-					least = min(least, n)
+				if n, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64); err == nil { // "max" means no limit
+					lowest = min(lowest, n)
 				}
 			}
 			if path == "/" {
@@ -54,5 +54,5 @@ func groupLimit(root, groups string) uint64 {
 			}
 		}
 	}
-	return least
+	return lowest
 }

@@ -10,11 +10,11 @@ import (
 )
 
 // maxBytes returns a bound for a tensor's size that make accepts on any system,
-// because the size of the memory is not known here.
+// because the size of this system's memory is not known.
 func maxBytes() int {
-	most := int64(1 << 36)
-	if runtime.GOARCH == "wasm" { // whose memory ends at 4 GiB
-		most = 1 << 31
+	limit := int64(1 << 36)
+	if runtime.GOARCH == "wasm" { // its memory ends at 4 GiB
+		limit = 1 << 31
 	}
-	return int(min(math.MaxInt/2, most))
+	return int(min(math.MaxInt/2, limit))
 }

@@ -58,8 +58,8 @@ func newModel(e *Engine, d DriverModel, files *ModelFiles, o Options, ownsEngine
 	return m
 }
 
-// Info returns how the model was loaded: the device, precision, threads and more
-// that the engine really uses.
+// Info describes how the model was loaded: the device, precision, threads and more
+// that the engine uses.
 func (m *Model) Info() ModelInfo {
 	if m.isZero() {
 		return ModelInfo{}
@@ -154,7 +154,7 @@ func (m *Model) Shutdown(ctx context.Context) error {
 		r.pool.drain(either)
 	}
 	err := r.finishAll(func() error { return r.drain(either) })
-	if err == nil && r.ctx.Err() != nil && ctx != nil { // it was cancelled
+	if err == nil && r.ctx.Err() != nil && ctx != nil { // calls were cancelled
 		err = ctx.Err()
 	}
 	return r.wrap(err, "shutdown")

@@ -21,7 +21,7 @@ import (
 
 // ModelFiles are the files of a model that is being loaded, for engine
 // implementations. Each was read once, into memory that nobody can change, so the
-// SDK gets the very bytes that a driver has checked, even if the user's files
+// SDK gets the same bytes that a driver has checked, even if the user's files
 // change meanwhile. Package common closes them after the model, or after Load if
 // the driver has called Release.
 type ModelFiles struct {
@@ -30,7 +30,7 @@ type ModelFiles struct {
 	format    string
 	mapped    bool // Options.MapFiles
 	folder    bool
-	userFiles int // how many of files the user named; Beside has added the others
+	userFiles int // the number of files that the user named; Beside has added the others
 	files     []modelFile
 	pin       runtime.Pinner // pins memory of the caller
 	links     string         // a private folder, or ""
@@ -47,8 +47,8 @@ var (
 	errNoFile = errors.New("it is neither a regular file nor a folder")
 )
 
-// OpenFiles reads the files of a Source, for an engine that wraps another one.
-// The caller has to release them. Other engines get their files from Load.
+// OpenFiles reads the files of a Source, for an engine that wraps another one. The
+// caller must release them. Other engines get their files from Load.
 func OpenFiles(ctx context.Context, src Source) (*ModelFiles, error) {
 	if err := src.check(); err != nil {
 		return nil, err
@@ -104,7 +104,7 @@ func (f *ModelFiles) addBytes(data []byte) error {
 // add reads a file.
 func (f *ModelFiles) add(name string) error {
 	if info, err := f.source.stat(name); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
-		return f.errorIn(name, errNoFile) // to open a pipe would wait
+		return f.errorIn(name, errNoFile) // opening a pipe would block
 	}
 	file, err := f.source.open(name)
 	if err != nil {
@@ -145,7 +145,7 @@ func (f *ModelFiles) add(name string) error {
 	return nil
 }
 
-// errorIn is an error about a file, or the context's.
+// errorIn returns an error about a file, or the context's error.
 func (f *ModelFiles) errorIn(name string, err error) error {
 	if f.ctx.Err() != nil {
 		return f.ctx.Err()

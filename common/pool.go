@@ -16,11 +16,11 @@ import (
 // present numbers; the others only grow.
 type Stats struct {
 	Runs         uint64        // runs that have ended, by Model.Run and acquired sessions
-	Failures     uint64        // how many of Runs returned an error
+	Failures     uint64        // the number of Runs that returned an error
 	RunDuration  time.Duration // time that all of Runs took together, without waiting
 	InUse        int           // sessions that Model.Run uses or a caller has acquired
 	Waiting      int           // calls that wait for a session
-	WaitCount    uint64        // calls that had to wait, whether they got a session or not
+	WaitCount    uint64        // calls that have waited, whether they got a session or not
 	WaitDuration time.Duration // time that all of WaitCount waited together
 	Refused      uint64        // calls that returned ErrBusy
 }
@@ -37,8 +37,8 @@ type pool struct {
 	runTime        atomic.Int64 // in nanoseconds
 
 	mu       sync.Mutex
-	sessions int        // how many exist
-	idle     []*session // the one used last is last, and taken first: its memory is in the cache
+	sessions int        // the number of existing sessions
+	idle     []*session // the last used session is last and is taken first: its memory is in the cache
 	stats    Stats      // the fields that mu guards; snapshot adds the others
 }
 
@@ -78,7 +78,7 @@ func (p *pool) acquire(ctx context.Context, m *model, signature int) (*session, 
 }
 
 // takeIdle removes an idle session from the pool: one of that signature, or else,
-// if the pool is full, one of another signature that the caller has to close.
+// if the pool is full, one of another signature that the caller must close.
 func (p *pool) takeIdle(signature int) (s, surplus *session) {
 	for i := len(p.idle) - 1; i >= 0; i-- {
 		if p.idle[i].signatureIndex == signature {
@@ -87,7 +87,7 @@ func (p *pool) takeIdle(signature int) (s, surplus *session) {
 	}
 	if p.sessions >= p.size {
 		p.sessions--
-		return nil, p.remove(0) // one is idle: the caller has a slot and no session
+		return nil, p.remove(0) // a session is idle, because the caller has a slot and no session
 	}
 	return nil, nil
 }
@@ -169,6 +169,6 @@ func (p *pool) snapshot() Stats {
 
 var programStart = time.Now()
 
-// clock returns the time since the program started. It costs half of time.Now,
-// which also reads the time of day.
+// clock returns the time since the program started. It takes half the time of
+// time.Now, which also reads the time of day.
 func clock() time.Duration { return time.Since(programStart) }

@@ -80,8 +80,8 @@ func convertHalves[T Half | BHalf](t *Tensor, reals []float32, store bool) error
 	return err
 }
 
-// convertInts converts for elements of a type that has least to most.
-func convertInts[T int8 | int16 | int32 | uint8 | uint16 | uint32](q *Quantization, t *Tensor, reals []float32, store bool, least, most float64) error {
+// convertInts converts elements of an integer type with values from low to high.
+func convertInts[T int8 | int16 | int32 | uint8 | uint16 | uint32](q *Quantization, t *Tensor, reals []float32, store bool, low, high float64) error {
 	stored, err := Data[T](t)
 	if err != nil {
 		return err
@@ -96,13 +96,12 @@ func convertInts[T int8 | int16 | int32 | uint8 | uint16 | uint32](q *Quantizati
 			if steps != steps { // NaN, or 0 divided by a scale of 0
 				steps = 0
 			}
-			stored[i] = T(max(least, min(steps+zero, most)))
+			stored[i] = T(max(low, min(steps+zero, high)))
 		}
 	})
 }
 
-// spans calls f for each run of elements that have one pair of scale and zero
-// point.
+// spans calls f for each run of elements with the same scale and zero point.
 func (q *Quantization) spans(shape Shape, f func(from, to int, scale, zero float64)) error {
 	n := shape.Elems()
 	switch {
@@ -125,7 +124,7 @@ func (q *Quantization) spans(shape Shape, f func(from, to int, scale, zero float
 	return nil
 }
 
-// zero is the zero point that goes with Scale[i].
+// zero returns the zero point for Scale[i].
 func (q *Quantization) zero(i int) float64 {
 	switch len(q.ZeroPoint) {
 	case 0:

@@ -93,8 +93,8 @@ func (r Registration) formatNames() []string {
 	return names
 }
 
-// Engines returns the sorted names of the engines whose packages are imported.
-// Whether an engine's library is installed is only known after Open.
+// Engines returns the sorted names of the engines whose packages are imported. Only
+// Open finds out whether an engine's library is installed.
 func Engines() []string {
 	registryMu.RLock()
 	defer registryMu.RUnlock()
@@ -114,10 +114,10 @@ var packages = map[string]string{
 	"litert": "tflite/litert", "mnn": "mnn", "openvino": "openvino", "tensorrt": "tensorrt", "tflite": "tflite", "tnn": "tnn",
 }
 
-// Open opens the engine of that name, whose package has to be imported; a nil cfg
-// is the zero Config. The error wraps ErrNotAvailable if there is no such engine or
-// its library is not found, ErrVersion if the library is too old, or ErrOption.
-// An engine can be opened several times, with different Configs.
+// Open opens the engine of that name, whose package must be imported; a nil cfg is
+// the zero Config. The error wraps ErrNotAvailable if there is no such engine or
+// its library is not found, ErrVersion if the library is too old, or ErrOption. An
+// engine can be opened several times, with different Configs.
 func Open(name string, cfg *Config) (*Engine, error) {
 	registryMu.RLock()
 	r, ok := registry[name]
@@ -152,13 +152,13 @@ func OpenEngine(r Registration, cfg *Config) (*Engine, error) {
 	return newEngine(r, d), nil
 }
 
-// Load opens an engine and loads a model with it; closing the model also closes
-// the engine. It tries the imported engines that read the model's format, those
-// first that read it best. It goes on to the next engine if one is not available,
-// cannot read the model or does not support the Options, and logs the reason at
-// Debug to slog.Default(). Any other error, such as a device that is out of memory,
-// is returned at once. If no engine loads the model, the error has the reason of
-// each, and wraps the kind of the first engine that is available.
+// Load opens an engine and loads a model with it; closing the model also closes the
+// engine. It tries the imported engines that read the model's format, the best
+// first. It continues with the next engine if one is not available, cannot read the
+// model or does not support the Options, and logs the reason at Debug to
+// slog.Default(). Any other error, such as a device that is out of memory, is
+// returned at once. If no engine loads the model, the error has the reason of each,
+// and wraps the kind of the first engine that is available.
 func Load(ctx context.Context, src Source, o *Options) (*Model, error) {
 	if err := src.check(); err != nil {
 		return nil, err
@@ -221,8 +221,8 @@ func mayTryNext(err error) bool {
 	return false
 }
 
-// noEngine returns the error of a Load that no engine could do, with the reasons
-// of all. Its kind is that of the first engine that is available.
+// noEngine returns the error if no engine loads the model, with all reasons. Its
+// kind is that of the first engine that is available.
 func noEngine(src Source, format string, reasons []error) error {
 	e := &Error{
 		Op: "load", Path: src.Name(), Kind: ErrNotAvailable, Message: "no engine for " + format + " is ready",

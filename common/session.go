@@ -26,16 +26,16 @@ type session struct {
 	// The fields that Run reads come first. They are not in the processor's cache
 	// when Run begins, and with the first fields of lifetime they fill one line.
 	execution   *execution
-	pool        *pool // nil: it is none of the model's pool
-	bound       bool  // the driver's last Bind was a success
-	changed     bool  // in or callerOut is not what was bound
-	resetNext   bool  // the next Run is to begin with Reset
+	pool        *pool // nil if the session is not in the model's pool
+	bound       bool  // the driver's last Bind succeeded
+	changed     bool  // in or callerOut has changed since the last bind
+	resetNext   bool  // the next Run must begin with Reset
 	hasCopies   bool  // some of copyIn are needed
 	needsFinish bool  // outputs need finishing after each Run
 	hasRun      bool  // variables may not have their initial values
 	lifetime
 
-	hasProfile bool // there was a Run, since the last Reset and by this holder
+	hasProfile bool // this holder has called Run since the last Reset
 	broken     bool // its last Reset has failed
 
 	model               *model
@@ -43,10 +43,10 @@ type session struct {
 	resetter            Resetter // the driver, if it can reset variables; or nil
 	signatureIndex      int
 	signature           Signature
-	in, out             []*Tensor // what the caller sees; nil: not made yet
+	in, out             []*Tensor // the caller's tensors; nil: not made yet
 	callerOut           []*Tensor // the outputs that the caller has bound; else nil
-	driverIn, driverOut []*Tensor // what the driver sees: the same, or these:
-	copyIn, copyOut     []*Tensor // padded, copied from and to the caller's; nil where that is not needed
+	driverIn, driverOut []*Tensor // the driver's tensors: the caller's, or these:
+	copyIn, copyOut     []*Tensor // padded, copied from and to the caller's; nil if no copy is needed
 	madeInRun           []bool    // outputs that the driver makes only in Run
 }
 
@@ -163,10 +163,10 @@ func (s *session) bind() error {
 	return nil
 }
 
-// replaceOverlapping makes sure that no output shares memory with an input or
-// with another output. It drops outputs of the session's own that do, so that the
-// driver makes new ones: an earlier output that the caller has bound as an input
-// keeps its content. Overlapping tensors of the caller are an error.
+// replaceOverlapping ensures that no output shares memory with an input or with
+// another output. It drops the session's own outputs that do, so that the driver
+// makes new ones: an earlier output that the caller has bound as an input keeps
+// its content. Overlapping tensors of the caller are an error.
 func (s *session) replaceOverlapping() error {
 	for i := range s.out {
 		o := s.out[i]
@@ -206,7 +206,7 @@ func (s *session) paddedFor(t *Tensor, own **Tensor) (_ *Tensor, err error) {
 	return *own, err
 }
 
-// shapeError is the error of a result whose shape is not that of the tensor
+// shapeError returns the error of a result whose shape is not that of the tensor
 // which the caller has bound for it.
 func (s *session) shapeError(i int) error {
 	return misuse(ErrShape, "output %q has the shape %v; the tensor that was bound has %v", s.signature.Outputs[i].Name, s.driverOut[i].Shape(), s.callerOut[i].shape)
@@ -222,7 +222,7 @@ func (s *Session) Signature() Signature {
 
 func (s *Session) isZero() bool { return s == nil || s.session == nil }
 
-// ended reports whether the session was acquired and has been given back.
+// ended reports whether the session was acquired and has been returned.
 func (s *Session) ended() bool { return s.lease != nil && s.lease.ended.Load() }
 
 // Input returns the tensor bound to input i; the program writes its data there.
@@ -234,16 +234,16 @@ func (s *Session) Input(i int) (t *Tensor) {
 			return
 		}
 		if r.in[i] == nil {
-			r.makeInput(i) // where it fails, Run does, too
+			r.makeInput(i) // if it fails, so does Run
 		}
 		t = r.in[i]
 	})
 	return t
 }
 
-// withSession calls f with the session, unless there is none or it was given
-// back. An acquired session is locked meanwhile, because another caller has it
-// after Close. Its tensors can be read even after the model was closed.
+// withSession calls f with the session, unless there is none or it was returned.
+// An acquired session is locked meanwhile, because another caller has it after
+// Close. Its tensors can be read even after the model was closed.
 func (s *Session) withSession(f func(*session)) {
 	if s.isZero() {
 		return
@@ -258,7 +258,7 @@ func (s *Session) withSession(f func(*session)) {
 	f(s.session)
 }
 
-// Output returns the tensor that the last Run wrote output i to. The next Run may
+// Output returns the tensor to which the last Run wrote output i. The next Run may
 // write to it again or use another one; the memory itself stays valid. It may be
 // bound as an input: the next Run then reads it and writes to another tensor. It
 // is nil before the first Run if the shape is dynamic or the session was acquired,
@@ -310,11 +310,11 @@ func (s *Session) BindInput(i int, t *Tensor) error {
 	})
 }
 
-// BindOutput makes t the tensor that Run writes output i to: in place if
+// BindOutput makes t the tensor to which Run writes output i: in place if
 // NewTensor made it or the engine accepts memory of any alignment, else by a copy
-// after each Run. A nil t lets the session use a tensor of its own again. The
-// error wraps ErrDType or ErrShape if t cannot be that output, ErrInUse or
-// ErrClosed, and nothing has changed then.
+// after each Run. A nil t makes the session use its own tensor again. The error
+// wraps ErrDType or ErrShape if t cannot be that output, ErrInUse or ErrClosed,
+// and nothing has changed then.
 //
 // If the shape is dynamic and the result's is not that of t, Run's error wraps
 // ErrShape. If that is known only after the model has run, Output(i) then has the
@@ -376,7 +376,7 @@ func (s *Session) begin(op string) error {
 	return nil
 }
 
-// exclusive calls f as the only one that uses the session.
+// exclusive calls f while no other call uses the session.
 func (s *Session) exclusive(op string, f func(*session) error) error {
 	if err := s.begin(op); err != nil {
 		return err
@@ -518,7 +518,7 @@ func (s *Session) Reset() error {
 			return &Error{Kind: ErrOption, Message: "this engine cannot reset a model's variables", Hint: "make a new session"}
 		}
 		if !r.bound || r.changed {
-			r.resetNext = true // a driver resets only what is bound
+			r.resetNext = true // a driver resets only a bound session
 			return nil
 		}
 		return r.reset()
@@ -600,7 +600,7 @@ type lease struct {
 }
 
 // newLease begins a lease. The session starts without tensors, because earlier
-// callers may still hold the ones that it had.
+// callers may still use its old ones.
 func newLease(s *session) *lease {
 	s.forgetTensors()
 	s.resetNext, s.hasProfile = true, false

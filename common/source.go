@@ -141,8 +141,8 @@ func (s Source) head() []byte {
 	return b[:n]
 }
 
-// check reports a file that is missing or empty, before an engine is opened for
-// the model.
+// check returns an error for a missing or empty file, before an engine is opened
+// for the model.
 func (s Source) check() error {
 	if s.err != nil {
 		return s.err
@@ -153,7 +153,7 @@ func (s Source) check() error {
 	for i, name := range s.names {
 		info, err := s.stat(name)
 		if err == nil && info.IsDir() && s.fsys != nil {
-			err = errFolder // only those on disk can be loaded
+			err = errFolder // only folders on disk can be loaded
 		}
 		if err != nil {
 			return &Error{Op: "load", Path: name, Kind: ErrModel, Err: err}

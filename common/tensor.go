@@ -68,7 +68,7 @@ func newTensor(dt DType, shape Shape, size int) *Tensor {
 		t, memory = new(tensorWithShape), make([]byte, size+2*TensorAlign)
 	}
 	t.dtype, t.bytes = dt, aligned(memory, size)
-	t.shape = append(t.dims[:0], shape...) // which allocates if there are more than smallRank
+	t.shape = append(t.dims[:0], shape...) // append allocates if there are more than smallRank dimensions
 	return &t.Tensor
 }
 
@@ -225,8 +225,8 @@ func aligned(memory []byte, size int) []byte {
 	return memory[off : off+size : off+size+TensorAlign]
 }
 
-// checkNew returns the number of elements of a new tensor, or why there can be no
-// such tensor.
+// checkNew returns the number of elements of a new tensor, or an error if such a
+// tensor is impossible.
 func checkNew(dt DType, shape Shape) (int, error) {
 	if !dt.Valid() {
 		return 0, inputError(ErrDType, "a tensor needs one of the DType constants, not %d", uint8(dt))
@@ -241,7 +241,7 @@ func checkNew(dt DType, shape Shape) (int, error) {
 	switch {
 	case n < 0:
 		return 0, inputError(ErrShape, "no tensor can have the shape %v", shape)
-	case n > maxBytes()/size: // make would panic, or end the process
+	case n > maxBytes()/size: // make would panic or end the process
 		return 0, inputError(ErrShape, "a tensor of %v with the shape %v does not fit in this machine's memory", dt, shape)
 	}
 	return n, nil

@@ -10,8 +10,8 @@ import (
 	"github.com/anyinfer/anyinfer/internal/mnncheck"
 )
 
-// check refuses files that crash MNN, and those whose weights lie beside them
-// and are not all there, which it runs on what happens to be in memory.
+// check refuses files that crash MNN, and files with incomplete external
+// weights: MNN would compute with uninitialized memory.
 func check(files *common.ModelFiles, _ common.Options) error {
 	if files.Len() != 1 {
 		return nil // the shim refuses it
@@ -28,12 +28,12 @@ func check(files *common.ModelFiles, _ common.Options) error {
 		return err
 	}
 	if size := len(weights); int64(size) < need {
-		return &common.Error{Kind: common.ErrModel, Message: fmt.Sprintf("its weights are in a file beside it, of %d bytes, and it needs %d", size, need)}
+		return &common.Error{Kind: common.ErrModel, Message: fmt.Sprintf("the model needs %d bytes of external weights, the file has %d", need, size)}
 	}
 	return nil
 }
 
-// unknown names operators that a later MNN has.
+// unknown returns the operators that only later releases of MNN know.
 func unknown(files *common.ModelFiles) []string {
 	if files.Len() != 1 {
 		return nil

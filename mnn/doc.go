@@ -5,45 +5,43 @@
 //
 //	import _ "github.com/anyinfer/anyinfer/mnn"
 //
-// MNN has a C++ API, which Go cannot call directly: this package has a shim in
-// C++ that does. `anyinfer sdk install mnn` fetches MNN and compiles the shim; on an
-// MNN of your own `MNN_ROOT=... anyinfer shim build mnn` compiles the shim alone.
-// With the build tag "mnn" and cgo both are linked into the program instead.
+// MNN has a C++ API, which Go cannot call directly: this package has a shim in C++.
+// `anyinfer sdk install mnn` fetches MNN and compiles the shim; for your own build
+// of MNN, `MNN_ROOT=... anyinfer shim build mnn` compiles only the shim. With the
+// build tag "mnn" and cgo, both are linked into the program instead.
 //
 // # Models
 //
-// .mnn files, as MNN's converter makes them from ONNX, TensorFlow, TFLite,
-// Caffe and PyTorch, from a file or from memory. They are checked before MNN
-// reads them, because it crashes on damaged ones. Weights in a separate file,
-// NAME.mnn.weight, are found beside a model in a file.
+// The engine loads .mnn files, which MNN's converter makes from ONNX, TensorFlow,
+// TFLite, Caffe and PyTorch, from a file or from memory. It checks them first,
+// because MNN crashes on damaged ones. For a model in a file it finds external
+// weights, NAME.mnn.weight, beside it.
 //
-// Inputs and outputs have MNN's element types: float32, int32,
-// int8, uint8 and bfloat16; its converter makes int32 of int64 and bool.
-// Memory is NCHW or NHWC, as in the model; what MNN keeps in blocks of four
-// channels (NC4HW4) is converted and is NCHW here.
+// Inputs and outputs have MNN's element types: float32, int32, int8, uint8 and
+// bfloat16; its converter turns int64 and bool into int32. Memory is NCHW or NHWC,
+// as in the model; tensors that MNN keeps in blocks of four channels (NC4HW4) are
+// converted to and from NCHW.
 //
-// A file does not have its outputs' shapes and types: Load has MNN infer them,
-// with several sizes where inputs are dynamic. If none of them suits the model,
-// Options.Shapes is required.
+// A file does not contain its outputs' shapes and types: Load makes MNN infer them,
+// with several trial sizes if inputs are dynamic. If none of the sizes suits the
+// model, Options.Shapes is required.
 //
-// Dimensions that the file leaves open take any size. MNN's converter sets the
-// batch to 1 in the file; Options.Shapes makes that or any other dimension
-// dynamic. A new shape costs a Session some time, and so does new memory for
-// an input.
+// Dynamic dimensions take any size. MNN's converter sets the batch to 1 in the file;
+// Options.Shapes makes that or any other dimension dynamic. A new shape or new
+// memory for an input makes the next Run of a Session slower.
 //
-// Models with control flow, and those whose shapes depend on values, run too:
-// Load runs them once on zeros, the shapes of their outputs are known after a
-// Run, and each Run infers them again. ModelInfo.Details has "shapes" then.
+// Models with control flow or with shapes that depend on values run too: Load runs
+// them once on zeros, the shapes of their outputs are known after a Run, and each
+// Run infers them again. ModelInfo.Details then has "shapes".
 //
 // # Options
 //
-// Device is one of Engine.Devices: "CPU" and those that this MNN was built
-// with and found. Precision is Float32, or Float16 where the device computes in
-// it. Threads is what a Run gets. MNN has one pool of threads in a process, as
-// large as the model that was loaded first made it: more are refused with
-// ErrOption. CacheDir keeps what a GPU has tuned, and is refused for the CPU,
-// for which there is nothing to keep. Profile lists the operators. Native is
-// Options.
+// Device is one of Engine.Devices: "CPU" and the devices that this MNN was built for
+// and has found. Precision is Float32, or Float16 if the device computes in it.
+// Threads is the number of threads of a Run. MNN has one pool of threads in a
+// process, whose size the first loaded model sets: more threads are refused with
+// ErrOption. CacheDir stores a GPU's tuning results, and is refused for the CPU,
+// which has none. Profile lists the operators. Native is Options.
 //
 // # Concurrency and cancellation
 //
@@ -52,7 +50,7 @@
 // stops before its next operator.
 //
 // For throughput set Threads to 1 and Sessions to the number of cores. For the
-// latency of one call at a time set Threads to the number of cores, unless a Run
-// takes less than about 100 microseconds or other programs use the cores: then 1
-// thread is faster, too. docs/engines/mnn.md has what was measured.
+// latency of a single caller set Threads to the number of cores, unless a Run takes
+// less than about 100 microseconds or other programs use the cores: then 1 thread is
+// faster, too. docs/engines/mnn.md has the measurements.
 package mnn

@@ -7,7 +7,7 @@ package mnn
 /*
 #cgo CPPFLAGS: -I${SRCDIR}/../cinclude -DANYINFER_ENTRY=anyinfer_engine_mnn
 #cgo CXXFLAGS: -std=c++17 -fvisibility=hidden
-// MNN's assembly lacks the note that it needs no executable stack.
+// MNN's assembly lacks the section that declares a non-executable stack.
 #cgo !darwin LDFLAGS: -lMNN -lstdc++ -lpthread -ldl -lm -Wl,-z,noexecstack
 #cgo darwin LDFLAGS: -lMNN -lc++
 
@@ -20,7 +20,7 @@ import "C"
 import (
 	"unsafe"
 
-	_ "github.com/anyinfer/anyinfer/cinclude" // the headers: to be vendored, and to be built anew when they change
+	_ "github.com/anyinfer/anyinfer/cinclude" // its headers, for vendoring and the build cache
 	"github.com/anyinfer/anyinfer/internal/dylib"
 )
 

@@ -2,8 +2,8 @@
 #ifndef ANYINFER_MNN_LOG_H
 #define ANYINFER_MNN_LOG_H
 
-/* Which std::string MNN was compiled with: 0 is the one from before GCC 5, as in
- * the wheels on PyPI. */
+/* The std::string that MNN was compiled with: 0 is the one from before GCC 5, which
+ * the wheels on PyPI use. */
 #ifdef ANYINFER_MNN_CXX11_ABI
 #define _GLIBCXX_USE_CXX11_ABI ANYINFER_MNN_CXX11_ABI
 #endif
@@ -22,7 +22,7 @@ inline anyinfer::hosts& logs() {
   return *hosts;
 }
 
-void redirect_prints(); // sends what MNN prints from then on to logs
+void redirect_prints(); // sends MNN's later output to logs
 }  // namespace anyinfer_mnn
 
 #endif

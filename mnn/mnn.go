@@ -13,13 +13,13 @@ import (
 	"github.com/anyinfer/anyinfer/internal/toolchain/sources"
 )
 
-// shimSources has the shim in C++, but for the headers of package cinclude: what
-// `anyinfer shim build mnn` compiles.
+// shimSources has the shim in C++ without the headers of package cinclude, for
+// `anyinfer shim build mnn`.
 //
 //go:embed *.cc *.h
 var shimSources embed.FS
 
-// Mode is a trade-off that MNN leaves to the caller.
+// Mode is a value of MNN's memory and power modes.
 type Mode int
 
 const (
@@ -28,11 +28,10 @@ const (
 	Low
 )
 
-// Options is what common.Options.Native can hold for this engine.
+// Options holds the options of this engine, for common.Options.Native.
 type Options struct {
-	// Memory trades speed for memory (BackendConfig::MemoryMode): with Low,
-	// models with quantized weights compute from them as they are, where MNN
-	// was built with MNN_LOW_MEMORY.
+	// Memory trades speed for memory (BackendConfig::MemoryMode): with Low, an
+	// MNN that was built with MNN_LOW_MEMORY does not unpack quantized weights.
 	Memory Mode
 	// Power binds the threads of a Run to the fast cores of a processor that
 	// has several kinds (High), or to the slow ones (Low);

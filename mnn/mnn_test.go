@@ -199,7 +199,7 @@ func TestWeightsBeside(t *testing.T) {
 	require.NoError(t, os.WriteFile(file+".weight", weights[:len(weights)-1], 0o600))
 	_, err = e.Load(ctx, common.File(file), nil)
 	require.ErrorIs(t, err, common.ErrModel)
-	require.ErrorContains(t, err, "of 12519 bytes, and it needs 12520")
+	require.ErrorContains(t, err, "needs 12520 bytes of external weights, the file has 12519")
 }
 
 // TestLog: what MNN prints comes to the logger, in errors, and neither to stdout nor to stderr: those of a process of its
@@ -238,7 +238,7 @@ func logTo(t *testing.T, file string) {
 	require.ErrorIs(t, err, common.ErrShape)
 	_, err = e.Load(ctx, enginetest.File(t, "digits.mnn"), &common.Options{Shapes: map[string]common.ShapeRange{"image": common.Fixed(1, 2, 8, 8)}})
 	require.ErrorIs(t, err, common.ErrModel)
-	require.ErrorContains(t, err, "MNN cannot prepare it: ")
+	require.ErrorContains(t, err, "MNN cannot prepare the model: ")
 	require.ErrorContains(t, err, "conv", "MNN's own words")
 	require.Eventually(t, func() bool { // lines come a little later
 		log, err := os.ReadFile(file)

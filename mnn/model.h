@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A loaded model, and how its inputs and outputs become known. */
+/* A loaded model, and the code that finds its inputs and outputs. */
 #ifndef ANYINFER_MNN_MODEL_H
 #define ANYINFER_MNN_MODEL_H
 
@@ -9,11 +9,11 @@
 
 namespace anyinfer_mnn {
 
-using shapes = std::map<std::string, anyinfer::range>; // of inputs, from options
+using shapes = std::map<std::string, anyinfer::range>; // from options, by input
 
 struct description {
   std::string name;
-  Variable::Info info; // of an input, as the file has it
+  Variable::Info info; // of an input, from the file
   anyinfer_tensor tensor{};
 };
 
@@ -37,7 +37,7 @@ struct anyinfer_model_t {
 
   ~anyinfer_model_t() {
     if (load_runtime == nullptr) return;
-    ExecutorScope scope(load_runtime->executor); // where a module frees memory
+    ExecutorScope scope(load_runtime->executor); // a module frees its memory in the current scope
     module.reset();
   }
 };
@@ -67,9 +67,9 @@ void describe_inputs(anyinfer_model_t& m, const shapes& shape_options) {
   }
 }
 
-/* trial has sizes of dynamic dimensions to infer shapes with. */
+/* trial has sizes for dynamic dimensions, to infer shapes. */
 struct trial {
-  int64_t first, other; // of the first and of other dimensions, without an option for them
+  int64_t first, other; // for the first and the other dimensions of inputs without an option
 
   int64_t dim(const anyinfer::range* r, size_t k, bool again) const {
     if (r == nullptr) return k == 0 ? first : other;
@@ -80,7 +80,7 @@ struct trial {
 const trial trials[] = {{1, 64}, {1, 224}, {1, 1}, {1, 320}, {2, 96}, {3, 7}};
 const size_t n_trials = sizeof trials / sizeof *trials;
 
-/* attempt has the model infer shapes, or run where inference is not separated.
+/* attempt makes the model infer shapes, or run if inference is not separated.
  * It returns no outputs if the sizes do not suit the model. */
 VARPS attempt(anyinfer_model_t& m, const shapes& shape_options, const trial& t, bool again, const volatile int32_t* canceled) {
   VARPS inputs;
@@ -102,9 +102,8 @@ VARPS attempt(anyinfer_model_t& m, const shapes& shape_options, const trial& t, 
   return outputs.size() == m.outputs.size() ? outputs : VARPS();
 }
 
-/* describe_outputs finds types and shapes, which the file does not have, by
- * trial. Where inputs are dynamic, a dimension is fixed if it is the same in two
- * trials. */
+/* describe_outputs finds types and shapes, which the file lacks, by trial. If inputs
+ * are dynamic, a dimension is fixed if it is the same in two trials. */
 void describe_outputs(anyinfer_model_t& m, const shapes& shape_options, const volatile int32_t* canceled, const std::string& printed) {
   auto info = m.module->getInfo();
   m.outputs.resize(info->outputNames.size());
@@ -115,7 +114,7 @@ void describe_outputs(anyinfer_model_t& m, const shapes& shape_options, const vo
   size_t next = 0;
   while (first_outputs.empty() && next < (dynamic ? n_trials : 1)) first_outputs = attempt(m, shape_options, trials[next++], false, canceled);
   if (first_outputs.empty() && !m.outputs.empty())
-    refuse(ANYINFER_MODEL, "MNN cannot prepare it: %.700s%s", printed.c_str(), dynamic && shape_options.empty() ? "; an input that is dynamic may need Options.Shapes" : "");
+    refuse(ANYINFER_MODEL, "MNN cannot prepare the model: %.700s%s", printed.c_str(), dynamic && shape_options.empty() ? "; a dynamic input may need Options.Shapes" : "");
   for (size_t i = n_trials; dynamic && m.separated && second_outputs.empty() && i-- > next;) second_outputs = attempt(m, shape_options, trials[i], true, canceled);
 
   for (size_t i = 0; i < m.outputs.size(); i++) {
@@ -123,7 +122,7 @@ void describe_outputs(anyinfer_model_t& m, const shapes& shape_options, const vo
     d.name = info->outputNames[i];
     d.tensor.name = d.name.c_str();
     const auto one = first_outputs[i]->getInfo(), other = second_outputs.empty() ? nullptr : second_outputs[i]->getInfo();
-    if (one == nullptr) refuse(ANYINFER_MODEL, "MNN does not report what output \"%.100s\" is", d.name.c_str());
+    if (one == nullptr) refuse(ANYINFER_MODEL, "MNN does not report the type of output \"%.100s\"", d.name.c_str());
     d.tensor.dtype = dtype_of(one->type, d.name);
     d.tensor.shape = to_shape(one->dim);
     if (!m.separated || (other != nullptr && other->dim.size() != one->dim.size())) d.tensor.shape.rank = -1;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What runs a model: MNN's modules and what they compute with. */
+/* MNN's modules, which run a model, and their runtimes. */
 #ifndef ANYINFER_MNN_MODULE_H
 #define ANYINFER_MNN_MODULE_H
 
 #if !__has_include(<MNN/expr/Module.hpp>)
 #error "MNN's headers are not found: set their folder with `eval \"$(anyinfer sdk env mnn)\"`, after `anyinfer sdk install mnn` or with MNN_ROOT set"
 #endif
-#include "log.h" // before the C++ library: it chooses the strings
+#include "log.h" // before the C++ library: it selects the kind of std::string
 
 #include <MNN/Interpreter.hpp>
 #include <MNN/expr/Executor.hpp>
@@ -79,11 +79,11 @@ struct settings {
   int threads = 1; // of a run; for a GPU, how MNN tunes kernels
   bool profile = false;
   std::string cache; // the file, or ""
-  std::string external; // the file of weights beside the model, or ""
+  std::string external; // the file of external weights, or ""
 };
 
-// runtime is what a module computes with. An executor has the memory of one
-// thread's computations, so each session has one.
+// runtime has the executor and runtime manager of a module. An executor has the
+// memory of one thread's computations, so each session has one.
 struct runtime {
   std::shared_ptr<Executor> executor;
   std::shared_ptr<Executor::RuntimeManager> manager;
@@ -106,7 +106,7 @@ struct runtime {
   }
 };
 
-// reason returns what MNN printed as the end of an error message.
+// reason returns MNN's output as the end of an error message.
 std::string reason(const std::string& printed) { return printed.empty() ? "" : ": " + printed; }
 
 // available reports whether MNN was built with a backend and finds its device.
@@ -119,12 +119,12 @@ bool available(const backend& b) {
   return all[b.type] != nullptr;
 }
 
-// watch counts the operators of a module that runs on this thread, in callbacks
-// of the executor, and stops the module if it is cancelled.
+// watch counts the operators of the module that runs on this thread, in callbacks
+// of the executor, and stops a cancelled module.
 struct watch {
   std::atomic<bool> canceled{false};
   const volatile int32_t* load_canceled = nullptr; // anyinfer_source.canceled, while it loads
-  int64_t begun = 0, ended = 0;           // one more begun: it failed
+  int64_t begun = 0, ended = 0;           // an operator that begins and does not end has failed
   bool profile = false;
   std::chrono::steady_clock::time_point start;
   struct layer {
@@ -154,7 +154,7 @@ struct watch {
     return proceed(); // false: MNN stops
   }
 
-  // The one of the module that this thread runs.
+  // current returns the watch of the module that this thread runs.
   static watch*& current() {
     static ANYINFER_THREAD_LOCAL watch* w = nullptr;
     return w;
@@ -166,7 +166,7 @@ struct watch {
   }
 };
 
-// forward runs m, watched by w, also if m throws.
+// forward runs m while w is current.
 VARPS forward(Module& m, const VARPS& inputs, watch& w) {
   struct watched {
     explicit watched(watch& w) { watch::current() = &w; }
@@ -177,8 +177,8 @@ VARPS forward(Module& m, const VARPS& inputs, watch& w) {
   return m.onForward(inputs);
 }
 
-// separate has a module infer shapes when it is called with inputs, and compute
-// when it is called without. It returns false if the module cannot.
+// separate makes a module infer shapes in calls with inputs, and compute in calls
+// without. It returns false if the module cannot do that.
 bool separate(Module& m) {
   if (m.getInfo()->inputNames.empty()) return false;
   if (m.traceOrOptimize(Interpreter::Module_Forward_Separate) == 0) return true;
@@ -198,7 +198,7 @@ struct planes {
     for (size_t i = 0; i < info.dim.size(); i++) (i == 0 ? batch : i == 1 ? channels : area) *= size_t(info.dim[i]);
   }
 
-  size_t blocks() const { return (channels + 3) / 4; } // of four channels, the last filled up
+  size_t blocks() const { return (channels + 3) / 4; } // of four channels, the last one padded
 
   size_t packed() const { return batch * blocks() * 4 * area * size; }
 
@@ -212,7 +212,7 @@ struct planes {
   }
 };
 
-// input_variable is a variable whose memory set_memory sets.
+// input_variable makes a variable whose memory set_memory sets.
 VARP input_variable(const Variable::Info& like, const anyinfer_shape& shape) {
   Variable::Info info = like;
   info.dim.assign(shape.dims, shape.dims + shape.rank);

@@ -2,10 +2,10 @@
 
 //go:build cgo && mnn
 
-// MNN prints with printf. Here that is sent to the logger: a library calls the
-// functions of others through a table of their addresses (the global offset
-// table), and in the table of MNN's library the addresses of printf, puts and
-// putchar are replaced. The rest of the process keeps its own.
+// MNN prints with printf. This file redirects that to the logger: a library calls
+// other libraries' functions through a table of their addresses (the global offset
+// table), and the addresses of printf, puts and putchar in the table of MNN's
+// library are replaced. The rest of the process keeps its functions.
 #include "log.h"
 
 #if defined(__linux__)
@@ -15,14 +15,14 @@
 #include <unistd.h>
 
 // MNN built by the crate mnn-sys calls mnn_ffi_emit instead of printf. Its headers
-// declare that, with a type that others lack, so it has another name here.
+// declare that with a type that other builds lack, so it has another name here.
 void emit(const char*, size_t, int level, const char* text) __asm__("mnn_ffi_emit");
 void emit(const char*, size_t, int level, const char* text) { anyinfer_mnn::logs().write(level == 0 ? ANYINFER_DEBUG : ANYINFER_WARN, text); }
 
 namespace {
 
 int log_text(const char* text) {
-  anyinfer_mnn::logs().write(ANYINFER_WARN, text); // MNN prints errors and the rest alike
+  anyinfer_mnn::logs().write(ANYINFER_WARN, text); // MNN prints errors and other messages the same way
   return int(strlen(text));
 }
 
@@ -34,7 +34,7 @@ int log_printf(const char* format, ...) {
   return log_text(text.c_str());
 }
 
-int log_printf_chk(int, const char* format, ...) { // of code that was compiled with _FORTIFY_SOURCE
+int log_printf_chk(int, const char* format, ...) { // for code that was compiled with _FORTIFY_SOURCE
   va_list args;
   va_start(args, format);
   const std::string text = anyinfer::vformat(format, args);
@@ -58,7 +58,7 @@ const struct {
     {"putchar", reinterpret_cast<void*>(log_putchar)},
 };
 
-// object is a library, or the program, in memory.
+// object is a loaded library, or the program.
 struct object {
   const dl_phdr_info& info;
   ElfW(Addr) mapped(ElfW(Addr) address) const { return info.dlpi_addr + address; }
@@ -84,7 +84,7 @@ struct object {
     if (sealed) mprotect(reinterpret_cast<void*>(page), size, PROT_READ);
   }
 
-  // redirect replaces addresses in the tables that relocations fill.
+  // redirect replaces the addresses in the tables that relocations fill.
   void redirect() const {
     ElfW(Addr) values[DT_JMPREL + 1] = {};
     for (int i = 0; i < info.dlpi_phnum; i++) {
@@ -92,7 +92,7 @@ struct object {
       for (auto d = reinterpret_cast<const ElfW(Dyn)*>(mapped(info.dlpi_phdr[i].p_vaddr)); d->d_tag != DT_NULL; d++)
         if (d->d_tag > 0 && d->d_tag <= DT_JMPREL) values[d->d_tag] = d->d_un.d_ptr;
     }
-    // glibc has made addresses of these offsets, other C libraries have not.
+    // glibc has converted these offsets to addresses, other C libraries have not.
     for (auto tag : {DT_SYMTAB, DT_STRTAB, DT_JMPREL, DT_RELA, DT_REL})
       if (values[tag] < info.dlpi_addr) values[tag] = mapped(values[tag]);
     const struct { ElfW(Addr) begin, size; size_t step; } tables[] = {
@@ -102,7 +102,7 @@ struct object {
     };
     for (auto& t : tables)
       for (ElfW(Addr) at = t.begin; at < t.begin + t.size; at += t.step) {
-        auto r = reinterpret_cast<const ElfW(Rel)*>(at); // a Rela begins like it
+        auto r = reinterpret_cast<const ElfW(Rel)*>(at); // a Rela begins with the same members
         const auto index = r->r_info >> (sizeof(ElfW(Addr)) == 8 ? 32 : 8);
         const auto& symbol = reinterpret_cast<const ElfW(Sym)*>(values[DT_SYMTAB])[index];
         if (index == 0 || symbol.st_shndx != SHN_UNDEF) continue;
@@ -112,8 +112,8 @@ struct object {
   }
 };
 
-// visit is called with each object, the program first. If MNN is linked into the
-// program itself, the table is that of all its parts, and stays as it is.
+// dl_iterate_phdr calls visit for each object, the program first. If MNN is linked
+// into the program, all its code shares the table, which then stays unchanged.
 int visit(dl_phdr_info* info, size_t, void* seen) {
   const object o{*info};
   const bool program = !*static_cast<bool*>(seen);
@@ -132,6 +132,6 @@ void anyinfer_mnn::redirect_prints() {
 
 #else
 
-void anyinfer_mnn::redirect_prints() {} // they stay on stdout
+void anyinfer_mnn::redirect_prints() {} // MNN prints to stdout
 
 #endif

@@ -4,14 +4,14 @@
 
 // MNN behind the functions of anyinfer_engine.h.
 //
-// Its Module API runs models; the Session API knows no control flow and holds
-// a lock of the model in each run. A module can be cloned: the clones share
-// the weights and run in parallel, each with a runtime of its own.
+// It uses MNN's Module API, because the Session API supports no control flow
+// and locks the model in each run. A module can be cloned: the clones share the
+// weights and run in parallel, each with its own runtime.
 //
-// Where the shapes of all outputs follow from those of the inputs, shape
-// inference is separated from computing: reshape and bind prepare, run only
-// computes, on the caller's memory. Other models, those with control flow or
-// with shapes that depend on values, are run as a whole each time.
+// If the shapes of all outputs follow from those of the inputs, shape inference
+// is separated from computing: reshape and bind prepare, and run only computes,
+// on the caller's memory. Models with control flow or with shapes that depend
+// on values repeat the inference in each run.
 #include "model.h"
 
 #include <cstdlib>
@@ -29,7 +29,7 @@ struct anyinfer_session_t {
   watch progress;
   VARPS inputs, outputs;
   std::vector<const void*> input_memory; // the caller's
-  bool prepared = false;                 // for inputs at these addresses
+  bool prepared = false;                 // for the addresses in input_memory
   std::vector<std::vector<char>> packed; // of inputs that are NC4HW4
   struct output_copy {
     const void* plain;            // MNN's memory, if its layout is the caller's, or NULL
@@ -59,8 +59,8 @@ namespace {
 
 anyinfer_status open_engine(const anyinfer_host* host, anyinfer_engine_t** engine, anyinfer_error* error) {
   return guarded(error, [&] {
-    // Runs that are separated from shape inference ask the global executor for
-    // callbacks: entering a scope of their own would cost as much as a call.
+    // Runs that are separated from shape inference use the global executor's
+    // callbacks: entering a scope in each run would cost as much as a call.
     static std::once_flag once;
     std::call_once(once, [] {
       redirect_prints();
@@ -91,9 +91,8 @@ anyinfer_status device(anyinfer_engine_t* engine, int32_t index, anyinfer_device
 
 // Model
 
-// pool_threads returns how many of the wanted threads a run gets. MNN keeps one
-// pool for each process and power mode, with as many threads as the first model
-// wanted.
+// pool_threads returns the number of threads that a run gets. MNN has one pool for
+// each process and power mode, with the number of threads of the first model.
 int pool_threads(int wanted, BackendConfig::PowerMode power) {
   static std::mutex mutex;
   static int sizes[3];
@@ -120,7 +119,7 @@ settings choose(const anyinfer_engine_t& engine, anyinfer::options& o, const cha
 
   s.config.memory = BackendConfig::MemoryMode(o.choice("memory", {"normal", "high", "low"}));
   s.config.power = BackendConfig::PowerMode(o.choice("power", {"normal", "high", "low"}));
-  // The model's own precision, unless asked for less: "normal" is half on GPUs.
+  // The default is the model's own precision: MNN's "normal" is float16 on GPUs.
   s.config.precision = BackendConfig::Precision_High;
   const std::string precision = o.take("precision", "float32");
   if (precision == "float16") {
@@ -128,23 +127,23 @@ settings choose(const anyinfer_engine_t& engine, anyinfer::options& o, const cha
     if (!Executor::newExecutor(s.device.type, s.config, 1)->getCurrentRuntimeStatus(MNN::STATUS_SUPPORT_FP16))
       refuse(ANYINFER_OPTION, "%s does not compute in float16 here", s.device.name);
   } else if (precision != "float32") {
-    refuse(ANYINFER_OPTION, "precision cannot be %.100s: MNN does not report whether it honours that", precision.c_str());
+    refuse(ANYINFER_OPTION, "precision cannot be %.100s: MNN does not report whether it supports it", precision.c_str());
   }
 
   const int threads = o.number("threads", 1024), sessions = std::max(1, o.number("sessions")), processors = o.number("processors");
   if (cpu) {
     s.threads = pool_threads(threads > 0 ? threads : std::max(1, processors / sessions), s.config.power);
     if (threads > s.threads)
-      refuse(ANYINFER_OPTION, "threads cannot be %d: MNN has one pool of threads in a process, and the model that was loaded first made it %d large", threads, s.threads);
+      refuse(ANYINFER_OPTION, "threads cannot be %d: MNN has one pool of threads in a process, and the first loaded model set its size to %d", threads, s.threads);
   } else {
-    if (threads > 0) refuse(ANYINFER_OPTION, "threads are the CPU's, the device is %s", s.device.name);
+    if (threads > 0) refuse(ANYINFER_OPTION, "threads is for the CPU only, the device is %s", s.device.name);
     s.threads = MNN_GPU_TUNING_FAST;
   }
 
   s.profile = o.take("profile") == "1";
   const std::string folder = o.take("cache_dir");
   if (!folder.empty()) {
-    if (cpu) refuse(ANYINFER_OPTION, "cache_dir: MNN has nothing to keep for the CPU");
+    if (cpu) refuse(ANYINFER_OPTION, "cache_dir: MNN has nothing to store for the CPU");
     char file[200];
     snprintf(file, sizeof file, "/mnn-%s-%s-%s-%016llx.cache", MNN::getVersion(), s.device.name, precision.c_str(), (unsigned long long)digest(data, size));
     s.cache = folder + file;
@@ -159,7 +158,7 @@ anyinfer_status load(anyinfer_engine_t* engine, const anyinfer_source* source, a
     if (source->parts != 1) refuse(ANYINFER_MODEL, "an MNN model is one file, not %d", int(source->parts));
     std::unique_ptr<anyinfer_model_t> m(new anyinfer_model_t);
     m->data = static_cast<const char*>(source->data[0]), m->size = size_t(source->sizes[0]);
-    if (m->size > INT32_MAX) refuse(ANYINFER_MODEL, "it has more than 2 GB: have the converter save weights in a file of their own");
+    if (m->size > INT32_MAX) refuse(ANYINFER_MODEL, "the file has more than 2 GB: let the converter save weights in a separate file");
     anyinfer::options options(source);
     m->engine = engine;
     m->options = choose(*engine, options, m->data, m->size);
@@ -170,7 +169,7 @@ anyinfer_status load(anyinfer_engine_t* engine, const anyinfer_source* source, a
     ExecutorScope scope(m->load_runtime->executor);
     watch::observe(*m->load_runtime->executor);
     m->module = m->load(*m->load_runtime);
-    if (m->module == nullptr) refuse(ANYINFER_MODEL, "MNN cannot load it%.900s", reason(call.text).c_str());
+    if (m->module == nullptr) refuse(ANYINFER_MODEL, "MNN cannot load the model%.900s", reason(call.text).c_str());
     if (*source->canceled) refuse(ANYINFER_RUN, "cancelled");
     m->separated = separate(*m->module);
     describe_inputs(*m, shape_options);
@@ -217,7 +216,7 @@ anyinfer_status session(anyinfer_model_t* model, int32_t, anyinfer_session_t** o
       std::lock_guard<std::mutex> lock(model->preparing);
       s->module.reset(model->module->clone(&context));
     } else {
-      s->module = model->load(s->session_runtime); // not a clone: shapes are inferred in each run, and clones take turns in that
+      s->module = model->load(s->session_runtime); // not a clone, because clones cannot infer shapes in parallel
     }
     if (s->module == nullptr) refuse(ANYINFER_RUN, "MNN cannot make a session: %.900s", call.text.c_str());
     if (model->separated && !separate(*s->module)) refuse(ANYINFER_RUN, "MNN cannot separate a clone of the model");
@@ -230,10 +229,10 @@ void close_session(anyinfer_session_t* s) {
   delete s;
 }
 
-// infer has MNN infer shapes and prepare for the inputs.
+// infer makes MNN infer shapes and prepare for the inputs.
 void infer(anyinfer_session_t& s, anyinfer_status status, const std::string& printed) {
   std::lock_guard<std::mutex> lock(s.model->preparing);
-  s.progress.canceled = false; // by a call that came as the last run ended
+  s.progress.canceled = false; // a late cancel of the last run may have set it
   s.outputs = forward(*s.module, s.inputs, s.progress);
   if (s.outputs.size() != s.model->outputs.size()) refuse(status, "MNN cannot prepare for these inputs%.900s", reason(printed).c_str());
 }
@@ -310,7 +309,7 @@ void check(const anyinfer_session_t& s, bool good, const std::string& printed) {
 anyinfer_status run(anyinfer_session_t* s, anyinfer_error* error) {
   return guarded(error, [&] {
     hosts::call call(&s->model->engine->host);
-    s->progress.canceled = false; // the caller repeats a call that came too early
+    s->progress.canceled = false; // the caller repeats a cancel that came too early
     for (size_t i = 0; i < s->inputs.size(); i++)
       if (!s->packed[i].empty()) planes(*s->inputs[i]->getInfo()).pack(static_cast<const char*>(s->input_memory[i]), s->packed[i].data());
     if (!s->model->separated) {
@@ -323,7 +322,7 @@ anyinfer_status run(anyinfer_session_t* s, anyinfer_error* error) {
     check(*s, true, call.text);
     for (auto& p : s->output_copies)
       if (p.plain != nullptr) memcpy(p.host->buffer().host, p.plain, p.bytes);
-      else if (!p.tensor->copyToHostTensor(p.host.get())) refuse(ANYINFER_RUN, "MNN does not copy an output");
+      else if (!p.tensor->copyToHostTensor(p.host.get())) refuse(ANYINFER_RUN, "MNN cannot copy an output");
     if (s->cache_is_old) s->session_runtime.manager->updateCache();
     s->cache_is_old = false;
   });
@@ -335,7 +334,7 @@ anyinfer_status result(anyinfer_session_t* s, int32_t index, anyinfer_shape* sha
     ExecutorScope scope(s->session_runtime.executor);
     auto& v = at(s->outputs, index, ANYINFER_NAME, "output");
     auto info = v->getInfo();
-    if (info == nullptr) refuse(ANYINFER_RUN, "MNN does not report what output %d is", int(index));
+    if (info == nullptr) refuse(ANYINFER_RUN, "MNN does not report the shape of output %d", int(index));
     const auto& name = s->model->outputs[size_t(index)].name;
     if (dtype_of(info->type, name) != s->model->outputs[size_t(index)].tensor.dtype) refuse(ANYINFER_RUN, "output \"%.100s\" has changed its type", name.c_str());
     *shape = to_shape(info->dim);
@@ -347,7 +346,7 @@ anyinfer_status result(anyinfer_session_t* s, int32_t index, anyinfer_shape* sha
       memory.resize(bytes_of(*info));
       Tensor to(v->getTensor(), Tensor::CAFFE, false);
       to.buffer().host = reinterpret_cast<uint8_t*>(memory.data());
-      if (!v->getTensor()->copyToHostTensor(&to)) refuse(ANYINFER_RUN, "MNN does not copy output \"%.100s\"", name.c_str());
+      if (!v->getTensor()->copyToHostTensor(&to)) refuse(ANYINFER_RUN, "MNN cannot copy output \"%.100s\"", name.c_str());
       *data = memory.data();
     } else if ((*data = v->readMap<void>()) == nullptr) {
       refuse(ANYINFER_RUN, "MNN has not computed output \"%.100s\"", name.c_str());

@@ -36,8 +36,8 @@
 // # Options
 //
 // Precision 0 and Float32 compute in float32, although OpenVINO's own default is
-// bfloat16 or float16 on devices that have them. Threads are not pinned to cores.
-// OpenVINO's own options are in Options, the type for common.Options.Native.
+// bfloat16 or float16 on devices that support them. Threads are not pinned to
+// cores. OpenVINO's own options are in Options, the type for common.Options.Native.
 //
 // # Sessions and threads
 //
@@ -52,9 +52,9 @@
 //
 // Options.Threads is the number of threads of one Run, whereas
 // INFERENCE_NUM_THREADS is that of a compiled model. With 0, OpenVINO uses all
-// cores, or GOMAXPROCS if that is less. There are no more streams, compiled models
-// and threads than cores; further Runs wait. ModelInfo.Threads is the number that
-// a Run really has.
+// cores, or GOMAXPROCS if that is less. The numbers of streams, compiled models and
+// threads are at most the number of cores; further Runs wait. ModelInfo.Threads is
+// the number that a Run has.
 //
 // Tensors in any memory are used in place, even if they are not aligned: inputs as
 // well as outputs of BindOutput.

@@ -109,9 +109,9 @@ func (d *driver) start() (err error) {
 func (r release) mapsByCore() bool { return r.before(2025, 0) }
 
 // variadic returns the named arguments of a variadic C function, padded so that
-// arguments appended to them are passed where the ABI has variadic ones.
+// appended arguments are passed as the ABI passes variadic ones.
 func variadic(named ...dylib.Arg) []dylib.Arg {
-	if runtime.GOOS == "darwin" && runtime.GOARCH == "arm64" { // where they are on the stack, after the 8 registers
+	if runtime.GOOS == "darwin" && runtime.GOARCH == "arm64" { // variadic arguments are on the stack, after the 8 registers
 		named = append(named, make([]dylib.Arg, 8-len(named))...)
 	}
 	return named
@@ -119,7 +119,7 @@ func variadic(named ...dylib.Arg) []dylib.Arg {
 
 func (d *driver) Info() common.EngineInfo { return d.info }
 
-// Close frees the core. Package common has closed the models before.
+// Close frees the core. Package common has already closed the models.
 func (d *driver) Close() error {
 	d.lib.Call(fnCoreFree, dylib.Int(d.core))
 	return nil
@@ -211,7 +211,7 @@ func (d *driver) device(ctx context.Context, name string) (string, error) {
 	}
 	plugin, _, _ := strings.Cut(name, ":")
 	if slices.Contains([]string{"AUTO", "MULTI", "HETERO", "BATCH"}, plugin) {
-		return name, nil // the SDK knows what can be combined
+		return name, nil // the SDK checks the combination
 	}
 	devices, err := d.Devices(ctx)
 	if err != nil {
@@ -238,7 +238,7 @@ func (d *driver) deviceProperty(device, key string) (string, error) {
 	return d.coreProperty(device, key)
 }
 
-// coreProperty returns a setting of a device, whose plugin the core loads for that.
+// coreProperty returns a setting of a device. For that the core loads its plugin.
 func (d *driver) coreProperty(device, key string) (string, error) {
 	return d.callString("property", common.ErrOption, fnCoreProperty, dylib.Int(d.core), dylib.String(device), dylib.String(key))
 }

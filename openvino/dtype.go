@@ -12,7 +12,7 @@ import (
 // was a first value UNDEFINED, so every other value was larger by one.
 var elementTypes = []struct {
 	name  string
-	dtype common.DType // 0: there is no such DType
+	dtype common.DType // 0: no such DType
 }{
 	{"dynamic", 0}, {"boolean", common.Bool}, {"bf16", common.BFloat16}, {"f16", common.Float16},
 	{"f32", common.Float32}, {"f64", common.Float64},

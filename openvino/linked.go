@@ -59,8 +59,8 @@ void ov_profiling_info_list_free(void);
 void ov_infer_request_free(void);
 void ov_util_set_log_callback(void) __attribute__((weak));
 
-// In code, not in a static table, addresses are right with every linker: that
-// of a weak function is NULL where the library that was found has none.
+// The addresses are in code because not every linker sets them correctly in a
+// static table. A weak function that the library lacks has the address NULL.
 static void functions(void **f) {
 	*f++ = (void *)ov_get_error_info;
 	*f++ = (void *)ov_get_last_err_msg;

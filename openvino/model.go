@@ -80,7 +80,7 @@ func (d *driver) load(ctx context.Context, files *common.ModelFiles, o common.Op
 }
 
 // build makes the compiled models from an ov_model_t, which it frees afterwards;
-// the SDK keeps what the compiled models need of it.
+// the SDK keeps the parts that the compiled models need.
 func (m *model) build(ctx context.Context, files *common.ModelFiles, device string, set settings, o common.Options) error {
 	graph, err := m.read(files)
 	if err != nil {
@@ -170,7 +170,7 @@ func isSmall(files *common.ModelFiles) bool {
 }
 
 // read makes an ov_model_t. The SDK reads IR from memory and uses its weights in
-// place. It reads the other formats from paths only, or reads them better so.
+// place. It reads the other formats only from paths, or better from paths.
 func (m *model) read(files *common.ModelFiles) (uintptr, error) {
 	switch files.Format() {
 	case "openvino":
@@ -191,21 +191,21 @@ func (m *model) readTFLite(files *common.ModelFiles) (uintptr, error) {
 	if m.driver.release.before(2026, 1) {
 		return 0, fail("load", common.ErrVersion, "OpenVINO %d.%d computes wrong results for some TFLite models; use 2026.1 or newer, or convert the model to IR", m.driver.release.year, m.driver.release.minor)
 	}
-	bytes, err := tfl.Read(files, m.driver.log) // which checks them: the frontend crashes on damaged files
+	bytes, err := tfl.Read(files, m.driver.log) // Read checks the file: the frontend crashes on damaged ones
 	if err != nil {
 		return 0, err
 	}
-	about, err := tfl.Describe(bytes)
+	description, err := tfl.Describe(bytes)
 	if err != nil {
 		return 0, err
 	}
-	m.info.State = about.State()
+	m.info.State = description.State()
 	return m.readLinks(files, "model.tflite")
 }
 
-// readONNX has the SDK read from a path even if there are no weights in other
-// files: when it reads from memory, the C API copies the model once more, and
-// releases before 2026.3 can crash on a damaged one.
+// readONNX makes the SDK read from a path even without external weights: when it
+// reads from memory, the C API copies the model once more, and releases before
+// 2026.3 can crash on a damaged one.
 func (m *model) readONNX(files *common.ModelFiles) (uintptr, error) {
 	m.info.State = common.Stateless
 	if files.Len() != 1 {
@@ -252,8 +252,8 @@ func variables(ir []byte) common.State {
 	}
 }
 
-// readLinks has the SDK read the files under these names, then frees them, because
-// the SDK has mapped or copied what it needs.
+// readLinks makes the SDK read the files under these names, then frees them,
+// because the SDK has mapped or copied them.
 func (m *model) readLinks(files *common.ModelFiles, names ...string) (uintptr, error) {
 	defer files.Release()
 	m.small = isSmall(files)
@@ -268,7 +268,7 @@ func (m *model) readLinks(files *common.ModelFiles, names ...string) (uintptr, e
 		return 0, fail("load", common.ErrModel, "the model comes in %d files; the format %q has at most %d", files.Len(), files.Format(), len(names))
 	}
 	link := files.Link
-	if files.RefersToOthers() { // the SDK resolves links, and wants all files in one folder then
+	if files.RefersToOthers() { // the SDK resolves links, and then needs all files in one folder
 		link = files.Copy
 	}
 	paths, err := link(names...)
@@ -361,8 +361,8 @@ func (m *model) compile(graph uintptr, device string, properties []property) (ui
 	} else {
 		args = variadic(append(args, dylib.Int(2*len(properties)), dylib.Ptr(compiled))...)
 		const maxArgs = 32 // of a native call
-		if most := (maxArgs - len(args)) / 2; len(properties) > most {
-			return 0, fail("load", common.ErrOption, "there are %d properties; this version of OpenVINO takes at most %d", len(properties), most)
+		if limit := (maxArgs - len(args)) / 2; len(properties) > limit {
+			return 0, fail("load", common.ErrOption, "there are %d properties; this version of OpenVINO takes at most %d", len(properties), limit)
 		}
 		for _, p := range properties {
 			args = append(args, dylib.String(p.key), dylib.String(p.value))
@@ -414,7 +414,7 @@ func (m *model) readInfo(o common.Options) error {
 // port is an input or output.
 type port struct {
 	info     common.TensorInfo
-	minShape common.Shape // the smallest shape that it can have
+	minShape common.Shape // the smallest possible shape
 }
 
 // These are sanity limits: a model with more is damaged.
@@ -438,8 +438,8 @@ func (m *model) refreshPorts(what string, ports []port, portFn int) error {
 	return nil
 }
 
-// ports returns the inputs or outputs of an ov_model_t. countFn and portFn are the
-// functions that return their number and one of them.
+// ports returns the inputs or outputs of an ov_model_t. countFn returns their
+// number, portFn one port.
 func (d *driver) ports(what string, of uintptr, countFn, portFn int) ([]port, error) {
 	n := new(uintptr)
 	if err := d.call("load", common.ErrModel, countFn, dylib.Int(of), dylib.Ptr(n)); err != nil {
@@ -458,7 +458,7 @@ func (d *driver) ports(what string, of uintptr, countFn, portFn int) ([]port, er
 	return ports, nil
 }
 
-// port returns input or output i. One without a name gets the name "input_0",
+// port returns input or output i. A port without a name gets the name "input_0",
 // "output_1" and so on.
 func (d *driver) port(what string, of uintptr, portFn, i int) (p port, err error) {
 	h := new(uintptr) // ov_output_const_port_t*

@@ -28,11 +28,11 @@ type Options struct {
 	// options. OpenVINO's documentation lists them by device. Properties that
 	// OpenVINO would accept and ignore are refused: ENABLE_MMAP (use
 	// common.Options.MapFiles), CACHE_DIR (use CacheDir), CACHE_MODE without a
-	// CacheDir, FORCE_TBB_TERMINATE, those of batching on the CPU, and some more.
+	// CacheDir, FORCE_TBB_TERMINATE, batching properties on the CPU, and more.
 	Properties map[string]string
 }
 
-// ineffective returns why OpenVINO ignores a property although it accepts it when
+// ineffective returns the reason why OpenVINO accepts but ignores a property when
 // it compiles a model for a device; "" if it does not ignore it.
 func ineffective(key, device string, o common.Options) string {
 	switch key {
@@ -139,7 +139,7 @@ func (d *driver) settings(device string, o common.Options) (settings, error) {
 		set["INFERENCE_NUM_THREADS"] = strconv.Itoa(o.Threads * max(streams, 1))
 	}
 	if strings.HasPrefix(device, "CPU") {
-		if all := runtime.GOMAXPROCS(0); o.Threads == 0 && all < runtime.NumCPU() { // else OpenVINO's own choice is good
+		if all := runtime.GOMAXPROCS(0); o.Threads == 0 && all < runtime.NumCPU() { // otherwise OpenVINO's own choice is good
 			set["INFERENCE_NUM_THREADS"] = strconv.Itoa(all)
 		}
 		// OpenVINO would pin the calling thread, which belongs to Go, with two
@@ -147,7 +147,7 @@ func (d *driver) settings(device string, o common.Options) (settings, error) {
 		set["ENABLE_CPU_PINNING"] = "NO"
 	}
 	if o.CacheDir != "" {
-		if err := privdir.Make(o.CacheDir); err != nil { // because the cache has code that is executed
+		if err := privdir.Make(o.CacheDir); err != nil { // because the cache contains code
 			return nil, &common.Error{Engine: engine, Op: "load", Kind: common.ErrOption, Message: "CacheDir cannot be used", Err: err}
 		}
 		set["CACHE_DIR"] = o.CacheDir

@@ -13,14 +13,14 @@ import (
 )
 
 // session is an infer request (ov_infer_request_t). The fields that Run reads come
-// first: OpenVINO's code evicts them from the processor's cache, and in one cache
-// line they are read again at once.
+// first, in one cache line, because OpenVINO's code evicts them from the
+// processor's cache.
 type session struct {
 	infer   dylib.Prepared
 	dynamic []*dynamic // outputs whose shape is not known before Run, which copies them
 
 	model    *model
-	compiled int // the index in model.compiled of the one that it belongs to
+	compiled int // the index of its compiled model in model.compiled
 	request  uintptr
 	ins      []slot
 	outs     []slot // outputs whose shape is known: Run writes them to Go memory
@@ -44,7 +44,7 @@ type dynamic struct {
 	results                      *outParams // pinned: the calls are prepared with its address
 	pin                          runtime.Pinner
 	dims                         [maxRank]int64
-	shape                        common.Shape // of dims; kept so that Run need not allocate
+	shape                        common.Shape // of dims; reused by each Run
 }
 
 // outParams has the results of the prepared calls of a dynamic.

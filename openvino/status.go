@@ -23,7 +23,7 @@ const (
 
 const maxErrorText = 600 // bytes
 
-// fail returns an error of that kind that this package itself found.
+// fail returns an error of kind that this package has found.
 func fail(op string, kind error, format string, args ...any) error {
 	return &common.Error{Engine: engine, Op: op, Kind: kind, Message: fmt.Sprintf(format, args...)}
 }
@@ -89,7 +89,7 @@ func shorten(text string) string {
 	}
 	short := strings.Join(lines, " ")
 	if short == "" {
-		short = strings.Join(strings.Fields(text), " ") // there is nothing but the place
+		short = strings.Join(strings.Fields(text), " ") // the text has only the place
 	}
 	if len(short) > maxErrorText {
 		short = strings.ToValidUTF8(short[:maxErrorText], "") + "..."

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ONNX models become plans. */
+/* Builds plans from ONNX models. */
 #ifndef ANYINFER_TENSORRT_BUILD_H
 #define ANYINFER_TENSORRT_BUILD_H
 
@@ -32,8 +32,8 @@ struct build_options {
 };
 
 #if ANYINFER_TENSORRT >= 1000
-/* progress logs the steps of a build, at INFO once it has taken 2 s, and ends it
- * when the caller cancels. */
+/* progress logs the steps of a build, at INFO every 2 s, and ends a cancelled
+ * build. */
 class progress : public nvinfer1::IProgressMonitor {
  public:
   progress(const anyinfer_host& host, const volatile int32_t& canceled) : host_(host), canceled_(canceled) {}
@@ -87,11 +87,11 @@ class builder {
     config_.reset(here.not_null(builder_->createBuilderConfig(), ANYINFER_RUN, "TensorRT makes no configuration"));
   }
 
-  /* parse reads an ONNX file; weights in other files lie beside path. */
+  /* parse reads an ONNX file; external weights are in files beside path. */
   void parse(const void* model, size_t size, const char* path) {
     parser_.reset(here_.not_null(nvonnxparser::createParser(*network_, trt_logger()), ANYINFER_RUN, "TensorRT makes no parser"));
     if (parser_->parse(model, size, path)) return;
-    std::string text = "TensorRT cannot read it";
+    std::string text = "TensorRT cannot read the model";
     for (int i = 0; i < parser_->getNbErrors(); i++) {
       const auto* e = parser_->getError(i);
       text += (i == 0 ? ": " : "; ") + (e->node() >= 0 ? "node " + std::to_string(e->node()) + ": " : std::string()) + e->desc();
@@ -99,8 +99,8 @@ class builder {
     throw anyinfer::failure{ANYINFER_MODEL, 0, parser_->getNbErrors() == 0 && !here_.text.empty() ? text + ": " + here_.text : text};
   }
 
-  /* plan builds the plan, and sets precision to the type that the model
-   * computes in; "" where there are several. */
+  /* plan builds the plan, and sets precision to the type in which the model
+   * computes, "" if there are several. */
   std::unique_ptr<IHostMemory> plan(std::string& precision) {
     add_profiles();
     choose_types(precision);
@@ -112,9 +112,9 @@ class builder {
     progress monitor(host_, canceled_);
     config_->setProgressMonitor(&monitor);
 #else
-    if (host_.log != nullptr) host_.log(host_.user, ANYINFER_INFO, "building the plan, which can take minutes; this release does not tell how far it is");
+    if (host_.log != nullptr) host_.log(host_.user, ANYINFER_INFO, "building the plan, which can take minutes; this release reports no progress");
 #endif
-    std::unique_ptr<IHostMemory> plan(here_.not_null(builder_->buildSerializedNetwork(*network_, *config_), ANYINFER_MODEL, "TensorRT cannot build a plan of it"));
+    std::unique_ptr<IHostMemory> plan(here_.not_null(builder_->buildSerializedNetwork(*network_, *config_), ANYINFER_MODEL, "TensorRT cannot build a plan of the model"));
     save_timing_cache();
     return plan;
   }
@@ -122,7 +122,7 @@ class builder {
  private:
   uint32_t network_flags() const {
 #if ANYINFER_TENSORRT >= 1100
-    return 0; // tensors have the types of the model, always
+    return 0; // tensors always have the types of the model
 #elif ANYINFER_TENSORRT >= 1000
     return options_.precision.empty() ? 1U << uint32_t(nvinfer1::NetworkDefinitionCreationFlag::kSTRONGLY_TYPED) : 0;
 #else
@@ -144,7 +144,7 @@ class builder {
       const auto given = options_.shapes.find(name);
       if (given == options_.shapes.end()) {
         if (dynamic(d))
-          refuse(ANYINFER_OPTION, "input \"%.100s\" is %s: TensorRT builds for a range of shapes; say it in Options.Shapes, or to the command with --shape", name, to_text(d).c_str());
+          refuse(ANYINFER_OPTION, "input \"%.100s\" is %s: TensorRT builds for a range of shapes; set it in Options.Shapes, or with the command's --shape", name, to_text(d).c_str());
         continue;
       }
       const anyinfer::range& r = given->second;
@@ -163,8 +163,8 @@ class builder {
     }
   }
 
-  /* profiles returns how many profiles a plan needs so that its sessions run at
-   * once: those of the pool and one that the caller makes. */
+  /* profiles returns the number of profiles that a plan needs so that its sessions
+   * run at once: the pool's and one of the caller. */
   int profiles() {
 #if ANYINFER_TENSORRT >= 1000
     return 1;
@@ -180,7 +180,7 @@ class builder {
    * options, or in the model's own types. */
   void choose_types(std::string& precision) {
     if (!options_.tf32) config_->clearFlag(BuilderFlag::kTF32);
-    std::set<DataType> found; // the types that layers compute in
+    std::set<DataType> found; // the types in which layers compute
     bool quantized = false;
     for (int i = 0; i < network_->getNbLayers(); i++) {
       const auto* layer = network_->getLayer(i);
@@ -201,7 +201,7 @@ class builder {
 #if ANYINFER_TENSORRT >= 1100
     (void)quantized;
     if (!options_.precision.empty() && options_.precision != own)
-      refuse(ANYINFER_OPTION, "precision cannot be %.100s: since TensorRT 11 a model is computed in its own types; convert the model", options_.precision.c_str());
+      refuse(ANYINFER_OPTION, "precision cannot be %.100s: since TensorRT 11 a model computes in its own types; convert the model", options_.precision.c_str());
 #else
     // Flags allow a type; a strongly typed network needs none for its own types.
     if (options_.precision == "float16" || (!strongly_typed() && options_.precision.empty() && found.count(DataType::kHALF) != 0)) config_->setFlag(BuilderFlag::kFP16);
@@ -210,12 +210,12 @@ class builder {
 #if ANYINFER_TENSORRT >= 1000
       config_->setFlag(BuilderFlag::kBF16);
 #else
-      refuse(ANYINFER_OPTION, "precision cannot be bfloat16: TensorRT has it since 10");
+      refuse(ANYINFER_OPTION, "precision cannot be bfloat16: it needs TensorRT 10");
 #endif
     }
 #endif
     if (device_.dla >= 0 && precision != "float16" && !quantized)
-      refuse(ANYINFER_OPTION, "%s computes in float16 and int8 only: ask for Precision Float16, or give it a quantized model", device_.name.c_str());
+      refuse(ANYINFER_OPTION, "%s computes in float16 and int8 only: set Precision to Float16, or use a quantized model", device_.name.c_str());
   }
 
   /* is_index_type reports whether a type holds indices, lengths and conditions. */
@@ -234,7 +234,7 @@ class builder {
     if (device_.dla < 0) return;
     config_->setDefaultDeviceType(nvinfer1::DeviceType::kDLA);
     config_->setDLACore(device_.dla);
-    config_->setFlag(BuilderFlag::kGPU_FALLBACK); // for layers that it lacks
+    config_->setFlag(BuilderFlag::kGPU_FALLBACK); // for layers that the DLA does not support
   }
 
   void set_limits() {
@@ -249,7 +249,7 @@ class builder {
 #if ANYINFER_TENSORRT >= 806
       config_->setBuilderOptimizationLevel(options_.level);
 #else
-      refuse(ANYINFER_OPTION, "OptimizationLevel: TensorRT has optimization levels since 8.6");
+      refuse(ANYINFER_OPTION, "OptimizationLevel: it needs TensorRT 8.6");
 #endif
     }
   }
@@ -279,7 +279,7 @@ class builder {
   std::unique_ptr<INetworkDefinition> network_;
   std::unique_ptr<nvonnxparser::IParser> parser_; // owns the weights until the plan is built
   std::unique_ptr<IBuilderConfig> config_;
-  std::unique_ptr<nvinfer1::ITimingCache> timing_cache_; // is deleted before config_
+  std::unique_ptr<nvinfer1::ITimingCache> timing_cache_; // deleted before config_
 };
 
 }  // namespace anyinfer_tensorrt

@@ -17,9 +17,8 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// cacheKey is what a plan depends on: the file, TensorRT's release and the kind
-// of GPU, the options. The cache is keyed by its JSON, in which fields cannot run
-// into each other and maps are in order.
+// cacheKey identifies a plan by the model file, TensorRT's release, the kind of GPU
+// and the options. Its JSON is the key, because that delimits fields and sorts maps.
 type cacheKey struct {
 	Model   string
 	Machine machine
@@ -32,7 +31,7 @@ type machine struct{ Version, Device string }
 // entry is a plan's place in the cache.
 type entry struct {
 	plan     checksummedFile
-	timing   checksummedFile // measurements, which all plans of a machine share
+	timing   checksummedFile // measurements, shared by all plans of a machine
 	lockFile string
 	buildDir string
 }
@@ -58,7 +57,7 @@ func newEntry(dir string, key cacheKey) (entry, error) {
 	}, nil
 }
 
-// prepare makes the folder to build in, with the measurements of earlier builds.
+// prepare makes the folder of the build, with the measurements of earlier builds.
 func (e entry) prepare() error {
 	if err := os.Mkdir(e.buildDir, 0o700); err != nil {
 		return err
@@ -71,8 +70,8 @@ func (e entry) prepare() error {
 	return os.WriteFile(filepath.Join(e.buildDir, "timing"), timing.data, 0o600)
 }
 
-// commit moves the plan and the measurements of a build into the cache. Where
-// two processes have measured at once, the last one's measurements stay.
+// commit moves the plan and the measurements of a build into the cache. If two
+// processes have measured at the same time, the last one's measurements stay.
 func (e entry) commit(r request, precision common.DType) error {
 	if err := e.timing.replace(r.timing, ""); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -80,8 +79,8 @@ func (e entry) commit(r request, precision common.DType) error {
 	return e.plan.replace(r.save, trailer(precision))
 }
 
-// trailer follows a plan in its file: the precision it computes in, which cannot
-// be read from a plan, and the length of that in a byte.
+// trailer returns the bytes after a plan in its file: the precision of its
+// arithmetic, which cannot be read from a plan, and the precision's length in a byte.
 func trailer(p common.DType) string {
 	text := ""
 	if p != 0 {
@@ -101,13 +100,13 @@ func splitTrailer(data []byte) (precision string, plan []byte) {
 }
 
 // checksummedFile is a file that ends in a checksum of its content and its key.
-// It is replaced as a whole, so that nobody reads half of it.
+// It is replaced atomically, so that no reader sees half of it.
 type checksummedFile struct {
 	path string
 	key  []byte
 }
 
-// content is what a file has before its checksum, in memory of files.
+// content has a file's bytes before its checksum, in memory of files.
 type content struct {
 	files *common.ModelFiles
 	data  []byte
@@ -130,8 +129,8 @@ func (c checksummedFile) read(ctx context.Context) (content, error) {
 	return content{files, file[:n]}, nil
 }
 
-// replace appends text and a checksum to the file from, which lies on the same
-// disk, and renames it to this one.
+// replace appends text and a checksum to the file from, which must be on the same
+// file system, and renames it to c.path.
 func (c checksummedFile) replace(from, text string) error {
 	f, err := os.OpenFile(from, os.O_RDWR, 0)
 	if err != nil {

@@ -211,7 +211,7 @@ func TestPlan(t *testing.T) {
 			_, err := e.Load(ctx, src, &o)
 			require.ErrorIs(t, err, common.ErrOption)
 			require.ErrorContains(t, err, name)
-			require.ErrorContains(t, err, "a plan keeps what it was built with")
+			require.ErrorContains(t, err, "the options of a plan are fixed when it is built")
 		}
 	}
 }

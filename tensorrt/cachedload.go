@@ -24,12 +24,12 @@ type cachedLoad struct {
 	own    Options
 }
 
-// builds are those of this process, by the path of the plan.
+// builds has the running builds of this process, by the path of the plan.
 var builds singleflight.Group
 
-// load loads the plan in the cache, or builds it. Of the Loads of this process
-// that need the same plan one builds it, while the others wait; where it fails,
-// as when its context ends, the next one tries.
+// load loads the plan in the cache, or builds it. If several Loads of this
+// process need the same plan, one builds it and the others wait. If it fails,
+// for example because its context ends, the next one builds.
 func (l *cachedLoad) load(ctx context.Context) (common.DriverModel, error) {
 	for {
 		found, _ := os.Stat(l.entry.plan.path)
@@ -45,9 +45,8 @@ func (l *cachedLoad) load(ctx context.Context) (common.DriverModel, error) {
 }
 
 // buildOnce calls build, unless another goroutine builds the same plan: then it
-// waits until that has ended, and built is false. The end of ctx ends the
-// waiting; for its own build it waits all the same, because that reads files
-// that are released when Load returns.
+// waits for that build, and built is false. The end of ctx ends that wait, but not
+// the wait for its own build, which reads files that are released when Load returns.
 func buildOnce(ctx context.Context, plan string, build func() (common.DriverModel, error)) (m common.DriverModel, built bool, err error) {
 	const waiting, building, canceled = 0, 1, 2
 	var state atomic.Int32
@@ -69,7 +68,7 @@ func buildOnce(ctx context.Context, plan string, build func() (common.DriverMode
 }
 
 // lockAndBuild builds the plan, unless another process has built it meanwhile:
-// the file is another one than found, which could not be used for that reason.
+// then the file differs from found, which could not be used because of reason.
 func (l *cachedLoad) lockAndBuild(ctx context.Context, found fs.FileInfo, reason error) (common.DriverModel, error) {
 	unlock, err := l.lock(ctx)
 	if err != nil {
@@ -86,13 +85,13 @@ func (l *cachedLoad) lockAndBuild(ctx context.Context, found fs.FileInfo, reason
 		return nil, ctx.Err()
 	}
 	if !errors.Is(reason, fs.ErrNotExist) {
-		l.driver.log.Warn("a plan in the cache is not usable: it is built anew", "path", l.entry.plan.path, "reason", reason)
+		l.driver.log.Warn("a plan in the cache is not usable and is rebuilt", "path", l.entry.plan.path, "reason", reason)
 	}
 	return l.build(ctx)
 }
 
-// restore loads the plan in the cache. It needs no lock: a plan is replaced as
-// a whole.
+// restore loads the plan in the cache. It needs no lock: a plan is replaced
+// atomically.
 func (l *cachedLoad) restore(ctx context.Context) (common.DriverModel, error) {
 	cached, err := l.entry.plan.read(ctx)
 	if err != nil {
@@ -106,7 +105,7 @@ func (l *cachedLoad) restore(ctx context.Context) (common.DriverModel, error) {
 	}
 	defer files.Release()
 	o := l.shared
-	o.Precision, o.Shapes = 0, nil // the plan has them in it
+	o.Precision, o.Shapes = 0, nil // the plan contains them
 	o.Native = request{options: Options{CUDAGraphs: l.own.CUDAGraphs, Plugins: l.own.Plugins}, built: true, precision: precision}
 	m, err := l.driver.shim.Load(ctx, files, o)
 	if err != nil {
@@ -117,7 +116,7 @@ func (l *cachedLoad) restore(ctx context.Context) (common.DriverModel, error) {
 }
 
 // build loads the model and commits its plan to the cache. A failed commit is
-// only logged: the model is loaded all the same.
+// only logged, because the model is loaded.
 func (l *cachedLoad) build(ctx context.Context) (common.DriverModel, error) {
 	e := l.entry
 	if err := e.prepare(); err != nil {
@@ -132,7 +131,7 @@ func (l *cachedLoad) build(ctx context.Context) (common.DriverModel, error) {
 		return nil, err
 	}
 	if err := e.commit(r, m.Info().Precision); err != nil {
-		l.driver.log.Warn("the plan is not kept", "path", e.plan.path, "reason", err)
+		l.driver.log.Warn("the plan is not cached", "path", e.plan.path, "reason", err)
 	}
 	return m, nil
 }

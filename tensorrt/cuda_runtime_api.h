@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What TensorRT's headers need of the CUDA toolkit's header of this name: two
- * types. The shim calls the CUDA driver itself (driver.h), so that neither
- * building nor running it takes a CUDA toolkit.
+ * The two types that TensorRT's headers need from the CUDA toolkit's header of
+ * this name. The shim calls the CUDA driver itself (driver.h), so that it needs no
+ * CUDA toolkit to build or run.
  */
 #ifndef ANYINFER_TENSORRT_CUDA_RUNTIME_API_H
 #define ANYINFER_TENSORRT_CUDA_RUNTIME_API_H

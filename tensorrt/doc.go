@@ -13,7 +13,7 @@
 // ErrDevice.
 //
 // This engine has not been run on a GPU yet: the project's tests run on a stand-in
-// for TensorRT and CUDA. docs/engines/tensorrt.md says what was tested how.
+// for TensorRT and CUDA. docs/engines/tensorrt.md has the details.
 //
 // # Models
 //

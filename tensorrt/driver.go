@@ -37,13 +37,13 @@ func (d driver) Info() common.EngineInfo                              { return d
 func (d driver) Devices(ctx context.Context) ([]common.Device, error) { return d.shim.Devices(ctx) }
 func (d driver) Close() error                                         { return d.shim.Close() }
 
-// request is what the cache asks of the shim: the user's Options and more.
+// request has the options that the cache passes to the shim: the user's and more.
 type request struct {
 	options   Options
 	save      string // the file to write the plan to
 	timing    string // the file to read measurements from and write them to
-	built     bool   // the model is a plan that was built before, of an ONNX file
-	precision string // that it computes in
+	built     bool   // the model is a plan that was built from an ONNX file
+	precision string // of a built plan
 }
 
 func (r request) keyValues() (map[string]string, error) {
@@ -65,14 +65,14 @@ func (r request) keyValues() (map[string]string, error) {
 	return all, nil
 }
 
-// Load goes through the cache where there is something to keep.
+// Load uses the cache if CacheDir is set.
 func (d driver) Load(ctx context.Context, files *common.ModelFiles, o common.Options) (common.DriverModel, error) {
 	options, ours := o.Native.(Options)
 	if o.CacheDir == "" || !ours && o.Native != nil { // the shim's driver refuses another's Native
 		return d.shim.Load(ctx, files, o)
 	}
 	if files.Format() != "onnx" || files.Len() != 1 {
-		return nil, &common.Error{Kind: common.ErrOption, Message: "CacheDir is for ONNX models, whose plans it keeps; a plan needs none"}
+		return nil, &common.Error{Kind: common.ErrOption, Message: "CacheDir is for ONNX models, whose plans it stores; a plan needs none"}
 	}
 	dir := o.CacheDir
 	o.CacheDir = ""
@@ -91,9 +91,8 @@ func (d driver) Load(ctx context.Context, files *common.ModelFiles, o common.Opt
 	return l.load(ctx)
 }
 
-// cacheKey collects all that a plan depends on. It leaves out the options that
-// change nothing in a plan rather than list those that do, so that an option
-// which is added later counts.
+// cacheKey returns the key of a plan. It clears the options that do not affect a plan
+// instead of listing those that do, so that options which are added later count.
 func (d driver) cacheKey(files *common.ModelFiles, o common.Options, options Options) (key cacheKey, err error) {
 	options.CUDAGraphs = false
 	if o.Native, err = options.keyValues(); err != nil {
@@ -116,7 +115,7 @@ func (d driver) cacheKey(files *common.ModelFiles, o common.Options, options Opt
 	return key, err
 }
 
-// digest returns that of an ONNX model with its weights in other files.
+// digest returns the SHA-256 of an ONNX model with its external weights.
 func digest(files *common.ModelFiles) (string, error) {
 	h := sha256.New()
 	h.Write(files.Bytes(0))
@@ -131,8 +130,8 @@ func digest(files *common.ModelFiles) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// digestPlugin returns that of a library's content, "" where only the system's
-// loader finds the library.
+// digestPlugin returns the SHA-256 of a library's content, "" if only the
+// system's loader finds the library.
 func digestPlugin(path string) string {
 	f, err := os.Open(path)
 	if err != nil {

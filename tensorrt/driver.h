@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The CUDA driver (libcuda.so.1), which comes with the machine and not with an
- * SDK: it is opened when the engine is, and its absence is an error. */
+/* The CUDA driver (libcuda.so.1). It belongs to the machine and not to an SDK, so it
+ * is opened with the engine, and its absence is an error. */
 #ifndef ANYINFER_TENSORRT_DRIVER_H
 #define ANYINFER_TENSORRT_DRIVER_H
 
@@ -45,7 +45,7 @@ enum { CAPTURE_THREAD_LOCAL = 1 };
   F(cuStreamDestroy_v2, (CUstream stream))                                                             \
   F(cuStreamSynchronize, (CUstream stream))
 
-/* Those of CUDA graphs: drivers before 11.4 (JetPack 4) lack some. */
+/* The functions of CUDA graphs: drivers before 11.4 (JetPack 4) lack some. */
 #define ANYINFER_CUDA_GRAPHS(F)                                                                        \
   F(cuStreamBeginCapture_v2, (CUstream stream, int mode))                                              \
   F(cuStreamEndCapture, (CUstream stream, CUgraph* graph))                                             \
@@ -65,7 +65,7 @@ struct driver {
     void* library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
     if (library == nullptr) {
       const char* why = dlerror();
-      refuse(ANYINFER_DEVICE, "no CUDA device: the NVIDIA driver is not installed, or not passed on to this container (%.500s)", why != nullptr ? why : "");
+      refuse(ANYINFER_DEVICE, "no CUDA device: the NVIDIA driver is not installed, or not available in this container (%.500s)", why != nullptr ? why : "");
     }
 #define F(name, parameters)                                                   \
   name = reinterpret_cast<CUresult(*) parameters>(dlsym(library, #name));     \
@@ -80,7 +80,7 @@ struct driver {
   }
 };
 
-/* cuda returns the driver. Where it cannot be opened, each call throws. */
+/* cuda returns the driver. It throws if the driver cannot be opened. */
 inline const driver& cuda() {
   static const driver* const one = new driver; // TensorRT uses it until the process ends
   return *one;
@@ -92,21 +92,21 @@ inline std::string cuda_error(CUresult result) {
   return text != nullptr ? text : "CUDA error";
 }
 
-/* check throws an error where a call of the driver has failed. */
+/* check throws an error if a call of the driver has failed. */
 inline void check(CUresult result, const char* what) {
   if (result != 0) throw anyinfer::failure{ANYINFER_DEVICE, result, what + std::string(": ") + cuda_error(result)};
 }
 
-/* A processor that models can be loaded to: a GPU, or a DLA core beside one. */
+/* A processor that runs models: a GPU, or a DLA core beside one. */
 struct processor {
   std::string name, description;
   CUdevice gpu;
   int dla; // -1: the GPU itself
 };
 
-/* primary returns a GPU's primary context, which TensorRT uses, too. It is kept
+/* primary returns a GPU's primary context, which TensorRT uses, too. It stays open
  * until the process ends, because the CUDA runtime inside TensorRT does not expect
- * that it is released. */
+ * its release. */
 inline CUcontext primary(CUdevice device) {
   static std::mutex mutex;
   static auto* all = new std::map<CUdevice, CUcontext>;
@@ -116,12 +116,12 @@ inline CUcontext primary(CUdevice device) {
   return context;
 }
 
-/* While a current lives, a GPU's primary context is current on this thread:
- * goroutines move from thread to thread. */
+/* While a current object exists, a GPU's primary context is current on this thread.
+ * Each call needs one, because goroutines move from thread to thread. */
 class current {
  public:
   explicit current(CUcontext primary) : result_(cuda().cuCtxPushCurrent_v2(primary)) { check(result_, "the GPU cannot be used"); }
-  /* This one is for closing, which goes on where a GPU is lost. */
+  /* This constructor is for closing, which continues even if a GPU is lost. */
   current(CUcontext primary, std::nothrow_t) : result_(cuda().cuCtxPushCurrent_v2(primary)) {}
   ~current() {
     CUcontext popped;
@@ -135,7 +135,7 @@ class current {
 
 inline int attribute(int which, CUdevice device) {
   int value = 0;
-  check(cuda().cuDeviceGetAttribute(&value, which, device), "a GPU does not tell what it is");
+  check(cuda().cuDeviceGetAttribute(&value, which, device), "the attributes of a GPU cannot be read");
   return value;
 }
 
@@ -152,8 +152,8 @@ inline std::vector<processor> gpus() {
     char name[200] = "";
     size_t bytes = 0;
     check(cuda().cuDeviceGet(&device, i), "a GPU cannot be used");
-    check(cuda().cuDeviceGetName(name, sizeof name, device), "a GPU does not tell its name");
-    check(cuda().cuDeviceTotalMem_v2(&bytes, device), "a GPU does not tell its memory");
+    check(cuda().cuDeviceGetName(name, sizeof name, device), "the name of a GPU cannot be read");
+    check(cuda().cuDeviceTotalMem_v2(&bytes, device), "the memory size of a GPU cannot be read");
     char text[300];
     snprintf(text, sizeof text, "%s, compute capability %d.%d, %d multiprocessors, %.1f GB", name, attribute(COMPUTE_MAJOR, device),
              attribute(COMPUTE_MINOR, device), attribute(MULTIPROCESSORS, device), double(bytes) / 1e9);
@@ -162,8 +162,8 @@ inline std::vector<processor> gpus() {
   return all;
 }
 
-/* memory is a block on the GPU and one of the same size in pinned memory of the
- * host, which the GPU reads and writes by itself. */
+/* memory is a block on the GPU and a block of the same size in pinned memory of the
+ * host, which the GPU accesses directly. */
 class memory {
  public:
   memory() = default;
@@ -203,13 +203,13 @@ class stream {
   CUstream handle = nullptr;
 };
 
-/* graph is recorded work of a stream, which is launched as a whole. */
+/* graph is recorded work of a stream, which one call launches. */
 class graph {
  public:
   ~graph() { clear(); }
 
   /* capture records the work that f enqueues on s. It returns false, without a
-   * graph, where that cannot be recorded. */
+   * graph, if the work cannot be recorded. */
   template <typename F>
   bool capture(const stream& s, F&& f) {
     clear();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inputs and outputs of an engine, by name since TensorRT 8.5 and by index
- * before. Only this file knows what differs between releases in a run. */
+ * before. Only this file depends on the differences between releases in a run. */
 #ifndef ANYINFER_TENSORRT_IO_H
 #define ANYINFER_TENSORRT_IO_H
 
@@ -39,7 +39,7 @@ inline bool dynamic(const Dims& d) {
 /* port is an input or output of an engine. */
 struct port {
   std::string name;
-  int index; // among all; before 8.5 of its binding in the first profile
+  int index; // among all; before 8.5, of its binding in the first profile
   anyinfer_tensor tensor;
   size_t element; // bytes
   std::vector<std::pair<Dims, Dims>> ranges; // of an input with dynamic dimensions, smallest and largest, by profile
@@ -66,12 +66,12 @@ inline void set_type(port& p, DataType type) {
     case DataType::kBF16: return is(ANYINFER_BFLOAT16, 2);
     case DataType::kINT64: return is(ANYINFER_INT64, 8);
 #endif
-    default: refuse(ANYINFER_DTYPE, "\"%.100s\" is of TensorRT's type %d, which this API does not have", p.name.c_str(), int(type));
+    default: refuse(ANYINFER_DTYPE, "\"%.100s\" is of TensorRT's type %d, which this API does not support", p.name.c_str(), int(type));
   }
 }
 
 inline anyinfer_shape to_shape(const Dims& d, const std::string& name) {
-  if (d.nbDims < 0) refuse(ANYINFER_MODEL, "TensorRT does not tell the shape of \"%.100s\"", name.c_str());
+  if (d.nbDims < 0) refuse(ANYINFER_MODEL, "TensorRT does not report the shape of \"%.100s\"", name.c_str());
   return anyinfer::to_shape(std::vector<int64_t>(d.d, d.d + d.nbDims));
 }
 
@@ -90,10 +90,10 @@ inline Dims range_of(const ICudaEngine& e, int i, int profile, OptProfileSelecto
 
 inline bool set_dims(IExecutionContext& c, const port& p, int, const Dims& d) { return c.setInputShape(p.name.c_str(), d); }
 inline Dims dims_of(const IExecutionContext& c, const port& p, int) { return c.getTensorShape(p.name.c_str()); }
-/* ready reports whether all inputs have their shapes. */
+/* ready reports whether the shapes of all inputs are set. */
 inline bool ready(IExecutionContext& c) { return c.inferShapes(0, nullptr) == 0; }
 
-/* addresses has the memory of a context's tensors. */
+/* addresses sets the memory of a context's tensors. */
 class addresses {
  public:
   void set(IExecutionContext& c, const port& p, int, CUdeviceptr at) {
@@ -140,7 +140,7 @@ class addresses {
 inline port describe(const ICudaEngine& e, int i) {
   port p{name_of(e, i), i, {}, 0, {}};
   if (!is_array(e, i))
-    refuse(ANYINFER_MODEL, "\"%.100s\" holds a shape, or lies in an order of the plan's own; this engine runs models whose inputs and outputs are plain arrays", p.name.c_str());
+    refuse(ANYINFER_MODEL, "\"%.100s\" is a shape tensor, or has a memory format of its own; this engine runs models whose inputs and outputs are plain arrays", p.name.c_str());
   set_type(p, type_of(e, i));
   Dims d = dims_of(e, i);
   if (is_input(e, i) && dynamic(d)) {

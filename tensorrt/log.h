@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TensorRT's log lines and errors, and names that only this shim has. */
+/* TensorRT's log lines and errors, and this shim's own names. */
 #ifndef ANYINFER_TENSORRT_LOG_H
 #define ANYINFER_TENSORRT_LOG_H
 
-/* Engines may be linked into one program: their structs need names of their own. */
+/* Several engines may be linked into one program: their structs need different names. */
 #define anyinfer_engine_t anyinfer_tensorrt_engine
 #define anyinfer_model_t anyinfer_tensorrt_model
 #define anyinfer_session_t anyinfer_tensorrt_session
@@ -11,10 +11,10 @@
 #include "anyinfer_shim.hpp"
 
 #if !__has_include(<NvInfer.h>)
-#error "TensorRT's headers are not found: say where with `eval \"$(anyinfer sdk env tensorrt)\"`, with TENSORRT_ROOT set"
+#error "TensorRT's headers are not found: set their folder with `eval \"$(anyinfer sdk env tensorrt)\"`, with TENSORRT_ROOT set"
 #endif
 #if defined(__GNUC__)
-#pragma GCC diagnostic ignored "-Wdeprecated-declarations" // what a release deprecates, an older one has nothing else for
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations" // older releases have only the functions that newer ones deprecate
 #endif
 #include <NvInfer.h>
 
@@ -61,15 +61,15 @@ class logger : public nvinfer1::ILogger {
         case Severity::kINTERNAL_ERROR:
         case Severity::kERROR: return logs().write(ANYINFER_ERROR, text);
         case Severity::kWARNING: return logs().write(ANYINFER_WARN, text);
-        case Severity::kINFO: return logs().write(ANYINFER_DEBUG, text); // of memory and tactics: too much for INFO
-        default: return; // megabytes
+        case Severity::kINFO: return logs().write(ANYINFER_DEBUG, text); // about memory and tactics: too much for INFO
+        default: return; // megabytes of details
       }
     } catch (...) {
     }
   }
 };
 
-/* trt_logger returns the only logger: TensorRT wants the same in a process. */
+/* trt_logger returns the only logger: TensorRT allows one in a process. */
 inline logger& trt_logger() {
   static auto* one = new logger;
   return *one;

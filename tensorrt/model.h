@@ -14,16 +14,16 @@ struct anyinfer_engine_t {
 struct anyinfer_model_t {
   anyinfer_engine_t* engine;
   anyinfer_tensorrt::processor device;
-  anyinfer_tensorrt::CUcontext gpu; // is current while the members below are used
+  anyinfer_tensorrt::CUcontext gpu; // must be current for any use of the members below
   std::string format, precision;
   bool profile = false, graphs = false;
   std::unique_ptr<nvinfer1::IRuntime> runtime; // outlives the plan
   std::unique_ptr<nvinfer1::ICudaEngine> plan;
   std::vector<anyinfer_tensorrt::port> inputs, outputs;
 
-  std::mutex mutex;                                   // of what follows
-  std::unique_ptr<nvinfer1::IExecutionContext> first_context; // load makes it to see that this works; the first session gets it
-  std::vector<bool> in_use;                            // by profile: whether a context has it
+  std::mutex mutex;                                   // guards the members below
+  std::unique_ptr<nvinfer1::IExecutionContext> first_context; // made by load, as a test, for the first session
+  std::vector<bool> in_use;                            // by profile: whether a context uses it
 };
 
 namespace anyinfer_tensorrt {
@@ -31,7 +31,7 @@ namespace anyinfer_tensorrt {
 /* Since 8.6 several contexts can have one profile. */
 const bool profiles_are_shared = ANYINFER_TENSORRT >= 806;
 
-/* load_plugins opens libraries of plugins, one path a line. They register
+/* load_plugins opens libraries of plugins, one path in each line. They register
  * themselves and stay open. The library of TensorRT's own plugins may be absent. */
 inline void load_plugins(const std::string& paths) {
   static std::once_flag own;
@@ -74,7 +74,7 @@ inline long long whole_number(const std::string& key, const std::string& text) {
   return n;
 }
 
-/* save writes a plan to a file of the caller's. */
+/* save writes a plan to the file at path. */
 inline void save(const std::string& path, const IHostMemory& plan) {
   std::ofstream file(path, std::ios::binary);
   file.write(static_cast<const char*>(plan.data()), std::streamsize(plan.size()));
@@ -82,7 +82,7 @@ inline void save(const std::string& path, const IHostMemory& plan) {
   if (!file) refuse(ANYINFER_RUN, "cannot write %.900s", path.c_str());
 }
 
-/* fix_output_shapes sets the shapes of outputs where each input has only one. */
+/* fix_output_shapes sets the shapes of outputs if each input has only one shape. */
 inline void fix_output_shapes(anyinfer_model_t& m) {
   for (auto& p : m.inputs)
     for (int i = 0; i < p.tensor.shape.rank; i++)
@@ -97,7 +97,7 @@ inline void fix_output_shapes(anyinfer_model_t& m) {
 inline void open_plan(anyinfer_model_t& m, const call& here, const void* data, size_t size) {
   m.runtime.reset(here.not_null(nvinfer1::createInferRuntime(trt_logger()), ANYINFER_DEVICE, "TensorRT cannot run on this machine"));
   if (m.device.dla >= 0) m.runtime->setDLACore(m.device.dla);
-  m.plan.reset(here.not_null(m.runtime->deserializeCudaEngine(data, size), ANYINFER_MODEL, "TensorRT does not take this plan; plans are for the release and the kind of GPU that made them"));
+  m.plan.reset(here.not_null(m.runtime->deserializeCudaEngine(data, size), ANYINFER_MODEL, "TensorRT cannot load this plan; plans are for the release and the kind of GPU that made them"));
 #if ANYINFER_TENSORRT < 1000
   if (m.plan->hasImplicitBatchDimension()) refuse(ANYINFER_MODEL, "the plan has an implicit batch dimension, as only UFF and Caffe models had; build it of an ONNX file");
 #endif
@@ -105,7 +105,7 @@ inline void open_plan(anyinfer_model_t& m, const call& here, const void* data, s
   for (auto* all : {&m.inputs, &m.outputs})
     for (auto& p : *all) p.tensor.name = p.name.c_str();
   m.in_use.resize(size_t(m.plan->getNbOptimizationProfiles()));
-  m.first_context.reset(here.not_null(m.plan->createExecutionContext(), ANYINFER_DEVICE, "TensorRT cannot prepare to run it"));
+  m.first_context.reset(here.not_null(m.plan->createExecutionContext(), ANYINFER_DEVICE, "TensorRT cannot prepare to run the plan"));
   fix_output_shapes(m);
 }
 
@@ -123,7 +123,7 @@ inline void load_model(anyinfer_model_t& m, const call& here, const anyinfer_sou
     o.number("sessions"); // any number: a plan has its profiles already
     m.format = o.take("built_from", m.format);
     m.precision = o.take("built_precision");
-    o.done(": a plan keeps what it was built with");
+    o.done(": the options of a plan are fixed when it is built");
     return open_plan(m, here, model.data, model.size);
   }
   build_options options;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sessions: a context with a stream and memory of its own. */
+/* Sessions: a context with its own stream and memory. */
 #ifndef ANYINFER_TENSORRT_SESSION_H
 #define ANYINFER_TENSORRT_SESSION_H
 
@@ -65,24 +65,24 @@ struct anyinfer_session_t {
 
   struct place {
     size_t offset, bytes;
-    bool known; // the shape is; else it depends on values
+    bool known; // whether the shape is known; otherwise it depends on values
   };
 
   anyinfer_model_t* model;
   int profile = -1;
   std::vector<place> in, out;
   size_t in_bytes = 0, out_bytes = 0;
-  std::vector<const void*> from; // the caller's
-  std::vector<void*> to;         // the caller's
+  std::vector<const void*> from; // the caller's inputs
+  std::vector<void*> to;         // the caller's outputs
   bool has_dynamic_outputs = false;
-  enum { FIRST, SECOND, PLAIN } recording = PLAIN; // whether the next run is recorded as a graph
+  enum { FIRST, SECOND, PLAIN } recording = PLAIN; // SECOND: the next run is recorded as a graph
 
   // The context uses the members above it.
-  anyinfer_tensorrt::memory inputs, outputs; // of all tensors, one behind the other, so that each run copies twice
+  anyinfer_tensorrt::memory inputs, outputs; // of all tensors together, so that each run needs only two copies
   anyinfer_tensorrt::stream stream;
   anyinfer_tensorrt::times times;
 #if ANYINFER_TENSORRT >= 805
-  std::vector<std::unique_ptr<anyinfer_tensorrt::output_allocator>> allocators; // by output; NULL where the shape is known
+  std::vector<std::unique_ptr<anyinfer_tensorrt::output_allocator>> allocators; // by output; NULL if the shape is known
 #endif
   anyinfer_tensorrt::addresses addresses;
   std::unique_ptr<nvinfer1::IExecutionContext> context;
@@ -91,7 +91,7 @@ struct anyinfer_session_t {
 
 namespace anyinfer_tensorrt {
 
-/* align rounds up to where the next tensor of a block begins. */
+/* align rounds n up to an offset for the next tensor of a block. */
 inline size_t align(size_t n) { return (n + 255) / 256 * 256; }
 
 inline bool has_ranges(const anyinfer_model_t& m) {
@@ -109,8 +109,8 @@ inline bool accepts(const anyinfer_model_t& m, const std::vector<Dims>& inputs, 
   return true;
 }
 
-/* choose_profile sets a profile that accepts these inputs. The context keeps the
- * one that it has where that does. */
+/* choose_profile sets a profile that accepts these inputs. It keeps the context's
+ * present profile if that accepts them. */
 inline void choose_profile(anyinfer_session_t& s, const call& here, const std::vector<Dims>& inputs) {
   anyinfer_model_t& m = *s.model;
   if (s.profile >= 0 && accepts(m, inputs, size_t(s.profile))) return;
@@ -164,9 +164,9 @@ inline void set_allocator(anyinfer_session_t& s, size_t output) {
   }
   s.has_dynamic_outputs = true;
   if (one == nullptr) one.reset(new output_allocator);
-  if (!s.context->setOutputAllocator(s.model->outputs[output].name.c_str(), one.get())) refuse(ANYINFER_RUN, "TensorRT takes no allocator");
+  if (!s.context->setOutputAllocator(s.model->outputs[output].name.c_str(), one.get())) refuse(ANYINFER_RUN, "TensorRT refuses an allocator");
 #else
-  if (!s.out[output].known) refuse(ANYINFER_MODEL, "the shape of output \"%.100s\" depends on values, which TensorRT has since 8.5", s.model->outputs[output].name.c_str());
+  if (!s.out[output].known) refuse(ANYINFER_MODEL, "the shape of output \"%.100s\" depends on values, which needs TensorRT 8.5", s.model->outputs[output].name.c_str());
 #endif
 }
 
@@ -177,7 +177,7 @@ inline void prepare(anyinfer_session_t& s, const call& here, const anyinfer_shap
   for (size_t i = 0; i < m.inputs.size(); i++) in.push_back(to_dims(inputs[i].dims, size_t(inputs[i].rank)));
   choose_profile(s, here, in);
   for (size_t i = 0; i < in.size(); i++) here.require(set_dims(*s.context, m.inputs[i], s.profile, in[i]), ANYINFER_SHAPE, "TensorRT refuses the shape of an input");
-  here.require(ready(*s.context), ANYINFER_SHAPE, "TensorRT cannot tell the shapes of the outputs");
+  here.require(ready(*s.context), ANYINFER_SHAPE, "TensorRT cannot infer the shapes of the outputs");
   for (auto& p : m.outputs) out.push_back(dims_of(*s.context, p, s.profile));
   s.in_bytes = lay_out(m.inputs, in, s.in, s.inputs);
   s.out_bytes = lay_out(m.outputs, out, s.out, s.outputs);
@@ -198,12 +198,12 @@ inline void enqueue_run(anyinfer_session_t& s, const call& here) {
   check(cuda().cuMemcpyDtoHAsync_v2(s.outputs.host, s.outputs.device, s.out_bytes, s.stream.handle), "the outputs cannot be copied");
 }
 
-/* compute runs on the content of pinned memory. The first run with new shapes is
- * not recorded, because TensorRT prepares for them in it. */
+/* compute runs on the content of pinned memory. It does not record the first run with
+ * new shapes, because TensorRT prepares for them in that run. */
 inline void compute(anyinfer_session_t& s, const call& here) {
   if (s.recording == anyinfer_session_t::SECOND) {
     s.recording = anyinfer_session_t::PLAIN;
-    if (!s.graph.capture(s.stream, [&] { enqueue_run(s, here); })) logs().write(ANYINFER_WARN, "this model cannot be recorded as a CUDA graph; it runs without");
+    if (!s.graph.capture(s.stream, [&] { enqueue_run(s, here); })) logs().write(ANYINFER_WARN, "this model cannot be recorded as a CUDA graph and runs without one");
   }
   if (s.recording == anyinfer_session_t::FIRST) s.recording = anyinfer_session_t::SECOND;
   if (s.graph) s.graph.launch(s.stream);
@@ -216,7 +216,7 @@ inline void run_session(anyinfer_session_t& s, const call& here) {
   try {
     compute(s, here);
   } catch (...) {
-    cuda().cuStreamSynchronize(s.stream.handle); // what was enqueued still uses the memory
+    cuda().cuStreamSynchronize(s.stream.handle); // enqueued work still uses the memory
     throw;
   }
   s.stream.wait();

@@ -4,10 +4,10 @@
 
 // TensorRT behind the functions of anyinfer_engine.h.
 //
-// A model is a plan. The plan of an ONNX file is built when the file is loaded;
-// with the option "save" it is also written to a file, for the cache in Go.
-// Inputs and outputs are copied through pinned memory, because the caller's is not
-// pinned: the GPU copies from and to it by itself, in the stream of the session.
+// A model is a plan. load builds the plan of an ONNX file; with the option "save"
+// it also writes the plan to a file, for the cache in Go. Inputs and outputs are
+// copied through pinned memory, which the GPU accesses directly in the session's
+// stream, because the caller's memory is not pinned.
 #include "session.h"
 
 namespace {
@@ -22,8 +22,8 @@ std::string release(int v) {
   return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(v % 100);
 }
 
-// check_version refuses a library whose functions are not those of the headers:
-// within a major version later ones have all of the earlier.
+// check_version refuses a library that may lack functions of the headers: within a
+// major version, later releases have all functions of the earlier ones.
 void check_version() {
   const int v = getInferLibVersion(), major = v >= 100000 ? v / 10000 : v / 1000, minor = v >= 100000 ? v / 100 % 100 : v / 100 % 10;
   if (major != NV_TENSORRT_MAJOR || minor < NV_TENSORRT_MINOR)
@@ -39,7 +39,7 @@ void add_dla(std::vector<processor>& all) {
     const current now(primary(g.gpu));
     const std::unique_ptr<nvinfer1::IRuntime> runtime(nvinfer1::createInferRuntime(trt_logger()));
     const int cores = runtime == nullptr ? 0 : runtime->getNbDLACores();
-    for (int i = 0; i < cores; i++) all.push_back({"DLA." + std::to_string(i), "Deep Learning Accelerator, with layers that it lacks on " + g.name, g.gpu, i});
+    for (int i = 0; i < cores; i++) all.push_back({"DLA." + std::to_string(i), "Deep Learning Accelerator, with unsupported layers on " + g.name, g.gpu, i});
   }
 }
 
@@ -159,11 +159,11 @@ anyinfer_status run(anyinfer_session_t* s, anyinfer_error* error) {
 
 anyinfer_status result(anyinfer_session_t* s, int32_t index, anyinfer_shape* shape, const void** data, anyinfer_error* error) {
   return guarded(error, [&] {
-    if (at(s->out, index, ANYINFER_NAME, "output").known) refuse(ANYINFER_NAME, "output %d is where it was bound", int(index));
+    if (at(s->out, index, ANYINFER_NAME, "output").known) refuse(ANYINFER_NAME, "output %d is in the bound memory", int(index));
 #if ANYINFER_TENSORRT >= 805
     output_allocator& one = *s->allocators[size_t(index)];
     const port& p = s->model->outputs[size_t(index)];
-    if (dynamic(one.dims)) refuse(ANYINFER_RUN, "TensorRT has not told the shape of output \"%.100s\"", p.name.c_str());
+    if (dynamic(one.dims)) refuse(ANYINFER_RUN, "TensorRT has not reported the shape of output \"%.100s\"", p.name.c_str());
     *shape = to_shape(one.dims, p.name);
     *data = one.at.host;
     const size_t bytes = p.bytes(one.dims);
@@ -172,7 +172,7 @@ anyinfer_status result(anyinfer_session_t* s, int32_t index, anyinfer_shape* sha
     check(cuda().cuMemcpyDtoHAsync_v2(one.at.host, one.at.device, bytes, s->stream.handle), "an output cannot be copied");
     s->stream.wait();
 #else
-    (void)shape, (void)data; // there is none: see set_allocator
+    (void)shape, (void)data; // no such output exists: see set_allocator
 #endif
   });
 }

@@ -16,14 +16,14 @@ import (
 	"github.com/anyinfer/anyinfer/internal/toolchain/sources"
 )
 
-// shimSources has the shim in C++, but for the headers of package cinclude: what
-// `anyinfer shim build tensorrt` compiles.
+// shimSources has the shim in C++ without the headers of package cinclude, for
+// `anyinfer shim build tensorrt`.
 //
 //go:embed *.cc *.h
 var shimSources embed.FS
 
-// Options is what common.Options.Native can hold for this engine. WorkspaceBytes,
-// OptimizationLevel and TF32 are for building, so for ONNX models.
+// Options holds the options of this engine, for common.Options.Native. WorkspaceBytes,
+// OptimizationLevel and TF32 affect only the build of a plan from an ONNX model.
 type Options struct {
 	// WorkspaceBytes is the memory in bytes on the GPU that a layer may use while
 	// it runs (MemoryPoolType::kWORKSPACE). 0: TensorRT's default.
@@ -41,7 +41,7 @@ type Options struct {
 	// whose shapes depend on values, run without a graph.
 	CUDAGraphs bool
 	// Plugins are the paths of shared libraries with layers of your own, which are
-	// opened before the model is loaded. TensorRT's own plugins are always there.
+	// opened before the model is loaded. TensorRT's own plugins are always loaded.
 	Plugins []string
 }
 
@@ -56,7 +56,7 @@ func init() {
 	common.Register(common.Registration{Name: spec.Engine, Formats: []common.Format{formats.TensorRT, formats.ONNX}, Open: open})
 }
 
-// check refuses ONNX files that are damaged. Nobody can check a plan.
+// check refuses damaged ONNX files. A plan cannot be checked.
 func check(files *common.ModelFiles, _ common.Options) error {
 	if files.Len() != 1 || files.Format() != "onnx" {
 		return nil

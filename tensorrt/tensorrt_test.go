@@ -67,7 +67,7 @@ func TestShapes(t *testing.T) {
 	e := open(t)
 	_, err := e.Load(ctx, common.File(models+"digits_dynamic.onnx"), nil)
 	require.ErrorIs(t, err, common.ErrOption)
-	require.ErrorContains(t, err, `input "image" is [-1x1x8x8]: TensorRT builds for a range of shapes; say it in Options.Shapes`)
+	require.ErrorContains(t, err, `input "image" is [-1x1x8x8]: TensorRT builds for a range of shapes; set it in Options.Shapes`)
 	m := load(t, e, "digits_dynamic.onnx", batches(2, 4))
 	require.Equal(t, common.Shape{-1, 1, 8, 8}, m.Signatures()[0].Inputs[0].Shape)
 	for _, n := range []int{2, 3, 4} {
@@ -138,7 +138,7 @@ func TestOptions(t *testing.T) {
 		require.NoError(t, err)
 	} else {
 		require.ErrorIs(t, err, common.ErrOption)
-		require.ErrorContains(t, err, "since TensorRT 11 a model is computed in its own types")
+		require.ErrorContains(t, err, "since TensorRT 11 a model computes in its own types")
 	}
 	o := tensorrt.Options{WorkspaceBytes: 1 << 28, TF32: true}
 	if !before(e, 8, 6) {
@@ -204,7 +204,7 @@ func TestLog(t *testing.T) {
 	log.Wait(t, `msg="building the plan`)
 	_, err := e.Load(ctx, common.Bytes([]byte("ptrt, and no plan")).As("tensorrt"), nil)
 	require.ErrorIs(t, err, common.ErrModel)
-	require.ErrorContains(t, err, "TensorRT does not take this plan")
+	require.ErrorContains(t, err, "TensorRT cannot load this plan")
 	log.Wait(t, "level=ERROR")
 	log.Wait(t, "engine=tensorrt")
 }

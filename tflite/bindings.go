@@ -17,17 +17,17 @@ type binding struct {
 	tensor  *common.Tensor
 	inPlace bool
 	addr    uintptr
-	buffer  []byte       // holds strings in TFLite's layout; kept so that Run need not allocate
-	shape   common.Shape // holds a dynamic output's shape after the last Run, for the same reason
+	buffer  []byte       // strings in TFLite's layout, reused by each Run
+	shape   common.Shape // a dynamic output's shape after the last Run, reused too
 }
 
-// bindMemory makes the interpreter work in the tensors' memory. The interpreter keeps its own where it must, as for an
-// output that is a constant.
+// bindMemory makes the interpreter work in the tensors' memory. A tensor for which the interpreter refuses that, such
+// as a constant output, is copied.
 func (s *session) bindMemory() error {
 	pin := new(runtime.Pinner)
 	s.pins = append(s.pins, pin)
 	ip := s.interpreter
-	bound := map[uintptr]bool{} // by TFLite's index, as an output may be the same tensor as an input or another output
+	bound := map[uintptr]bool{} // by TFLite's index: an output may be the same tensor as an input or another output
 	for i := range s.in {
 		index := s.lib.Call(interpreterInputIndex, dylib.Int(ip.handle), dylib.Int(ip.sig.In[i]))
 		s.setAllocation(&s.in[i], index, bound, pin)
@@ -55,8 +55,8 @@ type customAllocation struct {
 	bytes uintptr
 }
 
-// setAllocation gives the interpreter's tensor at index the memory of b's tensor. It leaves b as it is where b's tensor
-// has no elements, where the tensor at index has memory of an earlier binding, or where the interpreter refuses.
+// setAllocation gives the interpreter's tensor at index the memory of b's tensor. It does nothing if b's tensor has no
+// elements, or if an earlier binding gave the tensor at index its memory. Run copies if the interpreter refuses.
 func (s *session) setAllocation(b *binding, index uintptr, bound map[uintptr]bool, pin *runtime.Pinner) {
 	data := b.tensor.Bytes()
 	if len(data) == 0 || bound[index] {
@@ -158,7 +158,7 @@ func (s *session) copyOut() error {
 	return nil
 }
 
-// copyDynamicOutput copies output i, which has got its shape in this Run.
+// copyDynamicOutput copies output i, whose shape this Run has set.
 func (s *session) copyDynamicOutput(i int) (err error) {
 	ip, b := s.interpreter, &s.out[i]
 	t := ip.output(i)

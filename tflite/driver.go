@@ -62,7 +62,7 @@ func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Op
 
 func (d *driver) Close() error { return nil }
 
-// status returns nil for kTfLiteOk, else an error of that kind with the text that r has received.
+// status returns nil for kTfLiteOk, else an error of kind with the text that r has received.
 func status(result uintptr, r *errorReporter, kind error, call string) error {
 	code := int32(result)
 	if code == 0 {

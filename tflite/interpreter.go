@@ -12,8 +12,8 @@ import (
 	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
-// interpreter is a TfLiteInterpreter with everything that must outlive it, set to one signature. A signature of the
-// first subgraph is run by the interpreter itself, any other by a signature runner.
+// interpreter is a TfLiteInterpreter with everything that must outlive it, set to one signature. It runs a
+// signature of the first subgraph itself; a signature runner runs any other.
 type interpreter struct {
 	lib       *dylib.Library
 	model     *model
@@ -27,8 +27,8 @@ type interpreter struct {
 	reporter  *errorReporter
 	calls     preparedCalls
 
-	inputs, outputs []dylib.Prepared // the calls that return the TfLiteTensor of each
-	names           runtime.Pinner   // keeps the names in place that a runner's calls read
+	inputs, outputs []dylib.Prepared // the calls that return each one's TfLiteTensor
+	names           runtime.Pinner   // pins the names that a runner's calls read
 }
 
 // newInterpreter makes an interpreter for a signature. An accelerated one has the delegate of Options.Delegate, and
@@ -66,7 +66,7 @@ func (ip *interpreter) create(signature int, accelerated bool) (err error) {
 	return ip.SetSignature(signature)
 }
 
-// createHandle makes the TfLiteInterpreter. handle stays 0 where that fails.
+// createHandle makes the TfLiteInterpreter. handle stays 0 if that fails.
 func (ip *interpreter) createHandle() {
 	options := ip.lib.Call(optionsCreate)
 	defer ip.lib.Call(optionsDelete, dylib.Int(options)) // the interpreter copies them
@@ -74,7 +74,7 @@ func (ip *interpreter) createHandle() {
 	ip.lib.Call(optionsSetErrorReporter, dylib.Int(options), callback, userData)
 	ip.lib.Call(optionsSetNumThreads, dylib.Int(options), dylib.Int(ip.model.options.ThreadsPerRun()))
 	ip.lib.Call(optionsEnableCancellation, dylib.Int(options), dylib.Int(1))
-	for _, d := range []uintptr{ip.external, ip.xnnpack} { // XNNPACK gets the operators that the external one leaves
+	for _, d := range []uintptr{ip.external, ip.xnnpack} { // XNNPACK gets the external delegate's remaining operators
 		if d != 0 {
 			ip.lib.Call(optionsAddDelegate, dylib.Int(options), dylib.Int(d))
 		}
@@ -158,9 +158,9 @@ func (ip *interpreter) Resize(input int, dims []int32) error {
 	return status(r, ip.reporter, common.ErrShape, "resizing an input")
 }
 
-// Allocate reports dynamic outputs where any output gets its shape or address only in a Run. Such a Run moves other
+// Allocate reports dynamic outputs if any output gets its shape or address only in a Run. Such a Run moves other
 // memory, too: AllocateTensors prepares operators up to the first one whose output depends on the data, and Invoke
-// prepares the rest. Strings have no memory before they are made.
+// prepares the rest. Strings have no memory before the Run.
 func (ip *interpreter) Allocate(kind error) (outputs []common.Shape, dynamic bool, err error) {
 	if err := ip.allocate(kind); err != nil {
 		return nil, false, err

@@ -50,8 +50,8 @@ void TfLiteXNNPackDelegateOptionsDefault(void) __attribute__((weak));
 void TfLiteXNNPackDelegateCreate(void) __attribute__((weak));
 void TfLiteXNNPackDelegateDelete(void) __attribute__((weak));
 
-// In code, not in a static table, addresses are right with every linker: that
-// of a weak function is NULL where the library that was found has none.
+// The addresses are in code because not every linker sets them correctly in a
+// static table. A weak function that the library lacks has the address NULL.
 static void functions(void **f) {
 	*f++ = (void *)TfLiteVersion;
 	*f++ = (void *)TfLiteModelCreateWithErrorReporter;

@@ -13,7 +13,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
-// model is a TfLiteModel, which any number of interpreters share.
+// model is a TfLiteModel, shared by any number of interpreters.
 type model struct {
 	lib      *dylib.Library
 	log      nativelog.Log
@@ -25,7 +25,7 @@ type model struct {
 	reporter *errorReporter
 	handle   uintptr
 
-	unused atomic.Pointer[interpreter] // made by Load, until a session takes it; or nil
+	unused atomic.Pointer[interpreter] // made by Load for the first session; or nil
 }
 
 func (d *driver) load(files *common.ModelFiles, o common.Options, n Options) (_ *model, err error) {
@@ -56,7 +56,7 @@ func (d *driver) load(files *common.ModelFiles, o common.Options, n Options) (_ 
 		Format: "tflite", Device: device.Name, Threads: o.ThreadsPerRun(), Sessions: max(o.Sessions, 1),
 		State: m.file.State(), Details: m.details(ip), Metadata: m.file.Metadata,
 	}
-	if len(m.file.Signatures) > 1 { // SetShapes has allocated all of them in it, and a session needs only one
+	if len(m.file.Signatures) > 1 { // SetShapes has allocated them all in ip, and a session needs only one
 		m.unused.Store(nil)
 		ip.Close()
 	}
@@ -73,7 +73,7 @@ func (m *model) read(files *common.ModelFiles) error {
 		return err
 	}
 	callback, userData := m.reporter.args()
-	// TFLite reads constants in place, so that bytes must stay where they are until the model is closed.
+	// TFLite reads constants in place, so bytes must stay at its address until the model is closed.
 	m.handle = m.lib.Call(modelCreate, dylib.Slice(bytes), dylib.Int(len(bytes)), callback, userData)
 	if m.handle == 0 {
 		return m.reporter.error(common.ErrModel, 0, "TFLite cannot read the model")

@@ -13,17 +13,17 @@ type Options struct {
 	// session has an XNNPACK delegate (TfLiteXNNPackDelegateCreate) if the library has that function.
 	NoXNNPACK bool
 	// Delegate is the path of the shared library of an external delegate. The library must export
-	// tflite_plugin_create_delegate and tflite_plugin_destroy_delegate. Each session has a delegate of its own
+	// tflite_plugin_create_delegate and tflite_plugin_destroy_delegate. Each session has its own delegate
 	// (TfLiteInterpreterOptionsAddDelegate), which takes the operators that it supports; XNNPACK gets the rest. Load
-	// returns an error that wraps common.ErrOption where the library cannot be opened or makes no delegate.
+	// returns an error that wraps common.ErrOption if the library cannot be opened or makes no delegate.
 	Delegate string
 	// DelegateOptions are the keys and values that tflite_plugin_create_delegate gets. The delegate's documentation
 	// lists them.
 	DelegateOptions map[string]string
 }
 
-// nativeOptions returns o.Native. The error wraps common.ErrOption, or is that of an unknown device, where o has
-// anything that this engine cannot honour.
+// nativeOptions returns o.Native. It refuses options that this engine cannot honour, with an error that wraps
+// common.ErrOption or the error of an unknown device.
 func nativeOptions(o common.Options) (Options, error) {
 	refuse := func(text string) (Options, error) {
 		return Options{}, tfl.Errorf(common.ErrOption, "%s", text)

@@ -68,7 +68,7 @@ func (p *plugin) create(options map[string]string) (uintptr, error) {
 	}
 	creating.Lock()
 	defer creating.Unlock()
-	pluginReporter.error(nil, 0, "") // drops texts that came too late for the error of an earlier delegate
+	pluginReporter.error(nil, 0, "") // drops late texts of an earlier delegate
 	d := p.lib.Call(pluginCreate, dylib.Slice(keys), dylib.Slice(values), dylib.Int(len(keys)),
 		dylib.Int(pluginCallback()))
 	if d == 0 {

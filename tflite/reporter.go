@@ -36,14 +36,14 @@ func newErrorReporter() *errorReporter {
 	return r
 }
 
-// close must come after the model or interpreter that reports to r was deleted.
+// close must come after the deletion of the model or interpreter that reports to r.
 func (r *errorReporter) close() {
 	errorReporters.mu.Lock()
 	defer errorReporters.mu.Unlock()
 	delete(errorReporters.byID, r.id)
 }
 
-// args returns the two arguments with which C functions take r.
+// args returns the two arguments that pass r to a C function.
 func (r *errorReporter) args() (callback, userData dylib.Arg) {
 	return dylib.Int(errorCallback()), dylib.Int(r.id)
 }
@@ -72,7 +72,7 @@ func (r *errorReporter) add(text string) {
 	}
 }
 
-// error returns an error of that kind. Its message is the text reported since the last call, or fallback without any.
+// error returns an error of kind. Its message is the text reported since the last call, or fallback if there is none.
 func (r *errorReporter) error(kind error, code int32, fallback string) *common.Error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -13,12 +13,12 @@ import (
 
 // session is an interpreter with the tensors that it runs on.
 //
-// Where all shapes are fixed and the signature is one of the first subgraph, the interpreter works in the tensors'
-// memory (TfLiteInterpreterSetCustomAllocationForTensor). Else Run copies: an interpreter cannot be resized beyond
-// memory that it was given, cannot give it back, and accepts none for other subgraphs.
+// If all shapes are fixed and the signature belongs to the first subgraph, the interpreter works in the tensors'
+// memory (TfLiteInterpreterSetCustomAllocationForTensor). Otherwise Run copies: an interpreter cannot outgrow memory
+// that it was given, cannot give it back, and accepts none for other subgraphs.
 type session struct {
 	invoke         dylib.Prepared
-	direct         bool // Run copies nothing, and is only the call of invoke
+	direct         bool // Run copies nothing and only calls invoke
 	fixedShapes    bool // no input or output has a dynamic dimension
 	dynamicOutputs bool // see interpreter.Allocate
 	lib            *dylib.Library
@@ -26,7 +26,7 @@ type session struct {
 	inputShapes    *tfl.InputShapes
 	in, out        []binding
 	outputs        []*common.Tensor  // the slice that Bind was given
-	pins           []*runtime.Pinner // of tensors' memory: by the last good Bind, and by failed ones since
+	pins           []*runtime.Pinner // of the tensors' memory: the last good Bind's, and those of failed ones since
 }
 
 func newSession(ip *interpreter) (*session, error) {
@@ -85,8 +85,8 @@ func (s *session) Bind(in, out []*common.Tensor) (err error) {
 	return nil
 }
 
-// needsNewInterpreter reports whether the interpreter must not get the shapes of these tensors: if the inputs of
-// XNNPACK in TFLite 2.17 get other shapes after it has allocated, operators that quantize their inputs crash in a run.
+// needsNewInterpreter reports whether the shapes of these tensors need a new interpreter: in TFLite 2.17, operators of
+// XNNPACK that quantize their inputs crash in a run if the inputs are resized after the first allocation.
 func (s *session) needsNewInterpreter(in []*common.Tensor) bool {
 	ip := s.interpreter
 	return ip.xnnpack != 0 && ip.allocated && ip.model.file.DynamicQuantization && !s.inputShapes.Equal(in)
@@ -107,13 +107,13 @@ func (s *session) Run(context.Context) error {
 	return nil
 }
 
-// Cancel makes Run stop before the next operator, also where a runner executes it.
+// Cancel makes Run stop before the next operator, also if a runner executes it.
 func (s *session) Cancel() {
 	s.lib.Call(interpreterCancel, dylib.Int(s.interpreter.handle))
 }
 
 // Reset puts variables back to their initial values. TFLite has a quick function for variable tensors of the first
-// subgraph; all other variables need a new interpreter.
+// subgraph; other variables need a new interpreter.
 func (s *session) Reset() error {
 	ip := s.interpreter
 	if file := ip.model.file; ip.runner == 0 && !file.VariablesOutsideMainSubgraph && !file.Resources {

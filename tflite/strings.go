@@ -24,7 +24,7 @@ func (s *session) writeStrings(b *binding, t uintptr) error {
 	if b.buffer, err = packStrings(b.buffer[:0], all); err != nil {
 		return err
 	}
-	s.lib.Call(tensorRealloc, dylib.Int(len(b.buffer)), dylib.Int(t)) // its result is no status in older releases
+	s.lib.Call(tensorRealloc, dylib.Int(len(b.buffer)), dylib.Int(t)) // older releases return no status
 	addr := s.interpreter.calls.data(t)
 	if addr == 0 || s.interpreter.calls.size(t) != uintptr(len(b.buffer)) {
 		return tfl.Errorf(common.ErrRun, "TFLite cannot allocate %d bytes for strings", len(b.buffer))
@@ -69,7 +69,7 @@ func packStrings(buffer []byte, all []string) ([]byte, error) {
 	return buffer, nil
 }
 
-// unpackStrings fills all, which has as many strings as the tensor's shape, from TFLite's layout.
+// unpackStrings fills all, which has one string per element of the tensor, from TFLite's layout.
 func unpackStrings(all []string, buffer []byte) error {
 	if len(all) == 0 {
 		return nil

@@ -50,7 +50,7 @@ const (
 	xnnpackDelete
 )
 
-// These are for Decl.Since: they say which libraries have a function that others lack.
+// These are values of Decl.Since: they name the libraries that have a function which others lack.
 const (
 	signatures = "releases with signature runners"
 	xnnpack    = "builds with XNNPACK"

@@ -7,8 +7,8 @@ import (
 	"github.com/anyinfer/anyinfer/internal/dylib"
 )
 
-// preparedCalls are calls that Run makes. They are prepared so that Run allocates nothing. In the methods, t is the
-// address of a TfLiteTensor, which is valid until the interpreter allocates or runs.
+// preparedCalls are prepared so that Run allocates nothing. In the methods, t is the address of a TfLiteTensor, valid
+// until the interpreter allocates or runs.
 type preparedCalls struct {
 	rank, dim, byteSize, dataAddress, allocation dylib.Prepared
 }
@@ -61,10 +61,10 @@ type tensorHead struct {
 	allocation int32
 }
 
-// maxRank is a sanity limit of the ranks that TFLite reports.
+// maxRank is a sanity limit for the ranks that TFLite reports.
 const maxRank = 32
 
-// shape returns t's present shape, in buffer if that is large enough; nil where TFLite reports no valid rank.
+// shape returns t's current shape, in buffer if that is large enough; nil if TFLite reports no valid rank.
 func (c *preparedCalls) shape(t uintptr, buffer common.Shape) common.Shape {
 	rank := int32(call1(&c.rank, t))
 	if rank < 0 || rank > maxRank {
@@ -83,7 +83,7 @@ func (c *preparedCalls) shape(t uintptr, buffer common.Shape) common.Shape {
 
 // prepareTensors prepares the calls that return the TfLiteTensor of each input and output.
 func (ip *interpreter) prepareTensors() {
-	// A runner finds its tensors by their names. The prepared calls hold their addresses, so they stay pinned.
+	// A runner finds its tensors by name. The prepared calls hold the names' addresses, so the names stay pinned.
 	prepare := func(fromInterpreter, fromRunner int, infos []common.TensorInfo, indices []int) []dylib.Prepared {
 		calls := make([]dylib.Prepared, len(infos))
 		for i, info := range infos {

@@ -16,10 +16,10 @@ type xnnpackOptions struct {
 	_       [31]uint64
 }
 
-// newXNNPACK makes an XNNPACK delegate. It returns 0 where that fails.
+// newXNNPACK makes an XNNPACK delegate. It returns 0 if that fails.
 func newXNNPACK(lib *dylib.Library, threads int) uintptr {
 	o := new(xnnpackOptions)
-	if runtime.GOARCH == "arm64" { // the address of a large result has a register of its own, which Call cannot set
+	if runtime.GOARCH == "arm64" { // the address of a large result is in a register that Call cannot set
 		var defaults func() xnnpackOptions
 		lib.Func(xnnpackDefaults, &defaults)
 		*o = defaults()

@@ -25,16 +25,16 @@
 // model with outputs whose shapes depend on values is refused.
 //
 // A file has fixed shapes. Options.Shapes makes any dimension of an input dynamic,
-// between bounds for which TNN allocates memory. Within a Session another batch (the
-// first dimension) is cheap. Any other change makes a new instance of the network,
-// because TNN's own way to resize keeps the padding of pooling layers and computes
-// wrong shapes.
+// between bounds for which TNN allocates memory. Within a Session, changing the
+// batch size (the first dimension) is cheap. Any other change makes a new instance
+// of the network, because TNN's own way to resize keeps the padding of pooling
+// layers and computes wrong shapes.
 //
 // # Options
 //
 // Device is one of Engine.Devices: "X86" or "ARM", "NAIVE", which is plain C++, and
 // the GPUs that TNN was built for and has found. Precision is Float32, and on ARM
-// and GPUs the types that these support; "METAL" always computes in Float16. Threads
+// and GPUs also the types that these support; "METAL" always computes in Float16. Threads
 // needs a TNN that was built with OpenMP. CacheDir, Profile and Native are refused.
 //
 // # Concurrency and cancellation

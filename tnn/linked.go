@@ -19,7 +19,7 @@ import "C"
 import (
 	"unsafe"
 
-	_ "github.com/anyinfer/anyinfer/cinclude" // the headers: to be vendored, and to be built anew when they change
+	_ "github.com/anyinfer/anyinfer/cinclude" // its headers, for vendoring and the build cache
 	"github.com/anyinfer/anyinfer/internal/dylib"
 )
 

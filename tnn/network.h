@@ -3,7 +3,7 @@
 #ifndef ANYINFER_TNN_NETWORK_H
 #define ANYINFER_TNN_NETWORK_H
 
-/* Engines may be linked into one program: their structs need names of their own. */
+/* Several engines may be linked into one program: their structs need different names. */
 #define anyinfer_engine_t anyinfer_tnn_engine
 #define anyinfer_model_t anyinfer_tnn_model
 #define anyinfer_session_t anyinfer_tnn_session
@@ -11,7 +11,7 @@
 #include "anyinfer_shim.hpp"
 
 #if !__has_include(<tnn/core/tnn.h>)
-#error "TNN's headers are not found: say where with `eval \"$(anyinfer sdk env tnn)\"`, with TNN_ROOT set"
+#error "TNN's headers are not found: set their folder with `eval \"$(anyinfer sdk env tnn)\"`, with TNN_ROOT set"
 #endif
 #include <tnn/core/blob.h>
 #include <tnn/core/common.h>
@@ -27,7 +27,7 @@
 #include <algorithm>
 #include <memory>
 
-/* TNN does not tell its version; this is the API that the shim is written for. */
+/* TNN does not report its version; this is the API that the shim is written for. */
 #ifndef ANYINFER_TNN_VERSION
 #define ANYINFER_TNN_VERSION "0.3"
 #endif
@@ -40,7 +40,7 @@ using anyinfer::set_text;
 using anyinfer::to_shape;
 using namespace TNN_NS;
 
-// require throws an error with TNN's message where it has failed.
+// require throws an error with TNN's message if status is a failure.
 void require(Status status, anyinfer_status kind, const char* what) {
   if (int(status) != TNN_OK) throw anyinfer::failure{kind, int32_t(int(status)), what + std::string(": ") + status.description()};
 }
@@ -52,7 +52,7 @@ struct backend {
   bool cpu;
 };
 
-// The first that is built in is the default: the one made for this processor.
+// The first one that TNN was built with is the default: the code for this processor.
 const backend backends[] = {
 #if defined(__x86_64__) || defined(__i386__)
     {DEVICE_X86, "X86", "processor", true},
@@ -67,9 +67,9 @@ const backend backends[] = {
 
 const DeviceType host = backends[0].type; // the device of the caller's memory
 
-// built_in reports whether TNN has a device, without a line on stderr: TNN has no
-// function for that, but a converter for each device, which refuses this type of
-// matrix.
+// built_in reports whether TNN was built with a device, without a line on stderr.
+// TNN has no function for that, but a converter for each device, which refuses
+// this type of matrix.
 bool built_in(DeviceType type) {
   BlobDesc desc;
   desc.device_type = type;
@@ -80,7 +80,7 @@ bool built_in(DeviceType type) {
   return int(BlobConverter(&blob).ConvertToMat(mat, MatConvertParam(), nullptr)) != TNNERR_INIT_LAYER;
 }
 
-// The smallest network, to try a device with.
+// The smallest network, to test a device.
 const char tiny_proto[] = "\"1 2 1 4206624772 ,\"\n\"x 2 1 1 0 ,\"\n\"x y ,\"\n\"y ,\"\n\" 1 ,\"\n\"ReLU y 1 1 x y ,\"\n";
 const std::string tiny_model("\x04\x00\xbc\xfa\x00\x00\x00\x00", 8);
 
@@ -95,9 +95,9 @@ std::shared_ptr<Instance> smallest_instance(DeviceType type) {
   return net.CreateInst(config, status);
 }
 
-// most_threads returns how many threads a run can have. Where TNN was built
-// without OpenMP it takes any number and uses one thread.
-int most_threads(Instance& instance) {
+// max_threads returns the maximum number of threads of a run. A TNN that was
+// built without OpenMP accepts any number and uses one thread.
+int max_threads(Instance& instance) {
   auto set = reinterpret_cast<void (*)(int)>(dlsym(RTLD_DEFAULT, "omp_set_num_threads"));
   auto get = reinterpret_cast<int (*)()>(dlsym(RTLD_DEFAULT, "omp_get_max_threads"));
   auto cores = reinterpret_cast<int (*)()>(dlsym(RTLD_DEFAULT, "omp_get_num_procs"));
@@ -110,7 +110,7 @@ int most_threads(Instance& instance) {
   return good && follows ? cores() : 1;
 }
 
-// A header of a .tnnproto has the names in their order, which TNN does not keep.
+// header has the names in the order of the .tnnproto, which TNN does not keep.
 struct header {
   std::vector<std::string> inputs, outputs;
 };
@@ -134,7 +134,7 @@ std::vector<std::string> words(std::string text) {
 
 header read_header(const std::string& proto) {
   const auto lines = split(proto.substr(0, std::min(proto.size(), proto.find('\0'))), ",");
-  if (lines.size() < 4) refuse(ANYINFER_MODEL, "the .tnnproto is no such file");
+  if (lines.size() < 4) refuse(ANYINFER_MODEL, "the file is not a .tnnproto");
   header h;
   for (auto& input : split(lines[1], ":")) {
     const auto w = words(input);

@@ -4,11 +4,10 @@
 
 // TNN behind the functions of anyinfer_engine.h.
 //
-// A session is an Instance of TNN's: instances of a model share its weights as
-// the file has them, each keeps a copy as its device wants them, and they run
-// in parallel. Memory is the caller's: TNN's converters write from it to the
-// network's blobs and back, whatever their layout and type, where
-// Instance::GetOutputMat would have one buffer for all runs.
+// A session is a TNN Instance. The instances of a model run in parallel and share
+// the weights of the file; each has a copy of them in its device's layout. TNN's
+// converters copy between the caller's memory and the network's blobs, of any layout
+// and type. Instance::GetOutputMat would return one buffer for all runs.
 #include <mutex>
 #include <thread>
 
@@ -18,7 +17,7 @@ using anyinfer::at;
 
 struct anyinfer_engine_t {
   std::vector<backend> devices;
-  int threads; // the most that a run on the processor can have
+  int threads; // the maximum of a run on the processor
 };
 
 namespace anyinfer_tnn {
@@ -39,7 +38,7 @@ struct anyinfer_model_t {
   std::vector<description> inputs, outputs;
   InputShapesMap min, max;
   std::mutex creating;
-  std::shared_ptr<Instance> first_instance; // load makes it; the first session gets it
+  std::shared_ptr<Instance> first_instance; // made by load for the first session
 };
 
 struct anyinfer_session_t {
@@ -51,7 +50,7 @@ struct anyinfer_session_t {
   };
   anyinfer_model_t* model;
   std::shared_ptr<Instance> instance;
-  InputShapesMap capacity; // the shapes that the instance has memory for
+  InputShapesMap capacity; // the shapes for which the instance has memory
   void* queue = nullptr;
   std::vector<place> inputs, outputs;
 };
@@ -66,11 +65,11 @@ anyinfer_status open_engine(const anyinfer_host*, anyinfer_engine_t** engine, an
     for (auto& b : backends) {
       if (!built_in(b.type)) continue;
       auto instance = smallest_instance(b.type);
-      if (instance == nullptr) continue; // there is no such device here
-      if (e->devices.empty() && b.cpu) e->threads = most_threads(*instance);
+      if (instance == nullptr) continue; // this machine has no such device
+      if (e->devices.empty() && b.cpu) e->threads = max_threads(*instance);
       e->devices.push_back(b);
     }
-    if (e->devices.empty()) refuse(ANYINFER_NOT_AVAILABLE, "this TNN was built without a device that is here; a static one is to be linked whole");
+    if (e->devices.empty()) refuse(ANYINFER_NOT_AVAILABLE, "this TNN supports no device of this machine; a static TNN must be linked with --whole-archive");
     *engine = e.release();
   });
 }
@@ -96,8 +95,8 @@ void choose(anyinfer_model_t& m, anyinfer::options& o) {
   m.device = *found;
   m.config.device_type = m.device.type;
 
-  // TNN's precisions mean something else on each device. By default it would take
-  // less than the model's own where the device has that.
+  // The meaning of TNN's precisions depends on the device. TNN's default would be
+  // less than the model's own precision if the device supports that.
   m.precision = o.take("precision", m.device.type == DEVICE_METAL ? "float16" : "float32");
   const bool arm = m.device.type == DEVICE_ARM, half = m.precision == "float16";
   if (m.precision == "float32" && m.device.type != DEVICE_METAL) m.config.precision = PRECISION_HIGH;
@@ -107,29 +106,29 @@ void choose(anyinfer_model_t& m, anyinfer::options& o) {
   else if (m.precision == "bfloat16" && arm) m.config.precision = PRECISION_LOW;
   else refuse(ANYINFER_OPTION, "%s does not compute in %.100s here", m.device.name, m.precision.c_str());
 
-  const int threads = o.number("threads", 1024), sessions = std::max(1, o.number("sessions")), most = m.engine->threads, processors = o.number("processors");
+  const int threads = o.number("threads", 1024), sessions = std::max(1, o.number("sessions")), limit = m.engine->threads, processors = o.number("processors");
   if (!m.device.cpu) {
-    if (threads > 0) refuse(ANYINFER_OPTION, "threads are the processor's, the device is %s", m.device.name);
+    if (threads > 0) refuse(ANYINFER_OPTION, "threads is for processors only, the device is %s", m.device.name);
     return;
   }
-  if (threads > most)
-    refuse(ANYINFER_OPTION, "threads cannot be %d: %s", threads, most == 1 ? "this TNN was built without OpenMP, or for one core" : "TNN has no more than there are cores");
-  m.threads = threads > 0 ? threads : std::max(1, std::min(most, processors) / sessions);
+  if (threads > limit)
+    refuse(ANYINFER_OPTION, "threads cannot be %d: %s", threads, limit == 1 ? "this TNN was built without OpenMP, or the machine has one core" : "TNN uses at most one thread for each core");
+  m.threads = threads > 0 ? threads : std::max(1, std::min(limit, processors) / sessions);
 }
 
 std::shared_ptr<Instance> create(anyinfer_model_t& m, const InputShapesMap& min, const InputShapesMap& max, anyinfer_status kind) {
   std::lock_guard<std::mutex> lock(m.creating);
   Status status;
   auto instance = m.net.CreateInst(m.config, status, min, max);
-  require(status, kind, "TNN cannot prepare it");
-  if (instance == nullptr) refuse(kind, "TNN cannot prepare it");
+  require(status, kind, "TNN cannot prepare the model");
+  if (instance == nullptr) refuse(kind, "TNN cannot prepare the model");
   if (m.device.cpu) require(instance->SetCpuNumThreads(m.threads), ANYINFER_OPTION, "threads");
   return instance;
 }
 
 BlobMap blobs_of(Instance& instance, bool inputs) {
   BlobMap blobs;
-  require(inputs ? instance.GetAllInputBlobs(blobs) : instance.GetAllOutputBlobs(blobs), ANYINFER_RUN, "TNN does not tell its blobs");
+  require(inputs ? instance.GetAllInputBlobs(blobs) : instance.GetAllOutputBlobs(blobs), ANYINFER_RUN, "TNN does not report its blobs");
   return blobs;
 }
 
@@ -139,8 +138,8 @@ Blob& find(const BlobMap& blobs, const std::string& name) {
   return *found->second;
 }
 
-// describe tells the type of a blob to the caller: what its converter makes of
-// it. Arithmetic in fewer bits, and quantization, stay within.
+// describe returns the type into which TNN's converter turns a blob. The caller sees
+// neither smaller types of arithmetic nor quantization.
 description describe(const std::string& name, BlobDesc& blob, const DimsVector& min) {
   description d;
   d.name = name;
@@ -155,7 +154,7 @@ description describe(const std::string& name, BlobDesc& blob, const DimsVector& 
       d.tensor.dtype = ANYINFER_INT32, d.mat = NC_INT32;
       break;
     default:
-      refuse(ANYINFER_DTYPE, "\"%.100s\" is of TNN's type %d, which its converters do not know", name.c_str(), int(blob.data_type));
+      refuse(ANYINFER_DTYPE, "\"%.100s\" is of TNN's type %d, which its converters do not support", name.c_str(), int(blob.data_type));
   }
   d.tensor.shape = to_shape(blob.dims);
   for (size_t k = 0; k < blob.dims.size(); k++)
@@ -163,9 +162,9 @@ description describe(const std::string& name, BlobDesc& blob, const DimsVector& 
   return d;
 }
 
-// bounds are the shapes of the inputs: the file's, or those that were asked for.
+// bounds sets the smallest and largest shapes of the inputs, from the options or the file.
 void bounds(anyinfer_model_t& m, const std::map<std::string, anyinfer::range>& given) {
-  require(m.net.GetModelInputShapesMap(m.max), ANYINFER_MODEL, "TNN does not tell its inputs");
+  require(m.net.GetModelInputShapesMap(m.max), ANYINFER_MODEL, "TNN does not report its inputs");
   m.min = m.max;
   for (auto& g : given) {
     auto found = m.max.find(g.first);
@@ -180,12 +179,12 @@ void describe_all(anyinfer_model_t& m, const header& names) {
   m.first_instance = create(m, m.min, m.max, ANYINFER_MODEL);
   const bool dynamic = m.min != m.max;
   auto small = dynamic ? create(m, m.min, m.min, ANYINFER_MODEL) : m.first_instance;
-  const BlobMap in = blobs_of(*m.first_instance, true), out = blobs_of(*m.first_instance, false), least = blobs_of(*small, false);
+  const BlobMap in = blobs_of(*m.first_instance, true), out = blobs_of(*m.first_instance, false), small_out = blobs_of(*small, false);
   for (auto& name : names.inputs) m.inputs.push_back(describe(name, find(in, name).GetBlobDesc(), m.min[name]));
   for (auto& name : names.outputs) {
     Blob& blob = find(out, name);
     if (blob.NeedAllocateInForward()) refuse(ANYINFER_MODEL, "the shape of output \"%.100s\" depends on values, which this engine does not support", name.c_str());
-    m.outputs.push_back(describe(name, blob.GetBlobDesc(), find(least, name).GetBlobDesc().dims));
+    m.outputs.push_back(describe(name, blob.GetBlobDesc(), find(small_out, name).GetBlobDesc().dims));
   }
   for (auto* all : {&m.inputs, &m.outputs})
     for (auto& d : *all) d.tensor.name = d.name.c_str();
@@ -204,7 +203,7 @@ anyinfer_status load(anyinfer_engine_t* engine, const anyinfer_source* source, a
     ModelConfig config;
     config.params = {anyinfer::part(source, 0), anyinfer::part(source, 1)};
     const header names = read_header(config.params[0]);
-    require(m->net.Init(config), ANYINFER_MODEL, "TNN cannot read it");
+    require(m->net.Init(config), ANYINFER_MODEL, "TNN cannot read the model");
     if (*source->canceled) refuse(ANYINFER_RUN, "cancelled");
     bounds(*m, given);
     describe_all(*m, names);
@@ -244,8 +243,8 @@ anyinfer_status session(anyinfer_model_t* model, int32_t, anyinfer_session_t** o
 
 void close_session(anyinfer_session_t* s) { delete s; }
 
-// checked_shapes returns the shapes of inputs. TNN does not check them: beyond the
-// largest it writes outside of its memory.
+// checked_shapes returns the shapes of inputs, because TNN does not check them: it
+// would write beyond its memory.
 InputShapesMap checked_shapes(const anyinfer_model_t& m, const anyinfer_shape* inputs) {
   InputShapesMap shapes;
   for (size_t i = 0; i < m.inputs.size(); i++) {
@@ -253,7 +252,7 @@ InputShapesMap checked_shapes(const anyinfer_model_t& m, const anyinfer_shape* i
     const DimsVector &min = m.min.at(name), &max = m.max.at(name);
     bool good = size_t(inputs[i].rank) == max.size();
     for (size_t k = 0; good && k < max.size(); k++) good = inputs[i].dims[k] >= min[k] && inputs[i].dims[k] <= max[k];
-    if (!good) refuse(ANYINFER_SHAPE, "input \"%.100s\" is to be as the model has it, or from the smallest to the largest of its shapes", name.c_str());
+    if (!good) refuse(ANYINFER_SHAPE, "input \"%.100s\" has a shape outside the range of the model or of Options.Shapes", name.c_str());
     shapes[name].assign(inputs[i].dims, inputs[i].dims + inputs[i].rank);
   }
   return shapes;
@@ -270,16 +269,15 @@ anyinfer_status reshape(anyinfer_session_t* s, const anyinfer_shape* inputs, any
   return guarded(error, [&] {
     anyinfer_model_t& m = *s->model;
     const InputShapesMap shapes = checked_shapes(m, inputs);
-    // Where this fails, TNN's state is neither the old nor the new, and the instance
-    // is deleted.
+    // After a failure TNN's state is undefined, so the instance is deleted.
     std::shared_ptr<Instance> instance = std::move(s->instance);
     s->inputs.clear();
     s->outputs.clear();
-    // Instance::Reshape is for other batch sizes only. For other sizes TNN's layers
-    // keep values of the last ones, as a pooling its padding.
+    // Instance::Reshape supports only other batch sizes. For other changes, TNN's
+    // layers keep values of the old shapes, such as a pooling layer's padding.
     const InputShapesMap largest = with_batches(shapes, m.max);
     if (instance == nullptr || s->capacity != largest) {
-      instance.reset(); // first, so that there are never two
+      instance.reset(); // first, so that two never exist at once
       instance = create(m, with_batches(shapes, m.min), largest, ANYINFER_SHAPE);
       s->capacity = largest;
     }
@@ -308,27 +306,27 @@ anyinfer_status bind_memory(anyinfer_session_t* s, const void* const* inputs, vo
 
 anyinfer_status run(anyinfer_session_t* s, anyinfer_error* error) {
   return guarded(error, [&] {
-    static const MatConvertParam as_it_is;
-    for (auto& p : s->inputs) require(p.converter.ConvertFromMat(*p.mat, as_it_is, s->queue), ANYINFER_RUN, "TNN does not take an input");
+    static const MatConvertParam identity;
+    for (auto& p : s->inputs) require(p.converter.ConvertFromMat(*p.mat, identity, s->queue), ANYINFER_RUN, "TNN cannot convert an input");
     require(s->instance->Forward(), ANYINFER_RUN, "TNN failed");
     for (auto& p : s->outputs) {
-      if (p.blob->GetBlobDesc().dims != p.dims) refuse(ANYINFER_RUN, "TNN has changed the shape of an output as it ran, which this engine does not support");
-      require(p.converter.ConvertToMat(*p.mat, as_it_is, s->queue), ANYINFER_RUN, "TNN does not give an output");
+      if (p.blob->GetBlobDesc().dims != p.dims) refuse(ANYINFER_RUN, "TNN has changed the shape of an output during the run, which this engine does not support");
+      require(p.converter.ConvertToMat(*p.mat, identity, s->queue), ANYINFER_RUN, "TNN cannot convert an output");
     }
   });
 }
 
 // No output has a shape that depends on values.
 anyinfer_status result(anyinfer_session_t*, int32_t index, anyinfer_shape*, const void**, anyinfer_error* error) {
-  return guarded(error, [&] { refuse(ANYINFER_NAME, "output %d is where it was bound", int(index)); });
+  return guarded(error, [&] { refuse(ANYINFER_NAME, "output %d is in the bound memory", int(index)); });
 }
 
 const anyinfer_api api = {
     ANYINFER_ABI, sizeof(anyinfer_api), "tnn", "tnn", open_engine, close_engine, version, device, load, close_model, property,
     anyinfer::signature, anyinfer::input, anyinfer::output, session, close_session, reshape, bind_memory, run, result,
     nullptr, // cancel: TNN cannot be interrupted
-    nullptr, // reset: it has no variables
-    nullptr, // layer: it measures no times unless it was built for that
+    nullptr, // reset: TNN has no variables
+    nullptr, // layer: TNN measures times only in special builds
 };
 
 }  // namespace

@@ -13,8 +13,8 @@ import (
 	"github.com/anyinfer/anyinfer/internal/toolchain/sources"
 )
 
-// shimSources has the shim in C++, but for the headers of package cinclude: what
-// `anyinfer shim build tnn` compiles.
+// shimSources has the shim in C++ without the headers of package cinclude, for
+// `anyinfer shim build tnn`.
 //
 //go:embed *.cc *.h
 var shimSources embed.FS
@@ -32,5 +32,5 @@ func check(files *common.ModelFiles, o common.Options) error {
 	return tnncheck.Check(files.All(), o.Shapes)
 }
 
-// unknown names layers for which the check has no rules.
+// unknown returns the layers for which the check has no rules.
 func unknown(files *common.ModelFiles) []string { return tnncheck.Unknown(files.Bytes(0)) }

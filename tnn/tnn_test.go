@@ -172,7 +172,7 @@ func TestLog(t *testing.T) {
 	load(t, e, "digits", nil)
 	_, err := e.Load(ctx, network("x 2 1 4 0", "y", "NoSuchLayer y 1 1 x y"), nil)
 	require.ErrorIs(t, err, common.ErrModel)
-	require.ErrorContains(t, err, "TNN cannot read it: code: 0x1000 msg: layer type is not supported")
+	require.ErrorContains(t, err, "TNN cannot read the model: code: 0x1000 msg: layer type is not supported")
 	log.Wait(t, "level=ERROR")
 	log.Wait(t, "engine=tnn")
 }
@@ -281,9 +281,9 @@ func TestFaults(t *testing.T) {
 		is   error
 		text string
 	}{
-		"create:status": {common.ErrModel, "TNN cannot prepare it: code: 0x3000 msg: a fault was asked for"},
+		"create:status": {common.ErrModel, "TNN cannot prepare the model: code: 0x3000 msg: a fault was asked for"},
 		"create:throw":  {common.ErrRun, "stand-in: thrown as asked for"},
-		"create:int":    {common.ErrRun, "the SDK threw something that is no error"},
+		"create:int":    {common.ErrRun, "the SDK threw an exception of unknown type"},
 		"late":          {common.ErrModel, `the shape of output "y" depends on values`},
 		"int64":         {common.ErrDType, `"y" is of TNN's type 5`},
 	} {
@@ -292,7 +292,7 @@ func TestFaults(t *testing.T) {
 		require.ErrorContains(t, err, c.text)
 	}
 	for what, text := range map[string]string{
-		"forward:status": "TNN failed: code: 0x3000", "forward:throw": "stand-in: thrown", "forward:int": "no error",
+		"forward:status": "TNN failed: code: 0x3000", "forward:throw": "stand-in: thrown", "forward:int": "unknown type",
 		"forward:grow": "TNN has changed the shape", "reshape:status": "a fault was asked for", "reshape:throw": "stand-in: thrown",
 	} {
 		m, err := e.Load(ctx, fault(what), nil)

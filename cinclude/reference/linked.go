@@ -17,7 +17,7 @@ import "C"
 import (
 	"unsafe"
 
-	_ "github.com/anyinfer/anyinfer/cinclude" // the header: to be vendored, and to be built anew when it changes
+	_ "github.com/anyinfer/anyinfer/cinclude" // its header, for vendoring and the build cache
 	"github.com/anyinfer/anyinfer/internal/dylib"
 )
 

@@ -170,7 +170,7 @@ static float real(reader* r) {
   return v;
 }
 
-/* how_many reads the number of the items that follow, of at least size bytes each. */
+/* how_many reads the number of the next items, of at least size bytes each. */
 static int32_t how_many(reader* r, size_t size) {
   int32_t n = number(r);
   if (n < 0 || (size_t)n > r->left / size) r->bad = 1;
@@ -225,7 +225,7 @@ static anyinfer_status read_tensor(reader* r, definition* d, anyinfer_error* err
 
 static const struct {
   const char* name;
-  int least, most; /* inputs */
+  int min, max; /* inputs */
 } operators[OPERATORS] = {
     {"", 0, 0},        {"conv", 2, 3},    {"maxpool", 1, 1}, {"dense", 2, 3},
     {"softmax", 1, 1}, {"reshape", 1, 1}, {"add", 2, 2},     {"mul", 2, 2},
@@ -246,12 +246,12 @@ static anyinfer_status read_operation(reader* r, const graph* g, operation* o, c
   for (; given < INPUTS_MAX && o->in[given] != -1; given++) {
     int32_t in = o->in[given];
     if (in < 0 || in >= g->n_tensors || !written[in])
-      return fail(error, ANYINFER_MODEL, "operator %s reads what nothing has written", operators[o->code].name);
+      return fail(error, ANYINFER_MODEL, "operator %s reads a tensor before it is written", operators[o->code].name);
   }
-  if (given < operators[o->code].least || given > operators[o->code].most)
+  if (given < operators[o->code].min || given > operators[o->code].max)
     return fail(error, ANYINFER_MODEL, "operator %s has %d inputs", operators[o->code].name, (int)given);
   if (o->code == ASSIGN ? kind != VARIABLE : (kind != INTERMEDIATE && kind != OUTPUT) || written[o->out])
-    return fail(error, ANYINFER_MODEL, "operator %s writes where it may not", operators[o->code].name);
+    return fail(error, ANYINFER_MODEL, "operator %s writes a tensor that it must not write", operators[o->code].name);
   written[o->out] = 1;
   return ANYINFER_OK;
 }
@@ -270,7 +270,7 @@ static anyinfer_status read_operations(reader* r, graph* g, char* written, anyin
   return ANYINFER_OK;
 }
 
-/* The smallest sizes of these in a file, in bytes. */
+/* The minimum sizes in a file, in bytes. */
 enum { TENSOR_BYTES = 5 + 6 * 4, OPERATION_BYTES = (1 + INPUTS_MAX + 1 + ATTRIBUTES) * 4, GRAPH_BYTES = 5 + 2 * 4 };
 
 static anyinfer_status read_graph(reader* r, graph* g, anyinfer_error* error) {

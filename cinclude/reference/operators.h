@@ -14,11 +14,11 @@
 typedef struct {
   const definition* def;
   anyinfer_shape shape;      /* with a -1 before the run that finds the dimension */
-  int64_t most;              /* the largest possible number of elements */
+  int64_t max;               /* the largest possible number of elements */
   int64_t inner;             /* the number of elements for each index of the axis of scales */
   const unsigned char* data; /* the memory to read */
-  unsigned char* room;       /* the same to be written, where that is allowed */
-  unsigned char* own;        /* the same, if the session has allocated it; else NULL */
+  unsigned char* target;     /* the same memory, if it may be written */
+  unsigned char* own;        /* the same memory, if the session has allocated it; else NULL */
 } tensor;
 
 /* operands are the tensors of one operation; an entry of in may be NULL. */
@@ -26,7 +26,7 @@ typedef struct {
   const int32_t* attribute;
   const tensor* in[INPUTS_MAX];
   tensor* out;
-  const volatile int32_t* cancel; /* becomes 1 when the run is to end */
+  const volatile int32_t* cancel; /* becomes 1 when the run must stop */
 } operands;
 
 /* Elements are read and written with memcpy, because the memory of a model may
@@ -74,7 +74,7 @@ static double get(const tensor* t, int64_t i) {
 }
 
 static void set(tensor* t, int64_t i, double v) {
-  unsigned char* p = t->room + (size_t)i * t->def->size;
+  unsigned char* p = t->target + (size_t)i * t->def->size;
   if (t->def->info.scales > 0) {
     int64_t s = scale_of(t, i);
     v = floor(v / t->def->scale[s] + 0.5) + (double)t->def->zero_point[s];
@@ -100,7 +100,7 @@ static int same_type(const tensor* a, const tensor* b) { return a->def->info.dty
 /* dim returns dimension i, counted from the end if i is negative. */
 static int64_t dim(const tensor* t, int32_t i) { return t->shape.dims[i < 0 ? t->shape.rank + i : i]; }
 
-/* The rules set out->shape, and out->most if the shape is not known. They return
+/* The rules set out->shape, and out->max if the shape is not known. They return
  * an error's text, or NULL. */
 
 static const char* vectors_fit(const operands* o, int32_t rank, int64_t n) {
@@ -120,9 +120,9 @@ static const char* conv_rule(const operands* o) {
   o->out->shape = x->shape;
   o->out->shape.dims[1] = dim(w, 0);
   for (int32_t i = 2; i < 4; i++) {
-    int64_t room = dim(x, i) + 2 * (int64_t)pad - dim(w, i);
-    if (room < 0) return "an image smaller than its kernel";
-    o->out->shape.dims[i] = room / stride + 1;
+    int64_t span = dim(x, i) + 2 * (int64_t)pad - dim(w, i);
+    if (span < 0) return "an image smaller than its kernel";
+    o->out->shape.dims[i] = span / stride + 1;
   }
   return NULL;
 }
@@ -163,7 +163,7 @@ static const char* reshape_rule(const operands* o) {
   o->out->shape = o->out->def->info.shape;
   for (int32_t i = 0; i < o->out->shape.rank; i++) {
     int64_t d = dim(o->out, i);
-    if (d == -1 && open >= 0) return "two dimensions that are left open";
+    if (d == -1 && open >= 0) return "two dimensions of -1";
     if (d == -1) open = i;
     else if (d == 0 || d > MAX_ELEMENTS || known > MAX_ELEMENTS / d) return "its shape";
     else known *= d;
@@ -201,13 +201,13 @@ static const char* nonzero_rule(const operands* o) {
   o->out->shape.rank = 2;
   o->out->shape.dims[0] = -1;
   o->out->shape.dims[1] = x->shape.rank;
-  o->out->most = elements(&x->shape) * x->shape.rank;
+  o->out->max = elements(&x->shape) * x->shape.rank;
   return NULL;
 }
 
 static const char* cast_rule(const operands* o) {
   o->out->shape = o->in[0]->shape;
-  o->out->most = o->in[0]->most;
+  o->out->max = o->in[0]->max;
   return NULL;
 }
 
@@ -248,13 +248,13 @@ static void maxpool(const operands* o) {
   for (int64_t image = 0; image < dim(x, 0) * dim(x, 1); image++)
     for (int64_t y = 0; y < dim(o->out, 2); y++)
       for (int64_t z = 0; z < dim(o->out, 3); z++) {
-        double most = -HUGE_VAL;
+        double max = -HUGE_VAL;
         for (int64_t i = 0; i < size; i++)
           for (int64_t j = 0; j < size; j++) {
             double v = get(x, (image * height + y * size + i) * width + z * size + j);
-            if (v > most) most = v;
+            if (v > max) max = v;
           }
-        set(o->out, at++, most);
+        set(o->out, at++, max);
       }
 }
 
@@ -272,17 +272,17 @@ static void softmax(const operands* o) {
   const tensor* x = o->in[0];
   int64_t n = dim(x, -1);
   for (int64_t begin = 0; begin < elements(&x->shape); begin += n) {
-    double most = -HUGE_VAL, sum = 0;
+    double max = -HUGE_VAL, sum = 0;
     for (int64_t i = begin; i < begin + n; i++)
-      if (get(x, i) > most) most = get(x, i);
-    for (int64_t i = begin; i < begin + n; i++) sum += exp(get(x, i) - most);
-    for (int64_t i = begin; i < begin + n; i++) set(o->out, i, exp(get(x, i) - most) / sum);
+      if (get(x, i) > max) max = get(x, i);
+    for (int64_t i = begin; i < begin + n; i++) sum += exp(get(x, i) - max);
+    for (int64_t i = begin; i < begin + n; i++) set(o->out, i, exp(get(x, i) - max) / sum);
   }
 }
 
 /* copy implements reshape and assign, which keep the order of elements. */
 static void copy(const operands* o) {
-  memmove(o->out->room, o->in[0]->data, (size_t)elements(&o->out->shape) * o->out->def->size);
+  memmove(o->out->target, o->in[0]->data, (size_t)elements(&o->out->shape) * o->out->def->size);
 }
 
 static void add(const operands* o) {
@@ -309,7 +309,7 @@ static void transpose(const operands* o) {
       source += rest % to->dims[k] * stride[o->attribute[k]];
       rest /= to->dims[k];
     }
-    memcpy(o->out->room + (size_t)i * size, o->in[0]->data + (size_t)source * size, size);
+    memcpy(o->out->target + (size_t)i * size, o->in[0]->data + (size_t)source * size, size);
   }
 }
 
@@ -324,7 +324,7 @@ static void nonzero(const operands* o) {
     if (get(x, i) == 0) continue;
     for (int32_t k = rank - 1; k >= 0; k--) {
       int64_t at = rest % x->shape.dims[k];
-      memcpy(o->out->room + (size_t)(found * rank + k) * sizeof at, &at, sizeof at);
+      memcpy(o->out->target + (size_t)(found * rank + k) * sizeof at, &at, sizeof at);
       rest /= x->shape.dims[k];
     }
     found++;
@@ -333,14 +333,14 @@ static void nonzero(const operands* o) {
 }
 
 static void cast(const operands* o) {
-  o->out->shape = o->in[0]->shape; /* which may have become known only now */
+  o->out->shape = o->in[0]->shape; /* which may be unknown until now */
   int64_t n = elements(&o->out->shape);
   for (int64_t i = 0; i < n; i++) set(o->out, i, get(o->in[0], i));
 }
 
 /* The properties of an operator: it reads or writes numbers, so get and set must
  * support the types; it accepts an input whose shape is known only after a run. */
-enum { NUMBERS = 1, LATE = 2 };
+enum { NUMBERS = 1, DYNAMIC = 2 };
 
 static const struct {
   const char* (*rule)(const operands*);
@@ -357,7 +357,7 @@ static const struct {
     {arithmetic_rule, mul, NUMBERS},
     {transpose_rule, transpose, 0},
     {nonzero_rule, nonzero, 0},
-    {cast_rule, cast, NUMBERS | LATE},
+    {cast_rule, cast, NUMBERS | DYNAMIC},
     {assign_rule, copy, 0},
 };
 
@@ -373,16 +373,16 @@ static operands operands_of(const operation* op, tensor* tensors, const volatile
 /* rule applies the rule of one operator. */
 static const char* rule(const operation* op, const operands* o) {
   for (int32_t i = 0; i < INPUTS_MAX && o->in[i] != NULL; i++) {
-    if ((kernels[op->code].traits & LATE) == 0 && elements(&o->in[i]->shape) < 0) return "an input whose shape only running tells";
+    if ((kernels[op->code].traits & DYNAMIC) == 0 && elements(&o->in[i]->shape) < 0) return "an input whose shape is known only after a run";
     if ((kernels[op->code].traits & NUMBERS) != 0 && !readable(o->in[i])) return "the type of an input";
   }
   if ((kernels[op->code].traits & NUMBERS) != 0 && !writable(o->out)) return "the type of its output";
-  o->out->most = -1;
+  o->out->max = -1;
   const char* wrong = kernels[op->code].rule(o);
   if (wrong != NULL) return wrong;
-  if (o->out->most == -1) o->out->most = elements(&o->out->shape);
-  if (o->out->most < 0 || o->out->most > MAX_ELEMENTS) return "an output that is too large";
-  return accepts(&o->out->def->info.shape, &o->out->shape) ? NULL : "not the shape that the file tells";
+  if (o->out->max == -1) o->out->max = elements(&o->out->shape);
+  if (o->out->max < 0 || o->out->max > MAX_ELEMENTS) return "an output that is too large";
+  return accepts(&o->out->def->info.shape, &o->out->shape) ? NULL : "an output with another shape than in the file";
 }
 
 /* infer applies the rules of all operators, after the shapes of the inputs are
@@ -390,7 +390,7 @@ static const char* rule(const operation* op, const operands* o) {
 static anyinfer_status infer(const graph* g, tensor* tensors, anyinfer_status status, anyinfer_error* error) {
   for (int32_t i = 0; i < g->n_tensors; i++) {
     tensor* t = &tensors[i];
-    if (t->def->kind == INPUT) t->most = elements(&t->shape);
+    if (t->def->kind == INPUT) t->max = elements(&t->shape);
   }
   for (int32_t i = 0; i < g->n_operations; i++) {
     operands o = operands_of(&g->operations[i], tensors, NULL);

@@ -2,11 +2,10 @@
 
 //go:build cgo && reference
 
-/* The reference engine: a complete example for adding an engine, on which the
- * conformance suite can run without any SDK. This file has what every engine
- * needs: it implements the functions of anyinfer_engine.h by calling an SDK.
- * Two small headers take the place of the SDK: model.h reads files, operators.h
- * computes.
+/* The reference engine: a complete example of an engine, for which the conformance
+ * suite needs no SDK. This file implements the functions of anyinfer_engine.h, as
+ * every engine does by calling its SDK. Two small headers take the place of the SDK:
+ * model.h reads files, operators.h computes.
  *
  * Comments name the rules of anyinfer_engine.h that the code follows.
  */
@@ -45,7 +44,7 @@ static void set_text(char* text, uint32_t size, const char* value) {
 static anyinfer_status open_engine(const anyinfer_host* host, anyinfer_engine_t** engine, anyinfer_error* error) {
   const uint32_t one = 1;
   if (*(const unsigned char*)&one != 1)
-    return fail(error, ANYINFER_NOT_AVAILABLE, "weights are read as they lie in the file, little end first; this machine has the big end first");
+    return fail(error, ANYINFER_NOT_AVAILABLE, "weights are read in place from the file, which is little-endian; this machine is big-endian");
   anyinfer_engine_t* e = (anyinfer_engine_t*)calloc(1, sizeof *e);
   if (e == NULL) return out_of_memory(error);
   e->host = *host;
@@ -80,11 +79,11 @@ static anyinfer_status read_model(anyinfer_model_t* model, const unsigned char* 
   static const char magic[] = "ANYREF1\n";
   reader r = {data, size, 0};
   const unsigned char* begin = take(&r, sizeof magic - 1);
-  if (begin == NULL || memcmp(begin, magic, sizeof magic - 1) != 0) return fail(error, ANYINFER_MODEL, "it is not a .ref file");
+  if (begin == NULL || memcmp(begin, magic, sizeof magic - 1) != 0) return fail(error, ANYINFER_MODEL, "the file is not a .ref file");
   int32_t n = how_many(&r, GRAPH_BYTES);
   model->graphs = (graph*)array(n, sizeof *model->graphs);
   if (model->graphs == NULL) return out_of_memory(error);
-  model->n_graphs = n; /* zeroed ones can be freed */
+  model->n_graphs = n; /* free_graph accepts zeroed graphs */
   for (int32_t i = 0; i < n; i++) {
     if (*source->canceled) return fail(error, ANYINFER_RUN, "cancelled");
     anyinfer_status status = read_graph(&r, &model->graphs[i], error);
@@ -99,7 +98,7 @@ static tensor* make_tensors(const graph* g) {
   for (int32_t i = 0; tensors != NULL && i < g->n_tensors; i++) {
     tensors[i].def = &g->tensors[i];
     tensors[i].shape = g->tensors[i].info.shape;
-    tensors[i].most = elements(&tensors[i].shape);
+    tensors[i].max = elements(&tensors[i].shape);
     if (tensors[i].def->kind == CONSTANT) tensors[i].data = tensors[i].def->content;
   }
   return tensors;
@@ -120,35 +119,35 @@ static anyinfer_status describe_outputs(graph* g, anyinfer_error* error) {
 }
 
 /* parse_shape reads one of the three shapes of an option, and the separator. */
-static int parse_shape(const char** text, char behind, anyinfer_shape* shape) {
+static int parse_shape(const char** text, char separator, anyinfer_shape* shape) {
   shape->rank = 0;
-  while (**text != behind) {
+  while (**text != separator) {
     char* end;
     long d = strtol(*text, &end, 10);
     if (end == *text || d < 1 || d > MAX_ELEMENTS || shape->rank == ANYINFER_MAX_RANK) return 0;
     shape->dims[shape->rank++] = d;
     if (*end == ',') end++;
-    else if (*end != behind) return 0;
+    else if (*end != separator) return 0;
     *text = end;
   }
-  if (behind != 0) ++*text;
+  if (separator != 0) ++*text;
   return 1;
 }
 
-/* narrow sets the shape of an input to that of an option shape:NAME. */
+/* narrow sets the shape of an input to the value of an option shape:NAME. */
 static anyinfer_status narrow(anyinfer_model_t* model, const char* name, const char* value, anyinfer_error* error) {
-  anyinfer_shape least, best, most;
+  anyinfer_shape min, opt, max;
   int found = 0;
-  if (!parse_shape(&value, ';', &least) || !parse_shape(&value, ';', &best) || !parse_shape(&value, 0, &most) || least.rank != most.rank)
+  if (!parse_shape(&value, ';', &min) || !parse_shape(&value, ';', &opt) || !parse_shape(&value, 0, &max) || min.rank != max.rank)
     return fail(error, ANYINFER_OPTION, "the shapes of \"%.100s\" are not MIN;OPT;MAX", name);
-  for (int32_t k = 0; k < least.rank; k++)
-    if (least.dims[k] != most.dims[k]) least.dims[k] = -1;
+  for (int32_t k = 0; k < min.rank; k++)
+    if (min.dims[k] != max.dims[k]) min.dims[k] = -1;
   for (int32_t i = 0; i < model->n_graphs; i++)
     for (int32_t k = 0; k < model->graphs[i].n_tensors; k++) {
       definition* d = &model->graphs[i].tensors[k];
       if (d->kind != INPUT || strcmp(d->info.name, name) != 0) continue;
-      if (!accepts(&d->info.shape, &least)) return fail(error, ANYINFER_SHAPE, "input \"%.100s\" cannot have this shape", name);
-      d->info.shape = least;
+      if (!accepts(&d->info.shape, &min)) return fail(error, ANYINFER_SHAPE, "input \"%.100s\" cannot have this shape", name);
+      d->info.shape = min;
       found = 1;
     }
   return found ? ANYINFER_OK : fail(error, ANYINFER_NAME, "there is no input \"%.100s\"", name);
@@ -163,7 +162,7 @@ static anyinfer_status set_options(anyinfer_model_t* model, const anyinfer_sourc
     if (strncmp(key, "shape:", 6) == 0) status = narrow(model, key + 6, value, error);
     else if (strcmp(key, "profile") == 0) model->profile = strcmp(value, "1") == 0;
     else if (strcmp(key, "verbose") == 0) model->verbose = strcmp(value, "1") == 0; /* an option of this engine alone */
-    else if (strcmp(key, "device") == 0 || strcmp(key, "sessions") == 0) continue; /* there is one device; sessions share nothing that changes */
+    else if (strcmp(key, "device") == 0 || strcmp(key, "sessions") == 0) continue; /* one device; sessions share no mutable state */
     else if (strcmp(key, "processors") == 0) continue; /* a run has one thread */
     else if (strcmp(key, "threads") == 0 && strcmp(value, "1") == 0) continue;
     else if (strcmp(key, "precision") == 0 && strcmp(value, "float32") == 0) continue;
@@ -244,17 +243,17 @@ static void close_session(anyinfer_session_t* s) {
 /* own allocates memory of the session for a tensor. Only session and reshape
  * allocate; run does not. */
 static int own(tensor* t) {
-  size_t size = (size_t)t->most * t->def->size;
+  size_t size = (size_t)t->max * t->def->size;
   unsigned char* p = (unsigned char*)realloc(t->own, size > 0 ? size : 1);
   if (p == NULL) return 0;
-  t->data = t->room = t->own = p;
+  t->data = t->target = t->own = p;
   return 1;
 }
 
 static anyinfer_status reset(anyinfer_session_t* s, anyinfer_error* error) {
   (void)error;
   for (int32_t i = 0; i < s->g->n_tensors; i++)
-    if (s->tensors[i].def->kind == VARIABLE) memcpy(s->tensors[i].room, s->tensors[i].def->content, (size_t)s->tensors[i].def->bytes);
+    if (s->tensors[i].def->kind == VARIABLE) memcpy(s->tensors[i].target, s->tensors[i].def->content, (size_t)s->tensors[i].def->bytes);
   return ANYINFER_OK;
 }
 
@@ -288,9 +287,9 @@ static anyinfer_status reshape(anyinfer_session_t* s, const anyinfer_shape* inpu
   if (status != ANYINFER_OK) return status;
   for (int32_t i = 0; i < s->g->n_tensors; i++) {
     tensor* t = &s->tensors[i];
-    int late = elements(&t->shape) < 0; /* the shape is known only after run, so the caller binds no memory for it */
+    int dynamic = elements(&t->shape) < 0; /* the shape is known only after run, so the caller binds no memory for it */
     if (t->def->kind == OUTPUT) *outputs++ = t->shape;
-    if ((t->def->kind == INTERMEDIATE || (t->def->kind == OUTPUT && late)) && !own(t)) return out_of_memory(error);
+    if ((t->def->kind == INTERMEDIATE || (t->def->kind == OUTPUT && dynamic)) && !own(t)) return out_of_memory(error);
   }
   return ANYINFER_OK;
 }
@@ -305,7 +304,7 @@ static anyinfer_status bind_memory(anyinfer_session_t* s, const void* const* inp
       t->data = (const unsigned char*)*inputs++;
     } else if (t->def->kind == OUTPUT) {
       void* memory = *outputs++;
-      if (memory != NULL) t->data = t->room = (unsigned char*)memory;
+      if (memory != NULL) t->data = t->target = (unsigned char*)memory;
     }
   }
   return ANYINFER_OK;

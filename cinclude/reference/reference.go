@@ -5,12 +5,12 @@
 // testdata in its own format, .ref. docs/adding-an-engine.md explains it.
 //
 // With the build tag "reference" and cgo the engine is compiled into the program.
-// Without them it is a shared library, libanyinfer_reference, which is found like
-// an SDK. This command compiles it:
+// Otherwise it is the shared library libanyinfer_reference, which is found like an
+// SDK. This command compiles it:
 //
 //	cc -O2 -fPIC -shared -I.. -o libanyinfer_reference.so reference.c -lm
 //
-// ANYINFER_REFERENCE_LIBRARY then has its path.
+// Set ANYINFER_REFERENCE_LIBRARY to its path.
 package reference
 
 import (

@@ -30,16 +30,16 @@ func newBenchCommand() *cobra.Command {
 		Long: `Measure how fast engines run a model, side by side.
 
 MODEL... are the files of a model, or the same model in several formats; each
-engine takes the one that suits it best. Without --engine all installed engines
-that read it run it. Inputs without --input get seeded random data, and their
+engine loads the format that comes first in its list. Without --engine all
+installed engines that read it run it. Inputs without --input get seeded random data, and their
 dynamic dimensions have length 1 unless --shape sets another.
 
-Each engine runs in a process of its own. The engines take turns in short
-rounds, so that other load on the machine disturbs all of them alike, until each
-has run for --duration. LOAD is the time until the model is ready to run, without
+Each engine runs in its own process. The engines take turns in short rounds, so
+that other load on the machine affects all engines equally, until each has run
+for --duration. LOAD is the time until the model is ready to run, without
 opening the library, FIRST the time of the first run; MIN to MAX are latencies of
-the other runs, P50 is the median; PEAK MEM is the process's peak memory less
-what it had before it opened the engine; RATIO is P50 divided by the first
+the other runs, P50 is the median; PEAK MEM is the growth of the process's peak
+memory since before it opened the engine; RATIO is P50 divided by the first
 engine's. --json has more, such as P95 and the mean. An interrupt ends the
 benchmark early and prints the results so far.`,
 		Example: `  anyinfer bench digits.onnx digits.tflite
@@ -51,8 +51,8 @@ benchmark early and prints the results so far.`,
 		},
 	}
 	f.add(cmd)
-	cmd.Flags().DurationVar(&f.duration, "duration", 5*time.Second, "time to run each engine for")
-	cmd.Flags().IntVar(&f.warmup, "warmup", 5, "runs of each session before it is measured, after the first")
+	cmd.Flags().DurationVar(&f.duration, "duration", 5*time.Second, "time that each engine runs")
+	cmd.Flags().IntVar(&f.warmup, "warmup", 5, "unmeasured runs of each session, after the first")
 	cmd.Flags().IntVar(&f.concurrency, "concurrency", 1, "sessions that run at once; they share the cores unless --threads is set, for each of them")
 	return cmd
 }
@@ -93,7 +93,7 @@ func runBench(ctx context.Context, w, log io.Writer, models []string, f benchFla
 	return cmp.Or(err, failed)
 }
 
-// newBenchWorkerCommand is the command that bench.Run starts for each engine.
+// newBenchWorkerCommand returns the command that bench.Run starts for each engine.
 func newBenchWorkerCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:    bench.WorkerCommand,

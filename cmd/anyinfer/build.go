@@ -31,12 +31,12 @@ func newBuildCommand() *cobra.Command {
 		Long: `Build a program for another kind of machine, with go build, and print its command line.
 
 The target is GOOS/GOARCH, or a platform of container images: linux/arm/v6 is a Raspberry Pi Zero or 1, linux/arm and
-linux/arm/v7 are newer ones with a 32-bit system. For these and for linux/riscv64 the program names Debian's dynamic loader;
+linux/arm/v7 are newer models with a 32-bit system. For these and for linux/riscv64 the program names Debian's dynamic loader;
 without cgo, go build writes another one.
 
 Programs open engines' libraries when they run, and are built without cgo. With an engine's name in --tags its SDK is
 linked instead, with $CC and $CXX or Debian's cross compiler; 'anyinfer sdk install ENGINE --arch ARCH' installs the SDK.
---tags takes build tags of your own, too. A tag that looks like a mistyped engine is refused; put such a tag into $GOFLAGS.
+--tags also accepts your own build tags. A tag that looks like a mistyped engine is refused; put such a tag into $GOFLAGS.
 
 The arguments after -- are flags for go build.`,
 		Example: `  anyinfer build --target linux/arm64
@@ -60,15 +60,15 @@ The arguments after -- are flags for go build.`,
 		},
 	}
 	cmd.Flags().StringVar(&targetFlag, "target", "", "machine to build for, such as linux/arm64 (default this one)")
-	cmd.Flags().StringVarP(&b.out, "out", "o", "", "file to write, or a folder, which ends in / (default as go build)")
-	cmd.Flags().StringSliceVar(&b.tags, "tags", nil, "build tags, separated by commas; those of engines link their SDKs: "+strings.Join(linkable, ","))
+	cmd.Flags().StringVarP(&b.out, "out", "o", "", "file to write, or a folder that ends in / (default as in go build)")
+	cmd.Flags().StringSliceVar(&b.tags, "tags", nil, "build tags, separated by commas; these link the SDKs of engines: "+strings.Join(linkable, ","))
 	completeTarget(cmd)
 	must(cmd.RegisterFlagCompletionFunc("tags", completeList(linkable)))
 	return cmd
 }
 
-// splitTags splits tags at spaces, too, as the go command does. It refuses a tag that is similar to an engine's name, or is
-// one whose engine is never linked, since the program would be built without the SDK and without a warning.
+// splitTags splits tags at spaces, too, as the go command does. It refuses a tag that is similar to an engine's name,
+// or names an engine that is never linked, because the program would be built without the SDK and without a warning.
 func splitTags(tags []string) (all []string, err error) {
 	for _, tag := range tags {
 		all = append(all, strings.Fields(tag)...)
@@ -79,7 +79,7 @@ func splitTags(tags []string) (all []string, err error) {
 			continue
 		}
 		if slices.Contains(common.Engines(), tag) {
-			return nil, usageError{fmt.Errorf("--tags %s: the engine %s is never linked, a program opens it when it runs; leave the tag out%s", tag, tag, valid)}
+			return nil, usageError{fmt.Errorf("--tags %s: the engine %s is never linked, a program opens it at run time; omit the tag%s", tag, tag, valid)}
 		}
 		for _, engine := range linkable {
 			if looksLike(tag, engine) {
@@ -90,8 +90,8 @@ func splitTags(tags []string) (all []string, err error) {
 	return all, nil
 }
 
-// looksLike reports whether word is name with one wrong letter, or with two in a long name. A short word has to start with the
-// same letter, since others, such as cnn, are words of their own.
+// looksLike reports whether word is name with one wrong letter, or with two in a long name. A short word must start
+// with the same letter, because others, such as cnn, are different words.
 func looksLike(word, name string) bool {
 	word = strings.ToLower(word)
 	limit := 1
@@ -134,7 +134,7 @@ func (b build) env() ([]string, error) {
 		return append(env, "CGO_ENABLED=0"), nil
 	}
 	if b.target.arm == "6" {
-		return nil, notHere{"there are no SDKs for " + b.target.String() + ", those for 32-bit ARM need ARMv7", "leave out --tags " + strings.Join(linked, ",")}
+		return nil, missingError{"there are no SDKs for " + b.target.String() + "; the SDKs for 32-bit ARM need ARMv7", "omit --tags " + strings.Join(linked, ",")}
 	}
 	root, err := sdkdir.Root()
 	if err != nil {

@@ -146,12 +146,12 @@ func TestBuildRefuses(t *testing.T) {
 		{[]string{"--", "-o", "x"}, 2, "write -o before --"},
 		{[]string{"--tags", "tflit"}, 2, "--tags tflit: there is no engine of that name; did you mean tflite? (tags that link an SDK: mnn, openvino, tensorrt, tflite, tnn)\n"},
 		{[]string{"--tags", "mine,OpenVINO"}, 2, "--tags OpenVINO: there is no engine of that name; did you mean openvino?"},
-		{[]string{"--tags", "litert"}, 2, "--tags litert: the engine litert is never linked, a program opens it when it runs; leave the tag out (tags"},
+		{[]string{"--tags", "litert"}, 2, "--tags litert: the engine litert is never linked, a program opens it at run time; omit the tag (tags"},
 		{[]string{"--target", "linux/riscv64", "--tags", "x tflite"}, 1, "no tflite SDK for linux/riscv64"},
-		{[]string{"--target", "linux/riscv64", "--tags", "tflite"}, 1, "no tflite SDK for linux/riscv64 lies in " + root + "; no package has one: there is no tflite SDK for linux/riscv64; there is one for: linux/amd64"},
-		{[]string{"--target", "linux/arm", "--tags", "tflite"}, 1, "no tflite SDK for linux/arm lies in " + root + "; install it with 'anyinfer sdk install tflite --arch arm'"},
-		{[]string{"--target", "linux/riscv64", "--tags", "x,mnn"}, 1, "; set MNN_ROOT to one for linux/riscv64"},
-		{[]string{"--target", "linux/arm/v6", "--tags", "tflite"}, 1, "those for 32-bit ARM need ARMv7; leave out --tags tflite"},
+		{[]string{"--target", "linux/riscv64", "--tags", "tflite"}, 1, "no tflite SDK for linux/riscv64 is in " + root + "; no package has one: there is no tflite SDK for linux/riscv64; there is one for: linux/amd64"},
+		{[]string{"--target", "linux/arm", "--tags", "tflite"}, 1, "no tflite SDK for linux/arm is in " + root + "; install it with 'anyinfer sdk install tflite --arch arm'"},
+		{[]string{"--target", "linux/riscv64", "--tags", "x,mnn"}, 1, "; set MNN_ROOT to an SDK for linux/riscv64"},
+		{[]string{"--target", "linux/arm/v6", "--tags", "tflite"}, 1, "the SDKs for 32-bit ARM need ARMv7; omit --tags tflite"},
 		{[]string{"--target", "linux/riscv64", "--tags", "openvino"}, 1, "there is no C compiler for linux/riscv64; install riscv64-linux-gnu-gcc (on Debian and Ubuntu: apt install gcc-riscv64-linux-gnu), or name another in CC"},
 	} {
 		code, stdout, stderr := command(t, append([]string{"build"}, test.args...)...)
@@ -160,7 +160,7 @@ func TestBuildRefuses(t *testing.T) {
 		require.Empty(t, stdout)
 	}
 	_, err = build{target: other, tags: []string{"openvino"}}.env()
-	require.ErrorAs(t, err, &notHere{})
+	require.ErrorAs(t, err, &missingError{})
 	t.Setenv("CC", "other-gcc")
 	t.Setenv("CGO_LDFLAGS", "-lmine")
 	env, err := build{target: other, tags: []string{"x", "openvino"}}.env()

@@ -20,7 +20,7 @@ type difference struct {
 	Against string  `json:"against"`
 	Abs     float64 `json:"max_abs"`
 	Rel     float64 `json:"max_rel"`       // relative to the larger of the two, unless that is tiny
-	Why     string  `json:"why,omitempty"` // reason why it could not be compared
+	Why     string  `json:"why,omitempty"` // the reason if it could not be compared
 }
 
 // compare compares each outcome with the first.
@@ -51,7 +51,7 @@ func compare(outcomes []*outcome) []difference {
 }
 
 // largestDifference returns the largest absolute and relative difference. It is
-// math.MaxFloat64 where only one side is finite, as JSON has no infinity.
+// math.MaxFloat64 if only one side is finite, as JSON has no infinity.
 func largestDifference(a, b []float64) (abs, rel float64) {
 	for i, x := range a {
 		y := b[i]

@@ -15,8 +15,8 @@ import (
 	"github.com/anyinfer/anyinfer/internal/sdkinstall"
 )
 
-// These functions complete arguments and flags in a shell. Where one fails it
-// offers nothing.
+// These functions complete arguments and flags in a shell. After an error they offer
+// nothing.
 
 // must panics at an error that only a bug in this program causes.
 func must(err error) {
@@ -25,8 +25,8 @@ func must(err error) {
 	}
 }
 
-// completeModel offers files that an engine reads, and those that belong to the
-// last argument.
+// completeModel offers files that an engine reads, and second files of the model in
+// the last argument.
 func completeModel(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	var exts []string
 	for _, ext := range model.Extensions(common.Engines()...) {
@@ -45,7 +45,7 @@ func completeEngines(cmd *cobra.Command, args []string, list string) ([]string, 
 	return completeList(common.Engines())(cmd, args, list)
 }
 
-// completeList offers the words that a list with commas does not have yet.
+// completeList offers the words that are not yet in a list with commas.
 func completeList(words []string) cobra.CompletionFunc {
 	return func(_ *cobra.Command, _ []string, list string) (all []string, _ cobra.ShellCompDirective) {
 		before := list[:strings.LastIndex(list, ",")+1]
@@ -78,8 +78,8 @@ func completeDevice(cmd *cobra.Command, _ []string, _ string) (all []string, _ c
 	return all, cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeEngine offers engines that sdk install can install; for other commands
-// those that are installed.
+// completeEngine offers engines that sdk install can install, or installed engines
+// for other commands.
 func completeEngine(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	engines := sdkValues(cmd, nil, func(s sdkdir.SDK) string { return s.Engine })
 	return slices.DeleteFunc(engines, func(e string) bool { return slices.Contains(args, e) }), cobra.ShellCompDirectiveNoFileComp
@@ -106,8 +106,8 @@ func completeSDKFlags(cmd *cobra.Command) {
 	must(cmd.MarkFlagDirname("dir"))
 }
 
-// sdkValues returns the distinct values of the SDKs that the command takes, those of
-// engines or, if nil, of all.
+// sdkValues returns the distinct values of the SDKs that the command accepts, of
+// engines or, if that is nil, of all.
 func sdkValues(cmd *cobra.Command, engines []string, value func(sdkdir.SDK) string) (all []string) {
 	var sdks []sdkdir.SDK
 	if cmd.Name() == "install" {

@@ -32,7 +32,7 @@ func newDemoCommand() *cobra.Command {
 		Short: "Run two small models with every engine, installing what is missing",
 		Long: `Run two small models with every engine, installing what is missing.
 
-Engines whose SDK has to be built are left out unless they are installed.
+Engines whose SDK must be built are omitted unless they are installed.
 
 Each engine recognizes scans of handwritten digits that the model was not trained
 on, one at a time on one thread, and finds the edges in a photo, which it writes
@@ -98,9 +98,9 @@ func demo(ctx context.Context, w, log io.Writer, out string) error {
 	return errors.Join(failed...)
 }
 
-// reasonToSkip returns why the demo leaves an engine out: it does not run on this
-// machine, or its SDK is missing and cannot be installed here. It is empty for the
-// other engines.
+// reasonToSkip returns the reason why the demo omits an engine: it does not run on
+// this machine, or its SDK is missing and cannot be installed here. The reason is
+// empty for other engines.
 func reasonToSkip(name string) string {
 	e, err := common.Open(name, nil)
 	e.Close()
@@ -112,7 +112,7 @@ func reasonToSkip(name string) string {
 	}
 	if !hasPackage(name) {
 		if build := model.InstallCommand(name); build != "" {
-			return fmt.Sprintf("it has no package; '%s' uses one that you have", build)
+			return fmt.Sprintf("it has no package; '%s' uses your own copy of the SDK", build)
 		}
 		return "it has no package"
 	}
@@ -151,7 +151,7 @@ func demoEngine(ctx context.Context, log io.Writer, status *statusLine, name str
 	}, nil
 }
 
-// openOrInstall opens an engine; where its SDK is missing, it installs it.
+// openOrInstall opens an engine. It installs the SDK if that is missing.
 func openOrInstall(ctx context.Context, log io.Writer, status *statusLine, name string) (*common.Engine, error) {
 	status.show(name + ": opening the library")
 	e, err := common.Open(name, nil)

@@ -34,7 +34,7 @@ type health struct {
 	Error   string          `json:"error,omitempty"`
 	Fix     string          `json:"fix,omitempty"`
 
-	installable bool // it is missing, and would run on this machine
+	installable bool // the engine is missing, and would run on this machine
 }
 
 func newDoctorCommand() *cobra.Command {
@@ -43,7 +43,7 @@ func newDoctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor [ENGINE...]",
 		Short: "Show which engines are ready, and how to fix the others",
-		Long: `Show which engines are ready, and how to fix the others: a line for each, or the details of the engines that are named.
+		Long: `Show which engines are ready, and how to fix the others: a line for each, or the details of the named engines.
 
 An engine is ready, missing (no library was found, or the engine does not run on this machine) or broken (a library was found
 but does not work). If engines are named, the exit code is 1 unless all of them are ready; otherwise it is 1 if an engine is
@@ -128,7 +128,7 @@ func printHealth(w io.Writer, all []health, asJSON, details bool) error {
 		case h.Status == "broken", h.Status == "missing" && !h.installable:
 			last = "type 'anyinfer doctor " + h.Engine + "'"
 		case h.Status == "missing" && model.LibrarySet(h.Engine):
-			last = h.Fix // the library that the user names is missing
+			last = h.Fix // the user's own library is missing
 		case h.Status == "missing":
 			last = cmp.Or(model.InstallCommand(h.Engine), model.InstallHint(h.Engine))
 		}
@@ -167,8 +167,8 @@ func deviceNames(devices []common.Device) string {
 	return text
 }
 
-// checkHealth returns an error where engines are not as they should be: all of them
-// ready if the user named them, else at least one ready and none broken.
+// checkHealth returns an error unless all engines are ready, if the user named
+// them, or else at least one is ready and none is broken.
 func checkHealth(all []health, named bool) error {
 	by := map[string][]string{}
 	for _, h := range all {

@@ -19,8 +19,8 @@ import (
 	"github.com/anyinfer/anyinfer/internal/toolchain"
 )
 
-// checkEngines returns an error for a name that is not an engine's, or is given
-// twice.
+// checkEngines returns an error for a name that is not an engine's, or that
+// occurs twice.
 func checkEngines(names []string) error {
 	for i, n := range names {
 		if err := checkEngine(n); err != nil {
@@ -46,7 +46,7 @@ func checkEngine(name string) error {
 	return usageError{fmt.Errorf("%s (there are: %s)", text, strings.Join(all, ", "))}
 }
 
-// someModels is the Args of commands that take models.
+// someModels is the Args of commands with models as arguments.
 func someModels(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return fmt.Errorf("name a model: %s MODEL..., a file that ends in %s", cmd.CommandPath(), strings.Join(model.Extensions(common.Engines()...), ", "))
@@ -54,10 +54,10 @@ func someModels(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// someEngines is the Args of commands that take engines, or none for all of them.
+// someEngines is the Args of commands with engines as arguments, or none for all.
 func someEngines(_ *cobra.Command, names []string) error { return checkEngines(names) }
 
-// buildHint says how to get an engine whose SDK has no package.
+// buildHint returns the advice on getting an engine whose SDK has no package.
 func buildHint(engine string) string {
 	r, ok := toolchain.Find(engine)
 	if !ok {
@@ -70,8 +70,8 @@ func buildHint(engine string) string {
 	return fmt.Sprintf("build %s from its source, and then type %s", r.SDK.Name, build)
 }
 
-// installFor says how to get an engine's SDK, or a similar one, for a target. An
-// empty version stands for the newest.
+// installFor returns the advice on getting an engine's SDK, or a similar one, for
+// a target. An empty version stands for the newest.
 func installFor(engine, version string, t target) string {
 	r, isShim := toolchain.Find(engine)
 	pin, err := sdkinstall.Find(engine, version, t.os, t.arch)

@@ -23,7 +23,7 @@ type usageError struct{ error }
 
 func (u usageError) Unwrap() error { return u.error }
 
-// interrupted is the cause of a command's context that a signal canceled.
+// interrupted is the cause of a command's context after a signal canceled it.
 type interrupted struct{ signal os.Signal }
 
 func (i interrupted) Error() string {
@@ -51,7 +51,7 @@ func exitCode(ctx context.Context, err error) int {
 }
 
 // messages returns the errors to print for err, and the signal that caused it, if
-// any. It leaves out that the signal canceled a context.
+// any. It omits the context.Canceled that the signal caused.
 func messages(ctx context.Context, err error) []error {
 	cause := context.Cause(ctx)
 	if cause == nil {

@@ -18,13 +18,13 @@ import (
 // inspection describes a model that an engine loaded.
 type inspection struct {
 	Files      []string               `json:"files"`
-	Error      string                 `json:"error,omitempty"` // where it is set, only Files is set, too
+	Error      string                 `json:"error,omitempty"` // if it is set, the other fields except Files are empty
 	Engine     string                 `json:"engine"`
 	Version    string                 `json:"version"`
 	Library    string                 `json:"library"`
 	Format     string                 `json:"format"`
 	Device     string                 `json:"device"`
-	Precision  string                 `json:"precision"` // empty where the engine does not report it
+	Precision  string                 `json:"precision"` // empty if the engine does not report it
 	Threads    int                    `json:"threads"`   // 0: the engine decides
 	Sessions   int                    `json:"sessions"`
 	Details    map[string]string      `json:"details"`
@@ -49,7 +49,7 @@ type tensorDescription struct {
 type quantizationDescription struct {
 	Scale     []*float32 `json:"scale"` // null: not finite
 	ZeroPoint []int64    `json:"zero_point"`
-	Axis      int        `json:"axis"` // the dimension that has a scale and a zero point for each index, where there are several
+	Axis      int        `json:"axis"` // the dimension that has a scale and a zero point for each index, if there are several
 }
 
 func newInspectCommand() *cobra.Command {
@@ -64,8 +64,8 @@ func newInspectCommand() *cobra.Command {
 Each MODEL is loaded, by the first ready engine that reads it unless --engine
 names one. The output has the model's metadata and its signatures, with the type,
 shape (?: a dynamic dimension), quantization and labels of each input and output.
-With --shape the inputs have these shapes, and the outputs those that follow from
-them. A model that fails does not hide the others; the exit code is 1 then.`,
+With --shape the inputs have these shapes, which determine the shapes of the
+outputs. If a model fails, the others are still printed, and the exit code is 1.`,
 		Example: `  anyinfer inspect digits.tflite digits.xml digits.bin
   anyinfer inspect yolo.onnx --shape images=1,3,640,640
   anyinfer inspect digits.onnx --json | jq '.models[].signatures[].inputs'`,
@@ -84,9 +84,9 @@ them. A model that fails does not hide the others; the exit code is 1 then.`,
 			return inspect(cmd.Context(), cmd.OutOrStdout(), args, engine, fixed, asJSON)
 		},
 	}
-	cmd.Flags().StringVar(&engine, "engine", "", "engine to load the models with")
+	cmd.Flags().StringVar(&engine, "engine", "", "engine that loads the models")
 	must(cmd.RegisterFlagCompletionFunc("engine", cobra.FixedCompletions(common.Engines(), cobra.ShellCompDirectiveNoFileComp)))
-	cmd.Flags().StringArrayVar(&shapes, "shape", nil, "NAME=1,3,224,224, shape of an input that the model is loaded for; may be repeated")
+	cmd.Flags().StringArrayVar(&shapes, "shape", nil, "NAME=1,3,224,224, shape of an input for which the model is loaded; may be repeated")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

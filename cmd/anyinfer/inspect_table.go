@@ -13,7 +13,7 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// printInspections prints the models that were loaded.
+// printInspections prints the loaded models.
 func printInspections(w io.Writer, all []inspection) error {
 	all = slices.DeleteFunc(slices.Clone(all), func(i inspection) bool { return i.Error != "" })
 	for n, i := range all {

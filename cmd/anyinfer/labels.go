@@ -24,7 +24,7 @@ type labelled struct {
 }
 
 // top returns the labels of the largest elements of v in each row along the last
-// dimension of an output. It is nil where the output has no labels.
+// dimension of an output. It returns nil if the output has no labels.
 func top(info common.TensorInfo, v []float64) [][]labelled {
 	n := len(info.Labels)
 	if n == 0 || len(v)%n != 0 || len(v) > n*topRows {

@@ -26,7 +26,7 @@ func main() {
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		s := <-signals
-		signal.Stop(signals) // a second one ends the process at once
+		signal.Stop(signals) // a second signal ends the process at once
 		cancel(interrupted{s})
 	}()
 	os.Exit(execute(ctx, os.Args[1:], os.Stdout, os.Stderr))
@@ -91,8 +91,7 @@ func version() string {
 	return fmt.Sprintf("%s (%s %s/%s)", cmp.Or(ownVersion(), "(unknown)"), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
-// ownVersion is the version of this module, whichever module the program was built
-// in.
+// ownVersion returns the version of this module, even if another module built the program.
 func ownVersion() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -76,7 +76,7 @@ func TestExitCodes(t *testing.T) {
 		{"completion foo", exitUsage, "anyinfer: there is no command 'anyinfer completion foo'; there are: bash, fish, powershell, zsh\n"},
 		{"help foo", exitUsage, "anyinfer: there is no command 'anyinfer foo'; there are: bench, "},
 		{"help sdk foo", exitUsage, "anyinfer: there is no command 'anyinfer sdk foo'; there are: env, "},
-		{"help sdk env foo", exitUsage, "anyinfer: there is no command 'anyinfer sdk env foo'; 'anyinfer sdk env' has none below it\n"},
+		{"help sdk env foo", exitUsage, "anyinfer: there is no command 'anyinfer sdk env foo'; 'anyinfer sdk env' has no subcommands\n"},
 		{"sdk list --nope", exitUsage, "anyinfer: unknown flag: --nope\nRun 'anyinfer sdk list --help' for usage.\n"},
 		{"sdk list --jsno", exitUsage, "anyinfer: unknown flag: --jsno; did you mean --json?\n"},
 		{"build -tags tflite", exitUsage, "anyinfer: unknown shorthand flag: 't' in -tags; did you mean --tags?\n"},
@@ -104,9 +104,9 @@ func TestExitCodes(t *testing.T) {
 
 		// An engine without a package cannot be installed.
 		{"sdk install tnn", exitUsage, "anyinfer: no package has the SDK of tnn: build TNN from its source, and then type 'TNN_ROOT=... anyinfer shim build tnn'." +
-			" What can be installed: openvino, tflite, litert, mnn\n"},
+			" Installable are: openvino, tflite, litert, mnn\n"},
 		{"sdk install tensorrt", exitUsage, "anyinfer: no package has the SDK of tensorrt: install TensorRT's own packages and type 'anyinfer shim build tensorrt'"},
-		{"shim build tflite", exitUsage, "anyinfer: the engine tflite needs no shim: it opens its SDK itself (type 'anyinfer sdk install tflite'); shims are for: mnn, "},
+		{"shim build tflite", exitUsage, "anyinfer: the engine tflite needs no shim: it opens its SDK directly (type 'anyinfer sdk install tflite'); shims are for: mnn, "},
 
 		{"sdk install", exitUsage, "anyinfer: name an engine: openvino, tflite"},
 		{"sdk install openvino tflite --from x", exitUsage, "--from installs one engine's SDK"},
@@ -119,10 +119,10 @@ func TestExitCodes(t *testing.T) {
 		{"shim build mnn --target arm64", exitUsage, "anyinfer: --target: shims are not compiled for \"arm64\"; they are for linux/386, linux/amd64, linux/arm, linux/arm64, linux/riscv64\n"},
 		{"shim build mnn --root /none", exitFailure, "anyinfer: --root: /none has no include/MNN/MNNDefine.h\n"},
 		{"sdk env openvino", exitFailure, "install it with 'anyinfer sdk install openvino'"},
-		{"sdk env tnn", exitFailure, "; set TNN_ROOT to one for "},
-		{"sdk env", exitFailure, "shows those that can be installed"},
+		{"sdk env tnn", exitFailure, "; set TNN_ROOT to an SDK for "},
+		{"sdk env", exitFailure, "shows the SDKs that can be installed"},
 		{"sdk env --nope", exitUsage, "unknown flag: --nope"},
-		{"sdk remove", exitUsage, "anyinfer: name an engine; 'anyinfer sdk list' shows what is installed\n"},
+		{"sdk remove", exitUsage, "anyinfer: name an engine; 'anyinfer sdk list' shows the installed SDKs\n"},
 		{"sdk remove openvino", exitFailure, "no openvino SDK for"},
 		{"sdk remove openvino --version ../..", exitFailure, "no openvino SDK ../.. for"},
 		{"run nope.onnx", exitFailure, `anyinfer: there is no file "nope.onnx"`},

@@ -10,7 +10,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/values"
 )
 
-// npyTensor returns t, or a float32 copy where NumPy has no such type.
+// npyTensor returns t, or a float32 copy if NumPy has no such type.
 func npyTensor(t *common.Tensor) *common.Tensor {
 	if t.DType() != common.BFloat16 {
 		return t

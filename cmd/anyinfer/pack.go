@@ -32,8 +32,8 @@ func newPackCommand() *cobra.Command {
 		Short: "Make an archive of a program, engines and models to run on another machine",
 		Long: `Make an archive of a program, engines and models to run on another machine.
 
-It has one folder with this command, built for the target, or with a program of yours; the engines' libraries, which are
-installed where they are missing, and their licences; the models, with the files that belong to them; and a script that runs
+It has one folder with this command, built for the target, or with your own program; the engines' libraries, which are
+installed if they are missing, and their licences; the models, with all their files; and a script that runs
 the program, without root and without an installation. The target is as in 'anyinfer build'.
 
 The same content makes the same archive, byte for byte.`,
@@ -118,7 +118,7 @@ func (p *packing) run(ctx context.Context) error {
 	}
 	fmt.Fprintf(p.stdout, "packed: %s (%s), for %s\n", p.out, sdkinstall.Size(size), archive.Requirements())
 	if missing := archive.Unlicensed(); missing != nil {
-		fmt.Fprintf(p.stdout, "No licences were found of: %s\n", strings.Join(missing, ", "))
+		fmt.Fprintf(p.stdout, "No licences were found for: %s\n", strings.Join(missing, ", "))
 	}
 	argument := ""
 	if command {
@@ -138,14 +138,14 @@ func (p *packing) check() (*pack.Archive, error) {
 		return nil, err
 	}
 	if len(p.models) == 0 && p.program == "" {
-		return nil, usageError{errors.New("name the models to pack, or with --program a program that has its own")}
+		return nil, usageError{errors.New("name the models to pack, or with --program a program that contains its own")}
 	}
 	archive, err := pack.New(p.target.String())
 	if err != nil {
 		return nil, usageError{fmt.Errorf("--target: %w", err)}
 	}
 	if p.target.arm == "6" {
-		return nil, notHere{"there are no engines for " + p.target.String() + ", those for 32-bit ARM need ARMv7", "build with 'anyinfer build', and a library of your own"}
+		return nil, missingError{"there are no engines for " + p.target.String() + "; the SDKs for 32-bit ARM need ARMv7", "build with 'anyinfer build', and your own library"}
 	}
 	if name := filepath.Base(p.out); !strings.HasSuffix(name, pack.Suffix) || name == pack.Suffix {
 		return nil, usageError{fmt.Errorf("--out %q: want the name of a file that ends in %s", p.out, pack.Suffix)}
@@ -175,7 +175,7 @@ func (p *packing) sdk(ctx context.Context, engine string) (sdkdir.SDK, error) {
 		return list[i], nil
 	}
 	if _, isShim := toolchain.Find(engine); isShim && !pinned(engine, p.target) {
-		return sdkdir.SDK{}, notHere{fmt.Sprintf("there is no %s for %s in %s", engine, p.target, root), installFor(engine, "", p.target)}
+		return sdkdir.SDK{}, missingError{fmt.Sprintf("there is no %s for %s in %s", engine, p.target, root), installFor(engine, "", p.target)}
 	}
 	sdk, _, err := sdkinstall.Install(ctx, sdkinstall.InstallOptions{
 		Engine: engine, OS: p.target.os, Arch: p.target.arch, Root: root, Log: p.stdout, Progress: p.status.show,
@@ -184,7 +184,7 @@ func (p *packing) sdk(ctx context.Context, engine string) (sdkdir.SDK, error) {
 	return sdk, err
 }
 
-// addModels adds the models, each of which one of the engines has to read.
+// addModels adds the models. At least one of the engines must read each.
 func (p *packing) addModels(archive *pack.Archive) error {
 	sources, err := model.Sources(p.models)
 	if err != nil {

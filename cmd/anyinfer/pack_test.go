@@ -42,11 +42,11 @@ func TestPackRefuses(t *testing.T) {
 	}{
 		{model, 2, "--engine: name the engines to pack; there are: "},
 		{"--engine tfilte " + model, 2, `there is no engine "tfilte"; did you mean tflite?`},
-		{"--engine tflite", 2, "name the models to pack, or with --program a program that has its own"},
+		{"--engine tflite", 2, "name the models to pack, or with --program a program that contains its own"},
 		{"--engine tflite --target linux " + model, 2, `--target "linux": want`},
 		{"--engine tflite --target windows/amd64 " + model, 2, "archives are made for linux on 386, amd64, arm, arm64, riscv64"},
 		{"--engine tflite --target linux/mips " + model, 2, "archives are made for linux on 386, "},
-		{"--engine tflite --target linux/arm/v6 " + model, 1, "those for 32-bit ARM need ARMv7; build with 'anyinfer build'"},
+		{"--engine tflite --target linux/arm/v6 " + model, 1, "the SDKs for 32-bit ARM need ARMv7; build with 'anyinfer build'"},
 		{"--engine tflite --out x.zip " + model, 2, `--out "x.zip": want the name of a file that ends in .tar.gz`},
 		{"--engine tflite --out " + file("none/x.tar.gz") + " " + model, 1, "there is no folder \"" + file("none") + "\" to write x.tar.gz to"},
 		{"--engine tflite " + models + "digit.tflite", 1, "there is no file \"" + models + "digit.tflite\"; did you mean "},

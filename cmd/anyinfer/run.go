@@ -28,7 +28,7 @@ type runFlags struct {
 }
 
 func (f *runFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringSliceVar(&f.engines, "engine", nil, "engines to run the model with, separated by commas")
+	cmd.Flags().StringSliceVar(&f.engines, "engine", nil, "engines that run the model, separated by commas")
 	cmd.Flags().StringVar(&f.signature, "signature", "", "signature to run, from the list of 'anyinfer inspect' (default the first)")
 	cmd.Flags().StringArrayVar(&f.inputs, "input", nil, "NAME=FILE.npy, data of an input; FILE.txt for strings, one per line, or FILE.json; may be repeated")
 	cmd.Flags().StringArrayVar(&f.shapes, "shape", nil, "NAME=1,3,224,224, shape of an input that gets random data; may be repeated")
@@ -39,7 +39,7 @@ func (f *runFlags) add(cmd *cobra.Command) {
 	must(cmd.RegisterFlagCompletionFunc("device", completeDevice))
 }
 
-// arguments is what the arguments and flags of run and bench stand for.
+// arguments has the values of the arguments and flags of run and bench.
 type arguments struct {
 	sources []common.Source
 	files   map[string]string // of --input, by the input's name
@@ -94,7 +94,7 @@ func parseShapes(flags []string) (map[string]common.Shape, error) {
 	return shapes, nil
 }
 
-// cutLast cuts around the last sep, since the names of tensors may contain it.
+// cutLast cuts around the last sep, because the names of tensors may contain sep.
 func cutLast(s, sep string) (before, after string, found bool) {
 	i := strings.LastIndex(s, sep)
 	if i < 0 {
@@ -112,8 +112,8 @@ func newRunCommand() *cobra.Command {
 		Long: `Run a model once, with one engine or several side by side.
 
 MODEL... are the files of a model, or the same model in several formats; each
-engine takes the one that suits it best. Without --engine the first ready
-engine that reads MODEL runs it. Inputs without --input get seeded random data,
+engine loads the format that comes first in its list. Without --engine the first
+ready engine that reads MODEL runs it. Inputs without --input get seeded random data,
 and their dynamic dimensions have length 1 unless --shape sets another. With
 several engines a table compares their outputs.`,
 		Example: `  anyinfer run digits.onnx --input image=scan.npy --out results
@@ -125,7 +125,7 @@ several engines a table compares their outputs.`,
 		},
 	}
 	f.add(cmd)
-	cmd.Flags().StringVar(&out, "out", "", "folder to write outputs to, as NAME.npy ('/' becomes '_'), strings as NAME.json; with several engines in a folder for each")
+	cmd.Flags().StringVar(&out, "out", "", "folder to write outputs to, as NAME.npy ('/' becomes '_'), strings as NAME.json; several engines write to a folder each")
 	must(cmd.MarkFlagDirname("out"))
 	return cmd
 }

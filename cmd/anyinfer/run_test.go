@@ -87,7 +87,7 @@ func TestRunRefuses(t *testing.T) {
 		{[]string{"run", "missing.onnx"}, 1, `anyinfer: there is no file "missing.onnx"` + "\n"},
 		{[]string{"run", models + "digit.onnx"}, 1, "; did you mean " + models + "digits.onnx?"},
 		{[]string{"run", "--", models + "digits.onnx", "--json"}, 1, `there is no file "--json"; write flags before --`},
-		{[]string{"run", models + "photo.png"}, 1, "say which engine reads it with --engine"},
+		{[]string{"run", models + "photo.png"}, 1, "name its engine with --engine"},
 		{[]string{"run", models + "digits.bin"}, 1, "name its .xml file before it"},
 		{[]string{"run", "model.plan"}, 1, `there is no file "model.plan"`},
 		{[]string{"run", models + "digits.tnnmodel"}, 1, "name its .tnnproto file before it"},

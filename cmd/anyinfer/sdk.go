@@ -21,7 +21,7 @@ func newSDKCommand() *cobra.Command {
 		Short: "Install, list and remove the engines' SDKs",
 		Long: `Install, list and remove the engines' SDKs: their shared libraries and C headers.
 
-They lie in $` + sdkdir.EnvRoot + `, else in the user's cache folder, where the engines find them.`,
+They are in $` + sdkdir.EnvRoot + `, else in the user's cache folder, where the engines find them.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -29,7 +29,7 @@ They lie in $` + sdkdir.EnvRoot + `, else in the user's cache folder, where the 
 	return cmd
 }
 
-// sdkFlags choose among SDKs.
+// sdkFlags select SDKs.
 type sdkFlags struct{ version, os, arch, dir string }
 
 func (f *sdkFlags) add(cmd *cobra.Command, version string) {
@@ -50,7 +50,7 @@ func oneEngine(_ *cobra.Command, args []string) error {
 			return err
 		}
 		if !hasPackage(engine) {
-			return fmt.Errorf("no package has the SDK of %s: %s. What can be installed: %s", engine, buildHint(engine), strings.Join(pinnedEngines(), ", "))
+			return fmt.Errorf("no package has the SDK of %s: %s. Installable are: %s", engine, buildHint(engine), strings.Join(pinnedEngines(), ", "))
 		}
 	}
 	return checkEngines(args)

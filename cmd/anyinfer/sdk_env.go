@@ -21,22 +21,22 @@ func newSDKEnv() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "env [ENGINE...]",
 		Short: "Print shell exports for building with engines' tags, which links their SDKs",
-		Long: `Print shell exports for building with engines' tags, which links their SDKs; of all installed engines unless some are named:
+		Long: `Print shell exports for building with engines' tags, which links their SDKs; for all installed engines unless some are named:
 
   eval "$(anyinfer sdk env openvino tflite)" && go build -tags openvino,tflite ./...
 
-The program loads the SDKs from where they lie now. For another target it is linked only, and finds them by that system's
-means:
+The program loads the SDKs from their present folders. For another target it is only linked, and that system's loader
+must find them:
 
   eval "$(anyinfer sdk env tflite --arch arm64)" && CGO_ENABLED=1 CC=aarch64-linux-gnu-gcc GOARCH=arm64 go build -tags tflite ./...
 
 'anyinfer build --target linux/arm64 --tags tflite' does both.
 
-Programs built without tags find SDKs by themselves; for them the exports choose among several.
+Programs built without tags find SDKs by themselves; for them the exports select one of several.
 
-Where it fails it prints false, besides the error on the standard error: then eval fails, and what stands behind && is not run.
+If it fails, it prints the command false, and the error on standard error: then eval fails, and && skips the next command.
 
-For mnn, tnn and tensorrt the linker gets what MNN_ROOT, TNN_ROOT and TENSORRT_ROOT name, where they are set.`,
+For mnn, tnn and tensorrt the linker uses the folders in MNN_ROOT, TNN_ROOT and TENSORRT_ROOT if they are set.`,
 		Args:              someEngines,
 		ValidArgsFunction: completeEngine,
 		Annotations:       map[string]string{evaluated: "sh"},
@@ -96,25 +96,25 @@ func chooseSDKs(root string, engines []string, version, goos, goarch string) ([]
 			t := target{os: goos, arch: goarch}
 			todo := installFor(engine, version, t)
 			if r, ok := toolchain.Find(engine); ok && !pinned(engine, t) {
-				todo = fmt.Sprintf("set %s to one for %s/%s", r.SDK.Env, goos, goarch) // a shim without an SDK cannot be linked
+				todo = fmt.Sprintf("set %s to an SDK for %s/%s", r.SDK.Env, goos, goarch) // a shim without an SDK cannot be linked
 			}
-			return nil, notHere{fmt.Sprintf("no %s SDK %sfor %s/%s lies in %s", engine, spaced(version), goos, goarch, root), todo}
+			return nil, missingError{fmt.Sprintf("no %s SDK %sfor %s/%s is in %s", engine, spaced(version), goos, goarch, root), todo}
 		}
 	}
 	if len(chosen) == 0 {
-		return nil, fmt.Errorf("no SDK %sfor %s/%s lies in %s; 'anyinfer sdk list' shows those that can be installed", spaced(version), goos, goarch, root)
+		return nil, fmt.Errorf("no SDK %sfor %s/%s is in %s; 'anyinfer sdk list' shows the SDKs that can be installed", spaced(version), goos, goarch, root)
 	}
 	return chosen, nil
 }
 
-// variable is one of the environment of a build that links SDKs.
+// variable is an environment variable for a build that links SDKs.
 type variable struct {
 	name, value string
-	add         bool // to what the variable has
+	add         bool // append to the variable's value
 }
 
-// variables returns the environment of a build that links SDKs; run means that the program runs on this machine. Of an SDK
-// in C++ the SDK itself is linked, not the shim that is installed with it.
+// variables returns the environment for a build that links SDKs; run means that the program runs on this machine. It
+// links a C++ SDK itself, not the shim that is installed with it.
 func variables(sdks []sdkdir.SDK, run bool) ([]variable, error) {
 	var all []variable
 	var cppflags, ldflags []string
@@ -125,16 +125,16 @@ func variables(sdks []sdkdir.SDK, run bool) ([]variable, error) {
 		libDir := s.LibDir()
 		if r, ok := toolchain.Find(s.Engine); ok {
 			r.SDK.Arch = s.Arch
-			place, err := r.Locate("", s.Dir)
+			location, err := r.Locate("", s.Dir)
 			if err != nil {
 				return nil, err
 			}
-			libDir = place.LibDir()
-			cppflags = append(cppflags, "-I"+place.Include)
-			if place.OldStrings {
+			libDir = location.LibDir()
+			cppflags = append(cppflags, "-I"+location.Include)
+			if location.OldStrings {
 				cppflags = append(cppflags, "-DANYINFER_"+strings.ToUpper(r.Engine)+"_CXX11_ABI=0") // not _GLIBCXX_USE_CXX11_ABI, which other shims would see, too
 			}
-			all = append(all, variable{name: r.SDK.Env, value: place.Root})
+			all = append(all, variable{name: r.SDK.Env, value: location.Root})
 		}
 		ldflags = append(ldflags, "-L"+libDir)
 		if run && s.OS != "windows" {
@@ -144,7 +144,7 @@ func variables(sdks []sdkdir.SDK, run bool) ([]variable, error) {
 	for _, v := range []struct {
 		name  string
 		flags []string
-	}{ // CGO_CPPFLAGS: setting CGO_CXXFLAGS would take away the -O2 that it has by default
+	}{ // CGO_CPPFLAGS: setting CGO_CXXFLAGS would replace its default of -O2
 		{"CGO_CPPFLAGS", cppflags}, {"CGO_LDFLAGS", ldflags},
 	} {
 		if v.flags == nil {
@@ -172,7 +172,7 @@ func exports(vars []variable) string {
 	return b.String()
 }
 
-// goQuote joins flags as the go command splits them: a flag with spaces stands in quotes, without escapes.
+// goQuote joins flags for the go command: a flag with spaces is in quotes, without escapes.
 func goQuote(flags []string) (string, error) {
 	quoted := make([]string, len(flags))
 	for i, f := range flags {
@@ -184,7 +184,7 @@ func goQuote(flags []string) (string, error) {
 		case !strings.Contains(f, "'"):
 			quoted[i] = "'" + f + "'"
 		default:
-			return "", fmt.Errorf("the go command cannot be given %s: it has both kinds of quotes", f)
+			return "", fmt.Errorf("the go command cannot parse %s: it has both kinds of quotes", f)
 		}
 	}
 	return strings.Join(quoted, " "), nil

@@ -18,14 +18,14 @@ func newSDKInstall() *cobra.Command {
 	var from string
 	cmd := &cobra.Command{
 		Use:   "install ENGINE...",
-		Short: "Fetch, verify and put SDKs in place",
-		Long: `Fetch, verify and put SDKs in place.
+		Short: "Fetch, verify and install SDKs",
+		Long: `Fetch, verify and install SDKs.
 
 Each comes from a public package of a pinned version and SHA-256, fetched with python3 -m pip. The package and its publisher,
-who for tflite is a third party, are printed before; 'anyinfer sdk list' shows them.
+who for tflite is a third party, are printed first; 'anyinfer sdk list' shows them.
 
-For mnn, which has a C++ API, the engine's shim is compiled on it. That takes a C++ compiler, and cargo 1.82 or newer, which
-fetches a crate with the headers; no Rust is compiled. Where only the shim is of another version of this program, only that is
+For mnn, which has a C++ API, the engine's shim is compiled. That needs a C++ compiler, and cargo 1.82 or newer, which fetches
+a crate with the headers; no Rust is compiled. If only the shim is from another version of this program, only the shim is
 compiled again. With --arch it is compiled on Linux for another processor, with Debian's cross compiler or $CXX.`,
 		Example: `  anyinfer sdk install openvino tflite
   anyinfer sdk install openvino --version 2024.6.0
@@ -68,14 +68,14 @@ compiled again. With --arch it is compiled on Linux for another processor, with 
 					fmt.Fprintf(out, "installed: %s (%s)\n", sdk.Dir, sdkinstall.Size(sdk.Size))
 				}
 			}
-			if usual, err := sdkdir.Root(); err == nil && usual != root {
-				fmt.Fprintf(out, "That is not the usual folder: set %s=%s, so that it is found.\n", sdkdir.EnvRoot, shell.Quote(root))
+			if standard, err := sdkdir.Root(); err == nil && standard != root {
+				fmt.Fprintf(out, "That is not the default folder: set %s=%s, so that engines find it.\n", sdkdir.EnvRoot, shell.Quote(root))
 			}
 			return nil
 		},
 	}
 	f.add(cmd, "version of the SDK (default the newest pinned)")
-	cmd.Flags().StringVar(&from, "from", "", "install from this file instead of fetching it; its digest says which SDK it is")
+	cmd.Flags().StringVar(&from, "from", "", "install from this file instead of fetching it; its digest identifies the SDK")
 	must(cmd.MarkFlagFilename("from", "whl"))
 	return cmd
 }

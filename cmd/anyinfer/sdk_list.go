@@ -16,7 +16,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/sdkinstall"
 )
 
-// sdkList is what list --json prints.
+// sdkList is the output of list --json.
 type sdkList struct {
 	Root      string         `json:"root"`
 	Installed []sdkInstalled `json:"installed"`
@@ -27,7 +27,7 @@ type sdkInstalled struct {
 	sdkdir.SDK
 	Dir string `json:"dir"`
 
-	origin string // where it is what is pinned
+	origin string // if the SDK is a pinned one
 }
 
 type sdkAvailable struct {
@@ -53,7 +53,7 @@ func newSDKList() *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List the SDKs that are installed and those that could be",
+		Short: "List the installed and the available SDKs",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			root, err := (&sdkFlags{dir: dir}).root()
@@ -114,7 +114,7 @@ func (l sdkList) print(out io.Writer) error {
 		fmt.Fprintln(w, "  nothing yet")
 	}
 	fmt.Fprintf(w, "\nAvailable (anyinfer sdk install ENGINE [--version V] [--os O --arch A]):\n")
-	for _, here := range []bool{true, false} { // those for this machine first
+	for _, here := range []bool{true, false} { // SDKs for this machine first
 		for _, a := range l.Available {
 			if here == (a.OS == runtime.GOOS && a.Arch == runtime.GOARCH) && !a.Installed {
 				fmt.Fprintf(w, "  %s\t%s\t%s/%s\t%s\t%s\n",

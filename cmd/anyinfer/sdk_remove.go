@@ -25,13 +25,13 @@ func newSDKRemove() *cobra.Command {
 				return err
 			}
 			if len(engines) == 0 {
-				return usageError{errors.New("name an engine; 'anyinfer sdk list' shows what is installed")}
+				return usageError{errors.New("name an engine; 'anyinfer sdk list' shows the installed SDKs")}
 			}
 			installed, err := sdkdir.ListDir(root)
 			if err != nil {
 				return err
 			}
-			for _, engine := range engines { // other versions of this program may know one more
+			for _, engine := range engines { // other versions of this program may have more engines
 				if !slices.ContainsFunc(installed, func(s sdkdir.SDK) bool { return s.Engine == engine }) {
 					if err := checkEngine(engine); err != nil {
 						return err
@@ -46,7 +46,7 @@ func newSDKRemove() *cobra.Command {
 					fmt.Fprintf(cmd.OutOrStdout(), "removed: %s\n", dir)
 				}
 				if err == nil && len(removed) == 0 {
-					err = fmt.Errorf("no %s SDK %sfor %s/%s lies in %s; 'anyinfer sdk list' shows what is installed",
+					err = fmt.Errorf("no %s SDK %sfor %s/%s is in %s; 'anyinfer sdk list' shows the installed SDKs",
 						engine, spaced(f.version), goos, goarch, root)
 				}
 				errs = append(errs, err)

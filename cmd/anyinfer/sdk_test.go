@@ -225,7 +225,7 @@ func TestEnvOfSystem(t *testing.T) {
 	require.Equal(t, 1, code, "what is not named is not linked")
 	code, _, stderr = command(t, "sdk", "env", "tensorrt", "--arch", other)
 	require.Equal(t, 1, code)
-	require.Contains(t, stderr, "set TENSORRT_ROOT to one for linux/"+other)
+	require.Contains(t, stderr, "set TENSORRT_ROOT to an SDK for linux/"+other)
 
 	t.Setenv("TENSORRT_ROOT", usr)
 	code, stdout, stderr = command(t, "sdk", "env", "tensorrt", "--arch", other)

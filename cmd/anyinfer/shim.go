@@ -27,7 +27,7 @@ func newShimCommand() *cobra.Command {
 		Short: "Compile the shims of engines in C++",
 		Long: `Compile the shims of engines in C++: the libraries between this program and an SDK without a C API.
 
-'anyinfer sdk install' does it for SDKs that it installs.`,
+'anyinfer sdk install' does that for SDKs that it installs.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -39,16 +39,16 @@ func newShimBuild() *cobra.Command {
 	var root, out, target string
 	cmd := &cobra.Command{
 		Use:   "build ENGINE",
-		Short: "Compile an engine's shim on an SDK on this machine",
-		Long: `Compile an engine's shim with $CXX or c++, from sources that this program carries.
+		Short: "Compile an engine's shim with an SDK on this machine",
+		Long: `Compile an engine's shim with $CXX or c++, from sources in this program.
 
-The SDK is in the folder of --root, else of the engine's variable, such as MNN_ROOT, else it is the one that
+The SDK is in the folder of --root, else of the engine's variable, such as MNN_ROOT, else it is the SDK that
 'anyinfer sdk install' installed. The folder has the headers in include, and the library, shared or static, in lib or at the top;
-a build tree works, too. $CXXFLAGS
-and $LDFLAGS count. Without --out the shim goes to where the engine is looked for.
+a build tree works, too. The compiler also gets $CXXFLAGS and $LDFLAGS. Without --out the shim is installed where engines
+find it.
 
-For another processor, --target names it, the SDK is one for that, and without $CXX the compiler is Debian's cross compiler,
-as aarch64-linux-gnu-g++.`,
+With --target, the SDK must be for that processor, and without $CXX the compiler is Debian's cross compiler, such as
+aarch64-linux-gnu-g++.`,
 		Example: `  MNN_ROOT=/opt/mnn anyinfer shim build mnn
   anyinfer shim build mnn --root ~/src/MNN --out ./libanyinfer_mnn.so
   anyinfer shim build mnn --target linux/arm64 --root ~/MNN-arm64 --out ./libanyinfer_mnn.so`,
@@ -69,7 +69,7 @@ as aarch64-linux-gnu-g++.`,
 			if out != "" {
 				err = recipe.Build(cmd.Context(), from, out, stdout)
 			} else {
-				library, err = placeShim(cmd.Context(), recipe, from, stdout)
+				library, err = installShim(cmd.Context(), recipe, from, stdout)
 			}
 			if err != nil {
 				return err
@@ -80,21 +80,21 @@ as aarch64-linux-gnu-g++.`,
 			}
 			fmt.Fprintf(stdout, "built: %s (%s)\n", library, sdkinstall.Size(info.Size()))
 			if library, err := filepath.Abs(out); err == nil && out != "" {
-				fmt.Fprintf(stdout, "Set %s=%s, so that it is found.\n", dylib.Spec{Engine: recipe.Engine}.Env(), shell.Quote(library))
+				fmt.Fprintf(stdout, "Set %s=%s, so that the engine finds it.\n", dylib.Spec{Engine: recipe.Engine}.Env(), shell.Quote(library))
 			}
 			return nil
 		},
 	}
 	cmd.Flags().StringVar(&root, "root", "", "folder of the SDK")
-	cmd.Flags().StringVar(&target, "target", "", "what it is for, as linux/arm64 (default this machine)")
-	cmd.Flags().StringVar(&out, "out", "", "file to write (default where the engine is looked for)")
+	cmd.Flags().StringVar(&target, "target", "", "machine to build for, such as linux/arm64 (default this one)")
+	cmd.Flags().StringVar(&out, "out", "", "file to write (default in the folder where engines find it)")
 	must(cmd.MarkFlagDirname("root"))
 	must(cmd.MarkFlagFilename("out", "so"))
 	return cmd
 }
 
-// placeShim compiles a shim and puts it where the engine looks.
-func placeShim(ctx context.Context, recipe toolchain.Recipe, from toolchain.Location, log io.Writer) (library string, err error) {
+// installShim compiles a shim and installs it where the engine finds it.
+func installShim(ctx context.Context, recipe toolchain.Recipe, from toolchain.Location, log io.Writer) (library string, err error) {
 	root, err := sdkdir.Root()
 	if err != nil {
 		return "", err
@@ -111,7 +111,7 @@ func shimEngines() []string {
 	return names
 }
 
-// oneShim is the Args of a command that needs the name of an engine with a toolchain.
+// oneShim is the Args of a command that needs the name of an engine with a shim.
 func oneShim(_ *cobra.Command, args []string) error {
 	switch {
 	case len(args) == 0:
@@ -123,7 +123,7 @@ func oneShim(_ *cobra.Command, args []string) error {
 		return err
 	}
 	if _, ok := toolchain.Find(args[0]); !ok {
-		return fmt.Errorf("the engine %s needs no shim: it opens its SDK itself (%s); shims are for: %s",
+		return fmt.Errorf("the engine %s needs no shim: it opens its SDK directly (%s); shims are for: %s",
 			args[0], model.InstallHint(args[0]), strings.Join(shimEngines(), ", "))
 	}
 	return nil

@@ -67,7 +67,7 @@ func TestShimBuild(t *testing.T) {
 	code, stdout, stderr = command(t, "shim", "build", "mnn", "--out", file)
 	require.Zero(t, code, stderr)
 	require.Contains(t, stdout, "\nbuilt: "+file+" (")
-	require.Contains(t, stdout, "\nSet ANYINFER_MNN_LIBRARY="+file+", so that it is found.\n")
+	require.Contains(t, stdout, "\nSet ANYINFER_MNN_LIBRARY="+file+", so that the engine finds it.\n")
 	t.Setenv("ANYINFER_MNN_LIBRARY", file)
 	_, stdout, _ = process(t, "doctor", "mnn")
 	require.Regexp(t, `^mnn is ready\n  version 3\..*\n  library `+file+`\n  device  CPU`, stdout)

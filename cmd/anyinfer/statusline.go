@@ -14,19 +14,19 @@ import (
 	"golang.org/x/term"
 )
 
-// statusLine shows the progress in a line of a terminal, until it is cleared.
-// Without a terminal it does nothing.
+// statusLine shows the progress in a line of a terminal, until it is cleared. Without a
+// terminal it does nothing.
 type statusLine struct {
 	terminal *os.File // or nil
 	mu       sync.Mutex
-	text     string      // to be shown
-	width    int         // of the text that is shown
-	drawn    time.Time   // when it was drawn
+	text     string      // the text to show
+	width    int         // of the shown text
+	drawn    time.Time   // the time of the last draw
 	timer    *time.Timer // draws text after statusPause; or nil
 }
 
 // statusPause is the time between changes, so that people can read the text and the
-// terminal is not kept busy.
+// terminal has little work.
 const statusPause = 100 * time.Millisecond
 
 func newStatusLine(w io.Writer) *statusLine {
@@ -86,7 +86,7 @@ func (s *statusLine) draw() {
 		columns = 80
 	}
 	text := []rune(printable(s.text))
-	text = text[:min(len(text), columns-1)] // in the last column it would wrap
+	text = text[:min(len(text), columns-1)] // text in the last column would wrap
 	old := min(max(s.width, len("^C")), columns-1)
 	fmt.Fprintf(s.terminal, "\r%s%s\r", string(text), strings.Repeat(" ", max(old-len(text), 0)))
 	s.width, s.drawn = len(text), time.Now()

@@ -9,9 +9,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// rejectUnknownArgs has cobra's own commands return an error for unknown
-// arguments, for which they would print their help. It has to be called after
-// SetOut.
+// rejectUnknownArgs makes cobra's own commands return an error for unknown
+// arguments instead of printing their help. It must be called after SetOut.
 func rejectUnknownArgs(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
@@ -19,14 +18,14 @@ func rejectUnknownArgs(root *cobra.Command) {
 		switch c.Name() {
 		case "help":
 			c.Args = func(c *cobra.Command, args []string) error {
-				about, rest, err := root.Find(args)
+				found, rest, err := root.Find(args)
 				switch {
 				case err != nil || len(rest) == 0:
 					return err
-				case about.HasSubCommands():
-					return noArgs(about, rest)
+				case found.HasSubCommands():
+					return noArgs(found, rest)
 				}
-				return fmt.Errorf("there is no command '%s'; '%s' has none below it", strings.Join(append([]string{root.Name()}, args...), " "), about.CommandPath())
+				return fmt.Errorf("there is no command '%s'; '%s' has no subcommands", strings.Join(append([]string{root.Name()}, args...), " "), found.CommandPath())
 			}
 		case "completion":
 			c.Args = noArgs

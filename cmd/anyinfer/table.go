@@ -14,15 +14,15 @@ import (
 const (
 	tableWidth = 100 // a table's maximal width in columns of a terminal
 	tableGap   = 2   // spaces between two columns
-	tableCell  = 12  // columns are not made narrower than this
+	tableCell  = 12  // the minimal width to which columns are reduced
 )
 
 // table prints aligned columns. It wraps cells that do not fit.
 type table struct {
 	w    io.Writer
 	rows [][]string // the first has the names of the columns
-	// path is set where the last column has files. It keeps the end of one that does
-	// not fit.
+	// path is set if the last column has files. A file that does not fit is
+	// shortened to the end of its path.
 	path bool
 }
 
@@ -32,9 +32,9 @@ func newTable(w io.Writer, columns ...string) *table {
 	return t
 }
 
-// row adds a line. It makes cells printable, since names in a model's file can have
-// tabs and escape sequences. The last cell of a row with fewer cells may extend into
-// the next columns.
+// row adds a line. It makes cells printable, because names in a model's file can
+// have tabs and escape sequences. The last cell of a row with fewer cells may extend
+// into the next columns.
 func (t *table) row(cells ...string) {
 	var row []string
 	for _, c := range cells {
@@ -72,8 +72,8 @@ func (t *table) flush() error {
 	return err
 }
 
-// widths returns the widths of the columns: those of their cells, or less for the
-// widest columns where the table would be too wide.
+// widths returns the widths of the columns: the widths of their cells, or less for
+// the widest columns if the table would be too wide.
 func (t *table) widths() []int {
 	n := len(t.rows[0])
 	widths, all := make([]int, n), tableGap*(n-1)
@@ -131,7 +131,7 @@ func lastIndex(s []rune, f func(rune) bool) int {
 	return -1
 }
 
-// shortPath returns path, or where that is longer than width ... and its end.
+// shortPath returns path, or "..." and its end if it is longer than width.
 func shortPath(path string, width int) string {
 	if utf8.RuneCountInString(path) <= width {
 		return path
@@ -176,7 +176,7 @@ func printable(s string) string {
 	}, s)
 }
 
-// printLoaded prints how a model was loaded. It leaves out empty details.
+// printLoaded prints how a model was loaded, without empty details.
 func printLoaded(w io.Writer, engine, version, device string, details ...string) {
 	details = slices.DeleteFunc(details, func(d string) bool { return d == "" })
 	paragraph(w, fmt.Sprintf("%s %s on %s: %s", engine, shortVersion(version), device, printable(strings.Join(details, ", "))), "  ")

@@ -19,19 +19,19 @@ type target struct {
 	arm      string // as GOARM; "" if not given
 }
 
-// targets are offered by shell completion; the go command has more.
+// targets are the values that shell completion offers; the go command has more.
 var targets = []string{
 	"linux/amd64", "linux/arm64", "linux/arm/v7", "linux/arm/v6", "linux/386", "linux/riscv64",
 	"darwin/amd64", "darwin/arm64", "windows/amd64", "windows/arm64",
 }
 
-// processors translates other names to Go's: those of container images, of Debian and of uname -m.
+// processors translates the names of container images, of Debian and of uname -m to Go's.
 var processors = map[string]string{
 	"arm": "arm/v7", "armhf": "arm/v7", "armv7l": "arm/v7", "armv6l": "arm/v6",
 	"arm64/v8": "arm64", "aarch64": "arm64", "x86_64": "amd64", "i386": "386", "i686": "386",
 }
 
-// parseTarget reads the value of --target, which is by default the running system.
+// parseTarget parses the value of --target; "" means the running system.
 func parseTarget(s string) (target, error) {
 	if s == "" {
 		return target{os: runtime.GOOS, arch: runtime.GOARCH}, nil
@@ -55,10 +55,10 @@ func (t target) String() string {
 	return t.os + "/" + t.arch
 }
 
-// host reports whether it is the running system's.
+// host reports whether t is the running system.
 func (t target) host() bool { return t.os == runtime.GOOS && t.arch == runtime.GOARCH }
 
-// env are settings for the go command.
+// env returns settings for the go command.
 func (t target) env() []string {
 	env := []string{"GOOS=" + t.os, "GOARCH=" + t.arch}
 	if t.arm != "" {
@@ -67,7 +67,7 @@ func (t target) env() []string {
 	return env
 }
 
-// interpreter is the program loader to set; "" if the go command sets the right one.
+// interpreter returns the program loader to set; "" if the go command sets the right one.
 func (t target) interpreter() string {
 	if t.os != "linux" {
 		return ""
@@ -75,12 +75,12 @@ func (t target) interpreter() string {
 	return platform.Linux[t.arch].Interpreter
 }
 
-// notHere is the error if something is missing on this machine, and what to do.
-type notHere struct{ what, fix string }
+// missingError is the error for something that is missing on this machine, with the advice.
+type missingError struct{ what, hint string }
 
-func (n notHere) Error() string { return n.what + "; " + n.fix }
+func (e missingError) Error() string { return e.what + "; " + e.hint }
 
-// compilers returns settings of CC and CXX for cgo, without those that the environment has.
+// compilers returns settings of CC and CXX for cgo, except variables that the environment sets.
 func (t target) compilers(cplusplus bool) (env []string, err error) {
 	if t.host() {
 		return nil, nil
@@ -94,11 +94,11 @@ func (t target) compilers(cplusplus bool) (env []string, err error) {
 		}
 		processor, known := platform.Linux[t.arch]
 		if !known || t.os != "linux" || t.arm == "6" {
-			return nil, notHere{fmt.Sprintf("no %s compiler for %s is known", c.language, t), "name one in " + c.variable}
+			return nil, missingError{fmt.Sprintf("no %s compiler for %s is known", c.language, t), "name one in " + c.variable}
 		}
 		command := processor.Compiler(c.command)
 		if _, err := exec.LookPath(command); errors.Is(err, exec.ErrNotFound) {
-			return nil, notHere{fmt.Sprintf("there is no %s compiler for %s", c.language, t), fmt.Sprintf(
+			return nil, missingError{fmt.Sprintf("there is no %s compiler for %s", c.language, t), fmt.Sprintf(
 				"install %s (on Debian and Ubuntu: apt install %s), or name another in %s", command, processor.Package(c.command), c.variable)}
 		}
 		env = append(env, c.variable+"="+command)

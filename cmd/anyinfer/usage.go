@@ -35,7 +35,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 func flagError(cmd *cobra.Command, err error) error {
 	unknown, invalid := (*pflag.NotExistError)(nil), (*pflag.InvalidValueError)(nil)
 	switch {
-	case errors.As(err, &unknown) && cmd.Flags().Lookup(strings.TrimSpace(unknown.GetSpecifiedShortnames())) != nil: // as the go command has them
+	case errors.As(err, &unknown) && cmd.Flags().Lookup(strings.TrimSpace(unknown.GetSpecifiedShortnames())) != nil: // with one dash, as in the go command
 		return fmt.Errorf("%w; did you mean --%s?", err, unknown.GetSpecifiedShortnames())
 	case errors.As(err, &unknown):
 		var names []string

@@ -14,7 +14,7 @@ import (
 )
 
 // Engine describes an engine to register. All of its models have its signatures
-// and run its function, whatever their Source is.
+// and run its function, independent of their Source.
 type Engine struct {
 	Name       string
 	Formats    []common.Format
@@ -22,7 +22,7 @@ type Engine struct {
 	// EmptyTensors is set if Run accepts inputs without elements.
 	EmptyTensors bool
 	// Run computes out from in, for the signature of that index. Outputs with a
-	// fixed shape have a tensor already; Run sets the others. ctx ends when the
+	// fixed shape already have a tensor; Run sets the others. ctx ends when the
 	// run is cancelled. Runs of different sessions execute at the same time.
 	Run func(ctx context.Context, signature int, in, out []*common.Tensor) error
 	// Bind may refuse the shapes of inputs. It may be nil.

@@ -47,7 +47,7 @@ func classify(name string, files []string) error {
 	if err != nil {
 		return err
 	}
-	var failed []error // a bad file does not keep the others from being classified
+	var failed []error // after a bad file, the others are still classified
 	for _, file := range files {
 		if err := readInk(file, pixels); err != nil {
 			failed = append(failed, err)

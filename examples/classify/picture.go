@@ -14,7 +14,7 @@ import (
 const side = 8
 
 // readInk reads a PNG file of any size with a dark digit on a light or transparent
-// ground. It sets each of pixels to its share of ink, from 0 to 1.
+// background. It sets each of pixels to its share of ink, from 0 to 1.
 func readInk(file string, pixels []float32) error {
 	f, err := os.Open(file)
 	if err != nil {

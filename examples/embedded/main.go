@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command embedded has its model in the binary, as programs for small boards do.
+// Command embedded contains its model in the binary, as programs for small boards do.
 package main
 
 import (
@@ -15,12 +15,12 @@ import (
 )
 
 // digits is a model of 8-bit integers, which suit small processors: it has less than
-// half the size.
+// half the size of the float model.
 //
 //go:embed digits_int8.tflite
 var digits []byte
 
-// picture is what the board's camera sees: 1 is ink.
+// picture is the image of the board's camera: 1 is ink.
 var picture = []float32{
 	0, 0, 0, 0, 1, 0, 0, 0,
 	0, 0, 0, 1, 0, 0, 0, 0,

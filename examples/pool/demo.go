@@ -16,11 +16,11 @@ import (
 //go:embed nine.json
 var nine string
 
-// demo sends n requests at once, the first with 3 pixels instead of 64, and prints how
-// often it got each answer.
+// demo sends n requests at once, the first with 3 pixels instead of 64, and prints the
+// number of each answer.
 func demo(ctx context.Context, url string, n int) {
-	// The number of connections is limited, since that of open files is; a request that
-	// waits for one is a goroutine.
+	// The number of connections is limited, because the number of open files is; a
+	// request that waits for a connection is only a goroutine.
 	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 64}}
 	defer client.CloseIdleConnections() // so that Shutdown does not wait for them
 	answers := make(chan string)

@@ -18,8 +18,8 @@ import (
 // digits handles requests. The Runner is a Model, or a fake in tests.
 type digits struct{ model common.Runner }
 
-// ServeHTTP is called on a goroutine for each request. It needs no lock, since Run is
-// safe for concurrent use.
+// ServeHTTP is called on a goroutine for each request. It needs no lock, because Run
+// is safe for concurrent use.
 func (d digits) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	digit, err := d.recognize(r.Context(), http.MaxBytesReader(w, r.Body, 1<<16))
 	switch {

@@ -29,7 +29,7 @@ func main() {
 	addr := flag.String("addr", "localhost:8080", "address to listen on")
 	sessions := flag.Int("sessions", runtime.GOMAXPROCS(0), "requests that run at once; others wait")
 	waiting := flag.Int("waiting", 1000, "requests that may wait; further ones get status 429")
-	requests := flag.Int("demo", 0, "number of requests to send to a server of its own, before it exits")
+	requests := flag.Int("demo", 0, "number of requests that the program sends to itself before it exits")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
@@ -71,7 +71,7 @@ func run(ctx context.Context, addr string, o *common.Options, requests int) erro
 	}
 	grace, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	err = errors.Join(server.Shutdown(grace), model.Shutdown(grace)) // the one waits for requests, the other for Runs
+	err = errors.Join(server.Shutdown(grace), model.Shutdown(grace)) // Shutdown of server waits for requests, of model for Runs
 	stats := model.Stats()
 	log.Printf("%d runs, %d failed, %d calls waited, %d were refused", stats.Runs, stats.Failures, stats.WaitCount, stats.Refused)
 	return err

@@ -30,7 +30,7 @@ func main() {
 	ctx := context.Background()
 	model, err := common.Load(ctx, common.File("testdata/digits.tflite"), nil) // the first ready engine that reads it
 	if err != nil {
-		log.Fatal(err) // has what is missing, the places searched, and the command to type
+		log.Fatal(err) // names the missing library, the places searched and the install command
 	}
 	defer model.Close()
 	image, err := common.FromSlice(pixels, 1, 8, 8, 1) // shares the slice

@@ -29,7 +29,7 @@ func main() {
 	log.SetPrefix("stream: ")
 	width := flag.Int("width", 640, "width of a frame in pixels")
 	height := flag.Int("height", 480, "height of a frame in pixels")
-	sessions := flag.Int("sessions", runtime.NumCPU(), "frames to work on at once")
+	sessions := flag.Int("sessions", runtime.NumCPU(), "frames that are processed at once")
 	flag.Parse()
 	if *width < 1 || *height < 1 { // some engines accept images without pixels
 		log.Fatalf("a frame of %d x %d has no pixels", *width, *height)
@@ -59,7 +59,7 @@ func main() {
 // faster than the sessions work, so the writer waits and no frame is dropped.
 func stream(ctx context.Context, model *common.Model, in io.Reader) (n int, err error) {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // stops the goroutines below where a frame fails
+	defer cancel() // stops the goroutines below if a frame fails
 	work := make(chan *frame)
 	sessions := model.Info().Sessions
 	for range sessions {
@@ -70,7 +70,7 @@ func stream(ctx context.Context, model *common.Model, in io.Reader) (n int, err 
 		go measure(ctx, session, work)
 	}
 	size := model.Signatures()[0].Inputs[0].Shape.Elems() // one byte per pixel
-	frames := make(chan *frame, sessions)                 // in order; a session has taken each of them
+	frames := make(chan *frame, sessions)                 // in order; a session has received each of them
 	var readErr error
 	go func() {
 		readErr = read(ctx, in, size, work, frames)

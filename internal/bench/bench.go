@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package bench measures how fast engines run a model. Each engine has a worker
-// process, and the workers take turns in short rounds, so that whatever disturbs
-// the machine disturbs all engines alike.
+// process, and the workers take turns in short rounds, so that other load on the
+// machine affects all engines equally.
 package bench
 
 import (
@@ -15,32 +15,32 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// Config says what to measure.
+// Config configures Run.
 type Config struct {
 	Engines  []string // in the order of the report; Ratio compares with the first
 	Workload Workload
-	Duration time.Duration // that each engine is measured for
-	// SkipMissing leaves engines that are not installed out of the report, and
-	// warns of them, unless none is installed.
+	Duration time.Duration // of the measurement of each engine
+	// SkipMissing omits engines that are not installed from the report, with a
+	// warning, unless none is installed.
 	SkipMissing bool
-	Progress    func(text string) // is called with what Run is doing; may be nil
+	Progress    func(text string) // called with the current activity; may be nil
 }
 
-// Workload is what each engine runs.
+// Workload describes the runs of each engine.
 type Workload struct {
-	Files     []string                `json:"files"` // of one model, maybe in several formats
+	Files     []string                `json:"files"` // of one model, possibly in several formats
 	Signature string                  `json:"signature"`
 	Inputs    map[string]string       `json:"inputs"` // files with data, by the input's name
 	Shapes    map[string]common.Shape `json:"shapes"` // of inputs that get random data
 	Device    string                  `json:"device"`
 	Threads   int                     `json:"threads"`
-	Sessions  int                     `json:"sessions"` // that run at once
+	Sessions  int                     `json:"sessions"` // the number that run at once
 	Warmup    int                     `json:"warmup"`   // runs of each session before it is measured, besides the first
 }
 
 // Run measures the engines. Besides the report it returns the errors of the
-// engines that failed, and ctx's: the report of an interrupted Run has what was
-// measured by then. The executable of this process must call Work where
+// engines that failed, and ctx's: the report of an interrupted Run has the
+// earlier measurements. The executable of this process must call Work if
 // WorkerCommand is its first argument.
 func Run(ctx context.Context, c Config) (*Report, error) {
 	b := benchmark{
@@ -106,15 +106,15 @@ func (b *benchmark) report(text string) {
 	}
 }
 
-// fail notes a contender's error, unless ctx ended: then what was measured before
-// counts.
+// fail records a contender's error, unless ctx ended: then its earlier
+// measurements count.
 func (b *benchmark) fail(ctx context.Context, c *contender, err error) {
 	if ctx.Err() == nil {
 		c.fail(err)
 	}
 }
 
-// remaining is about how long the contenders still have to run.
+// remaining estimates the remaining time of all contenders.
 func (b *benchmark) remaining() (d time.Duration) {
 	for _, c := range b.contenders {
 		if c.err == nil {
@@ -124,7 +124,7 @@ func (b *benchmark) remaining() (d time.Duration) {
 	return d.Round(time.Second)
 }
 
-// finish ends all workers. It tells all to stop before it waits for the first.
+// finish ends all workers. It stops all before it waits for the first.
 func (b *benchmark) finish(ctx context.Context) {
 	for _, c := range b.contenders {
 		c.stop()
@@ -145,7 +145,7 @@ func (b *benchmark) dropMissing() (warnings []string) {
 	}
 	for _, c := range b.contenders {
 		if c.missing {
-			warnings = append(warnings, "left out: "+c.err.Error())
+			warnings = append(warnings, "omitted: "+c.err.Error())
 		}
 	}
 	b.contenders = installed

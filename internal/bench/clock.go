@@ -8,5 +8,5 @@ import "time"
 
 var started = time.Now()
 
-// now is the time since an arbitrary start, to the nanosecond.
+// now returns the time since an arbitrary start, to the nanosecond.
 func now() time.Duration { return time.Since(started) }

@@ -14,8 +14,8 @@ var (
 	perSecond          = query(kernel32.NewProc("QueryPerformanceFrequency"))
 )
 
-// now is the time since an arbitrary start, to a fraction of a microsecond;
-// time.Now has milliseconds.
+// now returns the time since an arbitrary start, to a fraction of a
+// microsecond; time.Now counts in milliseconds.
 func now() time.Duration {
 	n := query(performanceCounter)
 	return time.Duration(n/perSecond)*time.Second + time.Duration(n%perSecond)*time.Second/time.Duration(perSecond)

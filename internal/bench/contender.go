@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// contender is an engine that is measured, with its worker.
+// contender is a measured engine with its worker.
 type contender struct {
 	engine    string
 	loaded    *Loaded
@@ -24,7 +24,7 @@ type contender struct {
 	measured  time.Duration
 	latencies *latencies
 	err       error
-	missing   bool // err is that the engine is not installed
+	missing   bool // err means that the engine is not installed
 
 	worker  *exec.Cmd
 	in      io.WriteCloser
@@ -33,10 +33,10 @@ type contender struct {
 	output  output
 }
 
-// stopTime is how long a worker may take to stop: a native call may not be interruptible.
+// stopTime is the time that a worker has to stop: a native call may not be interruptible.
 const stopTime = 3 * time.Second
 
-// start starts the worker and has it load the model.
+// start starts the worker and makes it load the model.
 func (c *contender) start(ctx context.Context, j job) error {
 	exe, err := os.Executable()
 	if err != nil {
@@ -87,7 +87,7 @@ func (c *contender) readAnswers(out io.Reader) {
 
 // call sends a request, a job or a duration, and waits for the answer.
 func (c *contender) call(ctx context.Context, request any) (answer, error) {
-	sent := json.NewEncoder(c.in).Encode(request) // fails where the worker has ended, for which c.exit has the reason
+	sent := json.NewEncoder(c.in).Encode(request) // fails if the worker has ended; then c.exit has the reason
 	select {
 	case a, ok := <-c.answers:
 		switch {
@@ -119,18 +119,17 @@ func (c *contender) runRound(ctx context.Context, d time.Duration) error {
 	return nil
 }
 
-// stop tells the worker to stop.
+// stop makes the worker stop: its input ends.
 func (c *contender) stop() {
 	if c.in != nil {
 		c.in.Close()
 	}
 }
 
-// finish reads the result of the worker, which was told to stop, and waits until
-// it has ended.
+// finish reads the result of the worker after stop, and waits until it has ended.
 func (c *contender) finish() error {
 	if c.answers == nil {
-		return nil // it did not start
+		return nil // the worker did not start
 	}
 	timeout := time.AfterFunc(stopTime, func() { c.worker.Process.Kill() })
 	defer timeout.Stop()
@@ -145,9 +144,8 @@ func (c *contender) finish() error {
 	return nil
 }
 
-// exitError is the error of a worker that ended by itself. It has the last lines
-// that the worker printed, without the stacks of goroutines that Go prints in a
-// crash.
+// exitError returns the error of a worker that ended by itself, with the last lines of
+// the worker's output except the goroutine stacks of a crash.
 func (c *contender) exitError() error {
 	text := c.output.String()
 	for _, trace := range []string{"\nruntime stack:", "\ngoroutine "} {

@@ -8,11 +8,11 @@ import (
 )
 
 const (
-	minRounds = 5   // fewer do not show how noisy the machine is
-	maxSpread = 0.2 // with a larger one the numbers are unreliable
+	minRounds = 5   // the minimum to estimate the noise of the machine
+	maxSpread = 0.2 // the numbers are unreliable if the spread is larger
 )
 
-// noiseWarnings says which measurements are unreliable, and what to do.
+// noiseWarnings returns a warning for each unreliable measurement, and advice.
 func noiseWarnings(all []Result) []string {
 	var texts []string
 	warn := func(format string, args ...any) { texts = append(texts, fmt.Sprintf(format, args...)) }
@@ -43,7 +43,7 @@ func noiseWarnings(all []Result) []string {
 	return texts
 }
 
-// ratios divides the rounds of a by those of b that were measured right after.
+// ratios divides the rounds of a by the rounds of b that were measured right after.
 func ratios(a, b []float64) []float64 {
 	var all []float64
 	for i := range min(len(a), len(b)) {
@@ -56,12 +56,12 @@ func ratios(a, b []float64) []float64 {
 // since a single round may be disturbed by chance.
 const low, high = 0.1, 0.9
 
-// spread is the range of v, relative to its median.
+// spread returns the range of v, relative to its median.
 func spread(v []float64) float64 {
 	return (quantile(v, high) - quantile(v, low)) / quantile(v, 0.5)
 }
 
-// quantile is the value of v, which is not empty, that is nearest to quantile q.
+// quantile returns the value of v, which is not empty, that is nearest to quantile q.
 func quantile(v []float64, q float64) float64 {
 	v = slices.Sorted(slices.Values(v))
 	return v[int(q*float64(len(v)-1)+0.5)]

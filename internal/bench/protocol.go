@@ -11,10 +11,10 @@ import (
 // Each engine is measured in a process of its own, a worker, which runs the same
 // executable. Requests and answers are JSON on its standard input and output: first
 // a job, then the duration of a round whenever it is the worker's turn; each gets an
-// answer. At the end of its input the worker sends its result and exits. So no
-// worker outlives the process that started it, however that ends.
+// answer. At the end of its input the worker sends its result and exits, so it does
+// not outlive the process that started it, however that ends.
 
-// job is what a worker is to measure.
+// job is a worker's task.
 type job struct {
 	Engine   string   `json:"engine"`
 	Workload Workload `json:"workload"`
@@ -23,7 +23,7 @@ type job struct {
 // answer has one of its fields set.
 type answer struct {
 	Error        string     `json:"error,omitempty"`
-	NotInstalled string     `json:"not_installed,omitempty"` // the error where the engine has no SDK here
+	NotInstalled string     `json:"not_installed,omitempty"` // the error if the engine has no SDK here
 	Loaded       *Loaded    `json:"loaded,omitempty"`        // to the job
 	Round        *round     `json:"round,omitempty"`         // to a duration
 	Latencies    *latencies `json:"latencies,omitempty"`     // of all rounds, at the end
@@ -36,7 +36,7 @@ type Loaded struct {
 	File       string            `json:"file"`
 	Format     string            `json:"format"`
 	Device     string            `json:"device"`
-	Precision  string            `json:"precision"` // empty where the engine does not report it
+	Precision  string            `json:"precision"` // empty if the engine does not report it
 	Threads    int               `json:"threads"`   // of a session; 0: the engine decides
 	Details    map[string]string `json:"details,omitempty"`
 	Signature  string            `json:"signature"`
@@ -49,7 +49,7 @@ type Loaded struct {
 type round struct {
 	Runs int64         `json:"runs"`
 	P50  time.Duration `json:"p50"`
-	Took time.Duration `json:"took"` // that each session ran for
+	Took time.Duration `json:"took"` // the time that each session ran
 }
 
 // latencies has the statistics of all rounds. Its durations are of one Run.
@@ -62,13 +62,13 @@ type latencies struct {
 	P95        time.Duration `json:"p95"`
 	P99        time.Duration `json:"p99"`
 	Max        time.Duration `json:"max"`
-	PeakMemory int64         `json:"peak_memory"` // bytes, less what the process had before it opened the engine
+	PeakMemory int64         `json:"peak_memory"` // bytes, without the memory of the process before it opened the engine
 }
 
 // answerMark begins the lines that are answers, since an SDK may print lines too.
 const answerMark = "\x1eanyinfer "
 
-// writeAnswer writes an answer in one write, as a line of its own.
+// writeAnswer writes an answer as one line, in one write.
 func writeAnswer(w io.Writer, a answer) error {
 	text, err := json.Marshal(a)
 	if err != nil {

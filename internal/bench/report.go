@@ -22,7 +22,7 @@ type Report struct {
 // Result is an engine's part of a Report.
 type Result struct {
 	Engine string `json:"engine"`
-	Error  string `json:"error,omitempty"` // where nothing was measured
+	Error  string `json:"error,omitempty"` // if nothing was measured
 	Loaded
 	Runs       int64     `json:"runs"`
 	MeasuredS  float64   `json:"measured_s"`
@@ -31,7 +31,7 @@ type Result struct {
 	PeakMemory int64     `json:"peak_memory_bytes"`
 	Ratio      float64   `json:"ratio"`        // of P50 to the first engine's
 	RoundP50US []float64 `json:"round_p50_us"` // the median latency in each round
-	Spread     float64   `json:"spread"`       // between these
+	Spread     float64   `json:"spread"`       // of RoundP50US
 }
 
 // Latencies are in microseconds.
@@ -45,7 +45,7 @@ type Latencies struct {
 	Max  float64 `json:"max"`
 }
 
-// newReport makes the report of contenders. It leaves out those that were
+// newReport makes the report of contenders. It omits contenders that were
 // interrupted in their first round.
 func newReport(contenders []*contender, sessions int) *Report {
 	r := &Report{Concurrency: sessions, Engines: []Result{}}
@@ -75,7 +75,7 @@ func newReport(contenders []*contender, sessions int) *Report {
 	return r
 }
 
-// us is d in microseconds.
+// us returns d in microseconds.
 func us(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }
 
 // FormatLatency formats microseconds with their unit.
@@ -89,8 +89,7 @@ func FormatLatency(us float64) string {
 	return FormatNumber(us/1e6) + " s"
 }
 
-// FormatNumber formats v with three digits, or as a whole number where that has
-// more.
+// FormatNumber formats v with three digits, or as a whole number if that has more.
 func FormatNumber(v float64) string {
 	if v >= 100 {
 		return fmt.Sprintf("%.0f", v)

@@ -13,11 +13,11 @@ import (
 	"time"
 )
 
-// peakMemory is the most memory that this process has held at once, in bytes;
-// 0 where the system does not report it.
+// peakMemory returns the peak memory use of this process in bytes, 0 if the
+// system does not report it.
 func peakMemory() (bytes int64) {
 	switch runtime.GOOS {
-	case "linux", "android": // their getrusage counts the process that started this one, too
+	case "linux", "android": // their getrusage includes the parent process
 		text, _ := os.ReadFile("/proc/self/status")
 		_, after, _ := strings.Cut(string(text), "\nVmHWM:")
 		fmt.Sscan(after, &bytes)
@@ -28,7 +28,7 @@ func peakMemory() (bytes int64) {
 	return int64(usage().Maxrss) << 10
 }
 
-// cpuTime is the CPU time of all threads of this process.
+// cpuTime returns the CPU time of all threads of this process.
 func cpuTime() time.Duration {
 	u := usage()
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())

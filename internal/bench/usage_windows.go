@@ -18,8 +18,8 @@ type memoryCounters struct {
 
 const self = ^uintptr(0) // the handle of the running process
 
-// peakMemory is the most memory that this process has held at once, in bytes;
-// 0 where the system does not report it.
+// peakMemory returns the peak memory use of this process in bytes, 0 if the
+// system does not report it.
 func peakMemory() int64 {
 	c := memoryCounters{}
 	c.size = uint32(unsafe.Sizeof(c))
@@ -27,8 +27,8 @@ func peakMemory() int64 {
 	return int64(c.peakWorkingSet)
 }
 
-// cpuTime is the CPU time of all threads of this process, in steps of many
-// milliseconds.
+// cpuTime returns the CPU time of all threads of this process, in steps of
+// many milliseconds.
 func cpuTime() time.Duration {
 	var created, exited, kernel, user syscall.Filetime
 	syscall.GetProcessTimes(syscall.Handle(self), &created, &exited, &kernel, &user) // a failure leaves zeros

@@ -17,13 +17,13 @@ import (
 	"github.com/anyinfer/anyinfer/internal/model"
 )
 
-// WorkerCommand is the argument with which Run starts this process's executable
-// for each engine.
+// WorkerCommand is the argument with which Run starts its own executable for each
+// engine.
 const WorkerCommand = "bench-worker"
 
 // Work is a worker: it answers the requests of in on out, until in ends. It has no
-// context, since an interrupt from a terminal reaches all processes, and a worker
-// still has to send its result.
+// context, because an interrupt from a terminal reaches all processes, and a worker
+// must still send its result.
 func Work(in io.Reader, out io.Writer) error {
 	requests := json.NewDecoder(in)
 	var j job
@@ -64,8 +64,8 @@ func Work(in io.Reader, out io.Writer) error {
 	return errors.Join(err, writeAnswer(out, answer{Latencies: b.latencies()}))
 }
 
-// bencher has a model and its sessions. In a round each session runs on a goroutine
-// of its own.
+// bencher has a model and its sessions. In a round each session runs on its own
+// goroutine.
 type bencher struct {
 	loaded  Loaded
 	before  int64 // peak memory before the engine was opened
@@ -77,20 +77,20 @@ type bencher struct {
 
 // runner measures a session.
 type runner struct {
-	session *common.Session
-	seen    *hdrhistogram.Histogram // in this round, in nanoseconds
-	last    time.Duration           // of the last Run
-	took    time.Duration
-	err     error
+	session   *common.Session
+	histogram *hdrhistogram.Histogram // of this round, in nanoseconds
+	last      time.Duration           // of the last Run
+	took      time.Duration
+	err       error
 }
 
-// newHistogram counts durations of up to an hour, to three significant digits.
+// newHistogram makes a histogram of durations up to an hour, to three significant digits.
 func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1, int64(time.Hour), 3) }
 
 func newBencher(ctx context.Context, j job) (_ *bencher, err error) {
 	w, b := j.Workload, &bencher{total: newHistogram()}
 	for range w.Sessions {
-		b.runners = append(b.runners, &runner{seen: newHistogram()})
+		b.runners = append(b.runners, &runner{histogram: newHistogram()})
 	}
 	in, err := model.ReadInputs(w.Inputs, w.Shapes)
 	if err != nil {
@@ -174,8 +174,8 @@ func (b *bencher) round(d time.Duration) (round, error) {
 	all, took := newHistogram(), time.Duration(0)
 	var errs []error
 	for _, r := range b.runners {
-		all.Merge(r.seen)
-		r.seen.Reset()
+		all.Merge(r.histogram)
+		r.histogram.Reset()
 		took = max(took, r.took)
 		errs = append(errs, r.err)
 	}
@@ -184,7 +184,7 @@ func (b *bencher) round(d time.Duration) (round, error) {
 }
 
 // waitIdle waits until the engine's threads, which spin for a while after a Run,
-// have gone to sleep, so that they do not disturb the next engine's round.
+// sleep, so that they do not disturb the next engine's round.
 func waitIdle() {
 	end := now() + 300*time.Millisecond
 	for quiet := 0; quiet < 2 && now() < end; quiet++ {
@@ -198,7 +198,7 @@ func waitIdle() {
 
 // round runs the session for d, and at least once.
 func (r *runner) round(d time.Duration) error {
-	// Other engines have used the caches since, and this one's threads went to sleep.
+	// Warm up: other engines have used the caches, and this engine's threads sleep.
 	for end := now() + d/10; r.last < d/10 && now() < end; {
 		if err := r.run(); err != nil {
 			return err
@@ -209,12 +209,12 @@ func (r *runner) round(d time.Duration) error {
 		if err := r.run(); err != nil {
 			return err
 		}
-		r.seen.RecordValue(int64(min(max(r.last, 1), time.Hour)))
+		r.histogram.RecordValue(int64(min(max(r.last, 1), time.Hour)))
 	}
 	return nil
 }
 
-// run runs once. Its context cannot be canceled, since watching for that takes time.
+// run runs once. Its context cannot be canceled, because watching it takes time.
 func (r *runner) run() error {
 	start := now()
 	err := r.session.Run(context.Background())

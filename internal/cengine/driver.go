@@ -2,9 +2,8 @@
 
 // Package cengine drives every engine that implements the C ABI of cinclude.
 //
-// An engine is trusted with its memory only: the counts, shapes, handles and
-// strings that it returns are checked before they are used. Whether an address
-// is valid cannot be checked.
+// The counts, shapes, handles and strings that an engine returns are checked before
+// they are used. Only its addresses are trusted, because they cannot be checked.
 package cengine
 
 import (
@@ -19,7 +18,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/nativelog"
 )
 
-// Engine describes what differs from engine to engine.
+// Engine describes an engine to this driver.
 type Engine struct {
 	Library dylib.Spec
 	Formats []common.Format
@@ -54,7 +53,7 @@ type driver struct {
 	info    common.EngineInfo
 	devices []common.Device
 	log     nativelog.Log
-	logID   uintptr // what the engine passes to the log callback
+	logID   uintptr // the engine passes it to the log callback
 }
 
 // Open opens e. It is for an engine whose driver wraps this one; others use
@@ -172,19 +171,19 @@ func (d *driver) create(fn int, args ...dylib.Arg) (uintptr, error) {
 }
 
 // forEachIndex calls f for 0, 1, ... until it returns the status past, which means
-// that the index is past the last. There have to be least to most items, which an
-// error calls what.
-func forEachIndex(what string, least, most int, past int32, f func(i int) (int32, error)) error {
-	for i := range most + 1 {
+// that the index is past the last. There must be minCount to maxCount items; what
+// is their name in errors.
+func forEachIndex(what string, minCount, maxCount int, past int32, f func(i int) (int32, error)) error {
+	for i := range maxCount + 1 {
 		status, err := f(i)
-		if status == past && i >= least {
+		if status == past && i >= minCount {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return errBadReturn(common.ErrRun, "more than %d %s", most, what)
+	return errBadReturn(common.ErrRun, "more than %d %s", maxCount, what)
 }
 
 // errBadReturn returns the error for a value that no engine may return.

@@ -11,8 +11,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/nativelog"
 )
 
-// logs has the logs of the open engines by number, because C must not get a pointer
-// to Go memory.
+// logs has the logs of the open engines by number, because C must not keep a pointer to Go memory.
 var logs = struct {
 	sync.Mutex
 	last uintptr

@@ -59,7 +59,7 @@ func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Op
 	if property("files") == "copied" {
 		files.Release()
 	}
-	m.info.Precision, _ = common.ParseDType(property("precision")) // 0 where the engine does not tell
+	m.info.Precision, _ = common.ParseDType(property("precision")) // 0 if the engine does not report it
 	if n, err := strconv.ParseUint(property("threads"), 10, 16); err == nil {
 		m.info.Threads = int(n)
 	}
@@ -83,14 +83,14 @@ func details(lines string) map[string]string {
 // states are the values of the property "state".
 var states = map[string]common.State{"stateless": common.Stateless, "stateful": common.Stateful}
 
-// keyValues converts options to those of anyinfer_source.
+// keyValues converts options to the keys and values of anyinfer_source.
 func (d *driver) keyValues(o common.Options) (map[string]string, error) {
 	named := func(c common.Device) bool { return c.Name == o.Device }
 	if o.Device != "" && !slices.ContainsFunc(d.devices, named) {
 		return nil, common.UnknownDevice(o.Device, d.devices)
 	}
 	if o.CacheDir != "" {
-		if err := privdir.Make(o.CacheDir); err != nil { // what is cached may be code
+		if err := privdir.Make(o.CacheDir); err != nil { // cached files may contain code
 			return nil, &common.Error{Kind: common.ErrOption, Message: "CacheDir cannot be used", Err: err}
 		}
 	}
@@ -207,7 +207,7 @@ func cStrings(pin *runtime.Pinner, all []string) **byte {
 	return pinned(pin, ptrs)
 }
 
-// pinned pins s and returns its address, nil where s is empty.
+// pinned pins s and returns its address, nil if s is empty.
 func pinned[T any](pin *runtime.Pinner, s []T) *T {
 	if len(s) == 0 {
 		return nil
@@ -264,14 +264,14 @@ func (m *model) tensors(fn, signature int, n int32) ([]common.TensorInfo, error)
 func (m *model) Info() common.ModelInfo         { return m.info }
 func (m *model) Signatures() []common.Signature { return m.signatures }
 
-// Property reads a setting that is really in use.
+// Property reads a setting that is in use.
 func (m *model) Property(key string) (string, error) {
 	text := make([]byte, 4096)
 	if err := m.driver.call(fnProperty, dylib.Int(m.handle), dylib.String(key), dylib.Slice(text), dylib.Int(len(text))); err != nil {
 		return "", err
 	}
-	before, _, _ := strings.Cut(string(text), "\x00")
-	return before, nil
+	value, _, _ := strings.Cut(string(text), "\x00")
+	return value, nil
 }
 
 func (m *model) Close() error {

@@ -19,12 +19,12 @@ type session struct {
 	model     *model
 	handle    uintptr
 	signature common.Signature
-	reset     dylib.Prepared // if the engine has that function
+	reset     dylib.Prepared // if the engine has fnReset
 	failure   *errorBuffer   // to which run, reset and results write
 	pin       runtime.Pinner // of the arguments of prepared calls, until Close
 	outputs   []*common.Tensor
 	results   []*result // one for each output
-	inShapes  []shape   // as the engine has them, if bound
+	inShapes  []shape   // the engine's, if bound
 	outShapes []shape
 	bound     bool
 	pins      []*runtime.Pinner // of tensors: of the last successful Bind, and of failed ones since
@@ -32,7 +32,7 @@ type session struct {
 
 // result reads an output whose shape is known only after a run.
 type result struct {
-	dynamic bool // with the bound inputs, the shape is not known before the run
+	dynamic bool // the bound inputs do not determine the shape
 	call    dylib.Prepared
 	shape   shape   // filled in by call
 	data    uintptr // filled in by call
@@ -135,8 +135,8 @@ func (s *session) reshape(in []*common.Tensor) error {
 	return s.model.driver.call(fnReshape, dylib.Int(s.handle), dylib.Slice(s.inShapes), dylib.Slice(s.outShapes))
 }
 
-// ensureOutput makes outputs[i] a tensor of that shape. It keeps a tensor that has
-// this shape already.
+// ensureOutput makes outputs[i] a tensor of that shape. It keeps a tensor that
+// already has the shape.
 func (s *session) ensureOutput(i int, shape common.Shape) (err error) {
 	info := s.signature.Outputs[i]
 	if shape.Dynamic() || !info.Shape.Accepts(shape) {
@@ -147,7 +147,7 @@ func (s *session) ensureOutput(i int, shape common.Shape) (err error) {
 }
 
 // memory pins t's memory and returns its address. A tensor without elements may
-// have no memory; a new tensor's is used then, because the ABI promises padding.
+// have no memory; then it uses a new tensor, because the ABI promises padding.
 func memory(t *common.Tensor, pin *runtime.Pinner) (_ *byte, err error) {
 	if !t.Padded() {
 		if t, err = common.NewTensor(t.DType(), t.Shape()...); err != nil {
@@ -207,7 +207,7 @@ func (s *session) readResult(i int, r *result) error {
 	return nil
 }
 
-// Reset is called only if the engine has that function: models of other engines are
+// Reset is called only if the engine has fnReset: models of other engines are
 // Stateless.
 func (s *session) Reset() error { return s.callPrepared(&s.reset) }
 

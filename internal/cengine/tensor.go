@@ -56,7 +56,7 @@ func (s *shape) toShape() (common.Shape, error) {
 // set makes s the shape of a tensor.
 func (s *shape) set(dims common.Shape) error {
 	if len(dims) > maxRank {
-		return &common.Error{Kind: common.ErrShape, Message: fmt.Sprintf("the tensor has %d dimensions; engines take up to %d", len(dims), maxRank)}
+		return &common.Error{Kind: common.ErrShape, Message: fmt.Sprintf("the tensor has %d dimensions; engines accept up to %d", len(dims), maxRank)}
 	}
 	*s = shape{rank: int32(len(dims))}
 	for i, d := range dims {

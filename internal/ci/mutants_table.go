@@ -46,7 +46,7 @@ var mutants = []mutant{
 	{"internal/cengine/model.go", "return nil, common.UnknownDevice(o.Device, d.devices)", "o.Device = \"\"", "cinclude/reference", "TestConformance/options"},
 	{"internal/nativelog/log.go", "c.Logger.With(\"engine\", engine).Handler()", "c.Logger.Handler()", "tflite", "TestConformance/log"},
 	{"tflite/session.go", "ip.xnnpack != 0 && ip.allocated", "false && ip.allocated", "tflite", "TestConformance/results/tflite/conv_w8"},
-	{"cinclude/reference/reference.c", "if (memory != NULL) t->data = t->room", "t->data = t->room", "cinclude/reference", "TestConformance/results"},
+	{"cinclude/reference/reference.c", "if (memory != NULL) t->data = t->target", "t->data = t->target", "cinclude/reference", "TestConformance/results"},
 
 	// Files, folders and what strangers put in them.
 	{"internal/memfile/memfile_linux.go", "unix.F_SEAL_WRITE|", "", "internal/memfile", "TestSealed"},
@@ -61,7 +61,7 @@ var mutants = []mutant{
 	{"internal/sdkinstall/install.go", "if got != pin.SHA256 {", "if false {", "internal/sdkinstall", "TestDigestIsCheckedAgain"},
 	{"internal/sdkinstall/install.go", "if p.SHA256 == got {", "if true {", "internal/sdkinstall", "TestInvalidArchives"},
 	{"internal/sdkinstall/unpack.go", "!fs.ValidPath(", "false && !fs.ValidPath(", "internal/sdkinstall", "TestInvalidArchives"},
-	{"internal/sdkinstall/unpack.go", "if n > left {", "if false {", "internal/sdkinstall", "TestInvalidArchives"},
+	{"internal/sdkinstall/unpack.go", "if n > remaining {", "if false {", "internal/sdkinstall", "TestInvalidArchives"},
 	{"internal/tfl/metadata.go", "io.LimitReader(r, int64(*remaining)+1)", "r", "internal/tfl", "TestLabelBomb"},
 	{"internal/tfl/model.go", "sig.Len() > 0 {", "sig.Len() < 0 {", "internal/tfl", "TestDescribe"},
 	{"internal/flatbuf/flatbuf.go", "n <= f.Size()-at", "n <= f.Size()", "internal/flatcheck", "TestTruncatedFiles"},
@@ -95,7 +95,7 @@ var mutants = []mutant{
 	{"tensorrt/cache.go", "h.Write(file[:n])", "", "tensorrt", "TestCacheDamaged"},
 	{"tensorrt/driver.go", "o.MaxWaiting = false, false, 0", "o.MaxWaiting, o.Shapes = false, false, 0, nil", "tensorrt", "TestPlanShapes|TestCache$"},
 	{"tensorrt/session.h", "s.times.layers.clear();", "", "tensorrt", "TestProfile$"},
-	{"tensorrt/session.h", "cuda().cuStreamSynchronize(s.stream.handle); // what", "// what", "tensorrt", "TestFaults"},
+	{"tensorrt/session.h", "cuda().cuStreamSynchronize(s.stream.handle); // enq", "// enq", "tensorrt", "TestFaults"},
 
 	// The command and the examples.
 	{"cmd/anyinfer/exit.go", "return exitUsage", "return exitFailure", "cmd/anyinfer", "TestExitCodes"},

@@ -48,11 +48,11 @@ func (s Spec) patterns() []string {
 }
 
 // Open finds the library, opens it and resolves table. It searches explicit
-// (Config.Library), the environment variable, the folder that `anyinfer sdk`
-// fills, and the system's loader, in this order. If one of the first two is set,
-// nothing else is searched: opening another library than the requested one helps
-// nobody. It does not open a library in the SDK folder that other users can change.
-// The error lists every place that was searched.
+// (Config.Library), the environment variable, the folder that `anyinfer sdk` fills,
+// and the system's loader, in this order. If one of the first two is set, nothing
+// else is searched: Open must not open a library other than the requested one. It
+// does not open a library in the SDK folder that other users can change. The error
+// lists every place that was searched.
 //
 // If the library is linked (Link), nothing is searched, the variable is ignored,
 // and explicit is refused.
@@ -99,14 +99,14 @@ type finder struct {
 	handle   uintptr
 	path     string   // of the open library
 	broken   string   // the first file that exists but cannot or must not be opened
-	searched []string // every place and what was found there
+	searched []string // every place, with the result
 }
 
 func (f *finder) tried(place, result string) {
 	f.searched = append(f.searched, place+": "+result)
 }
 
-// try opens path, which is a library or the folder that has it.
+// try opens path, which is a library or the library's folder.
 func (f *finder) try(path, why string) {
 	info, err := os.Stat(path)
 	switch {
@@ -132,18 +132,18 @@ func (f *finder) file(path, why string) {
 }
 
 // forOther returns an error if the library is for another processor, else nil.
-// glibc's own message for such a file is that it does not exist.
+// glibc's own message for such a file is misleading: no such file.
 func forOther(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil
 	}
 	defer f.Close()
-	head := make([]byte, 20)
-	if _, err := io.ReadFull(f, head); err != nil {
+	header := make([]byte, 20)
+	if _, err := io.ReadFull(f, header); err != nil {
 		return nil
 	}
-	if other := platform.OtherName(head, runtime.GOARCH); other != "" {
+	if other := platform.OtherName(header, runtime.GOARCH); other != "" {
 		return fmt.Errorf("it is for %s, but this program is for %s", other, platform.Linux[runtime.GOARCH].Name)
 	}
 	return nil
@@ -172,7 +172,7 @@ func (f *finder) folder(dir, why string) {
 
 // escape quotes the characters that have a meaning in Glob's patterns.
 func escape(dir string) string {
-	if runtime.GOOS == "windows" { // where Glob has no escapes, and names have no * or ?
+	if runtime.GOOS == "windows" { // Glob has no escapes there, and names have no * or ?
 		return dir
 	}
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
@@ -205,5 +205,5 @@ func (f *finder) systemLoader() {
 			return
 		}
 	}
-	f.tried("system loader", "knows no "+strings.Join(names, ", "))
+	f.tried("system loader", "finds no "+strings.Join(names, ", "))
 }

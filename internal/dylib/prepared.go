@@ -7,7 +7,7 @@ package dylib
 type Prepared struct {
 	addr  uintptr
 	args  []uintptr // the arguments in frame, if there is one
-	frame *frame    // nil: there is no trampoline, or there are too many arguments
+	frame *frame    // nil without a trampoline, or with too many arguments
 }
 
 // frame is the memory that the trampoline reads and writes.

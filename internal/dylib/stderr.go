@@ -37,15 +37,15 @@ func CaptureStderr(onLine func(line string), f func()) {
 // captures that read from it. There is one, and it is never closed: C code may
 // keep a copy of the stream's address.
 type stderrPipe struct {
-	out         io.Reader           // reads what was written to the stream
+	out         io.Reader           // reads the stream's text
 	replace     func(captured bool) // sets C's stderr to the stream, or back to the original
 	flush       func()              // flushes the stream
-	writeMarker func(marker string) // writes to the pipe directly, after what was flushed
+	writeMarker func(marker string) // writes to the pipe directly, after the flushed text
 
 	mu       sync.Mutex
 	running  int        // captures whose f has not returned
-	captures []*capture // those whose end marker was not read, the last one to begin at the end
-	ending   []*capture // those whose end marker will be written, in that order
+	captures []*capture // captures whose end marker was not read, in the order of begin
+	ending   []*capture // captures whose end marker was not read, in the order of end
 }
 
 type capture struct {
@@ -82,7 +82,7 @@ func (p *stderrPipe) end(c *capture) {
 	<-c.done
 }
 
-// read passes lines on for as long as the process lives.
+// read passes lines to the captures until the process ends.
 func (p *stderrPipe) read() {
 	in := bufio.NewReaderSize(p.out, 1<<16)
 	for {
@@ -100,7 +100,7 @@ func (p *stderrPipe) read() {
 	}
 }
 
-// finishFirst ends the capture that has waited longest. Each one flushes its
+// finishFirst ends the capture that has waited the longest. Each one flushes its
 // lines before it joins ending, so that any later marker is behind them.
 func (p *stderrPipe) finishFirst() {
 	p.mu.Lock()
@@ -111,8 +111,8 @@ func (p *stderrPipe) finishFirst() {
 	close(c.done)
 }
 
-// receiver is the function for the next line. C code that kept the stream's
-// address may write when there is no capture; such lines go to the original.
+// receiver returns the function for the next line. C code that kept the stream's
+// address may write without a capture; such lines go to the original.
 func (p *stderrPipe) receiver() func(string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -11,8 +11,8 @@ import (
 	"syscall"
 )
 
-// theStderrPipe is nil if libc is not glibc. In glibc stderr is a variable that can
-// be set; in musl it is a constant.
+// theStderrPipe returns nil if libc is not glibc. In glibc stderr is a variable
+// that can be set; in musl it is a constant.
 var theStderrPipe = sync.OnceValue(func() *stderrPipe {
 	const (
 		libcVersion = iota

@@ -4,5 +4,5 @@
 
 package dylib
 
-// theStderrPipe is nil: what libraries print stays on C's stderr.
+// theStderrPipe returns nil: the output of libraries stays on C's stderr.
 func theStderrPipe() *stderrPipe { return nil }

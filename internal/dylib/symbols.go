@@ -13,7 +13,7 @@ import (
 // functions that it uses; its constants are indexes of the table.
 type Decl struct {
 	C     string // the prototype, which has the function's name
-	Since string // the first release with the function, if some lack it; then Has tells
+	Since string // the first release with the function, if some lack it: see Has
 }
 
 var declared = regexp.MustCompile(`(\w+)\s*\(`)

@@ -4,6 +4,6 @@
 
 package dylib
 
-// registers is how many integer arguments C's calling convention passes in
-// registers.
+// registers is the number of integer arguments that C's calling convention
+// passes in registers.
 const registers = 6

@@ -4,8 +4,7 @@
 
 package dylib
 
-// registers is how many arguments a prepared call through a trampoline can
-// have: there is none for this system.
+// registers is -1, so that no call has a frame: this system has no trampoline.
 const registers = -1
 
-func callFrame(*frame) uintptr { panic("dylib: there are no frames") }
+func callFrame(*frame) uintptr { panic("dylib: no trampoline on this system") }

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// CommandContext is like exec.CommandContext, but ends the processes that the command
-// started, too. Where stdout and stderr are not files, Wait returns after all of them
+// CommandContext is like exec.CommandContext, but also ends the processes that the
+// command started. If stdout and stderr are not files, Wait returns after all of them
 // have ended, so that their files can be removed.
 func CommandContext(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)

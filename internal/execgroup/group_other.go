@@ -6,4 +6,4 @@ package execgroup
 
 import "os/exec"
 
-func group(*exec.Cmd) {} // only the command itself ends
+func group(*exec.Cmd) {} // only the command ends

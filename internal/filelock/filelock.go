@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Lock makes the file at path if it does not exist, and waits until nobody else holds its lock. The system frees the lock when
-// the process ends, even if it crashes. The file stays.
+// Lock makes the file at path if it does not exist, and waits for its lock. The system frees the lock when the process
+// ends, even if it crashes. The file stays.
 func Lock(ctx context.Context, path string) (unlock func() error, err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) // because NFS locks only files that are open for writing
 	if err != nil {

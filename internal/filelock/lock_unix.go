@@ -21,5 +21,5 @@ func tryLock(f *os.File) (held bool, err error) {
 	}
 }
 
-// unlockFile unlocks explicitly, because after the file's Close a child process that was just started may still have it open.
+// unlockFile unlocks explicitly, because a new child process may still have the file open after Close.
 func unlockFile(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_UN) }

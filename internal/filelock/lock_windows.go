@@ -16,7 +16,7 @@ func tryLock(f *os.File) (held bool, err error) {
 	return err == nil, err
 }
 
-// unlockFile unlocks explicitly, because after the file's Close Windows may unlock it only later.
+// unlockFile unlocks explicitly, because Windows may unlock a closed file only later.
 func unlockFile(f *os.File) error {
 	return windows.UnlockFileEx(windows.Handle(f.Fd()), 0, 1, 0, &windows.Overlapped{})
 }

@@ -4,12 +4,12 @@ package flatbuf
 
 import "encoding/binary"
 
-// These functions damage files for tests. They need a file that is valid before.
+// These functions damage files for tests. The file must be valid before.
 
 // Drop removes a field.
 func (t Table) Drop(name string) {
 	old := t.at - int64(int32(t.f.u32(t.at)))
-	vt := (t.f.Size() + 3) &^ 3 // a copy, since other tables may share the old one
+	vt := (t.f.Size() + 3) &^ 3 // a copy, because other tables may share the old one
 	t.f.data = append(append(t.f.data, make([]byte, vt-t.f.Size())...), t.f.data[old:old+t.f.u16(old)]...)
 	t.f.Put(t.at, 4, t.at-vt)
 	for i, c := range t.l.Columns {
@@ -40,7 +40,7 @@ func (v Vector) Set(i, n int64) { v.f.Put(v.at+i*v.c.size, v.c.size, n) }
 // SetLen changes the number of elements in the file.
 func (v Vector) SetLen(n int64) { v.f.Put(v.at-4, 4, n) }
 
-// Target returns the position that the offset at another one refers to.
+// Target returns the position to which the offset at another position refers.
 func (f *File) Target(at int64) int64 { return f.target(at) }
 
 // Put overwrites size bytes with n.
@@ -50,7 +50,7 @@ func (f *File) Put(at, size, n int64) {
 	copy(f.data[at:at+size], all[:])
 }
 
-// Ints returns a vector of int32 in a file of its own.
+// Ints returns a vector of int32 in a new file.
 func Ints(all ...int64) Vector {
 	v := Vector{&File{data: make([]byte, 4*len(all))}, kinds["i32"], 0, int64(len(all))}
 	for i, n := range all {

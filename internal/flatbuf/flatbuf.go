@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package flatbuf reads untrusted FlatBuffers, by a schema in text.
+// Package flatbuf reads untrusted FlatBuffers with a schema in text.
 package flatbuf
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// maxNesting is the depth of tables in tables that SDKs' own verifiers allow, too.
+// maxNesting limits the depth of tables in tables, as SDKs' own verifiers do.
 const maxNesting = 64
 
 // File is a FlatBuffer. Positions in it are int64, so that the sum of two offsets
@@ -22,14 +22,14 @@ type File struct {
 	depth  int
 }
 
-// New returns a file of which budget table slots and vector elements may be read.
+// New returns a file with a budget of table slots and vector elements to read.
 func New(data []byte, budget int64) *File { return &File{data: data, budget: budget} }
 
 // Data returns the whole file.
 func (f *File) Data() []byte { return f.data }
 
-// Unsupported is an error about a file that may be valid, but exceeds what the check
-// or the SDK's own types can represent.
+// Unsupported is an error about a file that may be valid, but exceeds the limits of
+// the check or of the SDK's own types.
 type Unsupported string
 
 func (u Unsupported) Error() string { return string(u) }
@@ -51,7 +51,7 @@ func (f *File) Spend(n int64) error {
 	return nil
 }
 
-// Root returns the file's root table. It has to be verified before it is read.
+// Root returns the file's root table. It must be verified before it is read.
 func (f *File) Root(l *Layout) Table {
 	if len(f.data) < 4 {
 		return Table{f, l, -1}
@@ -70,7 +70,7 @@ func (f *File) has(at, n, align int64) bool {
 	return at >= 0 && n >= 0 && at%align == 0 && n <= f.Size()-at
 }
 
-// Verify checks that a table and everything that it refers to lie in the file.
+// Verify checks that a table and all objects to which it refers are inside the file.
 func (t Table) Verify() error {
 	f, at := t.f, t.at
 	if err := f.Spend(1 + int64(len(t.l.Columns))); err != nil {
@@ -107,7 +107,7 @@ func (t Table) Verify() error {
 	return nil
 }
 
-// column checks the value of a field, or the object that it refers to.
+// column checks the value of a field, or the object to which it refers.
 func (t Table) column(i int, c Column, at int64) error {
 	f := t.f
 	if !c.IsVector && c.kind != 's' && c.kind != 't' {
@@ -186,8 +186,8 @@ func (f *File) read(c Column, at int64) int64 {
 	return int64(binary.LittleEndian.Uint64(f.data[at:])) // u64 beyond int64 becomes negative
 }
 
-// Table is a table that Verify accepted. The zero Table has no fields. Fields are
-// found by their names in the schema.
+// Table is a table that Verify accepted. The zero Table has no fields. The methods
+// find fields by their names in the schema.
 type Table struct {
 	f  *File
 	l  *Layout
@@ -204,7 +204,7 @@ func (t Table) Layout() *Layout { return t.l }
 // File returns the file that has the table.
 func (t Table) File() *File { return t.f }
 
-// slot returns the position of field i, or 0 where it is absent.
+// slot returns the position of field i, or 0 if it is absent.
 func (t Table) slot(i int) int64 {
 	if t.f == nil {
 		return 0
@@ -240,7 +240,7 @@ func (t Table) Int(name string) int64 {
 	return t.f.read(*c, at)
 }
 
-// Text returns a string, or "" where it is absent.
+// Text returns a string, or "" if it is absent.
 func (t Table) Text(name string) string {
 	_, at := t.find(name)
 	if at == 0 {
@@ -251,8 +251,8 @@ func (t Table) Text(name string) string {
 
 func (f *File) textAt(at int64) string { return string(f.data[at+4 : at+4+f.u32(at)]) }
 
-// Table returns the table that a field refers to, and the number of a union's member.
-// The number is 0 where the field is absent, and 1 where it is not a union.
+// Table returns the table to which a field refers, and the number of a union's
+// member. The number is 0 if the field is absent, and 1 if it is not a union.
 func (t Table) Table(name string) (Table, int64) {
 	c, at := t.find(name)
 	if at == 0 {
@@ -274,7 +274,7 @@ type Vector struct {
 	at, n int64
 }
 
-// Vector returns a field's vector, or the zero Vector where it is absent.
+// Vector returns a field's vector, or the zero Vector if it is absent.
 func (t Table) Vector(name string) Vector {
 	c, at := t.find(name)
 	if at == 0 {
@@ -296,7 +296,7 @@ func (v Vector) Text(i int64) string { return v.f.textAt(v.f.target(v.at + 4*i))
 // Table returns element i, which must exist.
 func (v Vector) Table(i int64) Table { return Table{v.f, v.c.Of[0], v.f.target(v.at + 4*i)} }
 
-// Bytes returns all elements; nil where there are none.
+// Bytes returns all elements; nil if there are none.
 func (v Vector) Bytes() []byte {
 	if v.f == nil {
 		return nil

@@ -17,9 +17,9 @@ type Layout struct {
 // Column is a field of a table in a schema.
 type Column struct {
 	Name     string
-	Type     string // as the schema has it, maybe an alias
+	Type     string // from the schema, possibly an alias
 	IsVector bool
-	Of       []*Layout // of the table that it refers to, or of a union's members by number
+	Of       []*Layout // of the field's table, or of a union's members by number
 
 	kind      byte // i, u, f: numbers; s: string; t: table or union
 	size      int64
@@ -28,8 +28,8 @@ type Column struct {
 	low, high int64 // exclusive
 }
 
-// Unknown is the layout of tables that the schema does not have, since later schemas
-// add members to unions. Of such a table only its own bytes are checked.
+// Unknown is the layout of tables that are not in the schema, because later schemas
+// add members to unions. Only such a table's own bytes are checked.
 var Unknown = &Layout{}
 
 // member returns the layout of a union's member by its number, which starts at 1.
@@ -49,14 +49,14 @@ var kinds = map[string]Column{
 // Schema has the layouts of tables by name.
 type Schema map[string]*Layout
 
-// Parse parses a schema. It has a line for each table, which tabs continue: its name
-// and its fields in order; files may have fewer or more fields. A field is name:type,
-// then =default where that is not 0, then >low and <high, the exclusive bounds of its
-// value or of each element. The types are i8, u8, u16, i32, u32, i64, u64, f32, str
-// and the names of tables and unions, in brackets for a vector; aliases map further
-// names to a type of numbers with its default and bounds. The line of a union is the
-// word union, its name, and its tables from number 1 on; a table without a line of
-// its own has no fields.
+// Parse parses a schema. It has a line for each table, continued by lines with tabs:
+// its name and its fields in order; files may have fewer or more fields. A field is
+// name:type, then =default if that is not 0, then >low and <high, the exclusive
+// bounds of its value or of each element. The types are i8, u8, u16, i32, u32, i64,
+// u64, f32, str and the names of tables and unions, in brackets for a vector; aliases
+// map further names to a type of numbers with its default and bounds. The line of a
+// union is the word union, its name, and its tables from number 1 on; a table without
+// a line of its own has no fields.
 func Parse(text string, aliases map[string]string) Schema {
 	all, unions := Schema{}, map[string][]*Layout{}
 	table := func(name string) *Layout {

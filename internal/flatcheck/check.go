@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package flatcheck checks TFLite files, since SDKs do not check everything that
-// they rely on and crash the process on a damaged file. A file that passes is a valid
-// FlatBuffer, and its graphs have the properties that kernels assume. This package
-// reads such files, too.
+// Package flatcheck checks and reads TFLite files, because SDKs do not check all their
+// assumptions and crash the process on a damaged file. A file that passes is a valid
+// FlatBuffer, and its graphs have the properties that kernels assume.
 //
-// What a later schema may have added (operators, their inputs and options, element
-// types, values of enumerations) is only checked to lie in the file. It is up to the
-// SDK whether it can be run. Unknown lists such operators.
+// Additions of a later schema (operators, their inputs and options, element types,
+// values of enumerations) are only checked to be inside the file. The SDK decides
+// whether it can run them. Unknown lists such operators.
 package flatcheck
 
 import (
@@ -27,14 +26,14 @@ type (
 
 const (
 	maxRank    = 32 // of tensors that the rules for single operators check
-	maxNesting = 32 // of subgraphs that call each other, which the SDK's stack limits
+	maxNesting = 32 // of calls of subgraphs, which the SDK's stack limits
 )
 
 // operator is a builtin operator; see opsText.
 type operator struct {
 	name, inputs, outputs string
 	options               *flatbuf.Layout
-	elementwise           bool // the output's shape is that of the inputs, broadcast
+	elementwise           bool // the output has the broadcast shape of the inputs
 	unknown               bool // only its tensors' indices are checked
 }
 
@@ -50,9 +49,9 @@ var operators = sync.OnceValue(func() (all []operator) {
 	return all
 })
 
-// Check returns an Error of kind ErrModel where a TFLite file must not be passed to an
-// SDK. Its time is linear in the file's size without constants, and its memory is
-// small compared with that.
+// Check returns an Error of kind ErrModel if a TFLite file must not be passed to an
+// SDK. Its time is linear in the file's size without constants, and it uses little
+// memory in comparison.
 func Check(model []byte) error {
 	c := &checker{File: flatbuf.New(model, 1<<16+16*int64(len(model))), variables: map[string]*tensor{}}
 	if err := c.check(); err != nil {
@@ -117,7 +116,7 @@ type checker struct {
 	codes, buffers Vector
 	graphs         Vector
 	calls          [][]int64          // the subgraphs that each one calls
-	variables      map[string]*tensor // the first tensor that is read from or written to each variable
+	variables      map[string]*tensor // the first tensor read from or written to each variable
 }
 
 func (c *checker) check() error {
@@ -180,18 +179,18 @@ func (c *checker) check() error {
 	return nil
 }
 
-// builtin returns the number of a builtin operator, which older files have in the
-// field of one byte.
+// builtin returns the number of a builtin operator, which older files have in a field
+// of one byte.
 func builtin(code Table) int64 {
 	return max(code.Int("deprecated_builtin_code"), code.Int("builtin_code"))
 }
 
-// inRange reports whether n bytes at offset lie in a file of size bytes.
+// inRange reports whether n bytes at offset are inside a file of size bytes.
 func inRange(offset, n, size int64) bool {
 	return offset >= 0 && n >= 0 && offset <= size && n <= size-offset
 }
 
-// setCallDepth sets the depth of the calls from subgraph i. It is false where
+// setCallDepth sets the depth of the calls from subgraph i. It returns false if
 // subgraphs call themselves or are nested too deeply. A depth is 0 while it is not
 // known, and -1 while it is computed.
 func (c *checker) setCallDepth(i int64, depths []int, level int) bool {

@@ -8,8 +8,8 @@ import (
 	"math"
 )
 
-// isNumberMap reports whether b is a FlexBuffer that is a map of numbers. The options
-// of the custom operators that SDKs implement are such maps.
+// isNumberMap reports whether b is a FlexBuffer with a map of numbers. The options of
+// the custom operators that SDKs implement are such maps.
 func isNumberMap(b []byte) bool {
 	f := flex(b)
 	n := f.size()
@@ -48,7 +48,7 @@ type flex []byte
 func (f flex) size() int64          { return int64(len(f)) }
 func (f flex) has(at, n int64) bool { return at >= 0 && at <= f.size() && n <= f.size()-at }
 
-// uint returns a number of width bytes, or outside where there is none.
+// uint returns a number of width bytes, or outside if there is none.
 func (f flex) uint(at, width int64) int64 {
 	var all [8]byte
 	if width != 1 && width != 2 && width != 4 && width != 8 || !f.has(at, width) {
@@ -61,6 +61,6 @@ func (f flex) uint(at, width int64) int64 {
 	return outside
 }
 
-// outside is so small that an offset to which it is added, or from which it is
-// subtracted, lies outside the file.
+// outside is so small that its sum with, or difference from, any offset is outside
+// the file.
 const outside = math.MinInt64 / 2

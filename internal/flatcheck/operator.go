@@ -10,7 +10,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/flatbuf"
 )
 
-// scope is the state of a subgraph before the operator that is checked.
+// scope is the state of a subgraph before the checked operator.
 type scope struct {
 	*checker
 	index   int64
@@ -96,7 +96,7 @@ func (s *scope) checkOperator(op Table, k operator) error {
 }
 
 // variable checks that all tensors that are written to a variable or read from it have
-// the same size, which LiteRT relies on.
+// the same size, as LiteRT assumes.
 func (s *scope) variable(op Table, name string, inputs, outputs Vector) error {
 	var t *tensor
 	switch name {
@@ -134,7 +134,7 @@ func validGates(v Vector) bool {
 }
 
 // match checks the tensors that v lists against an operator's pattern. Later versions
-// of an operator may add tensors, which only have to exist.
+// of an operator may add tensors, which must only exist.
 func (s *scope) match(v Vector, pattern string, group *int64, each func(*tensor) error) error {
 	var first *tensor
 	p := 0
@@ -172,8 +172,8 @@ func (s *scope) match(v Vector, pattern string, group *int64, each func(*tensor)
 	return nil
 }
 
-// matches reports whether t fits a letter of opsText, whose rules may depend on the
-// first tensor. A tensor of an unknown type fits every letter.
+// matches reports whether t fits a letter of opsText. Some letters depend on the first
+// tensor. A tensor of an unknown type fits every letter.
 func (t *tensor) matches(letter rune, first *tensor, group *int64) bool {
 	if t.isUnknown() || first.isUnknown() {
 		return true
@@ -206,7 +206,7 @@ func (t *tensor) matches(letter rune, first *tensor, group *int64) bool {
 	return true
 }
 
-// options checks that the options have the operator's type, or are absent where the
+// options checks that the options have the operator's type, or are absent if the
 // operator has defaults, and that the subgraphs that they name exist.
 func (s *scope) options(op Table, k operator) error {
 	o, kind := op.Table("builtin_options")
@@ -215,7 +215,7 @@ func (s *scope) options(op Table, k operator) error {
 	}
 	unknown := o.Layout() == flatbuf.Unknown
 	if unknown {
-		kind = 0 // an SDK that does not know the type either treats them as absent
+		kind = 0 // an SDK that does not know the type treats them as absent, too
 	}
 	switch {
 	case kind != 0 && o.Layout() != k.options:

@@ -9,8 +9,8 @@ package flatcheck
 // of constants are checked, too: p is a permutation of the first input's dimensions;
 // h has sizes or -1; n has nonnegative and b positive numbers; and m has numbers of
 // repetitions of the first input. = after the outputs means that the output has the
-// shape of the inputs. A capital letter may be -1 or left out, a letter before ? may
-// be left out, and one before * stands for any number of tensors.
+// shape of the inputs. A capital letter may be -1 or omitted, a letter before ? may
+// be omitted, and a letter before * stands for any number of tensors.
 const opsText = `
 ADD Add aa a=; AVERAGE_POOL_2D Pool2D a a; CONCATENATION Concatenation aa* a; CONV_2D Conv2D xxX x;
 DEPTHWISE_CONV_2D DepthwiseConv2D xxx x; DEPTH_TO_SPACE DepthToSpace a a; DEQUANTIZE Dequantize x x=;

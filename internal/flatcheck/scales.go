@@ -9,13 +9,13 @@ import (
 
 // validScales reports whether kernels can compute their fixed-point multipliers and
 // buffers from the quantization and the types of an operator's tensors, the inputs and
-// then the output. Where they cannot, they end the process.
+// then the output. Otherwise the kernels would end the process.
 func validScales(name string, options Table, all []*tensor) bool {
 	in := all[0]
 	quantized := in.dtype == int8Type || in.dtype == uint8Type ||
 		in.dtype == int16Type && slices.ContainsFunc(all, func(t *tensor) bool { return t.scale() != 0 })
 	switch name {
-	case "SVDF": // kernels write the state as 16 bits, whatever its type
+	case "SVDF": // kernels write 16 bits of state, regardless of its type
 		return in.dtype != int8Type || len(all) < 6 || all[2].dtype == int16Type && all[4].dtype == int16Type
 	case "EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL":
 		a, b := in.scale(), all[1].scale()
@@ -37,7 +37,7 @@ func validScales(name string, options Table, all []*tensor) bool {
 	}
 	if name == "ADD" && in.dtype == int16Type && options.Int("pot_scale_int16") != 0 && isPowerOfTwo(a) && isPowerOfTwo(b) && isPowerOfTwo(out) &&
 		in.elements() != all[1].elements() {
-		return false // the kernel for these does not broadcast
+		return false // the kernel for powers of two does not broadcast
 	}
 	return validMultipliers(name, bits, a, b, out)
 }
@@ -56,13 +56,13 @@ func validMultipliers(name string, bits int, a, b, out float32) bool {
 		(fraction(output) || name == "SUB" && output > 1 && !math.IsInf(output, 0))
 }
 
-// isPowerOfTwo reports whether a scale is one, within the kernels' tolerance.
+// isPowerOfTwo reports whether a scale is a power of two, within the kernels' tolerance.
 func isPowerOfTwo(scale float32) bool {
 	l := math.Log2(float64(scale))
 	return math.Abs(l-math.Round(l)) < 2e-3
 }
 
-// scale returns the tensor's scale, or 0 where it has none or one for each channel.
+// scale returns the tensor's scale, or 0 if it has none or one for each channel.
 func (t *tensor) scale() float32 {
 	q, _ := t.Table.Table("quantization")
 	if s := q.Vector("scale"); s.Len() == 1 {

@@ -13,8 +13,8 @@ var schema = sync.OnceValue(func() flatbuf.Schema {
 })
 
 // schemaText is version 3 of TFLite's FlatBuffers schema as of LiteRT 2.3, in the
-// syntax of flatbuf.Parse, followed by the part of TFLite Metadata's schema that is
-// read; fields that are not read are a u32 there. graph is the index of a subgraph,
+// syntax of flatbuf.Parse, followed by the part of TFLite Metadata's schema that this
+// package reads; other fields are a u32 there. graph is the index of a subgraph,
 // TensorType an i8. Enumerations have no upper bounds, as later schemas add values.
 const schemaText = `
 Model version:u32 operator_codes:[OperatorCode] subgraphs:[SubGraph] description:str buffers:[Buffer]

@@ -43,7 +43,7 @@ func (s *scope) shapes(op Table, k operator, inputs, outputs Vector) error {
 		default:
 			fits = i > 0 && o%i == 0 && o == f
 		}
-		// The kernel's result has the size of the input, whatever shape the output has.
+		// The size of the kernel's result depends on the input, not on the output's shape.
 		o, atLeast1 := options(op), func(n int64) int64 { return max(n, 1) }
 		n := atLeast1(out.dim(3)) * atLeast1(in.dim(0)) * atLeast1(in.dim(1)/atLeast1(o.Int("stride_h"))) * atLeast1(in.dim(2)/atLeast1(o.Int("stride_w")))
 		if n > math.MaxInt32 {
@@ -74,7 +74,7 @@ func (s *scope) shapes(op Table, k operator, inputs, outputs Vector) error {
 // options returns an operator's builtin options.
 func options(op Table) Table { o, _ := op.Table("builtin_options"); return o }
 
-// dim returns dimension d, or -1 where it is dynamic.
+// dim returns dimension d, or -1 if it is dynamic.
 func (t *tensor) dim(d int64) int64 {
 	if sig := t.Vector("shape_signature"); sig.Len() != 0 {
 		return sig.Int(d)
@@ -146,8 +146,8 @@ func isBroadcast(in []*tensor, out *tensor) bool {
 	return !slices.ContainsFunc(in, func(t *tensor) bool { return t.shape.Len() > out.shape.Len() })
 }
 
-// isPadded reports whether the output has the shape of the input with its paddings, of
-// which each dimension has a pair.
+// isPadded reports whether the output has the shape of the input with its paddings, a
+// pair for each dimension.
 func isPadded(all []*tensor) bool {
 	in, out := all[0], all[len(all)-1]
 	pads, _ := all[1].ints()

@@ -10,7 +10,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/flatbuf"
 )
 
-// elementBits has the size of an element by TensorType; 0 where it is not fixed.
+// elementBits has the size of an element by TensorType; 0 if it is not fixed.
 var elementBits = [...]int64{32, 16, 32, 8, 64, 0, 8, 16, 64, 8, 64, 128, 64, 0, 0, 32, 16, 4, 16, 2, 4, 8, 8}
 
 const int32Type, uint8Type, int64Type, stringType, boolType, int16Type, int8Type, resourceType = 2, 3, 4, 5, 6, 7, 9, 13
@@ -22,10 +22,10 @@ type tensor struct {
 	shape    Vector
 	data     []byte // of a constant
 	constant bool
-	ready    bool // has a value before the operator that is checked
+	ready    bool // has a value before the checked operator
 }
 
-// bits returns the size of an element, or 0 where it is not fixed or not known.
+// bits returns the size of an element, or 0 if it is not fixed or not known.
 func (t *tensor) bits() int64 {
 	if t.dtype >= int64(len(elementBits)) {
 		return 0
@@ -45,7 +45,7 @@ func (t *tensor) init(c *checker, tab Table) error {
 	if sig.Len() != 0 && sig.Len() != t.shape.Len() {
 		return fmt.Errorf(" has %d dimensions and %d in its signature", t.shape.Len(), sig.Len())
 	}
-	n, positive := int64(1), int64(1) // the product without dimensions of 0, since SDKs compute that, too
+	n, positive := int64(1), int64(1) // the product without dimensions of 0, which SDKs also compute
 	for i := range t.shape.Len() {
 		d := t.shape.Int(i)
 		if sig.Len() != 0 && sig.Int(i) != -1 && sig.Int(i) != d {
@@ -139,8 +139,8 @@ func (t *tensor) strings(c *checker) error {
 }
 
 // sparsity checks that the stored elements of a sparse constant fill its shape, and
-// returns their number, or -1 where the format is not known. The dimensions are those
-// of the tensor, then those of the blocks.
+// returns their number, or -1 if the format is not known. The tensor's dimensions come
+// first, then those of the blocks.
 func (t *tensor) sparsity(c *checker, s Table) (int64, error) {
 	order, blocks, dims := s.Vector("traversal_order"), s.Vector("block_map"), s.Vector("dim_metadata")
 	rank := t.shape.Len()
@@ -213,7 +213,7 @@ func (t *tensor) elements() int64 {
 }
 
 // ints returns the elements of a constant of int32 or int64, and none of a tensor that
-// is not constant. It is false for other types and for large constants.
+// is not constant. It returns false for other types and for large constants.
 func (t *tensor) ints() ([]int64, bool) {
 	var all []int64
 	size := int(t.bits() / 8)
@@ -230,7 +230,7 @@ func (t *tensor) ints() ([]int64, bool) {
 	return all, true
 }
 
-// isPermutation reports whether t, where it is constant, has each of n dimensions once.
+// isPermutation reports whether t, if it is constant, has each of n dimensions once.
 func (t *tensor) isPermutation(n int64) bool {
 	all, ok := t.ints()
 	var seen uint64
@@ -246,8 +246,8 @@ func (t *tensor) isPermutation(n int64) bool {
 	return ok && (!t.constant || int64(len(all)) == n && seen == 1<<n-1)
 }
 
-// validSizes reports whether t, where it is constant, has numbers of at least low, and
-// n times their product is a size that SDKs support.
+// validSizes reports whether t, if it is constant, has numbers of at least low, and n
+// times their product is a size that SDKs support.
 func (t *tensor) validSizes(low, n int64) bool {
 	all, ok := t.ints()
 	for _, d := range all {

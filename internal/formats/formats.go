@@ -43,8 +43,7 @@ var (
 	Reference = common.Format{Name: "reference", Extensions: []string{".ref"}}
 )
 
-// tnnproto matches the begin of a .tnnproto: the numbers of inputs, blobs and
-// outputs, and one that is always the same.
+// tnnproto matches the beginning of a .tnnproto: three counts and the magic number.
 var tnnproto = regexp.MustCompile(`^"1 \d+ 1 42066247`)
 
 // isONNX reports whether head begins a ModelProto: with ir_version, then

@@ -56,11 +56,11 @@ func (b Build) Run(ctx context.Context, stdout, stderr io.Writer) error {
 	return nil
 }
 
-// args is the command line of the go command.
+// args returns the arguments of the go command.
 func (b Build) args(ctx context.Context) ([]string, error) {
 	flags := b.Flags
 	if b.Interpreter != "" {
-		// A -ldflags on the command line replaces that of GOFLAGS.
+		// A -ldflags on the command line replaces the one in GOFLAGS.
 		if set, _ := execgroup.CommandContext(ctx, "go", "env", "GOFLAGS").Output(); strings.Contains(string(set), "-ldflags") {
 			return nil, errors.New("GOFLAGS has -ldflags, and " + b.Target + " needs one more; write -- -ldflags=... on the command line instead")
 		}
@@ -76,9 +76,9 @@ func (b Build) args(ctx context.Context) ([]string, error) {
 	return slices.Concat(args, flags, b.Packages), nil
 }
 
-// addLinkerFlags adds to what go build passes to the linker. Of several
-// -ldflags only the last that matches a package counts, so each gets more. What
-// the user has comes later, and wins.
+// addLinkerFlags adds flags that go build passes to the linker. Of several
+// -ldflags only the last one that matches a package counts, so each gets more.
+// The user's flags come later, so they win.
 func addLinkerFlags(args []string, more string) []string {
 	all := []string{"-ldflags=" + more}
 	for i := 0; i < len(args); i++ {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package memfile keeps the content of files in memory that nobody can change:
+// Package memfile has the content of files in memory that nobody can change:
 // neither this process nor somebody who can write to the original file.
 //
 // On Linux the memory is a sealed memory file (memfd_create), which native code
@@ -20,14 +20,14 @@ import (
 // made it.
 type File struct {
 	data  []byte
-	file  *os.File     // the file that data is a mapping of, if Link can refer to it; or nil
+	file  *os.File     // the file that data maps, if Link can refer to it; or nil
 	unmap func() error // or nil
 }
 
 // errChanged is the error of a file that was written to while it was read.
 var errChanged = errors.New("the file changed while it was being read")
 
-// Read copies r, which has to end after size bytes. It stops when ctx ends.
+// Read copies r, which must end after size bytes. It stops when ctx ends.
 func Read(ctx context.Context, r io.Reader, size int64) (*File, error) {
 	if size < 0 || int64(int(size)) != size {
 		return nil, fmt.Errorf("%d bytes are too many for this machine", size)

@@ -15,8 +15,8 @@ func read(ctx context.Context, r io.Reader, size int) (*File, error) {
 	return readAnonymous(ctx, r, size)
 }
 
-// link makes path a link to a file that Map has mapped. For other Files it reports
-// that there is none.
+// link makes path a link to a file that Map has mapped. For other Files it returns
+// false.
 func (f *File) link(path string) bool {
 	target, err := filepath.Abs(f.file.Name())
 	return err == nil && os.Symlink(target, path) == nil

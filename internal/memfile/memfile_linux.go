@@ -45,15 +45,15 @@ func create() (*os.File, error) {
 // write fills the memory file and seals it, so that nobody can change it.
 func write(ctx context.Context, memory *os.File, r io.Reader, size int) error {
 	buffer := make([]byte, min(size, 256<<10))
-	for left := size; left > 0; {
-		b := buffer[:min(left, len(buffer))]
+	for remaining := size; remaining > 0; {
+		b := buffer[:min(remaining, len(buffer))]
 		if err := fill(ctx, r, b); err != nil {
 			return err
 		}
 		if _, err := memory.Write(b); err != nil {
 			return err
 		}
-		left -= len(b)
+		remaining -= len(b)
 	}
 	_, err := unix.FcntlInt(memory.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_WRITE|unix.F_SEAL_SEAL)
 	if err != nil {
@@ -62,8 +62,8 @@ func write(ctx context.Context, memory *os.File, r io.Reader, size int) error {
 	return nil
 }
 
-// link makes path a link to the memory file, which can only be read. It reports
-// whether that was possible, as it needs /proc.
+// link makes path a link to the read-only memory file. It returns false if that
+// is not possible, because it needs /proc.
 func (f *File) link(path string) bool {
 	if os.Symlink(fmt.Sprintf("/proc/self/fd/%d", f.file.Fd()), path) != nil {
 		return false

@@ -9,11 +9,11 @@ import (
 	"github.com/anyinfer/anyinfer/internal/flatbuf"
 )
 
-// storage has, for each element type, the field of a Blob with the elements, and how
-// many of its numbers make one. MNN reads no other types.
+// storage has, for each element type, the field of a Blob with the elements, and the
+// number of its values in one element. MNN reads no other types.
 var storage = map[int64]struct {
-	vector string
-	each   int64
+	vector     string
+	perElement int64
 }{1: {"float32s", 1}, 3: {"int32s", 1}, 4: {"uint8s", 1}, 6: {"int8s", 1}, 12: {"uint8s", 1}, 14: {"uint8s", 2}, 19: {"uint8s", 2}}
 
 // types and formats are the numbers of known element types and memory layouts.
@@ -22,12 +22,12 @@ const types, formats = 22, 5
 const nc4hw4 = 2
 
 // elements returns the number of elements of a tensor with these dimensions, which must
-// be at least min. It is an error where MNN cannot have such a tensor.
+// be at least min. It returns an error if MNN does not support such a tensor.
 func elements(dims vector, min int64) (int64, error) {
 	if dims.Len() > maxRank {
 		return 0, flatbuf.Unsupported(fmt.Sprintf("it has %d dimensions, and MNN's tensors at most %d", dims.Len(), maxRank))
 	}
-	n, positive := int64(1), int64(1) // the product without dimensions of 0, since MNN computes that, too
+	n, positive := int64(1), int64(1) // the product without dimensions of 0, which MNN also computes
 	for i := range dims.Len() {
 		d := dims.Int(i)
 		if d < min {
@@ -41,7 +41,7 @@ func elements(dims vector, min int64) (int64, error) {
 	return n, nil
 }
 
-// checkBlob checks that a Blob has as many elements as its dimensions need.
+// checkBlob checks that a Blob has the number of elements that its dimensions need.
 func checkBlob(b table) error {
 	n, err := elements(b.Vector("dims"), 0)
 	if err != nil {
@@ -55,7 +55,7 @@ func checkBlob(b table) error {
 		return flatbuf.Unsupported(fmt.Sprintf(": its elements are of type %d, which MNN does not read", b.Int("dataType")))
 	}
 	size := map[string]int64{"float32s": 4, "int32s": 4}[s.vector]
-	size = max(size, 1) * s.each
+	size = max(size, 1) * s.perElement
 	if e := b.Vector("external"); e.Len() > 0 {
 		if e.Len() < 2 || e.Int(0) < 0 || e.Int(1) != n*size {
 			return fmt.Errorf(": external does not have the size of its content")
@@ -64,15 +64,15 @@ func checkBlob(b table) error {
 			return nil
 		}
 	}
-	if have := b.Vector(s.vector).Len(); have != n*s.each {
-		return fmt.Errorf(": it needs %d elements in %s, and has %d", n*s.each, s.vector, have)
+	if have := b.Vector(s.vector).Len(); have != n*s.perElement {
+		return fmt.Errorf(": it needs %d elements in %s, and has %d", n*s.perElement, s.vector, have)
 	}
 	return nil
 }
 
 const float, int32Type = 1, 3
 
-// layout returns the memory layout of a file's format, or -1 where it is not known.
+// layout returns the memory layout of a file's format, or -1 if it is not known.
 func layout(format int64) int64 {
 	if format >= formats {
 		return -1
@@ -80,8 +80,8 @@ func layout(format int64) int64 {
 	return format
 }
 
-// elementType returns the type in memory of a file's element type, or -1 where it is
-// not known.
+// elementType returns the type in memory of a file's element type, or -1 if it is not
+// known.
 func elementType(dtype int64) int64 {
 	if dtype >= types {
 		return -1

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package mnncheck checks MNN files, since MNN verifies only that all objects lie in a
-// file, and crashes the process where their values are not valid.
+// Package mnncheck checks MNN files, because MNN verifies only that all objects are
+// inside the file, and crashes the process if their values are not valid.
 //
-// What a later MNN may have added (operators, their parameters, element types, values
-// of enumerations) is only checked to lie in the file. It is up to MNN whether it can
-// be run. Unknown lists such operators.
+// Additions of a later MNN (operators, their parameters, element types, values of
+// enumerations) are only checked to be inside the file. MNN decides whether it can run
+// them. Unknown lists such operators.
 package mnncheck
 
 import (
@@ -18,10 +18,10 @@ import (
 
 const (
 	maxRank     = 9                    // of MNN's tensors
-	maxElements = int64(1) << 29       // of a tensor, since MNN counts their bytes, 4 each, in an int
+	maxElements = int64(1) << 29       // of a tensor, as MNN counts their bytes, 4 each, in an int
 	maxWeights  = int64(math.MaxInt32) // of an operator, for the same reason; a weight may have 1 byte or less
 	lastType    = 604                  // of operators; MNN reads beyond its tables for higher ones, and adds new ones below
-	maxNumber   = 1 << 16              // of a stride, the side of a kernel and the like, which MNN multiplies in an int
+	maxNumber   = 1 << 16              // of strides, kernel sizes and the like, which MNN multiplies in an int
 )
 
 type (
@@ -29,7 +29,7 @@ type (
 	vector = flatbuf.Vector
 )
 
-// Check returns an Error of kind ErrModel where a file must not be passed to MNN. Its
+// Check returns an Error of kind ErrModel if a file must not be passed to MNN. Its
 // time is linear in the file's size without weights.
 func Check(file []byte) error {
 	c := &checker{File: flatbuf.New(file, 1<<16+16*int64(len(file))), graphs: map[string]*graph{}}
@@ -41,7 +41,7 @@ func Check(file []byte) error {
 
 type checker struct {
 	*flatbuf.File
-	graphs map[string]*graph // the subgraphs by name that are checked so far
+	graphs map[string]*graph // the subgraphs checked so far, by name
 }
 
 func (c *checker) check() error {
@@ -80,8 +80,8 @@ func checkExtraInfo(net table) error {
 	return flatbuf.New(b, 1<<10+16*int64(len(b))).Root(schema()["Extra"]).Verify()
 }
 
-// subgraph checks a subgraph. It can only refer to earlier ones, since MNN reads them
-// in this order; so no subgraph contains itself.
+// subgraph checks a subgraph. It can only refer to earlier subgraphs, because MNN
+// reads them in this order; so no subgraph contains itself.
 func (c *checker) subgraph(t table) error {
 	for _, name := range []string{"name", "outputs", "tensors", "nodes"} {
 		if !t.Has(name) {
@@ -114,15 +114,15 @@ type graph struct {
 	tensors         []tensor
 }
 
-// tensor is what is known of a tensor.
+// tensor has the known properties of a tensor.
 type tensor struct {
 	defined  bool  // it is an input, or an output of an operator checked so far
 	constant table // its Blob
 	isConst  bool
-	dims     []int64 // nil where the rank is not known, -1 for a dimension that is not
-	format   int64   // of the memory layout; -1 where it is not known
-	volume   float64 // about the number of elements, with 64 for dynamic sizes; 0 where it is not known
-	dtype    int64   // the type in memory: float, int32, ...; -1 where it is not known
+	dims     []int64 // nil if the rank is not known, -1 for an unknown dimension
+	format   int64   // of the memory layout; -1 if not known
+	volume   float64 // an estimate of the number of elements, with 64 for dynamic sizes; 0 if not known
+	dtype    int64   // the type in memory: float, int32, ...; -1 if not known
 }
 
 // tensorIndices returns the elements of v, all of which must be indices of tensors.
@@ -214,7 +214,7 @@ func Unknown(file []byte) (all []string) {
 	return all
 }
 
-// nameOnly reports whether MNN has a name for the operator, and does not compute it.
+// nameOnly reports whether MNN has only a name for the operator, and no kernel.
 func (k operator) nameOnly() bool { return k.inputs == [2]int64{0, anyNumber} && k.name != "While" }
 
 func (k operator) isConst() bool { return k.parameter == "Blob" }
@@ -298,7 +298,7 @@ func (g *graph) operator(op table, k operator) error {
 		return fmt.Errorf(": it has no name")
 	}
 	p, kind := op.Table("main")
-	if err := g.Spend(p.Vector("external").Len()); err != nil { // since many operators may share it
+	if err := g.Spend(p.Vector("external").Len()); err != nil { // because many operators may share it
 		return err
 	}
 	if (op.Int("main_type") != 0) != op.Has("main") {
@@ -311,7 +311,7 @@ func (g *graph) operator(op table, k operator) error {
 		return nil
 	}
 	if p.Layout() == flatbuf.Unknown {
-		p, kind = table{}, 0 // an MNN that does not know the type either treats it as absent
+		p, kind = table{}, 0 // an MNN that does not know the type treats it as absent, too
 	}
 	if k.required || k.parameter != "" && kind != 0 {
 		if p, err = parameter(op, k.parameter); err != nil {

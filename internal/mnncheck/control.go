@@ -16,7 +16,7 @@ func (n *node) subgraph(field string) (*graph, error) {
 	return nil, fmt.Errorf("%s is %q, which is not an earlier subgraph", field, name)
 }
 
-// indexOfName returns the index in tensors of the one with that name, or -1.
+// indexOfName returns the index in tensors of the tensor with that name, or -1.
 func (g *graph) indexOfName(tensors []int64, name string) int {
 	return slices.IndexFunc(tensors, func(i int64) bool { return g.names.Text(i) == name })
 }

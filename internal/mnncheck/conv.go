@@ -17,7 +17,7 @@ func (n *node) common() (table, error) {
 	}
 	minKernel, minOutputs := int64(1), int64(1)
 	if len(n.in) > 1 {
-		minKernel, minOutputs = 0, 0 // they are those of the weights
+		minKernel, minOutputs = 0, 0 // the weights input determines them
 	} else if n.name == "Im2Col" {
 		minOutputs = 0
 	}
@@ -29,7 +29,7 @@ func (n *node) common() (table, error) {
 		{"dilateX", 1, maxNumber}, {"dilateY", 1, maxNumber}, {"padX", -maxNumber, maxNumber}, {"padY", -maxNumber, maxNumber},
 		{"padMode", 0, math.MaxInt8}, {"group", 1, maxElements}, {"outputCount", minOutputs, maxElements}, {"inputCount", 0, maxElements},
 	} {
-		if err := between(f.name, c.Int(f.name), f.low, f.high); err != nil {
+		if err := checkRange(f.name, c.Int(f.name), f.low, f.high); err != nil {
 			return c, err
 		}
 	}
@@ -39,7 +39,7 @@ func (n *node) common() (table, error) {
 			return c, fmt.Errorf("%s has %d elements", name, v.Len())
 		}
 		for i := range v.Len() {
-			if err := between(fmt.Sprintf("%s[%d]", name, i), v.Int(i), -maxNumber, maxNumber); err != nil {
+			if err := checkRange(fmt.Sprintf("%s[%d]", name, i), v.Int(i), -maxNumber, maxNumber); err != nil {
 				return c, err
 			}
 		}
@@ -85,7 +85,7 @@ func (n *node) convolution() error {
 	return n.weights(c)
 }
 
-// scale returns about the ratio of the sizes of a convolution's output and input.
+// scale estimates the ratio of the sizes of a convolution's output and input.
 func (n *node) scale(c table) float64 {
 	area := float64(c.Int("strideX") * c.Int("strideY"))
 	switch n.name {
@@ -99,7 +99,7 @@ func (n *node) scale(c table) float64 {
 	return 1 / area
 }
 
-// weights checks that a convolution has the weights and biases that it uses.
+// weights checks that a convolution has all its weights and biases.
 func (n *node) weights(c table) error {
 	p := n.p
 	in, out, group := c.Int("inputCount"), c.Int("outputCount"), c.Int("group")
@@ -169,8 +169,8 @@ func (n *node) weights(c table) error {
 	return nil
 }
 
-// quantized returns the number of weights that are stored in fewer bits, or -1 where
-// the encoding is not known.
+// quantized returns the number of quantized weights, or -1 if the encoding is not
+// known.
 func (n *node) quantized(q table, out int64) (int64, error) {
 	b := q.Vector("buffer").Bytes()
 	alphas := q.Vector("alpha").Len()
@@ -238,7 +238,7 @@ func (n *node) quantized(q table, out int64) (int64, error) {
 	return 0, fmt.Errorf("type %d", kind)
 }
 
-// sparse returns the number of weights where only those other than 0 are stored.
+// sparse returns the number of weights of an encoding that stores only nonzero weights.
 func (n *node) sparse(r *reader, q table) (int64, error) {
 	count := r.shape(q.Int("shapeInt32") != 0)
 	stored := r.uint(4)
@@ -264,7 +264,7 @@ func (n *node) sparse(r *reader, q table) (int64, error) {
 	return count, checkIndices(indexes, width, stored, int64(len(different)))
 }
 
-// number returns element i of numbers that have width bits each.
+// number returns element i of an array of numbers of width bits.
 func number(b []byte, i, width int64) int64 {
 	bit := i * width
 	both := int64(b[bit/8]) << 8
@@ -296,7 +296,7 @@ func indexBits(samples int64) int64 {
 	return n
 }
 
-// reader reads the header of a buffer. bad is set where it is not valid.
+// reader reads the header of a buffer. It sets bad if the header is not valid.
 type reader struct {
 	b   []byte
 	at  int64
@@ -373,7 +373,7 @@ func (n *node) convolution3D() error {
 		}
 		for i := range v.Len() {
 			d := v.Int(i)
-			if err := between(fmt.Sprintf("%s[%d]", f.name, i), d, f.low, maxNumber); err != nil {
+			if err := checkRange(fmt.Sprintf("%s[%d]", f.name, i), d, f.low, maxNumber); err != nil {
 				return err
 			}
 			if f.name == "kernels" && i < 3 {
@@ -411,7 +411,7 @@ func (n *node) pooling() error {
 		}
 	}
 	for _, f := range []string{"padX", "padY"} {
-		if err := between(f, p.Int(f), -maxNumber, maxNumber); err != nil {
+		if err := checkRange(f, p.Int(f), -maxNumber, maxNumber); err != nil {
 			return err
 		}
 	}
@@ -420,7 +420,7 @@ func (n *node) pooling() error {
 		return fmt.Errorf("pads has %d elements", v.Len())
 	}
 	for i := range v.Len() {
-		if err := between(fmt.Sprintf("pads[%d]", i), v.Int(i), -maxNumber, maxNumber); err != nil {
+		if err := checkRange(fmt.Sprintf("pads[%d]", i), v.Int(i), -maxNumber, maxNumber); err != nil {
 			return err
 		}
 	}
@@ -452,7 +452,7 @@ func (n *node) pooling3D() error {
 			return fmt.Errorf("%s has %d elements", f.name, v.Len())
 		}
 		for i := range v.Len() {
-			if err := between(fmt.Sprintf("%s[%d]", f.name, i), v.Int(i), f.low, maxNumber); err != nil {
+			if err := checkRange(fmt.Sprintf("%s[%d]", f.name, i), v.Int(i), f.low, maxNumber); err != nil {
 				return err
 			}
 		}

@@ -4,9 +4,9 @@ package mnncheck
 
 import "github.com/anyinfer/anyinfer/internal/flatbuf"
 
-// External returns the size that the file of weights beside a file must have, or 0 where
-// none is needed. The file is one that Check accepted. Where the file of weights is
-// missing or too short, MNN computes with uninitialized memory.
+// External returns the size that the file of external weights must have, or 0 if the
+// model has none. Check must have accepted the file. If the file of weights is missing
+// or too short, MNN computes with uninitialized memory.
 func External(file []byte) (size int64) {
 	for _, ops := range graphs(flatbuf.New(file, 0).Root(schema()["Net"])) {
 		for i := range ops.Len() {

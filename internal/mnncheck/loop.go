@@ -10,7 +10,7 @@ import (
 )
 
 // loop checks a LoopParam: commands on parts of tensors. It numbers the operator's
-// inputs and outputs. Everything that a command reads and writes must lie in them.
+// inputs and outputs. A command must not read or write outside of these tensors.
 func (n *node) loop() error {
 	p := n.p
 	count := p.Int("tensorNumber")
@@ -54,7 +54,7 @@ func (n *node) loop() error {
 	return nil
 }
 
-// outputShapes sets the outputs' shapes, which the parameter has.
+// outputShapes sets the outputs' shapes from the parameter.
 func (n *node) outputShapes() error {
 	v := n.p.Vector("extraTensorInfos")
 	if !n.p.Has("extraTensorInfos") || v.Len() < int64(len(n.out)) {
@@ -103,13 +103,13 @@ func (n *node) command(c table, tensors []*tensor, first bool) error {
 		switch {
 		case k == "UnaryOp" && name == "":
 		case k == "UnaryOp" && name == "UnaryOp":
-			if err := between("opType", p.Int("opType"), 0, lastUnary); err != nil { // in a loop MNN crashes on unknown ones
+			if err := checkRange("opType", p.Int("opType"), 0, lastUnary); err != nil { // in a loop MNN crashes on unknown types
 				return err
 			}
 		case k == "BinaryOp" && name == "BinaryOp":
 			if t := p.Int("opType"); !isBinary(t, -1) {
 				return fmt.Errorf("opType is %d", t)
-			} else if err := between("opType", t, 0, lastBinary); err != nil {
+			} else if err := checkRange("opType", t, 0, lastBinary); err != nil {
 				return err
 			}
 			operands = 3
@@ -119,7 +119,7 @@ func (n *node) command(c table, tensors []*tensor, first bool) error {
 			return fmt.Errorf("its operator is %q with a parameter %q", k, name)
 		}
 	}
-	if err := between("fuse", c.Int("fuse"), -1, lastBinary); err != nil {
+	if err := checkRange("fuse", c.Int("fuse"), -1, lastBinary); err != nil {
 		return err
 	}
 	size := c.Vector("size")
@@ -174,7 +174,7 @@ func (n *node) command(c table, tensors []*tensor, first bool) error {
 				return fmt.Errorf("iterIndexes[%d] is %d", i, k)
 			}
 			if k >= 0 {
-				continue // the values that move it are known only at run time
+				continue // the values that move the view are known only at run time
 			}
 			span(n.p.Int("loopNumber"), steps.Int(i))
 		}
@@ -186,7 +186,7 @@ func (n *node) command(c table, tensors []*tensor, first bool) error {
 	return nil
 }
 
-// elements returns the number of elements, or -1 where it is not known.
+// elements returns the number of elements, or -1 if it is not known.
 func (t *tensor) elements() int64 {
 	if t.dims == nil {
 		return -1
@@ -201,7 +201,7 @@ func (t *tensor) elements() int64 {
 	return n
 }
 
-// raster checks a Raster that is in the file: the regions of its inputs and its output.
+// raster checks a Raster in the file: the regions of its inputs and its output.
 func (n *node) raster() error {
 	attributes := n.p.Vector("attr")
 	if !n.p.Has("attr") {

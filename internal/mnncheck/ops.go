@@ -13,7 +13,7 @@ import (
 type operator struct {
 	name            string
 	parameter       string
-	required        bool // whether the parameter is
+	required        bool // the parameter is required
 	unknown         bool // only its tensors' indices are checked
 	inputs, outputs [2]int64
 }
@@ -42,9 +42,9 @@ var operators = sync.OnceValue(func() map[int64]operator {
 	return all
 })
 
-// opsText has MNN's operators: the code, the name, the table of the parameter (with ?
-// where it may be left out; - where none is read, or one of several), and the numbers of
-// inputs and of outputs. MNN does not compute operators with 0+ inputs and outputs.
+// opsText has MNN's operators: the code, the name, the table of the parameter (with ? if
+// it is optional; - if MNN reads none, or one of several), and the numbers of inputs and
+// of outputs. MNN has no kernels for operators with 0+ inputs and outputs.
 const opsText = `
 0 AbsVal - 0+ 0+; 1 QuantizedAdd QuantizedAdd 2 1; 2 ArgMax ArgMax 1 1; 3 AsString - 0+ 0+;
 4 InstanceNorm BatchNorm 3 1; 5 BatchToSpaceND SpaceBatch? 1-3 1; 6 Copy - 0+ 0+; 7 BinaryOp BinaryOp 2 1;

@@ -4,10 +4,10 @@ package mnncheck
 
 import "fmt"
 
-// recurrent checks that constant weights have the shapes for the number of units.
+// recurrent checks that constant weights have shapes that fit the number of units.
 func (n *node) recurrent() error {
 	units := n.p.Int("outputCount")
-	if err := between("outputCount", units, 1, maxNumber); err != nil {
+	if err := checkRange("outputCount", units, 1, maxNumber); err != nil {
 		return err
 	}
 	gates := int64(1)
@@ -65,7 +65,7 @@ func (n *node) gru() error {
 	return nil
 }
 
-// oldLSTM checks an LSTM that has its weights in the parameter.
+// oldLSTM checks an LSTM with weights in its parameter.
 func (n *node) oldLSTM(units int64) error {
 	if len(n.out) != 1 {
 		return fmt.Errorf("it has %d inputs and %d outputs", len(n.in), len(n.out))

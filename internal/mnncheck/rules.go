@@ -10,7 +10,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/flatbuf"
 )
 
-// node is an operator with what is known of its tensors.
+// node is an operator with the known properties of its tensors.
 type node struct {
 	*graph
 	name    string
@@ -18,7 +18,7 @@ type node struct {
 	in, out []*tensor
 }
 
-// rules checks what MNN assumes, as far as it is known before a run, and infers the
+// rules checks MNN's assumptions, as far as possible before a run, and infers the
 // outputs' dimensions.
 func (n *node) rules() error {
 	p := n.p
@@ -51,7 +51,7 @@ func (n *node) rules() error {
 		if _, err := elements(dims, -1); err != nil {
 			return err
 		}
-		if n.isSubgraph { // the shape is that of the caller's tensor
+		if n.isSubgraph { // it has the shape of the caller's tensor
 			return nil
 		}
 		n.out[0].dtype = elementType(p.Int("dtype"))
@@ -472,9 +472,9 @@ func (n *node) elementwise() error {
 
 func (n *node) isType(name string) bool { l := n.p.Layout(); return l != nil && l.Name == name }
 
-// between checks a number. A file with one that is too high may be valid, but MNN cannot
-// compute with it.
-func between(name string, n, low, high int64) error {
+// checkRange checks a number. A file with a number above high may be valid, but MNN
+// cannot compute with it.
+func checkRange(name string, n, low, high int64) error {
 	switch {
 	case n < low:
 		return fmt.Errorf("%s is %d, want at least %d", name, n, low)
@@ -486,7 +486,7 @@ func between(name string, n, low, high int64) error {
 
 func (n *node) positive(fields ...string) error {
 	for _, field := range fields {
-		if err := between(field, n.p.Int(field), 1, maxNumber); err != nil {
+		if err := checkRange(field, n.p.Int(field), 1, maxNumber); err != nil {
 			return err
 		}
 	}
@@ -497,7 +497,7 @@ func (n *node) interp() error {
 	p := n.p
 	n.setShape(unknownShapeIf(n.dims(0) != nil, len(n.dims(0))))
 	for _, f := range []string{"outputWidth", "outputHeight", "outputDepth"} {
-		if err := between(f, p.Int(f), 0, maxNumber); err != nil {
+		if err := checkRange(f, p.Int(f), 0, maxNumber); err != nil {
 			return err
 		}
 	}
@@ -567,7 +567,7 @@ func (n *node) layerNorm() error {
 const lastUnary, lastBinary = 34, 29 // the last known opType
 
 // isBinary reports whether MNN may have a BinaryOp with that opType for that element
-// type, which is -1 where it is not known.
+// type, which is -1 if not known.
 func isBinary(op, dtype int64) bool {
 	const notEqual = 22
 	switch {

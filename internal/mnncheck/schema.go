@@ -10,10 +10,10 @@ import (
 
 var schema = sync.OnceValue(func() flatbuf.Schema { return flatbuf.Parse(schemaText, nil) })
 
-// schemaText is the part of the FlatBuffers schema of MNN 3.6 that is read, in the
-// syntax of flatbuf.Parse. Enumerations are numbers without upper bounds, since later
-// schemas add values. A table that no rule reads has no fields here; MNN's own
-// verifier checks them.
+// schemaText is the part of the FlatBuffers schema of MNN 3.6 that this package
+// reads, in the syntax of flatbuf.Parse. Enumerations are numbers without upper
+// bounds, because later schemas add values. A table that no rule reads has no fields
+// here; MNN's own verifier checks them.
 const schemaText = `
 union OpParameter QuantizedAdd ArgMax AsString Axis BatchNorm BinaryOp Blob CastParam Convolution2D Crop CropAndResize Dequantize DetectionOutput Eltwise ExpandDims Fill Flatten Gather GatherV2 InnerProduct Input Interp LRN LSTM MatMul NonMaxSuppressionV2 Normalize PackParam Permute Plugin Pool PRelu PriorBox Proposal QuantizedAvgPool QuantizedBiasAdd QuantizedConcat QuantizedLogistic QuantizedMatMul QuantizedMaxPool QuantizedRelu QuantizedRelu6 QuantizedReshape QuantizedSoftmax QuantizeMaxMin QuantizeV2 Range Rank ReduceJoin ReductionParam Relu Relu6 RequantizationRange Requantize Reshape Resize RoiParameters Scale Selu Size Slice SliceTf SpaceBatch SqueezeParam StridedSliceParam TensorConvertInfo TfQuantizedConv2D TopKV2 Transpose UnaryOp MomentsParam RNNParam BatchMatMulParam QuantizedFloatParam DepthSpaceParam EltwiseInt8 ReverseSequenceParam Extra Pool3D Convolution3D ELU DetectionPostProcessParam OneHotParam PadParam WhileParam IfParam RandomUniform LayerNorm TensorArray LSTMBlockCell GridSample LoopParam ImageProcessParam CumSum GroupNorm FmhaV2Param FmhcaParam AttentionParam StftParam LinearAttentionParam ShapeParam RoPEParam
 Net bizCode:str extraTensorDescribe:[TensorDescribe] extraInfo:ExtraInfo oplists:[Op] outputName:[str]

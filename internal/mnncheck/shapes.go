@@ -21,7 +21,7 @@ func convertedShape(dims []int64, from, to int64) []int64 {
 	}
 }
 
-// channels returns the number of channels of an input, or -1 where it is not known.
+// channels returns the number of channels of an input, or -1 if it is not known.
 func (n *node) channels(i int) int64 {
 	dims := n.dims(i)
 	switch {
@@ -33,7 +33,7 @@ func (n *node) channels(i int) int64 {
 	return dims[1]
 }
 
-// firstElements returns the elements of v, up to a sanity limit, since many operators
+// firstElements returns the elements of v, up to a sanity limit, because many operators
 // may share one long vector.
 func firstElements(v vector) []int64 {
 	all := make([]int64, min(v.Len(), maxNumber))
@@ -59,8 +59,8 @@ func unknownShapeIf(known bool, rank int) []int64 {
 	return nil
 }
 
-// dims returns the dimensions of an input: nil where its rank is not known, -1 for a
-// dimension that is not.
+// dims returns the dimensions of an input: nil if its rank is not known, -1 for an
+// unknown dimension.
 func (n *node) dims(i int) []int64 {
 	if i < len(n.in) {
 		return n.in[i].dims
@@ -75,7 +75,7 @@ func (n *node) setShape(dims []int64) {
 	}
 }
 
-// axis returns a field with a dimension, which must be one of rank.
+// axis returns a field with the index of a dimension, which must be less than rank.
 func (n *node) axis(field string, rank int) (int64, error) {
 	a := n.p.Int(field)
 	if a < -int64(rank) || a >= int64(rank) {
@@ -87,7 +87,7 @@ func (n *node) axis(field string, rank int) (int64, error) {
 	return a, nil
 }
 
-// ints returns the elements of an input that is a constant.
+// ints returns the elements of a constant input.
 func (n *node) ints(i int) ([]int64, bool) {
 	if i >= len(n.in) || !n.in[i].isConst || n.in[i].constant.Int("dataType") != 3 {
 		return nil, false
@@ -123,9 +123,9 @@ func (n *node) broadcast() []int64 {
 	return shape
 }
 
-// slice checks how an axis is split: into as many parts as there are outputs, or by
-// slicePoints, which are the ends (of Caffe), one size (of Torch), a number of parts (of
-// TensorFlow) or the sizes.
+// slice checks how an axis is split: into one part for each output, or by slicePoints,
+// which are the ends (Caffe), one size (Torch), a number of parts (TensorFlow) or the
+// sizes.
 func (n *node) slice() error {
 	const caffe, tensorFlow, torch = 0, 1, 4
 	p, first := n.p, n.dims(0)
@@ -169,7 +169,7 @@ func (n *node) slice() error {
 func (n *node) stridedSlice() error {
 	p := n.p
 	from := p.Int("fromType")
-	if err := between("fromType", from, 0, 1); err != nil { // MNN crashes with others
+	if err := checkRange("fromType", from, 0, 1); err != nil { // MNN crashes with other values
 		return err
 	}
 	if from == 0 && len(n.in) == 3 {
@@ -233,12 +233,12 @@ func (n *node) spaceBatch() error {
 		return fmt.Errorf("it has %d block sizes and %d paddings", len(blocks), len(pads))
 	}
 	for i, b := range blocks {
-		if err := between(fmt.Sprintf("block %d", i), b, 1, maxNumber); err != nil {
+		if err := checkRange(fmt.Sprintf("block %d", i), b, 1, maxNumber); err != nil {
 			return err
 		}
 	}
 	for i, d := range pads {
-		if err := between(fmt.Sprintf("padding %d", i), d, -maxNumber, maxNumber); err != nil {
+		if err := checkRange(fmt.Sprintf("padding %d", i), d, -maxNumber, maxNumber); err != nil {
 			return err
 		}
 	}
@@ -276,7 +276,7 @@ func (n *node) gather() error {
 }
 
 // checkInts checks an input that MNN reads while it infers shapes. It must have at least
-// min int32 elements, as far as that is known.
+// min int32 elements, if the type and the number are known.
 func (n *node) checkInts(i, min int) error {
 	if i >= len(n.in) {
 		return nil

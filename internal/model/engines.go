@@ -18,7 +18,7 @@ import (
 )
 
 // Open opens an engine. The error is a NotInstalledError or a NotSupportedError
-// where that is all that is wrong.
+// if there is no other problem.
 func Open(engine string) (*common.Engine, error) {
 	e, err := common.Open(engine, nil)
 	switch {
@@ -30,15 +30,15 @@ func Open(engine string) (*common.Engine, error) {
 	return e, err
 }
 
-// LibraryMissing reports whether common.Open failed because it found no
-// library. Of a library that does not work the error has the Path.
+// LibraryMissing reports whether common.Open failed because it found no library.
+// The error of a library that does not work has a Path.
 func LibraryMissing(err error) bool {
 	detail := (*common.Error)(nil)
 	return errors.As(err, &detail) && detail.Kind == common.ErrNotAvailable && detail.Path == "" && detail.Searched != nil
 }
 
-// NotSupported reports whether common.Open failed before it searched for a
-// library, for an engine that is not installed: it does not run on this machine.
+// NotSupported reports whether an engine that is not installed does not run on
+// this machine either: common.Open failed before it searched for a library.
 func NotSupported(engine string, err error) bool {
 	detail := (*common.Error)(nil)
 	return errors.As(err, &detail) && detail.Kind == common.ErrNotAvailable && detail.Path == "" && detail.Searched == nil &&
@@ -55,8 +55,8 @@ type NotSupportedError struct{ Err error }
 func (e NotSupportedError) Error() string { return e.Err.Error() }
 func (e NotSupportedError) Unwrap() error { return e.Err }
 
-// NotInstalledError is the error where none of the engines is installed. Its
-// text is short, since the only thing to do is to install one.
+// NotInstalledError is the error if none of the engines is installed. Its text
+// is short, because the only remedy is to install one.
 type NotInstalledError struct {
 	Err     error // of the first
 	Engines []string
@@ -73,8 +73,8 @@ func (e NotInstalledError) Error() string {
 
 func (e NotInstalledError) Unwrap() error { return e.Err }
 
-// InstallCommand is the command line that installs an engine on this machine;
-// empty where no command does.
+// InstallCommand returns the command line that installs an engine on this
+// machine; empty if there is none.
 func InstallCommand(engine string) string {
 	if _, err := sdkinstall.Find(engine, "", runtime.GOOS, runtime.GOARCH); err == nil {
 		return "anyinfer sdk install " + engine
@@ -85,7 +85,7 @@ func InstallCommand(engine string) string {
 	return ""
 }
 
-// InstallHint says how to install an engine on this machine.
+// InstallHint returns the advice on installing an engine on this machine.
 func InstallHint(engine string) string {
 	if command := InstallCommand(engine); command != "" {
 		return "type '" + command + "'"

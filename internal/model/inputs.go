@@ -14,8 +14,8 @@ import (
 	"github.com/anyinfer/anyinfer/internal/values"
 )
 
-// Inputs is what a user gave for a model's inputs, by their names. The others get
-// random data.
+// Inputs has the user's tensors and shapes for a model's inputs, by name. Other
+// inputs get random data.
 type Inputs struct {
 	Tensors common.Tensors
 	Shapes  map[string]common.Shape // of random data
@@ -41,8 +41,8 @@ func ReadInputs(files map[string]string, shapes map[string]common.Shape) (Inputs
 	return in, nil
 }
 
-// Make returns a tensor for each of infos: the one in in, or random data that is
-// the same for the same input in every engine and every run.
+// Make returns a tensor for each of infos: the one in in, or random data, which
+// is the same for an input in every engine and every run.
 func (in Inputs) Make(infos []common.TensorInfo) ([]*common.Tensor, error) {
 	var names []string
 	for _, info := range infos {
@@ -74,9 +74,9 @@ func (in Inputs) Make(infos []common.TensorInfo) ([]*common.Tensor, error) {
 	return tensors, nil
 }
 
-// reshape returns t in the shape want where the two shapes differ only in
-// dimensions of length 1, such as [1 1 8 8] and [1 8 8 1]: these are the layouts
-// of two engines, with the same numbers in the same order.
+// reshape returns t in the shape want if the two shapes differ only in dimensions
+// of length 1, such as [1 1 8 8] and [1 8 8 1], the layouts of two engines with
+// the same numbers in the same order.
 func reshape(t *common.Tensor, want common.Shape) (*common.Tensor, error) {
 	shape := t.Shape()
 	if want.Accepts(shape) || !slices.Equal(Squeeze(shape), Squeeze(want)) {
@@ -102,8 +102,8 @@ func Squeeze(s common.Shape) common.Shape {
 	return slices.DeleteFunc(slices.Clone(s), func(d int) bool { return d == 1 })
 }
 
-// random makes data for info: 0 to 1 for floats, 0 to 9 for integers. Without
-// a shape, a dynamic dimension gets length 1.
+// random makes data for info: 0 to 1 for floats, 0 to 9 for integers. Without a
+// shape, a dynamic dimension gets length 1.
 func random(info common.TensorInfo, shape common.Shape, seed uint64) (*common.Tensor, error) {
 	if info.DType == common.String {
 		return nil, fmt.Errorf("input %q takes strings: name a file with a string per line, --input %s=FILE.txt", info.Name, info.Name)

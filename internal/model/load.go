@@ -36,9 +36,9 @@ func Load(ctx context.Context, name string, sources []common.Source, o common.Op
 	return e, m, err
 }
 
-// firstOf calls load for one engine after the other until it succeeds. As
-// common.Load it passes over an engine only where another may succeed, and logs
-// which: at Debug where the engine is just not installed or not supported here.
+// firstOf calls load for one engine after the other until it succeeds. Like
+// common.Load it passes over an engine only if another may succeed, and logs
+// that: at Debug if the engine is only not installed or not supported here.
 func firstOf(ctx context.Context, engines []string, load func(engine string) error) error {
 	var absent []string // engines that are not installed
 	var missing error   // of the first of these
@@ -76,7 +76,7 @@ func firstOf(ctx context.Context, engines []string, load func(engine string) err
 		return NotInstalledError{missing, absent}
 	case absent != nil && failed == nil:
 		all = append(all, NotInstalledError{missing, absent})
-	case absent != nil: // they may not be able to load it either
+	case absent != nil: // these engines may fail, too
 		all = append(all, errors.New("not tried, because not installed: "+strings.Join(absent, ", ")))
 	}
 	return errors.Join(all...)
@@ -99,8 +99,8 @@ func loadWith(ctx context.Context, name string, sources []common.Source, o commo
 	return e, m, nil
 }
 
-// passOver reports whether another engine may succeed where one returned err, as
-// in common.Load: a device that fails would fail there, too.
+// passOver reports whether another engine may succeed after one returned err, as
+// in common.Load: a failing device would fail there, too.
 func passOver(err error) bool {
 	for _, kind := range []error{common.ErrNotAvailable, common.ErrVersion, common.ErrModel, common.ErrOption, common.ErrInput} {
 		if errors.Is(err, kind) {
@@ -110,7 +110,7 @@ func passOver(err error) bool {
 	return false
 }
 
-// LoadOn loads a model. An engine that needs the shapes of inputs to load it gets
+// LoadOn loads a model. An engine that needs the shapes of inputs for that gets
 // those of in.
 func LoadOn(ctx context.Context, e *common.Engine, src common.Source, o common.Options, in Inputs) (*common.Model, error) {
 	m, err := e.Load(ctx, src, &o)
@@ -131,7 +131,7 @@ func LoadOn(ctx context.Context, e *common.Engine, src common.Source, o common.O
 	return e.Load(ctx, src, &o)
 }
 
-// FixedShapes returns shapes as Options has them.
+// FixedShapes converts shapes to the form of Options.Shapes.
 func FixedShapes(shapes map[string]common.Shape) map[string]common.ShapeRange {
 	fixed := map[string]common.ShapeRange{}
 	for name, s := range shapes {
@@ -140,8 +140,8 @@ func FixedShapes(shapes map[string]common.Shape) map[string]common.ShapeRange {
 	return fixed
 }
 
-// NewSession makes a session for the signature of that name; an empty name is the
-// first signature.
+// NewSession makes a session for the signature of that name; an empty name stands
+// for the first signature.
 func NewSession(ctx context.Context, m *common.Model, signature string) (*common.Session, error) {
 	var names []string
 	for _, s := range m.Signatures() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package model finds and loads models that a user names by files, and makes their
-// inputs. Its errors name the flags of the command that take these.
+// Package model finds and loads the models in a user's files, and makes their
+// inputs. Its errors name the flags of the command.
 package model
 
 import (
@@ -18,11 +18,11 @@ import (
 	"github.com/anyinfer/anyinfer/internal/suggest"
 )
 
-// extensions are those of a model's first file.
+// extensions are the extensions of a model's first file.
 var extensions = []string{".onnx", ".xml", ".tflite", ".pb", ".pdmodel", ".mnn", ".tnnproto", ".engine", ".plan"}
 
-// Companions maps the extensions of files that belong to another to those of
-// the files that they belong to.
+// Companions maps the extension of a model's second file to the extension of its
+// first file.
 var Companions = map[string]string{".bin": ".xml", ".tnnmodel": ".tnnproto"}
 
 // Extensions returns the extensions of files that one of the engines reads.
@@ -32,7 +32,7 @@ func Extensions(engines ...string) []string {
 	})
 }
 
-// Readers returns those of engines that read format, the ones made for it first.
+// Readers returns the engines that read format, the engines made for it first.
 func Readers(format string, engines []string) []string {
 	rank := func(e string) int { return slices.Index(common.Formats(e), format) }
 	able := slices.DeleteFunc(slices.Clone(engines), func(e string) bool { return rank(e) < 0 })
@@ -73,7 +73,7 @@ func Sources(files []string) ([]common.Source, error) {
 	return sources, nil
 }
 
-// CheckExists returns an error where there is no such file, and suggests others.
+// CheckExists returns an error that suggests similar names if the file does not exist.
 func CheckExists(file string) error {
 	_, err := os.Stat(file)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -84,7 +84,7 @@ func CheckExists(file string) error {
 	}
 	dir, base := filepath.Split(file)
 	var names []string
-	entries, _ := os.ReadDir(cmp.Or(dir, ".")) // none: nothing to suggest
+	entries, _ := os.ReadDir(cmp.Or(dir, ".")) // without entries there is nothing to suggest
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
@@ -94,8 +94,8 @@ func CheckExists(file string) error {
 	return fmt.Errorf("there is no file %q", file)
 }
 
-// SourceFor returns the source whose format comes first in the engine's list. A
-// source of unknown format suits every engine.
+// SourceFor returns the source whose format comes first in the engine's list.
+// Every engine accepts a source of unknown format.
 func SourceFor(engine string, sources []common.Source) (common.Source, error) {
 	for _, format := range append(common.Formats(engine), "") {
 		for _, s := range sources {
@@ -132,6 +132,6 @@ func EnginesFor(sources []common.Source) ([]string, error) {
 	if format := sources[0].Format(); format != "" {
 		return nil, fmt.Errorf("none of the engines reads %s, a model for %s; there are: %s", file, format, all)
 	}
-	return nil, fmt.Errorf("%s does not end in %s; if it is a model, say which engine reads it with --engine (there are: %s)",
+	return nil, fmt.Errorf("%s does not end in %s; if it is a model, name its engine with --engine (there are: %s)",
 		file, strings.Join(Extensions(common.Engines()...), ", "), all)
 }

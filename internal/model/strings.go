@@ -54,13 +54,13 @@ func flatten(all []string, v any, shape common.Shape) ([]string, error) {
 	if len(shape) == 0 {
 		s, ok := v.(string)
 		if !ok {
-			return nil, errors.New("want strings, or lists of them; numbers come in .npy files")
+			return nil, errors.New("want strings, or lists of strings; numbers belong in .npy files")
 		}
 		return append(all, s), nil
 	}
 	l, ok := v.([]any)
 	if !ok || len(l) != shape[0] {
-		return nil, errors.New("the lists in a list must be of one length")
+		return nil, errors.New("the lists in a list must have the same length")
 	}
 	for _, v := range l {
 		var err error

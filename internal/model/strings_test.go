@@ -44,8 +44,8 @@ func TestStrings(t *testing.T) {
 		require.Equal(t, read, again)
 	}
 	for text, want := range map[string]string{
-		`[["a"], ["b", "c"]]`: "one length", `["a", ["b"]]`: "want strings", `[["a"], "b"]`: "one length",
-		`[1, 2]`: "numbers come in .npy files", `{"a": "b"}`: "want strings", `["a"`: "x.json: unexpected end", `null`: "want strings",
+		`[["a"], ["b", "c"]]`: "same length", `["a", ["b"]]`: "want strings", `[["a"], "b"]`: "same length",
+		`[1, 2]`: "numbers belong in .npy files", `{"a": "b"}`: "want strings", `["a"`: "x.json: unexpected end", `null`: "want strings",
 	} {
 		_, err := readJSON(put("x.json", text))
 		require.ErrorContains(t, err, want, text)

@@ -14,7 +14,7 @@ import (
 )
 
 // Log is the logger of an open engine. Logging never calls the user's handler:
-// records are queued, and a goroutine that nobody waits for delivers them. So a
+// records are queued, and a goroutine for which no call waits delivers them. So a
 // library can log on any thread and while it holds locks, and a handler may block
 // or load a model.
 type Log struct {
@@ -57,7 +57,7 @@ func (l Log) Line(line string) {
 	l.Log(context.Background(), level, text)
 }
 
-// forms are the ways in which libraries write a level followed by the text.
+// forms are the formats in which libraries write a level and a text.
 var forms = []*regexp.Regexp{
 	regexp.MustCompile(`^(VERBOSE|DEBUG|INFO|WARNING|ERROR|FATAL): (.*)`),           // TFLite, LiteRT, absl before its start
 	regexp.MustCompile(`^([IWEF])\d{4} \d\d:\d\d:\d[\d.]* +\d+ ([\w./-]+:\d+\].*)`), // absl

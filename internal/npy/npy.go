@@ -21,7 +21,7 @@ import (
 
 const (
 	magic     = "\x93NUMPY"
-	maxHeader = 1 << 16 // a sanity limit; that of a plain array has about 120 bytes
+	maxHeader = 1 << 16 // a sanity limit; a plain array's header has about 120 bytes
 )
 
 // descrs has NumPy's names of the types. Every system with an engine is

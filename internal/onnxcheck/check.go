@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package onnxcheck checks that each input of a node in an ONNX file's graphs is
-// produced by something, since some releases of an SDK end the process where it is
-// not. It does not look at operators, so it accepts unknown ones.
+// Package onnxcheck checks that each input of a node in an ONNX file's graphs has a
+// producer, because some releases of an SDK end the process otherwise. It does not
+// look at operators, so it accepts unknown ones.
 package onnxcheck
 
 import (
@@ -13,8 +13,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/flatbuf"
 )
 
-// Check returns an Error of kind ErrModel where a file must not be passed to such an
-// SDK.
+// Check returns an Error of kind ErrModel if a file must not be passed to such an SDK.
 func Check(model []byte) error {
 	graph, err := message(model).first(modelGraph)
 	if err == nil && graph == nil {
@@ -58,7 +57,7 @@ const (
 	entryValue = 2
 )
 
-// scope has the names of a graph that are defined so far, and the graph around it.
+// scope has the names defined so far in a graph, and the scope of the outer graph.
 type scope struct {
 	names map[string]bool
 	outer *scope
@@ -73,8 +72,8 @@ func (s *scope) has(name string) bool {
 	return false
 }
 
-// maxNesting is the depth of graphs in nodes of graphs. Protocol Buffers' own parsers
-// allow 100 nested messages; a graph, a node and an attribute are three.
+// maxNesting limits the depth of graphs in nodes of graphs. Protocol Buffers' own
+// parsers allow 100 nested messages; a graph, a node and an attribute are three.
 const maxNesting = 33
 
 func check(graph message, outer scope, depth int) error {
@@ -129,7 +128,7 @@ func check(graph message, outer scope, depth int) error {
 func (s *scope) node(n message, depth int) error {
 	err := n.each(func(field uint64, m message) error {
 		switch {
-		case field == nodeInput && len(m) > 0 && !s.has(string(m)): // an empty name stands for an input that is left out
+		case field == nodeInput && len(m) > 0 && !s.has(string(m)): // an empty name stands for an omitted input
 			return fmt.Errorf("no earlier node produces the input %q", m)
 		case field == nodeAttribute:
 			return m.each(func(field uint64, g message) error {
@@ -152,12 +151,12 @@ func (s *scope) node(n message, depth int) error {
 	})
 }
 
-// message is a message of Protocol Buffers, or another field with a length.
+// message is a message of Protocol Buffers, or another length-delimited field.
 type message []byte
 
 var errNotONNX = errors.New("it is not an ONNX file, or is incomplete")
 
-// each calls f for each field with a length.
+// each calls f for each length-delimited field.
 func (m message) each(f func(field uint64, m message) error) error {
 	for len(m) > 0 {
 		tag, n := binary.Uvarint(m)

@@ -18,8 +18,8 @@ var children = map[string]map[uint64]string{
 	"tensor":    {tensorExternal: "entry"},
 }
 
-// External returns the files with weights of a model, relative to the model's. Of a
-// damaged model it returns those before the damage.
+// External returns the files with external weights, relative to the model's folder.
+// Of a damaged model it returns the files that are named before the damage.
 func External(model []byte) []string {
 	var files []string
 	var walk func(kind string, m message, depth int)
@@ -45,8 +45,8 @@ func External(model []byte) []string {
 	return files
 }
 
-// ReadExternal reads the files with weights of the model, so that they are linked
-// beside the links to it.
+// ReadExternal reads the files with external weights, so that ModelFiles links them
+// beside the model.
 func ReadExternal(files *common.ModelFiles) error {
 	for _, name := range External(files.Bytes(0)) {
 		if _, err := files.Beside(name); err != nil {

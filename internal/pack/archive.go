@@ -18,8 +18,8 @@ import (
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 )
 
-// Archive collects the files of an archive. SDKs have to be added before the
-// program, and Write comes last.
+// Archive collects the files of an archive. SDKs must be added before the program,
+// and Write is called last.
 type Archive struct {
 	target     string // GOOS/GOARCH, for ARM with the variant: linux/arm/v7
 	arch, arm  string // GOARCH, GOARM
@@ -28,7 +28,7 @@ type Archive struct {
 	files      []file
 	models     []string // names in the archive
 	libraries  []library
-	glibc      string // the oldest version that all files run with; empty: not known
+	glibc      string // the oldest version with which all files run; empty if not known
 	unlicensed []string
 }
 
@@ -40,11 +40,11 @@ type file struct {
 	executable bool
 }
 
-// library is an engine's.
+// library is an engine's library.
 type library struct {
 	engine, version string
 	name            string // path in the archive's folder
-	onLoaderPath    bool   // the dynamic loader has to search its folder
+	onLoaderPath    bool   // the dynamic loader must search its folder
 }
 
 // New makes an empty archive for a target such as linux/arm64 or linux/arm/v7.
@@ -57,8 +57,8 @@ func New(target string) (*Archive, error) {
 	return &Archive{target: target, arch: arch, arm: strings.TrimPrefix(variant, "v")}, nil
 }
 
-// companions are the extensions of files that engines expect beside those with
-// another one.
+// companions are the extensions of files, and of the second files that engines
+// expect beside them.
 var companions = []struct {
 	first, second string
 	required      bool
@@ -66,8 +66,8 @@ var companions = []struct {
 	{".xml", ".bin", true}, {".tnnproto", ".tnnmodel", true}, {".pdmodel", ".pdiparams", false}, {".mnn", ".mnn.weight", false},
 }
 
-// AddModel adds the files of a model, and those beside it that belong to it, by
-// the names under which engines look for them.
+// AddModel adds the files of a model, and the companions beside it, under the names
+// that engines expect.
 func (a *Archive) AddModel(paths ...string) error {
 	first := "models/" + filepath.Base(paths[0])
 	if i := slices.IndexFunc(a.files, func(f file) bool { return f.name == first }); i >= 0 {
@@ -86,7 +86,7 @@ func (a *Archive) AddModel(paths ...string) error {
 		}
 		if _, err := os.Stat(second); errors.Is(err, fs.ErrNotExist) {
 			if c.required {
-				return fmt.Errorf("%s is missing, which belongs to %s; where it has another name, name it after the model", second, paths[0])
+				return fmt.Errorf("%s is missing, which belongs to %s; if it has another name, rename it after the model", second, paths[0])
 			}
 			continue
 		}
@@ -107,14 +107,14 @@ func (a *Archive) AddSDK(sdk sdkdir.SDK) error {
 		return err
 	}
 	err = a.addFolder(sdk.LibDir(), folder, func(path string, info fs.FileInfo) bool {
-		// The library has a second name for linkers.
+		// The library also has a link under its plain name, for linkers.
 		return filepath.Ext(path) != ".a" && (path == sdk.LibraryPath() || !os.SameFile(info, opened))
 	})
 	if err != nil {
 		return err
 	}
-	// A shim that was compiled with an SDK elsewhere has that folder of this machine
-	// as its RUNPATH.
+	// A shim that was compiled with an SDK elsewhere has that SDK's folder as its
+	// RUNPATH.
 	dependencies, err := dependenciesElsewhere(sdk.LibraryPath())
 	if err != nil {
 		return err
@@ -129,7 +129,7 @@ func (a *Archive) AddSDK(sdk sdkdir.SDK) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	// Those of an SDK elsewhere lie in its folder, which is above its libraries'.
+	// The licences of an SDK elsewhere are in a folder above its libraries.
 	found := false
 	for _, path := range dependencies {
 		for dir, level := filepath.Dir(path), 0; level <= 2 && !found; dir, level = filepath.Dir(dir), level+1 {
@@ -143,7 +143,7 @@ func (a *Archive) AddSDK(sdk sdkdir.SDK) error {
 	return nil
 }
 
-// addFolder adds those files below a folder for which include returns true.
+// addFolder adds the files below a folder for which include returns true.
 func (a *Archive) addFolder(dir, to string, include func(path string, info fs.FileInfo) bool) error {
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -159,8 +159,8 @@ func (a *Archive) addFolder(dir, to string, include func(path string, info fs.Fi
 	})
 }
 
-// addExecutable adds the program. Where it is linked with an engine's library the
-// dynamic loader has to find that.
+// addExecutable adds the program. If it is linked with an engine's library, the
+// dynamic loader must find the library.
 func (a *Archive) addExecutable(path string) error {
 	if err := a.CheckProgram(path); err != nil {
 		return err
@@ -184,8 +184,8 @@ func (a *Archive) addExecutable(path string) error {
 	return nil
 }
 
-// Requirements says what the archive needs to run, such as linux/arm64 with glibc
-// 2.17 or newer.
+// Requirements returns the system that the archive needs, such as linux/arm64 with
+// glibc 2.17 or newer.
 func (a *Archive) Requirements() string {
 	if a.glibc == "" {
 		return a.target
@@ -193,5 +193,5 @@ func (a *Archive) Requirements() string {
 	return a.target + " with glibc " + a.glibc + " or newer"
 }
 
-// Unlicensed names the engines, modules and programs whose licences were not found.
+// Unlicensed returns the engines, modules and programs whose licences were not found.
 func (a *Archive) Unlicensed() []string { return a.unlicensed }

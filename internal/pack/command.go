@@ -23,13 +23,12 @@ import (
 // ModulePath is the path of this module.
 const ModulePath = "github.com/anyinfer/anyinfer"
 
-// AddCommand builds the command anyinfer below the folder temp, which has to exist
-// until Write, and adds it with the licences of what it is built of.
+// AddCommand builds the command anyinfer below the folder temp, which must exist
+// until Write, and adds it with the licences of its modules.
 //
-// It is built in the module of the working folder, where that is or requires this
-// one, else from the given version. Packages that the working folder's module does
-// not need otherwise, such as those for command lines, are fetched for a copy of its
-// go.mod and go.sum in temp.
+// It is built in the module of the working folder, if that is or requires this one,
+// else from the given version. If the working folder's module lacks packages that
+// only the command needs, it is built with a copy of its go.mod and go.sum in temp.
 func (a *Archive) AddCommand(ctx context.Context, temp, version string, stdout, stderr io.Writer) error {
 	b := gobuild.Build{
 		Target:      a.target,
@@ -66,7 +65,7 @@ func (a *Archive) AddCommand(ctx context.Context, temp, version string, stdout, 
 				return err
 			}
 		default:
-			return fmt.Errorf("this program is not a released version, which could be fetched, and the working folder is neither in its module nor in one that requires %s; "+
+			return fmt.Errorf("this program is not a released version that could be fetched, and the working folder is neither in its module nor in one that requires %s; "+
 				"change to such a folder, or %s. The go command reports:\n  %s", ModulePath, hint, strings.ReplaceAll(err.Error(), "\n", "\n  "))
 		}
 		if modules, err = moduleFolders(ctx, b); err != nil {
@@ -86,8 +85,8 @@ func (a *Archive) AddCommand(ctx context.Context, temp, version string, stdout, 
 	return a.addExecutable(b.Out)
 }
 
-// moduleFolders returns the folders of the modules whose packages b needs, and of Go
-// by the name go.
+// moduleFolders returns the folders of the modules whose packages b needs, and Go's
+// own as "go".
 func moduleFolders(ctx context.Context, b gobuild.Build) (map[string]string, error) {
 	args := []string{"list", "-deps", "-f", "{{with .Module}}{{.Path}}\t{{.Dir}}{{else}}go\t{{.Root}}{{end}}"}
 	for _, f := range b.Flags {
@@ -119,8 +118,8 @@ func released(version string) bool {
 const moduleCopy = "app.mod"
 
 // copyModule copies go.mod and go.sum of the working folder's module to dir, and
-// reports whether it requires this module. The copy of go.sum has this module's sums,
-// too: so its dependencies have the versions that it was tested with, unless the
+// reports whether it requires this module. The copy of go.sum also has this module's
+// sums, so its dependencies have the versions with which it was tested, unless the
 // application requires newer ones.
 func copyModule(ctx context.Context, dir string) (required bool, err error) {
 	env, err := execgroup.CommandContext(ctx, "go", "env", "GOMOD").Output()
@@ -144,7 +143,7 @@ func copyModule(ctx context.Context, dir string) (required bool, err error) {
 	list.Env = append(os.Environ(), "GOWORK=off")
 	source, err := list.Output()
 	if err != nil {
-		return false, nil // it is not required
+		return false, nil // the module does not require this one
 	}
 	more, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(source)), "go.sum"))
 	if err != nil { // it is not in the module cache, and will be fetched

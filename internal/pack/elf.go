@@ -17,8 +17,8 @@ import (
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 )
 
-// openELF opens a file that must be for the target. Errors end with fix, which says
-// what to do.
+// openELF opens a file that must be for the target. Errors end with fix, the advice
+// for the user.
 func (a *Archive) openELF(path, fix string) (*elf.File, error) {
 	f, err := elf.Open(path)
 	if err != nil {
@@ -34,7 +34,7 @@ func (a *Archive) openELF(path, fix string) (*elf.File, error) {
 	return f, nil
 }
 
-// CheckProgram checks that a program can run on the target and open libraries there.
+// CheckProgram returns an error if a program cannot run, or open libraries, on the target.
 func (a *Archive) CheckProgram(path string) error {
 	fix := fmt.Sprintf("build it with 'anyinfer build --target %s'", a.target)
 	f, err := a.openELF(path, fix)
@@ -60,7 +60,7 @@ func (a *Archive) CheckProgram(path string) error {
 	return nil
 }
 
-// checkLibrary checks that a library is for the target.
+// checkLibrary returns an error if a library is not for the target.
 func (a *Archive) checkLibrary(path string) error {
 	f, err := a.openELF(path, "remove it with 'anyinfer sdk remove', and install it again")
 	if err != nil {
@@ -79,9 +79,9 @@ func importedLibraries(path string) ([]string, error) {
 	return f.ImportedLibraries()
 }
 
-// dependenciesElsewhere returns the libraries that a library is linked with and
-// finds by its RPATH or RUNPATH. It leaves out the system's folders, since the C
-// library there belongs to this system.
+// dependenciesElsewhere returns the dependencies of a library that its RPATH or
+// RUNPATH finds. It omits the system's folders, because their C library belongs to
+// this system.
 func dependenciesElsewhere(path string) (found []string, err error) {
 	f, err := elf.Open(path)
 	if err != nil {
@@ -112,7 +112,7 @@ func dependenciesElsewhere(path string) (found []string, err error) {
 	return found, nil
 }
 
-// glibcVersion is the version of glibc that a file needs; empty where it needs none.
+// glibcVersion returns the version of glibc that a file needs; empty if it needs none.
 func glibcVersion(path string) (version string) {
 	f, err := elf.Open(path)
 	if err != nil {

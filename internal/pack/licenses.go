@@ -22,7 +22,7 @@ var licenseFile = regexp.MustCompile(`(?i)^(LICEN[SC]E|COPYING|NOTICE)`)
 // licensesIn returns the files with licences in a folder, as files of the archive's
 // folder to.
 func licensesIn(dir, to string) (files []file) {
-	entries, _ := os.ReadDir(dir) // a folder that cannot be read has none
+	entries, _ := os.ReadDir(dir) // an unreadable folder has none
 	for _, e := range entries {
 		if licenseFile.MatchString(e.Name()) && e.Type().IsRegular() {
 			files = append(files, file{name: to + "/" + e.Name(), path: filepath.Join(dir, e.Name())})
@@ -31,8 +31,7 @@ func licensesIn(dir, to string) (files []file) {
 	return files
 }
 
-// AddProgram adds a program, and the licences of Go and of the modules that it is
-// built of but its own.
+// AddProgram adds a program, and the licences of Go and of the program's dependencies.
 func (a *Archive) AddProgram(ctx context.Context, program string) error {
 	if err := a.addExecutable(program); err != nil {
 		return err
@@ -43,7 +42,7 @@ func (a *Archive) AddProgram(ctx context.Context, program string) error {
 		return nil
 	}
 	folders := map[string]string{}  // by module
-	versions := map[string]string{} // modules by path@version of what stands for them
+	versions := map[string]string{} // modules by path@version of the module or its replacement
 	if root, err := execgroup.CommandContext(ctx, "go", "env", "GOROOT").Output(); err == nil {
 		folders["go"] = strings.TrimSpace(string(root))
 	}
@@ -82,13 +81,13 @@ func (a *Archive) AddProgram(ctx context.Context, program string) error {
 	return ctx.Err()
 }
 
-// downloadModules downloads modules, and sets their folders. Its keys are path@version,
-// its values the keys of folders. A module that cannot be downloaded is left out.
+// downloadModules downloads modules, and sets their folders. The keys of modules are
+// path@version, its values the keys of folders. Failed downloads are skipped.
 func downloadModules(ctx context.Context, modules, folders map[string]string) error {
 	if len(modules) == 0 {
 		return nil
 	}
-	temp, err := os.MkdirTemp("", "anyinfer-pack") // outside of any module, since its go.sum would be used
+	temp, err := os.MkdirTemp("", "anyinfer-pack") // outside of any module, whose go.sum would be used
 	if err != nil {
 		return err
 	}
@@ -99,10 +98,10 @@ func downloadModules(ctx context.Context, modules, folders map[string]string) er
 	}
 	slices.Sort(args[3:])
 	cmd := execgroup.CommandContext(ctx, "go", args...)
-	// Their code is not run, so sums need no check. What the module cache has, as
-	// where the program was built, needs no network then.
+	// Their code is not run, so sums need no check. Then modules in the cache need no
+	// network.
 	cmd.Dir, cmd.Env = temp, append(os.Environ(), "GOWORK=off", "GOFLAGS=", "GOSUMDB=off")
-	out, _ := cmd.Output() // an error where one failed; the others are in out
+	out, _ := cmd.Output() // after an error, out has the modules that succeeded
 	for d := json.NewDecoder(bytes.NewReader(out)); ; {
 		var m struct{ Path, Version, Dir string }
 		if err := d.Decode(&m); err != nil {

@@ -24,12 +24,12 @@ import (
 // the same archive.
 var modTime = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// Suffix ends the name of an archive. What is before it is the name of the folder
-// in the archive.
+// Suffix ends the name of an archive. The rest of the name is the folder in the
+// archive.
 const Suffix = ".tar.gz"
 
-// Write writes the archive to the file out, completely or not at all, and returns
-// its size. It calls progress with what it is doing.
+// Write writes the archive atomically to the file out, and returns its size. It
+// calls progress before each file.
 func (a *Archive) Write(ctx context.Context, out string, progress func(text string)) (size int64, err error) {
 	folder := strings.TrimSuffix(filepath.Base(out), Suffix)
 	files := append(slices.Clone(a.files), file{name: "run", text: a.script(), executable: true}, file{name: "README.txt", text: a.readme()})
@@ -39,7 +39,7 @@ func (a *Archive) Write(ctx context.Context, out string, progress func(text stri
 	if err != nil {
 		return 0, err
 	}
-	defer os.Remove(temp) // where it was not renamed
+	defer os.Remove(temp) // if it was not renamed
 	z := gzip.NewWriter(f)
 	t := tar.NewWriter(z)
 	for i, file := range files {
@@ -146,7 +146,7 @@ func (a *Archive) readme() string {
 		}
 	}
 	b.WriteString("\nThe folder can be anywhere, and run works from any folder, also by a symbolic link.\n" +
-		"'ldd --version' prints the version of glibc. Where it is too old, a newer system is needed.\n" +
+		"'ldd --version' prints the version of glibc. If it is too old, a newer system is needed.\n" +
 		"lib has the engines' libraries, licenses has the licences of ")
 	if a.unlicensed == nil {
 		b.WriteString("everything in this folder.\n")

@@ -15,8 +15,8 @@ type Processor struct {
 	Triplet string // in Debian's folders and cross compilers
 	Machine elf.Machine
 	Class   elf.Class
-	// Interpreter is Debian's dynamic loader. It is empty where the go command without
-	// cgo writes that, too.
+	// Interpreter is Debian's dynamic loader. It is empty if the go command sets the
+	// same loader without cgo.
 	Interpreter string
 }
 
@@ -39,8 +39,8 @@ func Name(m elf.Machine, c elf.Class) string {
 	return strings.TrimPrefix(m.String(), "EM_")
 }
 
-// OtherName returns the name of the processor of an ELF file that starts with head,
-// at least 20 bytes, where it is not goarch's. It is empty for other files.
+// OtherName returns the name of the processor of an ELF file that starts with head, at
+// least 20 bytes, if it is not goarch's. It returns "" for other files.
 func OtherName(head []byte, goarch string) string {
 	p, known := Linux[goarch]
 	if !known || len(head) < 20 || string(head[:4]) != elf.ELFMAG {

@@ -36,7 +36,7 @@ func check(path string, user int) error {
 		return &fs.PathError{Op: "open", Path: resolved, Err: syscall.ENOTDIR}
 	}
 	if owner := int(info.Sys().(*syscall.Stat_t).Uid); owner != user && owner != 0 {
-		return fmt.Errorf("folder %s, mode %04o, belongs to user %d, who can change the code in it; it has to belong to user %d, who runs this, "+
+		return fmt.Errorf("folder %s, mode %04o, belongs to user %d, who can change the code in it; it must belong to user %d, who runs this program, "+
 			"or to root: chown %[4]d %[5]s", resolved, info.Mode().Perm(), owner, user, quote(resolved))
 	}
 	if info.Mode().Perm()&0o022 != 0 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package privdir checks folders whose content is executed: SDKs, and the caches of compiled models. Somebody who can write to
-// such a folder can execute code in the programs that use it.
+// Package privdir checks folders whose content is executed: SDKs, and the caches of compiled models. A user who can
+// write to such a folder can execute code in the programs that use it.
 //
-// On Windows, where a file's mode does not have its access rights, nothing is checked.
+// On Windows it checks nothing, because a file's mode does not have the access rights.
 package privdir
 
 import "os"

@@ -4,7 +4,7 @@
 //
 //	ROOT/ENGINE/VERSION/GOOS-GOARCH/
 //
-// with lib/ (shared libraries), include/ where the package has headers, licenses/, and sdk.json, which names its source.
+// with lib/ (shared libraries), include/ if the package has headers, licenses/, and sdk.json, which names its source.
 // Package sdkinstall fills it.
 package sdkdir
 
@@ -27,7 +27,7 @@ import (
 // EnvRoot is the environment variable that names the root.
 const EnvRoot = "ANYINFER_SDK_DIR"
 
-// Manifest is the name of the file that describes an SDK; a folder without it is no SDK.
+// Manifest is the name of the file that describes an SDK; a folder without it is not an SDK.
 const Manifest = "sdk.json"
 
 // SDK is the content of sdk.json.
@@ -38,7 +38,7 @@ type SDK struct {
 	Arch           string `json:"arch"` // a GOARCH
 	Package        string `json:"package"`
 	PackageVersion string `json:"package_version"`
-	File           string `json:"file"`    // the archive it was unpacked from
+	File           string `json:"file"`    // the archive from which it was unpacked
 	SHA256         string `json:"sha256"`  // of that archive
 	Library        string `json:"library"` // the C API's shared library, slash-separated, relative to the folder
 	Size           int64  `json:"size"`    // bytes of all files but sdk.json
@@ -48,13 +48,13 @@ type SDK struct {
 	Dir string `json:"-"` // the folder itself
 }
 
-// LibraryPath is the file to open.
+// LibraryPath returns the path of the file to open.
 func (s SDK) LibraryPath() string { return filepath.Join(s.Dir, filepath.FromSlash(s.Library)) }
 
-// LibDir is the folder of the library and those it needs.
+// LibDir returns the folder of the library and of its dependencies.
 func (s SDK) LibDir() string { return filepath.Dir(s.LibraryPath()) }
 
-// Check returns an error where others can change the library: from its folder up to the root, privdir.Check has to pass.
+// Check returns an error if others can change the library: privdir.Check must accept its folder and all up to the root.
 func (s SDK) Check() error {
 	root := filepath.Dir(filepath.Dir(filepath.Dir(s.Dir)))
 	for dir := s.LibDir(); ; dir = filepath.Dir(dir) {
@@ -64,13 +64,13 @@ func (s SDK) Check() error {
 	}
 }
 
-// Target is the folder name of an operating system and architecture.
+// Target returns the folder name of an operating system and architecture.
 func Target(goos, goarch string) string { return goos + "-" + goarch }
 
-// Path is the folder of the SDK below the root, whether installed or not.
+// Path returns the folder of the SDK below the root, whether it is installed or not.
 func (s SDK) Path() string { return filepath.Join(s.Engine, s.Version, Target(s.OS, s.Arch)) }
 
-// Root is $ANYINFER_SDK_DIR, else anyinfer/sdk in the user's cache folder.
+// Root returns $ANYINFER_SDK_DIR, else anyinfer/sdk in the user's cache folder.
 func Root() (string, error) {
 	if dir := os.Getenv(EnvRoot); dir != "" {
 		return filepath.Abs(dir)
@@ -91,8 +91,8 @@ func List() ([]SDK, error) {
 	return ListDir(root)
 }
 
-// ListDir returns every SDK below root, sorted by engine, version (newest first) and target. What cannot be read is
-// skipped, and a missing root is empty.
+// ListDir returns every SDK below root, sorted by engine, version (newest first) and target. It skips SDKs that cannot
+// be read; a missing root has none.
 func ListDir(root string) ([]SDK, error) {
 	manifests, err := fs.Glob(os.DirFS(root), "*/*/*/"+Manifest)
 	if err != nil {
@@ -119,7 +119,7 @@ func Installed(engine string) []SDK {
 	})
 }
 
-// Read reads the SDK in dir. It is an error if sdk.json describes another folder, or the library is missing.
+// Read reads the SDK in dir. It returns an error if sdk.json describes another folder, or if the library is missing.
 func Read(dir string) (SDK, error) {
 	text, err := os.ReadFile(filepath.Join(dir, Manifest))
 	if err != nil {
@@ -132,10 +132,10 @@ func Read(dir string) (SDK, error) {
 	version := filepath.Dir(dir)
 	if filepath.Base(dir) != Target(s.OS, s.Arch) || filepath.Base(version) != s.Version ||
 		filepath.Base(filepath.Dir(version)) != s.Engine {
-		return SDK{}, fmt.Errorf("%s describes %s, not the folder it lies in", filepath.Join(dir, Manifest), s.Path())
+		return SDK{}, fmt.Errorf("%s describes %s, not its own folder", filepath.Join(dir, Manifest), s.Path())
 	}
 	if !filepath.IsLocal(filepath.FromSlash(s.Library)) {
-		return SDK{}, fmt.Errorf("%s: library %q lies outside the folder", filepath.Join(dir, Manifest), s.Library)
+		return SDK{}, fmt.Errorf("%s: library %q is outside the folder", filepath.Join(dir, Manifest), s.Library)
 	}
 	s.Dir = dir
 	if _, err := os.Stat(s.LibraryPath()); err != nil {
@@ -144,7 +144,7 @@ func Read(dir string) (SDK, error) {
 	return s, nil
 }
 
-// CompareVersions compares dotted versions number by number; a part that is no number compares as text.
+// CompareVersions compares dotted versions number by number; a part that is not a number is compared as text.
 func CompareVersions(a, b string) int {
 	return slices.CompareFunc(strings.Split(a, "."), strings.Split(b, "."), func(a, b string) int {
 		x, errX := strconv.Atoi(a)

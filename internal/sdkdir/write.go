@@ -15,7 +15,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/privdir"
 )
 
-// tempPrefix begins the names of temporary folders below the root. They are on the same file system as the SDKs, so that an
+// tempPrefix begins the names of temporary folders. They are below the root, on the file system of the SDKs, so that an
 // installation ends with one rename.
 const tempPrefix = ".tmp-"
 
@@ -34,7 +34,7 @@ func Write(dir string, sdk SDK) (err error) {
 	return os.WriteFile(filepath.Join(dir, Manifest), append(text, '\n'), 0o644)
 }
 
-// forbidOthers makes the files in dir writable for the user alone: compilers follow the umask.
+// forbidOthers makes the files in dir writable only for the user, because compilers follow the umask.
 func forbidOthers(dir string) error {
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.Type()&fs.ModeSymlink != 0 {
@@ -48,7 +48,7 @@ func forbidOthers(dir string) error {
 	})
 }
 
-// Put moves a complete SDK from built to its final folder. If another process was faster, its SDK is kept.
+// Put moves a complete SDK from built to its final folder. If another process was faster, its SDK stays.
 func Put(built, final, old string, want SDK) (SDK, bool, error) {
 	if err := os.MkdirAll(filepath.Dir(final), 0o755); err != nil {
 		return SDK{}, false, err
@@ -58,7 +58,7 @@ func Put(built, final, old string, want SDK) (SDK, bool, error) {
 		if sdk, ok := Intact(final, want); ok {
 			return sdk, true, nil
 		}
-		// There is a damaged SDK.
+		// final has a damaged SDK.
 		if err := os.Rename(final, old); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return SDK{}, false, err
 		}
@@ -95,8 +95,8 @@ func size(dir string) (total int64, err error) {
 	return total, err
 }
 
-// MakeRoot makes the root if it is missing. It refuses a root that other users can write to; they may read it, so that the
-// superuser can install for all.
+// MakeRoot makes the root if it is missing. It refuses a root to which other users can write; they may read it, so that
+// the superuser can install for all.
 func MakeRoot(root string) error {
 	err := os.MkdirAll(root, 0o755)
 	if err == nil {
@@ -108,7 +108,7 @@ func MakeRoot(root string) error {
 	return nil
 }
 
-// TempDir makes a temporary folder below the root, and removes those of installations that were killed a day ago.
+// TempDir makes a temporary folder below the root, and removes the folders of installations that were killed a day ago.
 func TempDir(root string) (string, error) {
 	entries, _ := os.ReadDir(root)
 	for _, e := range entries {

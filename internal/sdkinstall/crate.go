@@ -21,7 +21,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 )
 
-// A crate is a package of Rust that brings the headers of a C++ SDK. Nothing of it is compiled in Rust, or run.
+// A crate is a Rust package that contains the headers of a C++ SDK. It is neither compiled nor run.
 type crate struct {
 	name, version string
 	size          int64
@@ -32,7 +32,7 @@ type crate struct {
 
 func (c crate) String() string { return c.name + "-" + c.version }
 
-// minCargo is the oldest that has `cargo info`.
+// minCargo is the oldest version that has `cargo info`.
 const minCargo = "1.82"
 
 // cargoIn returns the command cargo with an environment in which it works.
@@ -40,8 +40,8 @@ func cargoIn(ctx context.Context) (func(args ...string) ([]byte, error), error) 
 	env := os.Environ()
 	cargo := func(args ...string) ([]byte, error) {
 		cmd := execgroup.CommandContext(ctx, "cargo", args...)
-		// cargo reads .cargo/config.toml and rustup rust-toolchain.toml in the working folder and its parents, and both name
-		// programs to run: in the parents of a folder in /tmp anybody can put them.
+		// cargo reads .cargo/config.toml, and rustup rust-toolchain.toml, in the working folder and its parents. Both
+		// name programs to run, and anybody can create them in /tmp, a parent of temporary folders.
 		cmd.Dir, cmd.Env = "/", env
 		out, err := cmd.Output()
 		if failed := (*exec.ExitError)(nil); errors.As(err, &failed) {
@@ -51,7 +51,7 @@ func cargoIn(ctx context.Context) (func(args ...string) ([]byte, error), error) 
 	}
 	out, err := cargo("--version")
 	if err != nil && os.Getenv("RUSTUP_HOME") == "" {
-		// Where HOME is not the account's own, rustup does not find its toolchains.
+		// If HOME is not the account's own, rustup does not find its toolchains.
 		if account, lookup := user.Current(); lookup == nil {
 			env = append(env, "RUSTUP_HOME="+filepath.Join(account.HomeDir, ".rustup"))
 			if again, retried := cargo("--version"); retried == nil {
@@ -59,9 +59,9 @@ func cargoIn(ctx context.Context) (func(args ...string) ([]byte, error), error) 
 			}
 		}
 	}
-	var has string
+	var installed string
 	if err == nil {
-		if _, scanned := fmt.Sscanf(string(out), "cargo %s", &has); scanned != nil || sdkdir.CompareVersions(has, minCargo) < 0 {
+		if _, scanned := fmt.Sscanf(string(out), "cargo %s", &installed); scanned != nil || sdkdir.CompareVersions(installed, minCargo) < 0 {
 			err = fmt.Errorf("this is %s", bytes.TrimSpace(out))
 		}
 	}
@@ -71,7 +71,7 @@ func cargoIn(ctx context.Context) (func(args ...string) ([]byte, error), error) 
 	return cargo, err
 }
 
-// fetch has cargo fetch the crate, unless its cache has it, verifies it and unpacks the headers below dir.
+// fetch makes cargo fetch the crate if its cache lacks it, verifies it and unpacks the headers below dir.
 func (c crate) fetch(cargo func(...string) ([]byte, error), dir string) error {
 	file := c.cached()
 	if file == "" {
@@ -79,7 +79,7 @@ func (c crate) fetch(cargo func(...string) ([]byte, error), dir string) error {
 			return fmt.Errorf("cargo could not fetch the crate %s: %w", c, err)
 		}
 		if file = c.cached(); file == "" {
-			return fmt.Errorf("cargo did not leave the crate %s in its cache", c)
+			return fmt.Errorf("cargo did not put the crate %s into its cache", c)
 		}
 	}
 	f, err := os.Open(file)
@@ -115,7 +115,7 @@ func (c crate) fetch(cargo func(...string) ([]byte, error), dir string) error {
 	}
 }
 
-// cached is the crate's file in cargo's cache, or "".
+// cached returns the crate's file in cargo's cache, or "".
 func (c crate) cached() string {
 	home, _ := os.UserHomeDir()
 	found, _ := filepath.Glob(filepath.Join(cmp.Or(os.Getenv("CARGO_HOME"), filepath.Join(home, ".cargo")), "registry", "cache", "*", c.String()+".crate"))

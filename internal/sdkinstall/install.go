@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package sdkinstall fetches pinned SDKs, verifies them and puts them where package sdkdir finds them.
+// Package sdkinstall fetches pinned SDKs, verifies them and installs them in the folders of package sdkdir.
 package sdkinstall
 
 import (
@@ -19,11 +19,11 @@ import (
 // InstallOptions are the arguments of Install; only Engine is required.
 type InstallOptions struct {
 	Engine   string
-	Version  string    // newest pinned
-	OS, Arch string    // those running
-	Root     string    // sdkdir.Root()
+	Version  string    // default: the newest pinned one
+	OS, Arch string    // default: this machine's
+	Root     string    // default: sdkdir.Root()
 	From     string    // a file to install instead of fetching one; its digest determines the version and target
-	Log      io.Writer // what is done, in lines
+	Log      io.Writer // gets a line for each step
 	// Progress is called with the current activity several times a second.
 	Progress func(text string)
 }
@@ -31,7 +31,7 @@ type InstallOptions struct {
 // progress reports the current activity; its arguments are those of Printf.
 type progress func(format string, args ...any)
 
-// Install puts an SDK in place, whole or not at all. already reports that it was there. Several may run at once.
+// Install installs an SDK atomically. already reports whether it was installed before. Several calls may run at once.
 func Install(ctx context.Context, o InstallOptions) (sdk sdkdir.SDK, already bool, err error) {
 	if o.Log == nil {
 		o.Log = io.Discard
@@ -126,7 +126,7 @@ func find(o InstallOptions) (Pin, error) {
 	return Find(o.Engine, o.Version, o.OS, o.Arch)
 }
 
-// identify returns the pin whose file this is.
+// identify returns the pin whose file is f.
 func identify(f *os.File, o InstallOptions) (Pin, error) {
 	got, err := digest(f)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 )
 
-// releases pins what can be installed: a new SDK is one entry here. An engine's releases stand newest first: the first
-// that has the wanted target is the default.
+// releases has the SDKs that can be installed; a new SDK needs one entry. The releases of an engine are in descending
+// order: the first one with the wanted target is the default.
 var releases = []release{
 	{"openvino", "2026.4.1", "openvino", "2026.4.1", intel, openvinoDirs, []archive{
 		{"linux", "amd64", "openvino-2026.4.1-22982-cp311-cp311-manylinux_2_28_x86_64.whl", 59130756, "2d22b1da03f7caf74df30e9f6417d0ab2f637e4a38e08e1dcd294d2c37407aaf", "lib/libopenvino_c.so.2641"},
@@ -34,7 +34,7 @@ var releases = []release{
 		{"darwin", "amd64", "openvino-2024.6.0-17404-cp311-cp311-macosx_10_15_x86_64.whl", 38280036, "9150c75e19606a2f2ab411271c79031726980fb6870b96445db1faca5ab64f5f", "lib/libopenvino_c.2460.dylib"},
 		{"windows", "amd64", "openvino-2024.6.0-17404-cp311-cp311-win_amd64.whl", 37420980, "4a94ef27022d56a159ea8677e5561bdd6f0d6c6237736e13c0f7cde71224ce7f", "lib/openvino_c.dll"},
 	}},
-	// The macOS wheel says universal2 and holds arm64 only; the armv7l library lacks the XNNPACK delegate.
+	// The macOS wheel is named universal2 but contains only arm64; the armv7l library lacks the XNNPACK delegate.
 	{"tflite", "2.17.1", "pymicro-wakeword", "2.5.0", wakeword, []unpackRule{{"pymicro_wakeword/lib/", "lib/"}}, []archive{
 		{"linux", "amd64", "pymicro_wakeword-2.5.0-py3-none-manylinux_2_35_x86_64.whl", 2114958, "3869f536402b1254e3be3549d3a462ecd6ed21ce2c3e77ec8eb501c3c700417c", "lib/libtensorflowlite_c.so"},
 		{"linux", "arm64", "pymicro_wakeword-2.5.0-py3-none-manylinux_2_35_aarch64.whl", 1611022, "6c75b77c936efd19b8c35a094cb7e3fdbd4ebcd0f63635a0851ce591990829f2", "lib/libtensorflowlite_c.so"},
@@ -42,14 +42,14 @@ var releases = []release{
 		{"darwin", "arm64", "pymicro_wakeword-2.5.0-py3-none-macosx_15_0_universal2.whl", 1728962, "950336248aefc9e7d0334f1894f878a3e319e2850b165d592c69b48bc706c823", "lib/libtensorflowlite_c.dylib"},
 		{"windows", "amd64", "pymicro_wakeword-2.5.0-py3-none-win_amd64.whl", 1942762, "e518dd2256436e57134cabb91b83a0b434aff6c34fdbada2841ff4b1f0f20ff5", "lib/tensorflowlite_c.dll"},
 	}},
-	// The accelerators of GPUs (WebGPU, on macOS Metal) lie beside the library, which looks there.
+	// The library finds the accelerators of GPUs (WebGPU, on macOS Metal) beside it.
 	{"litert", "2.3.0", "ai-edge-litert", "2.3.0", google, []unpackRule{{"ai_edge_litert/libLiteRt", "lib/libLiteRt"}}, []archive{
 		{"linux", "amd64", "ai_edge_litert-2.3.0-cp311-cp311-manylinux_2_27_x86_64.whl", 21778233, "1f15078a6725d2357d9de9221664c29afa0545d807559c5f7199ce5e40b96b23", "lib/libLiteRt.so"},
 		{"linux", "arm64", "ai_edge_litert-2.3.0-cp311-cp311-manylinux_2_27_aarch64.whl", 14379387, "853fc608f96da87bd5f3458465dfb9abbf18d5ae6b94eceacead407146f175ae", "lib/libLiteRt.so"},
 		{"darwin", "arm64", "ai_edge_litert-2.3.0-cp311-cp311-macosx_12_0_arm64.whl", 12821669, "da19cb1ad08d5113600d1038fbe7390e74e38fcb3e92af86d56a60120343e6d2", "lib/libLiteRt.dylib"},
 		{"windows", "amd64", "ai_edge_litert-2.3.0-cp311-cp311-win_amd64.whl", 20669548, "ffee5993b859580650e844fce322e93b7abf50dfa36fd0fcbde41e079d1eebe3", "lib/libLiteRt.dll"},
 	}},
-	// The wheels' module for Python has all of MNN; which Python it is for does not matter.
+	// The wheels' Python module contains all of MNN; its Python version does not matter.
 	{"mnn", "3.6.1", "MNN", "3.6.1", alibaba, []unpackRule{
 		{"_mnncengine.cpython-311-x86_64-linux-gnu.so", "lib/libMNN.so"}, {"_mnncengine.cpython-311-aarch64-linux-gnu.so", "lib/libMNN.so"},
 	}, []archive{
@@ -58,32 +58,32 @@ var releases = []release{
 	}},
 }
 
-// The wheel's C++ headers and CMake files are left out: this module speaks the C API.
+// openvinoDirs omits the wheel's C++ headers and CMake files, because this module uses the C API.
 var openvinoDirs = []unpackRule{{"openvino/libs/", "lib/"}, {"openvino/include/openvino/c/", "include/openvino/c/"}}
 
-// The publishers, as in the metadata of the packages.
+// The publishers, from the metadata of the packages.
 var (
 	intel   = Publisher{"PyPI", "Intel (OpenVINO Developers)", ""}
 	google  = Publisher{"PyPI", "Google (Google AI Edge Authors)", ""}
 	alibaba = Publisher{"PyPI", "Alibaba (alibaba MNN Team)", ""}
 
 	wakeword = Publisher{"PyPI", "Michael Hansen (OHF-Voice)",
-		"TensorFlow Lite is Google's. This package detects wake words, and brings a libtensorflowlite_c along that others compiled: " +
+		"TensorFlow Lite is Google's. This package detects wake words, and contains a libtensorflowlite_c that others compiled: " +
 			"its description names the project tphakala/tflite_c."}
 )
 
 // headers has the crates with the headers of SDKs whose package lacks them.
 var headers = map[string]*crate{
 	"mnn": {"mnn-sys", "0.2.0", 10106683, "9034853e342dde6533c5ad8cffd7e0f979e3cd4ce0e782630177e9659f1328b0",
-		Publisher{"crates", "aftershootco (mnn-rs)", "MNN is Alibaba's. This package brings a copy of MNN's source, of which only the headers are used."},
+		Publisher{"crates", "aftershootco (mnn-rs)", "MNN is Alibaba's. This package contains a copy of MNN's source, of which only the headers are used."},
 		[]unpackRule{{"vendor/include/", "include/"}, {"vendor/3rd_party/half/LICENSE.txt", "licenses/half-LICENSE.txt"}}},
 }
 
-// A Publisher is who publishes a package, and where.
+// A Publisher publishes a package in a registry.
 type Publisher struct {
 	Registry  string
 	Publisher string
-	// ThirdParty explains who made the SDK and how it came into the package. It is empty where the publisher made it.
+	// ThirdParty explains who made the SDK and how it came into the package. It is empty if the publisher made it.
 	ThirdParty string
 }
 
@@ -94,7 +94,7 @@ func (p Publisher) String() string {
 	return p.Publisher
 }
 
-// lines are the lines of Source for one package.
+// lines returns the lines of Source for one package.
 func (p Publisher) lines(file string, size int64, sha256 string) string {
 	text := fmt.Sprintf(" (%s, %s)\n  publisher: %s\n", file, Size(size), p)
 	if p.ThirdParty != "" {
@@ -110,27 +110,27 @@ type release struct {
 	archives                         []archive
 }
 
-// unpackRule unpacks archive members with the prefix from, which it replaces by to.
+// unpackRule unpacks archive members with the prefix from, and replaces it with to.
 type unpackRule struct{ from, to string }
 
 type archive struct {
 	os, arch, file string
 	size           int64
 	sha256         string
-	library        string // after unpacking, as in sdkdir.SDK
+	library        string // the SDK.Library
 }
 
-// A Pin is one SDK that can be installed. The embedded SDK is the content of its future sdk.json; Size is 0 until then.
+// A Pin is one SDK that can be installed. The embedded SDK is the content of its later sdk.json, still without Size.
 type Pin struct {
 	sdkdir.SDK
 	Publisher Publisher
 	Download  int64 // bytes of File
 
 	unpack  []unpackRule
-	headers *crate // nil if no headers are needed besides those of the package
+	headers *crate // nil if the package has all headers
 }
 
-// Pins lists what can be installed; an engine's default for a target comes before its older versions.
+// Pins returns the SDKs that can be installed; an engine's default for a target comes before its older versions.
 func Pins() []Pin {
 	var pins []Pin
 	for _, r := range releases {
@@ -157,7 +157,7 @@ func (p Pin) Origin() string {
 	return fmt.Sprintf("%s package %s %s", p.Publisher.Registry, p.Package, p.PackageVersion)
 }
 
-// Source describes, in lines, where the SDK comes from and who made it.
+// Source describes the SDK's packages and publishers in lines.
 func (p Pin) Source() string {
 	text := p.Origin() + p.Publisher.lines(p.File, p.Download, p.SHA256)
 	if h := p.headers; h != nil {

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// download has pip fetch the pinned file into dir.
+// download makes pip fetch the pinned file into dir.
 func download(ctx context.Context, p Pin, dir string, progress progress) (string, error) {
 	python, err := findPip(ctx, dir)
 	if err != nil {
@@ -29,9 +29,9 @@ func download(ctx context.Context, p Pin, dir string, progress progress) (string
 	args := []string{"-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input", "download", "--require-hashes", "-r", requirements, "--dest", dir}
 	args = append(args, wheelArgs(p.File)...)
 	cmd := exec.CommandContext(ctx, python, args...)
-	// Not the current folder: "python -m" would import a pip.py in it.
+	// "python -m" would import a pip.py in the current folder.
 	cmd.Dir = dir
-	// pip's own temporary files go with the folder, though an interrupt kills pip.
+	// pip's temporary files are removed with dir, even if an interrupt kills pip.
 	cmd.Env = append(os.Environ(), "TMPDIR="+dir)
 	cmd.WaitDelay = 5 * time.Second
 	var output bytes.Buffer
@@ -48,7 +48,7 @@ func download(ctx context.Context, p Pin, dir string, progress progress) (string
 	return filepath.Join(dir, p.File), nil
 }
 
-// wheelArgs are the arguments that make pip choose this wheel on any machine; they are part of a wheel's name.
+// wheelArgs returns the arguments, parts of a wheel's name, with which pip chooses this wheel on any machine.
 func wheelArgs(file string) []string {
 	tags := strings.Split(strings.TrimSuffix(file, ".whl"), "-")
 	python, abi, platform := tags[len(tags)-3], tags[len(tags)-2], tags[len(tags)-1]
@@ -70,8 +70,8 @@ func offline(p Pin) string {
 		p.File, strings.Join(wheelArgs(p.File), " "), p.Package, p.PackageVersion, p.Engine, p.File)
 }
 
-// findPip returns a Python interpreter that has pip: the real one, since python3 may be a script that starts it, and
-// killing that would leave pip running.
+// findPip returns a Python interpreter that has pip. It returns sys.executable, because python3 may be a script that
+// starts Python, and killing a script would leave pip running.
 func findPip(ctx context.Context, dir string) (string, error) {
 	for _, name := range []string{"python3", "python"} { // Windows has only the latter
 		cmd := exec.CommandContext(ctx, name, "-c", "import pip, sys; print(sys.executable)")
@@ -87,8 +87,8 @@ func findPip(ctx context.Context, dir string) (string, error) {
 		"install it (on Debian and Ubuntu: apt install python3-pip; elsewhere: python3 -m ensurepip)")
 }
 
-// showDownload reports progress until the function it returns is called. pip's own progress bar comes with lines about
-// temporary folders, so this reads the sizes of the files that pip writes.
+// showDownload reports progress until done is called. pip prints its own progress bar with lines about temporary
+// folders, so this reads the sizes of the files that pip writes.
 func showDownload(progress progress, p Pin, dir string) (done func()) {
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -116,7 +116,7 @@ func showDownload(progress progress, p Pin, dir string) (done func()) {
 	return func() { close(stop); <-stopped }
 }
 
-// largest is the size of the largest file in dir: pip writes one for its cache beside the one it was asked for.
+// largest returns the size of the largest file in dir: pip also writes a file for its cache.
 func largest(dir string) (n int64) {
 	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() {

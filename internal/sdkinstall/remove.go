@@ -27,7 +27,7 @@ func Remove(root, engine, version, goos, goarch string) (removed []string, err e
 		if err != nil {
 			return removed, err
 		}
-		// Renamed first: it is there whole or not at all.
+		// A rename removes it atomically.
 		full := filepath.Join(root, filepath.FromSlash(dir))
 		err = os.Rename(full, filepath.Join(temp, "old"))
 		if rmErr := os.RemoveAll(temp); err == nil {

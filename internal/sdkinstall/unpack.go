@@ -18,7 +18,7 @@ import (
 	"strings"
 )
 
-// maxUnpacked bounds what an archive may unpack to; the largest pinned one has 260 MB.
+// maxUnpacked bounds the unpacked size of an archive; the largest pinned one has 260 MB.
 var maxUnpacked int64 = 1 << 30
 
 // digest returns the SHA-256 of a file, leaving it at its start.
@@ -31,8 +31,8 @@ func digest(f *os.File) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), err
 }
 
-// unpack writes what the rules choose, and the licences, below dir. An archive with any member that would leave dir is
-// refused whole; os.Root makes sure of it.
+// unpack writes the members that the rules choose, and the licences, below dir. It refuses the whole archive if the
+// path of any member is outside dir; os.Root enforces that too.
 func unpack(ctx context.Context, f *os.File, rules []unpackRule, dir string, progress progress) error {
 	info, err := f.Stat()
 	if err != nil {
@@ -56,7 +56,7 @@ func unpack(ctx context.Context, f *os.File, rules []unpackRule, dir string, pro
 		return err
 	}
 	defer root.Close()
-	left := maxUnpacked
+	remaining := maxUnpacked
 	for _, m := range archive.File {
 		to := destination(m.Name, rules)
 		if to == "" || m.Mode().IsDir() {
@@ -65,12 +65,12 @@ func unpack(ctx context.Context, f *os.File, rules []unpackRule, dir string, pro
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		n, err := unpackMember(root, m, to, left)
+		n, err := unpackMember(root, m, to, remaining)
 		if err != nil {
 			return fmt.Errorf("unpacking %s from %s: %w", m.Name, filepath.Base(f.Name()), err)
 		}
-		left -= n
-		progress("unpacking %d %%, %s of %s", 100*(maxUnpacked-left)/max(total, 1), Size(maxUnpacked-left), Size(total))
+		remaining -= n
+		progress("unpacking %d %%, %s of %s", 100*(maxUnpacked-remaining)/max(total, 1), Size(maxUnpacked-remaining), Size(total))
 	}
 	return nil
 }
@@ -79,18 +79,18 @@ func checkMember(m *zip.File) error {
 	if !m.Mode().IsRegular() && !m.Mode().IsDir() {
 		return fmt.Errorf("member %q is a link or special file", m.Name)
 	}
-	// A backslash or colon is a path on Windows.
+	// A backslash or colon makes a path on Windows.
 	if !fs.ValidPath(strings.TrimSuffix(m.Name, "/")) || strings.ContainsAny(m.Name, `\:`) {
 		return fmt.Errorf("member %q would be written outside the folder", m.Name)
 	}
 	return nil
 }
 
-// destination returns where a member goes, or "".
+// destination returns the path for a member, or "" to skip it.
 func destination(name string, rules []unpackRule) string {
 	for _, r := range rules {
 		if rest, ok := strings.CutPrefix(name, r.from); ok {
-			if strings.HasSuffix(rest, ".pc") || strings.HasSuffix(rest, "_debug.lib") { // only good for the place they were built at
+			if strings.HasSuffix(rest, ".pc") || strings.HasSuffix(rest, "_debug.lib") { // they contain paths of the build
 				return ""
 			}
 			return r.to + rest
@@ -105,17 +105,17 @@ func destination(name string, rules []unpackRule) string {
 	return ""
 }
 
-func unpackMember(root *os.Root, m *zip.File, to string, left int64) (int64, error) {
+func unpackMember(root *os.Root, m *zip.File, to string, remaining int64) (int64, error) {
 	in, err := m.Open()
 	if err != nil {
 		return 0, err
 	}
 	defer in.Close()
-	return write(root, to, in, left)
+	return write(root, to, in, remaining)
 }
 
-// write writes a file that has left bytes at most, with the folders above it.
-func write(root *os.Root, to string, in io.Reader, left int64) (int64, error) {
+// write writes a file of at most remaining bytes, with the folders above it.
+func write(root *os.Root, to string, in io.Reader, remaining int64) (int64, error) {
 	if err := root.MkdirAll(path.Dir(to), 0o755); err != nil {
 		return 0, err
 	}
@@ -123,8 +123,8 @@ func write(root *os.Root, to string, in io.Reader, left int64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	n, err := io.Copy(out, io.LimitReader(in, left+1))
-	if n > left {
+	n, err := io.Copy(out, io.LimitReader(in, remaining+1))
+	if n > remaining {
 		err = fmt.Errorf("the archive unpacks to more than %s", Size(maxUnpacked))
 	}
 	return n, errors.Join(err, out.Close())
@@ -132,8 +132,8 @@ func write(root *os.Root, to string, in io.Reader, left int64) (int64, error) {
 
 var versionInName = regexp.MustCompile(`(\.so)\.[0-9.]+$|\.[0-9.]+(\.dylib)$`)
 
-// linkLibrary gives a library with a version in its name the plain one that a linker's -l looks for: a hard link, which
-// Windows makes without privileges too, or a symbolic one on file systems without hard links.
+// linkLibrary links a library with a version in its name to the plain name that a linker's -l needs. It makes a hard
+// link, which needs no privileges on Windows, or a symbolic one on file systems without hard links.
 func linkLibrary(dir, library string) error {
 	plain := versionInName.ReplaceAllString(library, "$1$2")
 	if plain == library {

@@ -18,8 +18,8 @@ import (
 	"github.com/anyinfer/anyinfer/internal/toolchain"
 )
 
-// withoutPython changes a shared library that was made as a Python module so that programs without Python can load it.
-// Its code stays as it is:
+// withoutPython changes a Python module so that programs without Python can load it as a shared library. It does not
+// change the code:
 //
 //   - Undefined symbols of Python become weak: without Python they are NULL, and the loader reports no error.
 //   - The library no longer requires an executable stack, which new C libraries refuse.
@@ -37,11 +37,11 @@ func withoutPython(file string) error {
 	libraries, err2 := f.ImportedLibraries()
 	table, dynamic := f.SectionByType(elf.SHT_DYNSYM), f.SectionByType(elf.SHT_DYNAMIC)
 	if err := errors.Join(err, err2); err != nil || f.Class != elf.ELFCLASS64 || f.ByteOrder != binary.LittleEndian || table == nil || dynamic == nil {
-		return cmp.Or(err, fmt.Errorf("%s is no shared library for a 64-bit little-endian processor", file))
+		return cmp.Or(err, fmt.Errorf("%s is not a shared library for a 64-bit little-endian processor", file))
 	}
 	for i, s := range symbols {
 		if s.Section == elf.SHN_UNDEF && strings.HasPrefix(strings.TrimPrefix(s.Name, "_"), "Py") {
-			entry := content[table.Offset+uint64(i+1)*elf.Sym64Size:] // the first is left out of symbols
+			entry := content[table.Offset+uint64(i+1)*elf.Sym64Size:] // symbols omits the first
 			entry[4] = elf.ST_INFO(elf.STB_WEAK, elf.ST_TYPE(s.Info))
 		}
 	}
@@ -67,7 +67,7 @@ func withoutPython(file string) error {
 	return os.WriteFile(file, content, 0o644)
 }
 
-// completeMNN makes a C++ SDK of dir, into which MNN's wheel was unpacked: it adds the headers and compiles the shim.
+// completeMNN completes the SDK in dir, into which MNN's wheel was unpacked: it adds the headers and compiles the shim.
 // It returns the digest of the shim.
 func completeMNN(ctx context.Context, pin Pin, tools tools, dir string, progress progress) (shim string, err error) {
 	recipe := tools.recipe
@@ -91,7 +91,7 @@ func completeMNN(ctx context.Context, pin Pin, tools tools, dir string, progress
 		return "", err
 	}
 	if version, err := recipe.Version(sdk); err != nil || version != pin.Version {
-		return "", cmp.Or(err, fmt.Errorf("the crate brought the headers of version %s instead of %s", version, pin.Version))
+		return "", cmp.Or(err, fmt.Errorf("the crate contains the headers of version %s instead of %s", version, pin.Version))
 	}
 	progress("compiling the shim")
 	sdk.SameFolder, sdk.Strict = true, true
@@ -107,7 +107,7 @@ type tools struct {
 	cargo  func(args ...string) ([]byte, error)
 }
 
-// Possible returns an error where an engine's newest SDK cannot be installed on this machine, because a package or tools are missing.
+// Possible returns an error if this machine lacks a package or a tool for an engine's newest SDK.
 func Possible(ctx context.Context, engine string) error {
 	pin, err := find(InstallOptions{Engine: engine})
 	if err == nil && pin.headers != nil {
@@ -116,7 +116,7 @@ func Possible(ctx context.Context, engine string) error {
 	return err
 }
 
-// findTools looks for the tools, before anything is fetched.
+// findTools finds the tools. Install calls it before it fetches anything.
 func findTools(ctx context.Context, pin Pin) (t tools, err error) {
 	recipe, _ := toolchain.Find(pin.Engine) // engines with a crate have a recipe
 	if t.recipe, err = recipe.For(pin.OS + "/" + pin.Arch); err != nil {

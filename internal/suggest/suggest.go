@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package suggest finds the names that a mistyped one may stand for.
+// Package suggest finds the names that resemble a mistyped one.
 package suggest
 
 import "strings"
 
-// Similar returns those of names that start with word or differ from it in at
-// most two letters, in upper or lower case.
+// Similar returns the names that start with word or differ from it in at most
+// two letters, in upper or lower case.
 func Similar(word string, names []string) (similar []string) {
 	if word == "" {
 		return nil
@@ -20,8 +20,8 @@ func Similar(word string, names []string) (similar []string) {
 	return similar
 }
 
-// Choices ends an error about a word that is none of names: it asks whether a
-// similar one was meant, or else lists them all.
+// Choices returns the end of an error about a word that is not in names: a
+// question with the similar names, or else the list of all.
 func Choices(word string, names []string) string {
 	if similar := Similar(word, names); similar != nil {
 		return "; did you mean " + strings.Join(similar, " or ") + "?"
@@ -29,8 +29,8 @@ func Choices(word string, names []string) string {
 	return "; there are: " + strings.Join(names, ", ")
 }
 
-// Distance counts the bytes that have to be inserted, deleted, replaced or
-// swapped with the next one to turn a into b.
+// Distance returns the number of bytes to insert, delete, replace or swap
+// with the next one to turn a into b.
 func Distance(a, b string) int {
 	rows := make([][]int, len(a)+1)
 	for i := range rows {

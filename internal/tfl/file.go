@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package tfl has what the drivers of TFLite files share, whatever library runs the files.
+// Package tfl is shared by the drivers of TFLite files: tflite and litert.
 package tfl
 
 import (
@@ -25,7 +25,7 @@ func Read(files *common.ModelFiles, log nativelog.Log) ([]byte, error) {
 	return model, nil
 }
 
-// Errorf makes an error of that kind.
+// Errorf makes an error of kind.
 func Errorf(kind error, format string, args ...any) *common.Error {
 	return &common.Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // readMetadata reads TFLite Metadata and the label files, which are appended to the model as a ZIP archive. No library
-// reads them, so damaged parts are left out and are no error.
+// reads them, so damaged parts are skipped without an error.
 func (m *Model) readMetadata(model []byte, root flatcheck.Table) {
 	buffers := root.Vector("buffers")
 	for i, entries := int64(0), root.Vector("metadata"); i < entries.Len(); i++ {
@@ -25,11 +25,11 @@ func (m *Model) readMetadata(model []byte, root flatcheck.Table) {
 				m.setMetadata(name, cString(string(content)))
 			}
 		case "TFLITE_METADATA":
-			if about, err := flatcheck.Metadata(content); err == nil {
+			if metadata, err := flatcheck.Metadata(content); err == nil {
 				for _, field := range []string{"name", "description", "version", "author", "license", "min_parser_version"} {
-					m.setMetadata(field, about.Text(field))
+					m.setMetadata(field, metadata.Text(field))
 				}
-				m.readLabels(model, about)
+				m.readLabels(model, metadata)
 			}
 		}
 	}
@@ -51,13 +51,13 @@ func (m *Model) setMetadata(key, value string) {
 }
 
 // readLabels sets the outputs' labels.
-func (m *Model) readLabels(model []byte, about flatcheck.Table) {
+func (m *Model) readLabels(model []byte, metadata flatcheck.Table) {
 	archive, err := zip.NewReader(bytes.NewReader(model), int64(len(model)))
 	if err != nil {
 		return // the file has no archive
 	}
 	remaining := maxLabels
-	graphs := about.Vector("subgraph_metadata")
+	graphs := metadata.Vector("subgraph_metadata")
 	for _, s := range m.Signatures {
 		if int64(s.Subgraph) >= graphs.Len() {
 			continue
@@ -73,8 +73,8 @@ func (m *Model) readLabels(model []byte, about flatcheck.Table) {
 }
 
 // labels returns the labels of an output with these associated files. Of files for several languages it takes the one
-// without a locale, or the first. Labels of the last dimension count only if there are as many as that dimension has
-// elements; labels of values may be of any number.
+// without a locale, or the first. Labels of the last dimension count only if their number is that dimension; labels of
+// values may be of any number.
 func labels(archive *zip.Reader, files flatcheck.Vector, shape common.Shape, remaining *int) []string {
 	const ofAxis, ofValues = 2, 3
 	var file flatcheck.Table
@@ -91,8 +91,8 @@ func labels(archive *zip.Reader, files flatcheck.Vector, shape common.Shape, rem
 	return all
 }
 
-// lines returns the lines of a file of the archive; nil where it cannot be read or has more than *remaining bytes. It
-// subtracts what it has read from *remaining.
+// lines returns the lines of a file in the archive; nil if it cannot be read or has more than *remaining bytes. It
+// subtracts the bytes that it has read from *remaining.
 func lines(archive *zip.Reader, name string, remaining *int) []string {
 	r, err := archive.Open(name)
 	if err != nil {

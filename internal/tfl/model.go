@@ -12,7 +12,7 @@ import (
 
 // Model describes a file.
 type Model struct {
-	Signatures []Signature       // those of the first subgraph come first
+	Signatures []Signature       // the first subgraph's come first
 	Metadata   map[string]string // see common.ModelInfo; or nil
 
 	Variables                    bool // the file has variable tensors, which keep their content from run to run
@@ -24,7 +24,7 @@ type Model struct {
 	DynamicQuantization bool
 }
 
-// CommonSignatures returns the signatures as package common has them.
+// CommonSignatures returns the signatures as package common's type.
 func (m *Model) CommonSignatures() (all []common.Signature) {
 	for _, s := range m.Signatures {
 		all = append(all, s.Signature)
@@ -40,7 +40,7 @@ func (m *Model) State() common.State {
 	return common.Stateless
 }
 
-// Signature is a signature of the file, or its first subgraph where it has none.
+// Signature is a signature of the file, or its first subgraph if it has none.
 //
 // Inputs and outputs are in the subgraph's order and have the signature's names. Shapes are the file's until
 // Model.SetShapes, with -1 for a dynamic dimension.
@@ -107,7 +107,7 @@ func quantizesDynamically(graph flatcheck.Table) bool {
 	return false
 }
 
-// newSignature makes the signature that def defines, or with the zero Table that of the subgraph itself.
+// newSignature makes the signature that def defines; the zero Table stands for the subgraph itself.
 func newSignature(graph flatcheck.Table, index int, def flatcheck.Table) (s Signature, err error) {
 	s.Name, s.Subgraph = cString(def.Text("signature_key")), index
 	if s.Inputs, s.In, err = tensorInfos(graph, "inputs", def); err != nil {

@@ -9,24 +9,23 @@ import (
 )
 
 // Interpreter is an interpreter of either library, set to one signature of its model. Indices of inputs and outputs are
-// the signature's.
+// those of the signature.
 type Interpreter interface {
 	// SetSignature sets the interpreter to another signature.
 	SetSignature(index int) error
 	// InputShape returns the shape that an input has now.
 	InputShape(input int) (common.Shape, error)
-	// Resize gives an input another shape, also where the model's is fixed.
+	// Resize gives an input another shape, even if the model's is fixed.
 	Resize(input int, dims []int32) error
-	// Allocate plans memory and prepares operators; an error is of that kind. It returns the outputs' shapes: nil for
-	// one that is known only after a run. dynamic reports whether any output gets its memory only in a run.
+	// Allocate plans memory and prepares operators; an error is of kind. It returns the outputs' shapes, nil for a
+	// shape that is known only after a run. dynamic reports whether any output gets its memory only in a run.
 	Allocate(kind error) (outputs []common.Shape, dynamic bool, err error)
 	Close()
 }
 
-// SetShapes completes the shapes of outputs with those that ip has, and changes the shapes of the signatures as shapes
-// (Options.Shapes) says. It tries the new ones on an interpreter that newReference makes, without delegates: see
-// InputShapes.Validate. The error wraps common.ErrModel where the model cannot run, common.ErrShape or common.ErrName
-// where it cannot have these shapes.
+// SetShapes completes the outputs' shapes with those of ip, and sets the signatures' shapes to shapes (Options.Shapes).
+// It tries the new shapes on an interpreter that newReference makes, without delegates: see InputShapes.Validate. The
+// error wraps common.ErrModel if the model cannot run, common.ErrShape or common.ErrName if shapes does not fit it.
 func (m *Model) SetShapes(
 	shapes map[string]common.ShapeRange, ip Interpreter, newReference func() (Interpreter, error),
 ) error {
@@ -54,8 +53,8 @@ func (m *Model) SetShapes(
 	return nil
 }
 
-// completeOutputs sets outputs' shapes to those that ip has. That the model cannot run with the file's shapes is no error
-// where inputs get others: by Options.Shapes (replaced) or, if they are dynamic, by the program.
+// completeOutputs sets outputs' shapes to those of ip. It ignores that the model cannot run with the file's shapes if
+// inputs get others: by Options.Shapes (replaced) or, if they are dynamic, by the program.
 func (m *Model) completeOutputs(ip Interpreter, replaced bool) error {
 	for i := range m.Signatures {
 		s := &m.Signatures[i]
@@ -77,7 +76,7 @@ func (m *Model) completeOutputs(ip Interpreter, replaced bool) error {
 
 // setShapes is Model.SetShapes for one signature, to which ip is set.
 func (s *Signature) setShapes(shapes map[string]common.ShapeRange, ip Interpreter) error {
-	resized, madeDynamic := false, false // madeDynamic: an input that may have been fixed is dynamic
+	resized, madeDynamic := false, false // madeDynamic: Options.Shapes makes an input dynamic
 	for i := range s.Inputs {
 		info := &s.Inputs[i]
 		r, ok := shapes[info.Name]
@@ -105,7 +104,7 @@ func (s *Signature) setShapes(shapes map[string]common.ShapeRange, ip Interprete
 		switch out := &s.Outputs[i].Shape; {
 		case shape == nil || !dynamic(s.Inputs):
 			*out = shape
-		case madeDynamic: // the model does not tell which dimensions follow the input's
+		case madeDynamic: // it is unknown which dimensions follow the input's
 			*out = slices.Repeat(common.Shape{-1}, len(shape))
 		}
 	}
@@ -146,11 +145,11 @@ type InputShapes struct {
 	interpreter  Interpreter
 	newReference func() (Interpreter, error)
 	reference    Interpreter    // made by the first Validate that needs it; or nil
-	shapes       []common.Shape // the interpreter's; nil where Resize has not set a dynamic one yet
+	shapes       []common.Shape // the interpreter's; nil if Resize has not set a dynamic one yet
 }
 
-// NewInputShapes makes the InputShapes of a session that runs s, without an interpreter yet. newReference makes one
-// without delegates; nil means that the session's has none.
+// NewInputShapes makes the InputShapes of a session that runs s, without an interpreter yet. newReference makes an
+// interpreter without delegates; it is nil if the session's has none.
 func NewInputShapes(s *Signature, newReference func() (Interpreter, error)) *InputShapes {
 	return &InputShapes{signature: s, newReference: newReference}
 }
@@ -159,7 +158,7 @@ func NewInputShapes(s *Signature, newReference func() (Interpreter, error)) *Inp
 func (n *InputShapes) SetInterpreter(ip Interpreter) (err error) {
 	n.interpreter, n.shapes = ip, make([]common.Shape, len(n.signature.Inputs))
 	for i, info := range n.signature.Inputs {
-		if info.Shape.Dynamic() { // the file's shape for it may be impossible: Validate must see it
+		if info.Shape.Dynamic() { // the file's shape may be impossible: Validate must see it
 			continue
 		}
 		if n.shapes[i], err = ip.InputShape(i); err != nil {
@@ -179,8 +178,8 @@ func (n *InputShapes) Equal(in []*common.Tensor) bool {
 	return true
 }
 
-// Validate returns an error where the model cannot have inputs of these shapes, if they are new. XNNPACK accepts any and
-// crashes in a run, for example where a convolution has no output; TFLite's own kernels return an error.
+// Validate returns an error if these shapes are new and the model cannot take them. XNNPACK accepts any shape and
+// crashes in a run, for example if a convolution has no output; TFLite's own kernels return an error.
 func (n *InputShapes) Validate(in []*common.Tensor) (err error) {
 	if n.newReference == nil || n.Equal(in) {
 		return nil
@@ -204,8 +203,8 @@ func (n *InputShapes) Validate(in []*common.Tensor) (err error) {
 	return err
 }
 
-// Resize gives the interpreter's inputs the shapes of these tensors, and returns what Allocate returns. With
-// dynamicOutputs it accepts any shapes of outputs, as dynamic ones still have those of the last run.
+// Resize gives the interpreter's inputs the shapes of these tensors, and returns Allocate's results. With
+// dynamicOutputs it accepts any output shapes, as dynamic outputs still have those of the last run.
 func (n *InputShapes) Resize(
 	in []*common.Tensor, dynamicOutputs bool,
 ) (outputs []common.Shape, dynamic bool, err error) {
@@ -225,7 +224,7 @@ func (n *InputShapes) Resize(
 	return n.signature.reallocate(n.interpreter)
 }
 
-// Close closes the interpreter that Validate has made, and not the session's.
+// Close closes the interpreter that Validate has made, not the session's.
 func (n *InputShapes) Close() {
 	if n.reference != nil {
 		n.reference.Close()

@@ -19,7 +19,7 @@ var typeNames = map[int32]string{
 	0: "no type", 5: "string", 8: "complex64", 12: "complex128", 14: "resource", 15: "variant", 18: "int4",
 }
 
-// DType returns the type of an input or output with the libraries' number code.
+// DType returns the type of an input or output from the libraries' number code.
 func DType(tensor string, code int32) (common.DType, error) {
 	if dt := dtypes[code]; dt != 0 {
 		return dt, nil
@@ -29,7 +29,7 @@ func DType(tensor string, code int32) (common.DType, error) {
 }
 
 // Resizable reports whether an input of shape s can get the shapes of r. A fixed last dimension cannot change, as
-// weights lie along it: the libraries accept almost any shape, and find weights that no longer fit late or never.
+// weights lie along it: the libraries accept almost any shape, and detect weights that no longer fit late or never.
 func Resizable(s common.Shape, r common.ShapeRange) bool {
 	if len(r.Opt) != len(s) {
 		return s == nil

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package tnncheck checks TNN models, since TNN uses the counts, names, parameters of
-// layers and sizes of weights in its files, and the shapes of its caller, without
-// checks, and crashes.
+// Package tnncheck checks TNN models, because TNN does not check the counts, names,
+// parameters of layers and sizes of weights in its files, nor the caller's shapes, and
+// crashes on invalid ones.
 //
 // The structure of both files is checked for every model. Shapes and parameters are
 // checked for the layers in layers.go. After a layer of another kind shapes are not
-// known, and what depends on them is not checked. Nor is what a later TNN may have
-// added: layers, element types, values of enumerations. Unknown lists such layers.
+// known, so they are not checked. Additions of a later TNN (layers, element types,
+// values of enumerations) are not checked either. Unknown lists such layers.
 package tnncheck
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/flatbuf"
 )
 
-// Check returns an Error where a .tnnproto and its .tnnmodel must not be passed to TNN
+// Check returns an Error if a .tnnproto and its .tnnmodel must not be passed to TNN
 // with these shapes of inputs.
 func Check(files [][]byte, shapes map[string]common.ShapeRange) error {
 	if len(files) != 2 {
@@ -46,7 +46,7 @@ func Check(files [][]byte, shapes map[string]common.ShapeRange) error {
 	} {
 		inputs := append([]blob{}, n.inputs...)
 		for i, b := range inputs {
-			if r, ok := shapes[b.name]; ok && len(pick(r)) == len(b.dims) { // the shim refuses others
+			if r, ok := shapes[b.name]; ok && len(pick(r)) == len(b.dims) { // the shim refuses other ranks
 				inputs[i].dims = pick(r)
 			}
 		}
@@ -87,7 +87,7 @@ func (n *net) checkNames(w *weights) error {
 	}
 	for _, l := range n.layers {
 		for _, name := range l.inputs {
-			if !defined[name] && !w.partial { // it may be a constant
+			if !defined[name] && !w.partial { // an unread constant may define it
 				return fmt.Errorf("layer %.100q needs %.100q, which no earlier layer produces", l.name, name)
 			}
 		}
@@ -108,7 +108,7 @@ func (n *net) checkNames(w *weights) error {
 
 // checkShapes checks that the layers fit their inputs and their weights.
 func (n *net) checkShapes(w *weights, inputs []blob) error {
-	known := map[string][]int{} // dims, nil where they are not known
+	known := map[string][]int{} // dims, nil if not known
 	for _, b := range inputs {
 		if err := checkDims(b.dims); err != nil {
 			return fmt.Errorf("input %.100q: %w", b.name, err)
@@ -130,7 +130,7 @@ func (n *net) checkShapes(w *weights, inputs []blob) error {
 	return nil
 }
 
-// maxElements is the number of elements of four bytes that TNN can count, since it has
+// maxElements is the number of elements of four bytes that TNN can count: it stores
 // sizes in an int.
 const maxElements = 1<<29 - 1
 

@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// infer returns the shape of a layer's output; nil where that is not known.
+// infer returns the shape of a layer's output; nil if it is not known.
 func (l layer) infer(known map[string][]int, w *weights) ([]int, error) {
 	var in [][]int
 	for _, name := range l.inputs {
@@ -71,8 +71,8 @@ func windowCount(size, extent, stride, pad, padKind int, roundUp bool) (int, err
 	return n, nil
 }
 
-// checkPadding returns an error where a column of windows lies wholly in the padding,
-// since TNN then writes beyond the end of a row.
+// checkPadding returns an error if a column of windows is completely in the padding,
+// because TNN then writes beyond the end of a row.
 func checkPadding(size, out, extent, stride, pad, padKind int) error {
 	switch padKind {
 	case 0:
@@ -86,7 +86,7 @@ func checkPadding(size, out, extent, stride, pad, padKind int) error {
 	return nil
 }
 
-// checkCount checks the number of weights, and that they are not quantized, since
+// checkCount checks the number of weights, and that they are not quantized, because
 // quantized layers are of another kind.
 func (r resource) checkCount(i, count int) error {
 	if len(r.raws) > i && !r.raws[i].known() {
@@ -165,7 +165,7 @@ func innerProduct(l layer, in [][]int, own resource) ([]int, error) {
 		return nil, err
 	}
 	n, x := p[0], in[0]
-	if n < 1 || p[2] != 0 || p[3] != 1 { // TNN starts at axis 1, whatever the parameter is
+	if n < 1 || p[2] != 0 || p[3] != 1 { // TNN starts at axis 1 and ignores the parameter
 		return nil, fmt.Errorf("%d outputs, transposed %d, from axis %d", n, p[2], p[3])
 	}
 	if p[1] != 0 {
@@ -246,7 +246,7 @@ func softmax(l layer, in [][]int, _ resource) ([]int, error) {
 func broadcastShape(l layer, in [][]int, own resource) ([]int, error) {
 	if len(own.raws) > 0 {
 		if len(in) != 1 || own.raws[0].count() == 0 || own.raws[0].dims == nil {
-			return nil, nil // TNN infers its shape, or refuses it
+			return nil, nil // TNN infers the shape, or refuses the layer
 		}
 		in = append(in, own.raws[0].dims)
 	} else if len(in) < 2 {
@@ -271,7 +271,7 @@ func broadcastShape(l layer, in [][]int, own resource) ([]int, error) {
 
 func sameShape(_ layer, in [][]int, _ resource) ([]int, error) { return in[0], nil }
 
-// product returns the product of dims, or -1 where TNN cannot count that far.
+// product returns the product of dims, or -1 if it is too large for TNN.
 func product(dims []int) int {
 	n := 1
 	for _, d := range dims {

@@ -53,23 +53,23 @@ func parse(text string) (*net, error) {
 		return nil, errors.New("the .tnnproto ends too early")
 	}
 	for i := range lines {
-		if len(lines[i]) > maxLine && i != 2 { // TNN does not read line 2, with the names of all blobs
+		if len(lines[i]) > maxLine && i != 2 { // TNN does not read line 2, which has the names of all blobs
 			return nil, flatbuf.Unsupported(fmt.Sprintf("line %d of the .tnnproto has %d bytes, of which TNN reads %d", i+1, len(lines[i]), maxLine))
 		}
 		lines[i] = trim(lines[i])
 	}
-	head := fields(lines[0])
-	if len(head) > 3 {
-		if m, err := strconv.ParseUint(head[3], 10, 32); err == nil && isNewer(uint32(m)) {
+	header := fields(lines[0])
+	if len(header) > 3 {
+		if m, err := strconv.ParseUint(header[3], 10, 32); err == nil && isNewer(uint32(m)) {
 			return nil, errNewer
 		}
 	}
-	if len(head) < 4 || head[3] != fmt.Sprint(magic) && head[3] != fmt.Sprint(magicV2) {
+	if len(header) < 4 || header[3] != fmt.Sprint(magic) && header[3] != fmt.Sprint(magicV2) {
 		return nil, errors.New("the .tnnproto does not start with its magic number")
 	}
 	n := new(net)
 	for _, input := range strings.Split(lines[1], ":") {
-		b, err := parseInput(fields(trim(input)), head[3] == fmt.Sprint(magicV2))
+		b, err := parseInput(fields(trim(input)), header[3] == fmt.Sprint(magicV2))
 		if err != nil {
 			return nil, err
 		}
@@ -154,7 +154,7 @@ func (l layer) ints(min int) ([]int, error) {
 	return p, nil
 }
 
-// fields splits at each space, so that two spaces have an empty word between them.
+// fields splits at each space, so that there is an empty word between two spaces.
 func fields(line string) []string {
 	words := strings.Split(line, " ")
 	for i, w := range words {

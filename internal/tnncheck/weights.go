@@ -14,13 +14,13 @@ import (
 type weights struct {
 	layers    map[string]resource
 	constants map[string]raw
-	partial   bool // the rest of the file is not known
+	partial   bool // the rest of the file was not read
 }
 
 // resource has the weights of a layer.
 type resource struct {
 	kind string
-	raws []raw // in the order of layouts; empty ones are absent
+	raws []raw // in the order of layouts; an absent array is empty
 }
 
 // raw is an array of weights.
@@ -60,7 +60,7 @@ var layouts = map[string]string{
 	"HDRGuide": "rrrrrr", "Scatter": "tt", "ScatterND": "tt", "BlobScale": "zr",
 }
 
-// baseKind returns a kind of layer without the parts of its name about arithmetic.
+// baseKind returns a kind of layer without the prefixes and suffixes for quantization.
 func baseKind(kind string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(kind, "DynamicRange"), "Quantized"), "_nhwc")
 }
@@ -84,7 +84,7 @@ func readWeights(data []byte) (*weights, error) {
 		case r.err != nil:
 		case number < 0 || number > 10000:
 			return nil, fmt.Errorf("the .tnnmodel has a layer with the number %d", number)
-		case !ok: // the end of its weights is not known
+		case !ok: // the size of its weights is not known
 			w.partial = true
 			return w, nil
 		}
@@ -104,7 +104,7 @@ func readWeights(data []byte) (*weights, error) {
 	return w, r.err
 }
 
-// reader reads until the data ends, or is invalid.
+// reader reads until the data ends or is invalid.
 type reader struct {
 	data []byte
 	at   int

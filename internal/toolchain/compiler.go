@@ -18,10 +18,10 @@ import (
 	"github.com/anyinfer/anyinfer/internal/platform"
 )
 
-// Strict are flags for C code that serves as an example.
+// Strict are the compiler's flags for example C code.
 var Strict = []string{"-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror"}
 
-// Language is a language that shims are written in, with its compilers.
+// Language is a language of shims, with its compilers.
 type Language struct {
 	name      string
 	compiler  string   // the environment variable that names the compiler
@@ -47,11 +47,11 @@ func (l Language) For(goarch string) Language {
 
 // Compiler returns the command of the compiler: a program and its first arguments.
 func (l Language) Compiler() ([]string, error) {
-	if chosen := strings.Fields(os.Getenv(l.compiler)); len(chosen) > 0 {
-		if _, err := exec.LookPath(chosen[0]); err != nil {
+	if command := strings.Fields(os.Getenv(l.compiler)); len(command) > 0 {
+		if _, err := exec.LookPath(command[0]); err != nil {
 			return nil, fmt.Errorf("no %s compiler: $%s: %w", l.name, l.compiler, err)
 		}
-		return chosen, nil
+		return command, nil
 	}
 	for _, c := range l.compilers {
 		if path, err := exec.LookPath(c); err == nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 )
 
-// Install compiles a shim on the SDK at from and puts it where the engine looks for it below root: into the SDK of that
-// version if it is installed, else into a folder with nothing else.
+// Install compiles a shim with the SDK at from and installs it below root, where the engine looks for it: in the SDK of
+// that version if it is installed, else in a folder of its own.
 func (r Recipe) Install(ctx context.Context, from Location, root string, log io.Writer) (sdkdir.SDK, error) {
 	version, err := r.Version(from)
 	if err != nil {
@@ -52,7 +52,7 @@ func (r Recipe) Install(ctx context.Context, from Location, root string, log io.
 			return installed, err
 		}
 	}
-	// Programs that have opened the old file keep it.
+	// A rename does not affect programs that have opened the old file.
 	if err := os.Rename(library, installed.LibraryPath()); err != nil {
 		return installed, err
 	}
@@ -62,11 +62,11 @@ func (r Recipe) Install(ctx context.Context, from Location, root string, log io.
 	return sdkdir.Read(final)
 }
 
-// Refresh compiles the shim of an installed SDK again if another version of this module compiled it; already reports that
-// it was up to date.
+// Refresh compiles the shim of an installed SDK again if another version of this module compiled it. already reports
+// whether it was up to date.
 func Refresh(ctx context.Context, sdk sdkdir.SDK, root string, log io.Writer) (_ sdkdir.SDK, already bool, err error) {
-	r, has := Find(sdk.Engine)
-	if !has {
+	r, ok := Find(sdk.Engine)
+	if !ok {
 		return sdk, true, nil
 	}
 	digest, err := r.Digest()

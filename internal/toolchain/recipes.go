@@ -9,7 +9,7 @@ var All = []Recipe{
 		SDK: SDK{
 			Name: "MNN", Env: "MNN_ROOT", Packaged: true, Header: "MNN/MNNDefine.h",
 			Macros:    []string{"MNN_VERSION_MAJOR", "MNN_VERSION_MINOR", "MNN_VERSION_PATCH"},
-			Libraries: []string{"MNN", "MNN_Express"}, // the latter only where MNN_SEP_BUILD was on
+			Libraries: []string{"MNN", "MNN_Express"}, // the latter exists only in builds with MNN_SEP_BUILD
 			// MNN::Express::Executor::RuntimeManager::setExternalFile(std::string)
 			OldStrings: "_ZN3MNN7Express8Executor14RuntimeManager15setExternalFileESs",
 		},

@@ -15,7 +15,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/platform"
 )
 
-// For is the recipe for a target, GOOS/GOARCH as in linux/arm64; "" is this machine.
+// For returns the recipe for a target, GOOS/GOARCH as in linux/arm64; "" means this machine.
 func (r Recipe) For(target string) (Recipe, error) {
 	goos, goarch, _ := strings.Cut(target, "/")
 	if target == "" {
@@ -28,10 +28,10 @@ func (r Recipe) For(target string) (Recipe, error) {
 	return r, nil
 }
 
-// GOARCH is that of the SDK.
+// GOARCH returns the GOARCH of the SDK.
 func (s SDK) GOARCH() string { return cmp.Or(s.Arch, runtime.GOARCH) }
 
-// check removes a library that is for another processor: $CXX may be a compiler for this one.
+// check removes a library that is for another processor: $CXX may not be the cross compiler.
 func (s SDK) check(library string) error {
 	want, known := platform.Linux[s.GOARCH()]
 	if !known {

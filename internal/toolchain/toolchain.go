@@ -29,11 +29,11 @@ import (
 // Recipe describes how to compile an engine's shim. A new engine needs an entry in All.
 type Recipe struct {
 	Engine  string
-	Sources fs.FS // nil: those that the engine's package has registered
+	Sources fs.FS // nil: the registered sources of the engine's package
 	SDK     SDK
 }
 
-// sources returns the files to compile: each .cc file is one.
+// sources returns the sources, of which the .cc files are compiled.
 func (r Recipe) sources() (fs.FS, error) {
 	if r.Sources != nil {
 		return r.Sources, nil
@@ -46,25 +46,25 @@ func (r Recipe) sources() (fs.FS, error) {
 
 // SDK describes the files of a C++ SDK.
 type SDK struct {
-	Name   string // as in error messages
+	Name   string // for messages
 	Env    string // the environment variable that names its folder
-	Header string // the header that defines the version, below include/ or where Debian's packages put it
-	// Macros in Header are the numbers of the version. Version replaces them where the headers have none: it is the version
-	// that the shim is written for.
+	Header string // the header that defines the version, below the folder of the headers
+	// Macros in Header are the numbers of the version. If the headers have none, Version is the version for which the
+	// shim is written.
 	Macros  []string
 	Version string
-	// Libraries are named as after a linker's -l. The first is required, the others are linked where they exist.
+	// Libraries are the names for a linker's -l. The first is required, the others are linked if they exist.
 	Libraries []string
-	// OldStrings is the mangled name of a function that only libraries compiled with the std::string from before GCC 5 have.
+	// OldStrings is the mangled name of a function in libraries that use the std::string from before GCC 5.
 	OldStrings string
 	// Packaged means that 'anyinfer sdk install' installs the SDK.
 	Packaged bool
-	// System is the folder where packages of the system install the SDK, if there are any.
+	// System is the folder in which system packages install the SDK, or "".
 	System string
 	Arch   string // the GOARCH of the SDK; empty means that of this machine
 }
 
-// Location is where an SDK is on this machine.
+// Location describes the files of an SDK on this machine.
 type Location struct {
 	Root       string
 	Include    string   // folder of the headers
@@ -74,7 +74,7 @@ type Location struct {
 	SameFolder bool     // the shim is installed beside the libraries and finds them there, so that the folder can be moved
 }
 
-// LibDir is the folder of the libraries.
+// LibDir returns the folder of the libraries.
 func (p Location) LibDir() string { return filepath.Dir(p.Libraries[0]) }
 
 // Find returns the recipe of an engine.
@@ -87,11 +87,10 @@ func Find(engine string) (Recipe, bool) {
 	return Recipe{}, false
 }
 
-// Library is the name of the shim's file.
+// Library returns the name of the shim's file.
 func (r Recipe) Library() string { return "libanyinfer_" + r.Engine + ".so" }
 
-// Installed are the folders of the engine's SDKs that are installed, the newest
-// first.
+// Installed returns the folders of the engine's installed SDKs, the newest first.
 func (r Recipe) Installed() (dirs []string) {
 	list, _ := sdkdir.List() // an unreadable root holds no usable SDK
 	for _, s := range list {
@@ -102,14 +101,14 @@ func (r Recipe) Installed() (dirs []string) {
 	return dirs
 }
 
-// Locate finds the SDK to compile on: the folder explicit, else that of the environment variable, else the first of
+// Locate finds the SDK to compile with: the folder explicit, else the environment variable's, else the first of
 // installed that has headers, else the system's.
 func (r Recipe) Locate(explicit string, installed ...string) (Location, error) {
-	for _, named := range []struct{ by, dir string }{{"--root", explicit}, {r.SDK.Env, os.Getenv(r.SDK.Env)}} {
+	for _, named := range []struct{ source, dir string }{{"--root", explicit}, {r.SDK.Env, os.Getenv(r.SDK.Env)}} {
 		if named.dir != "" {
 			p, err := r.SDK.Find(named.dir)
 			if err != nil {
-				return p, fmt.Errorf("%s: %w", named.by, err)
+				return p, fmt.Errorf("%s: %w", named.source, err)
 			}
 			return p, nil
 		}
@@ -129,7 +128,7 @@ func (r Recipe) Locate(explicit string, installed ...string) (Location, error) {
 		r.SDK.Name, r.SDK.Env, reason, r.install(), r.SDK.Env, r.SDK.Header, r.SDK.Libraries[0])
 }
 
-// install is the command that installs the SDK, for the error message; empty if there is none.
+// install returns the command that installs the SDK, for the error message; empty if there is none.
 func (r Recipe) install() string {
 	if r.SDK.Packaged {
 		return "run 'anyinfer sdk install " + r.Engine + "', or "
@@ -137,7 +136,7 @@ func (r Recipe) install() string {
 	return ""
 }
 
-// ProgramFlags are the compiler's flags for a C++ program that uses the SDK directly.
+// ProgramFlags returns the compiler's flags for a C++ program that uses the SDK directly.
 func (r Recipe) ProgramFlags() ([]string, error) {
 	p, err := r.Locate("", r.Installed()...)
 	if err != nil {
@@ -146,7 +145,7 @@ func (r Recipe) ProgramFlags() ([]string, error) {
 	return append(append(p.flags(), "-Wl,-rpath,"+p.LibDir()), append(p.linkArgs(), "-pthread")...), nil
 }
 
-// flags compile a program that uses the SDK.
+// flags returns the flags that compile a program with the SDK.
 func (p Location) flags() []string {
 	flags := append(cxxFlags[:len(cxxFlags):len(cxxFlags)], "-I", p.Include)
 	if p.OldStrings {
@@ -155,12 +154,12 @@ func (p Location) flags() []string {
 	return flags
 }
 
-// linkArgs link a program with the SDK. With -l, and not a path, a shared library without a soname, such as that of MNN's
-// wheel, is recorded by the name of its file.
+// linkArgs returns the arguments that link a program with the SDK. It uses -l, because a shared library without a
+// soname, such as the one in MNN's wheel, would otherwise be recorded by its path.
 func (p Location) linkArgs() (args []string) {
 	for _, l := range p.Libraries {
 		if filepath.Ext(l) == ".a" {
-			// Backends register themselves in static initializers, which nothing refers to.
+			// Backends register themselves in static initializers, to which nothing refers.
 			args = append(args, "-Wl,--whole-archive", l, "-Wl,--no-whole-archive")
 		} else {
 			args = append(args, "-L", filepath.Dir(l), "-l:"+filepath.Base(l))
@@ -182,7 +181,7 @@ func (r Recipe) Version(p Location) (string, error) {
 	var numbers []string
 	for _, m := range r.SDK.Macros {
 		number := m
-		for range 4 { // a macro may be another one's value
+		for range 4 { // a macro's value may be another macro
 			if found := regexp.MustCompile(`(?m)^\s*#\s*define\s+` + number + `\s+(\w+)`).FindSubmatch(text); found != nil {
 				number = string(found[1])
 			}
@@ -195,7 +194,7 @@ func (r Recipe) Version(p Location) (string, error) {
 	return strings.Join(numbers, "."), nil
 }
 
-// Digest identifies the sources and flags of a shim: it differs between versions of this module that compile another one.
+// Digest identifies the sources and flags of a shim, so that versions of this module with different shims differ.
 func (r Recipe) Digest() (string, error) {
 	own, err := r.sources()
 	if err != nil {
@@ -221,19 +220,19 @@ func (r Recipe) Digest() (string, error) {
 
 var (
 	cxxFlags = []string{"-std=c++17"}
-	// noexecstack: MNN's assembler files lack the note that they need no executable stack, and new C libraries refuse to
-	// open libraries that need one.
+	// noexecstack: MNN's assembler files do not declare a non-executable stack, and new C libraries refuse to open
+	// libraries that need an executable one.
 	linkFlags = []string{"-Wl,--gc-sections", "-Wl,-z,defs", "-Wl,-z,noexecstack", "-pthread", "-ldl"}
 )
 
-// exports is a version script for the linker: a shim exports its entry point alone. Its other symbols, those of a static
-// SDK and those of the C++ library's templates then cannot be confused with another engine's.
+// exports is a version script for the linker: a shim exports only its entry point, so that its other symbols, including
+// those of a static SDK and of the C++ library's templates, cannot be confused with another engine's.
 const exports = "{ global: anyinfer_engine; local: *; };\n"
 
-// Compiler is the command of the compiler for the shim.
+// Compiler returns the command of the compiler for the shim.
 func (r Recipe) Compiler() ([]string, error) { return CXX.For(r.SDK.GOARCH()).Compiler() }
 
-// Build compiles the shim on an SDK to the file library, and writes what it does to log.
+// Build compiles the shim with an SDK to the file library, and writes its steps to log.
 func (r Recipe) Build(ctx context.Context, sdk Location, library string, log io.Writer) error {
 	if runtime.GOOS != "linux" {
 		return fmt.Errorf("shims are compiled on linux only; this is %s", runtime.GOOS)
@@ -288,7 +287,7 @@ func (s SDK) Find(root string) (Location, error) {
 		return Location{}, err
 	}
 	p := Location{Root: root}
-	triplet := platform.Linux[s.GOARCH()].Triplet // in the folders of Debian's packages, and of JetPack's
+	triplet := platform.Linux[s.GOARCH()].Triplet // in the folders of Debian's and JetPack's packages
 	for _, dir := range []string{"include", "include/" + triplet} {
 		if dir = filepath.Join(root, dir); exists(filepath.Join(dir, filepath.FromSlash(s.Header))) {
 			p.Include = dir
@@ -316,7 +315,7 @@ func (s SDK) Find(root string) (Location, error) {
 	return p, errors.New(root + " has no lib" + s.Libraries[0] + ".so or .a in lib, lib64, build or itself")
 }
 
-// hasOldStrings looks for the name of the function in the tables of symbols.
+// hasOldStrings reports whether a library's symbol table has the function OldStrings.
 func (s SDK) hasOldStrings(libraries []string) (bool, error) {
 	for _, l := range libraries {
 		if s.OldStrings == "" {

@@ -49,7 +49,7 @@ func Float64s(t *common.Tensor) []float64 {
 }
 
 func convert[T common.Elem](t *common.Tensor, f func(T) float64) []float64 {
-	data, _ := common.Data[T](t) // cannot fail, since T is the tensor's type
+	data, _ := common.Data[T](t) // cannot fail, because T is the tensor's type
 	out := make([]float64, len(data))
 	for i, v := range data {
 		out[i] = f(v)
@@ -72,7 +72,7 @@ func Fill(t *common.Tensor, seed uint64) {
 		fill(t, func() common.BHalf { return common.BHalfOf(r.Float32()) })
 	case common.Bool:
 		fill(t, func() bool { return r.IntN(2) == 1 })
-	default: // the first byte of a small little-endian integer has its value, whatever its width
+	default: // the first byte of a small little-endian integer of any width has its value
 		for i := 0; i < len(t.Bytes()); i += t.DType().Size() {
 			t.Bytes()[i] = byte(r.IntN(10))
 		}

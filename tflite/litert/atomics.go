@@ -9,7 +9,7 @@ import (
 )
 
 // hasAtomics reports whether the processor has the atomic instructions of ARMv8.1. Without them, LiteRT for arm64 ends
-// the process when it is first called. hasAtomics returns true where the system does not tell.
+// the process in its first call. hasAtomics returns true if it cannot find out.
 func hasAtomics() bool {
 	if runtime.GOOS != "linux" || runtime.GOARCH != "arm64" {
 		return true

@@ -14,18 +14,18 @@ import (
 	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
-// compiled is a LiteRtCompiledModel, set to one signature. It has one interpreter and so serves one session.
+// compiled is a LiteRtCompiledModel, set to one signature. It has one interpreter, so it serves one session.
 type compiled struct {
 	lib      *dylib.Library
 	model    *model
 	sig      *signature
 	handle   uintptr
-	shapes   []common.Shape // of LiteRT's list of outputs, since the last Allocate
-	canceled *atomic.Uint32 // not 0 means that Run must stop
-	pin      runtime.Pinner // keeps canceled in place, which LiteRT reads
+	shapes   []common.Shape // by LiteRT's output index, set by Allocate
+	canceled *atomic.Uint32 // Run stops if it is not 0
+	pin      runtime.Pinner // pins canceled, which LiteRT reads
 }
 
-// lockDevice waits, if hardware is not the CPU alone, until nothing else runs on such a device.
+// lockDevice waits until no other call uses a device, unless hardware is only the CPU.
 func (m *model) lockDevice(hardware uint32) {
 	if hardware != cpu {
 		m.environment.deviceMu.Lock()
@@ -38,8 +38,8 @@ func (m *model) unlockDevice(hardware uint32) {
 	}
 }
 
-// compile compiles the model for hardware, on the CPU with those kernels. Where that fails it tries once more, to read
-// the reason from stderr.
+// compile compiles the model for hardware, with kernels on the CPU. If that fails, it repeats the call to read the
+// reason from stderr.
 func (m *model) compile(sig *signature, hardware uint32, kernels Kernels) (c *compiled, err error) {
 	m.lockDevice(hardware)
 	defer m.unlockDevice(hardware)
@@ -50,7 +50,7 @@ func (m *model) compile(sig *signature, hardware uint32, kernels Kernels) (c *co
 	if err != nil {
 		return nil, m.driver.withStderr(err, func() {
 			if c, err := m.compileWith(hardware, kernels, stderrMode); err == nil {
-				c.destroy() // Close would wait for the lock that this call has
+				c.destroy() // Close would wait for the lock that compile holds
 			}
 		})
 	}
@@ -58,7 +58,7 @@ func (m *model) compile(sig *signature, hardware uint32, kernels Kernels) (c *co
 	return c, nil
 }
 
-// These say where an interpreter reports errors; they are values of LiteRtErrorReporterMode.
+// These are values of LiteRtErrorReporterMode: the place to which an interpreter reports errors.
 const stderrMode, bufferMode = 1, 2
 
 func (m *model) compileWith(hardware uint32, kernels Kernels, mode int) (*compiled, error) {
@@ -69,7 +69,7 @@ func (m *model) compileWith(hardware uint32, kernels Kernels, mode int) (*compil
 	defer m.lib.Call(optionsDestroy, dylib.Int(*options)) // the compiled model does not keep them
 	m.lib.Call(optionsSetHardware, dylib.Int(*options), dylib.Int(hardware))
 	cpuOptions := fmt.Sprintf("num_threads=%d\nkernel_mode=%d\n", m.options.ThreadsPerRun(), kernels)
-	var pin runtime.Pinner // keeps the texts below in place
+	var pin runtime.Pinner // pins the texts below
 	defer pin.Unpin()
 	for id, text := range map[string]string{
 		"xnnpack":                cpuOptions, // read by releases before 2.3
@@ -99,8 +99,8 @@ func (m *model) compileWith(hardware uint32, kernels Kernels, mode int) (*compil
 	return c, nil
 }
 
-// gpuPrecision returns the LiteRtDelegatePrecision: float16 only where it is asked for, though LiteRT's own default on
-// a GPU is float16.
+// gpuPrecision returns the LiteRtDelegatePrecision: float16 only if Options.Precision asks for it, although it is
+// LiteRT's default on a GPU.
 func gpuPrecision(o common.Options) int {
 	if o.Precision == common.Float16 {
 		return 1
@@ -110,8 +110,8 @@ func gpuPrecision(o common.Options) int {
 
 // readByte returns a C function that takes a pointer and returns 0 if the byte there is 0, and another number if it is
 // 1: strlen, which on a little-endian machine finds the end of 0 and of 1 at the first and the second byte. LiteRT
-// calls it before each operator to ask whether Run must stop; it costs some nanoseconds, a callback into Go a hundred
-// times that. It also serves as a destructor that does nothing.
+// calls it before each operator to ask whether Run must stop. It costs some nanoseconds; a callback into Go takes a
+// hundred times as long. It also serves as a destructor that does nothing.
 func readByte(lib *dylib.Library) dylib.Arg {
 	if lib.Has(strlen) {
 		return lib.Address(strlen)
@@ -144,8 +144,8 @@ func (c *compiled) SetSignature(index int) error {
 	return nil
 }
 
-// Resize refuses another shape where the model has variables: LiteRT reads beyond a variable whose value has become
-// smaller.
+// Resize refuses another shape if the model has variables: LiteRT reads past the end of a variable whose value has
+// become smaller.
 func (c *compiled) Resize(input int, dims []int32) error {
 	l, err := c.inputLayout(input)
 	if err != nil || slices.Equal(l.dims[:l.rank()], dims) {

@@ -74,8 +74,8 @@ func (d *driver) Devices(context.Context) ([]common.Device, error) {
 }
 
 // mayHaveGPU reports whether the system has a GPU's device file. On Linux, LiteRT lists a GPU wherever its
-// accelerator's library is installed. Options.Device can name the GPU even where mayHaveGPU is false, for a GPU in
-// software.
+// accelerator's library is installed. Options.Device can name a GPU even if mayHaveGPU returns false, for a GPU
+// that is emulated in software.
 func mayHaveGPU() bool {
 	if runtime.GOOS != "linux" && runtime.GOOS != "android" {
 		return true
@@ -90,8 +90,7 @@ func mayHaveGPU() bool {
 	return false
 }
 
-// version returns the oldest release that has the functions which this library has, as LiteRT does not report its
-// version.
+// version returns the oldest release that has this library's functions, as LiteRT does not report its version.
 func (d *driver) version() string {
 	switch {
 	case d.lib.Has(compiledNotOnCPU):

@@ -15,15 +15,14 @@ import (
 	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
-// environment is a LiteRtEnvironment with its accelerators. Each library has one for the CPU and, once other devices
-// are asked for, one for all devices, whose accelerators take time and some MB to load. Environments are never
-// destroyed: one that loads the accelerator of a GPU takes one of the process's 1024 thread keys and does not give it
-// back.
+// environment is a LiteRtEnvironment with its accelerators. Each library has one for the CPU and, once a program uses
+// other devices, one for all devices, whose accelerators take time and some MB to load. Environments are never
+// destroyed: loading a GPU's accelerator takes one of the process's 1024 thread keys and never frees it.
 type environment struct {
 	handle   uintptr
 	devices  []common.Device
 	hardware []uint32   // of each device
-	deviceMu sync.Mutex // locked while anything runs on another device than the CPU
+	deviceMu sync.Mutex // locked during each call that uses a device other than the CPU
 }
 
 var environments = struct {
@@ -36,7 +35,7 @@ type environmentKey struct {
 	hardware uint32
 }
 
-// environmentFor returns the environment with the accelerators for hardware, and makes it if it is the first call.
+// environmentFor returns the environment with the accelerators for hardware, and makes it in the first call.
 func (d *driver) environmentFor(hardware uint32) (*environment, error) {
 	environments.mu.Lock()
 	defer environments.mu.Unlock()
@@ -62,14 +61,14 @@ func (d *driver) environmentFor(hardware uint32) (*environment, error) {
 	return e, nil
 }
 
-// These are levels of LiteRT's log. The process has one log, which goes to stderr. Each new environment sets the lowest
-// level that is written.
+// These are levels of LiteRT's log. The process has one log, which goes to stderr. Each new environment sets its
+// minimum level.
 const errorsOnly, silent = 3, 4
 
-// These are kinds of hardware that accelerators are for, bits of LiteRtHwAccelerators.
+// These are bits of LiteRtHwAccelerators.
 const cpu, gpu, npu = 1, 2, 4
 
-// accelerators returns the hardware for which accelerators' libraries lie in the folder of this one.
+// accelerators returns the hardware whose accelerators' libraries are in the folder of the engine's library.
 func (d *driver) accelerators() uint32 {
 	hardware := uint32(cpu)
 	if filepath.IsAbs(d.lib.Path) {
@@ -88,9 +87,9 @@ func (d *driver) accelerators() uint32 {
 
 // newEnvironment makes a LiteRtEnvironment with the accelerators for hardware.
 func (d *driver) newEnvironment(severity int, hardware uint32) (uintptr, error) {
-	const dispatchFolder, runtimeFolder, accelerators, leastSeverity = 1, 22, 24, 25 // LiteRtEnvOptionTag
-	const integer, text = 2, 8                                                       // LiteRtAnyType
-	type number struct {                                                             // LiteRtEnvOption
+	const dispatchFolder, runtimeFolder, accelerators, minSeverity = 1, 22, 24, 25 // LiteRtEnvOptionTag
+	const integer, text = 2, 8                                                     // LiteRtAnyType
+	type number struct {                                                           // LiteRtEnvOption
 		tag, _, kind, _ int32
 		value           int64
 	}
@@ -99,14 +98,14 @@ func (d *driver) newEnvironment(severity int, hardware uint32) (uintptr, error) 
 		value           *byte
 	}
 	folder := append([]byte(filepath.Dir(d.lib.Path)), 0)
-	var pin runtime.Pinner // keeps folder in place until LiteRT has copied it
+	var pin runtime.Pinner // pins folder until LiteRT has copied it
 	defer pin.Unpin()
 	pin.Pin(&folder[0])
 	o := &struct {
 		severity, accelerators number
 		runtime, dispatch      path
 	}{
-		number{tag: leastSeverity, kind: integer, value: int64(severity)},
+		number{tag: minSeverity, kind: integer, value: int64(severity)},
 		number{tag: accelerators, kind: integer, value: int64(hardware)},
 		path{tag: runtimeFolder, kind: text, value: &folder[0]},
 		path{tag: dispatchFolder, kind: text, value: &folder[0]},
@@ -119,8 +118,8 @@ func (d *driver) newEnvironment(severity int, hardware uint32) (uintptr, error) 
 
 var deviceNames = map[uint32]string{cpu: "CPU", gpu: "GPU", npu: "NPU"}
 
-// findDevices lists the accelerators that the library reports or, where it has no function for that, those that
-// installed has. The CPU comes first.
+// findDevices lists the accelerators that the library reports or, if it has no function for that, the devices in
+// installed. The CPU comes first.
 func (e *environment) findDevices(lib *dylib.Library, installed uint32) error {
 	add := func(hardware uint32, description string) {
 		if deviceNames[hardware] == "" || slices.Contains(e.hardware, hardware) {

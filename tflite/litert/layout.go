@@ -16,13 +16,13 @@ type layout struct {
 	_    [maxRank]uint32 // strides
 }
 
-// newLayouts makes the layouts of n tensors, with memory behind them: LiteRT writes all dimensions of a tensor that has
-// more than maxRank.
+// newLayouts makes the layouts of n tensors, with spare memory behind them: LiteRT writes all dimensions of a tensor,
+// even if there are more than maxRank.
 func newLayouts(n int) []layout { return make([]layout, n+8)[:n] }
 
 func (l *layout) rank() uint32 { return l.bits & 0x7f }
 
-// shape appends the dimensions to s. It returns nil where there are more than maxRank.
+// shape appends the dimensions to s. It returns nil if there are more than maxRank.
 func (l *layout) shape(s common.Shape) common.Shape {
 	if l.rank() > maxRank {
 		return nil

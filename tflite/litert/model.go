@@ -14,7 +14,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
-// model is a LiteRtModel, from which any number of compiled models are made.
+// model is a LiteRtModel, the source of any number of compiled models.
 type model struct {
 	lib         *dylib.Library
 	driver      *driver
@@ -28,15 +28,15 @@ type model struct {
 	stateful    bool        // the model has resource variables
 	handle      uintptr
 
-	unused atomic.Pointer[compiled] // made by Load, until a session takes it; or nil
+	unused atomic.Pointer[compiled] // made by Load for the first session; or nil
 }
 
-// signature is one of the file's signatures and what LiteRT has for it.
+// signature is one of the file's signatures with LiteRT's data about it.
 type signature struct {
 	file        *tfl.Signature // file.Out has the index of each output in LiteRT's list
 	index       int            // its index in LiteRT's list of signatures
 	dynamic     bool           // the shape of an output is known only after a Run
-	copyOutputs bool           // dynamic, or LiteRT's list has other outputs than the file, or one of them twice
+	copyOutputs bool           // dynamic, or LiteRT's list of outputs differs from the file's or repeats one
 	aliasOf     []int          // for each entry of LiteRT's list, the first one with the same tensor; ^i if it is input i
 }
 
@@ -70,15 +70,15 @@ func (d *driver) load(
 	if hardware == gpu {
 		m.info.Precision = cmp.Or(o.Precision, common.Float32)
 	}
-	if len(m.signatures) > 1 { // SetShapes has allocated all of them in c, and a session needs only one
+	if len(m.signatures) > 1 { // SetShapes has allocated them all in c, and a session needs only one
 		m.unused.Store(nil)
 		c.Close()
 	}
 	return m, m.checkDynamicOutputs()
 }
 
-// checkDynamicOutputs returns the error that session.dryRun would, so that Load fails and another engine can have the
-// model. It needs the shapes of all inputs.
+// checkDynamicOutputs returns the error that session.dryRun would, so that Load fails and another engine can load the
+// model. It does nothing if an input's shape is dynamic.
 func (m *model) checkDynamicOutputs() error {
 	first := m.signatures[0]
 	if !first.copyOutputs || dynamic(first.file.Inputs) {
@@ -100,7 +100,7 @@ func (m *model) checkDynamicOutputs() error {
 	return s.Bind(in, make([]*common.Tensor, len(first.file.Outputs)))
 }
 
-// classifyError makes an error of compile one of the device, where it is not the model's.
+// classifyError changes the kind of compile's error to ErrDevice if the device caused it.
 func classifyError(err error, hardware uint32) error {
 	e, ok := err.(*common.Error)
 	switch {
@@ -147,8 +147,8 @@ func (m *model) read(files *common.ModelFiles) error {
 	return nil
 }
 
-// findSignature finds the file's signature s in LiteRT's lists. It refuses signatures in which a tensor has no name or
-// two have the same, as LiteRT crashes on them.
+// findSignature finds the file's signature s in LiteRT's lists. It refuses signatures with unnamed tensors or
+// duplicate names, on which LiteRT crashes.
 func (m *model) findSignature(s *tfl.Signature) (*signature, error) {
 	refuse := func(format string, args ...any) (*signature, error) {
 		err := tfl.Errorf(common.ErrModel, format, args...)
@@ -198,9 +198,9 @@ func (m *model) findSignature(s *tfl.Signature) (*signature, error) {
 	return sig, nil
 }
 
-const maxCount = 1 << 16 // a sanity limit of the signatures, and of the tensors in one, that LiteRT reports
+const maxCount = 1 << 16 // a sanity limit for the numbers of signatures and tensors that LiteRT reports
 
-// hintUseTFLite says what to do about a model that LiteRT cannot run.
+// hintUseTFLite is the Hint for a model that LiteRT cannot run.
 const hintUseTFLite = `use engine "tflite"`
 
 // tensors returns the handles in a list of the LiteRtSignature at handle. length and at are the list's functions.
@@ -249,7 +249,7 @@ func (m *model) NewSession(_ context.Context, i int) (common.DriverSession, erro
 	return newSession(c)
 }
 
-// newCompiled compiles the model as the options say, set to sig.
+// newCompiled compiles the model with its options and sets it to sig.
 func (m *model) newCompiled(sig *signature) (*compiled, error) {
 	hardware := m.hardware
 	if m.native.Fallback {

@@ -13,9 +13,8 @@ import (
 type Options struct {
 	// Kernels selects the kernels that run on the CPU. It is refused with another Device unless Fallback is set.
 	Kernels Kernels
-	// Fallback makes the CPU run the operators that another Device cannot
-	// (LiteRtSetOptionsHardwareAccelerators with both). Without it, Load returns an error that wraps common.ErrModel
-	// where any operator is left.
+	// Fallback makes the CPU run the operators that another Device cannot (LiteRtSetOptionsHardwareAccelerators with
+	// both). Without it, Load returns an error that wraps common.ErrModel if the model has any such operator.
 	Fallback bool
 }
 
@@ -23,17 +22,16 @@ type Options struct {
 type Kernels int
 
 const (
-	// XNNPACK runs the operators that it has, Builtin the others. It is the fastest. A model with resource variables
-	// gets Builtin instead, as LiteRT's XNNPACK crashes on some of them.
+	// XNNPACK runs the operators that it supports, Builtin the others. It is the fastest. A model with resource
+	// variables gets Builtin instead, as LiteRT's XNNPACK crashes on some of them.
 	XNNPACK Kernels = iota
-	// Reference are TFLite's kernels without optimizations, for comparisons.
+	// Reference selects TFLite's kernels without optimizations, for comparisons.
 	Reference
-	// Builtin are TFLite's own optimized kernels.
+	// Builtin selects TFLite's own optimized kernels.
 	Builtin
 )
 
-// nativeOptions returns o.Native. The error wraps common.ErrOption where o has anything that this engine cannot honour
-// on hardware.
+// nativeOptions returns o.Native. The error wraps common.ErrOption if this engine cannot honour an option on hardware.
 func nativeOptions(o common.Options, hardware uint32) (Options, error) {
 	refuse := func(text string) (Options, error) {
 		return Options{}, tfl.Errorf(common.ErrOption, "%s", text)

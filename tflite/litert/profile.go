@@ -28,7 +28,7 @@ type profiledEvent struct {
 const operatorEvent, delegateEvent, delegatedOperatorEvent = 2, 4, 8
 
 // prepareProfile prepares, with Options.Profile, the call that begins each Run: it starts the profiler and drops the
-// times of the Run before.
+// previous Run's times.
 func (s *session) prepareProfile() error {
 	if !s.compiled.model.options.Profile {
 		return nil
@@ -39,7 +39,7 @@ func (s *session) prepareProfile() error {
 	return status(r, common.ErrOption, "LiteRtCompiledModelGetProfiler")
 }
 
-// Profile returns the operators that the last Run has executed, in its order. Operators that a delegate took have the
+// Profile returns the operators that the last Run has executed, in order. Operators that a delegate took have the
 // delegate's names.
 func (s *session) Profile() ([]common.LayerTime, error) {
 	if s.profiler == 0 {

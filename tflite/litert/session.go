@@ -19,14 +19,14 @@ import (
 // session runs one signature on one compiled model. LiteRT works in the tensors' memory: each Run passes it buffers
 // over that memory, and copies nothing unless copyOutputs is set.
 type session struct {
-	// Run reads these first. They are together because they are not in the processor's cache after the last Run.
+	// Run reads these first. They share a cache line because the last Run has displaced them from the cache.
 	run      dylib.Prepared
 	canceled *atomic.Uint32 // the compiled model's
-	direct   bool           // Run is only the call of run
+	direct   bool           // Run only calls run
 
-	copyOutputs  bool // outputs are in memory of the session's own, and Run copies them; see signature.copyOutputs
-	shapesStable bool // a Run since Bind has read the outputs' shapes: they change only where copyOutputs is set
-	needsRebind  bool // Reset has replaced the compiled model, so the next Run begins with Bind
+	copyOutputs  bool // Run copies the outputs from the session's own memory; see signature.copyOutputs
+	shapesStable bool // a Run since Bind has read the outputs' shapes: they change only if copyOutputs is set
+	needsRebind  bool // Reset has replaced the compiled model, so the next Run calls Bind first
 	lib          *dylib.Library
 	compiled     *compiled
 	sig          *signature
@@ -35,12 +35,12 @@ type session struct {
 	startProfile dylib.Prepared
 	profiler     uintptr // or 0
 	frame        *frame
-	pin          runtime.Pinner // keeps frame's slices in place, whose addresses the prepared calls have
+	pin          runtime.Pinner // pins frame's slices, whose addresses the prepared calls have
 	in           []binding
 	out          []binding        // for each entry of LiteRT's list of outputs
 	inputs       []*common.Tensor // the slice that Bind was given
 	outputs      []*common.Tensor // the slice that Bind was given
-	dims         common.Shape     // memory for a shape, kept so that Run need not allocate
+	dims         common.Shape     // memory for a shape, reused by each Run
 }
 
 // frame is the memory that the calls of a Run read and write.
@@ -49,12 +49,12 @@ type frame struct {
 	layouts []layout  // of the outputs
 }
 
-// binding is a tensor in whose memory LiteRT works: one that Bind was given or, for an output that Run copies, one that
-// the session has made.
+// binding is a tensor in whose memory LiteRT works: a tensor passed to Bind or, for an output that Run copies, a tensor
+// that the session has made.
 type binding struct {
 	boundTensor *common.Tensor
 	own         bool           // the session has made boundTensor
-	pin         runtime.Pinner // keeps boundTensor's memory in place
+	pin         runtime.Pinner // pins boundTensor's memory
 }
 
 func newSession(c *compiled) (_ *session, err error) {
@@ -108,7 +108,7 @@ func (s *session) Bind(in, out []*common.Tensor) (err error) {
 		}
 	}
 	if s.copyOutputs {
-		for index, shape := range s.compiled.shapes { // these may not be the result's, but suffice to begin with
+		for index, shape := range s.compiled.shapes { // the result's shapes may differ: see regrow
 			if err := s.ensureCapacity(index, shape.Elems()); err != nil {
 				return err
 			}
@@ -143,8 +143,8 @@ func (s *session) resize(in []*common.Tensor) (outputs []common.Shape, err error
 	return outputs, err
 }
 
-// ensureCapacity makes LiteRT write its output at index to memory of the session's own, for at least n elements. If
-// that output is also an input or an earlier output, it has the memory of that.
+// ensureCapacity makes LiteRT write its output at index to the session's own memory, for at least n elements. An output
+// that is the same tensor as an input or an earlier output shares its memory.
 func (s *session) ensureCapacity(index, n int) error {
 	b := &s.out[index]
 	switch first := s.sig.aliasOf[index]; {
@@ -204,8 +204,8 @@ func (s *session) releaseBuffer(b *binding, handle *uintptr) {
 	*b, *handle = binding{}, 0
 }
 
-// dryRun returns an error where LiteRT cannot use memory of ours for an output. It makes a Run that is cancelled before
-// the first operator, when LiteRT has bound the buffers.
+// dryRun returns an error if LiteRT cannot use our memory for an output. It makes a Run that is cancelled after LiteRT
+// has bound the buffers, before the first operator.
 func (s *session) dryRun() error {
 	s.canceled.Store(1)
 	err := s.runError(s.invoke())
@@ -215,7 +215,7 @@ func (s *session) dryRun() error {
 	return nil
 }
 
-// runError returns the error of a Run that had this result.
+// runError returns the error of a Run whose call returned result.
 func (s *session) runError(result uintptr) error {
 	err := s.compiled.fail(result, common.ErrRun, "LiteRtRunCompiledModel")
 	if e, ok := err.(*common.Error); ok && strings.Contains(e.Message, "allocation_type == kTfLiteArenaRw") {
@@ -237,7 +237,7 @@ func (s *session) Run(context.Context) error {
 	return nil
 }
 
-// runChecked is Run where more than the call may be needed.
+// runChecked is a Run that may need more than the call.
 func (s *session) runChecked() error {
 	if s.needsRebind {
 		if err := s.Bind(s.inputs, s.outputs); err != nil {
@@ -255,7 +255,7 @@ func (s *session) clearCancel() {
 	}
 }
 
-// finishRun does the rest of a Run after the call, which had this result.
+// finishRun does the rest of a Run after the call has returned result.
 func (s *session) finishRun(result uintptr) error {
 	if err := s.regrow(result); err != nil {
 		return err
@@ -292,8 +292,8 @@ func (s *session) regrow(result uintptr) error {
 	return nil
 }
 
-// growOutputs makes more memory for the outputs that came out larger than theirs in the last Run, and reports whether
-// there are any. It does nothing where the model has variables: that Run has changed them, so it must not be repeated.
+// growOutputs makes more memory for the outputs that did not fit in the last Run, and reports whether there are any. It
+// does nothing if the model has variables: that Run has changed them, so it must not be repeated.
 func (s *session) growOutputs() (grown bool, err error) {
 	if s.compiled.model.stateful || s.canceled.Load() != 0 || int32(s.layouts.Do()) != 0 {
 		return false, nil
@@ -318,7 +318,7 @@ func (s *session) growOutputs() (grown bool, err error) {
 	return grown, nil
 }
 
-// fetchOutputs reads the shapes that the outputs have after a Run, and copies those that LiteRT did not write to the
+// fetchOutputs reads the shapes that the outputs have after a Run, and copies each one that LiteRT did not write to the
 // caller's tensor.
 func (s *session) fetchOutputs() (err error) {
 	if r := s.layouts.Do(); int32(r) != 0 {

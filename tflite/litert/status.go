@@ -11,7 +11,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/dylib"
 )
 
-// statuses are the texts of LiteRtStatus, as LiteRT does not export the function that has them.
+// statuses are the texts of LiteRtStatus, as LiteRT does not export its function for them.
 var statuses = map[int32]string{
 	1: "invalid argument", 2: "out of memory", 3: "runtime failure", 4: "missing input tensor", 5: "not supported",
 	6: "not found", 7: "timeout", 8: "wrong version", 9: "unknown error", 10: "already exists", 100: "cancelled",
@@ -24,7 +24,7 @@ var statuses = map[int32]string{
 
 const compilationFailed = 504
 
-// status returns nil for kLiteRtStatusOk, else an error of that kind.
+// status returns nil for kLiteRtStatusOk, else an error of kind.
 func status(result uintptr, kind error, call string) error {
 	code := int32(result)
 	if code == 0 {
@@ -37,7 +37,7 @@ func status(result uintptr, kind error, call string) error {
 	return &common.Error{Kind: kind, Code: int(code), Message: call + ": " + text}
 }
 
-// fail is status with the text that the interpreter has reported.
+// fail is status with the interpreter's error text as message.
 func (c *compiled) fail(result uintptr, kind error, call string) error {
 	err := status(result, kind, call)
 	if err == nil {
@@ -63,13 +63,13 @@ func (c *compiled) reported() string {
 	return joinLines(strings.Split(dylib.GoString(*text), "\n"))
 }
 
-// linePrefix matches the beginning of a line, with the level and the place in the sources. The first alternative is
-// LiteRT's, the second one its accelerators'.
+// linePrefix matches the beginning of a line, with the level and the source location. LiteRT writes the first form, its
+// accelerators the second.
 var linePrefix = regexp.MustCompile(`^(?:([EWIV])[A-Z]+: (?:\[[\w./-]+:\d+\] )?|([EWI])\d{4} [\d:. ]+[\w./-]+:\d+\] )`)
 
 const maxErrorText = 600 // bytes
 
-// joinLines makes one message of the lines of an error, without their prefixes and repetitions.
+// joinLines joins the lines of an error to one message, without prefixes and repetitions.
 func joinLines(lines []string) string {
 	var texts []string
 	for _, line := range lines {
@@ -84,9 +84,9 @@ func joinLines(lines []string) string {
 	return text
 }
 
-// withStderr replaces the message of err, an error of Load, by the reason. LiteRT prints the reason only on stderr, and
-// only while an environment with that log level exists; so retry must repeat the call that failed. With
-// Config.KeepStderr the reason stays on stderr.
+// withStderr replaces the message of err, an error of Load, with the reason. LiteRT prints it only to stderr, and only
+// while an environment with level errorsOnly exists, so retry must repeat the failed call. With Config.KeepStderr the
+// reason stays on stderr.
 func (d *driver) withStderr(err error, retry func()) error {
 	e, ok := err.(*common.Error)
 	if !ok || e.Code == 0 {

@@ -53,9 +53,9 @@ const (
 	free
 )
 
-// These are for Decl.Since: they say which libraries have a function that others lack.
+// These are values of Decl.Since: they name the libraries that have a function which others lack.
 const (
-	exported = "builds for other systems than Windows"
+	exported = "builds for systems other than Windows"
 	libc     = "systems whose loader finds libc's functions through a library" // all but Windows
 )
 

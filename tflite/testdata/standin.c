@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A stand-in for an external delegate: it takes the ADD operators and adds one
-// more number, so that a test sees who added. It is built against the TFLite
+// A stand-in for an external delegate. It takes the ADD operators and adds a
+// bias, so that a test sees that they ran here. It is built against the TFLite
 // library under test with declarations of its own.
 //
-// Options: bias, the number; log, a file to append to; fail=prepare. Another one
-// makes creating fail.
+// Options: bias; log, a file to append to; fail=prepare. The creation fails
+// for any other option.
 
 #include <stdint.h>
 #include <stdio.h>

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/* The reference engine with faults. anyinfer_fault names the one that is to
- * happen from now on, "" for none, and its value. */
+/* The reference engine with faults. anyinfer_fault sets the fault of the next calls,
+ * "" for none, and its value. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
 
-/* How often memory was taken, which run must not do. */
-static long taken;
+/* The number of allocations: run must not allocate. */
+static long allocations;
 
 static void* counted_calloc(size_t n, size_t size) {
-  __atomic_add_fetch(&taken, 1, __ATOMIC_RELAXED);
+  __atomic_add_fetch(&allocations, 1, __ATOMIC_RELAXED);
   return calloc(n, size);
 }
 
 static void* counted_realloc(void* p, size_t size) {
-  __atomic_add_fetch(&taken, 1, __ATOMIC_RELAXED);
+  __atomic_add_fetch(&allocations, 1, __ATOMIC_RELAXED);
   return realloc(p, size);
 }
 
@@ -36,10 +36,10 @@ ANYINFER_EXPORT void anyinfer_fault(const char* name, const int64_t* v) {
 
 static int on(const char* name) { return strcmp(fault, name) == 0; }
 
-/* A function that fails has also set its out-parameter to what is no object. */
+/* A function that fails also sets its out-parameter to an invalid address. */
 #define GARBAGE ((void*)16)
 
-/* STATUS: the fault with a function's name makes it return value. */
+/* STATUS makes a function return value if the fault has its name. */
 #define STATUS(function) \
   if (on(function)) return fail(error, (anyinfer_status)value, "fault in %s", function)
 
@@ -49,7 +49,7 @@ static const char* endless(void) {
   return text;
 }
 
-/* Log lines of all levels from a thread of its own. */
+/* talk logs lines of all levels, on another thread. */
 
 static void* talk(void* host) {
   static const int32_t levels[] = {ANYINFER_DEBUG, ANYINFER_INFO, ANYINFER_WARN, ANYINFER_ERROR, 99, -99};
@@ -189,9 +189,9 @@ static anyinfer_status bad_run(anyinfer_session_t* s, anyinfer_error* error) {
     const struct timespec pause = {0, 1000000};
     nanosleep(&pause, NULL);
   }
-  long before = taken;
+  long before = allocations;
   anyinfer_status status = s->cancel ? fail(error, ANYINFER_RUN, "cancelled") : run(s, error);
-  return taken == before ? status : fail(error, ANYINFER_RUN, "run has taken memory");
+  return allocations == before ? status : fail(error, ANYINFER_RUN, "run has allocated memory");
 }
 
 static anyinfer_status bad_result(anyinfer_session_t* s, int32_t index, anyinfer_shape* shape, const void** data, anyinfer_error* error) {
@@ -219,7 +219,7 @@ static anyinfer_status bad_layer(anyinfer_session_t* s, int32_t index, anyinfer_
 ANYINFER_EXPORT const anyinfer_api* anyinfer_engine(void) {
   static anyinfer_api table;
   table = *sound_engine();
-  table.name = "faulty"; /* the sound one may be in the program, too */
+  table.name = "faulty"; /* the reference engine may be in the program, too */
   table.open = bad_open;
   table.version = bad_version;
   table.device = bad_device;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command linked is a user's program. Its arguments are engines, each with a
-// model behind it: it runs these, and prints the engine, its library and the
-// place of the largest output.
+// Command linked is a user's program. Its arguments are pairs of an engine
+// and a model: it runs them, and prints the engine, its library and the
+// index of the largest output.
 package main
 
 import (
