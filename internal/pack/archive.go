@@ -121,7 +121,9 @@ func (a *Archive) AddSDK(sdk sdkdir.SDK) error {
 	}
 	for _, path := range dependencies {
 		l.onLoaderPath = true
-		a.files = append(a.files, file{name: folder + "/" + filepath.Base(path), path: path})
+		name := folder + "/" + filepath.Base(path)
+		a.files = slices.DeleteFunc(a.files, func(f file) bool { return f.name == name }) // of an SDK that the shim does not use
+		a.files = append(a.files, file{name: name, path: path})
 	}
 	a.libraries = append(a.libraries, l)
 	all := func(string, fs.FileInfo) bool { return true }

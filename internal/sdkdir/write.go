@@ -31,7 +31,11 @@ func Write(dir string, sdk SDK) (err error) {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, Manifest), append(text, '\n'), 0o644)
+	file := filepath.Join(dir, Manifest)
+	if err := os.WriteFile(file+".new", append(text, '\n'), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(file+".new", file) // programs read it meanwhile
 }
 
 // forbidOthers makes the files in dir writable only for the user, because compilers follow the umask.

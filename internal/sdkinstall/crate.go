@@ -8,9 +8,11 @@ import (
 	"cmp"
 	"compress/gzip"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/user"
@@ -73,24 +75,22 @@ func cargoIn(ctx context.Context) (func(args ...string) ([]byte, error), error) 
 
 // fetch makes cargo fetch the crate if its cache lacks it, verifies it and unpacks the headers below dir.
 func (c crate) fetch(cargo func(...string) ([]byte, error), dir string) error {
-	file := c.cached()
-	if file == "" {
-		if _, err := cargo("info", "--quiet", c.name+"@"+c.version); err != nil {
-			return fmt.Errorf("cargo could not fetch the crate %s: %w", c, err)
-		}
-		if file = c.cached(); file == "" {
+	content, err := c.read(c.cached())
+	if err != nil { // cargo waits if another one is writing it
+		// Without --registry, cargo refuses if its configuration replaces crates.io by a mirror.
+		_, failed := cargo("info", "--quiet", "--registry", "crates-io", c.name+"@"+c.version)
+		file := c.cached()
+		switch {
+		case file == "" && failed != nil:
+			return fmt.Errorf("cargo could not fetch the crate %s: %w\n%s", c, failed, c.offline())
+		case file == "":
 			return fmt.Errorf("cargo did not put the crate %s into its cache", c)
 		}
+		if content, err = c.read(file); err != nil {
+			return err
+		}
 	}
-	f, err := os.Open(file)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if got, err := digest(f); err != nil || got != c.sha256 {
-		return cmp.Or(err, fmt.Errorf("%s is refused: its SHA-256 is\n  %s, but\n  %s is pinned", file, got, c.sha256))
-	}
-	z, err := gzip.NewReader(f)
+	z, err := gzip.NewReader(bytes.NewReader(content))
 	if err != nil {
 		return err
 	}
@@ -115,9 +115,31 @@ func (c crate) fetch(cargo func(...string) ([]byte, error), dir string) error {
 	}
 }
 
+// offline explains how to bring the crate to a machine without a network.
+func (c crate) offline() string {
+	return fmt.Sprintf("Without a network here: on another machine run\n  cargo info --registry crates-io %s@%s\n"+
+		"and copy registry/cache/*/%s.crate of its CARGO_HOME (~/.cargo) to the same place here", c.name, c.version, c)
+}
+
+// read returns the content of the file after it has verified it, because others may be able to write to cargo's cache.
+func (c crate) read(file string) ([]byte, error) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	if got := fmt.Sprintf("%x", sha256.Sum256(content)); got != c.sha256 {
+		return nil, fmt.Errorf("%s is refused: its SHA-256 is\n  %s, but\n  %s is pinned; if cargo was interrupted, remove the file", file, got, c.sha256)
+	}
+	return content, nil
+}
+
 // cached returns the crate's file in cargo's cache, or "".
 func (c crate) cached() string {
 	home, _ := os.UserHomeDir()
-	found, _ := filepath.Glob(filepath.Join(cmp.Or(os.Getenv("CARGO_HOME"), filepath.Join(home, ".cargo")), "registry", "cache", "*", c.String()+".crate"))
-	return strings.Join(found[:min(1, len(found))], "")
+	home = cmp.Or(os.Getenv("CARGO_HOME"), filepath.Join(home, ".cargo"))
+	found, _ := fs.Glob(os.DirFS(home), "registry/cache/*/"+c.String()+".crate") // home may have characters that Glob interprets
+	if len(found) == 0 {
+		return ""
+	}
+	return filepath.Join(home, filepath.FromSlash(found[0]))
 }

@@ -128,6 +128,9 @@ func find(o InstallOptions) (Pin, error) {
 
 // identify returns the pin whose file is f.
 func identify(f *os.File, o InstallOptions) (Pin, error) {
+	if _, err := Find(o.Engine, o.Version, o.OS, o.Arch); err != nil {
+		return Pin{}, err
+	}
 	got, err := digest(f)
 	if err != nil {
 		return Pin{}, err

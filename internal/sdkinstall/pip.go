@@ -65,9 +65,13 @@ func wheelArgs(file string) []string {
 
 // offline explains how to install without pip or a network on this machine.
 func offline(p Pin) string {
-	return fmt.Sprintf("Without pip or a network here: fetch %s on another machine with\n"+
+	text := fmt.Sprintf("Without pip or a network here: fetch %s on another machine with\n"+
 		"  python3 -m pip download %s %s==%s\nthen run\n  anyinfer sdk install %s --from %s",
 		p.File, strings.Join(wheelArgs(p.File), " "), p.Package, p.PackageVersion, p.Engine, p.File)
+	if p.headers != nil {
+		text += "\nThis SDK also needs the headers in a crate. " + p.headers.offline()
+	}
+	return text
 }
 
 // findPip returns a Python interpreter that has pip. It returns sys.executable, because python3 may be a script that

@@ -123,6 +123,8 @@ func findTools(ctx context.Context, pin Pin) (t tools, err error) {
 		return t, err
 	}
 	_, noCompiler := t.recipe.Compiler()
-	t.cargo, err = cargoIn(ctx)
+	if _, missing := pin.headers.read(pin.headers.cached()); missing != nil {
+		t.cargo, err = cargoIn(ctx)
+	}
 	return t, cmp.Or(ctx.Err(), errors.Join(noCompiler, err))
 }

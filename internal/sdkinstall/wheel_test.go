@@ -73,7 +73,7 @@ func pinModule(t *testing.T, goarch, source string) (root, wheel, cache string) 
 	t.Setenv("CARGO_HOME", filepath.Join(cache, "../../.."))
 	crate := filepath.Join(t.TempDir(), "crate")
 	require.NoError(t, os.WriteFile(crate, tgz.Bytes(), 0o666))
-	fakeCargo(t, `[ "$PWD $*" = "/ info --quiet mnn-sys@0.2.0" ] && mkdir -p '`+cache+`' && cp '`+crate+`' '`+cache+`/mnn-sys-0.2.0.crate'`)
+	fakeCargo(t, `[ "$PWD $*" = "/ info --quiet --registry crates-io mnn-sys@0.2.0" ] && mkdir -p '`+cache+`' && cp '`+crate+`' '`+cache+`/mnn-sys-0.2.0.crate'`)
 
 	oldShims := toolchain.All
 	t.Cleanup(func() { toolchain.All = oldShims })

@@ -201,7 +201,7 @@ func (r Recipe) Digest() (string, error) {
 		return "", err
 	}
 	h := sha256.New()
-	fmt.Fprint(h, cxxFlags, linkFlags, exports)
+	fmt.Fprint(h, cxxFlags, linkFlags, ownFolderFlag, exports)
 	for _, files := range []fs.FS{cinclude.Headers, own} {
 		err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
@@ -224,6 +224,10 @@ var (
 	// libraries that need an executable one.
 	linkFlags = []string{"-Wl,--gc-sections", "-Wl,-z,defs", "-Wl,-z,noexecstack", "-pthread", "-ldl"}
 )
+
+// ownFolderFlag makes the loader search the shim's own folder before LD_LIBRARY_PATH, where another version of the SDK
+// may be.
+const ownFolderFlag = "-Wl,--disable-new-dtags"
 
 // exports is a version script for the linker: a shim exports only its entry point, so that its other symbols, including
 // those of a static SDK and of the C++ library's templates, cannot be confused with another engine's.
@@ -266,6 +270,7 @@ func (r Recipe) Build(ctx context.Context, sdk Location, library string, log io.
 	if dir := sdk.LibDir(); filepath.Ext(sdk.Libraries[0]) != ".a" {
 		if sdk.SameFolder {
 			dir = "$ORIGIN"
+			args = append(args, ownFolderFlag)
 		}
 		args = append(args, "-Xlinker", "-rpath", "-Xlinker", dir)
 	}

@@ -67,8 +67,9 @@ func (s *suite) interrupt(t *testing.T) {
 	require.NoError(t, session.Run(ctx))
 	full := time.Since(start)
 	want := session.Output(0).Clone()
-	// interrupts fails where f, which interrupts a Run after a delay, never does so well before its end. On a
-	// busy machine the first attempts may be late.
+	// interrupts fails if f, which interrupts a Run after a delay, never does so well before its end. On a busy
+	// machine the first attempts may be late. In an emulator the SDK's exception takes longer than the small
+	// model's Run, and the error alone shows that it was interrupted.
 	interrupts := func(t *testing.T, kind error, f func(delay time.Duration) error) {
 		for attempt := range 6 {
 			delay, start := full>>(3+attempt), time.Now()
@@ -78,7 +79,7 @@ func (s *suite) interrupt(t *testing.T) {
 			if err == nil {
 				continue // the Run was over
 			}
-			if require.ErrorIs(t, err, kind); took < full*3/4 {
+			if require.ErrorIs(t, err, kind); took < full*3/4 || len(emulator()) > 0 {
 				return
 			}
 		}
