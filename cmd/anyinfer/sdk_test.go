@@ -263,7 +263,7 @@ func TestInterrupt(t *testing.T) {
 		t.Skip("no process can be interrupted there")
 	}
 	if err := exec.Command("python3", "-c", "import pip").Run(); err != nil {
-		if os.Getenv("CI") == "true" {
+		if os.Getenv("CI") != "" {
 			t.Fatal("pip: ", err)
 		}
 		t.Skip("pip: ", err)

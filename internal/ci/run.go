@@ -33,10 +33,13 @@ func cache(elem ...string) string {
 	return filepath.Join(append([]string{dir, "anyinfer"}, elem...)...)
 }
 
+// goflags keep go test from reusing results: it does not notice that an SDK, a stand-in or a shim has changed.
+var goflags = os.Getenv("GOFLAGS") + " -count=1"
+
 // environment is that of lines of shell.
 func environment() []string {
 	tnn, tensorrt := chosen("tnn", ""), chosen("tensorrt", "1015")
-	return append(os.Environ(), "CACHE="+cache(), "PYTHON="+cmp.Or(os.Getenv("PYTHON"), "python3"), "SANITIZE="+sanitizers,
+	return append(os.Environ(), "GOFLAGS="+goflags, "CACHE="+cache(), "PYTHON="+cmp.Or(os.Getenv("PYTHON"), "python3"), "SANITIZE="+sanitizers,
 		"TNN="+tnn.root(), "TNN_SHIM="+tnn.shim(), "TENSORRT="+tensorrt.root(), "TENSORRT_SHIM="+tensorrt.shim())
 }
 
@@ -139,7 +142,7 @@ func (r *schedule) run(s step, beside bool) error {
 	fmt.Printf("=== %s: %s\n", s.name, s.help)
 	var printed bytes.Buffer
 	if beside {
-		t.out, t.env = &printed, append(t.env, "GOFLAGS="+os.Getenv("GOFLAGS")+" -p=1")
+		t.out, t.env = &printed, append(t.env, "GOFLAGS="+goflags+" -p=1")
 	}
 	start := time.Now()
 	for _, line := range s.lines {

@@ -40,7 +40,7 @@ func (s standin) shim() string    { return filepath.Join(s.dir, "libanyinfer_"+s
 func (s standin) build(t *task) {
 	from := "internal/testing/standins/" + s.engine
 	t.env = append(t.env, "OUT="+s.dir)
-	inputs := "find " + from + " " + s.engine + " cinclude internal/toolchain -name '*.[ch]*' -o -path '*toolchain/*.go' | LC_ALL=C sort | xargs sha256sum | sha256sum; " + s.cxx + " --version; echo '" + s.flags + "'"
+	inputs := "find " + from + " " + s.engine + " cinclude internal/toolchain internal/ci/standins.go -name '*.[ch]*' -o -path '*toolchain/*.go' -o -name standins.go | LC_ALL=C sort | xargs sha256sum | sha256sum; " + s.cxx + " --version; echo '" + s.flags + "'"
 	t.made(s.dir, inputs, func() {
 		defer s.buildShim(t, s.dir)
 		t.sh(`mkdir "$OUT/lib" && cp -r ` + from + `/include "$OUT"`)

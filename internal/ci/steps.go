@@ -83,7 +83,7 @@ var steps = []step{
 		group: "race sanitizers boards-arm64 sanitizers-tnn sanitizers-tensorrt linked openvino-2024.6.0 openvino-2025.4.1 mutants fuzz boards-arm leakprofile"},
 	{name: "race", help: "The race detector, with cgo. Left out: what one goroutine does, what is measured, and what other programs do.",
 		needs: everything, lines: []string{"CGO_ENABLED=1 ANYINFER_TEST_SOAK=10 " + tested + "go test -race -timeout 20m -skip '" +
-			`^TestConformance$/^(big|damage|reference|resources)$|^Test(.*Build|.*InModule|README|Blocks|Headers|Shim|Linked)$' ./...`}},
+			`^TestConformance$/^(big|damage|reference|resources)$|^Test(Build|EnvStopsBuild|LinkedBuild|ShimBuild|InModule|README|Blocks|Headers|Shim|Linked)$' ./...`}},
 	{name: "linked", help: "Engines in programs that link their SDKs, and all in one: how functions are found, and what opening and logs are then. Left out: what the calls do, which is the same.",
 		needs: everything, lines: []string{
 			linkSDKs + "CGO_ENABLED=1 go test " + tags + "-timeout 20m -skip '" +
@@ -96,10 +96,10 @@ var steps = []step{
 	{name: "sanitizers-tnn", help: "The same over the engine tnn, on a stand-in.", run: func(t *task) {
 		t.sanitize("tnn", "", "")
 	}},
-	{name: "sanitizers-tensorrt", help: "The same over the engine tensorrt, on stand-ins for TensorRT 8.2 and 10.15, and for 8.6 and 11.4 without the suite, which calls them as it calls 10.15.", run: func(t *task) {
+	{name: "sanitizers-tensorrt", help: "The same over the engine tensorrt, on stand-ins for TensorRT 8.2, 8.6 and 10.15, and for 11.4 without the suite, which calls it as it calls 10.15.", run: func(t *task) {
 		t.sanitize("tensorrt", "1015", "")
 		t.sanitize("tensorrt", "802", "|^TestCache.*")
-		t.sanitize("tensorrt", "806", "|^Test(Cache.*|Conformance)$")
+		t.sanitize("tensorrt", "806", "|^TestCache.*|^TestConformance$/^(concurrency|damage|interrupt|log|metadata|open|options|races|states)$")
 		t.sanitize("tensorrt", "1104", "|^Test(Cache.*|Conformance)$")
 	}},
 	{name: "openvino-2024.6.0", help: "The oldest OpenVINO: functions, constants and formats. Left out: what does not depend on the release.",

@@ -275,7 +275,7 @@ func TestConcurrentInstalls(t *testing.T) {
 func requirePip(t *testing.T) {
 	t.Helper()
 	if err := exec.Command("python3", "-m", "pip", "--version").Run(); err != nil {
-		if os.Getenv("CI") == "true" {
+		if os.Getenv("CI") != "" {
 			t.Fatal("python3 -m pip: ", err)
 		}
 		t.Skip("python3 -m pip: ", err)

@@ -63,6 +63,7 @@ func (s *suite) interrupt(t *testing.T) {
 	session := NewSession(t, loaded)
 	values.Fill(session.Input(0), 1)
 	in := common.Tensors{m.Inputs[0].Name: session.Input(0).Clone()}
+	require.NoError(t, session.Run(ctx)) // the first may take far longer
 	start := time.Now()
 	require.NoError(t, session.Run(ctx))
 	full := time.Since(start)
@@ -179,9 +180,10 @@ var (
 // state must show nothing of it in Model.Run. Each model has a process of its own, where a crash is this
 // test's failure.
 func (s *suite) races(t *testing.T) {
+	names := []string{"digits", "digits_dynamic", "accumulator", "rnn"}
+	require.Subset(t, s.names, names)
 	for _, e := range s.entries {
-		if format := s.Formats[0]; e.Files[format] != nil && e.named([]string{"digits", "digits_dynamic", "accumulator", "rnn"}) &&
-			s.Skip["states/"+format+"/"+e.Name] == "" {
+		if format := s.Formats[0]; e.Files[format] != nil && e.named(names) && s.Skip["states/"+format+"/"+e.Name] == "" {
 			s.run(t, e.Name, func(t *testing.T) {
 				alone(t, settings{}, func(t *testing.T) { quiet(t, func() { s.read(t, e, format).races(t) }) })
 			})

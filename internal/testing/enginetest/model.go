@@ -60,6 +60,7 @@ func (s *suite) readManifest(t *testing.T) {
 	var manifest struct{ Models []*entry }
 	require.NoError(t, json.Unmarshal(text, &manifest))
 	for _, e := range manifest.Models {
+		s.names = append(s.names, e.Name)
 		for format := range e.Files {
 			for _, name := range []string{e.Name, format + "/" + e.Name} {
 				if reason := s.Without[name]; reason != "" {
@@ -96,6 +97,7 @@ type model struct {
 
 // model is the first of these models that the engine has in one of its formats.
 func (s *suite) model(t *testing.T, names ...string) *model {
+	require.Subset(t, s.names, names)
 	for _, name := range names {
 		for _, e := range s.entries {
 			for _, format := range s.Formats {

@@ -39,10 +39,10 @@ func (s *suite) resources(t *testing.T) {
 			})
 		}),
 		"session runs": s.with("digits", func(t *testing.T, _ *model, _ *common.Model, session *common.Session) {
-			repeat(t, 30000, func(int) { require.NoError(t, session.Run(ctx)) })
+			repeat(t, 100000, func(int) { require.NoError(t, session.Run(ctx)) })
 		}),
 		"model runs": s.with("nonzero_cast digits_dynamic", func(t *testing.T, m *model, loaded *common.Model, _ *common.Session) {
-			repeat(t, 30000, func(i int) {
+			repeat(t, 100000, func(i int) {
 				_, err := loaded.Run(ctx, m.in[i%len(m.in)])
 				require.NoError(t, err)
 			})

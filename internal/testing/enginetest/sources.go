@@ -245,7 +245,7 @@ func (s *suite) files(t *testing.T) {
 					s.run(t, "cache "+what, func(t *testing.T) { m.change(t, e, m.paths(), filepath.Join(t.TempDir(), "cache"), change) })
 				}
 			}
-		}, "digits", "multi", "digits_apart", "accumulator")
+		}, "digits", "multi", "accumulator")
 	})
 }
 

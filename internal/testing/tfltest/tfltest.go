@@ -5,6 +5,7 @@ package tfltest
 
 import (
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/anyinfer/anyinfer/common"
@@ -221,6 +222,9 @@ func refusedShapes(t *testing.T, e *common.Engine, native any) {
 		"other size":        {"functions", fixed("image", 1, 1, 1, 1), common.ErrShape, ""},
 		"other input":       {"multi", fixed("a", 4, 3), common.ErrShape, "[4,3] and [2,3]"},
 	} {
+		if name == "too large" && strconv.IntSize == 32 {
+			continue // every int fits
+		}
 		o := &common.Options{Native: native, Shapes: test.shapes}
 		_, err := e.Load(t.Context(), enginetest.File(t, test.model+".tflite"), o)
 		require.ErrorIs(t, err, test.kind, name)

@@ -2,6 +2,7 @@
 
 // Runtimes, engines and execution contexts of the stand-in for TensorRT.
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 
 #include "plan.h"
@@ -160,6 +161,13 @@ class Context final : public IExecutionContext, public Made {
   // run puts a run on a stream. Where outputs have allocators, or times are
   // wanted, it waits for the stream, and cannot be captured.
   bool run(cudaStream_t stream) {
+    if (busy_.exchange(true)) mistake("two threads run one execution context at once");
+    const bool ok = run_alone(stream);
+    busy_ = false;
+    return ok;
+  }
+
+  bool run_alone(cudaStream_t stream) {
     if (!is_here(stream)) return false;
     if (state_->shapes.size() != compiled_->inputs) return no("the shapes of some inputs are not set");
     for (size_t i = 0; i < addresses_.size(); i++) {
@@ -214,6 +222,7 @@ class Context final : public IExecutionContext, public Made {
   IProfiler* profiler_ = nullptr;
   Shapes prepared_; // of the last run
   std::map<size_t, struct IOutputAllocator*> allocators_; // by port
+  std::atomic<bool> busy_{false};
 };
 
 class Engine final : public ICudaEngine, public Made {
