@@ -48,7 +48,7 @@ func TestPatterns(t *testing.T) {
 	table, err := os.ReadFile("steps.go")
 	require.NoError(t, err)
 	patterns := notEmulated + string(table)
-	for _, m := range regexp.MustCompile(`\^?(Test\w*)?(/\^)?(?:\(([^)]*)\))?\$`).FindAllStringSubmatch(patterns, -1) {
+	for _, m := range regexp.MustCompile(`\^?(Test\w*)?(/\^)?(?:\(([^)"]*)\))?\$`).FindAllStringSubmatch(patterns, -1) {
 		for name := range strings.SplitSeq(m[3], "|") {
 			want := `(?m)^func ` + m[1] + name + `\(`
 			if m[2] != "" || m[1] == "" && name != "" {
