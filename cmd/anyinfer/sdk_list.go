@@ -88,7 +88,7 @@ func listSDKs(root string) (sdkList, error) {
 		list.Installed = append(list.Installed, sdkInstalled{SDK: s, Dir: s.Dir})
 	}
 	for _, p := range sdkinstall.Pins() {
-		origin := p.Origin()
+		origin := p.Packages()
 		if p.Publisher.ThirdParty != "" {
 			origin += ", a third party's"
 		}

@@ -157,6 +157,14 @@ func (p Pin) Origin() string {
 	return fmt.Sprintf("%s package %s %s", p.Publisher.Registry, p.Package, p.PackageVersion)
 }
 
+// Packages names all packages that are fetched for the SDK.
+func (p Pin) Packages() string {
+	if h := p.headers; h != nil {
+		return fmt.Sprintf("%s and the crate %s %s", p.Origin(), h.name, h.version)
+	}
+	return p.Origin()
+}
+
 // Source describes the SDK's packages and publishers in lines.
 func (p Pin) Source() string {
 	text := p.Origin() + p.Publisher.lines(p.File, p.Download, p.SHA256)
