@@ -39,8 +39,8 @@
 // Device is one of Engine.Devices: "CPU" and the devices that this MNN was built for
 // and has found. Precision is Float32, or Float16 if the device computes in it.
 // Threads is the number of threads of a Run. MNN has one pool of threads in a
-// process, whose size the first loaded model sets: more threads are refused with
-// ErrOption. CacheDir stores a GPU's tuning results, and is refused for the CPU,
+// process, and the first model with several threads sets its size: more threads are
+// refused with ErrOption. CacheDir stores a GPU's tuning results, and is refused for the CPU,
 // which has none. Profile lists the operators. Native is Options.
 //
 // # Concurrency and cancellation
