@@ -17,7 +17,7 @@ var mutants = []mutant{
 	{"common/lifetime.go", "l.exclusive.Lock()\n\t\tstop()", "l.exclusive.TryLock()\n\t\tstop()", "common", "TestCloseDuringRun"},
 	{"common/pool.go", "p.stats.Waiting >= p.maxWaiting", "p.stats.Waiting > p.maxWaiting", "common", "TestMaxWaiting"},
 	{"common/pool.go", "p.failures.Add(1)", "", "common", "TestStats"},
-	{"common/pool.go", "p.mu.Lock()\n\tp.stats.InUse--", "p.mu.TryLock()\n\tp.stats.InUse--", "common", "-race TestSessionLimit"},
+	{"common/pool.go", "p.sessions >= p.size {", "p.sessions > p.size {", "common", "TestSignaturesShareSessions"},
 	{"common/livemodel.go", "return old.Shutdown(ctx)", "return old.Close()", "common", "TestReplace"},
 	{"common/check.go", "if len(in) != len(infos) {", "if false {", "common", "TestWrongInput"},
 	{"common/tensor.go", "cap(t.bytes)-len(t.bytes) >= TensorAlign", "true", "common", "TestFromSlice"},
