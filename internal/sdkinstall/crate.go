@@ -77,7 +77,7 @@ func cargoIn(ctx context.Context) (func(args ...string) ([]byte, error), error) 
 func (c crate) fetch(cargo func(...string) ([]byte, error), dir string) error {
 	content, err := c.read(c.cached())
 	if err != nil { // cargo waits if another one is writing it
-		// Without --registry, cargo refuses if its configuration replaces crates.io by a mirror.
+		// Without --registry, cargo refuses if its configuration replaces the registry by a mirror.
 		_, failed := cargo("info", "--quiet", "--registry", "crates-io", c.name+"@"+c.version)
 		file := c.cached()
 		switch {
