@@ -184,7 +184,7 @@ func TestWorkerKilled(t *testing.T) {
 	require.Error(t, c.finish())
 }
 
-// TestWorkerIdle has a worker that takes no CPU time between its rounds, and ends
+// TestWorkerIdle checks that a worker uses no CPU time between its rounds, and ends
 // when its input does.
 func TestWorkerIdle(t *testing.T) {
 	requireEngines(t)

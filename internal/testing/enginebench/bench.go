@@ -76,7 +76,7 @@ func compare(b *testing.B, slice time.Duration, sides ...side) (perCall [][]floa
 
 // compareWith reports what run costs beside other, which has that name. The metrics are medians: of each
 // side's ns/op, and of their difference (over-ns/op) and ratio in each round. quiet-over-ns/op is the
-// difference of the 10th percentiles: what is left of it where the machine was not busy otherwise.
+// difference of the 10th percentiles, which other programs on the machine affect least.
 func compareWith(b *testing.B, name string, other, run side) {
 	var mallocs, bytes uint64
 	times, calls := compare(b, time.Millisecond, other, func(n int) (time.Duration, float64) {
@@ -272,7 +272,7 @@ func fill(b *testing.B, s *common.Session) (in, out []float32) {
 var sources embed.FS
 
 // startLoop compiles testdata/name.c, or for an SDK in C++ name.cc, and starts it: a process that makes
-// native calls when it is told how many. It skips the benchmark where there is no compiler or SDK.
+// native calls for each number that it reads. It skips the benchmark if there is no compiler or SDK.
 func startLoop(b *testing.B, c Case, name string, m *common.Model, in, out int, args ...string) side {
 	b.Helper()
 	library := m.Engine().Library

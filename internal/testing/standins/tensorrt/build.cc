@@ -36,7 +36,7 @@ struct Network final : INetworkDefinition, Made {
   ITensor* getInput(int32_t index) const override { return &inputs.at(size_t(index)); }
 
   uint32_t flags;
-  Plan plan;                 // as far as the parser tells
+  Plan plan;                 // the part of the plan that the parser has set
   std::weak_ptr<int> parser; // which owns the weights
   mutable std::deque<NetworkTensor> inputs;
   mutable std::deque<Layer> layers;
