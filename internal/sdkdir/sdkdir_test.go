@@ -3,6 +3,7 @@
 package sdkdir
 
 import (
+	"cmp"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -106,4 +107,25 @@ func TestStaleFoldersAreRemoved(t *testing.T) {
 	require.DirExists(t, temp)
 	require.NoDirExists(t, stale)
 	require.DirExists(t, busy)
+}
+
+// TestWriteBesideRead checks that programs can read a manifest while it is written again.
+func TestWriteBesideRead(t *testing.T) {
+	sdk := SDK{Engine: "mnn", Version: "1", OS: "linux", Arch: "amd64", Library: "lib/libx.so"}
+	dir := write(t, t.TempDir(), sdk)
+	require.NoError(t, Write(dir, sdk))
+	var failed error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 500 {
+			_, err := Read(dir)
+			failed = cmp.Or(failed, err)
+		}
+	}()
+	for range 500 {
+		require.NoError(t, Write(dir, sdk))
+	}
+	<-done
+	require.NoError(t, failed)
 }
