@@ -37,7 +37,7 @@ func TestLinkedBuild(t *testing.T) {
 			missing = err
 		}
 	}
-	if missing != nil && os.Getenv("CI") != "true" {
+	if missing != nil && os.Getenv("CI") == "" {
 		t.Skip(missing)
 	}
 	require.NoError(t, missing)

@@ -18,7 +18,7 @@ import (
 // TestShimBuildTNN: an SDK that does not tell its version.
 func TestShimBuildTNN(t *testing.T) {
 	recipe, _ := toolchain.Find("tnn")
-	if _, err := recipe.Locate(""); err != nil && os.Getenv("CI") != "true" {
+	if _, err := recipe.Locate(""); err != nil && os.Getenv("CI") == "" {
 		t.Skip(err)
 	}
 	root := t.TempDir()
@@ -42,7 +42,7 @@ func TestShimBuildTNN(t *testing.T) {
 func TestShimBuild(t *testing.T) {
 	recipe, _ := toolchain.Find("mnn")
 	from, err := recipe.Locate("", recipe.Installed()...)
-	if err != nil && os.Getenv("CI") != "true" {
+	if err != nil && os.Getenv("CI") == "" {
 		t.Skip(err)
 	}
 	require.NoError(t, err)

@@ -24,7 +24,7 @@ func TestCrossCompile(t *testing.T) {
 		goarch, machine = "arm", elf.EM_ARM
 	}
 	cxx, err := CXX.For(goarch).Compiler()
-	if err != nil && os.Getenv("CI") != "true" {
+	if err != nil && os.Getenv("CI") == "" {
 		t.Skip(err)
 	}
 	require.NoError(t, err)

@@ -54,7 +54,7 @@ func recipe() Recipe {
 func buildSDK(t *testing.T, lib string, flags ...string) string {
 	t.Helper()
 	cxx, err := CXX.Compiler()
-	if err != nil && os.Getenv("CI") != "true" {
+	if err != nil && os.Getenv("CI") == "" {
 		t.Skip(err)
 	}
 	require.NoError(t, err)
