@@ -92,7 +92,7 @@ var mutants = []mutant{
 	{"tnn/shim.cc", "p.blob->GetBlobDesc().dims != p.dims", "false", "tnn", "TestFaults"},
 	{"tnn/shim.cc", "d.mat = NC_INT32", "d.mat = NCHW_FLOAT", "tnn", "TestIntegers"},
 	{"cinclude/anyinfer_shim.hpp", "ANYINFER_RUN, 0, e.what()", "ANYINFER_OK, 0, e.what()", "tnn", "TestFaults"},
-	{"tensorrt/cache.go", "h.Write(file[:n])", "", "tensorrt", "TestCacheDamaged"},
+	{"internal/cachefile/cachefile.go", "h.Write(file[:n])", "", "tensorrt", "TestCacheDamaged"},
 	{"tensorrt/driver.go", "o.MaxWaiting = false, false, 0", "o.MaxWaiting, o.Shapes = false, false, 0, nil", "tensorrt", "TestPlanShapes|TestCache$"},
 	{"tensorrt/session.h", "s.times.layers.clear();", "", "tensorrt", "TestProfile$"},
 	{"tensorrt/session.h", "cuda().cuStreamSynchronize(s.stream.handle); // enq", "// enq", "tensorrt", "TestFaults"},
