@@ -19,7 +19,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
-	"github.com/anyinfer/anyinfer/internal/onnxcheck"
+	"github.com/anyinfer/anyinfer/internal/onnxfile"
 	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
@@ -212,11 +212,11 @@ func (m *model) readONNX(files *common.ModelFiles) (uintptr, error) {
 		return 0, fail("load", common.ErrModel, "an ONNX model is loaded by the name of its one .onnx file, not of %d files; external data is found by the names in it", files.Len())
 	}
 	if m.driver.release.crashesOnDamagedONNX() {
-		if err := onnxcheck.Check(files.Bytes(0)); err != nil {
+		if err := onnxfile.Check(files.Bytes(0)); err != nil {
 			return 0, err
 		}
 	}
-	if err := onnxcheck.ReadExternal(files); err != nil {
+	if err := onnxfile.ReadExternal(files); err != nil {
 		return 0, err
 	}
 	return m.readLinks(files, "model.onnx")

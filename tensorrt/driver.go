@@ -14,7 +14,7 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/cengine"
 	"github.com/anyinfer/anyinfer/internal/nativelog"
-	"github.com/anyinfer/anyinfer/internal/onnxcheck"
+	"github.com/anyinfer/anyinfer/internal/onnxfile"
 	"github.com/anyinfer/anyinfer/internal/privdir"
 )
 
@@ -119,7 +119,7 @@ func (d driver) cacheKey(files *common.ModelFiles, o common.Options, options Opt
 func digest(files *common.ModelFiles) (string, error) {
 	h := sha256.New()
 	h.Write(files.Bytes(0))
-	for _, name := range onnxcheck.External(files.Bytes(0)) {
+	for _, name := range onnxfile.External(files.Bytes(0)) {
 		weights, err := files.Beside(name)
 		if err != nil {
 			return "", err

@@ -70,7 +70,7 @@ var mutants = []mutant{
 	{"internal/mnncheck/check.go", "all[i] >= g.names.Len() {", "all[i] > g.names.Len() {", "internal/mnncheck", "TestInvalidGraphs|TestInvalidOperators"},
 	{"internal/tnncheck/weights.go", "n > len(r.data)-r.at", "n > len(r.data)", "internal/tnncheck", "TestDamagedWeights"},
 	{"internal/tnncheck/check.go", "if defined[name] {", "if false {", "internal/tnncheck", "TestDamagedProto"},
-	{"internal/onnxcheck/check.go", "if length > uint64(len(m)) {", "if length > uint64(len(m))+1 {", "internal/onnxcheck", "TestDamagedFiles"},
+	{"internal/onnxfile/check.go", "if length > uint64(len(m)) {", "if length > uint64(len(m))+1 {", "internal/onnxfile", "TestDamagedFiles"},
 
 	// The engines.
 	{"openvino/model.go", "return common.Stateful", "return common.Stateless", "openvino", "TestVariables$"},
