@@ -73,7 +73,7 @@ var mutants = []mutant{
 	{"internal/onnxfile/check.go", "if length > uint64(len(m)) {", "if length > uint64(len(m))+1 {", "internal/onnxfile", "TestDamagedFiles"},
 
 	// The engines.
-	{"openvino/model.go", "return common.Stateful", "return common.Stateless", "openvino", "TestVariables$"},
+	{"openvino/ir.go", "state = common.Stateful", "state = common.Stateless", "openvino", "TestVariables$"},
 	{"openvino/session.go", "o.shape = o.shape[:0]", "", "openvino", "TestDynamicUpAndDown"},
 	{"openvino/session.go", "if err := fresh.Bind(in, s.out); err != nil {", "if err := fresh.Bind(in, s.out[:0]); err != nil {", "openvino", "TestVariablesAreReset"},
 	{"openvino/session.go", "s.model.unassign(s.compiled)", "", "openvino", "TestSessionsShareCompiledModels"},

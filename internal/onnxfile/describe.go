@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/anyinfer/anyinfer/internal/flatbuf"
+	"github.com/anyinfer/anyinfer/internal/metadata"
 )
 
 // Description is what a file says of its model.
@@ -82,12 +83,12 @@ func (d *Description) read(model message) error {
 			return err
 		}
 	}
-	d.setDefault("name", string(name))
-	d.setDefault("description", string(doc))
-	d.setDefault("domain", string(domain))
-	d.setDefault("producer", strings.TrimSpace(string(producer)+" "+string(release)))
+	d.add("name", string(name))
+	d.add("description", string(doc))
+	d.add("domain", string(domain))
+	d.add("producer", strings.TrimSpace(string(producer)+" "+string(release)))
 	if n, _ := binary.Uvarint(version); n != 0 {
-		d.setDefault("version", strconv.FormatInt(int64(n), 10))
+		d.add("version", strconv.FormatInt(int64(n), 10))
 	}
 	return d.readInputs(graph)
 }
@@ -102,22 +103,13 @@ func (d *Description) entry(m message) error {
 	if err != nil {
 		return err
 	}
-	if d.setDefault(string(key), string(value)); len(d.Metadata) > maxMetadata {
+	if d.add(string(key), string(value)); len(d.Metadata) > maxMetadata {
 		return flatbuf.Unsupported(fmt.Sprintf("it has more than %d entries of metadata", maxMetadata))
 	}
 	return nil
 }
 
-// setDefault sets metadata that has a value, unless the file has set the same key.
-func (d *Description) setDefault(key, value string) {
-	if _, ok := d.Metadata[key]; ok || value == "" {
-		return
-	}
-	if d.Metadata == nil {
-		d.Metadata = map[string]string{}
-	}
-	d.Metadata[key] = value
-}
+func (d *Description) add(key, value string) { d.Metadata = metadata.Add(d.Metadata, key, value) }
 
 func (d *Description) readInputs(graph message) error {
 	err := graph.each(func(field uint64, m message) error {
