@@ -48,7 +48,7 @@ type Options struct {
 var spec = dylib.Spec{Engine: "tensorrt", Stem: "anyinfer_tensorrt", Install: "TENSORRT_ROOT=... anyinfer shim build tensorrt"}
 
 var engine = cengine.Engine{
-	Library: spec, Native: native, Check: check, Rebuild: "anyinfer shim build tensorrt",
+	Library: spec, Native: native, Check: check, Metadata: describe, Rebuild: "anyinfer shim build tensorrt",
 }
 
 func init() {
