@@ -106,7 +106,10 @@ func (l *cachedLoad) restore(ctx context.Context) (common.DriverModel, error) {
 	defer files.Release()
 	o := l.shared
 	o.Precision, o.Shapes = 0, nil // the plan contains them
-	o.Native = request{options: Options{CUDAGraphs: l.own.CUDAGraphs, Plugins: l.own.Plugins}, built: true, precision: precision}
+	o.Native = request{
+		options: Options{CUDAGraphs: l.own.CUDAGraphs, Plugins: l.own.Plugins}, built: true, precision: precision,
+		metadata: describe(l.files, common.Options{}),
+	}
 	m, err := l.driver.shim.Load(ctx, files, o)
 	if err != nil {
 		return nil, err

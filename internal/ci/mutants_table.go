@@ -70,10 +70,10 @@ var mutants = []mutant{
 	{"internal/mnncheck/check.go", "all[i] >= g.names.Len() {", "all[i] > g.names.Len() {", "internal/mnncheck", "TestInvalidGraphs|TestInvalidOperators"},
 	{"internal/tnncheck/weights.go", "n > len(r.data)-r.at", "n > len(r.data)", "internal/tnncheck", "TestDamagedWeights"},
 	{"internal/tnncheck/check.go", "if defined[name] {", "if false {", "internal/tnncheck", "TestDamagedProto"},
-	{"internal/onnxcheck/check.go", "if length > uint64(len(m)) {", "if length > uint64(len(m))+1 {", "internal/onnxcheck", "TestDamagedFiles"},
+	{"internal/onnxfile/check.go", "if length > uint64(len(m)) {", "if length > uint64(len(m))+1 {", "internal/onnxfile", "TestDamagedFiles"},
 
 	// The engines.
-	{"openvino/model.go", "return common.Stateful", "return common.Stateless", "openvino", "TestVariables$"},
+	{"openvino/ir.go", "state = common.Stateful", "state = common.Stateless", "openvino", "TestVariables$"},
 	{"openvino/session.go", "o.shape = o.shape[:0]", "", "openvino", "TestDynamicUpAndDown"},
 	{"openvino/session.go", "if err := fresh.Bind(in, s.out); err != nil {", "if err := fresh.Bind(in, s.out[:0]); err != nil {", "openvino", "TestVariablesAreReset"},
 	{"openvino/session.go", "s.model.unassign(s.compiled)", "", "openvino", "TestSessionsShareCompiledModels"},
