@@ -55,8 +55,8 @@ var steps = []step{
 			const list = "internal/testing/enginetest/requirements.txt"
 			t.made(cache("reference"), `"$PYTHON" --version && cat `+list, func() { t.sh(`"$PYTHON" -m pip install --quiet --target "$CACHE/reference" -r ` + list) })
 		}},
-	{name: "headers", help: "Fetches the SDKs' headers that declarations are compared with, with cargo.", optional: true,
-		lines: []string{"for c in " + headers + `; do ls "${CARGO_HOME:-$HOME/.cargo}"/registry/cache/*/${c%@*}-${c#*@}.crate >/dev/null 2>&1 || ` +
+	{name: "headers", help: "Fetches the SDKs' headers that declarations are compared with: ONNX Runtime's with go, others with cargo.", optional: true,
+		lines: []string{"go mod download github.com/yalue/onnxruntime_go@v1.27.0", "for c in " + headers + `; do ls "${CARGO_HOME:-$HOME/.cargo}"/registry/cache/*/${c%@*}-${c#*@}.crate >/dev/null 2>&1 || ` +
 			"cargo info --quiet $c >/dev/null || exit; done"}},
 
 	{name: "lint", help: "gofmt, vet, staticcheck, hadolint, a tidy go.mod, the table of deliberate breaks, the count of lines, and compiling for every target.",
