@@ -14,6 +14,11 @@ import (
 
 var (
 	ONNX = common.Format{Name: "onnx", Extensions: []string{".onnx"}, Detect: isONNX}
+	// ORT is ONNX Runtime's own format.
+	ORT = common.Format{
+		Name: "ort", Extensions: []string{".ort"},
+		Detect: func(head []byte) bool { return len(head) >= 8 && string(head[4:8]) == "ORTM" },
+	}
 	// OpenVINO is OpenVINO's IR: an .xml and, if the model has weights, a .bin.
 	OpenVINO = common.Format{
 		Name: "openvino", Extensions: []string{".xml"},

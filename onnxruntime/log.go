@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package onnxruntime
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/nativelog"
+)
+
+// These are values of OrtLoggingLevel.
+const (
+	logInfo    = 1
+	logWarning = 2
+)
+
+// A process has one environment, which logs to the function of whoever made it: this
+// package or another user of the library. So each session is given a function of its
+// own. Its parameter is the driver's key in loggers; 0, the environment's, stands
+// for the engine that was opened last.
+var (
+	loggers  sync.Map // *nativelog.Log by key
+	lastKey  atomic.Uintptr
+	receiver atomic.Pointer[nativelog.Log]
+	onLog    = sync.OnceValue(func() uintptr {
+		// OrtLoggingFunction: void (*)(void* param, OrtLoggingLevel severity, const char* category, const char* logid, const char* code_location, const char* message)
+		return dylib.Callback(func(key, severity, category, id, place, message uintptr) uintptr {
+			log := receiver.Load()
+			if l, ok := loggers.Load(key); ok {
+				log = l.(*nativelog.Log)
+			}
+			level := slog.LevelDebug
+			switch s := int32(severity); {
+			case s > logWarning:
+				level = slog.LevelError
+			case s == logWarning:
+				level = slog.LevelWarn
+			}
+			log.Log(context.Background(), level, shorten(dylib.GoString(message)))
+			return 0
+		})
+	})
+)
+
+// listen makes d's log. Messages below a warning, of which there are many, are only
+// asked for if the program logs at Debug.
+func (d *driver) listen(cfg common.Config) {
+	d.log = nativelog.New(cfg, engine, false)
+	d.logKey = lastKey.Add(1)
+	loggers.Store(d.logKey, &d.log)
+	receiver.Store(&d.log)
+	d.severity = logWarning
+	if cfg.Logger.Enabled(context.Background(), slog.LevelDebug) {
+		d.severity = logInfo
+	}
+}

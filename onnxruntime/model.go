@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package onnxruntime
+
+import (
+	"context"
+	"runtime"
+	"strconv"
+	"strings"
+	"unsafe"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/onnxcheck"
+)
+
+// model is a loaded model: an OrtSession, which may run on several threads at the
+// same time, so all sessions use it.
+type model struct {
+	driver          *driver
+	info            common.ModelInfo
+	session         uintptr
+	inputs, outputs []common.TensorInfo
+	runConfig       map[string]string
+}
+
+// Load makes an OrtSession, which copies what it needs of the files.
+func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Options) (_ common.DriverModel, err error) {
+	native, err := checkSettings(o)
+	if err != nil {
+		return nil, err
+	}
+	s := settings{common: o, native: native}
+	if s.provider, err = d.provider(ctx, o.Device); err != nil {
+		return nil, err
+	}
+	m := &model{driver: d, runConfig: native.RunConfig, info: common.ModelInfo{
+		Format: files.Format(), Device: s.provider.device, Threads: o.ThreadsPerRun(), Sessions: max(o.Sessions, 1), State: common.Stateless,
+	}}
+	if err := m.load(ctx, files, s); err != nil {
+		m.Close()
+		return nil, err
+	}
+	files.Release()
+	return m, nil
+}
+
+func (m *model) load(ctx context.Context, files *common.ModelFiles, s settings) error {
+	if files.Len() != 1 || files.Folder() {
+		return fail(common.ErrModel, "a model is loaded by the name of its one file; external data is found by the names in it")
+	}
+	options, err := m.driver.sessionOptions(s)
+	if err != nil {
+		return err
+	}
+	defer m.driver.free(fnReleaseSessionOptions, options)
+	if err := m.addExternal(options, files); err != nil {
+		return err
+	}
+	if m.session, err = m.driver.newSession(ctx, files.Bytes(0), options); err != nil {
+		return err
+	}
+	if m.inputs, err = m.driver.tensorInfos("input", m.session, fnSessionGetInputCount, fnSessionGetInputName, fnSessionGetInputTypeInfo); err != nil {
+		return err
+	}
+	m.outputs, err = m.driver.tensorInfos("output", m.session, fnSessionGetOutputCount, fnSessionGetOutputName, fnSessionGetOutputTypeInfo)
+	return err
+}
+
+// addExternal passes the files with external weights to options. A session copies
+// them when it is made.
+func (m *model) addExternal(options uintptr, files *common.ModelFiles) error {
+	names := onnxcheck.External(files.Bytes(0))
+	if len(names) == 0 {
+		return nil
+	}
+	d := m.driver
+	if !d.api.Has(fnAddExternalInitializersFromFilesInMemory) {
+		return d.needs(18, "a model with external data")
+	}
+	var pin runtime.Pinner
+	defer pin.Unpin()
+	contents, lengths := make([]*byte, len(names)), make([]uintptr, len(names))
+	for i, name := range names {
+		content, err := files.Beside(name)
+		if err != nil {
+			return err
+		}
+		contents[i], lengths[i] = unsafe.SliceData(content), uintptr(len(content))
+	}
+	return d.call(common.ErrModel, fnAddExternalInitializersFromFilesInMemory, dylib.Int(options),
+		dylib.Slice(osStrings(&pin, names)), dylib.Slice(contents), dylib.Slice(lengths), dylib.Int(len(names)))
+}
+
+// newSession makes an OrtSession, or returns the context's error if that ends
+// first.
+func (d *driver) newSession(ctx context.Context, bytes []byte, options uintptr) (uintptr, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	if d.api.Has(fnSessionOptionsSetLoadCancellationFlag) {
+		done := make(chan struct{})
+		stop := context.AfterFunc(ctx, func() {
+			d.call(nil, fnSessionOptionsSetLoadCancellationFlag, dylib.Int(options), dylib.Int(uintptr(1)))
+			close(done)
+		})
+		defer func() {
+			if !stop() {
+				<-done // because options must not be released before
+			}
+		}()
+	}
+	session, err := d.get(common.ErrModel, fnCreateSessionFromArray, dylib.Int(d.env), dylib.Slice(bytes), dylib.Int(len(bytes)), dylib.Int(options))
+	if err != nil && ctx.Err() != nil {
+		return 0, ctx.Err()
+	}
+	return session, err
+}
+
+func (m *model) Info() common.ModelInfo { return m.info }
+
+func (m *model) Signatures() []common.Signature {
+	return []common.Signature{{Inputs: m.inputs, Outputs: m.outputs}}
+}
+
+func (m *model) Close() error {
+	m.driver.free(fnReleaseSession, m.session)
+	return nil
+}
+
+// These are sanity limits: a model with more is damaged.
+const (
+	maxTensors = 1 << 16
+	maxRank    = 64
+)
+
+// valueTypes has the names of ONNXType.
+var valueTypes = []string{"value of unknown type", "tensor", "sequence", "map", "opaque value", "sparse tensor", "optional value"}
+
+const typeTensor = 1
+
+// tensorInfos describes the inputs or outputs of an OrtSession. All must be tensors.
+func (d *driver) tensorInfos(what string, session uintptr, countFn, nameFn, typeFn int) ([]common.TensorInfo, error) {
+	n, err := d.get(common.ErrModel, countFn, dylib.Int(session))
+	if err != nil {
+		return nil, err
+	}
+	if n > maxTensors {
+		return nil, fail(common.ErrModel, "the model has %d %ss", n, what)
+	}
+	infos := make([]common.TensorInfo, n)
+	var others []string
+	for i := range infos {
+		info := &infos[i]
+		if info.Name, err = d.text(common.ErrModel, nameFn, dylib.Int(session), dylib.Int(i)); err != nil {
+			return nil, err
+		}
+		other, err := d.describe(info, session, typeFn, i)
+		if err != nil {
+			return nil, err
+		}
+		if other != "" {
+			others = append(others, strconv.Quote(info.Name)+" is a "+other)
+		}
+	}
+	if others != nil {
+		return nil, fail(common.ErrDType, "not all %ss are tensors of a type that this module has: %s", what, strings.Join(others, ", "))
+	}
+	return infos, nil
+}
+
+// describe sets the type and shape of info, or returns what it is instead of a
+// tensor that this module has.
+func (d *driver) describe(info *common.TensorInfo, session uintptr, typeFn, i int) (other string, err error) {
+	typeInfo, err := d.get(common.ErrModel, typeFn, dylib.Int(session), dylib.Int(i))
+	if err != nil {
+		return "", err
+	}
+	defer d.free(fnReleaseTypeInfo, typeInfo)
+	kind := new(uint32)
+	if err := d.call(common.ErrModel, fnGetOnnxTypeFromTypeInfo, dylib.Int(typeInfo), dylib.Ptr(kind)); err != nil {
+		return "", err
+	}
+	if *kind != typeTensor {
+		if *kind >= uint32(len(valueTypes)) {
+			*kind = 0
+		}
+		return valueTypes[*kind], nil
+	}
+	tensor, err := d.get(common.ErrModel, fnCastTypeInfoToTensorInfo, dylib.Int(typeInfo))
+	if err != nil {
+		return "", err
+	}
+	element, shape, err := d.typeAndShape(tensor)
+	if err != nil {
+		return "", err
+	}
+	if info.DType, other = dtype(int(element)); info.DType == 0 {
+		return "tensor of " + other, nil
+	}
+	if len(shape) > 0 || d.api.Has(fnTensorTypeAndShapeHasShape) && byte(d.api.Call(fnTensorTypeAndShapeHasShape, dylib.Int(tensor))) != 0 {
+		info.Shape = shape
+	} // else the rank is 0, or is dynamic, which older libraries do not tell apart
+	return "", nil
+}
+
+// typeAndShape reads an OrtTensorTypeAndShapeInfo. A dynamic dimension is -1.
+func (d *driver) typeAndShape(tensor uintptr) (element uint32, shape common.Shape, err error) {
+	out := new(struct {
+		rank    uintptr
+		dims    [maxRank]int64
+		element uint32
+	})
+	if err := d.call(common.ErrModel, fnGetTensorElementType, dylib.Int(tensor), dylib.Ptr(&out.element)); err != nil {
+		return 0, nil, err
+	}
+	if err := d.call(common.ErrModel, fnGetDimensionsCount, dylib.Int(tensor), dylib.Ptr(&out.rank)); err != nil {
+		return 0, nil, err
+	}
+	if out.rank > maxRank {
+		return 0, nil, fail(common.ErrModel, "a tensor has rank %d", out.rank)
+	}
+	dims := out.dims[:out.rank]
+	if err := d.call(common.ErrModel, fnGetDimensions, dylib.Int(tensor), dylib.Slice(dims), dylib.Int(len(dims))); err != nil {
+		return 0, nil, err
+	}
+	shape = common.Shape{}
+	for _, n := range dims {
+		if int64(int(n)) != n || n < -1 {
+			return 0, nil, fail(common.ErrModel, "a tensor has the impossible dimension %d", n)
+		}
+		shape = append(shape, int(n))
+	}
+	return out.element, shape, nil
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package onnxruntime
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/dylib"
+)
+
+// Options are ONNX Runtime's own options, for common.Options.Native. A nil Native is
+// the zero Options.
+type Options struct {
+	// Optimization is the level of graph optimizations: "disable", "basic",
+	// "extended" or "all" (SetSessionGraphOptimizationLevel). Empty: "all".
+	Optimization string
+	// Config has entries of the session's configuration (AddSessionConfigEntry),
+	// such as "session.intra_op.allow_spinning": "1". ONNX Runtime ignores keys that
+	// it does not know.
+	Config map[string]string
+	// RunConfig has entries of the configuration of each Run (AddRunConfigEntry),
+	// such as "memory.enable_memory_arena_shrinkage": "cpu:0", which returns memory
+	// to the system after each Run.
+	RunConfig map[string]string
+	// Provider has the options of the execution provider that Options.Device names,
+	// by its own keys, such as "device_id": "1" for CUDA.
+	Provider map[string]string
+	// CustomOps are the paths of libraries with operators
+	// (RegisterCustomOpsLibrary_V2). They run code in this process.
+	CustomOps []string
+}
+
+// levels are the values of GraphOptimizationLevel.
+var levels = map[string]int{"disable": 0, "basic": 1, "extended": 2, "all": 99, "": 99}
+
+// settings are the options of a load, from which session options are made.
+type settings struct {
+	common   common.Options // Native is not used
+	native   Options
+	provider provider
+	free     map[string]int // values of named dimensions, from Options.Shapes
+}
+
+// checkSettings returns an error for options that this engine does not have.
+func checkSettings(o common.Options) (Options, error) {
+	native, err := common.NativeOptions[Options](o.Native)
+	if err != nil {
+		return native, err
+	}
+	if _, ok := levels[native.Optimization]; !ok {
+		return native, fail(common.ErrOption, "Optimization is %q; it can be disable, basic, extended or all", native.Optimization)
+	}
+	if o.Precision == common.Float16 || o.Precision == common.BFloat16 {
+		return native, fail(common.ErrOption, "Precision is %v, but ONNX Runtime computes in the model's own types; convert the model", o.Precision)
+	}
+	for _, entries := range []map[string]string{native.Config, native.RunConfig, native.Provider} {
+		for k, v := range entries {
+			if k == "" || strings.ContainsRune(k+v, 0) {
+				return native, fail(common.ErrOption, "the entry %q: %q has no name, or has a NUL character", k, v)
+			}
+		}
+	}
+	return native, nil
+}
+
+// sessionOptions makes an OrtSessionOptions.
+func (d *driver) sessionOptions(s settings) (options uintptr, err error) {
+	if options, err = d.get(common.ErrModel, fnCreateSessionOptions); err != nil {
+		return 0, err
+	}
+	defer func() {
+		if err != nil {
+			d.free(fnReleaseSessionOptions, options)
+		}
+	}()
+	set := func(fn int, args ...dylib.Arg) {
+		if err == nil {
+			err = d.call(common.ErrOption, fn, append([]dylib.Arg{dylib.Int(options)}, args...)...)
+		}
+	}
+	set(fnSetSessionGraphOptimizationLevel, dylib.Int(levels[s.native.Optimization]))
+	set(fnSetIntraOpNumThreads, dylib.Int(s.pool()))
+	set(fnSetInterOpNumThreads, dylib.Int(1))
+	// A thread that spins while it waits takes a core from the rest of the program.
+	config := map[string]string{"session.intra_op.allow_spinning": "0", "session.inter_op.allow_spinning": "0"}
+	maps.Copy(config, s.native.Config)
+	for _, key := range slices.Sorted(maps.Keys(config)) {
+		set(fnAddSessionConfigEntry, dylib.String(key), dylib.String(config[key]))
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.free)) {
+		set(fnAddFreeDimensionOverrideByName, append([]dylib.Arg{dylib.String(name)}, int64Words(int64(s.free[name]))...)...)
+	}
+	for _, path := range s.native.CustomOps {
+		set(fnRegisterCustomOpsLibraryV2, osString(path))
+	}
+	if err == nil {
+		err = d.setLogger(options)
+	}
+	if err == nil {
+		err = d.appendProvider(options, s.provider, s.native.Provider)
+	}
+	return options, err
+}
+
+// setLogger makes a session log to d's Logger.
+func (d *driver) setLogger(options uintptr) error {
+	if err := d.call(common.ErrModel, fnSetUserLoggingFunction, dylib.Int(options), dylib.Int(onLog()), dylib.Int(d.logKey)); err != nil {
+		return err
+	}
+	return d.call(common.ErrModel, fnSetSessionLogSeverityLevel, dylib.Int(options), dylib.Int(d.severity))
+}
+
+// pool returns the number of threads that the model's sessions share, of which each
+// that runs is one itself: no more than all sessions together may use.
+func (s settings) pool() int { return max(s.common.Sessions, 1)*(s.common.ThreadsPerRun()-1) + 1 }

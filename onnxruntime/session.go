@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package onnxruntime
+
+import (
+	"context"
+	"runtime"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/dylib"
+)
+
+// session is an OrtIoBinding: inputs and outputs for Runs of the model's OrtSession.
+// The fields that Run reads come first.
+type session struct {
+	run      dylib.Prepared
+	canceled atomic.Bool // the OrtRunOptions have the flag that Cancel sets
+	fetches  bool        // some outputs are read from tensors that ONNX Runtime makes
+	strings  bool        // some inputs are strings, which each Run copies
+
+	model      *model
+	runOptions uintptr
+	binding    uintptr
+	ins, outs  []slot
+	out        []*common.Tensor
+	results    *results
+	terminate  dylib.Prepared
+	getOutputs dylib.Prepared
+	pin        runtime.Pinner // of results
+}
+
+// slot is an input or output.
+type slot struct {
+	tensor *common.Tensor // in whose memory it is
+	pin    runtime.Pinner // of that memory
+	value  uintptr        // the OrtValue of a tensor of strings
+	fetch  dylib.Prepared // BindOutputToDevice, for an output that ONNX Runtime makes
+	name   []byte         // pinned by the session
+}
+
+// results has what functions return for fetch. It is pinned, because prepared calls
+// have its address.
+type results struct {
+	values, count uintptr
+	info          uintptr
+	rank          uintptr
+	dims          [maxRank]int64
+	data          uintptr
+}
+
+func (m *model) NewSession(context.Context, int) (common.DriverSession, error) {
+	s := &session{model: m, ins: make([]slot, len(m.inputs)), outs: make([]slot, len(m.outputs)), results: new(results)}
+	if err := s.init(); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *session) init() (err error) {
+	d := s.model.driver
+	if s.runOptions, err = d.get(common.ErrModel, fnCreateRunOptions); err != nil {
+		return err
+	}
+	if err := d.call(common.ErrModel, fnRunOptionsSetRunLogSeverityLevel, dylib.Int(s.runOptions), dylib.Int(logWarning)); err != nil {
+		return err
+	}
+	for key, value := range s.model.runConfig {
+		if err := d.call(common.ErrOption, fnAddRunConfigEntry, dylib.Int(s.runOptions), dylib.String(key), dylib.String(value)); err != nil {
+			return err
+		}
+	}
+	if s.binding, err = d.get(common.ErrModel, fnCreateIoBinding, dylib.Int(s.model.session)); err != nil {
+		return err
+	}
+	s.pin.Pin(s.results)
+	s.run = d.api.Prepare(fnRunWithBinding, dylib.Int(s.model.session), dylib.Int(s.runOptions), dylib.Int(s.binding))
+	s.terminate = d.api.Prepare(fnRunOptionsSetTerminate, dylib.Int(s.runOptions))
+	s.getOutputs = d.api.Prepare(fnGetBoundOutputValues, dylib.Int(s.binding), dylib.Int(d.allocator), dylib.Ptr(&s.results.values), dylib.Ptr(&s.results.count))
+	for i, info := range s.model.outputs {
+		b := &s.outs[i]
+		if info.Shape.Dynamic() || info.DType == common.String {
+			s.fetches = true
+			b.name = append([]byte(info.Name), 0)
+			s.pin.Pin(unsafe.SliceData(b.name))
+			b.fetch = d.api.Prepare(fnBindOutputToDevice, dylib.Int(s.binding), dylib.Slice(b.name), dylib.Int(d.memory))
+		}
+		// The binding keeps the outputs in the order in which they are bound first.
+		if err := d.call(common.ErrModel, fnBindOutputToDevice, dylib.Int(s.binding), dylib.String(info.Name), dylib.Int(d.memory)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Bind makes tensors of ONNX Runtime's in the memory of in and out. An output whose
+// shape is not known yet, and strings, are copied by Run.
+func (s *session) Bind(in, out []*common.Tensor) (err error) {
+	s.out = out
+	for i, info := range s.model.outputs {
+		if info.Shape.Dynamic() {
+			continue
+		}
+		if out[i], err = common.EnsureTensor(out[i], info.DType, info.Shape); err != nil {
+			return err
+		}
+		if out[i] == s.outs[i].tensor || info.DType == common.String {
+			continue
+		}
+		if err := s.bind(&s.outs[i], fnBindOutput, info.Name, out[i]); err != nil {
+			return err
+		}
+	}
+	for i, t := range in {
+		if t == s.ins[i].tensor {
+			continue
+		}
+		if err := s.bind(&s.ins[i], fnBindInput, s.model.inputs[i].Name, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var noElements = make([]byte, 1)
+
+// bind sets t as an input or output. The binding uses t's memory until another
+// tensor is set, so the memory stays pinned until then.
+func (s *session) bind(b *slot, bindFn int, name string, t *common.Tensor) error {
+	d := s.model.driver
+	dims := make([]int64, len(t.Shape()))
+	for i, n := range t.Shape() {
+		dims[i] = int64(n)
+	}
+	var value uintptr
+	var err error
+	var pin runtime.Pinner
+	if t.DType() == common.String {
+		s.strings = true
+		value, err = d.get(common.ErrInput, fnCreateTensorAsOrtValue, dylib.Int(d.allocator), dylib.Slice(dims), dylib.Int(len(dims)), dylib.Int(codes[common.String]))
+	} else {
+		memory := t.Bytes()
+		if len(memory) == 0 {
+			memory = noElements
+		}
+		pin.Pin(unsafe.SliceData(memory))
+		value, err = d.get(common.ErrInput, fnCreateTensorWithDataAsOrtValue, dylib.Int(d.memory), dylib.Slice(memory), dylib.Int(len(t.Bytes())), dylib.Slice(dims), dylib.Int(len(dims)), dylib.Int(codes[t.DType()]))
+	}
+	if err == nil {
+		err = d.call(common.ErrInput, bindFn, dylib.Int(s.binding), dylib.String(name), dylib.Int(value))
+	}
+	if err != nil || t.DType() != common.String {
+		d.free(fnReleaseValue, value) // the binding has a reference of its own
+		value = 0
+	}
+	if err != nil {
+		pin.Unpin()
+		return err
+	}
+	b.release(d)
+	b.tensor, b.pin, b.value = t, pin, value
+	return nil
+}
+
+func (b *slot) release(d *driver) {
+	b.pin.Unpin()
+	d.free(fnReleaseValue, b.value)
+	b.value = 0
+}
+
+// Run calls RunWithBinding. An early Cancel is lost when it comes before the flag
+// of an earlier one is cleared; package common repeats it.
+func (s *session) Run(context.Context) error {
+	d := s.model.driver
+	if s.canceled.Swap(false) {
+		if err := d.call(common.ErrRun, fnRunOptionsUnsetTerminate, dylib.Int(s.runOptions)); err != nil {
+			return err
+		}
+	}
+	if s.strings {
+		if err := s.writeStrings(); err != nil {
+			return err
+		}
+	}
+	if !s.fetches {
+		return d.check(common.ErrRun, s.run.Do())
+	}
+	for i := range s.outs {
+		if b := &s.outs[i]; b.name != nil { // else ONNX Runtime would use the last Run's tensor again
+			if err := d.check(common.ErrRun, b.fetch.Do()); err != nil {
+				return err
+			}
+		}
+	}
+	if err := d.check(common.ErrRun, s.run.Do()); err != nil {
+		return err
+	}
+	return s.fetch()
+}
+
+// Cancel sets a flag that ONNX Runtime reads between two operators.
+func (s *session) Cancel() {
+	s.canceled.Store(true)
+	s.model.driver.check(nil, s.terminate.Do())
+}
+
+// fetch copies the outputs that ONNX Runtime has made.
+func (s *session) fetch() (err error) {
+	d := s.model.driver
+	if err := d.check(common.ErrRun, s.getOutputs.Do()); err != nil {
+		return err
+	}
+	values := make([]uintptr, min(s.results.count, uintptr(len(s.outs))))
+	dylib.CopyOut(values, s.results.values)
+	defer d.api.Call(fnAllocatorFree, dylib.Int(d.allocator), dylib.Int(s.results.values))
+	for i, value := range values {
+		if err == nil && s.outs[i].name != nil {
+			err = s.fetchOne(i, value)
+		}
+		d.free(fnReleaseValue, value)
+	}
+	return err
+}
+
+func (s *session) fetchOne(i int, value uintptr) error {
+	d, info := s.model.driver, s.model.outputs[i]
+	typeAndShape, err := d.get(common.ErrRun, fnGetTensorTypeAndShape, dylib.Int(value))
+	if err != nil {
+		return err
+	}
+	element, shape, err := d.typeAndShape(typeAndShape)
+	d.free(fnReleaseTensorTypeAndShapeInfo, typeAndShape)
+	if err != nil {
+		return err
+	}
+	if dt, name := dtype(int(element)); dt != info.DType || shape.Elems() < 0 {
+		return fail(common.ErrRun, "output %q is a tensor of %s with the shape %v", info.Name, name, shape)
+	}
+	if s.out[i], err = common.EnsureTensor(s.out[i], info.DType, shape); err != nil {
+		return err
+	}
+	if info.DType == common.String {
+		return s.readStrings(s.out[i], value)
+	}
+	data, err := d.get(common.ErrRun, fnGetTensorMutableData, dylib.Int(value))
+	if err == nil {
+		dylib.CopyOut(s.out[i].Bytes(), data)
+	}
+	return err
+}
+
+// Close frees the binding before the memory that it uses.
+func (s *session) Close() error {
+	d := s.model.driver
+	d.free(fnReleaseIoBinding, s.binding)
+	d.free(fnReleaseRunOptions, s.runOptions)
+	for _, slots := range [][]slot{s.ins, s.outs} {
+		for i := range slots {
+			slots[i].release(d)
+		}
+	}
+	s.pin.Unpin()
+	return nil
+}
