@@ -52,9 +52,10 @@ func TestPackRefuses(t *testing.T) {
 		{"--engine tflite " + models + "digit.tflite", 1, "there is no file \"" + models + "digit.tflite\"; did you mean "},
 		{"--engine tflite " + work, 1, work + " is a folder"},
 		{"--engine tflite " + file("labels.txt"), 1, "labels.txt does not end in"},
-		{"--engine tflite " + models + "digits.onnx", 1, "none of the engines to pack reads " + models + "digits.onnx; add one of: openvino"},
+		{"--engine tflite " + models + "digits.onnx", 1, "none of the engines to pack reads " + models + "digits.onnx; add one of: onnxruntime, openvino"},
 		{"--engine tflite " + model + " --out " + file("labels.txt.tar.gz"), 1, file("labels.txt.tar.gz") + " already exists; remove it, or choose another name with --out"},
 		{"--engine litert --target linux/riscv64 " + model, 1, "there is no litert SDK for linux/riscv64; there is one for"},
+		{"--engine onnxruntime --target linux/arm " + models + "digits.onnx", 1, "and Debian 13 has libonnxruntime1.21 for this one"},
 		{"--engine tflite,mnn " + model, 1, "mnn reads none of the models; it reads files that end in .mnn"},
 		{"--engine mnn --target linux/" + other + " " + models + "digits.mnn", 1, "there is no mnn for linux/" + other + " in " + root + "; compile it with 'MNN_ROOT=... anyinfer shim build mnn --target linux/" + other + "'"},
 	} {
