@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/metadata"
 	"github.com/anyinfer/anyinfer/internal/mnncheck"
 )
 
@@ -31,6 +32,16 @@ func check(files *common.ModelFiles, _ common.Options) error {
 		return &common.Error{Kind: common.ErrModel, Message: fmt.Sprintf("the model needs %d bytes of external weights, the file has %d", need, size)}
 	}
 	return nil
+}
+
+// describe returns the text that a file has for its users, bizCode, or the members of
+// the JSON object in it, as Ultralytics exports them.
+func describe(files *common.ModelFiles, _ common.Options) map[string]string {
+	text := mnncheck.BizCode(files.Bytes(0))
+	if all, ok := metadata.AddObject(nil, text); ok {
+		return all
+	}
+	return metadata.Add(nil, "bizCode", text)
 }
 
 // unknown returns the operators that only later releases of MNN know.

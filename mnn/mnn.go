@@ -44,7 +44,8 @@ var spec = dylib.Spec{Engine: "mnn", Stem: "anyinfer_mnn"}
 func init() {
 	sources.Register(spec.Engine, shimSources)
 	cengine.Register(cengine.Engine{
-		Library: spec, Formats: []common.Format{formats.MNN}, Native: native, Check: check, Unknown: unknown, Rebuild: "anyinfer shim build mnn",
+		Library: spec, Formats: []common.Format{formats.MNN}, Native: native, Check: check, Unknown: unknown, Metadata: describe,
+		Rebuild: "anyinfer shim build mnn",
 	})
 }
 

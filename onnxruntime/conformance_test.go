@@ -10,5 +10,9 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	enginetest.Run(t, enginetest.Engine{Name: "onnxruntime", Formats: []string{"onnx"}})
+	enginetest.Run(t, enginetest.Engine{
+		Name: "onnxruntime", Formats: []string{"onnx"},
+		// The file, Protocol Buffers' copy of it and the tensors.
+		Memory: map[string]float64{"onnx": 3.1, "onnx-external": 3.1},
+	})
 }

@@ -4,93 +4,103 @@ package onnxruntime
 
 import (
 	"context"
-	"runtime"
 	"strconv"
 	"strings"
-	"unsafe"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
-	"github.com/anyinfer/anyinfer/internal/onnxcheck"
+	"github.com/anyinfer/anyinfer/internal/formats"
+	"github.com/anyinfer/anyinfer/internal/metadata"
+	"github.com/anyinfer/anyinfer/internal/onnxfile"
 )
 
 // model is a loaded model: an OrtSession, which may run on several threads at the
-// same time, so all sessions use it.
+// same time, so all sessions use it. With Options.Profile each session has an
+// OrtSession of its own.
 type model struct {
 	driver          *driver
 	info            common.ModelInfo
+	settings        settings
 	session         uintptr
 	inputs, outputs []common.TensorInfo
-	runConfig       map[string]string
+
+	files    *common.ModelFiles // released unless Options.Profile is set
+	external externalFiles
 }
 
 // Load makes an OrtSession, which copies what it needs of the files.
 func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Options) (_ common.DriverModel, err error) {
-	native, err := checkSettings(o)
+	if files.Len() != 1 || files.Folder() {
+		return nil, fail(common.ErrModel, "a model is loaded by the name of its one file; external data is found by the names in it")
+	}
+	s, err := d.newSettings(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	s := settings{common: o, native: native}
-	if s.provider, err = d.provider(ctx, o.Device); err != nil {
-		return nil, err
-	}
-	m := &model{driver: d, runConfig: native.RunConfig, info: common.ModelInfo{
+	m := &model{driver: d, settings: s, files: files, info: common.ModelInfo{
 		Format: files.Format(), Device: s.provider.device, Threads: o.ThreadsPerRun(), Sessions: max(o.Sessions, 1), State: common.Stateless,
 	}}
-	if err := m.load(ctx, files, s); err != nil {
+	if err := m.load(ctx); err != nil {
 		m.Close()
 		return nil, err
 	}
-	files.Release()
+	if !o.Profile {
+		files.Release()
+		m.files, m.external = nil, externalFiles{}
+	}
 	return m, nil
 }
 
-func (m *model) load(ctx context.Context, files *common.ModelFiles, s settings) error {
-	if files.Len() != 1 || files.Folder() {
-		return fail(common.ErrModel, "a model is loaded by the name of its one file; external data is found by the names in it")
+func (m *model) load(ctx context.Context) (err error) {
+	d := m.driver
+	if m.external, err = d.readExternal(m.files); err != nil {
+		return err
 	}
-	options, err := m.driver.sessionOptions(s)
+	if m.files.Format() == formats.ONNX.Name {
+		about, _ := onnxfile.Describe(m.files.Bytes(0)) // ONNX Runtime decides whether a file is damaged
+		m.info.Metadata = about.Metadata
+		if m.settings.dims, err = namedDims(about.Inputs, m.settings.common.Shapes); err != nil {
+			return err
+		}
+	}
+	if m.settings.common.CacheDir != "" {
+		m.session, err = m.loadCached(ctx)
+	} else {
+		m.session, err = m.newSession(ctx, fnNone, "")
+	}
 	if err != nil {
 		return err
 	}
-	defer m.driver.free(fnReleaseSessionOptions, options)
-	if err := m.addExternal(options, files); err != nil {
+	if m.inputs, err = d.tensorInfos("input", m.session, fnSessionGetInputCount, fnSessionGetInputName, fnSessionGetInputTypeInfo); err != nil {
 		return err
 	}
-	if m.session, err = m.driver.newSession(ctx, files.Bytes(0), options); err != nil {
+	if m.outputs, err = d.tensorInfos("output", m.session, fnSessionGetOutputCount, fnSessionGetOutputName, fnSessionGetOutputTypeInfo); err != nil {
 		return err
 	}
-	if m.inputs, err = m.driver.tensorInfos("input", m.session, fnSessionGetInputCount, fnSessionGetInputName, fnSessionGetInputTypeInfo); err != nil {
-		return err
-	}
-	m.outputs, err = m.driver.tensorInfos("output", m.session, fnSessionGetOutputCount, fnSessionGetOutputName, fnSessionGetOutputTypeInfo)
-	return err
+	metadata.SetLabels(m.outputs, m.info.Metadata)
+	return m.setShapes(m.settings.common.Shapes)
 }
 
-// addExternal passes the files with external weights to options. A session copies
-// them when it is made.
-func (m *model) addExternal(options uintptr, files *common.ModelFiles) error {
-	names := onnxcheck.External(files.Bytes(0))
-	if len(names) == 0 {
-		return nil
+// newSession makes an OrtSession of the model. The function setPath, unless it is
+// fnNone, is called with a path first.
+func (m *model) newSession(ctx context.Context, setPath int, path string) (uintptr, error) {
+	options, err := m.driver.sessionOptions(m.settings)
+	if err != nil {
+		return 0, err
 	}
-	d := m.driver
-	if !d.api.Has(fnAddExternalInitializersFromFilesInMemory) {
-		return d.needs(18, "a model with external data")
-	}
-	var pin runtime.Pinner
-	defer pin.Unpin()
-	contents, lengths := make([]*byte, len(names)), make([]uintptr, len(names))
-	for i, name := range names {
-		content, err := files.Beside(name)
-		if err != nil {
-			return err
+	defer m.driver.free(fnReleaseSessionOptions, options)
+	if setPath != fnNone {
+		if err := m.driver.call(common.ErrOption, setPath, dylib.Int(options), osString(path)); err != nil {
+			return 0, err
 		}
-		contents[i], lengths[i] = unsafe.SliceData(content), uintptr(len(content))
 	}
-	return d.call(common.ErrModel, fnAddExternalInitializersFromFilesInMemory, dylib.Int(options),
-		dylib.Slice(osStrings(&pin, names)), dylib.Slice(contents), dylib.Slice(lengths), dylib.Int(len(names)))
+	if err := m.external.addTo(m.driver, options); err != nil {
+		return 0, err
+	}
+	return m.driver.newSession(ctx, m.files.Bytes(0), options)
 }
+
+const fnNone = -1
 
 // newSession makes an OrtSession, or returns the context's error if that ends
 // first.
@@ -101,7 +111,7 @@ func (d *driver) newSession(ctx context.Context, bytes []byte, options uintptr) 
 	if d.api.Has(fnSessionOptionsSetLoadCancellationFlag) {
 		done := make(chan struct{})
 		stop := context.AfterFunc(ctx, func() {
-			d.call(nil, fnSessionOptionsSetLoadCancellationFlag, dylib.Int(options), dylib.Int(uintptr(1)))
+			d.check(nil, d.api.Call(fnSessionOptionsSetLoadCancellationFlag, dylib.Int(options), dylib.Int(uintptr(1))))
 			close(done)
 		})
 		defer func() {

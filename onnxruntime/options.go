@@ -3,6 +3,7 @@
 package onnxruntime
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -41,29 +42,30 @@ type settings struct {
 	common   common.Options // Native is not used
 	native   Options
 	provider provider
-	free     map[string]int // values of named dimensions, from Options.Shapes
+	dims     map[string]int // lengths of named dimensions, from Options.Shapes
 }
 
-// checkSettings returns an error for options that this engine does not have.
-func checkSettings(o common.Options) (Options, error) {
-	native, err := common.NativeOptions[Options](o.Native)
-	if err != nil {
-		return native, err
+// newSettings returns an error for options that this engine does not have.
+func (d *driver) newSettings(ctx context.Context, o common.Options) (s settings, err error) {
+	s.common = o
+	if s.native, err = common.NativeOptions[Options](o.Native); err != nil {
+		return s, err
 	}
-	if _, ok := levels[native.Optimization]; !ok {
-		return native, fail(common.ErrOption, "Optimization is %q; it can be disable, basic, extended or all", native.Optimization)
+	if _, ok := levels[s.native.Optimization]; !ok {
+		return s, fail(common.ErrOption, "Optimization is %q; it can be disable, basic, extended or all", s.native.Optimization)
 	}
 	if o.Precision == common.Float16 || o.Precision == common.BFloat16 {
-		return native, fail(common.ErrOption, "Precision is %v, but ONNX Runtime computes in the model's own types; convert the model", o.Precision)
+		return s, fail(common.ErrOption, "Precision is %v, but ONNX Runtime computes in the model's own types; convert the model", o.Precision)
 	}
-	for _, entries := range []map[string]string{native.Config, native.RunConfig, native.Provider} {
+	for _, entries := range []map[string]string{s.native.Config, s.native.RunConfig, s.native.Provider} {
 		for k, v := range entries {
 			if k == "" || strings.ContainsRune(k+v, 0) {
-				return native, fail(common.ErrOption, "the entry %q: %q has no name, or has a NUL character", k, v)
+				return s, fail(common.ErrOption, "the entry %q: %q has no name, or has a NUL character", k, v)
 			}
 		}
 	}
-	return native, nil
+	s.provider, err = d.provider(ctx, o.Device)
+	return s, err
 }
 
 // sessionOptions makes an OrtSessionOptions.
@@ -90,8 +92,8 @@ func (d *driver) sessionOptions(s settings) (options uintptr, err error) {
 	for _, key := range slices.Sorted(maps.Keys(config)) {
 		set(fnAddSessionConfigEntry, dylib.String(key), dylib.String(config[key]))
 	}
-	for _, name := range slices.Sorted(maps.Keys(s.free)) {
-		set(fnAddFreeDimensionOverrideByName, append([]dylib.Arg{dylib.String(name)}, int64Words(int64(s.free[name]))...)...)
+	for _, name := range slices.Sorted(maps.Keys(s.dims)) {
+		set(fnAddFreeDimensionOverrideByName, append([]dylib.Arg{dylib.String(name)}, int64Words(int64(s.dims[name]))...)...)
 	}
 	for _, path := range s.native.CustomOps {
 		set(fnRegisterCustomOpsLibraryV2, osString(path))

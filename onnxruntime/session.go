@@ -39,16 +39,24 @@ type slot struct {
 	name   []byte         // pinned by the session
 }
 
-func (m *model) NewSession(context.Context, int) (common.DriverSession, error) {
+func (m *model) NewSession(ctx context.Context, _ int) (common.DriverSession, error) {
+	if m.settings.common.Profile {
+		return m.newProfiled(ctx)
+	}
+	return m.bindingFor(m.session)
+}
+
+// bindingFor makes a session for an OrtSession of the model.
+func (m *model) bindingFor(ort uintptr) (*session, error) {
 	s := &session{model: m, ins: make([]slot, len(m.inputs)), outs: make([]slot, len(m.outputs))}
-	if err := s.init(); err != nil {
+	if err := s.init(ort); err != nil {
 		s.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *session) init() (err error) {
+func (s *session) init(ort uintptr) (err error) {
 	d := s.model.driver
 	if s.runOptions, err = d.get(common.ErrModel, fnCreateRunOptions); err != nil {
 		return err
@@ -56,15 +64,15 @@ func (s *session) init() (err error) {
 	if err := d.call(common.ErrModel, fnRunOptionsSetRunLogSeverityLevel, dylib.Int(s.runOptions), dylib.Int(logWarning)); err != nil {
 		return err
 	}
-	for key, value := range s.model.runConfig {
+	for key, value := range s.model.settings.native.RunConfig {
 		if err := d.call(common.ErrOption, fnAddRunConfigEntry, dylib.Int(s.runOptions), dylib.String(key), dylib.String(value)); err != nil {
 			return err
 		}
 	}
-	if s.binding, err = d.get(common.ErrModel, fnCreateIoBinding, dylib.Int(s.model.session)); err != nil {
+	if s.binding, err = d.get(common.ErrModel, fnCreateIoBinding, dylib.Int(ort)); err != nil {
 		return err
 	}
-	s.run = d.api.Prepare(fnRunWithBinding, dylib.Int(s.model.session), dylib.Int(s.runOptions), dylib.Int(s.binding))
+	s.run = d.api.Prepare(fnRunWithBinding, dylib.Int(ort), dylib.Int(s.runOptions), dylib.Int(s.binding))
 	s.terminate = d.api.Prepare(fnRunOptionsSetTerminate, dylib.Int(s.runOptions))
 	for i, info := range s.model.outputs {
 		b := &s.outs[i]

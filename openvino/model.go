@@ -3,12 +3,9 @@
 package openvino
 
 import (
-	"bytes"
 	"context"
-	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -19,7 +16,8 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
-	"github.com/anyinfer/anyinfer/internal/onnxcheck"
+	"github.com/anyinfer/anyinfer/internal/metadata"
+	"github.com/anyinfer/anyinfer/internal/onnxfile"
 	"github.com/anyinfer/anyinfer/internal/tfl"
 )
 
@@ -29,8 +27,9 @@ type model struct {
 	driver          *driver
 	info            common.ModelInfo
 	inputs, outputs []port
-	dynamic         bool // a shape in the model is not fixed, even if it is no input or output
-	small           bool // the model's files have at most maxSplit bytes
+	dynamic         bool       // a shape in the model is not fixed, even if it is no input or output
+	small           bool       // the model's files have at most maxSplit bytes
+	labels          [][]string // of the outputs, in the file; nil if its format has none
 
 	compiled []uintptr
 	mu       sync.Mutex
@@ -124,7 +123,14 @@ func (m *model) Signatures() []common.Signature {
 		}
 		return infos
 	}
-	return []common.Signature{{Inputs: infos(m.inputs), Outputs: infos(m.outputs)}}
+	outputs := infos(m.outputs)
+	if len(m.labels) == len(outputs) {
+		for i := range outputs {
+			outputs[i].Labels = m.labels[i]
+		}
+	}
+	metadata.SetLabels(outputs, m.info.Metadata)
+	return []common.Signature{{Inputs: infos(m.inputs), Outputs: outputs}}
 }
 
 // Property returns a setting of the compiled model. If there are several, all have
@@ -199,7 +205,10 @@ func (m *model) readTFLite(files *common.ModelFiles) (uintptr, error) {
 	if err != nil {
 		return 0, err
 	}
-	m.info.State = description.State()
+	m.info.State, m.info.Metadata = description.State(), description.Metadata
+	for _, output := range description.Signatures[0].Outputs {
+		m.labels = append(m.labels, output.Labels)
+	}
 	return m.readLinks(files, "model.tflite")
 }
 
@@ -212,11 +221,14 @@ func (m *model) readONNX(files *common.ModelFiles) (uintptr, error) {
 		return 0, fail("load", common.ErrModel, "an ONNX model is loaded by the name of its one .onnx file, not of %d files; external data is found by the names in it", files.Len())
 	}
 	if m.driver.release.crashesOnDamagedONNX() {
-		if err := onnxcheck.Check(files.Bytes(0)); err != nil {
+		if err := onnxfile.Check(files.Bytes(0)); err != nil {
 			return 0, err
 		}
 	}
-	if err := onnxcheck.ReadExternal(files); err != nil {
+	if about, err := onnxfile.Describe(files.Bytes(0)); err == nil { // OpenVINO decides whether a file is damaged
+		m.info.Metadata = about.Metadata
+	}
+	if err := onnxfile.ReadExternal(files); err != nil {
 		return 0, err
 	}
 	return m.readLinks(files, "model.onnx")
@@ -225,32 +237,6 @@ func (m *model) readONNX(files *common.ModelFiles) (uintptr, error) {
 // crashesOnDamagedONNX reports whether the ONNX frontend of the release crashes on
 // some damaged files.
 func (r release) crashesOnDamagedONNX() bool { return r.before(2026, 3) }
-
-// variables reports whether an IR has operators that keep variables from Run to
-// Run, including those in the bodies of other operators. The C API has no function
-// for that.
-func variables(ir []byte) common.State {
-	text := xml.NewDecoder(bytes.NewReader(ir))
-	layers := 0
-	for {
-		token, err := text.RawToken()
-		if err == io.EOF && layers > 0 {
-			return common.Stateless
-		} else if err != nil { // OpenVINO reads more than XML allows
-			return common.UnknownState
-		}
-		layer, ok := token.(xml.StartElement)
-		if !ok || layer.Name.Local != "layer" {
-			continue
-		}
-		layers++
-		for _, a := range layer.Attr {
-			if a.Name.Local == "type" && strings.EqualFold(a.Value, "ReadValue") {
-				return common.Stateful
-			}
-		}
-	}
-}
 
 // readLinks makes the SDK read the files under these names, then frees them,
 // because the SDK has mapped or copied them.
@@ -295,7 +281,8 @@ func (m *model) readIR(files *common.ModelFiles) (uintptr, error) {
 	if n := files.Len(); n == 0 || n > 2 {
 		return 0, fail("load", common.ErrModel, "an IR has one or two files, an .xml and its .bin, not %d files", n)
 	}
-	m.info.State, m.small = variables(files.Bytes(0)), isSmall(files)
+	m.info.State, m.info.Metadata = describeIR(files.Bytes(0))
+	m.small = isSmall(files)
 	var weights uintptr
 	if files.Len() > 1 && len(files.Bytes(1)) > 0 {
 		bytes := files.Bytes(1)

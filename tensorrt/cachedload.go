@@ -32,12 +32,12 @@ var builds singleflight.Group
 // for example because its context ends, the next one builds.
 func (l *cachedLoad) load(ctx context.Context) (common.DriverModel, error) {
 	for {
-		found, _ := os.Stat(l.entry.plan.path)
+		found, _ := os.Stat(l.entry.plan.Path)
 		m, reason := l.restore(ctx)
 		if reason == nil {
 			return m, nil
 		}
-		m, built, err := buildOnce(ctx, l.entry.plan.path, func() (common.DriverModel, error) { return l.lockAndBuild(ctx, found, reason) })
+		m, built, err := buildOnce(ctx, l.entry.plan.Path, func() (common.DriverModel, error) { return l.lockAndBuild(ctx, found, reason) })
 		if built || err != nil {
 			return m, err
 		}
@@ -75,7 +75,7 @@ func (l *cachedLoad) lockAndBuild(ctx context.Context, found fs.FileInfo, reason
 		return nil, err
 	}
 	defer unlock()
-	if now, err := os.Stat(l.entry.plan.path); err == nil && (found == nil || !os.SameFile(now, found) || now.ModTime() != found.ModTime()) {
+	if now, err := os.Stat(l.entry.plan.Path); err == nil && (found == nil || !os.SameFile(now, found) || now.ModTime() != found.ModTime()) {
 		var m common.DriverModel
 		if m, reason = l.restore(ctx); reason == nil {
 			return m, nil
@@ -85,7 +85,7 @@ func (l *cachedLoad) lockAndBuild(ctx context.Context, found fs.FileInfo, reason
 		return nil, ctx.Err()
 	}
 	if !errors.Is(reason, fs.ErrNotExist) {
-		l.driver.log.Warn("a plan in the cache is not usable and is rebuilt", "path", l.entry.plan.path, "reason", reason)
+		l.driver.log.Warn("a plan in the cache is not usable and is rebuilt", "path", l.entry.plan.Path, "reason", reason)
 	}
 	return l.build(ctx)
 }
@@ -93,12 +93,12 @@ func (l *cachedLoad) lockAndBuild(ctx context.Context, found fs.FileInfo, reason
 // restore loads the plan in the cache. It needs no lock: a plan is replaced
 // atomically.
 func (l *cachedLoad) restore(ctx context.Context) (common.DriverModel, error) {
-	cached, err := l.entry.plan.read(ctx)
+	cached, err := l.entry.plan.Read(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer cached.files.Release()
-	precision, plan := splitTrailer(cached.data)
+	defer cached.Files.Release()
+	precision, plan := splitTrailer(cached.Data)
 	files, err := common.OpenFiles(ctx, common.Bytes(plan).As("tensorrt"))
 	if err != nil {
 		return nil, err
@@ -106,12 +106,15 @@ func (l *cachedLoad) restore(ctx context.Context) (common.DriverModel, error) {
 	defer files.Release()
 	o := l.shared
 	o.Precision, o.Shapes = 0, nil // the plan contains them
-	o.Native = request{options: Options{CUDAGraphs: l.own.CUDAGraphs, Plugins: l.own.Plugins}, built: true, precision: precision}
+	o.Native = request{
+		options: Options{CUDAGraphs: l.own.CUDAGraphs, Plugins: l.own.Plugins}, built: true, precision: precision,
+		metadata: describe(l.files, common.Options{}),
+	}
 	m, err := l.driver.shim.Load(ctx, files, o)
 	if err != nil {
 		return nil, err
 	}
-	l.driver.log.Debug("plan from the cache", "path", l.entry.plan.path)
+	l.driver.log.Debug("plan from the cache", "path", l.entry.plan.Path)
 	return m, nil
 }
 
@@ -131,7 +134,7 @@ func (l *cachedLoad) build(ctx context.Context) (common.DriverModel, error) {
 		return nil, err
 	}
 	if err := e.commit(r, m.Info().Precision); err != nil {
-		l.driver.log.Warn("the plan is not cached", "path", e.plan.path, "reason", err)
+		l.driver.log.Warn("the plan is not cached", "path", e.plan.Path, "reason", err)
 	}
 	return m, nil
 }

@@ -5,6 +5,7 @@ package tensorrt
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -13,8 +14,10 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/cengine"
+	"github.com/anyinfer/anyinfer/internal/formats"
+	"github.com/anyinfer/anyinfer/internal/metadata"
 	"github.com/anyinfer/anyinfer/internal/nativelog"
-	"github.com/anyinfer/anyinfer/internal/onnxcheck"
+	"github.com/anyinfer/anyinfer/internal/onnxfile"
 	"github.com/anyinfer/anyinfer/internal/privdir"
 )
 
@@ -40,10 +43,11 @@ func (d driver) Close() error                                         { return d
 // request has the options that the cache passes to the shim: the user's and more.
 type request struct {
 	options   Options
-	save      string // the file to write the plan to
-	timing    string // the file to read measurements from and write them to
-	built     bool   // the model is a plan that was built from an ONNX file
-	precision string // of a built plan
+	save      string            // the file to write the plan to
+	timing    string            // the file to read measurements from and write them to
+	built     bool              // the model is a plan that was built from an ONNX file
+	precision string            // of a built plan
+	metadata  map[string]string // of the file that has the plan
 }
 
 func (r request) keyValues() (map[string]string, error) {
@@ -68,8 +72,11 @@ func (r request) keyValues() (map[string]string, error) {
 // Load uses the cache if CacheDir is set.
 func (d driver) Load(ctx context.Context, files *common.ModelFiles, o common.Options) (common.DriverModel, error) {
 	options, ours := o.Native.(Options)
-	if o.CacheDir == "" || !ours && o.Native != nil { // the shim's driver refuses another's Native
+	if !ours && o.Native != nil { // the shim's driver refuses it
 		return d.shim.Load(ctx, files, o)
+	}
+	if o.CacheDir == "" {
+		return d.loadPlan(ctx, files, o, options)
 	}
 	if files.Format() != "onnx" || files.Len() != 1 {
 		return nil, &common.Error{Kind: common.ErrOption, Message: "CacheDir is for ONNX models, whose plans it stores; a plan needs none"}
@@ -89,6 +96,57 @@ func (d driver) Load(ctx context.Context, files *common.ModelFiles, o common.Opt
 	}
 	l := &cachedLoad{driver: d, entry: e, files: files, shared: o, own: options}
 	return l.load(ctx)
+}
+
+// loadPlan loads a model, and if its file has metadata before a plan, only the plan.
+func (d driver) loadPlan(ctx context.Context, files *common.ModelFiles, o common.Options, own Options) (common.DriverModel, error) {
+	if files.Format() != "tensorrt" || files.Len() != 1 {
+		return d.shim.Load(ctx, files, o)
+	}
+	about, plan := splitHeader(files.Bytes(0))
+	if about == nil {
+		return d.shim.Load(ctx, files, o)
+	}
+	inner, err := common.OpenFiles(ctx, common.Bytes(plan).As("tensorrt")) // a copy where the address is not aligned
+	if err != nil {
+		return nil, err
+	}
+	defer inner.Release()
+	o.Native = request{options: own, metadata: about}
+	m, err := d.shim.Load(ctx, inner, o)
+	if err == nil {
+		files.Release() // TensorRT has a copy
+	}
+	return m, err
+}
+
+// splitHeader splits a file into the metadata before its plan, nil if there is none, and
+// the plan.
+func splitHeader(file []byte) (about map[string]string, plan []byte) {
+	if !formats.HasMetadata(file) {
+		return nil, file
+	}
+	end := 4 + int(binary.LittleEndian.Uint32(file))
+	if end >= len(file) {
+		return nil, file
+	}
+	about, ok := metadata.AddObject(map[string]string{}, string(file[4:end]))
+	if !ok {
+		return nil, file
+	}
+	return about, file[end:]
+}
+
+// describe returns the metadata of an ONNX file, or that before a plan.
+func describe(files *common.ModelFiles, o common.Options) map[string]string {
+	if r, ok := o.Native.(request); ok && r.metadata != nil {
+		return r.metadata
+	}
+	if files.Format() != "onnx" {
+		return nil
+	}
+	about, _ := onnxfile.Describe(files.Bytes(0)) // check has accepted the file
+	return about.Metadata
 }
 
 // cacheKey returns the key of a plan. It clears the options that do not affect a plan
@@ -119,7 +177,7 @@ func (d driver) cacheKey(files *common.ModelFiles, o common.Options, options Opt
 func digest(files *common.ModelFiles) (string, error) {
 	h := sha256.New()
 	h.Write(files.Bytes(0))
-	for _, name := range onnxcheck.External(files.Bytes(0)) {
+	for _, name := range onnxfile.External(files.Bytes(0)) {
 		weights, err := files.Beside(name)
 		if err != nil {
 			return "", err

@@ -12,7 +12,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/cengine"
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/formats"
-	"github.com/anyinfer/anyinfer/internal/onnxcheck"
+	"github.com/anyinfer/anyinfer/internal/onnxfile"
 	"github.com/anyinfer/anyinfer/internal/toolchain/sources"
 )
 
@@ -48,7 +48,7 @@ type Options struct {
 var spec = dylib.Spec{Engine: "tensorrt", Stem: "anyinfer_tensorrt", Install: "TENSORRT_ROOT=... anyinfer shim build tensorrt"}
 
 var engine = cengine.Engine{
-	Library: spec, Native: native, Check: check, Rebuild: "anyinfer shim build tensorrt",
+	Library: spec, Native: native, Check: check, Metadata: describe, Rebuild: "anyinfer shim build tensorrt",
 }
 
 func init() {
@@ -61,10 +61,10 @@ func check(files *common.ModelFiles, _ common.Options) error {
 	if files.Len() != 1 || files.Format() != "onnx" {
 		return nil
 	}
-	if err := onnxcheck.Check(files.Bytes(0)); err != nil {
+	if err := onnxfile.Check(files.Bytes(0)); err != nil {
 		return err
 	}
-	return onnxcheck.ReadExternal(files)
+	return onnxfile.ReadExternal(files)
 }
 
 // native converts Options, or a request of the cache, to keys and values.

@@ -57,6 +57,7 @@ def main():
         *mnnonly.rounded(out, scans),
         *mnnonly.planes(out),
         *mnnonly.branch(out),
+        *models.classes(out),
     ]
     mnnonly.apart(out)
     for e in entries:

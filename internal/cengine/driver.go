@@ -31,6 +31,8 @@ type Engine struct {
 	Check func(files *common.ModelFiles, o common.Options) error
 	// Unknown returns the operators that Check does not know. It may be nil.
 	Unknown func(files *common.ModelFiles) []string
+	// Metadata returns the metadata of a model that Check accepted. It may be nil.
+	Metadata func(files *common.ModelFiles, o common.Options) map[string]string
 	// PrintsLog is set if the SDK has no log interface and prints to C's stderr,
 	// which is then captured.
 	PrintsLog bool

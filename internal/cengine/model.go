@@ -16,6 +16,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/metadata"
 	"github.com/anyinfer/anyinfer/internal/privdir"
 )
 
@@ -55,6 +56,12 @@ func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Op
 	}
 	if !d.lib.Has(fnReset) {
 		m.info.State = common.Stateless
+	}
+	if d.engine.Metadata != nil {
+		m.info.Metadata = d.engine.Metadata(files, o)
+		for _, s := range m.signatures {
+			metadata.SetLabels(s.Outputs, m.info.Metadata)
+		}
 	}
 	if property("files") == "copied" {
 		files.Release()

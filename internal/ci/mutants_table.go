@@ -70,10 +70,10 @@ var mutants = []mutant{
 	{"internal/mnncheck/check.go", "all[i] >= g.names.Len() {", "all[i] > g.names.Len() {", "internal/mnncheck", "TestInvalidGraphs|TestInvalidOperators"},
 	{"internal/tnncheck/weights.go", "n > len(r.data)-r.at", "n > len(r.data)", "internal/tnncheck", "TestDamagedWeights"},
 	{"internal/tnncheck/check.go", "if defined[name] {", "if false {", "internal/tnncheck", "TestDamagedProto"},
-	{"internal/onnxcheck/check.go", "if length > uint64(len(m)) {", "if length > uint64(len(m))+1 {", "internal/onnxcheck", "TestDamagedFiles"},
+	{"internal/onnxfile/check.go", "if length > uint64(len(m)) {", "if length > uint64(len(m))+1 {", "internal/onnxfile", "TestDamagedFiles"},
 
 	// The engines.
-	{"openvino/model.go", "return common.Stateful", "return common.Stateless", "openvino", "TestVariables$"},
+	{"openvino/ir.go", "state = common.Stateful", "state = common.Stateless", "openvino", "TestVariables$"},
 	{"openvino/session.go", "o.shape = o.shape[:0]", "", "openvino", "TestDynamicUpAndDown"},
 	{"openvino/session.go", "if err := fresh.Bind(in, s.out); err != nil {", "if err := fresh.Bind(in, s.out[:0]); err != nil {", "openvino", "TestVariablesAreReset"},
 	{"openvino/session.go", "s.model.unassign(s.compiled)", "", "openvino", "TestSessionsShareCompiledModels"},
@@ -92,7 +92,7 @@ var mutants = []mutant{
 	{"tnn/shim.cc", "p.blob->GetBlobDesc().dims != p.dims", "false", "tnn", "TestFaults"},
 	{"tnn/shim.cc", "d.mat = NC_INT32", "d.mat = NCHW_FLOAT", "tnn", "TestIntegers"},
 	{"cinclude/anyinfer_shim.hpp", "ANYINFER_RUN, 0, e.what()", "ANYINFER_OK, 0, e.what()", "tnn", "TestFaults"},
-	{"tensorrt/cache.go", "h.Write(file[:n])", "", "tensorrt", "TestCacheDamaged"},
+	{"internal/cachefile/cachefile.go", "h.Write(file[:n])", "", "tensorrt", "TestCacheDamaged"},
 	{"tensorrt/driver.go", "o.MaxWaiting = false, false, 0", "o.MaxWaiting, o.Shapes = false, false, 0, nil", "tensorrt", "TestPlanShapes|TestCache$"},
 	{"tensorrt/session.h", "s.times.layers.clear();", "", "tensorrt", "TestProfile$"},
 	{"tensorrt/session.h", "cuda().cuStreamSynchronize(s.stream.handle); // enq", "// enq", "tensorrt", "TestFaults"},

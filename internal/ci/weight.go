@@ -33,7 +33,7 @@ var (
 	sides     = map[string]int{
 		"Makefile": scaffolding, ".ci": scaffolding, "internal/ci": scaffolding, "internal/testing": scaffolding,
 		"internal/flatbuf": checks, "internal/flatcheck": checks, "internal/mnncheck": checks, "internal/tnncheck": checks,
-		"internal/onnxcheck": checks,
+		"internal/onnxfile": checks,
 	}
 )
 

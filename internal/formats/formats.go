@@ -37,11 +37,11 @@ var (
 	TNN        = common.Format{
 		Name: "tnn", Extensions: []string{".tnnproto"}, Detect: tnnproto.Match, Companions: withExtension(".tnnmodel"),
 	}
-	// TensorRT is a plan, which trtexec calls an engine.
+	// TensorRT is a plan, which trtexec calls an engine, possibly after metadata.
 	TensorRT = common.Format{
 		Name: "tensorrt", Extensions: []string{".engine", ".plan"},
 		Detect: func(head []byte) bool {
-			return bytes.HasPrefix(head, []byte("ptrt")) || bytes.HasPrefix(head, []byte("ftrt"))
+			return bytes.HasPrefix(head, []byte("ptrt")) || bytes.HasPrefix(head, []byte("ftrt")) || HasMetadata(head)
 		},
 	}
 	// Reference is the format of the engine in cinclude/reference.
@@ -50,6 +50,12 @@ var (
 
 // tnnproto matches the beginning of a .tnnproto: three counts and the magic number.
 var tnnproto = regexp.MustCompile(`^"1 \d+ 1 42066247`)
+
+// HasMetadata reports whether head begins with what Ultralytics writes before a plan:
+// the length of a JSON object, of less than 16 MB, in 4 bytes, and the object.
+func HasMetadata(head []byte) bool {
+	return len(head) > 5 && head[3] == 0 && head[4] == '{' && bytes.HasPrefix(bytes.TrimLeft(head[5:], " \t\r\n"), []byte(`"`))
+}
 
 // isONNX reports whether head begins a ModelProto: with ir_version, then
 // producer_name or graph.

@@ -31,6 +31,7 @@ func TestFormat(t *testing.T) {
 	for content, want := range map[string]string{
 		"\x1c\x00\x00\x00TFL3....": "tflite", "<?xml version": "openvino", "<net name": "openvino", "ptrt....": "tensorrt",
 		"ftrt....": "tensorrt", "\x08\x08\x12\x08anyinfer": "onnx", "\x08\x03:\x05": "onnx", "\x89PNG\r\n\x1a\n": "", "": "", "\x08": "",
+		"\xe8\x07\x00\x00{\"description\": \"Ultralytics": "tensorrt", "\xe8\x07\x00\x01{\"a": "", "\xc3\xa9\x00\x00{\n  \"a": "tensorrt", "\xe8\x07\x00\x00{]": "",
 		"TFL3": "", "\x1c\x00\x00\x00TFL": "",
 	} {
 		require.Equal(t, want, common.Bytes([]byte(content)).Format(), "%q", content)

@@ -39,6 +39,10 @@ func Check(file []byte) error {
 	return nil
 }
 
+// BizCode returns the text in a file, which Check must have accepted, for the file's
+// users.
+func BizCode(file []byte) string { return flatbuf.New(file, 0).Root(schema()["Net"]).Text("bizCode") }
+
 type checker struct {
 	*flatbuf.File
 	graphs map[string]*graph // the subgraphs checked so far, by name

@@ -19,6 +19,9 @@ DTYPES = {"bfloat16": "DT_BFLOAT16"}
 SHAPES = {"digits_dynamic": ([1, 1, 8, 8], [-1, 1, 8, 8]), "empty_sum": ([1, 3], [-1, 3])}
 
 
+VERSION = openvino.get_version()  # as each IR has it
+
+
 def onnx(path):
     """Writes PATH.xml, PATH.bin and, where MNN can have it, PATH.mnn beside PATH.onnx."""
     # Not openvino.convert_model: that records its arguments in the file, the path among them.
@@ -78,4 +81,5 @@ def mnn(source, out, *options):
 
 def _mnnconvert(source, *args):
     framework = source.suffix[1:].upper()
-    _tools.mnnconvert(["mnnconvert", "-f", framework, "--modelFile", str(source), "--bizCode", "anyinfer", *map(str, args)])
+    text = () if "--bizCode" in args else ("--bizCode", "anyinfer")
+    _tools.mnnconvert(["mnnconvert", "-f", framework, "--modelFile", str(source), *text, *map(str, args)])

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The models: what each computes, its files, its manifest entry and the inputs of its cases."""
 
+import json
+
 import numpy as np
 from onnx import helper
 
-from . import convert, digits, onnxfile, quantize, tflitefile, tnnfile
+from . import convert, digits, metadata, onnxfile, quantize, tflitefile, tnnfile
 
 FLOAT = {"abs": 1e-6, "rel": 1e-5}
 SUFFIXES = {"onnx": [".onnx"], "openvino": [".xml", ".bin"], "tflite": [".tflite"], "mnn": [".mnn"], "tnn": [".tnnproto", ".tnnmodel"]}
@@ -191,6 +193,43 @@ def ranks(out):
     g.g.inputs, g.g.outputs = [x], [y]
     f.save(out / "fivedim.tflite")
     yield entry("fivedim", ["onnx", "openvino", "tflite"], [i], [o], [{"x": np.random.RandomState(0).randn(*i[2]).astype(np.float32)}])
+
+
+def classes(out):
+    """y = 2x with metadata as Ultralytics exports it: as Python prints it in ONNX and IR, as JSON in TFLite and MNN."""
+    about = {
+        "description": "four things",
+        "author": "anyinfer",
+        "version": "8.4",
+        "stride": 32,
+        "task": "classify",
+        "imgsz": [32, 32],
+        "names": {0: "person", 1: "driver's seat", 2: 'a "b" \\ c', 3: "caf\u00e9 \U0001f600"},
+        "args": {"dynamic": False, "opset": None},
+    }
+    i, o = ("x", "float32", [1, 4]), ("y", "float32", [1, 4])
+    two, path = np.float32(2), out / "classes.onnx"
+    texts = {k: str(v) for k, v in about.items()}
+    onnxfile.save(path, [helper.make_node("Mul", ["x", "two"], ["y"])], [i], [o], [("two", two)], metadata=texts)
+    convert.onnx(path)
+    convert.mnn(path, out / "classes.mnn", "--bizCode", json.dumps(about))
+    f = tflitefile.File()
+    g = f.graph()
+    x, y = g.tensor(*i), g.tensor(*o)
+    g.op("MUL", [x, g.const(two)], [y], 1, "MulOptions")
+    g.g.inputs, g.g.outputs = [x], [y]
+    f.save(out / "classes.tflite")
+    metadata.append(out / "classes.tflite", {"metadata.json": json.dumps(about)})
+    e = entry("classes", ["onnx", "openvino", "tflite", "mnn"], [i], [o], [{"x": np.float32([[1, -2, 3, 0.5]])}])
+    e["outputs"][0]["labels"] = list(about["names"].values())
+    texts_json = {k: v if isinstance(v, str) else json.dumps(v) for k, v in about.items()}
+    e["metadata"] = {
+        "onnx": {**texts, "name": "model", "producer": "anyinfer"},
+        "openvino": {**texts, "name": "onnx_Frontend_IR", "OpenVINO Runtime": convert.VERSION},
+        "tflite": texts_json,
+        "mnn": texts_json,
+    }
+    yield e
 
 
 def nonzero(out):

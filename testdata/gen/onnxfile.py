@@ -27,8 +27,8 @@ def info(name, dtype, shape):
     return helper.make_tensor_value_info(name, TYPES[dtype], [f"{name}_{i}" if d < 0 else d for i, d in enumerate(shape)])
 
 
-def save(path, nodes, inputs, outputs, weights=()):
-    """Writes a model; inputs and outputs are (name, dtype, shape), weights (name, array)."""
+def save(path, nodes, inputs, outputs, weights=(), metadata={}):
+    """Writes a model; inputs and outputs are (name, dtype, shape), weights (name, array), metadata texts."""
     graph = helper.make_graph(
         nodes,
         "model",
@@ -38,6 +38,7 @@ def save(path, nodes, inputs, outputs, weights=()):
     )
     # Opset 17 and IR 8 are what the oldest runtimes in use read.
     model = helper.make_model(graph, producer_name="anyinfer", ir_version=8, opset_imports=[helper.make_opsetid("", 17)])
+    helper.set_model_props(model, metadata)
     onnx.checker.check_model(model, full_check=True)
     path.write_bytes(model.SerializeToString(deterministic=True))
 

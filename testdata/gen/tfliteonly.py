@@ -241,6 +241,6 @@ def labels(out, w, scans):
     f.save(out / "labels.tflite")
     metadata.append(out / "labels.tflite", {"labels.txt": "\n".join(names) + "\n", "labels_de.txt": "null\neins\n"})
     x = digits.scale(scans)
-    e = entry("labels", [i], [o], [{"image": x[:1]}], lambda c: runtimes.onnx([out / "digits.onnx"], c), models.FLOAT, metadata={**about, "min_runtime_version": "1.5.0"})
+    e = entry("labels", [i], [o], [{"image": x[:1]}], lambda c: runtimes.onnx([out / "digits.onnx"], c), models.FLOAT, metadata={"tflite": {**about, "min_runtime_version": "1.5.0"}})
     e["outputs"][0]["labels"] = names
     yield e

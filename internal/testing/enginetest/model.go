@@ -36,7 +36,7 @@ type entry struct {
 		ZeroPoint []int64 `json:"zero_point"`
 		Axis      int
 	}
-	Metadata   map[string]string
+	Metadata   map[string]map[string]string // by format
 	Signatures []*entry
 	// Cases have a tensor's elements as an .npy file or a vector of strings.
 	Cases []struct{ Inputs, Outputs map[string]any }

@@ -27,7 +27,7 @@ func (s *suite) metadata(t *testing.T) {
 		require.GreaterOrEqual(t, i.Threads, 0)
 		require.NotEmpty(t, i.Device)
 		if m.Metadata != nil {
-			require.Equal(t, m.Metadata, i.Metadata)
+			require.Equal(t, m.Metadata[m.format], i.Metadata)
 		}
 		signatures := loaded.Signatures()
 		for i, part := range m.parts(t, signatures) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package onnxcheck checks that each input of a node in an ONNX file's graphs has a
-// producer, because some releases of an SDK end the process otherwise. It does not
-// look at operators, so it accepts unknown ones.
-package onnxcheck
+// Package onnxfile reads ONNX files for the engines that run them: what a file says of
+// itself (Describe), the files that it refers to (External), and whether an SDK can be
+// trusted with it (Check). It reads no data of tensors.
+package onnxfile
 
 import (
 	"encoding/binary"
@@ -13,7 +13,9 @@ import (
 	"github.com/anyinfer/anyinfer/internal/flatbuf"
 )
 
-// Check returns an Error of kind ErrModel if a file must not be passed to such an SDK.
+// Check returns an Error of kind ErrModel unless each input of a node in the file's
+// graphs has a producer, because some releases of an SDK end the process otherwise. It
+// does not look at operators, so it accepts unknown ones.
 func Check(model []byte) error {
 	graph, err := message(model).first(modelGraph)
 	if err == nil && graph == nil {
@@ -30,10 +32,18 @@ func Check(model []byte) error {
 
 // Field numbers of onnx.proto.
 const (
-	modelGraph = 7
+	modelProducer        = 2
+	modelProducerVersion = 3
+	modelDomain          = 4
+	modelVersion         = 5
+	modelDoc             = 6
+	modelGraph           = 7
+	modelMetadata        = 14
 
 	graphNode        = 1
+	graphName        = 2
 	graphInitializer = 5
+	graphDoc         = 10
 	graphInput       = 11
 	graphOutput      = 12
 	graphSparse      = 15
@@ -47,7 +57,14 @@ const (
 	attributeTensors = 10
 	attributeGraphs  = 11
 
-	valueName      = 1
+	valueName  = 1
+	valueType  = 2
+	typeTensor = 1
+	typeShape  = 2
+	shapeDim   = 1
+	dimValue   = 1
+	dimParam   = 2
+
 	tensorName     = 8
 	tensorExternal = 13
 	sparseValues   = 1
@@ -158,6 +175,22 @@ var errNotONNX = errors.New("it is not an ONNX file, or is incomplete")
 
 // each calls f for each length-delimited field.
 func (m message) each(f func(field uint64, m message) error) error {
+	return m.fields(func(field uint64, kind byte, m message) error {
+		if kind != delimited {
+			return nil
+		}
+		return f(field, m)
+	})
+}
+
+// Kinds of fields.
+const (
+	varint    = 0
+	delimited = 2
+)
+
+// fields calls f for each field, with its content.
+func (m message) fields(f func(field uint64, kind byte, m message) error) error {
 	for len(m) > 0 {
 		tag, n := binary.Uvarint(m)
 		if n <= 0 {
@@ -166,7 +199,7 @@ func (m message) each(f func(field uint64, m message) error) error {
 		m = m[n:]
 		length := uint64(0)
 		switch tag & 7 {
-		case 0:
+		case varint:
 			_, n := binary.Uvarint(m)
 			if n <= 0 {
 				return errNotONNX
@@ -176,7 +209,7 @@ func (m message) each(f func(field uint64, m message) error) error {
 			length = 8
 		case 5:
 			length = 4
-		case 2:
+		case delimited:
 			if length, n = binary.Uvarint(m); n <= 0 {
 				return errNotONNX
 			}
@@ -187,10 +220,8 @@ func (m message) each(f func(field uint64, m message) error) error {
 		if length > uint64(len(m)) {
 			return errNotONNX
 		}
-		if tag&7 == 2 {
-			if err := f(tag>>3, m[:length]); err != nil {
-				return err
-			}
+		if err := f(tag>>3, byte(tag&7), m[:length]); err != nil {
+			return err
 		}
 		m = m[length:]
 	}
