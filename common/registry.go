@@ -111,7 +111,7 @@ func Formats(engine string) []string {
 
 // packages maps this module's engines to their folders, for the error of Open.
 var packages = map[string]string{
-	"litert": "tflite/litert", "mnn": "mnn", "openvino": "openvino", "tensorrt": "tensorrt", "tflite": "tflite", "tnn": "tnn",
+	"litert": "tflite/litert", "mnn": "mnn", "onnxruntime": "onnxruntime", "openvino": "openvino", "tensorrt": "tensorrt", "tflite": "tflite", "tnn": "tnn",
 }
 
 // Open opens the engine of that name, whose package must be imported; a nil cfg is

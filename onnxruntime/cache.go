@@ -29,7 +29,7 @@ type cacheKey struct {
 	Files        []string
 	Optimization string
 	Config       map[string]string
-	Free         map[string]int
+	Dims         map[string]int
 	CustomOps    []string
 }
 
@@ -38,7 +38,7 @@ type cacheKey struct {
 func (d *driver) newCacheKey(s settings, files [][]byte) (cacheKey, error) {
 	key := cacheKey{
 		Version: d.info.Version, Processor: fmt.Sprint(cpu.X86, cpu.ARM64, cpu.ARM),
-		Optimization: s.native.Optimization, Config: s.native.Config, Free: s.free,
+		Optimization: s.native.Optimization, Config: s.native.Config, Dims: s.dims,
 	}
 	for _, content := range files {
 		sum := sha256.Sum256(content)
@@ -115,7 +115,7 @@ func (d *driver) restore(ctx context.Context, cached cachefile.File, s settings)
 		return 0, err
 	}
 	defer content.Files.Release()
-	s.native.Optimization, s.free = "disable", nil // both are done
+	s.native.Optimization, s.dims = "disable", nil // both are done
 	options, err := d.sessionOptions(s)
 	if err != nil {
 		return 0, err

@@ -8,7 +8,8 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
-	"github.com/anyinfer/anyinfer/internal/onnxcheck"
+	"github.com/anyinfer/anyinfer/internal/formats"
+	"github.com/anyinfer/anyinfer/internal/onnxfile"
 )
 
 // externalFiles are the files with weights that a model refers to, by the names in
@@ -20,10 +21,10 @@ type externalFiles struct {
 
 // readExternal reads these files.
 func (d *driver) readExternal(files *common.ModelFiles) (e externalFiles, err error) {
-	if files.Format() != "onnx" {
+	if files.Format() != formats.ONNX.Name {
 		return e, nil
 	}
-	e.names = onnxcheck.External(files.Bytes(0))
+	e.names = onnxfile.External(files.Bytes(0))
 	if e.names != nil && !d.api.Has(fnAddExternalInitializersFromFilesInMemory) {
 		return e, d.needs(18, "a model with external data")
 	}

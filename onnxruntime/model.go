@@ -9,6 +9,9 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/formats"
+	"github.com/anyinfer/anyinfer/internal/metadata"
+	"github.com/anyinfer/anyinfer/internal/onnxfile"
 )
 
 // model is a loaded model: an OrtSession, which may run on several threads at the
@@ -53,6 +56,13 @@ func (m *model) load(ctx context.Context) (err error) {
 	if m.external, err = d.readExternal(m.files); err != nil {
 		return err
 	}
+	if m.files.Format() == formats.ONNX.Name {
+		about, _ := onnxfile.Describe(m.files.Bytes(0)) // ONNX Runtime decides whether a file is damaged
+		m.info.Metadata = about.Metadata
+		if m.settings.dims, err = namedDims(about.Inputs, m.settings.common.Shapes); err != nil {
+			return err
+		}
+	}
 	if m.settings.common.CacheDir != "" {
 		m.session, err = m.loadCached(ctx)
 	} else {
@@ -64,8 +74,11 @@ func (m *model) load(ctx context.Context) (err error) {
 	if m.inputs, err = d.tensorInfos("input", m.session, fnSessionGetInputCount, fnSessionGetInputName, fnSessionGetInputTypeInfo); err != nil {
 		return err
 	}
-	m.outputs, err = d.tensorInfos("output", m.session, fnSessionGetOutputCount, fnSessionGetOutputName, fnSessionGetOutputTypeInfo)
-	return err
+	if m.outputs, err = d.tensorInfos("output", m.session, fnSessionGetOutputCount, fnSessionGetOutputName, fnSessionGetOutputTypeInfo); err != nil {
+		return err
+	}
+	metadata.SetLabels(m.outputs, m.info.Metadata)
+	return m.setShapes(m.settings.common.Shapes)
 }
 
 // newSession makes an OrtSession of the model. The function setPath, unless it is

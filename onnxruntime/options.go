@@ -42,7 +42,7 @@ type settings struct {
 	common   common.Options // Native is not used
 	native   Options
 	provider provider
-	free     map[string]int // values of named dimensions, from Options.Shapes
+	dims     map[string]int // lengths of named dimensions, from Options.Shapes
 }
 
 // newSettings returns an error for options that this engine does not have.
@@ -92,8 +92,8 @@ func (d *driver) sessionOptions(s settings) (options uintptr, err error) {
 	for _, key := range slices.Sorted(maps.Keys(config)) {
 		set(fnAddSessionConfigEntry, dylib.String(key), dylib.String(config[key]))
 	}
-	for _, name := range slices.Sorted(maps.Keys(s.free)) {
-		set(fnAddFreeDimensionOverrideByName, append([]dylib.Arg{dylib.String(name)}, int64Words(int64(s.free[name]))...)...)
+	for _, name := range slices.Sorted(maps.Keys(s.dims)) {
+		set(fnAddFreeDimensionOverrideByName, append([]dylib.Arg{dylib.String(name)}, int64Words(int64(s.dims[name]))...)...)
 	}
 	for _, path := range s.native.CustomOps {
 		set(fnRegisterCustomOpsLibraryV2, osString(path))

@@ -20,7 +20,7 @@ import (
 )
 
 // linkable lists the engines whose build tags link their SDKs.
-var linkable = []string{"mnn", "openvino", "tensorrt", "tflite", "tnn"}
+var linkable = []string{"mnn", "onnxruntime", "openvino", "tensorrt", "tflite", "tnn"}
 
 func newBuildCommand() *cobra.Command {
 	var targetFlag string

@@ -144,7 +144,7 @@ func TestBuildRefuses(t *testing.T) {
 		{[]string{"--target", "arm64"}, 2, `--target "arm64": want`},
 		{[]string{"--", "-tags=x"}, 2, "write -tags=x before --"},
 		{[]string{"--", "-o", "x"}, 2, "write -o before --"},
-		{[]string{"--tags", "tflit"}, 2, "--tags tflit: there is no engine of that name; did you mean tflite? (tags that link an SDK: mnn, openvino, tensorrt, tflite, tnn)\n"},
+		{[]string{"--tags", "tflit"}, 2, "--tags tflit: there is no engine of that name; did you mean tflite? (tags that link an SDK: mnn, onnxruntime, openvino, tensorrt, tflite, tnn)\n"},
 		{[]string{"--tags", "mine,OpenVINO"}, 2, "--tags OpenVINO: there is no engine of that name; did you mean openvino?"},
 		{[]string{"--tags", "litert"}, 2, "--tags litert: the engine litert is never linked, a program opens it at run time; omit the tag (tags"},
 		{[]string{"--target", "linux/riscv64", "--tags", "x tflite"}, 1, "no tflite SDK for linux/riscv64"},

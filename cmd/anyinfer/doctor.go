@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	_ "github.com/anyinfer/anyinfer/mnn"
+	_ "github.com/anyinfer/anyinfer/onnxruntime"
 	_ "github.com/anyinfer/anyinfer/openvino"
 	_ "github.com/anyinfer/anyinfer/tensorrt"
 	_ "github.com/anyinfer/anyinfer/tflite"

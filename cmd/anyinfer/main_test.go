@@ -58,7 +58,7 @@ func TestExitCodes(t *testing.T) {
 	t.Setenv("TNN_ROOT", "")
 	t.Setenv("TENSORRT_ROOT", "")
 	const (
-		engines = " (there are: litert, mnn, openvino, tensorrt, tflite, tnn)\n"
+		engines = " (there are: litert, mnn, onnxruntime, openvino, tensorrt, tflite, tnn)\n"
 		foo     = "anyinfer: there is no engine \"foo\"" + engines
 	)
 	for _, test := range []struct {
@@ -104,7 +104,7 @@ func TestExitCodes(t *testing.T) {
 
 		// An engine without a package cannot be installed.
 		{"sdk install tnn", exitUsage, "anyinfer: no package has the SDK of tnn: build TNN from its source, and then type 'TNN_ROOT=... anyinfer shim build tnn'." +
-			" Installable are: openvino, tflite, litert, mnn\n"},
+			" Installable are: openvino, tflite, litert, onnxruntime, mnn\n"},
 		{"sdk install tensorrt", exitUsage, "anyinfer: no package has the SDK of tensorrt: install TensorRT's own packages and type 'anyinfer shim build tensorrt'"},
 		{"shim build tflite", exitUsage, "anyinfer: the engine tflite needs no shim: it opens its SDK directly (type 'anyinfer sdk install tflite'); shims are for: mnn, "},
 

@@ -52,9 +52,10 @@ func TestPackRefuses(t *testing.T) {
 		{"--engine tflite " + models + "digit.tflite", 1, "there is no file \"" + models + "digit.tflite\"; did you mean "},
 		{"--engine tflite " + work, 1, work + " is a folder"},
 		{"--engine tflite " + file("labels.txt"), 1, "labels.txt does not end in"},
-		{"--engine tflite " + models + "digits.onnx", 1, "none of the engines to pack reads " + models + "digits.onnx; add one of: openvino"},
+		{"--engine tflite " + models + "digits.onnx", 1, "none of the engines to pack reads " + models + "digits.onnx; add one of: onnxruntime, openvino"},
 		{"--engine tflite " + model + " --out " + file("labels.txt.tar.gz"), 1, file("labels.txt.tar.gz") + " already exists; remove it, or choose another name with --out"},
 		{"--engine litert --target linux/riscv64 " + model, 1, "there is no litert SDK for linux/riscv64; there is one for"},
+		{"--engine onnxruntime --target linux/arm " + models + "digits.onnx", 1, "and Debian 13 has libonnxruntime1.21 for this one"},
 		{"--engine tflite,mnn " + model, 1, "mnn reads none of the models; it reads files that end in .mnn"},
 		{"--engine mnn --target linux/" + other + " " + models + "digits.mnn", 1, "there is no mnn for linux/" + other + " in " + root + "; compile it with 'MNN_ROOT=... anyinfer shim build mnn --target linux/" + other + "'"},
 	} {
@@ -75,9 +76,10 @@ func TestPackRefuses(t *testing.T) {
 // other engine.
 func TestPack(t *testing.T) {
 	enginetest.Require(t, "tflite")
+	enginetest.Require(t, "onnxruntime")
 	t.Setenv("GOFLAGS", "")
 	work := t.TempDir()
-	code, stdout, stderr := command(t, "pack", "--engine", "tflite", "--out", filepath.Join(work, "digits.tar.gz"), models+"digits.tflite")
+	code, stdout, stderr := command(t, "pack", "--engine", "tflite,onnxruntime", "--out", filepath.Join(work, "digits.tar.gz"), models+"digits.tflite", models+"digits.onnx")
 	require.Zero(t, code, stderr)
 	require.Regexp(t, `\npacked: \S+digits.tar.gz \(\S+ MB\), for linux/`+runtime.GOARCH+` with glibc 2\.\d+ or newer\nOn the target, type: tar xzf digits.tar.gz && digits/run doctor\n$`, stdout)
 	board := filepath.Join(work, "it's a board's $HOME")
@@ -88,7 +90,9 @@ func TestPack(t *testing.T) {
 	require.NoError(t, err, "%s", output)
 	require.Empty(t, string(output))
 	folder := filepath.Join(board, "digits")
-	require.FileExists(t, filepath.Join(folder, "licenses", "tflite", "LICENSE"))
+	for _, name := range []string{"tflite/LICENSE", "onnxruntime/LICENSE", "onnxruntime/ThirdPartyNotices.txt", "onnxruntime/Privacy.md"} {
+		require.FileExists(t, filepath.Join(folder, "licenses", name))
+	}
 	require.FileExists(t, filepath.Join(folder, "licenses", "github.com", "anyinfer", "anyinfer", "LICENSE"))
 	require.NoError(t, os.Symlink("digits/run", filepath.Join(board, "a link")))
 	require.NoError(t, os.Symlink(filepath.Join(board, "a link"), filepath.Join(work, "link")))
@@ -107,15 +111,16 @@ func TestPack(t *testing.T) {
 	}
 	var engines []health
 	require.NoError(t, json.Unmarshal([]byte(run("/", filepath.Join(work, "link"), "doctor", "--json")), &engines))
-	library := filepath.Join(folder, "lib", "tflite", "libtensorflowlite_c.so")
-	ready := 0
+	ready := map[string]string{}
 	for _, e := range engines {
 		if e.Status == "ready" {
-			require.Equal(t, library, e.Library)
-			ready++
+			ready[e.Engine] = e.Library
 		}
 	}
-	require.Equal(t, 1, ready)
+	require.Equal(t, map[string]string{
+		"tflite":      filepath.Join(folder, "lib", "tflite", "libtensorflowlite_c.so"),
+		"onnxruntime": filepath.Join(folder, "lib", "onnxruntime", "libonnxruntime.so.1"),
+	}, ready)
 	require.Regexp(t, `\ntflite +ready `, run(board, "digits/run"), "doctor is the default")
 	readme, err := os.ReadFile(filepath.Join(folder, "README.txt"))
 	require.NoError(t, err)

@@ -94,7 +94,7 @@ func TestRunRefuses(t *testing.T) {
 		{[]string{"run", models + "digits.onnx", "--engine", "nope"}, 2, `there is no engine "nope" (there are: `},
 		{[]string{"run", models + "digits.onnx", "--engine", "openvno"}, 2, `there is no engine "openvno"; did you mean openvino?`},
 		{[]string{"run", models + "digits.onnx", "--engine", "openvino,openvino"}, 2, "the engine openvino is named twice"},
-		{[]string{"run", models + "digits.onnx", "--engine", "tflite"}, 1, "tflite does not read " + models + "digits.onnx; it reads files that end in .tflite; try --engine openvino"},
+		{[]string{"run", models + "digits.onnx", "--engine", "tflite"}, 1, "tflite does not read " + models + "digits.onnx; it reads files that end in .tflite; try --engine onnxruntime,openvino"},
 		{[]string{"run", models + "digits.onnx", "--input", "image"}, 2, "want NAME=FILE.npy"},
 		{[]string{"run", models + "digits.onnx", "--input", "image=" + text}, 1, "--input image"},
 		{[]string{"run", models + "digits.onnx", "--input", "imgae=" + models + "expected/digits_0_image.npy"}, 1, `no input "imgae"; did you mean image?`},
@@ -164,9 +164,9 @@ func TestRunContents(t *testing.T) {
 // TestRunQuiet: messages of an SDK about its own set-up are not printed.
 func TestRunQuiet(t *testing.T) {
 	requireEngines(t)
-	for _, engine := range []string{"openvino", "tflite", "litert"} {
+	for engine, model := range map[string]string{"onnxruntime": "digits.onnx", "openvino": "digits.tflite", "tflite": "digits.tflite", "litert": "digits.tflite"} {
 		enginetest.Require(t, engine)
-		code, _, stderr := process(t, "run", models+"digits.tflite", "--engine", engine)
+		code, _, stderr := process(t, "run", models+model, "--engine", engine)
 		require.Zero(t, code, stderr)
 		require.Empty(t, stderr, engine)
 	}

@@ -26,7 +26,7 @@ func TestLinkedBuild(t *testing.T) {
 		t.Skip("needs sh")
 	}
 	_, missing := exec.LookPath(cmp.Or(os.Getenv("CC"), "cc"))
-	for _, engine := range []string{"openvino", "tflite", "mnn"} {
+	for _, engine := range []string{"onnxruntime", "openvino", "tflite", "mnn"} {
 		if len(sdkdir.Installed(engine)) == 0 {
 			missing = errors.New("not installed: " + engine)
 		}
@@ -56,7 +56,7 @@ func TestLinkedBuild(t *testing.T) {
 	}
 	const (
 		build = "go build -tags openvino,tflite ./..."
-		all   = "go build -tags reference,mnn,openvino,tensorrt,tflite,tnn ./..." // the reference engine needs no SDK
+		all   = "go build -tags reference,mnn,onnxruntime,openvino,tensorrt,tflite,tnn ./..." // the reference engine needs no SDK
 	)
 	out, err := shell(build)
 	require.Error(t, err, "built without the SDKs")
@@ -64,7 +64,7 @@ func TestLinkedBuild(t *testing.T) {
 	out, err = shell(all, "CGO_ENABLED=0")
 	require.Error(t, err, "built without cgo")
 	var args, want []string
-	for engine, model := range map[string]string{"openvino": "digits.tflite", "tflite": "digits.tflite", "mnn": "digits.mnn", "tensorrt": "digits.onnx", "tnn": "digits.tnnproto", "reference": "digits.ref"} {
+	for engine, model := range map[string]string{"onnxruntime": "digits.onnx", "openvino": "digits.tflite", "tflite": "digits.tflite", "mnn": "digits.mnn", "tensorrt": "digits.onnx", "tnn": "digits.tnnproto", "reference": "digits.ref"} {
 		require.Contains(t, out, "undefined: the_tag_"+engine+"_")
 		path, err := filepath.Abs(models + model)
 		require.NoError(t, err)
@@ -73,7 +73,7 @@ func TestLinkedBuild(t *testing.T) {
 
 	const env = `eval "$(anyinfer sdk env openvino tflite)" && `
 	require.Contains(t, newSDKEnv().Long, env+build)
-	out, err = shell(strings.Replace(env, "tflite", "tflite mnn tensorrt tnn", 1) + all)
+	out, err = shell(strings.Replace(env, "tflite", "tflite mnn onnxruntime tensorrt tnn", 1) + all)
 	require.NoError(t, err, out)
 	cmd := exec.Command(filepath.Join(dir, "program"), args...)
 	cmd.Env = []string{} // no LD_LIBRARY_PATH, and no HOME to find SDKs in

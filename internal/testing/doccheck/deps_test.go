@@ -40,7 +40,7 @@ func TestDependencies(t *testing.T) {
 	t.Parallel()
 	allowed := []string{self, purego, "golang.org/x/sync", "golang.org/x/sys"}
 	for _, goos := range []string{"linux", "darwin", "windows"} {
-		for _, pkg := range []string{"common", "openvino", "tflite", "tflite/litert", "mnn", "tnn", "tensorrt"} {
+		for _, pkg := range []string{"common", "onnxruntime", "openvino", "tflite", "tflite/litert", "mnn", "tnn", "tensorrt"} {
 			for _, m := range modules(t, []string{"GOOS=" + goos, "GOARCH=arm64", "CGO_ENABLED=0"}, self+"/"+pkg) {
 				path, _, _ := strings.Cut(m, " ")
 				require.Contains(t, allowed, path, "%s on %s", pkg, goos)

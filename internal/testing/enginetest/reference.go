@@ -38,7 +38,7 @@ type comparison struct {
 // reference compares with the SDK's own Python API: the same tensors into both, from testdata and, for the
 // public models, from real photos.
 func (s *suite) reference(t *testing.T) {
-	if !slices.Contains([]string{"openvino", "tflite", "mnn"}, s.Name) {
+	if !slices.Contains([]string{"openvino", "onnxruntime", "tflite", "mnn"}, s.Name) {
 		t.Skip("reference.py does not know this engine")
 	}
 	var todo []*comparison
@@ -94,7 +94,7 @@ func (s *suite) python(t *testing.T, todo []*comparison) (version string) {
 	return strings.TrimSpace(out)
 }
 
-// compare runs a comparison here. With the same library, OpenVINO's results are the same, too.
+// compare runs a comparison here. With the same library, OpenVINO's and ONNX Runtime's results are the same, too.
 func (s *suite) compare(t *testing.T, e *common.Engine, c *comparison, sameLibrary bool) {
 	o := s.oneThread()
 	session := NewSession(t, Load(t, e, common.File(c.Model), &o))
@@ -106,7 +106,7 @@ func (s *suite) compare(t *testing.T, e *common.Engine, c *comparison, sameLibra
 		want, err := npy.ReadFile(filepath.Join(c.Out, fmt.Sprintf("%d.npy", i)))
 		require.NoError(t, err)
 		limit := func(float64) float64 { return 1 } // a quantization step
-		if s.Name == "openvino" && sameLibrary {
+		if sameLibrary && (s.Name == "openvino" || s.Name == "onnxruntime") {
 			limit = exactly
 		} else if dt := want.DType(); dt == common.Float32 || dt == common.Float64 {
 			// Another release has other kernels, which add in another order: where a sum cancels out, what is

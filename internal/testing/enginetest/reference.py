@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs models with an SDK's own Python API, on one thread, for tests to compare with.
 
-    python reference.py openvino|tflite|mnn < JOBS
+    python reference.py openvino|onnxruntime|tflite|mnn < JOBS
 
 JOBS is a JSON list of {"Model": FILE, "Inputs": [FILE.npy...], "Out": FOLDER}; output i becomes FOLDER/i.npy. Prints the SDK's version.
 """
@@ -20,6 +20,20 @@ def openvino():
     core = openvino.Core()
     config = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1, "PERFORMANCE_HINT": "LATENCY", "EXECUTION_MODE_HINT": "ACCURACY"}
     return openvino.__version__, lambda model, inputs: core.compile_model(model, "CPU", config)(inputs).values()
+
+
+def onnxruntime():
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+
+    def run(model, inputs):
+        session = onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
+        return session.run(None, {i.name: x for i, x in zip(session.get_inputs(), inputs, strict=True)})
+
+    return onnxruntime.__version__, run
 
 
 def tflite():
@@ -64,7 +78,7 @@ def mnn():
 
 
 stdout = os.fdopen(os.dup(1), "w")
-version, run = {"openvino": openvino, "tflite": tflite, "mnn": mnn}[sys.argv[1]]()
+version, run = {"openvino": openvino, "onnxruntime": onnxruntime, "tflite": tflite, "mnn": mnn}[sys.argv[1]]()
 for job in json.load(sys.stdin):
     for i, array in enumerate(run(job["Model"], [np.load(f) for f in job["Inputs"]])):
         np.save(Path(job["Out"], f"{i}.npy"), np.asarray(array))

@@ -2,13 +2,14 @@
 
 // Package headercheck compares what Go believes of a C library with the library's own headers: a C compiler
 // reads the headers and, after them, a declaration of each function, which must agree, and an assertion for
-// each constant and each member of a struct.
+// each constant and each member of a struct, function pointers with their types.
 package headercheck
 
 import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -34,6 +35,8 @@ type Check struct {
 	Table   []dylib.Decl
 	Values  map[string]int64 // by the constant's name in C
 	Structs []Struct
+	// Slots has the prototypes of the function pointers of structs that have nothing else: by the struct's typedef and the index.
+	Slots map[string]map[int]string
 	// Uncovered has the reason for each function, constant and struct above that these headers do not have.
 	Uncovered map[string]string
 }
@@ -89,6 +92,14 @@ func (c Check) run(cc string) error {
 	for _, s := range c.Structs {
 		if covered(s.C, `\b`) {
 			problems = append(problems, s.write(&source))
+		}
+	}
+	for table, slots := range c.Slots {
+		for i, prototype := range slots {
+			if name := (dylib.Decl{C: prototype}).Name(); covered(name, `\s*\)\s*\(`) {
+				assert(&source, "offsetof(%s, %s) == %d * sizeof(void *)", table, name, i)
+				assert(&source, "_Generic(((%s *)0)->%s, %s: 1, default: 0)", table, name, strings.Replace(prototype, name+"(", "(*)(", 1))
+			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Uncovered)) {
@@ -168,6 +179,21 @@ func TFLite(t *testing.T) string {
 func TensorRT(t *testing.T) string {
 	t.Helper()
 	return filepath.Join(crate(t, "trtx-sys-0.9.1+rtx1.7", "5480ee056292951daa1bc74532162d6cb75190f091e45d7d97c0c356916ae171"), "TensorRT-Headers", "TRT-Enterprise-11.4")
+}
+
+// ONNXRuntime returns a folder with the C headers of ONNX Runtime 1.24, which a Go module carries. `make headers` fetches it.
+func ONNXRuntime(t *testing.T) string {
+	t.Helper()
+	cmd := exec.Command("go", "mod", "download", "-json", "github.com/yalue/onnxruntime_go@v1.27.0")
+	cmd.Env = append(os.Environ(), "GOPROXY=off")
+	out, _ := cmd.Output() // says what failed
+	var module struct{ Dir, Sum, Error string }
+	require.NoError(t, json.Unmarshal(out, &module))
+	if module.Error != "" {
+		enginetest.Missing(t, module.Error+": run 'make headers'")
+	}
+	require.Equal(t, "h1:c1YSgDNtpf0WGtxj3YeRIb8VC5LmM1J+Ve3uHdteC1U=", module.Sum)
+	return module.Dir
 }
 
 // crate returns a folder with the headers that a crate carries. `make headers` has cargo fetch it.

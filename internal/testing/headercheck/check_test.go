@@ -21,6 +21,7 @@ typedef enum { RED = 3, BLUE } color;
 typedef struct { int32_t n; const char* name; } thing;
 color paint(const thing* t, int32_t times);
 thing* make();
+typedef struct { void (*stop)(thing* t); color (*tint)(const thing* t, int32_t n) __attribute__((nothrow)); } api;
 `
 
 // TestCheck: what agrees passes, and each difference is an error.
@@ -53,6 +54,11 @@ func TestCheck(t *testing.T) {
 		"order":             {func(c *Check) { c.Structs[0].Members = "name n" }, "offsetof(thing, name) == 0"},
 		"members":           {func(c *Check) { c.Structs[0].Members = "n" }, "1 members are named for the 2 fields"},
 		"no struct":         {func(c *Check) { c.Structs[0].C = "other" }, "other: in the headers: false, in Uncovered: false"},
+		"slot":              {func(c *Check) { c.Slots = map[string]map[int]string{"api": {1: "void stop(thing* t)"}} }, "offsetof(api, stop) == 1 * sizeof(void *)"},
+		"slot's type":       {func(c *Check) { c.Slots["api"][1] = "color tint(thing* t, int32_t n)" }, "_Generic(((api *)0)->tint, color (*)(thing* t, int32_t n): 1, default: 0)"},
+		"slot's result":     {func(c *Check) { c.Slots["api"][0] = "int64_t stop(thing* t)" }, "_Generic(((api *)0)->stop, int64_t (*)(thing* t)"},
+		"no slot":           {func(c *Check) { c.Slots["api"][2] = "void paint(thing* t)" }, "paint: in the headers: false, in Uncovered: false"},
+		"uncovered slot":    {func(c *Check) { c.Uncovered["go"], c.Slots["api"][2] = "new", "void go(void)" }, ""},
 		"no header":         {func(c *Check) { c.Headers = []string{"y.h"} }, "y.h"},
 		"covered after":     {func(c *Check) { c.Uncovered["make"] = "old" }, "make: in the headers: true, in Uncovered: true"},
 		"uncovered":         {func(c *Check) { c.Uncovered["GREEN"], c.Values["GREEN"] = "new", 5 }, ""},
@@ -63,6 +69,7 @@ func TestCheck(t *testing.T) {
 			Table:     []dylib.Decl{{C: "color paint(const thing* what, int32_t n)"}, {C: "thing* make(void)"}},
 			Values:    map[string]int64{"RED": 3, "BLUE": 4, "FLAG": 16},
 			Structs:   []Struct{{C: "thing", Go: thing{}, Members: "n name"}},
+			Slots:     map[string]map[int]string{"api": {0: "void stop(thing*)", 1: "color tint(const thing* what, int32_t n)"}},
 			Uncovered: map[string]string{},
 		}
 		test.change(&c)

@@ -15,6 +15,7 @@ import (
 	_ "github.com/anyinfer/anyinfer/cinclude/reference"
 	"github.com/anyinfer/anyinfer/common"
 	_ "github.com/anyinfer/anyinfer/mnn"
+	_ "github.com/anyinfer/anyinfer/onnxruntime"
 	_ "github.com/anyinfer/anyinfer/openvino"
 	_ "github.com/anyinfer/anyinfer/tensorrt"
 	_ "github.com/anyinfer/anyinfer/tflite"
