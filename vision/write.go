@@ -205,21 +205,19 @@ func (f *filler) read(img image.Image, bounds image.Rectangle) error {
 	return nil
 }
 
-// neutral is the chroma of gray.
-var neutral = [1]byte{128}
-
 // line returns row y of the picture as RGBA.
 func (f *filler) line(y int) []byte {
 	if f.pix != nil && !f.straight {
 		return f.pix[y*f.stride:][:4*f.size.X]
 	}
 	slot := y & 1
-	f.lines[slot] = resized(f.lines[slot], 4*f.size.X)
-	if f.numbers[slot] != y {
-		f.numbers[slot] = y
-		f.canvas = image.RGBA{Pix: f.lines[slot], Stride: 4 * f.size.X, Rect: image.Rect(0, 0, f.size.X, 1)}
-		draw.Draw(&f.canvas, f.canvas.Rect, f.img, f.img.Bounds().Min.Add(image.Pt(0, y)), draw.Src)
+	if f.numbers[slot] == y {
+		return f.lines[slot]
 	}
+	f.numbers[slot] = y
+	f.lines[slot] = resized(f.lines[slot], 4*f.size.X)
+	f.canvas = image.RGBA{Pix: f.lines[slot], Stride: 4 * f.size.X, Rect: image.Rect(0, 0, f.size.X, 1)}
+	draw.Draw(&f.canvas, f.canvas.Rect, f.img, f.img.Bounds().Min.Add(image.Pt(0, y)), draw.Src)
 	return f.lines[slot]
 }
 
@@ -302,7 +300,7 @@ func store[T float32 | common.Half | common.BHalf | int8 | uint8](f *filler, dst
 
 // luma returns Rec. 601's luma with OpenCV's weights.
 func luma(p uint32) uint8 {
-	return uint8((p&0xff*4899 + p>>8&0xff*9617 + p>>16&0xff*1868 + 1<<13) >> 14)
+	return uint8((p&0xff*9798 + p>>8&0xff*19235 + p>>16&0xff*3735 + 1<<14) >> 15)
 }
 
 // resized returns a slice of n elements, in the memory of s if that is large enough.
