@@ -5,7 +5,7 @@ import json
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 from skimage.transform import SimilarityTransform
 
 
@@ -73,6 +73,19 @@ def make(out):
         nw, nh = shorter(w, h, short)
         left, top = round((nw - 32) / 2), round((nh - 32) / 2)
         case(f"crop_{short}", "scene", filters[filt](p, (nw, nh))[top:top + 32, left:left + 32], 1, Fit=3, Filter=filt, Short=short)
+
+    # Upright, from the EXIF orientation.
+    small = Image.fromarray(scene(6, 4, rng))
+    for o in range(1, 9):
+        exif = Image.Exif()
+        exif[0x112] = o
+        small.save(out / f"turn_{o}.png", exif=exif)
+        upright = np.array(ImageOps.exif_transpose(Image.open(out / f"turn_{o}.png")))
+        case(f"turn_{o}", f"turn_{o}", upright, 0)
+    case("turn_webp", "turn.webp", upright, 0)
+    small.save(out / "turn.webp", exif=exif, lossless=True)
+    case("turn_tiff", "turn.tiff", upright, 0)
+    small.save(out / "turn.tiff", exif=exif)
 
     # Alpha on black, and gray.
     black = Image.new("RGBA", (w, h), (0, 0, 0, 255))
