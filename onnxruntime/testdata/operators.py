@@ -49,7 +49,7 @@ def public():
 def some(rng, dtype, *shape):
     """Makes an array of any bits, also of NaNs. The elements of bfloat16 are here uint16, as in package onnx."""
     if dtype == "string":
-        texts = ["", "a", "\u00fc\u4e16\U0001f600", " b\n", "long" * 10000]
+        texts = ["", "a", "\0b\0", "\u00fc\u4e16\U0001f600", " b\n", "long" * 10000]
         return np.array([texts[i] for i in rng.integers(0, len(texts), int(np.prod(shape)))], object).reshape(shape)
     if dtype == "bool":
         return rng.integers(0, 2, shape).astype(bool)
