@@ -234,12 +234,17 @@ func (d *driver) typeAndShape(tensor uintptr) (element uint32, shape common.Shap
 	if err := d.call(common.ErrModel, fnGetDimensions, dylib.Int(tensor), dylib.Slice(dims), dylib.Int(len(dims))); err != nil {
 		return 0, nil, err
 	}
-	shape = common.Shape{}
+	shape, err = appendDims(common.Shape{}, dims)
+	return out.element, shape, err
+}
+
+// appendDims appends dimensions, of which a dynamic one is -1.
+func appendDims(shape common.Shape, dims []int64) (common.Shape, error) {
 	for _, n := range dims {
 		if int64(int(n)) != n || n < -1 {
-			return 0, nil, fail(common.ErrModel, "a tensor has the impossible dimension %d", n)
+			return nil, fail(common.ErrModel, "a tensor has the impossible dimension %d", n)
 		}
 		shape = append(shape, int(n))
 	}
-	return out.element, shape, nil
+	return shape, nil
 }

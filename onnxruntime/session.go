@@ -26,10 +26,9 @@ type session struct {
 	binding    uintptr
 	ins, outs  []slot
 	out        []*common.Tensor
-	results    *results
+	fetcher    fetcher
 	terminate  dylib.Prepared
-	getOutputs dylib.Prepared
-	pin        runtime.Pinner // of results
+	pin        runtime.Pinner // of what prepared calls have the address of
 }
 
 // slot is an input or output.
@@ -41,16 +40,6 @@ type slot struct {
 	name   []byte         // pinned by the session
 }
 
-// results has what functions return for fetch. It is pinned, because prepared calls
-// have its address.
-type results struct {
-	values, count uintptr
-	info          uintptr
-	rank          uintptr
-	dims          [maxRank]int64
-	data          uintptr
-}
-
 func (m *model) NewSession(ctx context.Context, _ int) (common.DriverSession, error) {
 	if m.settings.common.Profile {
 		return m.newProfiled(ctx)
@@ -60,7 +49,7 @@ func (m *model) NewSession(ctx context.Context, _ int) (common.DriverSession, er
 
 // bindingFor makes a session for an OrtSession of the model.
 func (m *model) bindingFor(ort uintptr) (*session, error) {
-	s := &session{model: m, ins: make([]slot, len(m.inputs)), outs: make([]slot, len(m.outputs)), results: new(results)}
+	s := &session{model: m, ins: make([]slot, len(m.inputs)), outs: make([]slot, len(m.outputs))}
 	if err := s.init(ort); err != nil {
 		s.Close()
 		return nil, err
@@ -84,10 +73,8 @@ func (s *session) init(ort uintptr) (err error) {
 	if s.binding, err = d.get(common.ErrModel, fnCreateIoBinding, dylib.Int(ort)); err != nil {
 		return err
 	}
-	s.pin.Pin(s.results)
 	s.run = d.api.Prepare(fnRunWithBinding, dylib.Int(ort), dylib.Int(s.runOptions), dylib.Int(s.binding))
 	s.terminate = d.api.Prepare(fnRunOptionsSetTerminate, dylib.Int(s.runOptions))
-	s.getOutputs = d.api.Prepare(fnGetBoundOutputValues, dylib.Int(s.binding), dylib.Int(d.allocator), dylib.Ptr(&s.results.values), dylib.Ptr(&s.results.count))
 	for i, info := range s.model.outputs {
 		b := &s.outs[i]
 		isInput := slices.ContainsFunc(s.model.inputs, func(in common.TensorInfo) bool { return in.Name == info.Name })
@@ -101,6 +88,9 @@ func (s *session) init(ort uintptr) (err error) {
 		if err := d.call(common.ErrModel, fnBindOutputToDevice, dylib.Int(s.binding), dylib.String(info.Name), dylib.Int(d.memory)); err != nil {
 			return err
 		}
+	}
+	if s.fetches {
+		s.prepareFetch()
 	}
 	return nil
 }
@@ -214,51 +204,6 @@ func (s *session) Run(context.Context) error {
 func (s *session) Cancel() {
 	s.canceled.Store(true)
 	s.model.driver.check(nil, s.terminate.Do())
-}
-
-// fetch copies the outputs that ONNX Runtime has made.
-func (s *session) fetch() (err error) {
-	d := s.model.driver
-	if err := d.check(common.ErrRun, s.getOutputs.Do()); err != nil {
-		return err
-	}
-	values := make([]uintptr, min(s.results.count, uintptr(len(s.outs))))
-	dylib.CopyOut(values, s.results.values)
-	defer d.api.Call(fnAllocatorFree, dylib.Int(d.allocator), dylib.Int(s.results.values))
-	for i, value := range values {
-		if err == nil && s.outs[i].name != nil {
-			err = s.fetchOne(i, value)
-		}
-		d.free(fnReleaseValue, value)
-	}
-	return err
-}
-
-func (s *session) fetchOne(i int, value uintptr) error {
-	d, info := s.model.driver, s.model.outputs[i]
-	typeAndShape, err := d.get(common.ErrRun, fnGetTensorTypeAndShape, dylib.Int(value))
-	if err != nil {
-		return err
-	}
-	element, shape, err := d.typeAndShape(typeAndShape)
-	d.free(fnReleaseTensorTypeAndShapeInfo, typeAndShape)
-	if err != nil {
-		return err
-	}
-	if dt, name := dtype(int(element)); dt != info.DType || shape.Elems() < 0 {
-		return fail(common.ErrRun, "output %q is a tensor of %s with the shape %v", info.Name, name, shape)
-	}
-	if s.out[i], err = common.EnsureTensor(s.out[i], info.DType, shape); err != nil {
-		return err
-	}
-	if info.DType == common.String {
-		return s.readStrings(s.out[i], value)
-	}
-	data, err := d.get(common.ErrRun, fnGetTensorMutableData, dylib.Int(value))
-	if err == nil {
-		dylib.CopyOut(s.out[i].Bytes(), data)
-	}
-	return err
 }
 
 // Close frees the binding before the memory that it uses.

@@ -36,11 +36,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Case is a model with one float32 input and output, both of fixed shape.
+// Case is a model with one float32 input and output.
 type Case struct {
 	Engine string
-	Model  string   // its file
-	Args   []string // of the loop in C, after the library, the sizes and the model
+	Model  string       // its file
+	Shape  common.Shape // of the input, if the model has a dynamic one
+	Args   []string     // of the loop in C, after the library, the sizes and the model
 }
 
 const (
@@ -118,7 +119,7 @@ func timed(b *testing.B, call func() ([]float32, error)) side {
 func Session(b *testing.B, c Case) {
 	m := load(b, c, 1)
 	s := enginetest.NewSession(b, m)
-	in, out := fill(b, s)
+	in, out := fill(b, c, s)
 	native := startLoop(b, c, c.Engine, m, len(in), len(out))
 	one := b.Context()
 	other, cancel := context.WithCancel(ctx)
@@ -151,7 +152,7 @@ func Session(b *testing.B, c Case) {
 func Model(b *testing.B, c Case) {
 	m := load(b, c, 1)
 	s := enginetest.NewSession(b, m)
-	_, out := fill(b, s)
+	_, out := fill(b, c, s)
 	in, session := s.Input(0), func() ([]float32, error) { return out, s.Run(ctx) }
 	b.Run("run", func(b *testing.B) { compareWith(b, "session", timed(b, session), timed(b, modelRun(m, in))) })
 	b.Run("acquire", func(b *testing.B) {
@@ -192,7 +193,7 @@ func Throughput(b *testing.B, c Case, n int) {
 	var inElements, outElements int
 	for i := range n {
 		s := enginetest.NewSession(b, m)
-		in, out := fill(b, s)
+		in, out := fill(b, c, s)
 		inElements, outElements = len(in), len(out)
 		sessions[i], models[i] = func() ([]float32, error) { return out, s.Run(ctx) }, modelRun(m, s.Input(0))
 	}
@@ -256,8 +257,12 @@ func load(b *testing.B, c Case, sessions int) *common.Model {
 }
 
 // fill gives s the input that the loop in C has, and returns its memory.
-func fill(b *testing.B, s *common.Session) (in, out []float32) {
+func fill(b *testing.B, c Case, s *common.Session) (in, out []float32) {
 	b.Helper()
+	if c.Shape != nil {
+		t, err := common.NewTensor(common.Float32, c.Shape...)
+		require.NoError(b, errors.Join(err, s.BindInput(0, t), s.Run(ctx))) // which makes the output
+	}
 	in, err := common.Data[float32](s.Input(0))
 	require.NoError(b, err)
 	for i := range in {
