@@ -7,6 +7,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -47,6 +48,26 @@ func TestInspect(t *testing.T) {
 	require.Zero(t, code, stderr)
 	require.Contains(t, stdout, models+"digits_int8.tflite\ntflite ")
 	require.Regexp(t, `\nout scores +int8 +\[1 10\] +scale 0.003906, zero point -128\n$`, stdout)
+}
+
+// TestInspectMetadata checks that long metadata is cut, and whole in JSON.
+func TestInspectMetadata(t *testing.T) {
+	long := strings.Repeat("é\t\n{ ", 100)
+	i := inspection{Metadata: map[string]string{"license": long, strings.Repeat("k", 200): "v", "author": "a\x1b[1m  b"}}
+	var out strings.Builder
+	require.NoError(t, i.print(&out))
+	require.Contains(t, out.String(), "\n  author: a?[1m b\n")
+	require.Regexp(t, `(?m)^  license: [é{ ]+\.\.\. \(600 bytes\)$`, out.String())
+	require.Regexp(t, `(?m)^  k+\.\.\. \(200 bytes\): v$`, out.String())
+	for line := range strings.Lines(out.String()) {
+		require.LessOrEqual(t, utf8.RuneCountInString(line), tableWidth+1)
+	}
+
+	requireEngines(t)
+	code, stdout, stderr := command(t, "inspect", "--json", "--engine", "openvino", models+"classes.onnx")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stdout, `"names": "{0: 'person', `)
+	require.Contains(t, stdout, `"driver's seat"`)
 }
 
 func TestDescribe(t *testing.T) {
