@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
 )
 
 func TestInspect(t *testing.T) {
@@ -86,14 +87,18 @@ func TestDescribe(t *testing.T) {
 
 // TestInspectShape fixes the shapes of a dynamic model.
 func TestInspectShape(t *testing.T) {
-	requireEngines(t)
-	for engine, model := range map[string]string{"openvino": "digits_dynamic.onnx", "tflite": "digits_dynamic.tflite"} {
-		shape := map[string]string{"openvino": "3,1,8,8", "tflite": "3,8,8,1"}[engine]
-		code, stdout, stderr := command(t, "inspect", models+model, "--engine", engine, "--shape", "image="+shape)
-		require.Zero(t, code, stderr)
-		require.Contains(t, stdout, "["+strings.ReplaceAll(shape, ",", " ")+"]")
-		require.Regexp(t, `out scores +float32 +\[3 10\]`, stdout)
+	for engine, test := range map[string]struct{ model, shape string }{
+		"openvino": {"digits_dynamic.onnx", "3,1,8,8"}, "tflite": {"digits_dynamic.tflite", "3,8,8,1"}, "tensorrt": {"digits_dynamic.onnx", "3,1,8,8"},
+	} {
+		t.Run(engine, func(t *testing.T) {
+			enginetest.Require(t, engine)
+			code, stdout, stderr := command(t, "inspect", models+test.model, "--engine", engine, "--shape", "image="+test.shape)
+			require.Zero(t, code, stderr)
+			require.Contains(t, stdout, "["+strings.ReplaceAll(test.shape, ",", " ")+"]")
+			require.Regexp(t, `out scores +float32 +\[3 10\]`, stdout)
+		})
 	}
+	requireEngines(t)
 	code, _, stderr := command(t, "inspect", models+"digits_dynamic.onnx", "--engine", "openvino", "--shape", "imag=3,1,8,8")
 	require.Equal(t, 1, code)
 	require.Contains(t, stderr, `no input "imag"; the inputs are "image"`)
