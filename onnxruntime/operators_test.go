@@ -26,6 +26,7 @@ type operatorCase struct {
 	Name, Model string
 	Others      [2]map[string]string // inputs and outputs of types that package common does not have
 	Load, Run   *struct{ Code int }  // the error of Python
+	Random      bool                 // later Runs of the same model differ from the first
 	Sets        [][2]map[string]stored
 }
 
@@ -109,7 +110,9 @@ func (c *operatorCase) check(t *testing.T, e *common.Engine, elements []byte) {
 		}
 		require.NoError(t, err)
 		requireSame(t, want, got)
-		c.inSession(t, s, in, want)
+		if !c.Random {
+			c.inSession(t, s, in, want)
+		}
 	}
 }
 
