@@ -86,7 +86,9 @@ func (m *model) loadCached(ctx context.Context) (uintptr, error) {
 	}
 	base := strings.TrimSuffix(cached.Path, ".onnx")
 	unlock, err := filelock.Lock(ctx, base+".lock")
-	if err != nil {
+	if err != nil && ctx.Err() != nil {
+		return 0, ctx.Err()
+	} else if err != nil {
 		return 0, &common.Error{Kind: common.ErrOption, Path: dir, Message: "CacheDir cannot be used", Err: err}
 	}
 	defer unlock()
@@ -99,13 +101,20 @@ func (m *model) loadCached(ctx context.Context) (uintptr, error) {
 	}
 	building := base + ".building"
 	os.Remove(building) // of a process that was killed
-	if session, err = m.newSession(ctx, fnSetOptimizedModelFilePath, building); err != nil {
-		return 0, err
+	session, err = m.newSession(ctx, fnSetOptimizedModelFilePath, building)
+	if err == nil {
+		err = cached.Replace(building, "")
+	} else if ctx.Err() == nil { // perhaps only because it cannot be stored
+		reason = err
+		if session, err = m.newSession(ctx, fnNone, ""); err == nil {
+			err = reason
+		}
 	}
-	if err := cached.Replace(building, ""); err != nil {
+	if session != 0 && err != nil {
 		d.log.Warn("the optimized model is not cached", "path", cached.Path, "reason", err)
+		return session, nil
 	}
-	return session, nil
+	return session, err
 }
 
 // restore makes the OrtSession of an optimized model in the cache.

@@ -5,6 +5,7 @@ package onnxruntime
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -34,18 +35,23 @@ var (
 			if l, ok := loggers.Load(key); ok {
 				log = l.(*nativelog.Log)
 			}
+			text := shorten(dylib.GoString(message))
 			level := slog.LevelDebug
 			switch s := int32(severity); {
 			case s > logWarning:
 				level = slog.LevelError
-			case s == logWarning:
+			case s == logWarning && !strings.HasPrefix(text, cacheWarning):
 				level = slog.LevelWarn
 			}
-			log.Log(context.Background(), level, shorten(dylib.GoString(message)))
+			log.Log(context.Background(), level, text)
 			return 0
 		})
 	})
 )
+
+// cacheWarning begins the warning that an optimized model is for this kind of
+// processor, which the cache's key has.
+const cacheWarning = "Serializing optimized model with Graph Optimization level"
 
 // listen makes d's log. Messages below a warning, of which there are many, are only
 // asked for if the program logs at Debug.

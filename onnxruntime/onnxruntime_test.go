@@ -276,6 +276,27 @@ func TestLoadCanceled(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
+// TestCacheNotWritable: what cannot be stored is loaded all the same.
+func TestCacheNotWritable(t *testing.T) {
+	log := new(enginetest.Log)
+	e := enginetest.Open(t, engine, &common.Config{Logger: log.Logger()})
+	o := &common.Options{CacheDir: filepath.Join(t.TempDir(), "cache")}
+	enginetest.Load(t, e, source(relu(2)), o)
+	cached, err := filepath.Glob(filepath.Join(o.CacheDir, "*.onnx"))
+	require.NoError(t, err)
+	require.Len(t, cached, 1)
+	enginetest.Load(t, e, source(relu(2)), o)
+	log.Wait(t, "optimized model from the cache")
+	require.NoError(t, os.Remove(cached[0]))
+	require.NoError(t, os.MkdirAll(strings.TrimSuffix(cached[0], ".onnx")+".building/full", 0o700))
+	out, err := enginetest.Load(t, e, source(relu(2)), o).Run(ctx, common.Tensors{"x": tensor(t, []float32{-1, 2}, 2)})
+	require.NoError(t, err)
+	require.Equal(t, []float32{0, 2}, data[float32](t, out["y"]))
+	log.Wait(t, "the optimized model is not cached")
+	_, err = e.Load(ctx, source([]byte("damaged")), o)
+	require.ErrorIs(t, err, common.ErrModel)
+}
+
 // TestProfileAgain: each Profile is of the last Run, and Runs go on with the same tensors after it.
 func TestProfileAgain(t *testing.T) {
 	e := enginetest.Open(t, engine, nil)

@@ -91,6 +91,8 @@ func (p *profiled) Profile() ([]common.LayerTime, error) {
 	if err != nil {
 		return nil, err
 	}
+	text, readErr := os.ReadFile(path) // before the next OrtSession, whose file may have the same name
+	os.Remove(path)
 	runs := p.runs
 	p.stop()
 	if p.failure = p.start(context.Background()); p.failure == nil {
@@ -99,10 +101,8 @@ func (p *profiled) Profile() ([]common.LayerTime, error) {
 	if p.failure != nil {
 		p.stop()
 	}
-	text, err := os.ReadFile(path)
-	os.Remove(path)
-	if err != nil {
-		return nil, &common.Error{Kind: common.ErrRun, Message: "ONNX Runtime has not written its profile", Err: err}
+	if readErr != nil {
+		return nil, &common.Error{Kind: common.ErrRun, Message: "ONNX Runtime has not written its profile", Err: readErr}
 	}
 	return lastRun(text, runs)
 }

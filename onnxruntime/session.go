@@ -5,6 +5,7 @@ package onnxruntime
 import (
 	"context"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"unsafe"
 
@@ -76,7 +77,8 @@ func (s *session) init(ort uintptr) (err error) {
 	s.terminate = d.api.Prepare(fnRunOptionsSetTerminate, dylib.Int(s.runOptions))
 	for i, info := range s.model.outputs {
 		b := &s.outs[i]
-		if info.Shape.Dynamic() || info.DType == common.String {
+		isInput := slices.ContainsFunc(s.model.inputs, func(in common.TensorInfo) bool { return in.Name == info.Name })
+		if info.Shape.Dynamic() || info.DType == common.String || isInput { // an input is not written to the output that is bound
 			s.fetches = true
 			b.name = append([]byte(info.Name), 0)
 			s.pin.Pin(unsafe.SliceData(b.name))
@@ -94,7 +96,7 @@ func (s *session) init(ort uintptr) (err error) {
 }
 
 // Bind makes tensors of ONNX Runtime's in the memory of in and out. An output whose
-// shape is not known yet, and strings, are copied by Run.
+// shape is not known yet, strings, and inputs that are outputs are copied by Run.
 func (s *session) Bind(in, out []*common.Tensor) (err error) {
 	s.out = out
 	for i, info := range s.model.outputs {
@@ -104,7 +106,7 @@ func (s *session) Bind(in, out []*common.Tensor) (err error) {
 		if out[i], err = common.EnsureTensor(out[i], info.DType, info.Shape); err != nil {
 			return err
 		}
-		if out[i] == s.outs[i].tensor || info.DType == common.String {
+		if out[i] == s.outs[i].tensor || s.outs[i].name != nil {
 			continue
 		}
 		if err := s.bind(&s.outs[i], fnBindOutput, info.Name, out[i]); err != nil {

@@ -106,10 +106,10 @@ func (s *suite) interrupt(t *testing.T) {
 	s.run(t, "the next Run is right", func(t *testing.T) {
 		limit := func(ref float64) float64 { return 1e-6 + 1e-5*ref }
 		require.NoError(t, session.Run(ctx))
-		require.Empty(t, differ(want, session.Output(0), limit))
+		require.Empty(t, Differ(want, session.Output(0), limit))
 		out, err := loaded.Run(ctx, in)
 		require.NoError(t, err)
-		require.Empty(t, differ(want, out[m.Outputs[0].Name], limit))
+		require.Empty(t, Differ(want, out[m.Outputs[0].Name], limit))
 	})
 	for level, name := range raceLevels {
 		s.run(t, "close the "+name, func(t *testing.T) {

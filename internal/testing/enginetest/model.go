@@ -257,7 +257,7 @@ func (m *model) check(t *testing.T, n int, got common.Tensors, note ...any) {
 	}
 }
 
-// differ is how got differs from want; "" where it does not.
+// Differ is how got differs from want; "" where it does not.
 func (m *model) differ(want, got common.Tensors) string {
 	if len(got) != len(want) {
 		return fmt.Sprintf("%d outputs, not %d", len(got), len(want))
@@ -267,16 +267,16 @@ func (m *model) differ(want, got common.Tensors) string {
 		limit = func(float64) float64 { return *m.Tolerance.Steps }
 	}
 	for name, w := range want {
-		if diff := differ(w, got[name], limit); diff != "" {
+		if diff := Differ(w, got[name], limit); diff != "" {
 			return fmt.Sprintf("output %q: %s", name, diff)
 		}
 	}
 	return ""
 }
 
-// differ is how got differs from want: in type, shape, or an element by more than limit(want); "" where it
+// Differ is how got differs from want: in type, shape, or an element by more than limit(want); "" where it
 // does not.
-func differ(want, got *common.Tensor, limit func(float64) float64) string {
+func Differ(want, got *common.Tensor, limit func(float64) float64) string {
 	if !got.Is(want.DType(), want.Shape()) {
 		return fmt.Sprintf("it is %v%v, not %v%v", got.DType(), got.Shape(), want.DType(), want.Shape())
 	}

@@ -11,6 +11,7 @@ import (
 	"image"
 	_ "image/jpeg"
 	_ "image/png"
+	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -63,6 +64,21 @@ func (s *suite) reference(t *testing.T) {
 	}
 }
 
+// Python runs a script that needs the packages of requirements.txt, and returns what it prints. Where they are
+// missing the test skips; in CI that is a failure.
+func Python(t testing.TB, script string, stdin io.Reader, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(cmp.Or(os.Getenv("ANYINFER_TEST_PYTHON"), "python3"), append([]string{script}, args...)...)
+	var stderr bytes.Buffer
+	cmd.Stdin, cmd.Stderr = stdin, &stderr
+	out, err := cmd.Output()
+	if strings.Contains(stderr.String(), "ModuleNotFoundError") || errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
+		Missing(t, fmt.Sprintf("the SDK's Python package is missing: %v\n%s\nset ANYINFER_TEST_PYTHON to an interpreter that has internal/testing/enginetest/requirements.txt", err, &stderr))
+	}
+	require.NoError(t, err, "%s: %s", script, &stderr)
+	return string(out)
+}
+
 // python runs all comparisons in one process, and returns the version of the SDK there.
 func (s *suite) python(t *testing.T, todo []*comparison) (version string) {
 	for _, c := range todo {
@@ -74,16 +90,8 @@ func (s *suite) python(t *testing.T, todo []*comparison) (version string) {
 	}
 	text, err := json.Marshal(todo)
 	require.NoError(t, err)
-	python := cmp.Or(os.Getenv("ANYINFER_TEST_PYTHON"), "python3")
-	cmd := exec.Command(python, filepath.Join(s.root, "internal", "testing", "enginetest", "reference.py"), s.Name)
-	var stderr bytes.Buffer
-	cmd.Stdin, cmd.Stderr = bytes.NewReader(text), &stderr
-	out, err := cmd.Output()
-	if strings.Contains(stderr.String(), "ModuleNotFoundError") || errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
-		Missing(t, fmt.Sprintf("the SDK's Python package is missing: %v\n%s\nset ANYINFER_TEST_PYTHON to an interpreter that has internal/testing/enginetest/requirements.txt", err, &stderr))
-	}
-	require.NoError(t, err, "reference.py: %s", &stderr)
-	return strings.TrimSpace(string(out))
+	out := Python(t, filepath.Join(s.root, "internal", "testing", "enginetest", "reference.py"), bytes.NewReader(text), s.Name)
+	return strings.TrimSpace(out)
 }
 
 // compare runs a comparison here. With the same library, OpenVINO's and ONNX Runtime's results are the same, too.
@@ -109,7 +117,7 @@ func (s *suite) compare(t *testing.T, e *common.Engine, c *comparison, sameLibra
 			}
 			limit = func(ref float64) float64 { return 1e-6 + 1e-5*math.Abs(ref) + 1e-6*most }
 		}
-		require.Empty(t, differ(want, session.Output(i), limit), info.Name)
+		require.Empty(t, Differ(want, session.Output(i), limit), info.Name)
 	}
 }
 

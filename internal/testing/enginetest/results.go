@@ -114,7 +114,7 @@ func (s *suite) results(t *testing.T) {
 				first.check(t, n, out, "aligned", aligned)
 				all = append(all, out)
 				for name, x := range original {
-					require.Empty(t, differ(x, in[name], exactly), "a Run changed its input %q", name)
+					require.Empty(t, Differ(x, in[name], exactly), "a Run changed its input %q", name)
 				}
 			}
 		}
@@ -147,7 +147,7 @@ func (m *model) inSession(t *testing.T, session *common.Session) {
 				m.check(t, n, outputs(session), how, "round", round)
 			}
 			for i, info := range m.Inputs {
-				require.Empty(t, differ(in[info.Name], session.Input(i), exactly), "a Run changed its input")
+				require.Empty(t, Differ(in[info.Name], session.Input(i), exactly), "a Run changed its input")
 			}
 		}
 	}
