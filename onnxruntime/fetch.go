@@ -46,7 +46,7 @@ func (s *session) prepareFetch() {
 		freeInfo:    d.api.Prepare(fnReleaseTensorTypeAndShapeInfo, dylib.Int(0)),
 		data:        d.api.Prepare(fnGetTensorMutableData, dylib.Int(0), dylib.Ptr(&r.memory)),
 		freeValue:   d.api.Prepare(fnReleaseValue, dylib.Int(0)),
-		values:      make([]uintptr, len(s.outs)), results: r,
+		values:      make([]uintptr, len(s.outs)), last: make(common.Shape, 0, maxRank), results: r,
 	}
 }
 
