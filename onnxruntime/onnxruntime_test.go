@@ -297,6 +297,22 @@ func TestCacheNotWritable(t *testing.T) {
 	require.ErrorIs(t, err, common.ErrModel)
 }
 
+// TestCacheKey: what an optimized model depends on is part of its key.
+func TestCacheKey(t *testing.T) {
+	e := enginetest.Open(t, engine, nil)
+	dir := filepath.Join(t.TempDir(), "cache")
+	for _, c := range []struct {
+		length int
+		level  string
+	}{{2, ""}, {3, ""}, {3, "basic"}} {
+		o := &common.Options{CacheDir: dir, Shapes: map[string]common.ShapeRange{"x": common.Fixed(c.length)}, Native: Options{Optimization: c.level}}
+		require.Equal(t, common.Shape{c.length}, enginetest.Load(t, e, source(relu("n")), o).Signatures()[0].Outputs[0].Shape)
+	}
+	cached, err := filepath.Glob(filepath.Join(dir, "*.onnx"))
+	require.NoError(t, err)
+	require.Len(t, cached, 3)
+}
+
 // TestProfileAgain: each Profile is of the last Run, and Runs go on with the same tensors after it.
 func TestProfileAgain(t *testing.T) {
 	e := enginetest.Open(t, engine, nil)

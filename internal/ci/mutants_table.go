@@ -104,7 +104,7 @@ var mutants = []mutant{
 	{"onnxruntime/session.go", "s.canceled.Swap(false)", "false", "onnxruntime", "TestConformance/interrupt"},
 	{"onnxruntime/session.go", "if b := &s.outs[i]; b.name != nil {", "if b := &s.outs[i]; false {", "onnxruntime", "TestConformance/results/onnx/digits_dynamic"},
 	{"onnxruntime/driver.go", "os.Setenv(telemetryVariable, \"1\")", "", "onnxruntime", "TestNoTelemetry"},
-	{"onnxruntime/cache.go", "s.native.Optimization, s.dims = \"disable\", nil", "s.dims = nil", "onnxruntime", "TestCache"},
+	{"onnxruntime/cache.go", "Dims: s.dims,", "", "onnxruntime", "TestCacheKey"},
 	{"onnxruntime/table.go", "release >= f.since", "true", "onnxruntime", "TestOlder"},
 	{"onnxruntime/log.go", "loggers.Load(key)", "loggers.Load(uintptr(0))", "onnxruntime", "TestOtherEnvironment"},
 
