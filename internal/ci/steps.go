@@ -87,11 +87,11 @@ var steps = []step{
 		group: "race sanitizers boards-arm64 sanitizers-tnn sanitizers-tensorrt linked openvino-2024.6.0 openvino-2025.4.1 mutants fuzz boards-arm leakprofile"},
 	{name: "race", help: "The race detector, with cgo. Left out: what one goroutine does, what is measured, and what other programs do.",
 		needs: everything, lines: []string{"CGO_ENABLED=1 ANYINFER_TEST_SOAK=10 " + tested + "go test -race -timeout 20m -skip '" +
-			`^TestConformance$/^(big|damage|reference|resources)$|^Test(Build|EnvStopsBuild|LinkedBuild|ShimBuild|InModule|README|Blocks|Headers|Shim|Linked)$' ./...`}},
+			`^TestConformance$/^(big|damage|reference|resources)$|^Test(Build|EnvStopsBuild|LinkedBuild|ShimBuild|InModule|README|Blocks|Headers|Shim|Linked|Operators)$' ./...`}},
 	{name: "linked", help: "Engines in programs that link their SDKs, and all in one: how functions are found, and what opening and logs are then. Left out: what the calls do, which is the same.",
 		needs: everything, lines: []string{
 			linkSDKs + "CGO_ENABLED=1 go test " + tags + "-timeout 20m -skip '" +
-				`^TestConformance$/^(big|close|concurrency|damage|files|interrupt|metadata|races|reference|resources|shapes|sources)$|^TestCache.*` +
+				`^TestConformance$/^(big|close|concurrency|damage|files|interrupt|metadata|races|reference|resources|shapes|sources)$|^Test(Cache.*|Operators)$` +
 				"' ./cinclude/reference ./mnn ./onnxruntime ./openvino ./tensorrt ./tflite ./tnn",
 			linkSDKs + "CGO_ENABLED=1 go test " + tags + "-timeout 20m -run '^Test(Run.*|Inspect|Bench|Demo)$' ./cmd/anyinfer",
 		}},
