@@ -3,7 +3,9 @@
 package vision
 
 import (
+	"fmt"
 	"image"
+	"math"
 
 	"github.com/anyinfer/anyinfer/common"
 )
@@ -11,8 +13,9 @@ import (
 // Input says how a picture becomes a model's input. Exactly which of these ways a
 // model was trained with decides how good its results are.
 type Input struct {
-	Size      image.Point // of the model's input; zero: as the signature has it
+	Size      image.Point // of the model's input; zero: as the tensor has it
 	Fit       Fit
+	Short     int // for Crop: the shorter side before the middle is cut out, such as 256 for an input of 224; 0: as small as possible
 	Filter    Filter
 	Pad       uint8      // the value of the pixels around a letterboxed picture
 	Mean, Std [3]float32 // of red, green and blue in 0..255: (v - mean) / std; a zero Std stands for 1
@@ -26,8 +29,8 @@ type Fit uint8
 const (
 	Stretch         Fit = iota // to the input's width and height, each by its own factor
 	Letterbox                  // as large as possible, in the middle, as ultralytics does it
-	LetterboxCorner            // as large as possible, at the top left
-	Crop                       // as small as possible while it covers the input; the middle is used
+	LetterboxCorner            // as large as possible, at the top left, as YOLOX does it
+	Crop                       // as small as possible while it covers the input; the middle is used, as torchvision does it
 )
 
 // Filter says how pixels are computed when the size changes.
@@ -50,16 +53,102 @@ const (
 )
 
 // Fill writes img as picture n of the batch dst, which is the model's input tensor:
-// float32, float16, bfloat16, uint8 or int8; quantized integers have quant. It
-// returns the map from points of the input to points of the picture.
+// float32, float16, bfloat16, uint8 or int8, with 3 channels or, for gray, 1;
+// quantized integers have quant. It returns the map from points of the input to points
+// of the picture, whose first pixel has its corner at 0,0 whatever its Bounds.
 //
 // One pass reads RGBA, NRGBA, YCbCr and Gray pictures directly, and resizes,
-// normalizes, converts and writes. Transparent pixels are drawn on black. Fill
-// allocates nothing that grows with the picture.
+// normalizes, converts and writes; other types take longer. Colors have 8 bits, and
+// transparent pixels are drawn on black. Gray is Rec. 601's luma, as OpenCV's. Fill
+// allocates nothing that grows with the picture, except for later calls to use again.
 func (in *Input) Fill(dst *common.Tensor, quant *common.Quantization, n int, img image.Image) (Affine, error) {
-	panic("to be written")
+	f, err := in.open(dst, quant, n, img)
+	if err != nil {
+		return Affine{}, err
+	}
+	defer f.close()
+	g := in.place(f.size, f.out)
+	f.at = g.at
+	switch in.Filter {
+	case Smooth, SmoothCubic:
+		f.smoothly(g, in.Filter)
+	default:
+		f.linearly(g, in.Filter == Nearest)
+	}
+	return g.back, f.write(dst, n)
 }
 
 // FillWarped is like Fill for a part of a picture: to maps points of the picture to
-// points of the input. Points outside of the picture are black.
-func (in *Input) FillWarped(dst *common.Tensor, quant *common.Quantization, n int, img image.Image, to Affine) error
+// points of the input. Each point has the color between the four nearest pixels, and
+// points outside of the picture are black, as with OpenCV's warpAffine. That has 0,0 at
+// the centre of the first pixel: its matrix m is Affine{m[0], m[1], m[2] + (1 - m[0] -
+// m[1])/2, m[3], m[4], m[5] + (1 - m[3] - m[4])/2} here.
+func (in *Input) FillWarped(dst *common.Tensor, quant *common.Quantization, n int, img image.Image, to Affine) error {
+	f, err := in.open(dst, quant, n, img)
+	if err != nil {
+		return err
+	}
+	defer f.close()
+	f.at = image.Rectangle{Max: f.out}
+	if f.back = to.Inverse(); f.back == (Affine{}) {
+		return unusable(common.ErrInput, "the map %v has no inverse; it maps all points to a line", to)
+	}
+	f.mode = warped
+	return f.write(dst, n)
+}
+
+// placing is where a picture goes in the input.
+type placing struct {
+	size image.Point     // of the whole picture after the change of its size
+	from image.Point     // the first pixel of that which is in the input
+	at   image.Rectangle // its pixels in the input
+	back Affine
+}
+
+// place computes sizes and offsets with the rounding of the code that it follows.
+func (in *Input) place(pic, out image.Point) placing {
+	w, h := float64(pic.X), float64(pic.Y)
+	ratio := min(float64(out.X)/w, float64(out.Y)/h)
+	g := placing{size: out}
+	switch in.Fit {
+	case Letterbox: // ultralytics: Python's round, to even
+		g.size = image.Pt(max(1, int(math.RoundToEven(w*ratio))), max(1, int(math.RoundToEven(h*ratio))))
+		half := func(pad int) int { return int(math.RoundToEven(float64(pad)/2 - 0.1)) }
+		g.at.Min = image.Pt(half(out.X-g.size.X), half(out.Y-g.size.Y))
+	case LetterboxCorner: // YOLOX: Python's int
+		g.size = image.Pt(max(1, int(w*ratio)), max(1, int(h*ratio)))
+	case Crop: // torchvision: Python's int for the longer side, then round for the corner
+		if w*float64(out.Y) <= h*float64(out.X) {
+			g.size.Y = int(float64(out.X) * h / w)
+		} else {
+			g.size.X = int(float64(out.Y) * w / h)
+		}
+		short := float64(in.Short)
+		size := image.Pt(in.Short, in.Short)
+		if w > h {
+			size.X = int(short * w / h)
+		} else {
+			size.Y = int(short * h / w)
+		}
+		if size.X >= g.size.X && size.Y >= g.size.Y {
+			g.size = size
+		}
+		half := func(rest int) int { return int(math.RoundToEven(float64(rest) / 2)) }
+		g.from = image.Pt(half(g.size.X-out.X), half(g.size.Y-out.Y))
+	}
+	g.at.Max = g.at.Min.Add(image.Pt(min(g.size.X, out.X), min(g.size.Y, out.Y)))
+	gainX, gainY := float64(g.size.X)/w, float64(g.size.Y)/h
+	if in.Fit == LetterboxCorner { // which YOLOX divides by, though its sizes are truncated
+		gainX, gainY = ratio, ratio
+	}
+	g.back = Affine{
+		float32(1 / gainX), 0, float32(float64(g.from.X-g.at.Min.X) / gainX),
+		0, float32(1 / gainY), float32(float64(g.from.Y-g.at.Min.Y) / gainY),
+	}
+	return g
+}
+
+// unusable returns an error of package vision about a picture or a tensor.
+func unusable(kind error, format string, args ...any) error {
+	return &common.Error{Op: "fill", Kind: kind, Message: fmt.Sprintf(format, args...)}
+}
