@@ -39,61 +39,70 @@ func (h *BlazeFace) Suppression() NMSOptions { return NMSOptions{IoU: 0.3, Weigh
 
 // Decode implements Head. It sets the points too, because NMS averages them.
 func (h *BlazeFace) Decode(dst []Detection, out Outputs, minScore float32) ([]Detection, error) {
-	if len(h.Anchors) != len(h.Strides) || len(h.Scores) != len(h.Boxes) {
-		return nil, fail(common.ErrOption, "BlazeFace has %d strides, but %d numbers of anchors; %d outputs for scores, but %d for boxes",
-			len(h.Strides), len(h.Anchors), len(h.Scores), len(h.Boxes))
+	if n := len(h.Strides); len(h.Anchors) != n || len(h.Boxes) != len(h.Scores) || len(h.Scores) != 1 && len(h.Scores) != n {
+		return nil, fail(common.ErrOption, "BlazeFace has %d strides, %d numbers of anchors, %d outputs for scores and %d for boxes",
+			n, len(h.Anchors), len(h.Scores), len(h.Boxes))
 	}
-	least, n := logit(minScore), 0
-	for _, i := range h.Scores {
-		scores, err := out.rows(i, 1)
-		if err != nil {
+	for i := range h.Scores {
+		first, end := i, i+1
+		if len(h.Scores) == 1 {
+			first, end = 0, len(h.Strides)
+		}
+		var err error
+		if dst, err = h.decode(dst, out, i, h.Strides[first:end], h.Anchors[first:end], logit(minScore)); err != nil {
 			return nil, err
 		}
-		for _, s := range scores {
-			if s >= least {
-				n++
-			}
+	}
+	return dst, nil
+}
+
+// decode appends the faces with at least that number as score in the outputs i.
+func (h *BlazeFace) decode(dst []Detection, out Outputs, i int, strides, anchors []int, least float32) ([]Detection, error) {
+	scores, err := out.rows(h.Scores[i], 1)
+	if err != nil {
+		return nil, err
+	}
+	defer scores.free()
+	boxes, err := out.rows(h.Boxes[i], blazeColumns)
+	if err != nil {
+		return nil, err
+	}
+	defer boxes.free()
+	total, n := 0, 0
+	for k, stride := range strides {
+		if stride > 0 {
+			total += out.Size.X / stride * (out.Size.Y / stride) * anchors[k]
 		}
 	}
-	points := make([]KeyPoint, n*blazePoints) // in one piece; most of it is results
-	var scores, boxes []float32
-	next := 0
-	for k, stride := range h.Strides {
-		if len(scores) == 0 && next < len(h.Scores) {
-			var err error
-			if scores, err = out.rows(h.Scores[next], 1); err != nil {
-				return nil, err
-			}
-			if boxes, err = out.rows(h.Boxes[next], blazeColumns); err != nil {
-				return nil, err
-			}
-			next++
-		}
-		n := 0
-		if stride > 0 && h.Anchors[k] > 0 {
-			n = out.Size.X / stride * (out.Size.Y / stride) * h.Anchors[k]
-		}
-		if n <= 0 || len(scores) < n || len(boxes) != len(scores)*blazeColumns {
-			return nil, anchorsError("BlazeFace", len(scores), len(boxes)/blazeColumns, n, stride, out.Size)
-		}
-		for i, s := range scores[:n] {
-			if s >= least {
-				b, place := boxes[i*blazeColumns:], i/h.Anchors[k]
-				at := Point{(float32(place%(out.Size.X/stride)) + 0.5) * float32(stride), (float32(place/(out.Size.X/stride)) + 0.5) * float32(stride)}
-				d := Detection{Score: sigmoid(min(s, 100)), Points: points[:blazePoints:blazePoints], Rect: around(Point{at.X + b[0], at.Y + b[1]}, b[2], b[3])}
-				points = points[blazePoints:]
-				for j := range d.Points {
-					d.Points[j] = KeyPoint{Point{at.X + b[4+2*j], at.Y + b[5+2*j]}, 1}
-				}
-				if d.Rect.Dx() > 0 && d.Rect.Dy() > 0 {
-					dst = append(dst, d)
-				}
-			}
-		}
-		scores, boxes = scores[n:], boxes[n*blazeColumns:]
+	if scores.dims[0] != total || boxes.dims[0] != total {
+		return nil, anchorsError(scores.dims[0], boxes.dims[0], total, strides, out.Size)
 	}
-	if len(scores) > 0 || next < len(h.Scores) {
-		return nil, fail(common.ErrShape, "BlazeFace's grids with the strides %v do not have all %d anchors that the outputs have", h.Strides, len(scores))
+	for _, s := range scores.data {
+		if s >= least {
+			n++
+		}
+	}
+	points := make([]KeyPoint, n*blazePoints) // in one piece; most of them are results
+	row := 0
+	for k, stride := range strides {
+		columns := out.Size.X / stride
+		for place := range columns * (out.Size.Y / stride) {
+			at := Point{(float32(place%columns) + 0.5) * float32(stride), (float32(place/columns) + 0.5) * float32(stride)}
+			for range anchors[k] {
+				s, b := scores.data[row], boxes.data[row*blazeColumns:][:blazeColumns]
+				row++
+				if !(s >= least) {
+					continue
+				}
+				before := len(dst)
+				if dst = add(dst, around(Point{at.X + b[0], at.Y + b[1]}, b[2], b[3]), sigmoid(s), 0, row-1); len(dst) > before {
+					dst[before].Points, points = points[:blazePoints:blazePoints], points[blazePoints:]
+					for j := range dst[before].Points {
+						dst[before].Points[j] = KeyPoint{Point{at.X + b[4+2*j], at.Y + b[5+2*j]}, 1}
+					}
+				}
+			}
+		}
 	}
 	return dst, nil
 }
@@ -103,10 +112,10 @@ func around(c Point, w, h float32) Rect {
 	return Rect{Point{c.X - w/2, c.Y - h/2}, Point{c.X + w/2, c.Y + h/2}}
 }
 
-// anchorsError returns the error for outputs that do not have the anchors of a grid.
-func anchorsError(head string, scores, boxes, want, stride int, size image.Point) error {
-	return fail(common.ErrShape, "%s needs %d scores and boxes for the grid of stride %d in a picture of %v, but the outputs have %d and %d left",
-		head, want, stride, size, scores, boxes)
+// anchorsError returns the error for outputs that do not have the anchors of grids.
+func anchorsError(scores, boxes, want int, strides any, size image.Point) error {
+	return fail(common.ErrShape, "grids of the strides %v in a picture of %v have %d anchors, but the outputs have %d scores and %d boxes or points",
+		strides, size, want, scores, boxes)
 }
 
 func recognizeBlazeFace(sig common.Signature, _ map[string]string) (Head, Input, []string, bool) {

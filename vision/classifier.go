@@ -54,11 +54,12 @@ func (c *Classifier) Classify(ctx context.Context, img image.Image) ([]Class, er
 		return nil, err
 	}
 	defer c.runner.give(f)
-	values, err := f.of(0).vector(c.Output)
+	values, err := f.of(0).all(c.Output)
 	if err != nil {
 		return nil, err
 	}
-	return c.best(values, f.signature.Outputs[c.Output]), nil
+	defer values.free()
+	return c.best(values.data, f.signature.Outputs[c.Output]), nil
 }
 
 // best returns the best classes of an output with these values.
@@ -129,23 +130,9 @@ func probabilities(values []float32, info common.TensorInfo) bool {
 	return math.Abs(sum-1) <= limit
 }
 
-// vector returns output i for the picture.
-func (o Outputs) vector(i int) ([]float32, error) {
-	all, err := o.floats(i)
-	if err != nil {
-		return nil, err
-	}
-	pictures := o.Tensors[i].Shape()
-	if len(pictures) < 2 || pictures[0] <= o.N || o.N < 0 {
-		return nil, fail(common.ErrShape, "output %d has the shape %v, without numbers for picture %d", i, pictures, o.N)
-	}
-	n := len(all) / pictures[0]
-	return all[o.N*n : (o.N+1)*n], nil
-}
-
-// numbers returns how many numbers the only output of a model has for a picture: -1 if
+// count returns how many numbers the only output of a model has for a picture: -1 if
 // that is dynamic, 0 if there are more outputs or the numbers have places.
-func numbers(sig common.Signature) int {
+func count(sig common.Signature) int {
 	if len(sig.Outputs) != 1 || len(sig.Outputs[0].Shape) < 2 {
 		return 0
 	}
@@ -163,7 +150,7 @@ func numbers(sig common.Signature) int {
 
 func recognizeClassifier(sig common.Signature, metadata map[string]string) (*Classifier, bool) {
 	size, layout, ok := pictureSize(sig)
-	n := numbers(sig)
+	n := count(sig)
 	if task := metadata["task"]; !ok || n == 0 || n == 1 || task != "" && task != "classify" {
 		return nil, false
 	}

@@ -72,19 +72,20 @@ func (e *Embedder) EmbedFace(ctx context.Context, img image.Image, points []KeyP
 
 // result returns a copy of the vector with length 1.
 func (e *Embedder) result(f *frame) ([]float32, error) {
-	values, err := f.of(0).vector(e.Output)
+	values, err := f.of(0).all(e.Output)
 	if err != nil {
 		return nil, err
 	}
+	defer values.free()
 	sum := 0.0
-	for _, v := range values {
+	for _, v := range values.data {
 		sum += float64(v) * float64(v)
 	}
 	if !(sum > 0) || math.IsInf(sum, 1) {
 		return nil, fail(common.ErrRun, "the vector has the length %v; the model may need another Input", math.Sqrt(sum))
 	}
-	unit, scale := make([]float32, len(values)), 1/math.Sqrt(sum)
-	for i, v := range values {
+	unit, scale := make([]float32, len(values.data)), 1/math.Sqrt(sum)
+	for i, v := range values.data {
 		unit[i] = float32(float64(v) * scale)
 	}
 	return unit, nil
@@ -152,7 +153,7 @@ func Cosine(a, b []float32) float32 {
 // shapes are the same.
 func recognizeEmbedder(sig common.Signature, metadata map[string]string) (e *Embedder, sure, ok bool) {
 	size, _, ok := pictureSize(sig)
-	n := numbers(sig)
+	n := count(sig)
 	if !ok || n == 0 || n == 1 || metadata["task"] != "" {
 		return nil, false, false
 	}

@@ -55,6 +55,7 @@ func (t *Matter) Matte(ctx context.Context, img image.Image) (*image.Alpha, erro
 	if err != nil {
 		return nil, err
 	}
+	defer p.free()
 	if p.classes != 1 {
 		return nil, fail(common.ErrShape, "output %d has the shape %v, not one alpha at each place", t.Output, f.outputs[t.Output].Shape())
 	}
@@ -83,7 +84,7 @@ func (p *plane) matte(dst *image.Alpha, minMax bool) {
 	scale := 255 / (high - low)
 	size := dst.Rect.Size()
 	for y := range size.Y {
-		y0, y1, wy := between(y, p.scaleY, p.moveY, p.h)
+		y0, y1, wy := between(y, p.scaleY, p.shiftY, p.h)
 		top, bottom, row := p.data[y0*p.row:], p.data[y1*p.row:], dst.Pix[y*dst.Stride:][:size.X]
 		for x := range row {
 			x0, x1, wx := between(x, p.scaleX, p.shiftX, p.w)

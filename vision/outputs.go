@@ -10,46 +10,28 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// floats returns the numbers of output i for all pictures. Those of a float32 tensor
-// share its memory.
-func (o Outputs) floats(i int) ([]float32, error) {
-	if i < 0 || i >= len(o.Tensors) {
-		return nil, fail(common.ErrShape, "there is no output %d; the model has %d", i, len(o.Tensors))
+// rows returns the rows of output i that belong to the picture, of columns numbers each.
+// The caller frees the array.
+func (o Outputs) rows(i, columns int) (array, error) {
+	a, err := o.array(i, 2)
+	if err == nil && a.dims[1] != columns {
+		a.free()
+		return a, fail(common.ErrShape, "output %d has the shape %v, not rows of %d numbers", i, o.Tensors[i].Shape(), columns)
 	}
-	t := o.Tensors[i]
-	if t.DType() == common.Float32 {
-		return common.Data[float32](t)
-	}
-	all := make([]float32, t.Len())
-	if t.DType() == common.Int64 { // indexes of classes
-		stored, err := common.Data[int64](t)
-		for j, v := range stored {
-			all[j] = float32(v)
-		}
-		return all, err
-	}
-	var quant *common.Quantization
-	if i < len(o.Quants) {
-		quant = o.Quants[i]
-	}
-	return all, quant.Dequantize(all, t)
+	return a, err
 }
 
-// rows returns the rows of output i that belong to the picture, of columns numbers each.
-func (o Outputs) rows(i, columns int) ([]float32, error) {
-	all, err := o.floats(i)
-	if err != nil {
-		return nil, err
+// all returns output i for the picture, without the first dimension, which counts
+// pictures. The caller frees the array.
+func (o Outputs) all(i int) (array, error) {
+	if i < 0 || i >= len(o.Tensors) {
+		return o.array(i, 1)
 	}
-	shape, pictures := o.Tensors[i].Shape(), 1
-	if len(shape) > 2 {
-		pictures = shape[0]
+	shape := o.Tensors[i].Shape()
+	if len(shape) < 2 || len(shape) > 4 {
+		return array{}, fail(common.ErrShape, "output %d has the shape %v, of which 2 to 4 dimensions are expected", i, shape)
 	}
-	if len(shape) == 0 || shape[len(shape)-1] != columns || o.N < 0 || o.N >= pictures {
-		return nil, fail(common.ErrShape, "output %d has the shape %v, not rows of %d numbers for picture %d", i, shape, columns, o.N)
-	}
-	n := len(all) / pictures
-	return all[o.N*n : (o.N+1)*n], nil
+	return o.array(i, len(shape)-1)
 }
 
 // rowCount returns how many rows of columns numbers an output has for a picture: -1 if
@@ -116,8 +98,6 @@ func quantized(in Input, info common.TensorInfo) Input {
 	}
 	return in
 }
-
-func sigmoid(v float32) float32 { return float32(1 / (1 + math.Exp(-float64(v)))) }
 
 // logit is the inverse of sigmoid.
 func logit(p float32) float32 {

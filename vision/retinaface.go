@@ -49,23 +49,25 @@ func (h *RetinaFace) Decode(dst []Detection, out Outputs, minScore float32) ([]D
 	if err != nil {
 		return nil, err
 	}
+	defer scores.free()
 	boxes, err := out.rows(h.Boxes, 4)
 	if err != nil {
 		return nil, err
 	}
-	n := len(scores) / 2
+	defer boxes.free()
+	n := scores.dims[0]
 	_, _, last := h.anchor(max(n-1, 0), out.Size)
 	_, _, more := h.anchor(n, out.Size)
-	if !last || more || len(boxes) != 4*n {
-		return nil, fail(common.ErrShape, "RetinaFace's grids with the strides %v and sides %v in a picture of %v do not have the %d scores and %d boxes of the outputs",
-			h.Strides, h.Sides, out.Size, n, len(boxes)/4)
+	if !last || more || boxes.dims[0] != n {
+		return nil, fail(common.ErrShape, "grids of the strides %v with anchors of the sides %v in a picture of %v do not have the %d scores and %d boxes of the outputs",
+			h.Strides, h.Sides, out.Size, n, boxes.dims[0])
 	}
 	for i := range n {
-		if s := scores[2*i+1]; s >= minScore {
+		if s := scores.data[2*i+1]; s >= minScore {
 			c, side, _ := h.anchor(i, out.Size)
-			b := boxes[4*i:]
+			b := boxes.data[4*i:]
 			grow := func(v float32) float32 { return side * float32(math.Exp(float64(v)*sizeVariance)) }
-			dst = append(dst, Detection{Rect: around(shift(c, b, side), grow(b[2]), grow(b[3])), Score: s, candidate: i})
+			dst = add(dst, around(shift(c, b, side), grow(b[2]), grow(b[3])), s, 0, i)
 		}
 	}
 	return dst, nil
@@ -82,16 +84,17 @@ func (h *RetinaFace) Finish(found []Detection, out Outputs, _ Affine, _ image.Po
 	if err != nil {
 		return err
 	}
+	defer points.free()
 	all := make([]KeyPoint, len(found)*facePoints)
 	for i := range found {
 		d, row := &found[i], found[i].candidate
 		c, side, ok := h.anchor(row, out.Size)
-		if !ok || row >= len(points)/(2*facePoints) {
-			return fail(common.ErrShape, "RetinaFace has no points for anchor %d; output %d has %d rows", row, h.Points, len(points)/(2*facePoints))
+		if !ok || row >= points.dims[0] {
+			return fail(common.ErrShape, "there are no points of anchor %d; output %d has %d rows", row, h.Points, points.dims[0])
 		}
 		d.Points, all = all[:facePoints:facePoints], all[facePoints:]
 		for j := range d.Points {
-			d.Points[j] = KeyPoint{shift(c, points[2*(row*facePoints+j):], side), 1}
+			d.Points[j] = KeyPoint{shift(c, points.data[2*(row*facePoints+j):], side), 1}
 		}
 	}
 	return nil

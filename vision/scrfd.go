@@ -35,26 +35,37 @@ func (h *SCRFD) Decode(dst []Detection, out Outputs, minScore float32) ([]Detect
 		return nil, fail(common.ErrOption, "SCRFD has %d strides, but %d outputs for scores and %d for boxes", n, len(h.Scores), len(h.Boxes))
 	}
 	first := 0
-	for k, stride := range h.Strides {
-		scores, err := out.rows(h.Scores[k], 1)
-		if err != nil {
+	for k := range h.Strides {
+		var err error
+		if dst, err = h.decode(dst, out, k, first, minScore); err != nil {
 			return nil, err
 		}
-		boxes, err := out.rows(h.Boxes[k], 4)
-		if err != nil {
-			return nil, err
+		first += h.count(h.Strides[k], out.Size)
+	}
+	return dst, nil
+}
+
+// decode appends the faces of grid k, whose first anchor has that number.
+func (h *SCRFD) decode(dst []Detection, out Outputs, k, first int, minScore float32) ([]Detection, error) {
+	scores, err := out.rows(h.Scores[k], 1)
+	if err != nil {
+		return nil, err
+	}
+	defer scores.free()
+	boxes, err := out.rows(h.Boxes[k], 4)
+	if err != nil {
+		return nil, err
+	}
+	defer boxes.free()
+	stride := h.Strides[k]
+	if n := h.count(stride, out.Size); scores.dims[0] != n || boxes.dims[0] != n {
+		return nil, anchorsError(scores.dims[0], boxes.dims[0], n, stride, out.Size)
+	}
+	for i, s := range scores.data {
+		if s >= minScore {
+			c, b, scale := h.center(i, stride, out.Size), boxes.data[4*i:], float32(stride)
+			dst = add(dst, Rect{Point{c.X - b[0]*scale, c.Y - b[1]*scale}, Point{c.X + b[2]*scale, c.Y + b[3]*scale}}, s, 0, first+i)
 		}
-		if n := h.count(stride, out.Size); n == 0 || len(scores) != n || len(boxes) != 4*n {
-			return nil, anchorsError("SCRFD", len(scores), len(boxes)/4, n, stride, out.Size)
-		}
-		for i, s := range scores {
-			if s >= minScore {
-				c, b, scale := h.center(i, stride, out.Size), boxes[4*i:], float32(stride)
-				r := Rect{Point{c.X - b[0]*scale, c.Y - b[1]*scale}, Point{c.X + b[2]*scale, c.Y + b[3]*scale}}
-				dst = append(dst, Detection{Rect: r, Score: s, candidate: first + i})
-			}
-		}
-		first += len(scores)
 	}
 	return dst, nil
 }
@@ -78,28 +89,34 @@ func (h *SCRFD) Finish(found []Detection, out Outputs, _ Affine, _ image.Point) 
 	if h.Points == nil {
 		return nil
 	}
-	all := make([]KeyPoint, len(found)*facePoints)
-	for i := range found {
-		d, row, k := &found[i], found[i].candidate, 0
-		for ; k < len(h.Strides) && row >= h.count(h.Strides[k], out.Size); k++ {
-			row -= h.count(h.Strides[k], out.Size)
-		}
-		if k == len(h.Strides) || k >= len(h.Points) {
-			return fail(common.ErrOption, "SCRFD has %d outputs for points, but %d strides", len(h.Points), len(h.Strides))
-		}
+	if len(h.Points) != len(h.Strides) {
+		return fail(common.ErrOption, "SCRFD has %d strides, but %d outputs for points", len(h.Strides), len(h.Points))
+	}
+	all, first := make([]KeyPoint, len(found)*facePoints), 0
+	for k, stride := range h.Strides {
 		points, err := out.rows(h.Points[k], 2*facePoints)
 		if err != nil {
 			return err
 		}
-		if n := h.count(h.Strides[k], out.Size); row < 0 || len(points) != n*2*facePoints {
-			return anchorsError("SCRFD", n, len(points)/(2*facePoints), n, h.Strides[k], out.Size)
+		n, scale := h.count(stride, out.Size), float32(stride)
+		if points.dims[0] != n {
+			points.free()
+			return anchorsError(n, points.dims[0], n, stride, out.Size)
 		}
-		c, scale := h.center(row, h.Strides[k], out.Size), float32(h.Strides[k])
-		d.Points, all = all[:facePoints:facePoints], all[facePoints:]
-		for j := range d.Points {
-			p := points[2*(row*facePoints+j):]
-			d.Points[j] = KeyPoint{Point{c.X + p[0]*scale, c.Y + p[1]*scale}, 1}
+		for i := range found {
+			d, row := &found[i], found[i].candidate-first
+			if row < 0 || row >= n {
+				continue // of another grid
+			}
+			c := h.center(row, stride, out.Size)
+			d.Points, all = all[:facePoints:facePoints], all[facePoints:]
+			for j := range d.Points {
+				p := points.data[2*(row*facePoints+j):]
+				d.Points[j] = KeyPoint{Point{c.X + p[0]*scale, c.Y + p[1]*scale}, 1}
+			}
 		}
+		points.free()
+		first += n
 	}
 	return nil
 }

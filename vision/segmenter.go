@@ -52,6 +52,7 @@ func (s *Segmenter) Segment(ctx context.Context, img image.Image) (*image.Palett
 	if err != nil {
 		return nil, err
 	}
+	defer p.free()
 	memory, _ := s.classes.Get().(*[]uint8)
 	if memory == nil {
 		memory = new([]uint8)
@@ -68,27 +69,28 @@ func (s *Segmenter) Segment(ctx context.Context, img image.Image) (*image.Palett
 // plane is an output that has numbers of classes at places, and the map from pixels of
 // the picture to these places.
 type plane struct {
-	data                          []float32
-	w, h, classes                 int
-	column, row, class            int // the steps in data
-	scaleX, shiftX, scaleY, moveY float32
+	array
+	w, h, classes                  int
+	column, row, class             int // the steps in data
+	scaleX, shiftX, scaleY, shiftY float32
 }
 
 // plane returns output i for the only picture of f, which has that size.
 func (f *frame) plane(i int, size image.Point) (plane, error) {
-	var p plane
-	data, err := f.of(0).vector(i)
+	a, err := f.of(0).all(i)
 	if err != nil {
-		return p, err
+		return plane{}, err
 	}
 	shape := f.outputs[i].Shape()
 	if len(shape) == 3 { // without classes
 		shape = append(shape, 1)
 	}
-	if len(shape) != 4 || len(data) == 0 || size.X < 1 || size.Y < 1 {
-		return p, fail(common.ErrShape, "output %d has the shape %v, not numbers of classes at places", i, f.outputs[i].Shape())
+	if len(shape) != 4 || len(a.data) == 0 || size.X < 1 || size.Y < 1 {
+		a.free()
+		return plane{}, fail(common.ErrShape, "output %d has the shape %v, not numbers of classes at places", i, f.outputs[i].Shape())
 	}
-	if p = (plane{data: data}); classesFirst(shape) {
+	p := plane{array: a}
+	if classesFirst(shape) {
 		p.classes, p.h, p.w = shape[1], shape[2], shape[3]
 		p.column, p.row, p.class = 1, p.w, p.w*p.h
 	} else {
@@ -97,14 +99,15 @@ func (f *frame) plane(i int, size image.Point) (plane, error) {
 	}
 	to := f.backs[0].Inverse() // from the picture to the input; it does not turn
 	p.scaleX, p.shiftX = to[0]*float32(p.w)/float32(f.size.X), to[2]*float32(p.w)/float32(f.size.X)
-	p.scaleY, p.moveY = to[4]*float32(p.h)/float32(f.size.Y), to[5]*float32(p.h)/float32(f.size.Y)
+	p.scaleY, p.shiftY = to[4]*float32(p.h)/float32(f.size.Y), to[5]*float32(p.h)/float32(f.size.Y)
 	return p, nil
 }
 
 // classesFirst reports whether an output of four dimensions has the classes before the
-// places: there are fewer classes than columns, which a model has in powers of two.
+// places: the two dimensions of places are equal, or else there are fewer classes.
 func classesFirst(s common.Shape) bool {
-	return s[3] != 1 && (s[1] == 1 || s[1] < s[3] || s[1] != s[2] && s[2] == s[3])
+	first, last := s[2] == s[3] && s[1] != s[2], s[1] == s[2] && s[3] != s[2]
+	return first || !last && s[1] < s[3]
 }
 
 // between returns the places before and after pixel i, and how much of the second counts.
@@ -144,7 +147,7 @@ func (p *plane) segment(dst *image.Paletted, memory *[]uint8, nearest bool) erro
 	nearest = nearest || p.classes == 1
 	size := dst.Rect.Size()
 	for y := range size.Y {
-		y0, y1, wy := between(y, p.scaleY, p.moveY, p.h)
+		y0, y1, wy := between(y, p.scaleY, p.shiftY, p.h)
 		row := dst.Pix[y*dst.Stride:][:size.X]
 		for x := range row {
 			x0, x1, wx := between(x, p.scaleX, p.shiftX, p.w)

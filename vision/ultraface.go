@@ -22,18 +22,20 @@ func (h *UltraFace) Decode(dst []Detection, out Outputs, minScore float32) ([]De
 	if err != nil {
 		return nil, err
 	}
+	defer scores.free()
 	boxes, err := out.rows(h.Boxes, 4)
 	if err != nil {
 		return nil, err
 	}
-	if len(boxes) != 2*len(scores) {
-		return nil, fail(common.ErrShape, "UltraFace has scores of %d boxes, but %d boxes", len(scores)/2, len(boxes)/4)
+	defer boxes.free()
+	if boxes.dims[0] != scores.dims[0] {
+		return nil, fail(common.ErrShape, "the outputs have %d scores, but %d boxes", scores.dims[0], boxes.dims[0])
 	}
-	w, height := float32(out.Size.X), float32(out.Size.Y)
-	for i := range len(scores) / 2 {
-		if s := scores[2*i+1]; s >= minScore {
-			b := boxes[4*i:]
-			dst = append(dst, Detection{Rect: Rect{Point{b[0] * w, b[1] * height}, Point{b[2] * w, b[3] * height}}, Score: s, candidate: i})
+	scale := Point{float32(out.Size.X), float32(out.Size.Y)}
+	for i := range scores.dims[0] {
+		if s := scores.data[2*i+1]; s >= minScore {
+			b := boxes.data[4*i:]
+			dst = add(dst, Corners.rect(b[0], b[1], b[2], b[3], scale), s, 0, i)
 		}
 	}
 	return dst, nil
