@@ -119,7 +119,7 @@ func anchorsError(scores, boxes, want int, strides any, size image.Point) error 
 }
 
 func recognizeBlazeFace(sig common.Signature, _ map[string]string) (Head, Input, []string, bool) {
-	size, _, ok := pictureSize(sig)
+	_, size, _, ok := colorInput(sig)
 	h, known := blazeFaces[size.X]
 	if !ok || !known || size.X != size.Y {
 		return nil, Input{}, nil, false

@@ -149,20 +149,19 @@ func count(sig common.Signature) int {
 }
 
 func recognizeClassifier(sig common.Signature, metadata map[string]string) (*Classifier, bool) {
-	size, layout, ok := pictureSize(sig)
+	input, size, layout, ok := colorInput(sig)
 	n := count(sig)
 	if task := metadata["task"]; !ok || n == 0 || n == 1 || task != "" && task != "classify" {
 		return nil, false
 	}
-	info := sig.Inputs[pictureInput(sig)]
 	c := &Classifier{Labels: sig.Outputs[0].Labels}
-	switch c.Input = (Input{Size: sizeOr(size, 224), Fit: Crop, Filter: Smooth, Mean: imageNetMean, Std: imageNetStd}); {
+	switch c.Input = rawInput(input); {
 	case metadata["task"] == "classify": // Ultralytics
-		c.Input.Mean, c.Input.Std = [3]float32{}, same(255)
-	case layout == NHWC: // TensorFlow's usual way
-		c.Input.Fit, c.Input.Filter, c.Input.Mean, c.Input.Std = Stretch, Linear, same(127.5), same(127.5)
+		c.Input = Input{Fit: Crop, Filter: Smooth, Std: same(255)}
+	case layout == NCHW && input.Quant == nil:
+		c.Input = Input{Fit: Crop, Filter: Smooth, Mean: imageNetMean, Std: imageNetStd}
 	}
-	c.Input = quantized(c.Input, info)
+	c.Input.Size = sizeOr(size, 224)
 	if lines := strings.Split(strings.TrimSpace(metadata["character"]), "\n"); c.Labels == nil && len(lines) == n { // PaddleOCR's relatives
 		c.Labels = lines
 	}

@@ -152,21 +152,22 @@ func Cosine(a, b []float32) float32 {
 // recognizeEmbedder also tells whether it is sure that the model is no Classifier, whose
 // shapes are the same.
 func recognizeEmbedder(sig common.Signature, metadata map[string]string) (e *Embedder, sure, ok bool) {
-	size, _, ok := pictureSize(sig)
+	input, size, layout, ok := colorInput(sig)
 	n := count(sig)
 	if !ok || n == 0 || n == 1 || metadata["task"] != "" {
 		return nil, false, false
 	}
-	e = &Embedder{Input: Input{Size: sizeOr(size, 224), Fit: Crop, Filter: Smooth, Mean: imageNetMean, Std: imageNetStd}}
+	e = &Embedder{Input: rawInput(input)}
 	switch {
 	case sig.Outputs[0].Name == "image_embeds": // CLIP
-		e.Input.Filter, sure = SmoothCubic, true
-		e.Input.Mean = [3]float32{0.48145466 * 255, 0.4578275 * 255, 0.40821073 * 255}
-		e.Input.Std = [3]float32{0.26862954 * 255, 0.26130258 * 255, 0.27577711 * 255}
-	case size.X == size.Y && size.X > 0 && (size.X == 112 || size.X == 128):
-		e.Input = Input{Size: size, Mean: same(127.5), Std: same(127.5)}
+		sure = true
+		e.Input = Input{Fit: Crop, Filter: SmoothCubic, Mean: [3]float32{0.48145466 * 255, 0.4578275 * 255, 0.40821073 * 255},
+			Std: [3]float32{0.26862954 * 255, 0.26130258 * 255, 0.27577711 * 255}}
+	case size == image.Pt(112, 112) || size == image.Pt(128, 128): // ArcFace
 		sure = n == 512 || n == 256 || n == 128
+	case layout == NCHW && input.Quant == nil:
+		e.Input = Input{Fit: Crop, Filter: Smooth, Mean: imageNetMean, Std: imageNetStd}
 	}
-	e.Input = quantized(e.Input, sig.Inputs[pictureInput(sig)])
+	e.Input.Size = sizeOr(size, 224)
 	return e, sure, true
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// noise returns n numbers from 0 to 1 that look random, as testdata/gen_faces.py does.
-func noise(seed, n int, of func(float64) float64) []float32 {
+// spread returns n numbers from 0 to 1 that look random, as testdata/gen_faces.py does.
+func spread(seed, n int, of func(float64) float64) []float32 {
 	all := make([]float32, n)
 	for i := range all {
 		x := uint32(uint64(i+1)*2654435761 + uint64(seed)*40503)
@@ -29,22 +29,22 @@ func noise(seed, n int, of func(float64) float64) []float32 {
 	return all
 }
 
-func tensor(t testing.TB, data []float32, shape ...int) *common.Tensor {
+func tensorOf(t testing.TB, data []float32, shape ...int) *common.Tensor {
 	x, err := common.FromSlice(data, shape...)
 	require.NoError(t, err)
 	return x
 }
 
-// info describes a tensor for a signature.
-func info(name string, shape ...int) common.TensorInfo {
+// infoOf describes a tensor for a signature.
+func infoOf(name string, shape ...int) common.TensorInfo {
 	return common.TensorInfo{Name: name, DType: common.Float32, Shape: shape}
 }
 
-// signature is that of a model with these outputs.
-func signature(input common.TensorInfo, outputs ...*common.Tensor) common.Signature {
+// signatureOf is that of a model with these outputs.
+func signatureOf(input common.TensorInfo, outputs ...*common.Tensor) common.Signature {
 	s := common.Signature{Inputs: []common.TensorInfo{input}}
 	for i, o := range outputs {
-		s.Outputs = append(s.Outputs, info(fmt.Sprint(i), o.Shape()...))
+		s.Outputs = append(s.Outputs, infoOf(fmt.Sprint(i), o.Shape()...))
 	}
 	return s
 }
@@ -56,8 +56,8 @@ type expectedFace struct {
 	Points []float32
 }
 
-// golden has what testdata/gen_faces.py writes.
-var golden = func() (g struct {
+// goldenFaces has what testdata/gen_faces.py writes.
+var goldenFaces = func() (g struct {
 	BlazeFace, SCRFD map[string][]expectedFace
 	RetinaFace       []expectedFace
 	ArcFace          []struct {
@@ -65,7 +65,7 @@ var golden = func() (g struct {
 		Points, Matrix []float32
 	}
 }) {
-	data, err := os.ReadFile("testdata/faces.json")
+	data, err := os.ReadFile("testdata/faces/faces.json")
 	if err == nil {
 		err = json.Unmarshal(data, &g)
 	}
@@ -75,9 +75,9 @@ var golden = func() (g struct {
 	return g
 }()
 
-// goldenPNG returns the pixels of a picture of testdata.
-func goldenPNG(t testing.TB, name string) image.Image {
-	f, err := os.Open(filepath.Join("testdata", name))
+// goldenImage returns the pixels of a picture of testdata.
+func goldenImage(t testing.TB, name string) image.Image {
+	f, err := os.Open(filepath.Join("testdata", "faces", name))
 	require.NoError(t, err)
 	defer f.Close()
 	img, err := png.Decode(f)
@@ -85,8 +85,8 @@ func goldenPNG(t testing.TB, name string) image.Image {
 	return img
 }
 
-// faces are what a head finds with its usual options.
-func faces(t testing.TB, h Head, out Outputs, minScore float32, o NMSOptions) []Detection {
+// facesOf are what a head finds with its usual options.
+func facesOf(t testing.TB, h Head, out Outputs, minScore float32, o NMSOptions) []Detection {
 	found, err := h.Decode(nil, out, minScore)
 	require.NoError(t, err)
 	found = NMS(found, o)
@@ -119,10 +119,10 @@ func blazeTensors(t testing.TB, seed int, parts ...int) (scores, boxes []*common
 	for _, p := range parts {
 		n += p
 	}
-	box := noise(seed, n*16, func(u float64) float64 { return u*60 - 20 })
-	score := noise(seed+1, n, func(u float64) float64 { return u*40 - 36 })
+	box := spread(seed, n*16, func(u float64) float64 { return u*60 - 20 })
+	score := spread(seed+1, n, func(u float64) float64 { return u*40 - 36 })
 	for _, p := range parts {
-		scores, boxes = append(scores, tensor(t, score[:p], 1, p, 1)), append(boxes, tensor(t, box[:p*16], 1, p, 16))
+		scores, boxes = append(scores, tensorOf(t, score[:p], 1, p, 1)), append(boxes, tensorOf(t, box[:p*16], 1, p, 16))
 		score, box = score[p:], box[p*16:]
 	}
 	return scores, boxes
@@ -135,11 +135,11 @@ func TestBlazeFace(t *testing.T) {
 	}{{128, 1, []int{896}}, {128, 1, []int{512, 384}}, {192, 3, []int{2304}}, {256, 5, []int{896}}, {256, 5, []int{512, 384}}} {
 		scores, boxes := blazeTensors(t, c.seed, c.parts...)
 		out := Outputs{Tensors: append(boxes, scores...), Size: image.Pt(c.side, c.side)}
-		h, in, labels, ok := recognizeBlazeFace(signature(info("input", 1, c.side, c.side, 3), out.Tensors...), nil)
+		h, in, labels, ok := recognizeBlazeFace(signatureOf(infoOf("input", 1, c.side, c.side, 3), out.Tensors...), nil)
 		require.True(t, ok)
 		require.Equal(t, Input{Fit: Letterbox, Mean: same(127.5), Std: same(127.5)}, in)
 		require.Equal(t, face, labels)
-		requireFaces(t, golden.BlazeFace[fmt.Sprint(c.side)], faces(t, h, out, 0.5, h.Suppression()))
+		requireFaces(t, goldenFaces.BlazeFace[fmt.Sprint(c.side)], facesOf(t, h, out, 0.5, h.Suppression()))
 
 		_, err := h.Decode(nil, Outputs{Tensors: out.Tensors, Size: image.Pt(64, c.side)}, 0.5)
 		require.ErrorIs(t, err, common.ErrShape)
@@ -147,8 +147,8 @@ func TestBlazeFace(t *testing.T) {
 		_, err = h.Decode(nil, Outputs{Tensors: out.Tensors[:1], Size: out.Size}, 0.5)
 		require.ErrorIs(t, err, common.ErrCount)
 	}
-	_, _, _, ok := recognizeBlazeFace(common.Signature{Inputs: []common.TensorInfo{info("input", 1, 128, 128, 3)},
-		Outputs: []common.TensorInfo{info("a", 1, 896, 16), info("b", 1, 895, 1)}}, nil)
+	_, _, _, ok := recognizeBlazeFace(common.Signature{Inputs: []common.TensorInfo{infoOf("input", 1, 128, 128, 3)},
+		Outputs: []common.TensorInfo{infoOf("a", 1, 896, 16), infoOf("b", 1, 895, 1)}}, nil)
 	require.False(t, ok)
 	_, err := (&BlazeFace{Strides: []int{8}}).Decode(nil, Outputs{}, 0.5)
 	require.ErrorIs(t, err, common.ErrOption)
@@ -162,7 +162,7 @@ func scrfdTensors(t testing.TB, seed int, size image.Point, strides []int, ancho
 		}[columns]
 		for _, s := range strides {
 			n := size.X / s * (size.Y / s) * anchors
-			all = append(all, tensor(t, noise(seed+len(all), n*columns, of), append(batch, n, columns)...))
+			all = append(all, tensorOf(t, spread(seed+len(all), n*columns, of), append(batch, n, columns)...))
 		}
 	}
 	return all
@@ -177,11 +177,11 @@ func TestSCRFD(t *testing.T) {
 			anchors int
 		}{"9": {10, image.Pt(256, 128), []int{8, 16, 32}, 2}, "15": {30, image.Pt(384, 256), []int{8, 16, 32, 64, 128}, 1}} {
 			out := Outputs{Tensors: scrfdTensors(t, c.seed, c.size, c.strides, c.anchors, batch...), Size: c.size}
-			sig := signature(info("input.1", 1, 3, c.size.Y, c.size.X), out.Tensors...)
+			sig := signatureOf(infoOf("input.1", 1, 3, c.size.Y, c.size.X), out.Tensors...)
 			h, in, _, ok := recognizeSCRFD(sig, nil)
 			require.True(t, ok)
 			require.Equal(t, Input{Size: c.size, Fit: LetterboxCorner, Mean: same(127.5), Std: same(128)}, in)
-			requireFaces(t, golden.SCRFD[name], faces(t, h, out, 0.5, h.Suppression()))
+			requireFaces(t, goldenFaces.SCRFD[name], facesOf(t, h, out, 0.5, h.Suppression()))
 
 			sig.Outputs[0].Shape[len(sig.Outputs[0].Shape)-2]--
 			_, _, _, ok = recognizeSCRFD(sig, nil)
@@ -193,9 +193,9 @@ func TestSCRFD(t *testing.T) {
 		}
 	}
 	// Shapes that depend on the picture, outputs in another order, without points.
-	dynamic := common.Signature{Inputs: []common.TensorInfo{info("input.1", 1, 3, -1, -1)}}
+	dynamic := common.Signature{Inputs: []common.TensorInfo{infoOf("input.1", 1, 3, -1, -1)}}
 	for _, s := range []int{8, 16, 32} {
-		dynamic.Outputs = append(dynamic.Outputs, info(fmt.Sprint("score_", s), -1, 1), info(fmt.Sprint("bbox_", s), -1, 4))
+		dynamic.Outputs = append(dynamic.Outputs, infoOf(fmt.Sprint("score_", s), -1, 1), infoOf(fmt.Sprint("bbox_", s), -1, 4))
 	}
 	h, in, _, ok := recognizeSCRFD(dynamic, nil)
 	require.True(t, ok)
@@ -208,20 +208,20 @@ func TestRetinaFace(t *testing.T) {
 	centered := func(u float64) float64 { return u*4 - 2 }
 	n := (20*12 + 10*6 + 5*3) * 2
 	out := Outputs{Size: size, Tensors: []*common.Tensor{
-		tensor(t, noise(50, n*4, centered), 1, n, 4),
-		tensor(t, noise(52, n*2, func(u float64) float64 { return u }), 1, n, 2),
-		tensor(t, noise(51, n*10, centered), 1, n, 10),
+		tensorOf(t, spread(50, n*4, centered), 1, n, 4),
+		tensorOf(t, spread(52, n*2, func(u float64) float64 { return u }), 1, n, 2),
+		tensorOf(t, spread(51, n*10, centered), 1, n, 10),
 	}}
-	h, in, _, ok := recognizeRetinaFace(signature(info("input0", 1, 3, 96, 160), out.Tensors...), nil)
+	h, in, _, ok := recognizeRetinaFace(signatureOf(infoOf("input0", 1, 3, 96, 160), out.Tensors...), nil)
 	require.True(t, ok)
 	require.Equal(t, Input{Size: size, BGR: true, Mean: [3]float32{123, 117, 104}}, in)
 	found, err := h.Decode(nil, out, 0.95)
 	require.NoError(t, err)
 	require.NoError(t, h.(Finisher).Finish(found, out, Affine{}, size))
-	requireFaces(t, golden.RetinaFace, found)
+	requireFaces(t, goldenFaces.RetinaFace, found)
 	require.Equal(t, NMSOptions{IoU: 0.4, PlusOne: true}, h.Suppression())
 
-	_, _, _, ok = recognizeRetinaFace(signature(info("input0", 1, 3, 96, 192), out.Tensors...), nil)
+	_, _, _, ok = recognizeRetinaFace(signatureOf(infoOf("input0", 1, 3, 96, 192), out.Tensors...), nil)
 	require.False(t, ok)
 	out.Size.X = 192
 	_, err = h.Decode(nil, out, 0.95)
@@ -236,14 +236,14 @@ func TestUltraFace(t *testing.T) {
 	copy(boxes[4*7:], []float32{0.25, 0.5, 0.75, 1})
 	copy(scores[2*9:], []float32{0.9, 0.1})
 	copy(boxes[4*9:], []float32{0, 0, 1, 1})
-	out := Outputs{Tensors: []*common.Tensor{tensor(t, scores, 1, n, 2), tensor(t, boxes, 1, n, 4)}, Size: image.Pt(320, 240)}
-	h, in, _, ok := recognizeUltraFace(signature(info("input", 1, 3, 240, 320), out.Tensors...), nil)
+	out := Outputs{Tensors: []*common.Tensor{tensorOf(t, scores, 1, n, 2), tensorOf(t, boxes, 1, n, 4)}, Size: image.Pt(320, 240)}
+	h, in, _, ok := recognizeUltraFace(signatureOf(infoOf("input", 1, 3, 240, 320), out.Tensors...), nil)
 	require.True(t, ok)
 	require.Equal(t, Input{Mean: same(127), Std: same(128)}, in)
-	require.Equal(t, []Detection{{Rect: Rect{Point{80, 120}, Point{240, 240}}, Score: 0.9, candidate: 7}}, faces(t, h, out, 0.7, h.Suppression()))
-	_, _, _, ok = recognizeUltraFace(signature(info("input", 1, 3, 240, 240), out.Tensors...), nil)
+	require.Equal(t, []Detection{{Rect: Rect{Point{80, 120}, Point{240, 240}}, Score: 0.9, candidate: 7}}, facesOf(t, h, out, 0.7, h.Suppression()))
+	_, _, _, ok = recognizeUltraFace(signatureOf(infoOf("input", 1, 3, 240, 240), out.Tensors...), nil)
 	require.False(t, ok)
-	out.Tensors[1] = tensor(t, boxes[:4], 1, 1, 4)
+	out.Tensors[1] = tensorOf(t, boxes[:4], 1, 1, 4)
 	_, err := h.Decode(nil, out, 0.7)
 	require.ErrorIs(t, err, common.ErrShape)
 }
@@ -266,7 +266,7 @@ func FuzzFaceHeads(f *testing.F) {
 					data[i] = float32(x>>16)/65536*4 - 2
 				}
 			}
-			return tensor(t, data, 1, int(rows), columns)
+			return tensorOf(t, data, 1, int(rows), columns)
 		}
 		out := Outputs{Tensors: []*common.Tensor{random(1), random(2), random(4), random(10), random(16)}, Size: image.Pt(int(w), int(h))}
 		head := []Head{

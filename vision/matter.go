@@ -84,10 +84,10 @@ func (p *plane) matte(dst *image.Alpha, minMax bool) {
 	scale := 255 / (high - low)
 	size := dst.Rect.Size()
 	for y := range size.Y {
-		y0, y1, wy := between(y, p.scaleY, p.shiftY, p.h)
+		y0, y1, wy := p.y.at(y)
 		top, bottom, row := p.data[y0*p.row:], p.data[y1*p.row:], dst.Pix[y*dst.Stride:][:size.X]
 		for x := range row {
-			x0, x1, wx := between(x, p.scaleX, p.shiftX, p.w)
+			x0, x1, wx := p.x.at(x)
 			v := (mix(top[x0], top[x1], bottom[x0], bottom[x1], wx, wy) - low) * scale
 			row[x] = uint8(min(max(v, 0), 255) + 0.5)
 		}
@@ -95,29 +95,30 @@ func (p *plane) matte(dst *image.Alpha, minMax bool) {
 }
 
 func recognizeMatter(sig common.Signature, metadata map[string]string) (*Matter, bool) {
-	size, layout, ok := pictureSize(sig)
+	input, size, layout, ok := colorInput(sig)
 	if !ok || len(sig.Outputs) == 0 || metadata["task"] != "" {
 		return nil, false
 	}
 	shape := sig.Outputs[0].Shape
-	alpha := len(shape) == 4 && (shape[1] == 1 && covers(shape[2:], size) || shape[3] == 1 && covers(shape[1:3], size))
-	t := &Matter{Input: Input{Size: size, Mean: imageNetMean, Std: imageNetStd}}
-	switch {
-	case !alpha || sig.Outputs[0].DType == common.Int64:
+	if len(shape) != 4 || !(shape[1] == 1 && covers(shape[2:], size) || shape[3] == 1 && covers(shape[1:3], size)) {
 		return nil, false
-	case layout == NHWC && len(sig.Outputs) == 1: // selfie segmentation
-		t.Input.Mean, t.Input.Std = [3]float32{}, same(255)
-	case len(sig.Outputs) == 7: // U2-Net, whose first output is the result
-		t.Input.Size, t.Input.Filter, t.MinMax = sizeOr(size, 320), Smooth, true
-	case len(sig.Outputs) == 1 && size.X <= 512: // MODNet
-		t.Input.Filter, t.Input.Mean, t.Input.Std = Smooth, same(127.5), same(127.5)
+	}
+	t := new(Matter)
+	switch n := len(sig.Outputs); {
+	case n == 7: // U2-Net, whose first output is the result
+		t.Input, t.MinMax = Input{Size: sizeOr(size, 320), Filter: Smooth, Mean: imageNetMean, Std: imageNetStd}, true
+	case n == 1 && layout == NHWC && input.DType == common.Float32: // selfie segmentation
+		t.Input = Input{Std: same(255)}
+	case n == 1 && layout == NHWC:
+		t.Input = rawInput(input)
+	case n == 1 && size.X <= 512: // MODNet
+		t.Input = Input{Size: size, Filter: Smooth, Mean: same(127.5), Std: same(127.5)}
 		if size == (image.Point{}) {
 			t.Short = 512
 		}
 	default:
 		return nil, false
 	}
-	t.Input = quantized(t.Input, sig.Inputs[pictureInput(sig)])
 	return t, true
 }
 

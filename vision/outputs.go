@@ -3,6 +3,7 @@
 package vision
 
 import (
+	"cmp"
 	"context"
 	"image"
 	"math"
@@ -63,41 +64,29 @@ func withRows(sig common.Signature, columns int) (all []int) {
 	return all
 }
 
-// pictureSize returns the size of the pictures that a model takes, with 0 for what is
-// dynamic, and the layout; ok is false if no input takes pictures in color.
-func pictureSize(sig common.Signature) (size image.Point, layout Layout, ok bool) {
+// colorInput returns the input that takes pictures in color, their size, with 0 for what
+// is dynamic, and the layout.
+func colorInput(sig common.Signature) (info common.TensorInfo, size image.Point, layout Layout, ok bool) {
 	at := pictureInput(sig)
 	if at < 0 {
-		return size, layout, false
+		return info, size, layout, false
 	}
-	s := sig.Inputs[at].Shape
-	if layout = new(Input).layout(s); layout == NHWC {
-		s = common.Shape{s[0], s[3], s[1], s[2]}
+	info = sig.Inputs[at]
+	channels := 1
+	if layout = new(Input).layout(info.Shape); layout == NHWC {
+		channels = 3
 	}
-	return image.Pt(max(s[3], 0), max(s[2], 0)), layout, s[1] == 3
+	size.X, size.Y, _ = pictureSize(info, nil)
+	return info, size, layout, info.Shape[channels] == 3
+}
+
+// sizeOr returns size, with side where the model takes any.
+func sizeOr(size image.Point, side int) image.Point {
+	return image.Pt(cmp.Or(size.X, side), cmp.Or(size.Y, side))
 }
 
 // same returns three times v, for Input's Mean and Std.
 func same(v float32) [3]float32 { return [3]float32{v, v, v} }
-
-// ImageNet's mean and standard deviation, for values of 0..255.
-var imageNetMean, imageNetStd = [3]float32{123.675, 116.28, 103.53}, [3]float32{58.395, 57.12, 57.375}
-
-// quantized returns the recipe of a quantized input, whose integers are those of the
-// picture, less 128 if they have a sign.
-func quantized(in Input, info common.TensorInfo) Input {
-	if q := info.Quant; q != nil && len(q.Scale) == 1 && q.Scale[0] != 0 && (info.DType == common.Uint8 || info.DType == common.Int8) {
-		var zero float32
-		if len(q.ZeroPoint) > 0 {
-			zero = float32(q.ZeroPoint[0])
-		}
-		if info.DType == common.Int8 {
-			zero += 128
-		}
-		in.Mean, in.Std = same(zero), same(1/q.Scale[0])
-	}
-	return in
-}
 
 // logit is the inverse of sigmoid.
 func logit(p float32) float32 {

@@ -101,7 +101,7 @@ func (h *RetinaFace) Finish(found []Detection, out Outputs, _ Affine, _ image.Po
 }
 
 func recognizeRetinaFace(sig common.Signature, _ map[string]string) (Head, Input, []string, bool) {
-	size, _, ok := pictureSize(sig)
+	_, size, _, ok := colorInput(sig)
 	scores, boxes, points := withRows(sig, 2), withRows(sig, 4), withRows(sig, 2*facePoints)
 	if !ok || len(sig.Outputs) != 3 || len(scores) != 1 || len(boxes) != 1 || len(points) != 1 {
 		return nil, Input{}, nil, false

@@ -122,7 +122,7 @@ func (h *SCRFD) Finish(found []Detection, out Outputs, _ Affine, _ image.Point) 
 }
 
 func recognizeSCRFD(sig common.Signature, _ map[string]string) (Head, Input, []string, bool) {
-	size, _, ok := pictureSize(sig)
+	_, size, _, ok := colorInput(sig)
 	h := &SCRFD{Strides: []int{8, 16, 32}, Anchors: 2}
 	if n := len(sig.Outputs); n == 10 || n == 15 {
 		h.Strides, h.Anchors = []int{8, 16, 32, 64, 128}, 1
@@ -147,15 +147,4 @@ func recognizeSCRFD(sig common.Signature, _ map[string]string) (Head, Input, []s
 		return nil, Input{}, nil, false
 	}
 	return h, Input{Size: sizeOr(size, 640), Fit: LetterboxCorner, Mean: same(127.5), Std: same(128)}, face, true
-}
-
-// sizeOr returns size, with side where the model takes any.
-func sizeOr(size image.Point, side int) image.Point {
-	if size.X == 0 {
-		size.X = side
-	}
-	if size.Y == 0 {
-		size.Y = side
-	}
-	return size
 }

@@ -70,9 +70,9 @@ func (s *Segmenter) Segment(ctx context.Context, img image.Image) (*image.Palett
 // the picture to these places.
 type plane struct {
 	array
-	w, h, classes                  int
-	column, row, class             int // the steps in data
-	scaleX, shiftX, scaleY, shiftY float32
+	w, h, classes      int
+	column, row, class int // the steps in data
+	x, y               axis
 }
 
 // plane returns output i for the only picture of f, which has that size.
@@ -98,8 +98,9 @@ func (f *frame) plane(i int, size image.Point) (plane, error) {
 		p.column, p.row, p.class = p.classes, p.w*p.classes, 1
 	}
 	to := f.backs[0].Inverse() // from the picture to the input; it does not turn
-	p.scaleX, p.shiftX = to[0]*float32(p.w)/float32(f.size.X), to[2]*float32(p.w)/float32(f.size.X)
-	p.scaleY, p.shiftY = to[4]*float32(p.h)/float32(f.size.Y), to[5]*float32(p.h)/float32(f.size.Y)
+	toX, toY := float64(p.w)/float64(f.size.X), float64(p.h)/float64(f.size.Y)
+	p.x = axis{float64(to[2]) * toX, float64(to[0]) * toX, 0, p.w}
+	p.y = axis{float64(to[5]) * toY, float64(to[4]) * toY, 0, p.h}
 	return p, nil
 }
 
@@ -108,19 +109,6 @@ func (f *frame) plane(i int, size image.Point) (plane, error) {
 func classesFirst(s common.Shape) bool {
 	first, last := s[2] == s[3] && s[1] != s[2], s[1] == s[2] && s[3] != s[2]
 	return first || !last && s[1] < s[3]
-}
-
-// between returns the places before and after pixel i, and how much of the second counts.
-func between(i int, scale, shift float32, n int) (int, int, float32) {
-	v := (float32(i)+0.5)*scale + shift - 0.5
-	if !(v > 0) {
-		return 0, 0, 0
-	}
-	if v >= float32(n-1) {
-		return n - 1, n - 1, 0
-	}
-	at := int(v)
-	return at, at + 1, v - float32(at)
 }
 
 // segment sets the classes of dst's pixels.
@@ -147,10 +135,10 @@ func (p *plane) segment(dst *image.Paletted, memory *[]uint8, nearest bool) erro
 	nearest = nearest || p.classes == 1
 	size := dst.Rect.Size()
 	for y := range size.Y {
-		y0, y1, wy := between(y, p.scaleY, p.shiftY, p.h)
+		y0, y1, wy := p.y.at(y)
 		row := dst.Pix[y*dst.Stride:][:size.X]
 		for x := range row {
-			x0, x1, wx := between(x, p.scaleX, p.shiftX, p.w)
+			x0, x1, wx := p.x.at(x)
 			a, b, c, d := best[y0*p.w+x0], best[y0*p.w+x1], best[y1*p.w+x0], best[y1*p.w+x1]
 			switch {
 			case a == b && a == c && a == d: // then it is the best between them too
@@ -208,12 +196,16 @@ func VOCPalette() color.Palette {
 var vocPalette = VOCPalette()
 
 func recognizeSegmenter(sig common.Signature, metadata map[string]string) (*Segmenter, bool) {
-	size, layout, ok := pictureSize(sig)
+	input, size, layout, ok := colorInput(sig)
 	if !ok || len(sig.Outputs) != 1 || metadata["task"] != "" {
 		return nil, false
 	}
 	info := sig.Outputs[0]
-	s := &Segmenter{Labels: info.Labels, Input: Input{Size: sizeOr(size, 512), Mean: imageNetMean, Std: imageNetStd}}
+	s := &Segmenter{Labels: info.Labels, Input: rawInput(input)}
+	if layout == NCHW && input.Quant == nil {
+		s.Input = Input{Mean: imageNetMean, Std: imageNetStd}
+	}
+	s.Input.Size = sizeOr(size, 512)
 	integers := info.Quant == nil && (info.DType == common.Int64 || info.DType == common.Int32 || info.DType == common.Uint8)
 	switch shape := info.Shape; {
 	case len(shape) == 4 && classesFirst(shape) && shape[1] > 1 && shape[1] <= 256 && places(shape[2:], size):
@@ -224,10 +216,6 @@ func recognizeSegmenter(sig common.Signature, metadata map[string]string) (*Segm
 	default:
 		return nil, false
 	}
-	if layout == NHWC {
-		s.Input.Mean, s.Input.Std = same(127.5), same(127.5)
-	}
-	s.Input = quantized(s.Input, sig.Inputs[pictureInput(sig)])
 	if voc := VOC(); s.Labels == nil && len(info.Shape) == 4 && (info.Shape[1] == len(voc) || info.Shape[3] == len(voc)) {
 		s.Labels = voc
 	}

