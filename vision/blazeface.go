@@ -144,7 +144,7 @@ func recognizeBlazeFace(sig common.Signature, _ map[string]string) (Head, Input,
 			h.Scores, h.Boxes, ok = append(h.Scores, score), append(h.Boxes, box), ok && score >= 0 && box >= 0
 		}
 		if ok {
-			return &h, Input{Fit: Letterbox, Mean: same(127.5), Std: same(127.5)}, face, true
+			return &h, Input{Fit: Letterbox, Filter: MediaPipe, Mean: same(127.5), Std: same(127.5)}, face, true
 		}
 	}
 	return nil, Input{}, nil, false

@@ -160,6 +160,7 @@ func recognizeClassifier(sig common.Signature, metadata map[string]string) (*Cla
 		c.Input = Input{Fit: Crop, Filter: Smooth, Std: same(255)}
 	case layout == NCHW && input.Quant == nil:
 		c.Input = Input{Fit: Crop, Filter: Smooth, Mean: imageNetMean, Std: imageNetStd}
+		c.Input.Short = min(sizeOr(size, 224).X, sizeOr(size, 224).Y) * 256 / 224
 	}
 	c.Input.Size = sizeOr(size, 224)
 	if lines := strings.Split(strings.TrimSpace(metadata["character"]), "\n"); c.Labels == nil && len(lines) == n { // PaddleOCR's relatives

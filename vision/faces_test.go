@@ -137,7 +137,7 @@ func TestBlazeFace(t *testing.T) {
 		out := Outputs{Tensors: append(boxes, scores...), Size: image.Pt(c.side, c.side)}
 		h, in, labels, ok := recognizeBlazeFace(signatureOf(infoOf("input", 1, c.side, c.side, 3), out.Tensors...), nil)
 		require.True(t, ok)
-		require.Equal(t, Input{Fit: Letterbox, Mean: same(127.5), Std: same(127.5)}, in)
+		require.Equal(t, Input{Fit: Letterbox, Filter: MediaPipe, Mean: same(127.5), Std: same(127.5)}, in)
 		require.Equal(t, face, labels)
 		requireFaces(t, goldenFaces.BlazeFace[fmt.Sprint(c.side)], facesOf(t, h, out, 0.5, h.Suppression()))
 

@@ -108,7 +108,7 @@ func recognizeMatter(sig common.Signature, metadata map[string]string) (*Matter,
 	case n == 7: // U2-Net, whose first output is the result
 		t.Input, t.MinMax = Input{Size: sizeOr(size, 320), Filter: Smooth, Mean: imageNetMean, Std: imageNetStd}, true
 	case n == 1 && layout == NHWC && input.DType == common.Float32: // selfie segmentation
-		t.Input = Input{Std: same(255)}
+		t.Input = Input{Filter: MediaPipe, Std: same(255)}
 	case n == 1 && layout == NHWC:
 		t.Input = rawInput(input)
 	case n == 1 && size.X <= 512: // MODNet
