@@ -36,7 +36,9 @@ type filler struct {
 	bgr      bool
 	table    *common.Tensor // what the 256 values of each channel become
 	entries  common.Shape   // of table
-	reals    [3 * 256]float32
+
+	perChannel, perValue int // steps in table
+	reals                [3 * 256]float32
 
 	// The way from one to the other: row y of the input comes from next.
 	mode     mode
@@ -128,8 +130,10 @@ func (f *filler) prepare(in *Input, dst *common.Tensor, quant *common.Quantizati
 
 	// Every value is one of 256, so the rules of Quantize are applied to those.
 	f.entries = append(f.entries[:0], 1, f.channels, 1, 256)
+	f.perChannel, f.perValue = 256, 1
 	if f.last {
 		f.entries = append(f.entries[:0], 1, 1, 256, f.channels)
+		f.perChannel, f.perValue = 1, f.channels
 	}
 	var err error
 	if f.table, err = common.EnsureTensor(f.table, dst.DType(), f.entries); err != nil {
@@ -141,7 +145,7 @@ func (f *filler) prepare(in *Input, dst *common.Tensor, quant *common.Quantizati
 			std = 1
 		}
 		for v := range 256 {
-			f.reals[f.entry(c, v)] = float32((float64(v) - mean) / std)
+			f.reals[c*f.perChannel+v*f.perValue] = float32((float64(v) - mean) / std)
 		}
 	}
 	if err := quant.Quantize(f.table, f.reals[:256*f.channels]); err != nil {
@@ -161,14 +165,6 @@ func (f *filler) color(c int) int {
 		return 2 - c
 	}
 	return c
-}
-
-// entry returns the index in the table of value v of channel c.
-func (f *filler) entry(c, v int) int {
-	if f.last {
-		return v*f.channels + c
-	}
-	return c*256 + v
 }
 
 // read finds the pixels of img.
@@ -271,7 +267,7 @@ func store[T float32 | common.Half | common.BHalf | int8 | uint8](f *filler, dst
 	var colors [3][256]T
 	for c := range f.channels {
 		for v := range 256 {
-			colors[f.color(c)][v] = table[f.entry(c, v)]
+			colors[f.color(c)][v] = table[c*f.perChannel+v*f.perValue]
 		}
 	}
 	red, green, blue := &colors[0], &colors[1], &colors[2]
