@@ -6,6 +6,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
@@ -23,6 +24,7 @@ type model struct {
 	settings        settings
 	session         uintptr
 	inputs, outputs []common.TensorInfo
+	wrongShapes     atomic.Bool // a Run has made an output of another shape than the file has
 
 	files    *common.ModelFiles // released unless Options.Profile is set
 	external externalFiles

@@ -428,3 +428,30 @@ func TestNoTelemetry(t *testing.T) {
 		}
 	}
 }
+
+// TestWrongShape: a file has another shape for an output than its model makes. The result has its own shape, in every
+// Run of every session, and the log has a warning; ONNX Runtime's other APIs do the same.
+func TestWrongShape(t *testing.T) {
+	log := new(enginetest.Log)
+	e := enginetest.Open(t, engine, &common.Config{Logger: log.Logger()})
+	m := enginetest.Load(t, e, source(onnx([]value{{"x", float, []any{4}}, {"shape", int64s, []any{1}}}, []value{{"y", float, []any{2}}, {"z", float, []any{4}}},
+		node{op: "Reshape", ins: []string{"x", "shape"}, outs: []string{"y"}}, node{op: "Relu", ins: []string{"x"}, outs: []string{"z"}})), nil)
+	x, shape := tensor(t, []float32{-1, 2, 3, 4}, 4), tensor(t, []int64{4}, 1)
+	for range 2 {
+		s := enginetest.NewSession(t, m)
+		require.NoError(t, s.BindInput(0, x))
+		require.NoError(t, s.BindInput(1, shape))
+		for range 3 {
+			require.NoError(t, s.Run(ctx))
+			require.Equal(t, []float32{-1, 2, 3, 4}, data[float32](t, s.Output(0)))
+			require.Equal(t, []float32{0, 2, 3, 4}, data[float32](t, s.Output(1)))
+		}
+		require.NoError(t, s.BindOutput(0, tensor(t, make([]float32, 2), 2)))
+		require.ErrorIs(t, s.Run(ctx), common.ErrShape)
+		require.Equal(t, []float32{-1, 2, 3, 4}, data[float32](t, s.Output(0)))
+		out, err := m.Run(ctx, common.Tensors{"x": x, "shape": shape})
+		require.NoError(t, err)
+		require.Equal(t, common.Shape{4}, out["y"].Shape())
+	}
+	log.Wait(t, "level=WARN")
+}

@@ -101,6 +101,7 @@ var mutants = []mutant{
 	{"tensorrt/session.h", "s.times.layers.clear();", "", "tensorrt", "TestProfile$"},
 	{"tensorrt/session.h", "cuda().cuStreamSynchronize(s.stream.handle); // enq", "// enq", "tensorrt", "TestFaults"},
 
+	{"common/session.go", "s.needsFinish || s.replaced()", "s.needsFinish", "common", "TestReplacedOutput"},
 	{"onnxruntime/session.go", "s.canceled.Swap(false)", "false", "onnxruntime", "TestConformance/interrupt"},
 	{"onnxruntime/session.go", "if b := &s.outs[i]; b.name != nil {", "if b := &s.outs[i]; false {", "onnxruntime", "TestConformance/results/onnx/digits_dynamic"},
 	{"onnxruntime/driver.go", "os.Setenv(telemetryVariable, \"1\")", "", "onnxruntime", "TestNoTelemetry"},

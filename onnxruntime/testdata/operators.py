@@ -105,11 +105,11 @@ def run(session, inputs, types):
     code = lambda name: TensorProto.DataType.Value(types[name].upper())
     make = onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type
     values = session.run_with_ort_values(None, {name: make(x, code(name)) for name, x in inputs.items()})
-    read = lambda v: np.frombuffer(ctypes.string_at(v.data_ptr(), v.tensor_size_in_bytes()), np.uint16).reshape(v.shape())
+    read = lambda v: np.frombuffer(ctypes.string_at(v.data_ptr(), 2 * int(np.prod(v.shape()))), np.uint16).reshape(v.shape())
     return [read(v) if v.element_type() == TensorProto.BFLOAT16 else v.numpy() for v in values]
 
 
-PLACE = r"Exception during initialization: .* was false\. |Load model from .* failed:Fatal error: |Non-zero status .* Status Message: | node with name ''"
+PLACE = r"Exception during initialization: .* was false\. |Fatal error: |Non-zero status .* Status Message: | node with name ''"
 
 
 def refused(error):
@@ -140,7 +140,7 @@ def case(name, path, sets, elements):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
-        session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(path.read_bytes(), options, ["CPUExecutionProvider"])
     except Exception as e:
         return described | {"Load": refused(e)}
     for arrays in [] if any(described["Others"]) else sets:
@@ -149,7 +149,7 @@ def case(name, path, sets, elements):
             runs = [run(session, fed, types) for _ in range(3)]
             described["Random"] = len({pickle.dumps(r) for r in runs}) > 1
             got = dict(zip((i.name for i in outputs), runs[0], strict=True))
-        except onnxruntime.capi.onnxruntime_pybind11_state.InvalidArgument as e:
+        except Exception as e:
             described["Run"], got = refused(e), {}
         described["Sets"].append([{n: stored(n, np.asarray(x)) for n, x in d.items()} for d in (fed, got)])
     return described
