@@ -93,7 +93,7 @@ func (c *operatorCase) check(t *testing.T, e *common.Engine, elements []byte) {
 	if len(c.Others[0])+len(c.Others[1]) > 0 {
 		requireCode(t, err, common.ErrDType, 0)
 		for name, kind := range c.others() {
-			require.ErrorContains(t, err, strconv.Quote(name)+" is a ")
+			require.ErrorContains(t, err, strconv.Quote(name)+" is a")
 			require.ErrorContains(t, err, strings.ReplaceAll(kind, "_", " "))
 		}
 		return
