@@ -57,11 +57,12 @@ func TestFollow(t *testing.T) {
 		dims   []any
 		shapes [2][]common.Shape // of both inputs in each Run
 		copies bool
+		wrong  bool // the names
 	}{
 		"names":         {dims: []any{"n", 3}, shapes: [2][]common.Shape{{{2, 3}, {2, 3}, {4, 3}, {0, 3}}, {{2, 3}, {2, 3}, {4, 3}, {0, 3}}}},
 		"no names":      {dims: []any{"", 3}, shapes: [2][]common.Shape{{{2, 3}, {4, 3}}, {{2, 3}, {4, 3}}}, copies: true},
 		"the same name": {dims: []any{"?", "?"}, shapes: [2][]common.Shape{{{2, 3}, {4, 3}}, {{2, 3}, {4, 3}}}, copies: true},
-		"broadcast":     {dims: []any{"n", 3}, shapes: [2][]common.Shape{{{4, 3}, {1, 3}, {1, 3}}, {{4, 3}, {4, 3}, {4, 3}}}, copies: true},
+		"broadcast":     {dims: []any{"n", 3}, shapes: [2][]common.Shape{{{4, 3}, {1, 3}, {1, 3}}, {{4, 3}, {4, 3}, {4, 3}}}, copies: true, wrong: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			files, err := common.OpenFiles(ctx, source(onnx([]value{{"a", float, c.dims}, {"b", float, c.dims}}, []value{{"y", float, c.dims}},
@@ -96,6 +97,7 @@ func TestFollow(t *testing.T) {
 					enginetest.NoAllocations(t, func() error { return s.Run(ctx) })
 				}
 				require.Equal(t, c.copies, s.fetches)
+				require.Equal(t, c.wrong, s.model.wrongShapes.Load())
 			}
 		})
 	}
