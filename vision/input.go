@@ -33,7 +33,8 @@ const (
 	Crop                       // as small as possible while it covers the input; the middle is used, as torchvision does it
 )
 
-// Filter says how pixels are computed when the size changes.
+// Filter says how pixels are computed when the size changes. They are exactly those of
+// the package named; Linear's of YCbCr can be 1 of 255 from what its RGB would give.
 type Filter uint8
 
 const (
@@ -85,9 +86,10 @@ func (in *Input) Fill(dst *common.Tensor, quant *common.Quantization, n int, img
 
 // FillWarped is like Fill for a part of a picture: to maps points of the picture to
 // points of the input. Each point has the color between the four nearest pixels, and
-// points outside of the picture are black, as with OpenCV's warpAffine. That has 0,0 at
-// the centre of the first pixel: its matrix m is Affine{m[0], m[1], m[2] + (1 - m[0] -
-// m[1])/2, m[3], m[4], m[5] + (1 - m[3] - m[4])/2} here.
+// points outside of the picture are black, as with OpenCV's warpAffine, which before
+// OpenCV 5 rounds places to 1/32 pixel. There, 0,0 is the centre of the first pixel:
+// its matrix m is Affine{m[0], m[1], m[2] + (1-m[0]-m[1])/2, m[3], m[4], m[5] +
+// (1-m[3]-m[4])/2} here.
 func (in *Input) FillWarped(dst *common.Tensor, quant *common.Quantization, n int, img image.Image, to Affine) error {
 	f, err := in.open(dst, quant, n, img)
 	if err != nil {

@@ -28,8 +28,8 @@ func taps(t []tap, count, from, size, n int, nearest bool) []tap {
 		x, weight := 0, uint32(0)
 		if nearest {
 			x = int(float64(from+i) * scale)
-		} else { // in the types that OpenCV has
-			at := float32((float64(from+i)+0.5)*scale - 0.5)
+		} else { // in the types that OpenCV has, not fused to one operation
+			at := float32(float64((float64(from+i)+0.5)*scale) - 0.5)
 			x = int(math.Floor(float64(at)))
 			weight = uint32(math.RoundToEven(float64((at - float32(x)) * one)))
 		}
@@ -137,7 +137,7 @@ func (k *kernel) set(count, from, size, n int, filter Filter) {
 	k.first, k.weights = resized(k.first, count), resized(k.weights, count*k.count)
 	clear(k.weights)
 	for i := range count {
-		center := (float64(from+i) + 0.5) * scale
+		center := float64((float64(from+i) + 0.5) * scale)
 		low := min(max(int(center-support+0.5), 0), n-1)
 		high := max(min(int(center+support+0.5), n), low+1)
 		sum := 0.0
