@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"image"
 	"math"
-	"math/rand/v2"
 	"os"
 	"slices"
 	"testing"
@@ -274,6 +273,3 @@ func TestMasksGolden(t *testing.T) {
 		})
 	}
 }
-
-// random is used by the fuzz test.
-var _ = rand.Int
