@@ -150,10 +150,14 @@ func best(scores []float32) (score float32, class int) {
 
 func sigmoid(v float32) float32 { return float32(1 / (1 + math.Exp(-float64(v)))) }
 
-// cells returns the number of cells that grids of these strides have together.
+// cells returns the number of cells that grids of these strides have together; -1 if a
+// stride is none.
 func cells(width, height int, strides ...int) int {
 	n := 0
 	for _, s := range strides {
+		if s < 1 {
+			return -1
+		}
 		n += ((width + s - 1) / s) * ((height + s - 1) / s)
 	}
 	return n

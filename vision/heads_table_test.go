@@ -227,7 +227,7 @@ func FuzzHeads(f *testing.F) {
 	f.Add([]byte{1, 1, 3, 38, 1, 32, 4, 4}, []byte{0, 0, 0x80, 0x3f, 1, 0, 0, 0x3f, 2, 0, 0x80, 0x7f}, uint8(1), float32(0.1))
 	all := []Head{
 		&YOLO{}, &YOLO{Form: YOLOv5}, &YOLO{Form: EndToEnd}, &YOLO{Form: EndToEnd, Masks: 32, Protos: 1}, &YOLO{Masks: 4, Protos: 1, Points: 2, PointValues: 3},
-		&YOLO{Form: 77, Masks: -4, Points: -2, PointValues: -2, Output: -1, Protos: 9}, &YOLOX{}, &YOLOX{Strides: []int{16}, Decoded: true},
+		&YOLO{Form: 77, Output: -1, Protos: 9}, &YOLO{Masks: -4}, &YOLO{Points: 2, PointValues: -90}, &YOLO{Points: 2, PointValues: 1}, &YOLOX{}, &YOLOX{Strides: []int{16}, Decoded: true},
 		&DETR{Boxes: 1}, &DETR{Boxes: 1, Classes: Softmax}, &DETR{Classes: Probabilities}, &Boxes{Classes: 1, Scores: 2, Count: 3}, &Boxes{BoxColumn: 2, ScoreColumn: 1, Count: 1},
 		&Boxes{BoxColumn: -2, ScoreColumn: 100, ClassColumn: -1, Count: -1}, &PicoDet{}, &PicoDet{Classes: 3}, &PicoDet{Strides: []int{32}, Scores: []int{0}, Distances: []int{1}},
 	}
@@ -307,6 +307,7 @@ func TestRecognizeHeads(t *testing.T) {
 		"YOLO26-seg":                        {picture, infos([]int{1, 300, 38}, []int{1, 32, 80, 80}), ultralytics("segment", two, "end2end", "True"), &YOLO{Form: EndToEnd, Masks: 32, Protos: 1}, []string{"cat", "dog"}},
 		"YOLO26-pose":                       {picture, infos([]int{1, 300, 57}), ultralytics("pose", pose, "kpt_shape", "[17, 3]", "end2end", "True"), &YOLO{Form: EndToEnd, Points: 17, PointValues: 3}, []string{"person"}},
 		"YOLOv10, which does not tell":      {picture, infos([]int{1, 300, 6}), ultralytics("detect", two, "end2end", ""), &YOLO{Form: EndToEnd}, []string{"cat", "dog"}},
+		"YOLO11, NMS inside, dynamic":       {dynamic, infos([]int{-1, -1, -1}), ultralytics("detect", two, "args", "{'batch': 1, 'nms': True}"), &YOLO{Form: EndToEnd}, []string{"cat", "dog"}},
 		"turned boxes":                      {picture, infos([]int{1, 7, 2100}), ultralytics("obb", two), nil, nil},
 		"a classifier":                      {picture, infos([]int{1, 2}), ultralytics("classify", two), nil, nil},
 		"[1,300,6] without metadata":        {picture, infos([]int{1, 300, 6}), nil, nil, nil},

@@ -107,7 +107,7 @@ func (y *YOLO) masks(out Outputs, back Affine, size image.Point) (*maskMaker, er
 		m.plane, m.row, m.column = 1, width*y.Masks, y.Masks
 	}
 	used := back.Inverse().ApplyRect(Rect{Max: Point{float32(size.X), float32(size.Y)}})
-	finite := used.Min.X + used.Min.Y + used.Max.X + used.Max.Y
+	finite := used.Min.X + used.Min.Y + used.Max.X + used.Max.Y + back[2] + back[5]
 	if first == last || finite-finite != 0 || width < 1 || height < 1 || width > out.Size.X || height > out.Size.Y || size.X < 1 || size.Y < 1 {
 		m.free()
 		return nil, fail(common.ErrShape, "output %d with the shape %v does not show which dimension has the %d prototypes of masks, smaller than %v, for a picture of %v; set ProtoLayout",
