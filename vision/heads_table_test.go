@@ -8,6 +8,7 @@ import (
 	"image"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/anyinfer/anyinfer/common"
@@ -206,10 +207,11 @@ func TestKeyPoints(t *testing.T) {
 	}{
 		"rows":              {&YOLO{Form: EndToEnd, Points: 1, PointValues: 3}, []float32{1, 2, 30, 20, 0.9, 0, 7, 8, 0.5}, []int{1, 1, 9}, []KeyPoint{{Point{7, 8}, 0.5}}},
 		"normalized":        {&YOLO{Form: EndToEnd, Points: 1, PointValues: 2}, []float32{0, 0, 1, 1, 0.9, 0, 0.5, 0.25}, []int{1, 1, 8}, []KeyPoint{{Point{32, 8}, 1}}},
+		"after masks":       {&YOLO{Form: EndToEnd, Masks: 1, Protos: 1, Points: 1, PointValues: 2}, []float32{1, 2, 30, 20, 0.9, 0, 5, 7, 8}, []int{1, 1, 9}, []KeyPoint{{Point{7, 8}, 1}}},
 		"the second column": {&YOLO{Points: 1, PointValues: 2, Units: Pixels}, transposed(append(make([]float32, 49), 5, 5, 2, 2, 0.9, 7, 8), 8), []int{1, 7, 8}, []KeyPoint{{Point{7, 8}, 1}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			out := Outputs{Tensors: []*common.Tensor{tensor(t, c.data, c.dims...)}, Size: image.Pt(64, 32)}
+			out := Outputs{Tensors: []*common.Tensor{tensor(t, c.data, c.dims...), tensor(t, make([]float32, 4), 1, 1, 2, 2)}, Size: image.Pt(64, 32)}
 			found := detect(t, c.head, out, 0.25)
 			require.Equal(t, 1, len(found))
 			require.NoError(t, c.head.Finish(found, out, Affine{1, 0, 0, 0, 1, 0}, image.Pt(64, 32)))
@@ -308,6 +310,7 @@ func TestRecognizeHeads(t *testing.T) {
 		"YOLO26-pose":                       {picture, infos([]int{1, 300, 57}), ultralytics("pose", pose, "kpt_shape", "[17, 3]", "end2end", "True"), &YOLO{Form: EndToEnd, Points: 17, PointValues: 3}, []string{"person"}},
 		"YOLOv10, which does not tell":      {picture, infos([]int{1, 300, 6}), ultralytics("detect", two, "end2end", ""), &YOLO{Form: EndToEnd}, []string{"cat", "dog"}},
 		"YOLO11, NMS inside, dynamic":       {dynamic, infos([]int{-1, -1, -1}), ultralytics("detect", two, "args", "{'batch': 1, 'nms': True}"), &YOLO{Form: EndToEnd}, []string{"cat", "dog"}},
+		"YOLOv10 of 296 classes":            {picture, infos([]int{1, 300, 6}), ultralytics("detect", "["+strings.Repeat("'', ", 296)+"]", "end2end", ""), &YOLO{Form: EndToEnd}, make([]string, 296)},
 		"turned boxes":                      {picture, infos([]int{1, 7, 2100}), ultralytics("obb", two), nil, nil},
 		"a classifier":                      {picture, infos([]int{1, 2}), ultralytics("classify", two), nil, nil},
 		"[1,300,6] without metadata":        {picture, infos([]int{1, 300, 6}), nil, nil, nil},
@@ -354,9 +357,10 @@ func TestRecognizeHeads(t *testing.T) {
 			picture, infos([]int{1, 400, 80}, "cls_pred_stride_16", []int{1, 100, 80}, "cls_pred_stride_32", []int{1, 1600, 80}, "cls_pred_stride_8", []int{1, 400, 4}, "dis_pred_stride_16", []int{1, 100, 4}, "dis_pred_stride_32", []int{1, 1600, 4}, "dis_pred_stride_8"),
 			nil, &PicoDet{Strides: []int{8, 16, 32}, Scores: []int{2, 0, 1}, Distances: []int{5, 3, 4}, MaxIoU: 0.6}, COCO(),
 		},
-		"NanoDet-Plus": {infos([]int{1, 3, 320, 320}, "data"), infos([]int{1, 2125, 112}, "output"), nil, &PicoDet{Classes: 80, Corner: true, MaxIoU: 0.6}, COCO()},
-		"an image net": {infos([]int{1, 3, 224, 224}), infos([]int{1, 1000}), nil, nil, nil},
-		"any rank":     {picture, []common.TensorInfo{{}}, ultralytics("detect", two), nil, nil},
+		"NanoDet-Plus":          {infos([]int{1, 3, 320, 320}, "data"), infos([]int{1, 2125, 112}, "output"), nil, &PicoDet{Classes: 80, Corner: true, MaxIoU: 0.6}, COCO()},
+		"NanoDet-Plus or YOLOX": {infos([]int{1, 3, 320, 320}), infos([]int{1, 2125, 112}), nil, nil, nil},
+		"an image net":          {infos([]int{1, 3, 224, 224}), infos([]int{1, 1000}), nil, nil, nil},
+		"any rank":              {picture, []common.TensorInfo{{}}, ultralytics("detect", two), nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var found []string

@@ -156,7 +156,11 @@ func TestYOLOGolden(t *testing.T) {
 		"rows":    {&YOLO{}, tensor(t, transposed(v8, 84), 1, 8400, 84)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			requireFound(t, g.YOLOv8, detect(t, c.head, Outputs{Tensors: []*common.Tensor{c.out}, Size: input640}, 0.25), 1e-4)
+			found := detect(t, c.head, Outputs{Tensors: []*common.Tensor{c.out}, Size: input640}, 0.25)
+			requireFound(t, g.YOLOv8, found, 1e-4)
+			for _, d := range found {
+				require.Equal(t, v8[(4+d.Class)*8400+d.candidate], d.Score)
+			}
 		})
 	}
 	t.Run("second of two, float16", func(t *testing.T) {
@@ -189,7 +193,7 @@ func TestYOLOXGolden(t *testing.T) {
 		}
 		return u
 	}
-	data := columns(3549, shift(uniform(20, 2*3549), 2, -0.5), shift(uniform(21, 2*3549), 3, 0), sparse(uniform(22, 3549), 0.1), uniform(23, 7*3549))
+	data := columns(3549, shift(uniform(20, 2*3549), 2, -0.5), shift(uniform(21, 2*3549), 3, -1), sparse(uniform(22, 3549), 0.2), uniform(23, 7*3549))
 	out := Outputs{Tensors: []*common.Tensor{tensor(t, data, 1, 3549, 12)}, Size: image.Pt(416, 416)}
 	requireFound(t, readGolden(t).YOLOX, detect(t, &YOLOX{}, out, 0.3), 1e-3)
 }

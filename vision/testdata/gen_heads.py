@@ -79,7 +79,7 @@ def yolov5():
 
 
 def yolox():
-    out = np.concatenate([uniform(20, 3549, 2) * 2 - 0.5, uniform(21, 3549, 2) * 3, sparse(uniform(22, 3549), 0.1)[:, None], uniform(23, 3549, 7)], 1)
+    out = np.concatenate([uniform(20, 3549, 2) * 2 - 0.5, uniform(21, 3549, 2) * 3 - 1, sparse(uniform(22, 3549), 0.2)[:, None], uniform(23, 3549, 7)], 1)
     engine = object.__new__(DetectionEngine)  # without loading its model
     engine.session = None
     done = engine.demo_postprocess(out.astype(np.float32)[None], (416, 416))[0]
