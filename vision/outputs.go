@@ -118,3 +118,24 @@ func unrecognized(m *common.Model, wanted string) error {
 	}
 	return otherTask(wanted, t)
 }
+
+// recognizeOther returns the task of a model that is no detector, if that is clear.
+func recognizeOther(m *common.Model, sig common.Signature, metadata map[string]string) (any, bool) {
+	if t, sure, _ := recognizeMatter(sig, metadata); sure {
+		t.Model = m
+		return t, true
+	}
+	if s, ok := recognizeSegmenter(sig, metadata); ok {
+		s.Model = m
+		return s, true
+	}
+	if e, sure, _ := recognizeEmbedder(sig, metadata); sure {
+		e.Model = m
+		return e, true
+	}
+	if c, sure, _ := recognizeClassifier(sig, metadata); sure {
+		c.Model = m
+		return c, true
+	}
+	return nil, false
+}

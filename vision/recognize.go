@@ -22,12 +22,17 @@ func New(m *common.Model) (any, error) {
 			return &Detector{Model: m, Input: in, Head: head, Labels: labels}, nil
 		}
 	}
+	if t, ok := recognizeOther(m, sig, metadata); ok {
+		return t, nil
+	}
 	return nil, unknown(sig, metadata)
 }
 
 // heads are the families of detectors, in the order in which they are asked: those
 // that metadata or names show come before those that only shapes show.
-var heads = []func(common.Signature, map[string]string) (Head, Input, []string, bool){}
+var heads = []func(common.Signature, map[string]string) (Head, Input, []string, bool){
+	recognizeBlazeFace, recognizeSCRFD, recognizeRetinaFace, recognizeUltraFace,
+}
 
 // unknown returns the error for a model that this package does not know.
 func unknown(sig common.Signature, metadata map[string]string) error {
