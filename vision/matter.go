@@ -89,8 +89,9 @@ func (p *plane) matte(dst *image.Alpha, minMax bool) {
 		top, bottom, row := p.data[y0*p.row:], p.data[y1*p.row:], dst.Pix[y*dst.Stride:][:size.X]
 		for x := range row {
 			x0, x1, wx := p.x.at(x)
-			v := (mix(top[x0], top[x1], bottom[x0], bottom[x1], wx, wy) - low) * scale
-			row[x] = uint8(min(max(v, 0), 255) + 0.5)
+			if v := (mix(top[x0], top[x1], bottom[x0], bottom[x1], wx, wy) - low) * scale; v > 0 { // and is a number
+				row[x] = uint8(min(v, 255) + 0.5)
+			}
 		}
 	}
 }
