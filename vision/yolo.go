@@ -128,10 +128,16 @@ func (t *yoloTable) columns(dst []Detection, minScore float32) []Detection {
 			scores[i], classes[i] = float32(math.Inf(-1)), -1
 		}
 		for c := range t.classes {
-			for i, v := range t.data[(4+c)*t.value+from:][:n] {
-				if v >= minScore && v > scores[i] {
+			row := t.data[(4+c)*t.value+from:][:n]
+			for i := 0; i < n; {
+				if next := row[i:]; len(next) >= 4 && !(next[0] >= minScore || next[1] >= minScore || next[2] >= minScore || next[3] >= minScore) {
+					i += 4 // nearly all scores are low
+					continue
+				}
+				if v := row[i]; v >= minScore && v > scores[i] {
 					scores[i], classes[i] = v, c
 				}
+				i++
 			}
 		}
 		for i := range n {
