@@ -75,6 +75,19 @@ type plane struct {
 	x, y               axis
 }
 
+// axis maps pixels of the picture to the n places in a row or column.
+type axis struct {
+	shift, scale float64
+	n            int
+}
+
+// at returns the places before and behind the center of pixel p, and how much of the
+// second counts.
+func (a axis) at(p int) (i, j int, part float32) {
+	i, rest := between(a.shift+(float64(p)+0.5)*a.scale, 0, a.n)
+	return i, min(i+1, a.n-1), float32(rest)
+}
+
 // plane returns output i for the only picture of f, which has that size.
 func (f *frame) plane(i int, size image.Point) (plane, error) {
 	a, err := f.of(0).all(i)
@@ -99,8 +112,8 @@ func (f *frame) plane(i int, size image.Point) (plane, error) {
 	}
 	to := f.backs[0].Inverse() // from the picture to the input; it does not turn
 	toX, toY := float64(p.w)/float64(f.size.X), float64(p.h)/float64(f.size.Y)
-	p.x = axis{float64(to[2]) * toX, float64(to[0]) * toX, 0, p.w}
-	p.y = axis{float64(to[5]) * toY, float64(to[4]) * toY, 0, p.h}
+	p.x = axis{float64(to[2]) * toX, float64(to[0]) * toX, p.w}
+	p.y = axis{float64(to[5]) * toY, float64(to[4]) * toY, p.h}
 	return p, nil
 }
 
