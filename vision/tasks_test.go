@@ -118,15 +118,7 @@ func TestAlignFace(t *testing.T) {
 	v, err := e.EmbedFace(context.Background(), goldenImage(t, "face.png"), keyPoints(goldenFaces.ArcFace[0].Points))
 	require.NoError(t, err)
 	require.InDelta(t, 1, Cosine(v, v), 1e-6)
-	want := goldenImage(t, "face_112.png")
-	for y := range 112 {
-		for x := range 112 {
-			c := color.NRGBAModel.Convert(want.At(x, y)).(color.NRGBA)
-			for i, w := range []uint8{c.R, c.G, c.B} {
-				require.InDelta(t, w, seen[i*112*112+y*112+x]*127.5+127.5, 2, "%d,%d", x, y)
-			}
-		}
-	}
+	requireInput(t, "face_112.png", seen)
 	// BlazeFace's six points of a face that is where it has to be already.
 	six := make([]KeyPoint, 6)
 	for i, p := range arcFace[:3] {
@@ -140,6 +132,40 @@ func TestAlignFace(t *testing.T) {
 	require.ErrorIs(t, err, common.ErrInput)
 	_, err = e.EmbedFace(context.Background(), gray, make([]KeyPoint, 5))
 	require.ErrorIs(t, err, common.ErrInput)
+}
+
+// requireInput compares an input of numbers from -1 to 1 with a picture.
+func requireInput(t *testing.T, name string, got []float32) {
+	want := goldenImage(t, name)
+	size := want.Bounds().Size()
+	for y := range size.Y {
+		for x := range size.X {
+			c := color.NRGBAModel.Convert(want.At(x, y)).(color.NRGBA)
+			for i, w := range []uint8{c.R, c.G, c.B} {
+				require.InDelta(t, w, got[(i*size.Y+y)*size.X+x]*127.5+127.5, 2, "%d,%d of %s", x, y, name)
+			}
+		}
+	}
+}
+
+func TestMediaPipeFilter(t *testing.T) {
+	x, err := common.NewTensor(common.Float32, 1, 3, 32, 32)
+	require.NoError(t, err)
+	in := Input{Fit: Letterbox, Filter: MediaPipe, Mean: same(127.5), Std: same(127.5)}
+	back, err := in.Fill(x, nil, 0, goldenImage(t, "face.png")) // of 100x120
+	require.NoError(t, err)
+	require.InDeltaSlice(t, []float32{3.75, 0, -10, 0, 3.75, 0}, back[:], 1e-4)
+	data, err := common.Data[float32](x)
+	require.NoError(t, err)
+	requireInput(t, "mediapipe.png", data)
+	for fit, want := range map[Fit]Affine{
+		Stretch: {3.125, 0, 0, 0, 3.75, 0}, LetterboxCorner: {3.75, 0, 0, 0, 3.75, 0}, Crop: {3.125, 0, 0, 0, 3.125, 10},
+	} {
+		in.Fit = fit
+		back, err = in.Fill(x, nil, 0, goldenImage(t, "face.png"))
+		require.NoError(t, err)
+		require.InDeltaSlice(t, want[:], back[:], 1e-4)
+	}
 }
 
 func TestEmbedder(t *testing.T) {
@@ -281,6 +307,7 @@ func TestMatter(t *testing.T) {
 	modnet, sure, ok := recognizeMatter(common.Signature{Inputs: []common.TensorInfo{infoOf("input", -1, 3, -1, -1)}, Outputs: []common.TensorInfo{infoOf("output", -1, 1, -1, -1)}}, nil)
 	require.True(t, ok && !sure)
 	require.Equal(t, image.Pt(896, 512), modnet.shaped(image.Pt(1920, 1080)).Size)
+	require.Equal(t, image.Pt(512, 640), modnet.shaped(image.Pt(1080, 1400)).Size)
 	require.Equal(t, image.Pt(512, 2048), modnet.shaped(image.Pt(1, 9999)).Size)
 	require.Equal(t, image.Pt(512, 512), modnet.shaped(image.Pt(0, 0)).Size.Add(image.Pt(480, 480)))
 }

@@ -107,6 +107,16 @@ def arcface(out):
     return cases
 
 
+def mediapipe(out):
+    """What MediaPipe reads: it warps the square around the picture, by numbers of pixels."""
+    picture = cv2.imread(str(out / "face.png"))
+    h, w = picture.shape[:2]
+    x, y = (max(w, h) - w) / 2, (max(w, h) - h) / 2
+    square = floats([[-x, -y], [w + x, -y], [w + x, h + y], [-x, h + y]])
+    m = cv2.getPerspectiveTransform(square, floats([[0, 0], [32, 0], [32, 32], [0, 32]]))
+    cv2.imwrite(str(out / "mediapipe.png"), cv2.warpPerspective(picture, m, (32, 32), flags=cv2.INTER_LINEAR))
+
+
 def segments(out):
     logits = floats(spread(80, 9, 13, 5))
     large = cv2.resize(logits, (101, 76), interpolation=cv2.INTER_LINEAR)
@@ -124,4 +134,5 @@ def segments(out):
 def make(out):
     segments(out)
     expected = {"blazeface": blazeface(), "scrfd": scrfd(), "retinaface": retinaface(), "arcface": arcface(out)}
+    mediapipe(out)
     (out / "faces.json").write_text(json.dumps(expected, separators=(",", ":")) + "\n")
