@@ -83,14 +83,17 @@ func (p *plane) matte(dst *image.Alpha, minMax bool) {
 		}
 	}
 	scale := 255 / (high - low)
-	size := dst.Rect.Size()
-	for y := range size.Y {
-		y0, y1, wy := p.y.at(y)
-		top, bottom, row := p.data[y0*p.row:], p.data[y1*p.row:], dst.Pix[y*dst.Stride:][:size.X]
-		for x := range row {
-			x0, x1, wx := p.x.at(x)
-			if v := (mix(top[x0], top[x1], bottom[x0], bottom[x1], wx, wy) - low) * scale; v > 0 { // and is a number
-				row[x] = uint8(min(v, 255) + 0.5)
+	p.line = slices.Grow(p.line[:0], p.w)[:p.w]
+	for y, v := range p.y {
+		top, bottom := p.data[int(v.at)*p.row:][:p.w], p.data[int(v.next)*p.row:][:p.w]
+		for i, a := range top {
+			p.line[i] = (a + (bottom[i]-a)*v.part - low) * scale
+		}
+		row := dst.Pix[y*dst.Stride:][:len(p.x)]
+		for x, h := range p.x {
+			a := p.line[h.at]
+			if alpha := a + (p.line[h.next]-a)*h.part; alpha > 0 { // and is a number
+				row[x] = uint8(min(alpha, 255) + 0.5)
 			}
 		}
 	}
