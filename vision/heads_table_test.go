@@ -227,7 +227,7 @@ func FuzzHeads(f *testing.F) {
 	f.Add([]byte{1, 1, 3, 38, 1, 32, 4, 4}, []byte{0, 0, 0x80, 0x3f, 1, 0, 0, 0x3f, 2, 0, 0x80, 0x7f}, uint8(1), float32(0.1))
 	all := []Head{
 		&YOLO{}, &YOLO{Form: YOLOv5}, &YOLO{Form: EndToEnd}, &YOLO{Form: EndToEnd, Masks: 32, Protos: 1}, &YOLO{Masks: 4, Protos: 1, Points: 2, PointValues: 3},
-		&YOLO{Form: 77, Masks: -4, Points: -2, PointValues: -2, Output: -1, Protos: 9}, &YOLOX{}, &YOLOX{Strides: []int{16}, Decoded: true},
+		&YOLO{Form: 77, Output: -1, Protos: 9}, &YOLO{Masks: -4}, &YOLO{Points: 2, PointValues: -90}, &YOLO{Points: 2, PointValues: 1}, &YOLOX{}, &YOLOX{Strides: []int{16}, Decoded: true},
 		&DETR{Boxes: 1}, &DETR{Boxes: 1, Classes: Softmax}, &DETR{Classes: Probabilities}, &Boxes{Classes: 1, Scores: 2, Count: 3}, &Boxes{BoxColumn: 2, ScoreColumn: 1, Count: 1},
 		&Boxes{BoxColumn: -2, ScoreColumn: 100, ClassColumn: -1, Count: -1}, &PicoDet{}, &PicoDet{Classes: 3}, &PicoDet{Strides: []int{32}, Scores: []int{0}, Distances: []int{1}},
 	}
@@ -278,4 +278,103 @@ func infos(shapes ...any) (all []common.TensorInfo) {
 		}
 	}
 	return all
+}
+
+func TestRecognizeHeads(t *testing.T) {
+	ultralytics := func(task, names string, more ...string) map[string]string {
+		m := map[string]string{"task": task, "names": names, "stride": "32", "imgsz": "[320, 320]", "end2end": "False", "description": "Ultralytics YOLO11n model"}
+		for i := 0; i < len(more); i += 2 {
+			m[more[i]] = more[i+1]
+		}
+		return m
+	}
+	const two, pose = "{0: 'cat', 1: 'dog'}", "{0: 'person'}"
+	picture := infos([]int{1, 3, 320, 320})
+	dynamic := infos([]int{-1, 3, -1, -1})
+	for name, c := range map[string]struct {
+		inputs, outputs []common.TensorInfo
+		metadata        map[string]string
+		want            Head // nil: not recognized
+		labels          []string
+	}{
+		"YOLO11":                            {picture, infos([]int{1, 6, 2100}), ultralytics("detect", two), &YOLO{}, []string{"cat", "dog"}},
+		"YOLO11, dynamic":                   {dynamic, infos([]int{-1, -1, -1}), ultralytics("detect", two), &YOLO{}, []string{"cat", "dog"}},
+		"YOLO11, of other classes":          {picture, infos([]int{1, 7, 2100}), ultralytics("detect", two), nil, nil},
+		"YOLO11-seg":                        {picture, infos([]int{1, 38, 2100}, []int{1, 32, 80, 80}), ultralytics("segment", two), &YOLO{Masks: 32, Protos: 1}, []string{"cat", "dog"}},
+		"YOLO11-seg, TFLite":                {infos([]int{1, 320, 320, 3}), infos([]int{1, 80, 80, 32}, []int{1, 38, 2100}), ultralytics("segment", two), &YOLO{Masks: 32, Output: 1}, []string{"cat", "dog"}},
+		"YOLO11-pose":                       {picture, infos([]int{1, 56, 2100}), ultralytics("pose", pose, "kpt_shape", "[17, 3]"), &YOLO{Points: 17, PointValues: 3}, []string{"person"}},
+		"YOLO26":                            {picture, infos([]int{1, 300, 6}), ultralytics("detect", two, "end2end", "True"), &YOLO{Form: EndToEnd}, []string{"cat", "dog"}},
+		"YOLO26-seg":                        {picture, infos([]int{1, 300, 38}, []int{1, 32, 80, 80}), ultralytics("segment", two, "end2end", "True"), &YOLO{Form: EndToEnd, Masks: 32, Protos: 1}, []string{"cat", "dog"}},
+		"YOLO26-pose":                       {picture, infos([]int{1, 300, 57}), ultralytics("pose", pose, "kpt_shape", "[17, 3]", "end2end", "True"), &YOLO{Form: EndToEnd, Points: 17, PointValues: 3}, []string{"person"}},
+		"YOLOv10, which does not tell":      {picture, infos([]int{1, 300, 6}), ultralytics("detect", two, "end2end", ""), &YOLO{Form: EndToEnd}, []string{"cat", "dog"}},
+		"YOLO11, NMS inside, dynamic":       {dynamic, infos([]int{-1, -1, -1}), ultralytics("detect", two, "args", "{'batch': 1, 'nms': True}"), &YOLO{Form: EndToEnd}, []string{"cat", "dog"}},
+		"turned boxes":                      {picture, infos([]int{1, 7, 2100}), ultralytics("obb", two), nil, nil},
+		"a classifier":                      {picture, infos([]int{1, 2}), ultralytics("classify", two), nil, nil},
+		"[1,300,6] without metadata":        {picture, infos([]int{1, 300, 6}), nil, nil, nil},
+		"YOLOv8 without metadata":           {picture, infos([]int{1, 84, 2100}), nil, &YOLO{}, COCO()},
+		"YOLOv8 dynamic without metadata":   {dynamic, infos([]int{-1, 84, -1}), nil, &YOLO{}, COCO()},
+		"a pose or 52 classes":              {picture, infos([]int{1, 56, 2100}), nil, nil, nil},
+		"YOLOv5":                            {picture, infos([]int{1, 6300, 85}), nil, &YOLO{Form: YOLOv5}, COCO()},
+		"YOLOv5's own metadata":             {picture, infos([]int{1, 6300, 7}), map[string]string{"stride": "32", "names": two}, &YOLO{Form: YOLOv5}, []string{"cat", "dog"}},
+		"YOLOv5 with three more":            {picture, infos([]int{1, 6300, 85}, []int{1, 3, 40, 40, 85}, []int{1, 3, 20, 20, 85}, []int{1, 3, 10, 10, 85}), nil, &YOLO{Form: YOLOv5}, COCO()},
+		"faces of YOLOv5":                   {picture, infos([]int{1, 6300, 16}), nil, nil, nil},
+		"YOLOv5 or YOLOX, dynamic":          {dynamic, infos([]int{-1, -1, 85}), nil, nil, nil},
+		"YOLOX":                             {picture, infos([]int{1, 2100, 85}), nil, &YOLOX{}, COCO()},
+		"YOLOX of another size":             {picture, infos([]int{1, 2101, 85}), nil, nil, nil},
+		"RT-DETR of Ultralytics":            {picture, infos([]int{1, 300, 6}), ultralytics("detect", pose, "head", "RTDETRDecoder"), &Boxes{ScoreColumn: 4, ClassColumn: 5, Count: -1, Units: Normalized}, []string{"person"}},
+		"RT-DETR of Ultralytics, before":    {picture, infos([]int{1, 300, 5}), ultralytics("detect", pose, "description", "Ultralytics rtdetr-l model"), &DETR{Classes: Probabilities}, []string{"person"}},
+		"RT-DETR of Ultralytics, ambiguous": {picture, infos([]int{1, 300, 6}), ultralytics("detect", two, "head", "RTDETRDecoder"), nil, nil},
+		"RF-DETR of 3 classes":              {infos([]int{1, 3, 560, 560}, "input"), infos([]int{1, 300, 4}, "labels", []int{1, 300, 4}, "dets"), nil, &DETR{Boxes: 1}, nil},
+		"two [1,300,4]":                     {infos([]int{1, 3, 560, 560}, "input"), infos([]int{1, 300, 4}, []int{1, 300, 4}), nil, nil, nil},
+		"RT-DETR of Transformers":           {infos([]int{-1, 3, -1, -1}, "pixel_values"), infos([]int{-1, 300, 80}, "logits", []int{-1, 300, 4}, "pred_boxes"), nil, &DETR{Boxes: 1}, COCO()},
+		"DETR":                              {infos([]int{-1, 3, -1, -1}, "pixel_values"), infos([]int{-1, 100, 92}, "logits", []int{-1, 100, 4}, "pred_boxes"), nil, &DETR{Boxes: 1, Classes: Softmax}, COCO91()},
+		"Deformable DETR":                   {infos([]int{-1, 3, -1, -1}, "pixel_values"), infos([]int{-1, 300, 91}, "logits", []int{-1, 300, 4}, "pred_boxes"), nil, nil, nil},
+		"RT-DETR": {
+			infos([]int{-1, 3, 640, 640}, "images", []int{-1, 2}, "orig_target_sizes"), infos([]int{-1, 300}, "labels", []int{-1, 300, 4}, "boxes", []int{-1, 300}, "scores"), nil,
+			&Boxes{Boxes: 1, Scores: 2, Count: -1, Format: Corners, Units: Pixels}, nil,
+		},
+		"PP-YOLOE": {
+			infos([]int{-1, 3, 640, 640}, "image", []int{-1, 2}, "scale_factor"), infos([]int{-1, 6}, "multiclass_nms3_0.tmp_0", []int{-1}, "multiclass_nms3_0.tmp_2"), nil,
+			&Boxes{BoxColumn: 2, ScoreColumn: 1, Count: 1, Format: Corners, Units: Pixels}, nil,
+		},
+		"SSD": {
+			infos([]int{1, 300, 300, 3}), infos([]int{1, 10, 4}, "TFLite_Detection_PostProcess", []int{1, 10}, "TFLite_Detection_PostProcess:1", []int{1, 10}, "TFLite_Detection_PostProcess:2", []int{1}, "TFLite_Detection_PostProcess:3"), nil,
+			&Boxes{Classes: 1, Scores: 2, Count: 3, Format: CornersYX, Units: Normalized}, nil,
+		},
+		"EfficientDet with labels": {
+			infos([]int{1, 320, 320, 3}), append(infos([]int{1}, []int{1, 25}, []int{1, 25, 4}), common.TensorInfo{Name: "a", Shape: common.Shape{1, 25}, Labels: []string{"cat"}}), nil,
+			&Boxes{Boxes: 2, Classes: 3, Scores: 1, Format: CornersYX, Units: Normalized}, []string{"cat"},
+		},
+		"EfficientDet without": {infos([]int{1, 320, 320, 3}), infos([]int{1}, []int{1, 25}, []int{1, 25, 4}, []int{1, 25}), nil, nil, nil},
+		"PicoDet": {
+			infos([]int{1, 3, 800, 608}, "image"), infos([]int{1, 7600, 10}, []int{1, 1900, 10}, []int{1, 475, 10}, []int{1, 130, 10}, []int{1, 7600, 32}, []int{1, 1900, 32}, []int{1, 475, 32}, []int{1, 130, 32}),
+			map[string]string{"character": "text\ntitle"}, &PicoDet{Strides: []int{8, 16, 32, 64}, Scores: []int{0, 1, 2, 3}, Distances: []int{4, 5, 6, 7}}, []string{"text", "title"},
+		},
+		"NanoDet": {
+			picture, infos([]int{1, 400, 80}, "cls_pred_stride_16", []int{1, 100, 80}, "cls_pred_stride_32", []int{1, 1600, 80}, "cls_pred_stride_8", []int{1, 400, 4}, "dis_pred_stride_16", []int{1, 100, 4}, "dis_pred_stride_32", []int{1, 1600, 4}, "dis_pred_stride_8"),
+			nil, &PicoDet{Strides: []int{8, 16, 32}, Scores: []int{2, 0, 1}, Distances: []int{5, 3, 4}, MaxIoU: 0.6}, COCO(),
+		},
+		"NanoDet-Plus": {infos([]int{1, 3, 320, 320}, "data"), infos([]int{1, 2125, 112}, "output"), nil, &PicoDet{Classes: 80, Corner: true, MaxIoU: 0.6}, COCO()},
+		"an image net": {infos([]int{1, 3, 224, 224}), infos([]int{1, 1000}), nil, nil, nil},
+		"any rank":     {picture, []common.TensorInfo{{}}, ultralytics("detect", two), nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var found []string
+			for family, recognize := range map[string]func(common.Signature, map[string]string) (Head, Input, []string, bool){
+				"YOLO": recognizeYOLO, "YOLOX": recognizeYOLOX, "DETR": recognizeDETR, "Boxes": recognizeBoxes, "PicoDet": recognizePicoDet,
+			} {
+				head, in, labels, ok := recognize(common.Signature{Inputs: c.inputs, Outputs: c.outputs}, c.metadata)
+				if !ok {
+					continue
+				}
+				found = append(found, family)
+				require.Equal(t, c.want, head)
+				require.Equal(t, c.labels, labels)
+				if c.inputs[0].Shape[2] < 0 && name != "YOLOv8 dynamic without metadata" { // which needs Input.Size
+					require.Positive(t, in.Size.X*in.Size.Y, "a size is needed")
+				}
+			}
+			require.Equal(t, c.want != nil, len(found) == 1, "%v", found)
+		})
+	}
 }

@@ -30,12 +30,12 @@ func (m *maskMaker) free() {
 	maskMakers.Put(m)
 }
 
-// maskAxis maps pixels of a picture to those of the input and on to those of prototypes.
+// maskAxis maps pixels of a picture to those of prototypes that are scaled to the size
+// of the input.
 type maskAxis struct {
-	from, scale   float64 // from the picture to the input
-	first, last   int     // the pixels of the input that show the picture
-	input, protos int
-	direct        bool // they end where pixels of the prototypes do
+	from, scale    float64
+	first, last    int // those that show the picture are from first to last-1
+	scaled, protos int // the lengths
 }
 
 // maskTap is how much three pixels of the prototypes count for one of the picture.
@@ -45,15 +45,25 @@ type maskTap struct {
 }
 
 // axisOf returns the axis of a picture of that length that fills the input from from
-// to to. Like Ultralytics, it scales prototypes to the size of the input first, and
-// directly to that of the picture if it can cut off the border before.
+// to to.
 func axisOf(from, to float32, length, input, protos int) maskAxis {
-	a := maskAxis{from: float64(from), scale: float64(to-from) / float64(length), input: input, protos: protos}
+	a := maskAxis{from: float64(from), scale: float64(to-from) / float64(length), scaled: input, protos: protos}
 	round := func(v float32) int { return int(math.Round(float64(min(max(v, 0), float32(input))))) }
 	a.first = min(round(from), input-1)
 	a.last = max(round(to), a.first+1)
-	a.direct = a.first*protos%input == 0 && a.last*protos%input == 0
 	return a
+}
+
+// unscale leaves out scaling prototypes to the size of the input.
+func (a *maskAxis) unscale() {
+	shrink := float64(a.protos) / float64(a.scaled)
+	a.from, a.scale = a.from*shrink, a.scale*shrink
+	a.first, a.last, a.scaled = a.first*a.protos/a.scaled, a.last*a.protos/a.scaled, a.protos
+}
+
+// whole reports whether the picture begins and ends where pixels of the prototypes do.
+func (a *maskAxis) whole() bool {
+	return a.first*a.protos%a.scaled == 0 && a.last*a.protos%a.scaled == 0
 }
 
 // between returns the pixel from first to last-1 before v, and how far v is from its
@@ -64,30 +74,24 @@ func between(v float64, first, last int) (int, float64) {
 }
 
 // taps returns the taps of pixels of the picture.
-func (a maskAxis) taps(taps []maskTap, from, to int) []maskTap {
+func (a *maskAxis) taps(taps []maskTap, from, to int) []maskTap {
 	taps = taps[:0]
-	shrink := float64(a.protos) / float64(a.input)
+	shrink := float64(a.protos) / float64(a.scaled)
 	for p := from; p < to; p++ {
-		v := a.from + (float64(p)+0.5)*a.scale
-		if a.direct {
-			i, part := between(v*shrink, a.first*a.protos/a.input, a.last*a.protos/a.input)
-			taps = append(taps, maskTap{i, [3]float32{float32(1 - part), float32(part)}})
-			continue
-		}
-		i, part := between(v, a.first, a.last)
+		i, part := between(a.from+(float64(p)+0.5)*a.scale, a.first, a.last)
 		at, one := between((float64(i)+0.5)*shrink, 0, a.protos)
 		next, two := between((float64(i)+1.5)*shrink, 0, a.protos)
 		t := maskTap{at, [3]float32{float32((1 - part) * (1 - one)), float32((1 - part) * one)}}
-		if part > 0 {
-			t.weight[min(next-at, 1)] += float32(part * (1 - two))
-			t.weight[min(next-at, 1)+1] += float32(part * two)
-		}
+		t.weight[min(next-at, 1)] += float32(part * (1 - two))
+		t.weight[min(next-at, 1)+1] += float32(part * two)
 		taps = append(taps, t)
 	}
 	return taps
 }
 
-// masks returns a maskMaker for a picture of that size.
+// masks returns a maskMaker for a picture of that size. Like Ultralytics, it scales
+// prototypes to the size of the input, cuts off the border of a letterboxed picture, and
+// scales to that; or it cuts the prototypes where that is possible.
 func (y *YOLO) masks(out Outputs, back Affine, size image.Point) (*maskMaker, error) {
 	a, err := out.array(y.Protos, 3)
 	if err != nil {
@@ -103,7 +107,7 @@ func (y *YOLO) masks(out Outputs, back Affine, size image.Point) (*maskMaker, er
 		m.plane, m.row, m.column = 1, width*y.Masks, y.Masks
 	}
 	used := back.Inverse().ApplyRect(Rect{Max: Point{float32(size.X), float32(size.Y)}})
-	finite := used.Min.X + used.Min.Y + used.Max.X + used.Max.Y
+	finite := used.Min.X + used.Min.Y + used.Max.X + used.Max.Y + back[2] + back[5]
 	if first == last || finite-finite != 0 || width < 1 || height < 1 || width > out.Size.X || height > out.Size.Y || size.X < 1 || size.Y < 1 {
 		m.free()
 		return nil, fail(common.ErrShape, "output %d with the shape %v does not show which dimension has the %d prototypes of masks, smaller than %v, for a picture of %v; set ProtoLayout",
@@ -111,8 +115,10 @@ func (y *YOLO) masks(out Outputs, back Affine, size image.Point) (*maskMaker, er
 	}
 	m.x = axisOf(used.Min.X, used.Max.X, size.X, out.Size.X, width)
 	m.y = axisOf(used.Min.Y, used.Max.Y, size.Y, out.Size.Y, height)
-	m.x.direct = m.x.direct && m.y.direct
-	m.y.direct = m.x.direct
+	if m.x.whole() && m.y.whole() {
+		m.x.unscale()
+		m.y.unscale()
+	}
 	return m, nil
 }
 
