@@ -19,8 +19,8 @@ const (
 // planes of it, and the weight of the second.
 type tap struct{ a, b, chromaA, chromaB, weight uint32 }
 
-// taps appends the taps for pixels from, from+1, ... of a row that changes from n pixels to
-// size.
+// taps returns the taps for count pixels, from from on, of a row that changes from n
+// pixels to size; t is memory for them.
 func taps(t []tap, count, from, size, n int, nearest bool) []tap {
 	t = resized(t, count)
 	scale := 1 / (float64(size) / float64(n))

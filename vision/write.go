@@ -187,7 +187,7 @@ func (f *filler) read(img image.Image, bounds image.Rectangle) error {
 		pix, f.stride = m.Y, m.YStride
 		low = m.YOffset(bounds.Min.X, bounds.Min.Y)
 		f.cb, f.cr, f.ycc, f.chroma = m.Cb, m.Cr, *m, m.COffset(bounds.Min.X, bounds.Min.Y)
-		if high := m.COffset(bounds.Max.X-1, bounds.Max.Y-1); f.chroma < 0 || high >= min(len(m.Cb), len(m.Cr)) {
+		if high := m.COffset(bounds.Max.X-1, bounds.Max.Y-1); f.chroma < 0 || high < f.chroma || high >= min(len(m.Cb), len(m.Cr)) {
 			return unusable(common.ErrInput, "the picture has %d and %d bytes of chroma, too few for its bounds %v", len(m.Cb), len(m.Cr), bounds)
 		}
 	default:
