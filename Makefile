@@ -18,7 +18,7 @@ boards: # engines as on ARM boards, in an emulator; docs/boards.md
 bench: # Session.Run beside a C loop over the same calls
 cross: # the command and the examples for other systems, in dist
 gpu-check: # what proves the engine tensorrt, on a machine with a GPU
-headers: # the headers of SDKs that declarations are compared with, by cargo
+headers: # the headers of SDKs that declarations are compared with, by cargo and go
 testdata: # makes the test models anew
 
 $(STEPS):

@@ -37,6 +37,32 @@ func TestRun(t *testing.T) {
 	require.Len(t, out, 1)
 }
 
+// TestReplacedOutput checks that the result is what the driver has made, even if its
+// shape is not the one in the signature.
+func TestReplacedOutput(t *testing.T) {
+	x := []common.TensorInfo{{Name: "x", DType: common.Float32, Shape: common.Shape{2}}}
+	m := load(t, register(t, &fake.Engine{
+		Signatures: []common.Signature{{Inputs: x, Outputs: []common.TensorInfo{{Name: "y", DType: common.Float32, Shape: common.Shape{1}}}}},
+		Run: func(_ context.Context, _ int, in, out []*common.Tensor) error {
+			out[0] = in[0].Clone()
+			return nil
+		},
+	}), nil)
+	in := floats(t, []float32{1, 2}, 2)
+	for range 2 {
+		out, err := m.Run(ctx, common.Tensors{"x": in})
+		require.NoError(t, err)
+		require.Equal(t, []float32{1, 2}, values(t, out["y"]))
+	}
+	s, err := m.NewSession(ctx, "")
+	require.NoError(t, err)
+	require.NoError(t, s.BindInput(0, in))
+	require.NoError(t, s.BindOutput(0, floats(t, []float32{0}, 1)))
+	require.ErrorIs(t, s.Run(ctx), common.ErrShape)
+	require.Equal(t, []float32{1, 2}, values(t, s.Output(0)))
+	require.NoError(t, s.Close())
+}
+
 // TestResultsAreNotReused checks that results remain valid after later Runs, even
 // if the engine writes to the same memory each time.
 func TestResultsAreNotReused(t *testing.T) {

@@ -425,7 +425,7 @@ func (s *session) run(ctx context.Context) error {
 		s.pool.record(begin, err)
 	}
 	switch {
-	case err == nil && s.needsFinish:
+	case err == nil && (s.needsFinish || s.replaced()):
 		return s.finishOutputs()
 	case err != nil && canceled:
 		return ctx.Err()
@@ -433,6 +433,17 @@ func (s *session) run(ctx context.Context) error {
 		return &Error{Kind: ErrClosed, Err: err}
 	}
 	return err
+}
+
+// replaced reports whether the driver has replaced the tensor of an output whose
+// shape was known: a model's file can have a wrong one.
+func (s *session) replaced() bool {
+	for i, t := range s.driverOut {
+		if t != s.out[i] {
+			return true
+		}
+	}
+	return false
 }
 
 // finishOutputs checks the tensors that the driver has set, makes each bool 0 or

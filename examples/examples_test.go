@@ -32,6 +32,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/npy"
 	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
 	_ "github.com/anyinfer/anyinfer/mnn"
+	_ "github.com/anyinfer/anyinfer/onnxruntime"
 	_ "github.com/anyinfer/anyinfer/openvino"
 	_ "github.com/anyinfer/anyinfer/tflite"
 	_ "github.com/anyinfer/anyinfer/tflite/litert"

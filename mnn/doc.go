@@ -22,6 +22,10 @@
 // as in the model; tensors that MNN keeps in blocks of four channels (NC4HW4) are
 // converted to and from NCHW.
 //
+// ModelInfo.Metadata has the members of the JSON object in the file's bizCode, as
+// Ultralytics exports it, or as "bizCode" another text there. The class names in it
+// are the labels of a classifier's output.
+//
 // A file does not contain its outputs' shapes and types: Load makes MNN infer them,
 // with several trial sizes if inputs are dynamic. If none of the sizes suits the
 // model, Options.Shapes is required.

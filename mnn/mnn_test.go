@@ -251,6 +251,11 @@ func logTo(t *testing.T, file string) {
 	os.Exit(0)
 }
 
+// TestBizCode checks that a bizCode without JSON is metadata as it is.
+func TestBizCode(t *testing.T) {
+	require.Equal(t, map[string]string{"bizCode": "anyinfer"}, load(t, open(t), "digits", nil).Info().Metadata)
+}
+
 // TestAnotherABI: a shim that was compiled for another version is refused with
 // the command that helps.
 func TestAnotherABI(t *testing.T) {

@@ -16,7 +16,7 @@ type fetcher struct {
 	freeInfo                  dylib.Prepared
 	data, freeValue           dylib.Prepared
 	values                    []uintptr
-	last                      common.Shape // memory for the shape that is read
+	last                      common.Shape // memory for the shape that is read; never nil, which is a dynamic rank
 	*results
 }
 
@@ -46,7 +46,7 @@ func (s *session) prepareFetch() {
 		freeInfo:    d.api.Prepare(fnReleaseTensorTypeAndShapeInfo, dylib.Int(0)),
 		data:        d.api.Prepare(fnGetTensorMutableData, dylib.Int(0), dylib.Ptr(&r.memory)),
 		freeValue:   d.api.Prepare(fnReleaseValue, dylib.Int(0)),
-		values:      make([]uintptr, len(s.outs)), results: r,
+		values:      make([]uintptr, len(s.outs)), last: common.Shape{}, results: r,
 	}
 }
 

@@ -56,20 +56,23 @@ func TestSince(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(headercheck.ONNXRuntime(t), header))
 	require.NoError(t, err)
 	_, text, _ = bytes.Cut(text, []byte("\nstruct OrtApi {"))
-	said := regexp.MustCompile(`\\since Version 1\.(\d+)`)
+	since, last := map[string]int{}, oldest
+	for _, m := range regexp.MustCompile(`\\since Version 1\.(\d+)|(?:ORT_API2_STATUS\(|ORT_API_T\(\w+, |ORT_API_CALL\* |ORT_CLASS_(RELEASE)\()(\w+)`).FindAllSubmatch(text, -1) {
+		if release := string(m[1]); release != "" {
+			last, err = strconv.Atoi(release)
+			require.NoError(t, err)
+			continue
+		}
+		name := string(m[3])
+		if string(m[2]) != "" {
+			name = "Release" + name
+		}
+		if since[name] == 0 { // later structs have functions of the same name
+			since[name] = max(last, oldest)
+		}
+	}
 	for _, f := range functions {
 		name := dylib.Decl{C: f.c}.Name()
-		pattern := `(?m)^  (ORT_API2_STATUS\(|ORT_API_T\(\w+, |.*\(ORT_API_CALL\* )` + name + `\b`
-		if class, releases := strings.CutPrefix(name, "Release"); releases {
-			pattern += `|^  ORT_CLASS_RELEASE\(` + class + `\)`
-		}
-		at := regexp.MustCompile(pattern).FindAllIndex(text, -1)
-		require.NotEmpty(t, at, name)
-		since := oldest
-		if all := said.FindAllSubmatch(text[:at[0][0]], -1); all != nil {
-			since, err = strconv.Atoi(string(all[len(all)-1][1]))
-			require.NoError(t, err)
-		}
-		require.Equal(t, max(since, oldest), max(f.since, oldest), name)
+		require.Equal(t, since[name], max(f.since, oldest), name)
 	}
 }

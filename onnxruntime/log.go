@@ -5,7 +5,7 @@ package onnxruntime
 import (
 	"context"
 	"log/slog"
-	"strings"
+	"regexp"
 	"sync"
 	"sync/atomic"
 
@@ -40,7 +40,7 @@ var (
 			switch s := int32(severity); {
 			case s > logWarning:
 				level = slog.LevelError
-			case s == logWarning && !strings.HasPrefix(text, cacheWarning):
+			case s == logWarning && !notWarnings.MatchString(text):
 				level = slog.LevelWarn
 			}
 			log.Log(context.Background(), level, text)
@@ -49,9 +49,10 @@ var (
 	})
 )
 
-// cacheWarning begins the warning that an optimized model is for this kind of
-// processor, which the cache's key has.
-const cacheWarning = "Serializing optimized model with Graph Optimization level"
+// notWarnings match warnings that are no news to a program: that an optimized model
+// is for this kind of processor, which the cache's key has, and, once for each weight
+// of an old model, that inputs could replace the weight.
+var notWarnings = regexp.MustCompile(`^Serializing optimized model with Graph Optimization level|^Initializer .* appears in graph inputs`)
 
 // listen makes d's log. Messages below a warning, of which there are many, are only
 // asked for if the program logs at Debug.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
@@ -23,6 +24,8 @@ type model struct {
 	settings        settings
 	session         uintptr
 	inputs, outputs []common.TensorInfo
+	places          [][]place   // by output and dimension, where the shape is known before a Run
+	wrongShapes     atomic.Bool // a Run has made an output of another shape than the file has
 
 	files    *common.ModelFiles // released unless Options.Profile is set
 	external externalFiles
@@ -71,13 +74,20 @@ func (m *model) load(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if m.inputs, err = d.tensorInfos("input", m.session, fnSessionGetInputCount, fnSessionGetInputName, fnSessionGetInputTypeInfo); err != nil {
+	var others []string
+	if m.inputs, err = d.tensorInfos(&others, "input", m.session, fnSessionGetInputCount, fnSessionGetInputName, fnSessionGetInputTypeInfo); err != nil {
 		return err
 	}
-	if m.outputs, err = d.tensorInfos("output", m.session, fnSessionGetOutputCount, fnSessionGetOutputName, fnSessionGetOutputTypeInfo); err != nil {
+	if m.outputs, err = d.tensorInfos(&others, "output", m.session, fnSessionGetOutputCount, fnSessionGetOutputName, fnSessionGetOutputTypeInfo); err != nil {
 		return err
+	}
+	if others != nil {
+		return fail(common.ErrDType, "not all inputs and outputs are tensors of a type that this module has: %s", strings.Join(others, ", "))
 	}
 	metadata.SetLabels(m.outputs, m.info.Metadata)
+	if err := m.follow(); err != nil {
+		return err
+	}
 	return m.setShapes(m.settings.common.Shapes)
 }
 
@@ -145,12 +155,13 @@ const (
 )
 
 // valueTypes has the names of ONNXType.
-var valueTypes = []string{"value of unknown type", "tensor", "sequence", "map", "opaque value", "sparse tensor", "optional value"}
+var valueTypes = []string{"a value of unknown type", "a tensor", "a sequence", "a map", "an opaque value", "a sparse tensor", "an optional value"}
 
 const typeTensor = 1
 
-// tensorInfos describes the inputs or outputs of an OrtSession. All must be tensors.
-func (d *driver) tensorInfos(what string, session uintptr, countFn, nameFn, typeFn int) ([]common.TensorInfo, error) {
+// tensorInfos describes the inputs or outputs of an OrtSession. It appends those to
+// others that are not tensors that this module has.
+func (d *driver) tensorInfos(others *[]string, what string, session uintptr, countFn, nameFn, typeFn int) ([]common.TensorInfo, error) {
 	n, err := d.get(common.ErrModel, countFn, dylib.Int(session))
 	if err != nil {
 		return nil, err
@@ -159,7 +170,6 @@ func (d *driver) tensorInfos(what string, session uintptr, countFn, nameFn, type
 		return nil, fail(common.ErrModel, "the model has %d %ss", n, what)
 	}
 	infos := make([]common.TensorInfo, n)
-	var others []string
 	for i := range infos {
 		info := &infos[i]
 		if info.Name, err = d.text(common.ErrModel, nameFn, dylib.Int(session), dylib.Int(i)); err != nil {
@@ -170,11 +180,8 @@ func (d *driver) tensorInfos(what string, session uintptr, countFn, nameFn, type
 			return nil, err
 		}
 		if other != "" {
-			others = append(others, strconv.Quote(info.Name)+" is a "+other)
+			*others = append(*others, what+" "+strconv.Quote(info.Name)+" is "+other)
 		}
-	}
-	if others != nil {
-		return nil, fail(common.ErrDType, "not all %ss are tensors of a type that this module has: %s", what, strings.Join(others, ", "))
 	}
 	return infos, nil
 }
@@ -206,7 +213,7 @@ func (d *driver) describe(info *common.TensorInfo, session uintptr, typeFn, i in
 		return "", err
 	}
 	if info.DType, other = dtype(int(element)); info.DType == 0 {
-		return "tensor of " + other, nil
+		return "a tensor of " + other, nil
 	}
 	if len(shape) > 0 || d.api.Has(fnTensorTypeAndShapeHasShape) && byte(d.api.Call(fnTensorTypeAndShapeHasShape, dylib.Int(tensor))) != 0 {
 		info.Shape = shape

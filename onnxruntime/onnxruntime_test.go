@@ -297,6 +297,22 @@ func TestCacheNotWritable(t *testing.T) {
 	require.ErrorIs(t, err, common.ErrModel)
 }
 
+// TestCacheKey: what an optimized model depends on is part of its key.
+func TestCacheKey(t *testing.T) {
+	e := enginetest.Open(t, engine, nil)
+	dir := filepath.Join(t.TempDir(), "cache")
+	for _, c := range []struct {
+		length int
+		level  string
+	}{{2, ""}, {3, ""}, {3, "basic"}} {
+		o := &common.Options{CacheDir: dir, Shapes: map[string]common.ShapeRange{"x": common.Fixed(c.length)}, Native: Options{Optimization: c.level}}
+		require.Equal(t, common.Shape{c.length}, enginetest.Load(t, e, source(relu("n")), o).Signatures()[0].Outputs[0].Shape)
+	}
+	cached, err := filepath.Glob(filepath.Join(dir, "*.onnx"))
+	require.NoError(t, err)
+	require.Len(t, cached, 3)
+}
+
 // TestProfileAgain: each Profile is of the last Run, and Runs go on with the same tensors after it.
 func TestProfileAgain(t *testing.T) {
 	e := enginetest.Open(t, engine, nil)
@@ -411,4 +427,31 @@ func TestNoTelemetry(t *testing.T) {
 			require.Equal(t, string(name), string(other))
 		}
 	}
+}
+
+// TestWrongShape: a file has another shape for an output than its model makes. The result has its own shape, in every
+// Run of every session, and the log has a warning; ONNX Runtime's other APIs do the same.
+func TestWrongShape(t *testing.T) {
+	log := new(enginetest.Log)
+	e := enginetest.Open(t, engine, &common.Config{Logger: log.Logger()})
+	m := enginetest.Load(t, e, source(onnx([]value{{"x", float, []any{4}}, {"shape", int64s, []any{1}}}, []value{{"y", float, []any{2}}, {"z", float, []any{4}}},
+		node{op: "Reshape", ins: []string{"x", "shape"}, outs: []string{"y"}}, node{op: "Relu", ins: []string{"x"}, outs: []string{"z"}})), nil)
+	x, shape := tensor(t, []float32{-1, 2, 3, 4}, 4), tensor(t, []int64{4}, 1)
+	for range 2 {
+		s := enginetest.NewSession(t, m)
+		require.NoError(t, s.BindInput(0, x))
+		require.NoError(t, s.BindInput(1, shape))
+		for range 3 {
+			require.NoError(t, s.Run(ctx))
+			require.Equal(t, []float32{-1, 2, 3, 4}, data[float32](t, s.Output(0)))
+			require.Equal(t, []float32{0, 2, 3, 4}, data[float32](t, s.Output(1)))
+		}
+		require.NoError(t, s.BindOutput(0, tensor(t, make([]float32, 2), 2)))
+		require.ErrorIs(t, s.Run(ctx), common.ErrShape)
+		require.Equal(t, []float32{-1, 2, 3, 4}, data[float32](t, s.Output(0)))
+		out, err := m.Run(ctx, common.Tensors{"x": x, "shape": shape})
+		require.NoError(t, err)
+		require.Equal(t, common.Shape{4}, out["y"].Shape())
+	}
+	log.Wait(t, "level=WARN")
 }

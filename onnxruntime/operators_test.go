@@ -26,6 +26,7 @@ type operatorCase struct {
 	Name, Model string
 	Others      [2]map[string]string // inputs and outputs of types that package common does not have
 	Load, Run   *struct{ Code int }  // the error of Python
+	Random      bool                 // later Runs of the same model differ from the first
 	Sets        [][2]map[string]stored
 }
 
@@ -92,7 +93,7 @@ func (c *operatorCase) check(t *testing.T, e *common.Engine, elements []byte) {
 	if len(c.Others[0])+len(c.Others[1]) > 0 {
 		requireCode(t, err, common.ErrDType, 0)
 		for name, kind := range c.others() {
-			require.ErrorContains(t, err, strconv.Quote(name)+" is a ")
+			require.ErrorContains(t, err, strconv.Quote(name)+" is a")
 			require.ErrorContains(t, err, strings.ReplaceAll(kind, "_", " "))
 		}
 		return
@@ -109,7 +110,9 @@ func (c *operatorCase) check(t *testing.T, e *common.Engine, elements []byte) {
 		}
 		require.NoError(t, err)
 		requireSame(t, want, got)
-		c.inSession(t, s, in, want)
+		if !c.Random {
+			c.inSession(t, s, in, want)
+		}
 	}
 }
 

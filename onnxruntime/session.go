@@ -4,7 +4,9 @@ package onnxruntime
 
 import (
 	"context"
+	"regexp"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"unsafe"
 
@@ -20,6 +22,7 @@ type session struct {
 	fetches  bool        // some outputs are read from tensors that ONNX Runtime makes
 	strings  bool        // some inputs are strings, which each Run copies
 
+	fetchesAll bool // because the model has wrong shapes for outputs
 	model      *model
 	runOptions uintptr
 	binding    uintptr
@@ -75,36 +78,56 @@ func (s *session) init(ort uintptr) (err error) {
 	s.run = d.api.Prepare(fnRunWithBinding, dylib.Int(ort), dylib.Int(s.runOptions), dylib.Int(s.binding))
 	s.terminate = d.api.Prepare(fnRunOptionsSetTerminate, dylib.Int(s.runOptions))
 	for i, info := range s.model.outputs {
-		b := &s.outs[i]
-		if info.Shape.Dynamic() || info.DType == common.String {
-			s.fetches = true
-			b.name = append([]byte(info.Name), 0)
-			s.pin.Pin(unsafe.SliceData(b.name))
-			b.fetch = d.api.Prepare(fnBindOutputToDevice, dylib.Int(s.binding), dylib.Slice(b.name), dylib.Int(d.memory))
+		isInput := slices.ContainsFunc(s.model.inputs, func(in common.TensorInfo) bool { return in.Name == info.Name })
+		if info.Shape.Dynamic() && s.model.places[i] == nil || info.DType == common.String || isInput { // an input is not written to the output that is bound
+			s.fetchOutput(i)
 		}
 		// The binding keeps the outputs in the order in which they are bound first.
 		if err := d.call(common.ErrModel, fnBindOutputToDevice, dylib.Int(s.binding), dylib.String(info.Name), dylib.Int(d.memory)); err != nil {
 			return err
 		}
 	}
-	if s.fetches {
-		s.prepareFetch()
+	if s.model.wrongShapes.Load() {
+		s.fetchAll()
 	}
 	return nil
 }
 
+// fetchOutput makes Run fetch output i.
+func (s *session) fetchOutput(i int) {
+	d, b := s.model.driver, &s.outs[i]
+	if b.name != nil {
+		return
+	}
+	b.name = append([]byte(s.model.outputs[i].Name), 0)
+	s.pin.Pin(unsafe.SliceData(b.name))
+	b.fetch = d.api.Prepare(fnBindOutputToDevice, dylib.Int(s.binding), dylib.Slice(b.name), dylib.Int(d.memory))
+	if !s.fetches {
+		s.fetches = true
+		s.prepareFetch()
+	}
+}
+
+func (s *session) fetchAll() {
+	s.fetchesAll = true
+	for i := range s.outs {
+		s.fetchOutput(i)
+	}
+}
+
 // Bind makes tensors of ONNX Runtime's in the memory of in and out. An output whose
-// shape is not known yet, and strings, are copied by Run.
+// shape is not known yet, strings, and inputs that are outputs are copied by Run.
 func (s *session) Bind(in, out []*common.Tensor) (err error) {
 	s.out = out
 	for i, info := range s.model.outputs {
-		if info.Shape.Dynamic() {
+		shape := s.model.shapeFor(i, in)
+		if shape == nil || s.fetchesAll {
 			continue
 		}
-		if out[i], err = common.EnsureTensor(out[i], info.DType, info.Shape); err != nil {
+		if out[i], err = common.EnsureTensor(out[i], info.DType, shape); err != nil {
 			return err
 		}
-		if out[i] == s.outs[i].tensor || info.DType == common.String {
+		if out[i] == s.outs[i].tensor || s.outs[i].name != nil {
 			continue
 		}
 		if err := s.bind(&s.outs[i], fnBindOutput, info.Name, out[i]); err != nil {
@@ -182,6 +205,24 @@ func (s *session) Run(context.Context) error {
 			return err
 		}
 	}
+	err := s.runAndFetch()
+	if err != nil && !s.fetchesAll && wrongShape.MatchString(err.Error()) {
+		if !s.model.wrongShapes.Swap(true) {
+			d.log.Warn("the shape of an output is not that in the model's file; outputs are copied from now on", "reason", err)
+		}
+		s.fetchAll()
+		err = s.runAndFetch()
+	}
+	return err
+}
+
+// wrongShape matches ONNX Runtime's message where an output does not have the shape
+// in the file, and so does not fit the tensor that Bind has made for it. The second
+// one is that of older releases.
+var wrongShape = regexp.MustCompile("pre-allocated|shape verification failed")
+
+func (s *session) runAndFetch() error {
+	d := s.model.driver
 	if !s.fetches {
 		return d.check(common.ErrRun, s.run.Do())
 	}

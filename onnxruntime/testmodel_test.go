@@ -52,9 +52,9 @@ func onnx(ins, outs []value, nodes ...node) []byte {
 		}
 		graph = append(graph, field(1, join(b, field(4, n.op), n.attributes, field(7, n.domain)))...)
 	}
-	for n, values := range map[int][]value{11: ins, 12: outs} {
+	for i, values := range [][]value{ins, outs} { // in this order, so that equal models have equal bytes
 		for _, v := range values {
-			graph = append(graph, field(n, v.bytes())...)
+			graph = append(graph, field(11+i, v.bytes())...)
 		}
 	}
 	opset := func(domain string, version int) []byte { return field(8, join(field(1, domain), number(2, version))) }

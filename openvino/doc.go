@@ -27,6 +27,9 @@
 // is Stateful for an IR with variables. For TensorFlow and Paddle it is unknown, so
 // Model.Run resets as if there were variables.
 //
+// ModelInfo.Metadata has what an ONNX or TFLite file says of its model, or the rt_info of
+// an IR. The class names in it are the labels of a classifier's output.
+//
 // # Devices
 //
 // Engine.Devices lists the devices that the SDK has found. Options.Device is one of

@@ -33,7 +33,10 @@ func TestInfo(t *testing.T) {
 	require.Equal(t, "CPU", devices[0].Name)
 	require.NotEmpty(t, devices[0].Description)
 	m := load(t, e, file("digits.onnx"), &common.Options{Threads: 1})
-	require.Equal(t, common.ModelInfo{Format: "onnx", Device: "CPU", Precision: common.Float32, Threads: 1, Sessions: 1, State: common.Stateless, Details: map[string]string{"streams": "1", "compiled_models": "1"}}, m.Info())
+	require.Equal(t, common.ModelInfo{
+		Format: "onnx", Device: "CPU", Precision: common.Float32, Threads: 1, Sessions: 1, State: common.Stateless,
+		Details: map[string]string{"streams": "1", "compiled_models": "1"}, Metadata: map[string]string{"name": "model", "producer": "anyinfer"},
+	}, m.Info())
 }
 
 func TestSources(t *testing.T) {

@@ -5,11 +5,13 @@ package tensorrt_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -214,6 +216,58 @@ func TestPlan(t *testing.T) {
 			require.ErrorContains(t, err, "the options of a plan are fixed when it is built")
 		}
 	}
+}
+
+// withHeader returns a plan after metadata, as Ultralytics exports it. Spaces in the
+// metadata move the plan to an address of another alignment.
+func withHeader(plan []byte, spaces int) []byte {
+	about := `{"task": "classify", "stride": 32,` + strings.Repeat(" ", spaces) + `"names": {"0": "zero", "1": "one", "2": "two", "3": "three", ` +
+		`"4": "four", "5": "five", "6": "six", "7": "seven", "8": "eight", "9": "nine"}}`
+	return slices.Concat(binary.LittleEndian.AppendUint32(nil, uint32(len(about))), []byte(about), plan)
+}
+
+// TestPlanWithMetadata loads a plan that Ultralytics has put after metadata.
+func TestPlanWithMetadata(t *testing.T) {
+	e := open(t)
+	data := plan(t, e, "digits.onnx", common.Options{})
+	want := scores(t, load(t, e, "digits.onnx", nil), images(t, 1, 1))
+	file := filepath.Join(t.TempDir(), "model")
+	for spaces := range 64 {
+		data := withHeader(data, spaces)
+		require.NoError(t, os.WriteFile(file, data, 0o600))
+		for _, src := range []common.Source{common.File(file), common.Bytes(data)} {
+			m, err := e.Load(ctx, src, &common.Options{Native: tensorrt.Options{CUDAGraphs: true}})
+			require.NoError(t, err)
+			require.Equal(t, "tensorrt", m.Info().Format)
+			require.Equal(t, "on", m.Info().Details["cuda_graphs"])
+			require.Equal(t, "classify", m.Info().Metadata["task"])
+			require.Equal(t, "32", m.Info().Metadata["stride"])
+			require.Equal(t, "three", m.Signatures()[0].Outputs[0].Labels[3])
+			require.Equal(t, want, scores(t, m, images(t, 1, 1)))
+			require.NoError(t, m.Close())
+		}
+	}
+	whole := withHeader(data, 0)
+	for at, b := range map[int]byte{0: whole[0] + 1, 1: 0xff, 2: 0xff, 3: 1, 4: '[', 5: '}', 9: '"'} {
+		bad := bytes.Clone(whole)
+		bad[at] = b
+		_, err := e.Load(ctx, common.Bytes(bad).As("tensorrt"), nil)
+		require.ErrorIs(t, err, common.ErrModel, at)
+		require.ErrorContains(t, err, "TensorRT cannot load this plan", at)
+	}
+	_, err := e.Load(ctx, common.Bytes(whole[:len(whole)-len(data)]).As("tensorrt"), nil)
+	require.ErrorIs(t, err, common.ErrModel, "there is no plan after the metadata")
+}
+
+// TestMetadataOfCachedPlan checks that a plan from the cache has the metadata of its ONNX file.
+func TestMetadataOfCachedPlan(t *testing.T) {
+	e := open(t)
+	o := &common.Options{CacheDir: t.TempDir()}
+	built, cached := load(t, e, "classes.onnx", o), load(t, e, "classes.onnx", o)
+	require.Equal(t, "classify", built.Info().Metadata["task"])
+	require.Equal(t, built.Info().Metadata, cached.Info().Metadata)
+	require.Equal(t, built.Signatures(), cached.Signatures())
+	require.Len(t, cached.Signatures()[0].Outputs[0].Labels, 4)
 }
 
 // TestPlanShapes: a plan has its range of shapes in it.

@@ -23,6 +23,10 @@
 // for the next Load. A plan works only with the TensorRT release and the kind of GPU
 // that it was built for. It contains code: load only plans that you trust.
 //
+// ModelInfo.Metadata has what an ONNX file says of its model, or the JSON object that
+// Ultralytics writes before a plan, which TensorRT alone does not accept. The class
+// names in it are the labels of a classifier's output.
+//
 // Inputs and outputs can be bool, int8, int32, float16 and float32, since TensorRT
 // 8.6 also uint8, since 10 also int64 and bfloat16. A model with a shape tensor as
 // input is refused. Outputs whose shapes depend on values need TensorRT 8.5.

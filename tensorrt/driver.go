@@ -145,7 +145,7 @@ func describe(files *common.ModelFiles, o common.Options) map[string]string {
 	if files.Format() != "onnx" {
 		return nil
 	}
-	about, _ := onnxfile.Describe(files.Bytes(0)) // check has accepted the file
+	about, _ := onnxfile.Describe(files.Bytes(0)) // TensorRT decides whether a file is damaged
 	return about.Metadata
 }
 

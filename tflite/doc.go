@@ -15,7 +15,8 @@
 // strings are slices of Go strings, which may contain any bytes.
 //
 // ModelInfo.Metadata has the file's TFLite Metadata, and as "min_runtime_version" the release of TFLite that the file
-// needs. TensorInfo.Labels has an output's labels, from the label files that are appended to the model.
+// needs. TensorInfo.Labels has an output's labels, from the label files that are appended to the model. Both also come
+// from the metadata that Ultralytics appends.
 //
 // # Signatures
 //

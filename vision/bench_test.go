@@ -3,29 +3,54 @@
 package vision_test
 
 import (
+	"bufio"
+	"cmp"
+	"fmt"
 	"image"
-	"math/rand/v2"
-	"syscall"
+	"image/color"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/vision"
 	"github.com/stretchr/testify/require"
 )
 
-func noise(b []byte) []byte {
-	r := rand.New(rand.NewPCG(1, 2))
-	for i := range b {
-		b[i] = byte(r.Uint32())
-	}
-	return b
-}
+// opencv does in Python what BenchmarkFill does: the same size, border and tensor, on one thread. It reads a number
+// from each line, and writes as many times.
+const opencv = `
+import sys, time
+import cv2, numpy as np
+cv2.setNumThreads(1)
+photo = np.random.default_rng(1).integers(0, 256, (1080, 1920, 3), np.uint8)
+for line in sys.stdin:
+    for _ in range(int(line)):
+        start = time.perf_counter_ns()
+        small = cv2.resize(photo, (640, 360), interpolation=cv2.INTER_LINEAR)
+        small = cv2.copyMakeBorder(small, 140, 140, 0, 0, cv2.BORDER_CONSTANT, value=(114, 114, 114))
+        cv2.dnn.blobFromImage(small, 1 / 255, swapRB=True)
+        print(time.perf_counter_ns() - start, flush=True)
+`
 
+// BenchmarkFill makes a letterboxed input of 640 x 640 from a picture of 1920 x 1080, in turns with OpenCV in Python
+// if there is such. It reports the ratio of both at the 10th percentile.
 func BenchmarkFill(b *testing.B) {
 	r := image.Rect(0, 0, 1920, 1080)
-	rgba, ycc, gray, nrgba := image.NewRGBA(r), image.NewYCbCr(r, image.YCbCrSubsampleRatio420), image.NewGray(r), image.NewNRGBA(r)
-	for _, p := range [][]byte{rgba.Pix, ycc.Y, ycc.Cb, ycc.Cr, gray.Pix, nrgba.Pix} {
-		noise(p)
+	rgba, nrgba, gray, ycc := image.NewRGBA(r), image.NewNRGBA(r), image.NewGray(r), image.NewYCbCr(r, image.YCbCrSubsampleRatio420)
+	for y := range 1080 {
+		for x := range 1920 {
+			c := color.RGBA{uint8(x / 8), uint8(y / 5), uint8((x + y) / 12), 255}
+			rgba.SetRGBA(x, y, c)
+			nrgba.SetNRGBA(x, y, color.NRGBA{c.R, c.G, c.B, uint8(x ^ y)})
+			gray.SetGray(x, y, color.Gray{Y: c.B})
+			i := ycc.COffset(x, y)
+			ycc.Y[ycc.YOffset(x, y)], ycc.Cb[i], ycc.Cr[i] = color.RGBToYCbCr(c.R, c.G, c.B)
+		}
 	}
 	for _, c := range []struct {
 		name   string
@@ -34,18 +59,59 @@ func BenchmarkFill(b *testing.B) {
 	}{{"RGBA", rgba, vision.Linear}, {"NRGBA", nrgba, vision.Linear}, {"YCbCr", ycc, vision.Linear}, {"Gray", gray, vision.Linear},
 		{"RGBA/smooth", rgba, vision.Smooth}, {"YCbCr/smooth", ycc, vision.Smooth}, {"RGBA/cubic", rgba, vision.SmoothCubic}} {
 		b.Run(c.name, func(b *testing.B) {
-			dst, err := common.NewTensor(common.Float32, 1, 3, 640, 640)
-			require.NoError(b, err)
+			dst := newTensor(b, common.Float32, 1, 3, 640, 640)
 			in := vision.Input{Fit: vision.Letterbox, Filter: c.filter, Pad: 114, Std: [3]float32{255, 255, 255}}
+			var ours, theirs []time.Duration
+			python := startPython(b)
 			b.ReportAllocs()
-			var u0, u1 syscall.Rusage
-			syscall.Getrusage(syscall.RUSAGE_SELF, &u0)
 			for b.Loop() {
+				start := time.Now()
 				_, err := in.Fill(dst, nil, 0, c.img)
+				ours = append(ours, time.Since(start))
 				require.NoError(b, err)
+				if n := len(ours); n%10 == 0 && python != nil {
+					theirs = append(theirs, python(10)...)
+				}
 			}
-			syscall.Getrusage(syscall.RUSAGE_SELF, &u1)
-			b.ReportMetric(float64(u1.Utime.Nano()-u0.Utime.Nano())/1e6/float64(b.N), "cpu-ms/op")
+			slices.Sort(ours)
+			low := ours[len(ours)/10]
+			b.ReportMetric(float64(low.Microseconds())/1000, "p10-ms")
+			if len(theirs) > 0 {
+				slices.Sort(theirs)
+				b.ReportMetric(float64(low)/float64(theirs[len(theirs)/10]), "x-opencv")
+			}
 		})
 	}
+}
+
+// startPython returns a function that returns as many of OpenCV's times, or nil if there is none.
+func startPython(b *testing.B) func(n int) []time.Duration {
+	cmd := exec.Command(cmp.Or(os.Getenv("ANYINFER_TEST_PYTHON"), "python3"), "-c", opencv)
+	stdin, err := cmd.StdinPipe()
+	require.NoError(b, err)
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(b, err)
+	if err := cmd.Start(); err != nil {
+		b.Logf("no comparison with OpenCV: %v", err)
+		return nil
+	}
+	b.Cleanup(func() { stdin.Close(); cmd.Wait() })
+	lines := bufio.NewReader(stdout)
+	run := func(n int) (times []time.Duration) {
+		io.WriteString(stdin, fmt.Sprintln(n))
+		for range n {
+			line, err := lines.ReadString('\n')
+			d, err2 := time.ParseDuration(strings.TrimSpace(line) + "ns")
+			if err != nil || err2 != nil {
+				return nil
+			}
+			times = append(times, d)
+		}
+		return times
+	}
+	if run(3) == nil {
+		b.Log("no comparison with OpenCV: Python lacks the packages of testdata/requirements.txt")
+		return nil
+	}
+	return run
 }

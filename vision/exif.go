@@ -9,9 +9,9 @@ import (
 	"image/draw"
 )
 
-// orientation returns the EXIF orientation, 1 to 8, of a JPEG, PNG, WebP or TIFF file;
-// 1 if it has none.
-func orientation(file []byte) int {
+// Orientation returns the EXIF orientation, 1 to 8, of a JPEG, PNG, WebP or TIFF file;
+// 1 if it has none. Decode heeds it; this is for programs with another decoder.
+func Orientation(file []byte) int {
 	u16, u32 := binary.BigEndian.Uint16, binary.BigEndian.Uint32
 	switch {
 	case bytes.HasPrefix(file, []byte{0xff, 0xd8}): // JPEG: segments of 0xff, kind, length
@@ -77,54 +77,44 @@ func tiffOrientation(b []byte) int {
 	return 1
 }
 
-// turned returns img as an EXIF orientation wants it: 2 mirrors, 3 turns by 180
+// Upright returns img as an EXIF orientation wants it: 2 mirrors, 3 turns by 180
 // degrees, 4 exchanges top and bottom; 5 exchanges rows and columns, and 6 to 8 do so
-// after 4, 3 and 2. RGBA, NRGBA, Gray and YCbCr keep their type. Others become RGBA,
-// and so does YCbCr whose chroma samples would not meet the same pixels.
-func turned(img image.Image, orientation int) image.Image {
+// after 4, 3 and 2. YCbCr stays that if all of its chroma samples meet the same pixels
+// as before; all else becomes RGBA.
+func Upright(img image.Image, orientation int) image.Image {
 	if orientation < 2 || orientation > 8 {
 		return img
 	}
 	b := img.Bounds()
-	t := turn{swap: orientation >= 5, size: b.Size()}
-	t.flipX = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8
-	t.flipY = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7
+	t := turns[orientation]
+	t.size = b.Size()
 	r := image.Rectangle{Max: b.Size()}
 	if t.swap {
 		r.Max = image.Pt(r.Max.Y, r.Max.X)
 	}
-	switch m := img.(type) {
-	case *image.NRGBA:
-		out := image.NewNRGBA(r)
-		t.plane(out.Pix, m.Pix[m.PixOffset(b.Min.X, b.Min.Y):], m.Stride, 4, 1, 1)
-		return out
-	case *image.Gray:
-		out := image.NewGray(r)
-		t.plane(out.Pix, m.Pix[m.PixOffset(b.Min.X, b.Min.Y):], m.Stride, 1, 1, 1)
-		return out
-	case *image.YCbCr:
-		// By the ratio: how many pixels one sample has, and the ratio with rows and columns exchanged.
-		s, known := map[image.YCbCrSubsampleRatio]struct {
-			x, y    int
-			swapped image.YCbCrSubsampleRatio
-		}{
-			image.YCbCrSubsampleRatio444: {1, 1, image.YCbCrSubsampleRatio444},
-			image.YCbCrSubsampleRatio420: {2, 2, image.YCbCrSubsampleRatio420},
-			image.YCbCrSubsampleRatio422: {2, 1, image.YCbCrSubsampleRatio440},
-			image.YCbCrSubsampleRatio440: {1, 2, image.YCbCrSubsampleRatio422},
-		}[m.SubsampleRatio]
-		if !known || b.Min.X%s.x|b.Max.X%s.x|b.Min.Y%s.y|b.Max.Y%s.y != 0 {
-			break
+	if m, ok := img.(*image.YCbCr); ok {
+		x, y, ratio := 1, 1, m.SubsampleRatio // the pixels that a chroma sample has
+		switch ratio {
+		case image.YCbCrSubsampleRatio420:
+			x, y = 2, 2
+		case image.YCbCrSubsampleRatio422:
+			x = 2
+			if t.swap {
+				ratio = image.YCbCrSubsampleRatio440
+			}
+		case image.YCbCrSubsampleRatio440:
+			y = 2
+			if t.swap {
+				ratio = image.YCbCrSubsampleRatio422
+			}
 		}
-		if !t.swap {
-			s.swapped = m.SubsampleRatio
+		if ratio < image.YCbCrSubsampleRatio411 && (b.Min.X|b.Max.X)%x|(b.Min.Y|b.Max.Y)%y == 0 {
+			out, from := image.NewYCbCr(r, ratio), m.COffset(b.Min.X, b.Min.Y)
+			t.plane(out.Y, m.Y[m.YOffset(b.Min.X, b.Min.Y):], m.YStride, 1, 1, 1)
+			t.plane(out.Cb, m.Cb[from:], m.CStride, 1, x, y)
+			t.plane(out.Cr, m.Cr[from:], m.CStride, 1, x, y)
+			return out
 		}
-		out := image.NewYCbCr(r, s.swapped)
-		t.plane(out.Y, m.Y[m.YOffset(b.Min.X, b.Min.Y):], m.YStride, 1, 1, 1)
-		from := m.COffset(b.Min.X, b.Min.Y)
-		t.plane(out.Cb, m.Cb[from:], m.CStride, 1, s.x, s.y)
-		t.plane(out.Cr, m.Cr[from:], m.CStride, 1, s.x, s.y)
-		return out
 	}
 	m, ok := img.(*image.RGBA)
 	if !ok {
@@ -142,6 +132,11 @@ type turn struct {
 	size               image.Point
 }
 
+var turns = [9]turn{
+	2: {flipX: true}, 3: {flipX: true, flipY: true}, 4: {flipY: true},
+	5: {swap: true}, 6: {swap: true, flipY: true}, 7: {swap: true, flipX: true, flipY: true}, 8: {swap: true, flipX: true},
+}
+
 // plane fills to with a plane of the picture whose samples have that many bytes, and
 // x by y pixels each.
 func (t turn) plane(to, from []byte, stride, bytes, x, y int) {
@@ -156,21 +151,13 @@ func (t turn) plane(to, from []byte, stride, bytes, x, y int) {
 	if t.swap {
 		w, h, right, down = h, w, down, right
 	}
-	for ; h > 0; h-- {
-		row := to[:w*bytes]
-		to = to[w*bytes:]
+	for ; h > 0; h, at = h-1, at+down {
 		i := at
-		if bytes == 1 {
-			for x := range row {
-				row[x] = from[i]
-				i += right
+		for end := w * bytes; end > 0; end, i = end-bytes, i+right {
+			if to[0] = from[i]; bytes == 4 {
+				copy(to[:4], from[i:i+4])
 			}
-		} else {
-			for ; len(row) > 0; row = row[4:] {
-				copy(row[:4], from[i:i+4])
-				i += right
-			}
+			to = to[bytes:]
 		}
-		at += down
 	}
 }

@@ -29,7 +29,7 @@ type Fit uint8
 const (
 	Stretch         Fit = iota // to the input's width and height, each by its own factor
 	Letterbox                  // as large as possible, in the middle, as ultralytics does it
-	LetterboxCorner            // as large as possible, at the top left, as YOLOX does it
+	LetterboxCorner            // as large as possible, at the top left, as YOLOX does it; for one size in 70 SCRFD's own code has a pixel more or less
 	Crop                       // as small as possible while it covers the input; the middle is used, as torchvision does it
 )
 
@@ -39,8 +39,9 @@ type Filter uint8
 const (
 	Linear      Filter = iota // between the four nearest pixels, as OpenCV's INTER_LINEAR
 	Smooth                    // the mean of all pixels, weighted linearly, as Pillow's BILINEAR
-	SmoothCubic               // as Pillow's BICUBIC
+	SmoothCubic               // as Pillow's BICUBIC before Pillow 13, which differs where the height shrinks much more than the width
 	Nearest                   // as OpenCV's INTER_NEAREST
+	MediaPipe                 // as MediaPipe: Linear, but what is 0,0 is the centre of the first pixel, and a letterbox has parts of pixels
 )
 
 // Layout is the order of an input's dimensions.
@@ -67,6 +68,10 @@ func (in *Input) Fill(dst *common.Tensor, quant *common.Quantization, n int, img
 		return Affine{}, err
 	}
 	defer f.close()
+	if in.Filter == MediaPipe {
+		back := f.asMediaPipe(in.Fit)
+		return back, f.write(dst, n)
+	}
 	g := in.place(f.size, f.out)
 	f.at = g.at
 	switch in.Filter {

@@ -4,7 +4,6 @@ package vision
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/anyinfer/anyinfer/common"
@@ -22,12 +21,18 @@ func New(m *common.Model) (any, error) {
 			return &Detector{Model: m, Input: in, Head: head, Labels: labels}, nil
 		}
 	}
+	if t, ok := recognizeOther(m, sig, metadata); ok {
+		return t, nil
+	}
 	return nil, unknown(sig, metadata)
 }
 
 // heads are the families of detectors, in the order in which they are asked: those
 // that metadata or names show come before those that only shapes show.
-var heads = []func(common.Signature, map[string]string) (Head, Input, []string, bool){}
+var heads = []func(common.Signature, map[string]string) (Head, Input, []string, bool){
+	recognizeBoxes, recognizeDETR, recognizeSCRFD, recognizeRetinaFace, recognizeUltraFace, recognizeBlazeFace,
+	recognizePicoDet, recognizeYOLO, recognizeYOLOX,
+}
 
 // unknown returns the error for a model that this package does not know.
 func unknown(sig common.Signature, metadata map[string]string) error {
@@ -46,5 +51,3 @@ func unknown(sig common.Signature, metadata map[string]string) error {
 func otherTask(wanted string, got any) error {
 	return fail(common.ErrModel, "the model is for a %s, not for a %s", strings.TrimPrefix(fmt.Sprintf("%T", got), "*vision."), wanted)
 }
-
-var _ = slices.Contains[[]int]

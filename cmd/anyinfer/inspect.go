@@ -62,8 +62,9 @@ func newInspectCommand() *cobra.Command {
 		Long: `Show the inputs and outputs of models.
 
 Each MODEL is loaded, by the first ready engine that reads it unless --engine
-names one. The output has the model's metadata and its signatures, with the type,
-shape (?: a dynamic dimension), quantization and labels of each input and output.
+names one. The output has the model's metadata, of which long texts are cut, and its
+signatures, with the type, shape (?: a dynamic dimension), quantization and labels
+of each input and output. With --json nothing is cut.
 With --shape the inputs have these shapes, which determine the shapes of the
 outputs. If a model fails, the others are still printed, and the exit code is 1.`,
 		Example: `  anyinfer inspect digits.tflite digits.xml digits.bin

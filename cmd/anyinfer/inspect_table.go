@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/anyinfer/anyinfer/common"
 )
@@ -31,11 +32,8 @@ func (i inspection) print(w io.Writer) error {
 	fmt.Fprintln(w, strings.Join(i.Files, " "))
 	printLoaded(w, i.Engine, i.Version, i.Device, i.Format+" model", threads(i.Threads), i.Precision, details(i.Details))
 	for _, key := range slices.Sorted(maps.Keys(i.Metadata)) {
-		lines := strings.Split(strings.TrimSpace(i.Metadata[key]), "\n")
-		fmt.Fprintf(w, "  %s: %s\n", printable(key), printable(lines[0]))
-		for _, l := range lines[1:] {
-			fmt.Fprintf(w, "    %s\n", printable(l))
-		}
+		name := "  " + shortened(key, tableWidth/2) + ": "
+		fmt.Fprintln(w, name+shortened(i.Metadata[key], tableWidth-utf8.RuneCountInString(name)))
 	}
 	fmt.Fprintln(w)
 	named := slices.ContainsFunc(i.Signatures, func(s signatureDescription) bool { return s.Name != "" })
@@ -66,6 +64,17 @@ func (i inspection) print(w io.Writer) error {
 	}
 	fmt.Fprintln(w)
 	return labels.flush()
+}
+
+// shortened returns text in one line of at most width columns, with the size of a text
+// that it cuts.
+func shortened(text string, width int) string {
+	line := []rune(printable(strings.Join(strings.Fields(text), " ")))
+	if len(line) <= width {
+		return string(line)
+	}
+	size := fmt.Sprintf("... (%d bytes)", len(text))
+	return string(line[:width-len(size)]) + size
 }
 
 // details formats ModelInfo.Details.

@@ -7,10 +7,12 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
 )
 
 func TestInspect(t *testing.T) {
@@ -49,6 +51,26 @@ func TestInspect(t *testing.T) {
 	require.Regexp(t, `\nout scores +int8 +\[1 10\] +scale 0.003906, zero point -128\n$`, stdout)
 }
 
+// TestInspectMetadata checks that long metadata is cut, and whole in JSON.
+func TestInspectMetadata(t *testing.T) {
+	long := strings.Repeat("é\t\n{ ", 100)
+	i := inspection{Metadata: map[string]string{"license": long, strings.Repeat("k", 200): "v", "author": "a\x1b[1m  b"}}
+	var out strings.Builder
+	require.NoError(t, i.print(&out))
+	require.Contains(t, out.String(), "\n  author: a?[1m b\n")
+	require.Regexp(t, `(?m)^  license: [é{ ]+\.\.\. \(600 bytes\)$`, out.String())
+	require.Regexp(t, `(?m)^  k+\.\.\. \(200 bytes\): v$`, out.String())
+	for line := range strings.Lines(out.String()) {
+		require.LessOrEqual(t, utf8.RuneCountInString(line), tableWidth+1)
+	}
+
+	requireEngines(t)
+	code, stdout, stderr := command(t, "inspect", "--json", "--engine", "openvino", models+"classes.onnx")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stdout, `"names": "{0: 'person', `)
+	require.Contains(t, stdout, `"driver's seat"`)
+}
+
 func TestDescribe(t *testing.T) {
 	nan := float32(math.NaN())
 	text, err := json.Marshal(describe([]common.TensorInfo{
@@ -65,14 +87,18 @@ func TestDescribe(t *testing.T) {
 
 // TestInspectShape fixes the shapes of a dynamic model.
 func TestInspectShape(t *testing.T) {
-	requireEngines(t)
-	for engine, model := range map[string]string{"openvino": "digits_dynamic.onnx", "tflite": "digits_dynamic.tflite"} {
-		shape := map[string]string{"openvino": "3,1,8,8", "tflite": "3,8,8,1"}[engine]
-		code, stdout, stderr := command(t, "inspect", models+model, "--engine", engine, "--shape", "image="+shape)
-		require.Zero(t, code, stderr)
-		require.Contains(t, stdout, "["+strings.ReplaceAll(shape, ",", " ")+"]")
-		require.Regexp(t, `out scores +float32 +\[3 10\]`, stdout)
+	for engine, test := range map[string]struct{ model, shape string }{
+		"openvino": {"digits_dynamic.onnx", "3,1,8,8"}, "tflite": {"digits_dynamic.tflite", "3,8,8,1"}, "tensorrt": {"digits_dynamic.onnx", "3,1,8,8"},
+	} {
+		t.Run(engine, func(t *testing.T) {
+			enginetest.Require(t, engine)
+			code, stdout, stderr := command(t, "inspect", models+test.model, "--engine", engine, "--shape", "image="+test.shape)
+			require.Zero(t, code, stderr)
+			require.Contains(t, stdout, "["+strings.ReplaceAll(test.shape, ",", " ")+"]")
+			require.Regexp(t, `out scores +float32 +\[3 10\]`, stdout)
+		})
 	}
+	requireEngines(t)
 	code, _, stderr := command(t, "inspect", models+"digits_dynamic.onnx", "--engine", "openvino", "--shape", "imag=3,1,8,8")
 	require.Equal(t, 1, code)
 	require.Contains(t, stderr, `no input "imag"; the inputs are "image"`)

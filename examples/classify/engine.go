@@ -7,6 +7,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	_ "github.com/anyinfer/anyinfer/mnn" // each import adds an engine
+	_ "github.com/anyinfer/anyinfer/onnxruntime"
 	_ "github.com/anyinfer/anyinfer/openvino"
 	"github.com/anyinfer/anyinfer/testdata"
 	_ "github.com/anyinfer/anyinfer/tflite"

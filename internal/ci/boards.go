@@ -48,7 +48,7 @@ func (b board) command() string {
 // (sources, metadata, log, damage), that measure the emulator (concurrency,
 // resources, TestLoadFailsHalfWay) or take minutes in it (TestCancel), and that
 // need programs of this machine: the SDKs' Python packages and a C compiler.
-const notEmulated = `TestConformance/^(log|sources|metadata|damage|concurrency|resources|reference|races|big)$|^TestCancel$|^TestLoadFailsHalfWay$|^TestHeaders$|^Test(Refused)?Delegates?$`
+const notEmulated = `TestConformance/^(log|sources|metadata|damage|concurrency|resources|reference|races|big)$|^TestCancel$|^TestLoadFailsHalfWay$|^Test(Headers|CustomOps|Operators)$|^Test(Refused)?Delegates?$`
 
 // near matches the largest difference between the scores of two engines.
 const near = `[0-9.]+e-(0[7-9]|[1-9])`

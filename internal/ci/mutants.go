@@ -195,7 +195,7 @@ func (r *runner) overlaid(m mutant) (outcome, error) {
 
 // test runs the test, with a break where there is an overlay.
 func (r *runner) test(m mutant, overlay string) outcome {
-	line := "exec " + m.command("-v -vet=off -failfast -timeout=3m -overlay='"+overlay+"' ")
+	line := "exec " + m.command("-v -count=1 -vet=off -failfast -timeout=3m -overlay='"+overlay+"' ")
 	if m.tag() != "" && m.tag() != "reference" { // with the SDK linked
 		line = "env=$(go run ./cmd/anyinfer sdk env " + m.tag() + `) || exit 3; eval "$env"; ` + line
 	}

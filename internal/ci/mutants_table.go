@@ -71,6 +71,8 @@ var mutants = []mutant{
 	{"internal/tnncheck/weights.go", "n > len(r.data)-r.at", "n > len(r.data)", "internal/tnncheck", "TestDamagedWeights"},
 	{"internal/tnncheck/check.go", "if defined[name] {", "if false {", "internal/tnncheck", "TestDamagedProto"},
 	{"internal/onnxfile/check.go", "if length > uint64(len(m)) {", "if length > uint64(len(m))+1 {", "internal/onnxfile", "TestDamagedFiles"},
+	{"internal/onnxfile/describe.go", "ok := index[string(name)]; ok {", "ok := index[string(name)]; !ok {", "internal/onnxfile", "TestDescribe$"},
+	{"internal/metadata/metadata.go", "i > 0 && d != 1 {", "i > 1 && d != 1 {", "internal/metadata", "TestSetLabels"},
 
 	// The engines.
 	{"openvino/ir.go", "state = common.Stateful", "state = common.Stateless", "openvino", "TestVariables$"},
@@ -93,9 +95,19 @@ var mutants = []mutant{
 	{"tnn/shim.cc", "d.mat = NC_INT32", "d.mat = NCHW_FLOAT", "tnn", "TestIntegers"},
 	{"cinclude/anyinfer_shim.hpp", "ANYINFER_RUN, 0, e.what()", "ANYINFER_OK, 0, e.what()", "tnn", "TestFaults"},
 	{"internal/cachefile/cachefile.go", "h.Write(file[:n])", "", "tensorrt", "TestCacheDamaged"},
+	{"internal/cengine/model.go", "d.engine.Metadata(files, o)", "nil", "mnn", "TestConformance/metadata/mnn/classes"},
+	{"tensorrt/driver.go", "return about, file[end:]", "return about, file[end-1:]", "tensorrt", "TestPlanWithMetadata"},
 	{"tensorrt/driver.go", "o.MaxWaiting = false, false, 0", "o.MaxWaiting, o.Shapes = false, false, 0, nil", "tensorrt", "TestPlanShapes|TestCache$"},
 	{"tensorrt/session.h", "s.times.layers.clear();", "", "tensorrt", "TestProfile$"},
 	{"tensorrt/session.h", "cuda().cuStreamSynchronize(s.stream.handle); // enq", "// enq", "tensorrt", "TestFaults"},
+
+	{"common/session.go", "s.needsFinish || s.replaced()", "s.needsFinish", "common", "TestReplacedOutput"},
+	{"onnxruntime/session.go", "s.canceled.Swap(false)", "false", "onnxruntime", "TestConformance/interrupt"},
+	{"onnxruntime/session.go", "if b := &s.outs[i]; b.name != nil {", "if b := &s.outs[i]; false {", "onnxruntime", "TestConformance/results/onnx/digits_dynamic"},
+	{"onnxruntime/driver.go", "os.Setenv(telemetryVariable, \"1\")", "", "onnxruntime", "TestNoTelemetry"},
+	{"onnxruntime/cache.go", "Dims: s.dims,", "", "onnxruntime", "TestCacheKey"},
+	{"onnxruntime/table.go", "release >= f.since", "true", "onnxruntime", "TestOlder"},
+	{"onnxruntime/log.go", "loggers.Load(key)", "loggers.Load(uintptr(0))", "onnxruntime", "TestOtherEnvironment"},
 
 	// The command and the examples.
 	{"cmd/anyinfer/exit.go", "return exitUsage", "return exitFailure", "cmd/anyinfer", "TestExitCodes"},

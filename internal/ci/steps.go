@@ -2,6 +2,8 @@
 
 package main
 
+import "runtime"
+
 // step is one row of the table: go run ./internal/ci NAME runs it.
 type step struct {
 	name, help string
@@ -13,7 +15,7 @@ type step struct {
 }
 
 const (
-	everything = "reference sdk mnn standins headers"
+	everything = "reference sdk mnn standins headers turbojpeg"
 	tested     = `PYTHONPATH="$CACHE/reference" ANYINFER_TEST_PYTHON="$PYTHON" TNN_ROOT="$TNN" TENSORRT_ROOT="$TENSORRT" ` +
 		`ANYINFER_TNN_LIBRARY="$TNN_SHIM" ANYINFER_TENSORRT_LIBRARY="$TENSORRT_SHIM" `
 	linkSDKs = `env=$(TNN_ROOT="$TNN" TENSORRT_ROOT="$TENSORRT" go run ./cmd/anyinfer sdk env onnxruntime openvino tflite mnn tnn tensorrt) && ` +
@@ -58,6 +60,8 @@ var steps = []step{
 	{name: "headers", help: "Fetches the SDKs' headers that declarations are compared with: ONNX Runtime's with go, others with cargo.", optional: true,
 		lines: []string{"go mod download github.com/yalue/onnxruntime_go@v1.27.0", "for c in " + headers + `; do ls "${CARGO_HOME:-$HOME/.cargo}"/registry/cache/*/${c%@*}-${c#*@}.crate >/dev/null 2>&1 || ` +
 			"cargo info --quiet $c >/dev/null || exit; done"}},
+	{name: "turbojpeg", help: "Unpacks libturbojpeg and its header from Debian's packages.", optional: true,
+		run: func(t *task) { unpack(t, cache("turbojpeg"), runtime.GOARCH, "libturbojpeg0-dev") }},
 
 	{name: "lint", help: "gofmt, vet, staticcheck, hadolint, a tidy go.mod, the table of deliberate breaks, the count of lines, and compiling for every target.",
 		lines: []string{
@@ -83,11 +87,11 @@ var steps = []step{
 		group: "race sanitizers boards-arm64 sanitizers-tnn sanitizers-tensorrt linked openvino-2024.6.0 openvino-2025.4.1 mutants fuzz boards-arm leakprofile"},
 	{name: "race", help: "The race detector, with cgo. Left out: what one goroutine does, what is measured, and what other programs do.",
 		needs: everything, lines: []string{"CGO_ENABLED=1 ANYINFER_TEST_SOAK=10 " + tested + "go test -race -timeout 20m -skip '" +
-			`^TestConformance$/^(big|damage|reference|resources)$|^Test(Build|EnvStopsBuild|LinkedBuild|ShimBuild|InModule|README|Blocks|Headers|Shim|Linked)$' ./...`}},
+			`^TestConformance$/^(big|damage|reference|resources)$|^Test(Build|EnvStopsBuild|LinkedBuild|ShimBuild|InModule|README|Blocks|Headers|Shim|Linked|Operators)$' ./...`}},
 	{name: "linked", help: "Engines in programs that link their SDKs, and all in one: how functions are found, and what opening and logs are then. Left out: what the calls do, which is the same.",
 		needs: everything, lines: []string{
 			linkSDKs + "CGO_ENABLED=1 go test " + tags + "-timeout 20m -skip '" +
-				`^TestConformance$/^(big|close|concurrency|damage|files|interrupt|metadata|races|reference|resources|shapes|sources)$|^TestCache.*` +
+				`^TestConformance$/^(big|close|concurrency|damage|files|interrupt|metadata|races|reference|resources|shapes|sources)$|^Test(Cache.*|Operators)$` +
 				"' ./cinclude/reference ./mnn ./onnxruntime ./openvino ./tensorrt ./tflite ./tnn",
 			linkSDKs + "CGO_ENABLED=1 go test " + tags + "-timeout 20m -run '^Test(Run.*|Inspect|Bench|Demo)$' ./cmd/anyinfer",
 		}},

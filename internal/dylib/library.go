@@ -36,6 +36,8 @@ type Spec struct {
 // library or its folder.
 func (s Spec) Env() string { return "ANYINFER_" + strings.ToUpper(s.Engine) + "_LIBRARY" }
 
+func (s Spec) install() string { return cmp.Or(s.Install, "anyinfer sdk install "+s.Engine) }
+
 // patterns returns the file names to search for in a folder, the best first.
 func (s Spec) patterns() []string {
 	switch runtime.GOOS {
@@ -61,7 +63,7 @@ func Open(spec Spec, table []Decl, explicit string) (*Library, error) {
 		return openLinked(spec.Engine, addrs, explicit)
 	}
 	f := finder{spec: spec}
-	fix := fmt.Sprintf("%s, or point %s at the library", cmp.Or(spec.Install, "anyinfer sdk install "+spec.Engine), spec.Env())
+	fix := fmt.Sprintf("%s, or point %s at the library", spec.install(), spec.Env())
 	switch env := os.Getenv(spec.Env()); {
 	case explicit != "":
 		f.try(explicit, "Config.Library")
@@ -83,7 +85,7 @@ func Open(spec Spec, table []Decl, explicit string) (*Library, error) {
 			Searched: f.searched,
 		}
 	}
-	addrs, err := bind(spec.Engine, f.path, f.handle, table)
+	addrs, err := bind(spec, f.path, f.handle, table)
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,7 @@ func (d Decl) Name() string {
 }
 
 // bind resolves table in the library behind handle.
-func bind(engine, path string, handle uintptr, table []Decl) ([]uintptr, error) {
+func bind(spec Spec, path string, handle uintptr, table []Decl) ([]uintptr, error) {
 	addrs := make([]uintptr, len(table))
 	var missing []string
 	for i, d := range table {
@@ -39,9 +39,9 @@ func bind(engine, path string, handle uintptr, table []Decl) ([]uintptr, error) 
 	}
 	if missing != nil {
 		return nil, &common.Error{
-			Engine: engine, Op: "open", Path: path, Kind: common.ErrVersion,
+			Engine: spec.Engine, Op: "open", Path: path, Kind: common.ErrVersion,
 			Message: "the library lacks " + strings.Join(missing, ", "),
-			Hint:    "install a version that works: anyinfer sdk install " + engine,
+			Hint:    "install a version that works: " + spec.install(),
 		}
 	}
 	return addrs, nil

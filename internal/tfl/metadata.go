@@ -82,7 +82,7 @@ func labels(read func(name string) string, files flatcheck.Vector, shape common.
 		}
 	}
 	text := read(file.Text("name"))
-	if _, object := metadata.AddObject(nil, text); object || text == "" { // Ultralytics' temp_meta.txt has this type, too
+	if text == "" {
 		return nil
 	}
 	all := strings.Split(strings.TrimRight(text, "\r\n"), "\n")

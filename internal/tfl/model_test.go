@@ -89,20 +89,51 @@ func TestDamagedMetadata(t *testing.T) {
 	t.Logf("%d damaged files, of which %d still had labels and a name", incomplete+complete, complete)
 }
 
+// appended returns a model with an archive of one file, in place of the one that it has.
+func appended(t *testing.T, model []byte, name, text string) []byte {
+	if n := bytes.Index(model, []byte("PK\x03\x04")); n >= 0 {
+		model = model[:n]
+	}
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	f, err := z.Create(name)
+	require.NoError(t, err)
+	_, err = f.Write([]byte(text))
+	require.NoError(t, err)
+	require.NoError(t, z.Close())
+	return append(bytes.Clone(model), b.Bytes()...)
+}
+
+// TestUltralytics reads the metadata that Ultralytics appends to a model, in JSON or, in older exports, as a Python dict.
+func TestUltralytics(t *testing.T) {
+	digits, err := os.ReadFile("../../testdata/digits.tflite")
+	require.NoError(t, err)
+	names := []string{"0", "it's", "2", "3", "4", "5", "6", "7", "8", "9"}
+	for name, text := range map[string]string{
+		"metadata.json": `{"task": "classify", "version": "8.3", "names": {"0": "0", "1": "it's", "2": "2", "3": "3", "4": "4", "5": "5", "6": "6", "7": "7", "8": "8", "9": "9"}}`,
+		"temp_meta.txt": `{'task': 'classify', 'version': '8.3', 'names': {0: '0', 1: "it's", 2: '2', 3: '3', 4: '4', 5: '5', 6: '6', 7: '7', 8: '8', 9: '9'}}`,
+	} {
+		m, err := Describe(appended(t, digits, name, text))
+		require.NoError(t, err)
+		require.Equal(t, "classify", m.Metadata["task"])
+		require.Equal(t, "8.3", m.Metadata["version"])
+		require.Equal(t, names, m.Signatures[0].Outputs[0].Labels)
+
+		m, err = Describe(appended(t, labelled(t), name, text)) // a model with TFLite Metadata
+		require.NoError(t, err)
+		require.Equal(t, "classify", m.Metadata["task"])
+		require.Equal(t, "1.2.3", m.Metadata["version"])
+
+		m, err = Describe(appended(t, digits, name, text[1:]))
+		require.NoError(t, err)
+		require.Nil(t, m.Metadata)
+		require.Nil(t, m.Signatures[0].Outputs[0].Labels)
+	}
+}
+
 // TestLabelBomb checks that a label file which unpacks to far more than labels need is ignored.
 func TestLabelBomb(t *testing.T) {
-	model := labelled(t)
-	model = model[:bytes.Index(model, []byte("PK\x03\x04"))]
-	with := func(text string) []byte {
-		var b bytes.Buffer
-		z := zip.NewWriter(&b)
-		f, err := z.Create("labels.txt")
-		require.NoError(t, err)
-		_, err = f.Write([]byte(text))
-		require.NoError(t, err)
-		require.NoError(t, z.Close())
-		return append(bytes.Clone(model), b.Bytes()...)
-	}
+	with := func(text string) []byte { return appended(t, labelled(t), "labels.txt", text) }
 	m, err := Describe(with(strings.Repeat("a\r\n", 9) + "b"))
 	require.NoError(t, err)
 	require.Equal(t, append(strings.Split("aaaaaaaaa", ""), "b"), m.Signatures[0].Outputs[0].Labels)

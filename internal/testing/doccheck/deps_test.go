@@ -35,16 +35,23 @@ func TestGoVersion(t *testing.T) {
 	}
 }
 
-// TestDependencies: this is what a program compiles that imports common and engines.
+// TestDependencies: this is what a program compiles that imports common and engines, or vision.
 func TestDependencies(t *testing.T) {
 	t.Parallel()
 	allowed := []string{self, purego, "golang.org/x/sync", "golang.org/x/sys"}
 	for _, goos := range []string{"linux", "darwin", "windows"} {
-		for _, pkg := range []string{"common", "onnxruntime", "openvino", "tflite", "tflite/litert", "mnn", "tnn", "tensorrt"} {
+		for _, pkg := range []string{"common", "onnxruntime", "openvino", "tflite", "tflite/litert", "mnn", "tnn", "tensorrt", "vision", "vision/overlay", "vision/turbojpeg"} {
+			allowed, opens := allowed, pkg != "common"
+			if strings.HasPrefix(pkg, "vision") {
+				allowed, opens = append(allowed[:len(allowed):len(allowed)], "golang.org/x/image"), pkg == "vision/turbojpeg"
+			}
+			if pkg == "vision/overlay" {
+				allowed = append(allowed, "golang.org/x/text") // which x/image's fonts want
+			}
 			for _, m := range modules(t, []string{"GOOS=" + goos, "GOARCH=arm64", "CGO_ENABLED=0"}, self+"/"+pkg) {
 				path, _, _ := strings.Cut(m, " ")
 				require.Contains(t, allowed, path, "%s on %s", pkg, goos)
-				require.False(t, pkg == "common" && path == purego, "common opens no libraries")
+				require.False(t, !opens && path == purego, "%s opens no libraries", pkg)
 			}
 		}
 	}

@@ -90,8 +90,7 @@ func (s *suite) python(t *testing.T, todo []*comparison) (version string) {
 	}
 	text, err := json.Marshal(todo)
 	require.NoError(t, err)
-	out := Python(t, filepath.Join(s.root, "internal", "testing", "enginetest", "reference.py"), bytes.NewReader(text), s.Name)
-	return strings.TrimSpace(out)
+	return strings.TrimSpace(Python(t, filepath.Join(s.root, "internal", "testing", "enginetest", "reference.py"), bytes.NewReader(text), s.Name))
 }
 
 // compare runs a comparison here. With the same library, OpenVINO's and ONNX Runtime's results are the same, too.

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package turbojpeg
+
+import (
+	"sync"
+
+	"github.com/anyinfer/anyinfer/internal/dylib"
+)
+
+var spec = dylib.Spec{
+	Engine: "turbojpeg", Stem: "turbojpeg",
+	// The loader of macOS does not search Homebrew's folders.
+	Sonames: []string{"libturbojpeg.so.0", "libturbojpeg.dll", "/opt/homebrew/lib/libturbojpeg.dylib", "/usr/local/lib/libturbojpeg.dylib"},
+	Install: "install libjpeg-turbo 2.0 or newer (Debian and Ubuntu: apt install libturbojpeg0; Fedora: dnf install turbojpeg; macOS: brew install jpeg-turbo)",
+}
+
+// These are the functions of turbojpeg.h that this package calls. Releases 2 and 3
+// have them.
+const (
+	initDecompress = iota
+	destroy
+	decompressHeader
+	decompress
+	errorString
+	errorCode
+)
+
+var table = []dylib.Decl{
+	initDecompress:   {C: "tjhandle tjInitDecompress(void)"},
+	destroy:          {C: "int tjDestroy(tjhandle handle)"},
+	decompressHeader: {C: "int tjDecompressHeader3(tjhandle handle, const unsigned char *jpegBuf, unsigned long jpegSize, int *width, int *height, int *jpegSubsamp, int *jpegColorspace)"},
+	decompress:       {C: "int tjDecompress2(tjhandle handle, const unsigned char *jpegBuf, unsigned long jpegSize, unsigned char *dstBuf, int width, int pitch, int height, int pixelFormat, int flags)"},
+	errorString:      {C: "char *tjGetErrorStr2(tjhandle handle)"},
+	errorCode:        {C: "int tjGetErrorCode(tjhandle handle)"},
+}
+
+// These are constants of turbojpeg.h.
+const (
+	colorGray, colorCMYK, colorYCCK = 2, 3, 4
+
+	formatGray, formatRGBA = 6, 7
+
+	limitScans = 32768
+	warning    = 0
+)
+
+var library struct {
+	sync.Mutex
+	*dylib.Library
+}
+
+// open opens the library once. It tries again after an error.
+func open() (*dylib.Library, error) {
+	library.Lock()
+	defer library.Unlock()
+	if library.Library == nil {
+		l, err := dylib.Open(spec, table, "")
+		if err != nil {
+			return nil, err
+		}
+		library.Library = l
+	}
+	return library.Library, nil
+}
