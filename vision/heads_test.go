@@ -78,7 +78,7 @@ func tensor[T common.Elem](t testing.TB, data []T, shape ...int) *common.Tensor 
 	return made
 }
 
-// golden is testdata/heads.json.
+// golden is testdata/heads/heads.json.
 type golden struct {
 	NMS                            map[string][]int
 	YOLOv8, YOLOv5, YOLOX, PicoDet [][]float32
@@ -90,7 +90,7 @@ type golden struct {
 }
 
 func readGolden(t *testing.T) (g golden) {
-	text, err := os.ReadFile("testdata/heads.json")
+	text, err := os.ReadFile("testdata/heads/heads.json")
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(text, &g))
 	return g
