@@ -253,6 +253,7 @@ func FuzzFaceHeads(f *testing.F) {
 	f.Add(uint8(0), int16(128), int16(128), uint16(896), int32(1), float32(0.5))
 	f.Add(uint8(1), int16(256), int16(128), uint16(1024), int32(2), float32(0))
 	f.Add(uint8(2), int16(160), int16(96), uint16(630), int32(3), float32(-1))
+	f.Add(uint8(2), int16(0), int16(4), uint16(0), int32(3), float32(0))
 	f.Add(uint8(3), int16(0), int16(-5), uint16(0), int32(4), float32(2))
 	f.Fuzz(func(t *testing.T, kind uint8, w, h int16, rows uint16, seed int32, minScore float32) {
 		rows %= 3000
