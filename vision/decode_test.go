@@ -7,6 +7,7 @@ import (
 	"errors"
 	"image"
 	"image/color"
+	"image/draw"
 	"image/gif"
 	"image/jpeg"
 	"image/png"
@@ -63,6 +64,30 @@ func TestTurnedJPEG(t *testing.T) {
 			for y := range want.Y {
 				for x := range want.X {
 					require.Equal(t, color.RGBAModel.Convert(plain.At(from(x, y))), color.RGBAModel.Convert(img.At(x, y)), "orientation %d at %d,%d", o, x, y)
+				}
+			}
+		}
+	}
+}
+
+// TestUpright: YCbCr stays the same picture, of a type that is as fast, if that is possible.
+func TestUpright(t *testing.T) {
+	for ratio := image.YCbCrSubsampleRatio444; ratio <= image.YCbCrSubsampleRatio410; ratio++ {
+		for _, part := range []image.Rectangle{image.Rect(4, 8, 24, 40), image.Rect(3, 8, 24, 40), image.Rect(4, 7, 25, 40)} {
+			m := planes(picture(t, "scene"), ratio, image.Point{}).SubImage(part)
+			rgba := image.NewRGBA(part)
+			draw.Draw(rgba, part, m, part.Min, draw.Src)
+			for o := range 9 {
+				got, want := vision.Upright(m, o), vision.Upright(rgba, o)
+				if part.Min.X%2 == 0 && part.Min.Y%2 == 0 && ratio < image.YCbCrSubsampleRatio411 {
+					require.IsType(t, m, got, "%v %v %d", ratio, part, o)
+				}
+				b, w := got.Bounds(), want.Bounds()
+				require.Equal(t, w.Size(), b.Size())
+				for y := range b.Dy() {
+					for x := range b.Dx() {
+						require.Equal(t, want.At(w.Min.X+x, w.Min.Y+y), color.RGBAModel.Convert(got.At(b.Min.X+x, b.Min.Y+y)), "%v %v %d", ratio, part, o)
+					}
 				}
 			}
 		}

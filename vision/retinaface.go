@@ -43,9 +43,12 @@ func (h *RetinaFace) anchor(i int, size image.Point) (center Point, side float32
 
 // fits reports whether there are n anchors.
 func (h *RetinaFace) fits(n int, size image.Point) bool {
+	if n < 1 {
+		return false
+	}
 	_, last := h.anchor(n-1, size)
 	_, more := h.anchor(n, size)
-	return n > 0 && last > 0 && more == 0
+	return last > 0 && more == 0
 }
 
 // Decode implements Head.

@@ -112,5 +112,5 @@ func recognizeSCRFD(sig common.Signature, _ map[string]string) (Head, Input, []s
 	if n := len(h.Strides); !ok || len(h.Scores) != n || len(h.Boxes) != n || len(h.Points) != len(sig.Outputs)-2*n {
 		return nil, Input{}, nil, false
 	}
-	return h, Input{Size: sizeOr(size, 640), Fit: LetterboxCorner, Mean: same(127.5), Std: same(128)}, face, true
+	return h, Input{Size: sizeOr(size, 640), Fit: InsightFace, Mean: same(127.5), Std: same(128)}, face, true
 }
