@@ -382,3 +382,32 @@ func TestRecognizeHeads(t *testing.T) {
 		})
 	}
 }
+
+// FuzzRecognizeHeads asks all families about tensors of any shapes and names.
+func FuzzRecognizeHeads(f *testing.F) {
+	f.Add([]byte{4, 1, 3, 64, 64, 3, 1, 84, 84}, "detect", "{0: 'a'}", uint8(1))
+	f.Add([]byte{4, 1, 3, 64, 64, 3, 1, 30, 6, 4, 1, 32, 16, 16}, "segment", "['a', 'b']", uint8(2))
+	f.Add([]byte{4, 1, 30, 30, 3, 3, 1, 10, 4, 2, 1, 10, 2, 1, 10, 1, 1}, "", "", uint8(0))
+	f.Add([]byte{0, 0, 0}, "pose", "[3, 2]", uint8(1))
+	f.Fuzz(func(t *testing.T, dims []byte, task, text string, kind uint8) {
+		names := []string{"logits", "pred_boxes", "labels", "dets", "boxes", "scores", "TFLite_Detection_PostProcess", "cls_pred_stride_8"}
+		var all []common.TensorInfo
+		for len(dims) > 0 {
+			rank := min(int(dims[0])%6, len(dims)-1)
+			info := common.TensorInfo{Name: names[int(dims[0]/6)%len(names)], DType: common.Uint8, Quant: &common.Quantization{}}
+			for _, d := range dims[1 : 1+rank] {
+				info.Shape = append(info.Shape, int(int8(d))) // negative: dynamic
+			}
+			all, dims = append(all, info), dims[1+rank:]
+		}
+		n := min(1+int(kind%2), len(all))
+		sig := common.Signature{Inputs: all[:n], Outputs: all[n:]}
+		metadata := map[string]string{"task": task, "names": text, "kpt_shape": text, "imgsz": text, "head": task, "character": text}
+		for _, recognize := range []func(common.Signature, map[string]string) (Head, Input, []string, bool){
+			recognizeYOLO, recognizeYOLOX, recognizeDETR, recognizeBoxes, recognizePicoDet,
+		} {
+			head, in, _, ok := recognize(sig, metadata)
+			require.True(t, !ok || head != nil && in.Size.X >= 0 && in.Size.Y >= 0)
+		}
+	})
+}
