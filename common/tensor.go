@@ -142,7 +142,9 @@ func (t *Tensor) Shape() Shape {
 	if t == nil || t.dtype == 0 {
 		return nil
 	}
-	return append(Shape{}, t.shape...)
+	s := make(Shape, len(t.shape)) // on the caller's stack, if it keeps no Shape of up to four dimensions
+	copy(s, t.shape)
+	return s
 }
 
 // Len returns the number of elements.

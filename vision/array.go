@@ -42,22 +42,28 @@ func (o Outputs) array(i, rank int) (array, error) {
 	if lead < 0 || o.N < 0 || o.N >= batch {
 		return array{}, fail(common.ErrShape, "output %d has the shape %v, without %d dimensions of picture %d", i, t.Shape(), rank, o.N)
 	}
-	from, to := o.N*size, (o.N+1)*size
 	if t.DType() == common.Float32 {
 		data, err := common.Data[float32](t)
 		if err == nil {
-			a.data = data[from:to]
+			a.data = data[o.N*size:][:size]
 		}
 		return a, err
 	}
 	a.scratch = scratches.Get().(*[]float32)
-	*a.scratch = slices.Grow((*a.scratch)[:0], size)[:size]
-	a.data = *a.scratch
+	*a.scratch = slices.Grow((*a.scratch)[:0], t.Len())[:t.Len()]
+	a.data = (*a.scratch)[o.N*size:][:size]
+	if t.DType() == common.Int64 {
+		data, err := common.Data[int64](t)
+		for i, v := range data {
+			(*a.scratch)[i] = float32(v)
+		}
+		return a, err
+	}
 	var q *common.Quantization
 	if i < len(o.Quants) {
 		q = o.Quants[i]
 	}
-	if err := convert(a.data, t, q, from); err != nil {
+	if err := q.Dequantize(*a.scratch, t); err != nil {
 		a.free()
 		return array{}, err
 	}
@@ -69,58 +75,6 @@ func (a array) free() {
 	if a.scratch != nil {
 		scratches.Put(a.scratch)
 	}
-}
-
-// convert sets dst to the real numbers of t's elements from that index on.
-func convert(dst []float32, t *common.Tensor, q *common.Quantization, from int) error {
-	scale, zero := float32(1), float32(0)
-	if q != nil {
-		if len(q.Scale) != 1 || len(q.ZeroPoint) > 1 {
-			return fail(common.ErrDType, "an output has a scale for each of %d channels; one for all is needed", len(q.Scale))
-		}
-		scale = q.Scale[0]
-		if len(q.ZeroPoint) == 1 {
-			zero = float32(q.ZeroPoint[0])
-		}
-	}
-	switch t.DType() {
-	case common.Float16:
-		return halves[common.Half](dst, t, from)
-	case common.BFloat16:
-		return halves[common.BHalf](dst, t, from)
-	case common.Float64:
-		return numbers[float64](dst, t, from, scale, zero)
-	case common.Int8:
-		return numbers[int8](dst, t, from, scale, zero)
-	case common.Uint8:
-		return numbers[uint8](dst, t, from, scale, zero)
-	case common.Int16:
-		return numbers[int16](dst, t, from, scale, zero)
-	case common.Int32:
-		return numbers[int32](dst, t, from, scale, zero)
-	case common.Int64:
-		return numbers[int64](dst, t, from, scale, zero)
-	}
-	return fail(common.ErrDType, "an output has elements of %v, which no head reads", t.DType())
-}
-
-func halves[T common.Half | common.BHalf](dst []float32, t *common.Tensor, from int) error {
-	data, err := common.Data[T](t)
-	if err == nil {
-		common.ToFloat32(dst, data[from:])
-	}
-	return err
-}
-
-func numbers[T int8 | uint8 | int16 | int32 | int64 | float64](dst []float32, t *common.Tensor, from int, scale, zero float32) error {
-	data, err := common.Data[T](t)
-	if err != nil {
-		return err
-	}
-	for i, v := range data[from : from+len(dst)] {
-		dst[i] = scale * (float32(v) - zero)
-	}
-	return nil
 }
 
 // BoxFormat is the order of the four numbers of a box.
@@ -196,10 +150,14 @@ func best(scores []float32) (score float32, class int) {
 
 func sigmoid(v float32) float32 { return float32(1 / (1 + math.Exp(-float64(v)))) }
 
-// cells returns the number of cells that grids of these strides have together.
+// cells returns the number of cells that grids of these strides have together; -1 if a
+// stride is none.
 func cells(width, height int, strides ...int) int {
 	n := 0
 	for _, s := range strides {
+		if s < 1 {
+			return -1
+		}
 		n += ((width + s - 1) / s) * ((height + s - 1) / s)
 	}
 	return n

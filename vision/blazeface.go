@@ -2,11 +2,7 @@
 
 package vision
 
-import (
-	"image"
-
-	"github.com/anyinfer/anyinfer/common"
-)
+import "github.com/anyinfer/anyinfer/common"
 
 // BlazeFace is the head of MediaPipe's face detectors. A face has six points: the right
 // eye, the left eye, the tip of the nose, the middle of the mouth, the right ear and the
@@ -58,15 +54,11 @@ func (h *BlazeFace) Decode(dst []Detection, out Outputs, minScore float32) ([]De
 
 // decode appends the faces with at least that number as score in the outputs i.
 func (h *BlazeFace) decode(dst []Detection, out Outputs, i int, strides, anchors []int, least float32) ([]Detection, error) {
-	scores, err := out.rows(h.Scores[i], 1)
+	scores, boxes, err := out.pair(h.Scores[i], 1, h.Boxes[i], blazeColumns)
 	if err != nil {
 		return nil, err
 	}
 	defer scores.free()
-	boxes, err := out.rows(h.Boxes[i], blazeColumns)
-	if err != nil {
-		return nil, err
-	}
 	defer boxes.free()
 	total, n := 0, 0
 	for k, stride := range strides {
@@ -74,8 +66,8 @@ func (h *BlazeFace) decode(dst []Detection, out Outputs, i int, strides, anchors
 			total += out.Size.X / stride * (out.Size.Y / stride) * anchors[k]
 		}
 	}
-	if scores.dims[0] != total || boxes.dims[0] != total {
-		return nil, anchorsError(scores.dims[0], boxes.dims[0], total, strides, out.Size)
+	if scores.dims[0] != total {
+		return nil, anchorsError(scores.dims[0], strides, out.Size)
 	}
 	for _, s := range scores.data {
 		if s >= least {
@@ -110,12 +102,6 @@ func (h *BlazeFace) decode(dst []Detection, out Outputs, i int, strides, anchors
 // around returns the rectangle of that size with c in its middle.
 func around(c Point, w, h float32) Rect {
 	return Rect{Point{c.X - w/2, c.Y - h/2}, Point{c.X + w/2, c.Y + h/2}}
-}
-
-// anchorsError returns the error for outputs that do not have the anchors of grids.
-func anchorsError(scores, boxes, want int, strides any, size image.Point) error {
-	return fail(common.ErrShape, "grids of the strides %v in a picture of %v have %d anchors, but the outputs have %d scores and %d boxes or points",
-		strides, size, want, scores, boxes)
 }
 
 func recognizeBlazeFace(sig common.Signature, _ map[string]string) (Head, Input, []string, bool) {

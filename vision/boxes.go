@@ -45,57 +45,42 @@ func (b *Boxes) Decode(dst []Detection, out Outputs, minScore float32) ([]Detect
 			rows.N = 0
 		}
 	}
-	boxes, err := rows.array(b.Boxes, 2)
-	if err != nil {
-		return dst, err
+	var of [3]array // boxes, scores, classes
+	for k, c := range [...]struct{ output, column, width int }{{b.Boxes, b.BoxColumn, 4}, {b.Scores, b.ScoreColumn, 1}, {b.Classes, b.ClassColumn, 1}} {
+		rank := 2
+		if c.output != b.Boxes {
+			rank = 1
+		}
+		a, err := rows.array(c.output, rank)
+		if err != nil {
+			return dst, err
+		}
+		defer a.free()
+		if rank == 1 {
+			a.dims[1], c.column = 1, 0
+		}
+		if n < 0 {
+			n = a.dims[0]
+		}
+		if c.column < 0 || c.column+c.width > a.dims[1] || from+n > a.dims[0] {
+			return dst, fail(common.ErrShape, "output %d has %d rows of %d numbers, without rows %d to %d and columns %d to %d", c.output, a.dims[0], a.dims[1], from, from+n, c.column, c.column+c.width)
+		}
+		a.data = a.data[min(c.column, len(a.data)):]
+		of[k] = a
 	}
-	defer boxes.free()
-	scores, err := b.column(rows, boxes, b.Scores, b.ScoreColumn)
-	if err != nil {
-		return dst, err
-	}
-	defer scores.free()
-	classes, err := b.column(rows, boxes, b.Classes, b.ClassColumn)
-	if err != nil {
-		return dst, err
-	}
-	defer classes.free()
-	if n < 0 {
-		n = boxes.dims[0] - from
-	}
-	width := boxes.dims[1]
-	if b.BoxColumn < 0 || b.BoxColumn+4 > width || n > boxes.dims[0]-from || from+n > scores.dims[0] || from+n > classes.dims[0] {
-		return dst, fail(common.ErrShape, "output %d has %d boxes of %d numbers, but there are %d scores and %d classes, and %d boxes from %d on are wanted",
-			b.Boxes, boxes.dims[0], width, scores.dims[0], classes.dims[0], n, from)
-	}
-	scale := Point{}
+	scale, width := Point{}, of[0].dims[1]
 	for i := from; i < from+n; i++ {
-		score, class := scores.data[i*scores.dims[1]], index(classes.data[i*classes.dims[1]])
+		score, class := of[1].data[i*of[1].dims[1]], index(of[2].data[i*of[2].dims[1]])
 		if class < 0 || !(score >= minScore) {
 			continue
 		}
 		if scale == (Point{}) {
-			scale = b.Units.scale(out, boxes.data[b.BoxColumn:], boxes.dims[0], width, 1)
+			scale = b.Units.scale(out, of[0].data, of[0].dims[0], width, 1)
 		}
-		box := boxes.data[i*width+b.BoxColumn:][:4]
+		box := of[0].data[i*width:][:4]
 		dst = add(dst, b.Format.rect(box[0], box[1], box[2], box[3], scale), score, class, i)
 	}
 	return dst, nil
-}
-
-// column returns one number for each box: every dims[1]-th of data.
-func (b *Boxes) column(out Outputs, boxes array, output, column int) (array, error) {
-	if output != b.Boxes {
-		a, err := out.array(output, 1)
-		a.dims[1] = 1
-		return a, err
-	}
-	if column < 0 || column >= boxes.dims[1] {
-		return array{}, fail(common.ErrShape, "output %d has %d numbers for each box, and none at %d", output, boxes.dims[1], column)
-	}
-	boxes.scratch = nil
-	boxes.data = boxes.data[min(column, len(boxes.data)):]
-	return boxes, nil
 }
 
 // count returns the number in output i for the picture.
@@ -117,13 +102,13 @@ func recognizeBoxes(sig common.Signature, metadata map[string]string) (Head, Inp
 	if at < 0 {
 		return nil, Input{}, nil, false
 	}
-	if b, labels, ok := recognizeSSD(sig, metadata); ok {
+	if b, labels, ok := recognizeSSD(sig); ok {
 		return b, rawInput(sig.Inputs[at]), labels, true
 	}
 	in := Input{Std: [3]float32{255, 255, 255}}
 	if sig.InputIndex("orig_target_sizes") >= 0 && len(sig.Outputs) == 3 { // RT-DETR, D-FINE, DEIM
 		b := &Boxes{Boxes: sig.OutputIndex("boxes"), Scores: sig.OutputIndex("scores"), Classes: sig.OutputIndex("labels"), Count: -1, Format: Corners, Units: Pixels}
-		_, _, in.Size = pictureSize(sig.Inputs[at], map[string]string{"imgsz": "640"})
+		_, _, in.Size = pictureSize(sig.Inputs[at], []int{640})
 		return b, in, nil, b.Boxes >= 0 && b.Scores >= 0 && b.Classes >= 0
 	}
 	if sig.InputIndex("scale_factor") >= 0 && len(sig.Outputs) == 2 { // PP-YOLOE and others of PaddleDetection
@@ -138,19 +123,17 @@ func recognizeBoxes(sig common.Signature, metadata map[string]string) (Head, Inp
 
 // recognizeSSD recognizes the four outputs of TFLite_Detection_PostProcess, those with
 // telling names, and those whose classes have labels in the file.
-func recognizeSSD(sig common.Signature, metadata map[string]string) (*Boxes, []string, bool) {
+func recognizeSSD(sig common.Signature) (*Boxes, []string, bool) {
 	if len(sig.Outputs) != 4 || len(sig.Inputs) != 1 {
 		return nil, nil, false
 	}
 	b := &Boxes{Boxes: -1, Scores: -1, Classes: -1, Count: -1, Format: CornersYX, Units: Normalized}
 	var labels []string
+	const op = "TFLite_Detection_PostProcess"
+	roles := map[string]*int{op: &b.Boxes, op + ":1": &b.Classes, op + ":2": &b.Scores, op + ":3": &b.Count}
 	for i, o := range sig.Outputs {
-		name := strings.ToLower(o.Name)
-		role := map[string]*int{
-			"tflite_detection_postprocess": &b.Boxes, "tflite_detection_postprocess:1": &b.Classes,
-			"tflite_detection_postprocess:2": &b.Scores, "tflite_detection_postprocess:3": &b.Count,
-		}[name]
-		switch has := func(part string) bool { return strings.Contains(name, part) }; {
+		role := roles[o.Name]
+		switch has := func(part string) bool { return strings.Contains(strings.ToLower(o.Name), part) }; {
 		case role != nil:
 		case len(o.Shape) == 3 && o.Shape[2] == 4:
 			role = &b.Boxes
@@ -160,8 +143,7 @@ func recognizeSSD(sig common.Signature, metadata map[string]string) (*Boxes, []s
 			role = &b.Classes
 		case has("score"):
 			role = &b.Scores
-		}
-		if role == nil || *role >= 0 {
+		default:
 			continue
 		}
 		if *role = i; role == &b.Classes {
@@ -171,21 +153,17 @@ func recognizeSSD(sig common.Signature, metadata map[string]string) (*Boxes, []s
 	if b.Scores < 0 && b.Classes >= 0 && labels != nil { // the labels show which one the other is
 		b.Scores = 6 - b.Boxes - b.Classes - b.Count
 	}
-	ok := b.Boxes >= 0 && b.Scores >= 0 && b.Classes >= 0 && b.Count >= 0 && b.Scores != b.Boxes && b.Scores != b.Classes && b.Scores != b.Count
-	return b, labels, ok
+	return b, labels, min(b.Boxes, b.Scores, b.Classes, b.Count) >= 0 && b.Scores < 4
 }
 
 // rawInput is the recipe of TensorFlow's detectors: quantized inputs get the pixels as
 // they are, others -1 to 1.
 func rawInput(info common.TensorInfo) Input {
 	mean, std := float32(127.5), float32(127.5)
-	switch q := info.Quant; {
-	case info.DType == common.Uint8 && q == nil:
+	if info.DType == common.Uint8 || info.DType == common.Int8 {
 		mean, std = 0, 1
-	case (info.DType == common.Uint8 || info.DType == common.Int8) && q != nil && len(q.Scale) == 1 && q.Scale[0] > 0:
-		mean, std = 0, 1/q.Scale[0]
-		if len(q.ZeroPoint) == 1 {
-			mean = float32(q.ZeroPoint[0])
+		if q := info.Quant; q != nil && len(q.Scale) == 1 && len(q.ZeroPoint) == 1 && q.Scale[0] > 0 {
+			mean, std = float32(q.ZeroPoint[0]), 1/q.Scale[0]
 		}
 		if info.DType == common.Int8 {
 			mean += 128

@@ -39,7 +39,7 @@ type Class struct {
 // NewClassifier returns a Classifier for a model with a single output of one number a
 // class. Otherwise the error wraps common.ErrModel and says what the model has.
 func NewClassifier(m *common.Model) (*Classifier, error) {
-	c, ok := recognizeClassifier(m.Signatures()[0], m.Info().Metadata)
+	c, _, ok := recognizeClassifier(m.Signatures()[0], m.Info().Metadata)
 	if !ok {
 		return nil, unrecognized(m, "Classifier")
 	}
@@ -148,13 +148,14 @@ func count(sig common.Signature) int {
 	return n
 }
 
-func recognizeClassifier(sig common.Signature, metadata map[string]string) (*Classifier, bool) {
+// recognizeClassifier also tells whether it is sure that the numbers are of classes.
+func recognizeClassifier(sig common.Signature, metadata map[string]string) (c *Classifier, sure, ok bool) {
 	input, size, layout, ok := colorInput(sig)
 	n := count(sig)
 	if task := metadata["task"]; !ok || n == 0 || n == 1 || task != "" && task != "classify" {
-		return nil, false
+		return nil, false, false
 	}
-	c := &Classifier{Labels: sig.Outputs[0].Labels}
+	c = &Classifier{Labels: sig.Outputs[0].Labels}
 	switch c.Input = rawInput(input); {
 	case metadata["task"] == "classify": // Ultralytics
 		c.Input = Input{Fit: Crop, Filter: Smooth, Std: same(255)}
@@ -166,5 +167,5 @@ func recognizeClassifier(sig common.Signature, metadata map[string]string) (*Cla
 	if lines := strings.Split(strings.TrimSpace(metadata["character"]), "\n"); c.Labels == nil && len(lines) == n { // PaddleOCR's relatives
 		c.Labels = lines
 	}
-	return c, true
+	return c, c.Labels != nil || metadata["task"] != "" || n == 1000 || n == 1001, true
 }

@@ -19,7 +19,7 @@ type Detector struct {
 	Input    Input
 	Head     Head
 	Labels   []string   // by class; nil: none
-	MinScore float32    // 0: 0.25
+	MinScore float32    // 0: what the head's method MinScore returns, if it has one, else 0.25
 	NMS      NMSOptions // the zero NMSOptions: Head.Suppression
 	Classes  []int      // the classes to find; nil: all
 
@@ -82,7 +82,9 @@ func (d *Detector) DetectAll(ctx context.Context, imgs []image.Image) ([][]Detec
 // results returns what the last Run of f has found in picture n, which has that size.
 func (d *Detector) results(f *frame, n int, size image.Point) ([]Detection, error) {
 	minScore := d.MinScore
-	if minScore == 0 {
+	if usual, ok := d.Head.(interface{ MinScore() float32 }); ok && minScore == 0 {
+		minScore = usual.MinScore()
+	} else if minScore == 0 {
 		minScore = 0.25
 	}
 	suppression := d.NMS

@@ -55,28 +55,25 @@ func (d *DETR) Decode(dst []Detection, out Outputs, minScore float32) ([]Detecti
 		row := scores.data[i*scores.dims[1] : (i+1)*scores.dims[1]][first:]
 		box := boxes.data[i*boxes.dims[1]:][:4]
 		r := CenterSize.rect(box[0], box[1], box[2], box[3], size)
-		switch d.Classes {
-		case Sigmoid:
+		if d.Classes == Sigmoid {
 			for class, v := range row {
 				if score := sigmoid(v); score >= minScore && v <= math.MaxFloat32 {
 					dst = add(dst, r, score, class, i)
 				}
 			}
 			continue
-		case Softmax:
-			v, class := best(row[:len(row)-1])
-			most := max(v, row[len(row)-1])
-			var sum float64
-			for _, other := range row {
-				sum += math.Exp(float64(other - most))
+		}
+		score, class := best(row)
+		if d.Classes == Softmax {
+			most, sum := score, 0.0
+			for _, v := range row {
+				sum += math.Exp(float64(v - most))
 			}
-			if score := float32(math.Exp(float64(v-most)) / sum); class >= 0 && score >= minScore {
-				dst = add(dst, r, score, class, i)
-			}
-		default:
-			if score, class := best(row); class >= 0 && score >= minScore {
-				dst = add(dst, r, score, class, i)
-			}
+			score, class = best(row[:len(row)-1])
+			score = float32(math.Exp(float64(score-most)) / sum)
+		}
+		if class >= 0 && score >= minScore {
+			dst = add(dst, r, score, class, i)
 		}
 	}
 	return dst, nil
@@ -84,8 +81,7 @@ func (d *DETR) Decode(dst []Detection, out Outputs, minScore float32) ([]Detecti
 
 // isRTDETR reports whether Ultralytics' metadata is that of an RT-DETR.
 func isRTDETR(metadata map[string]string) bool {
-	return strings.Contains(strings.ToLower(metadata["head"]+metadata["description"]), "rtdetr") ||
-		strings.Contains(strings.ToLower(metadata["description"]), "rt-detr")
+	return strings.Contains(strings.ToLower(metadata["head"]+" "+metadata["description"]), "rtdetr")
 }
 
 // recognizeDETR recognizes the names of Transformers' and RF-DETR's outputs, and the
@@ -97,7 +93,7 @@ func recognizeDETR(sig common.Signature, metadata map[string]string) (Head, Inpu
 	}
 	labels := about.Names(metadata)
 	in := Input{Std: [3]float32{255, 255, 255}}
-	_, _, in.Size = pictureSize(sig.Inputs[at], metadata)
+	_, _, in.Size = pictureSize(sig.Inputs[at], integers(metadata["imgsz"]))
 	rank3 := func(i int) bool { return i >= 0 && len(sig.Outputs[i].Shape) == 3 }
 	if isRTDETR(metadata) && len(sig.Outputs) == 1 && rank3(0) {
 		switch values := sig.Outputs[0].Shape[2]; {
@@ -113,7 +109,7 @@ func recognizeDETR(sig common.Signature, metadata map[string]string) (Head, Inpu
 	boxes, scores := sig.OutputIndex("dets"), sig.OutputIndex("labels")
 	if len(sig.Outputs) >= 2 && rank3(boxes) && rank3(scores) { // RF-DETR
 		in.Mean, in.Std = imageNetMean, imageNetStd
-		if sig.Outputs[scores].Shape[2] == 91 && len(labels) == 0 {
+		if sig.Outputs[scores].Shape[2] == 91 && labels == nil {
 			labels = COCO91()
 		}
 		return &DETR{Boxes: boxes, Scores: scores}, in, labels, true
@@ -126,17 +122,14 @@ func recognizeDETR(sig common.Signature, metadata map[string]string) (Head, Inpu
 	switch {
 	case queries == 100: // DETR, YOLOS
 		in.Mean, in.Std = imageNetMean, imageNetStd
-		if classes == 92 && len(labels) == 0 {
+		if classes == 92 && labels == nil {
 			labels = COCO91()
 		}
-		_, _, in.Size = pictureSize(sig.Inputs[at], map[string]string{"imgsz": "800"})
+		_, _, in.Size = pictureSize(sig.Inputs[at], []int{800})
 		return &DETR{Boxes: boxes, Scores: scores, Classes: Softmax}, in, labels, true
 	case queries == 300 && classes != 91 && classes != 92: // RT-DETR, D-FINE; with 91: others that need another input
-		if classes == 80 && len(labels) == 0 {
-			labels = COCO()
-		}
-		_, _, in.Size = pictureSize(sig.Inputs[at], map[string]string{"imgsz": "640"})
-		return &DETR{Boxes: boxes, Scores: scores}, in, labels, true
+		_, _, in.Size = pictureSize(sig.Inputs[at], []int{640})
+		return &DETR{Boxes: boxes, Scores: scores}, in, classLabels(metadata, classes), true
 	}
 	return nil, in, nil, false
 }

@@ -3,6 +3,7 @@
 package vision
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"image"
@@ -13,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/common/fake"
 	"github.com/stretchr/testify/require"
 )
 
@@ -180,7 +182,7 @@ func TestSCRFD(t *testing.T) {
 			sig := signatureOf(infoOf("input.1", 1, 3, c.size.Y, c.size.X), out.Tensors...)
 			h, in, _, ok := recognizeSCRFD(sig, nil)
 			require.True(t, ok)
-			require.Equal(t, Input{Size: c.size, Fit: LetterboxCorner, Mean: same(127.5), Std: same(128)}, in)
+			require.Equal(t, Input{Size: c.size, Fit: InsightFace, Mean: same(127.5), Std: same(128)}, in)
 			requireFaces(t, goldenFaces.SCRFD[name], facesOf(t, h, out, 0.5, h.Suppression()))
 
 			sig.Outputs[0].Shape[len(sig.Outputs[0].Shape)-2]--
@@ -189,9 +191,30 @@ func TestSCRFD(t *testing.T) {
 			out.Size.X -= 32
 			_, err := h.Decode(nil, out, 0.5)
 			require.ErrorIs(t, err, common.ErrShape)
-			require.Error(t, h.(Finisher).Finish(make([]Detection, 1), out, Affine{}, out.Size))
 		}
 	}
+	// All of it, with a picture whose height is truncated when it is scaled.
+	tensors := scrfdTensors(t, 10, image.Pt(256, 128), []int{8, 16, 32}, 2)
+	sig := signatureOf(infoOf("input.1", 1, 3, 128, 256), tensors...)
+	m := fake.NewModel(sig, nil, func(context.Context, common.Tensors) (common.Tensors, error) {
+		out := common.Tensors{}
+		for i, o := range sig.Outputs {
+			out[o.Name] = tensors[i]
+		}
+		return out, nil
+	})
+	defer m.Close()
+	d, err := NewDetector(m)
+	require.NoError(t, err)
+	found, err := d.Detect(context.Background(), image.NewGray(image.Rect(0, 0, 201, 76)))
+	require.NoError(t, err)
+	want := goldenFaces.SCRFD["scaled"]
+	for i := range want { // this package cuts boxes off at the edges of the picture
+		w := want[i].Box[:]
+		copy(w, []float32{max(w[0], 0), max(w[1], 0), min(w[2], 201), min(w[3], 76)})
+	}
+	requireFaces(t, want, found)
+
 	// Shapes that depend on the picture, outputs in another order, without points.
 	dynamic := common.Signature{Inputs: []common.TensorInfo{infoOf("input.1", 1, 3, -1, -1)}}
 	for _, s := range []int{8, 16, 32} {
@@ -223,10 +246,11 @@ func TestRetinaFace(t *testing.T) {
 
 	_, _, _, ok = recognizeRetinaFace(signatureOf(infoOf("input0", 1, 3, 96, 192), out.Tensors...), nil)
 	require.False(t, ok)
+	short := Outputs{Size: size, Tensors: append(out.Tensors[:2:2], tensorOf(t, make([]float32, 10), 1, 1, 10))}
+	require.ErrorIs(t, h.(Finisher).Finish(found, short, Affine{}, size), common.ErrShape)
 	out.Size.X = 192
 	_, err = h.Decode(nil, out, 0.95)
 	require.ErrorIs(t, err, common.ErrShape)
-	require.Error(t, h.(Finisher).Finish([]Detection{{candidate: n}}, out, Affine{}, size))
 }
 
 func TestUltraFace(t *testing.T) {
@@ -253,6 +277,7 @@ func FuzzFaceHeads(f *testing.F) {
 	f.Add(uint8(0), int16(128), int16(128), uint16(896), int32(1), float32(0.5))
 	f.Add(uint8(1), int16(256), int16(128), uint16(1024), int32(2), float32(0))
 	f.Add(uint8(2), int16(160), int16(96), uint16(630), int32(3), float32(-1))
+	f.Add(uint8(2), int16(0), int16(4), uint16(0), int32(3), float32(0))
 	f.Add(uint8(3), int16(0), int16(-5), uint16(0), int32(4), float32(2))
 	f.Fuzz(func(t *testing.T, kind uint8, w, h int16, rows uint16, seed int32, minScore float32) {
 		rows %= 3000

@@ -31,6 +31,7 @@ const (
 	Letterbox                  // as large as possible, in the middle, as ultralytics does it
 	LetterboxCorner            // as large as possible, at the top left, as YOLOX does it; for one size in 70 SCRFD's own code has a pixel more or less
 	Crop                       // as small as possible while it covers the input; the middle is used, as torchvision does it
+	InsightFace                // LetterboxCorner, but the width of points is scaled back as the height is, as insightface does it
 )
 
 // Filter says how pixels are computed when the size changes. They are exactly those of
@@ -122,7 +123,7 @@ func (in *Input) place(pic, out image.Point) placing {
 		g.size = image.Pt(max(1, int(math.RoundToEven(w*ratio))), max(1, int(math.RoundToEven(h*ratio))))
 		half := func(pad int) int { return int(math.RoundToEven(float64(pad)/2 - 0.1)) }
 		g.at.Min = image.Pt(half(out.X-g.size.X), half(out.Y-g.size.Y))
-	case LetterboxCorner: // YOLOX: Python's int
+	case LetterboxCorner, InsightFace: // Python's int
 		g.size = image.Pt(max(1, int(w*ratio)), max(1, int(h*ratio)))
 	case Crop: // torchvision: Python's int for the longer side, then round for the corner
 		if w*float64(out.Y) <= h*float64(out.X) {
@@ -145,8 +146,11 @@ func (in *Input) place(pic, out image.Point) placing {
 	}
 	g.at.Max = g.at.Min.Add(image.Pt(min(g.size.X, out.X), min(g.size.Y, out.Y)))
 	gainX, gainY := float64(g.size.X)/w, float64(g.size.Y)/h
-	if in.Fit == LetterboxCorner { // which YOLOX divides by, though its sizes are truncated
+	switch in.Fit { // sizes are truncated, and then
+	case LetterboxCorner: // YOLOX divides by the ratio all the same
 		gainX, gainY = ratio, ratio
+	case InsightFace:
+		gainX = gainY
 	}
 	g.back = Affine{
 		float32(1 / gainX), 0, float32(float64(g.from.X-g.at.Min.X) / gainX),

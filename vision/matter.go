@@ -5,6 +5,7 @@ package vision
 import (
 	"context"
 	"image"
+	"slices"
 
 	"github.com/anyinfer/anyinfer/common"
 )
@@ -31,7 +32,7 @@ type Matter struct {
 // what has their shapes. Otherwise the error wraps common.ErrModel and says what the
 // model has.
 func NewMatter(m *common.Model) (*Matter, error) {
-	t, ok := recognizeMatter(m.Signatures()[0], m.Info().Metadata)
+	t, _, ok := recognizeMatter(m.Signatures()[0], m.Info().Metadata)
 	if !ok {
 		return nil, unrecognized(m, "Matter")
 	}
@@ -82,28 +83,34 @@ func (p *plane) matte(dst *image.Alpha, minMax bool) {
 		}
 	}
 	scale := 255 / (high - low)
-	size := dst.Rect.Size()
-	for y := range size.Y {
-		y0, y1, wy := p.y.at(y)
-		top, bottom, row := p.data[y0*p.row:], p.data[y1*p.row:], dst.Pix[y*dst.Stride:][:size.X]
-		for x := range row {
-			x0, x1, wx := p.x.at(x)
-			v := (mix(top[x0], top[x1], bottom[x0], bottom[x1], wx, wy) - low) * scale
-			row[x] = uint8(min(max(v, 0), 255) + 0.5)
+	p.line = slices.Grow(p.line[:0], p.w)[:p.w]
+	for y, v := range p.y {
+		top, bottom := p.data[int(v.at)*p.row:][:p.w], p.data[int(v.next)*p.row:][:p.w]
+		for i, a := range top {
+			p.line[i] = (a + (bottom[i]-a)*v.part - low) * scale
+		}
+		row := dst.Pix[y*dst.Stride:][:len(p.x)]
+		for x, h := range p.x {
+			a := p.line[h.at]
+			if alpha := a + (p.line[h.next]-a)*h.part; alpha > 0 { // and is a number
+				row[x] = uint8(min(alpha, 255) + 0.5)
+			}
 		}
 	}
 }
 
-func recognizeMatter(sig common.Signature, metadata map[string]string) (*Matter, bool) {
+// recognizeMatter also tells whether it is sure that the numbers are alphas, and not, say,
+// distances.
+func recognizeMatter(sig common.Signature, metadata map[string]string) (t *Matter, sure, ok bool) {
 	input, size, layout, ok := colorInput(sig)
 	if !ok || len(sig.Outputs) == 0 || metadata["task"] != "" {
-		return nil, false
+		return nil, false, false
 	}
 	shape := sig.Outputs[0].Shape
 	if len(shape) != 4 || !(shape[1] == 1 && covers(shape[2:], size) || shape[3] == 1 && covers(shape[1:3], size)) {
-		return nil, false
+		return nil, false, false
 	}
-	t := new(Matter)
+	t = new(Matter)
 	switch n := len(sig.Outputs); {
 	case n == 7: // U2-Net, whose first output is the result
 		t.Input, t.MinMax = Input{Size: sizeOr(size, 320), Filter: Smooth, Mean: imageNetMean, Std: imageNetStd}, true
@@ -117,9 +124,11 @@ func recognizeMatter(sig common.Signature, metadata map[string]string) (*Matter,
 			t.Short = 512
 		}
 	default:
-		return nil, false
+		return nil, false, false
 	}
-	return t, true
+	name := sig.Outputs[0].Name
+	sure = t.MinMax || slices.Contains(sig.Outputs[0].Labels, "selfie") || name == "activation_10" || name == "segment_back"
+	return t, sure, true
 }
 
 // covers reports whether an output has a place for each pixel of the input.

@@ -12,13 +12,13 @@ func (f *filler) asMediaPipe(fit Fit) Affine {
 	w, h := float32(f.size.X), float32(f.size.Y)
 	x, y := w/float32(f.out.X), h/float32(f.out.Y)
 	switch fit {
-	case Letterbox, LetterboxCorner:
+	case Letterbox, LetterboxCorner, InsightFace:
 		x, y = max(x, y), max(x, y)
 	case Crop:
 		x, y = min(x, y), min(x, y)
 	}
 	back := Affine{x, 0, 0, 0, y, 0}
-	if fit != LetterboxCorner {
+	if fit != LetterboxCorner && fit != InsightFace {
 		back[2], back[5] = (w-x*float32(f.out.X))/2, (h-y*float32(f.out.Y))/2
 	}
 	f.at, f.mode, f.back = image.Rectangle{Max: f.out}, warped, back

@@ -22,21 +22,21 @@ func NMS(d []Detection, o NMSOptions) []Detection {
 	for i := range d {
 		r, score := &d[i].Rect, d[i].Score
 		if sum := r.Min.X + r.Min.Y + r.Max.X + r.Max.Y + score; sum-sum == 0 {
-			s.order = append(s.order, ranked{score, int32(i)})
+			s.order = append(s.order, ranked{score, i, -1})
 		}
 	}
 	slices.SortFunc(s.order, func(a, b ranked) int {
 		if a.score != b.score {
 			return cmp.Compare(b.score, a.score)
 		}
-		return int(a.index) - int(b.index)
+		return a.index - b.index
 	})
-	for _, r := range s.order {
+	for i := range s.order {
 		if len(s.kept) == most && !o.Weighted {
 			break
 		}
-		c := &d[r.index]
-		box := boxed{Rect: c.Rect, area: (c.Rect.Dx() + one) * (c.Rect.Dy() + one), class: c.Class, first: -1}
+		c := &d[s.order[i].index]
+		box := boxed{Rect: c.Rect, area: (c.Rect.Dx() + one) * (c.Rect.Dy() + one), class: c.Class}
 		if o.Agnostic {
 			box.class = 0
 		}
@@ -44,13 +44,10 @@ func NMS(d []Detection, o NMSOptions) []Detection {
 		if !o.None {
 			over = s.overlapped(&box, limit, one)
 		}
-		switch {
-		case over < 0 && len(s.kept) < most:
+		if s.order[i].owner = over; over < 0 && len(s.kept) < most {
+			s.order[i].owner = len(s.kept)
 			s.boxes = append(s.boxes, box)
 			s.kept = append(s.kept, *c)
-		case over >= 0 && o.Weighted:
-			s.members = append(s.members, member{r.index, s.boxes[over].first})
-			s.boxes[over].first = int32(len(s.members) - 1)
 		}
 	}
 	if o.Weighted {
@@ -63,32 +60,27 @@ func NMS(d []Detection, o NMSOptions) []Detection {
 
 // suppression is the memory of NMS.
 type suppression struct {
-	order   []ranked
-	boxes   []boxed // of kept
-	kept    []Detection
-	members []member
+	order []ranked
+	boxes []boxed // of kept
+	kept  []Detection
 }
 
 type ranked struct {
-	score float32
-	index int32
+	score        float32
+	index, owner int // owner is the index in kept of itself or of the better one that it overlaps
 }
 
 type boxed struct {
 	Rect
 	area  float32
 	class int
-	first int32 // of the members that it suppresses; -1: none
 }
-
-// member is a detection that another one suppresses, in a list of all such.
-type member struct{ index, next int32 }
 
 var suppressions = sync.Pool{New: func() any { return new(suppression) }}
 
 func (s *suppression) free() {
 	clear(s.kept) // it has pointers
-	s.order, s.boxes, s.kept, s.members = s.order[:0], s.boxes[:0], s.kept[:0], s.members[:0]
+	s.order, s.boxes, s.kept = s.order[:0], s.boxes[:0], s.kept[:0]
 	suppressions.Put(s)
 }
 
@@ -109,15 +101,15 @@ func (s *suppression) overlapped(box *boxed, limit, one float32) int {
 	return -1
 }
 
-// average sets box and points of kept detection i to the mean of its own and of those
-// that it suppresses, with their scores as weights.
+// average sets box and points of kept detection i to the mean of all that it owns, with
+// their scores as weights.
 func (s *suppression) average(d []Detection, i int) {
 	k := &s.kept[i]
 	mean := func(at func(*Detection) *Point) {
-		sum, total := Point{at(k).X * k.Score, at(k).Y * k.Score}, k.Score
-		for m := s.boxes[i].first; m >= 0; m = s.members[m].next {
-			c := &d[s.members[m].index]
-			if len(c.Points) == len(k.Points) {
+		var sum Point
+		var total float32
+		for _, r := range s.order {
+			if c := &d[r.index]; r.owner == i && len(c.Points) == len(k.Points) {
 				sum, total = Point{sum.X + at(c).X*c.Score, sum.Y + at(c).Y*c.Score}, total+c.Score
 			}
 		}

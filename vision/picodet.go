@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/anyinfer/anyinfer/common"
-	about "github.com/anyinfer/anyinfer/internal/metadata"
 )
 
 // PicoDet is the head of PicoDet, NanoDet and NanoDet-Plus without NMS: for each cell
@@ -73,7 +72,7 @@ func (p *PicoDet) grid(dst []Detection, out Outputs, i, stride, first int, minSc
 	}
 	n := cells(out.Size.X, out.Size.Y, stride)
 	bins := (distances.dims[1] - begin) / 4
-	if classes < 1 || bins < 1 || distances.dims[1] != begin+4*bins || row+n > scores.dims[0] || row+n > distances.dims[0] {
+	if n < 0 || classes < 1 || bins < 1 || distances.dims[1] != begin+4*bins || row+n > scores.dims[0] || row+n > distances.dims[0] {
 		return dst, fail(common.ErrShape, "outputs %d and %d have the shapes %v and %v, not %d cells of stride %d from %d on with scores and distances",
 			scoresAt, distancesAt, scores.dims[:2], distances.dims[:2], n, stride, row)
 	}
@@ -118,19 +117,16 @@ var picoDetStrides = []int{8, 16, 32, 64}
 // the single output of NanoDet-Plus, which has the shape of others too, by its name.
 func recognizePicoDet(sig common.Signature, metadata map[string]string) (Head, Input, []string, bool) {
 	at := pictureInput(sig)
-	if at < 0 || len(sig.Inputs) != 1 {
+	if at < 0 || len(sig.Inputs) != 1 || len(sig.Outputs) == 0 {
 		return nil, Input{}, nil, false
 	}
 	width, height, _ := pictureSize(sig.Inputs[at], nil)
 	nanoDet := Input{BGR: true, Mean: [3]float32{123.675, 116.28, 103.53}, Std: [3]float32{58.395, 57.12, 57.375}}
-	if len(sig.Outputs) == 1 {
-		s := sig.Outputs[0].Shape
-		if sig.Inputs[at].Name != "data" || len(s) != 3 || width == 0 || height == 0 || s[1] != cells(width, height, picoDetStrides...) || s[2] <= 32 {
-			return nil, Input{}, nil, false
-		}
-		return &PicoDet{Classes: s[2] - 32, Corner: true, MaxIoU: 0.6}, nanoDet, picoDetLabels(metadata, s[2]-32), true
-	}
 	n := len(sig.Outputs) / 2
+	if s := sig.Outputs[0].Shape; len(sig.Outputs) == 1 && sig.Inputs[at].Name == "data" && len(s) == 3 {
+		classes := s[2] - 32
+		return &PicoDet{Classes: classes, Corner: true, MaxIoU: 0.6}, nanoDet, classLabels(metadata, classes), classes > 0 && s[1] == cells(width, height, picoDetStrides...)
+	}
 	if n != 3 && n != 4 || len(sig.Outputs) != 2*n || width == 0 || height == 0 {
 		return nil, Input{}, nil, false
 	}
@@ -156,19 +152,7 @@ func recognizePicoDet(sig common.Signature, metadata map[string]string) (Head, I
 	}
 	if n == 3 || strings.Contains(sig.Outputs[0].Name, "_pred_stride_") {
 		p.MaxIoU = 0.6
-		return p, nanoDet, picoDetLabels(metadata, classes), true
+		return p, nanoDet, classLabels(metadata, classes), true
 	}
-	return p, Input{Mean: imageNetMean, Std: imageNetStd}, picoDetLabels(metadata, classes), true
-}
-
-// picoDetLabels returns the labels that metadata has, also those in lines, or COCO's.
-func picoDetLabels(metadata map[string]string, classes int) []string {
-	labels := about.Names(metadata)
-	if text := strings.TrimSpace(metadata["character"]); len(labels) == 0 && text != "" {
-		labels = strings.Split(text, "\n")
-	}
-	if len(labels) == 0 && classes == 80 {
-		labels = COCO()
-	}
-	return labels
+	return p, Input{Mean: imageNetMean, Std: imageNetStd}, classLabels(metadata, classes), true
 }

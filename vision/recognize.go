@@ -21,27 +21,8 @@ func New(m *common.Model) (any, error) {
 			return &Detector{Model: m, Input: in, Head: head, Labels: labels}, nil
 		}
 	}
-	embedder, sure, isEmbedder := recognizeEmbedder(sig, metadata)
-	if isEmbedder {
-		embedder.Model = m
-	}
-	if sure {
-		return embedder, nil
-	}
-	if c, ok := recognizeClassifier(sig, metadata); ok {
-		c.Model = m
-		return c, nil
-	}
-	if s, ok := recognizeSegmenter(sig, metadata); ok {
-		s.Model = m
-		return s, nil
-	}
-	if t, ok := recognizeMatter(sig, metadata); ok {
-		t.Model = m
+	if t, ok := recognizeOther(m, sig, metadata); ok {
 		return t, nil
-	}
-	if isEmbedder { // a vector, which nothing says is one of classes
-		return embedder, nil
 	}
 	return nil, unknown(sig, metadata)
 }

@@ -26,78 +26,59 @@ func (h *RetinaFace) MinScore() float32 { return 0.6 }
 // Suppression returns the options of RetinaFace's own program.
 func (h *RetinaFace) Suppression() NMSOptions { return NMSOptions{IoU: 0.4, PlusOne: true} }
 
-// anchor returns the middle and the side of anchor i; ok is false if there is none.
-func (h *RetinaFace) anchor(i int, size image.Point) (center Point, side float32, ok bool) {
-	for k, stride := range h.Strides {
-		if stride <= 0 || k >= len(h.Sides) {
-			break
+// anchor returns the middle and the side of anchor i; 0 if there is none.
+func (h *RetinaFace) anchor(i int, size image.Point) (center Point, side float32) {
+	for k, stride := range h.Strides[:min(len(h.Strides), len(h.Sides))] {
+		stride = max(stride, 1)
+		columns, sides := (size.X+stride-1)/stride, h.Sides[k]
+		n := columns * ((size.Y + stride - 1) / stride) * len(sides)
+		if i < n {
+			at := i / len(sides)
+			return Point{(float32(at%columns) + 0.5) * float32(stride), (float32(at/columns) + 0.5) * float32(stride)}, sides[i%len(sides)]
 		}
-		columns, rows, sides := (size.X+stride-1)/stride, (size.Y+stride-1)/stride, h.Sides[k]
-		if n := columns * rows * len(sides); i >= n {
-			i -= n
-			continue
-		}
-		place := i / len(sides)
-		return Point{(float32(place%columns) + 0.5) * float32(stride), (float32(place/columns) + 0.5) * float32(stride)}, sides[i%len(sides)], true
+		i -= n
 	}
-	return center, 0, false
+	return center, 0
+}
+
+// fits reports whether there are n anchors.
+func (h *RetinaFace) fits(n int, size image.Point) bool {
+	if n < 1 {
+		return false
+	}
+	_, last := h.anchor(n-1, size)
+	_, more := h.anchor(n, size)
+	return last > 0 && more == 0
 }
 
 // Decode implements Head.
 func (h *RetinaFace) Decode(dst []Detection, out Outputs, minScore float32) ([]Detection, error) {
-	scores, err := out.rows(h.Scores, 2)
+	scores, boxes, err := out.pair(h.Scores, 2, h.Boxes, 4)
 	if err != nil {
 		return nil, err
 	}
 	defer scores.free()
-	boxes, err := out.rows(h.Boxes, 4)
-	if err != nil {
-		return nil, err
-	}
 	defer boxes.free()
-	n := scores.dims[0]
-	_, _, last := h.anchor(max(n-1, 0), out.Size)
-	_, _, more := h.anchor(n, out.Size)
-	if !last || more || boxes.dims[0] != n {
-		return nil, fail(common.ErrShape, "grids of the strides %v with anchors of the sides %v in a picture of %v do not have the %d scores and %d boxes of the outputs",
-			h.Strides, h.Sides, out.Size, n, boxes.dims[0])
+	if !h.fits(scores.dims[0], out.Size) {
+		return nil, anchorsError(scores.dims[0], h.Strides, out.Size)
 	}
-	for i := range n {
+	for i := range scores.dims[0] {
 		if s := scores.data[2*i+1]; s >= minScore {
-			c, side, _ := h.anchor(i, out.Size)
-			b := boxes.data[4*i:]
+			c, side := h.anchor(i, out.Size)
+			b, unit := boxes.data[4*i:], centerVariance*side
 			grow := func(v float32) float32 { return side * float32(math.Exp(float64(v)*sizeVariance)) }
-			dst = add(dst, around(shift(c, b, side), grow(b[2]), grow(b[3])), s, 0, i)
+			dst = add(dst, around(Point{c.X + b[0]*unit, c.Y + b[1]*unit}, grow(b[2]), grow(b[3])), s, 0, i)
 		}
 	}
 	return dst, nil
 }
 
-// shift returns c moved by the two numbers v of the model.
-func shift(c Point, v []float32, side float32) Point {
-	return Point{c.X + v[0]*centerVariance*side, c.Y + v[1]*centerVariance*side}
-}
-
 // Finish implements Finisher.
 func (h *RetinaFace) Finish(found []Detection, out Outputs, _ Affine, _ image.Point) error {
-	points, err := out.rows(h.Points, 2*facePoints)
-	if err != nil {
-		return err
-	}
-	defer points.free()
-	all := make([]KeyPoint, len(found)*facePoints)
-	for i := range found {
-		d, row := &found[i], found[i].candidate
-		c, side, ok := h.anchor(row, out.Size)
-		if !ok || row >= points.dims[0] {
-			return fail(common.ErrShape, "there are no points of anchor %d; output %d has %d rows", row, h.Points, points.dims[0])
-		}
-		d.Points, all = all[:facePoints:facePoints], all[facePoints:]
-		for j := range d.Points {
-			d.Points[j] = KeyPoint{shift(c, points.data[2*(row*facePoints+j):], side), 1}
-		}
-	}
-	return nil
+	return out.points(found, []int{h.Points}, func(candidate int) (int, int, Point, float32) {
+		c, side := h.anchor(candidate, out.Size)
+		return 0, candidate, c, centerVariance * side
+	})
 }
 
 func recognizeRetinaFace(sig common.Signature, _ map[string]string) (Head, Input, []string, bool) {
@@ -108,10 +89,6 @@ func recognizeRetinaFace(sig common.Signature, _ map[string]string) (Head, Input
 	}
 	h := &RetinaFace{Strides: []int{8, 16, 32}, Sides: [][]float32{{16, 32}, {64, 128}, {256, 512}}, Scores: scores[0], Boxes: boxes[0], Points: points[0]}
 	in := Input{Size: sizeOr(size, 640), BGR: true, Mean: [3]float32{123, 117, 104}}
-	if n := rowCount(sig.Outputs[h.Scores], 2); n > 0 {
-		_, _, last := h.anchor(n-1, in.Size)
-		_, _, more := h.anchor(n, in.Size)
-		ok = last && !more
-	}
-	return h, in, face, ok
+	n := rowCount(sig.Outputs[h.Scores], 2)
+	return h, in, face, n < 0 || h.fits(n, in.Size)
 }

@@ -21,8 +21,6 @@ type SCRFD struct {
 	Points  []int // likewise with 10 numbers; nil: none
 }
 
-const facePoints = 5
-
 // MinScore returns the score that insightface asks for.
 func (h *SCRFD) MinScore() float32 { return 0.5 }
 
@@ -31,40 +29,32 @@ func (h *SCRFD) Suppression() NMSOptions { return NMSOptions{IoU: 0.4, PlusOne: 
 
 // Decode implements Head.
 func (h *SCRFD) Decode(dst []Detection, out Outputs, minScore float32) ([]Detection, error) {
-	if n := len(h.Strides); len(h.Scores) != n || len(h.Boxes) != n {
-		return nil, fail(common.ErrOption, "SCRFD has %d strides, but %d outputs for scores and %d for boxes", n, len(h.Scores), len(h.Boxes))
+	if n := len(h.Strides); len(h.Scores) != n || len(h.Boxes) != n || h.Points != nil && len(h.Points) != n {
+		return nil, fail(common.ErrOption, "SCRFD has %d strides, but %d outputs for scores, %d for boxes and %d for points",
+			n, len(h.Scores), len(h.Boxes), len(h.Points))
 	}
 	first := 0
-	for k := range h.Strides {
-		var err error
-		if dst, err = h.decode(dst, out, k, first, minScore); err != nil {
+	for k, stride := range h.Strides {
+		scores, boxes, err := out.pair(h.Scores[k], 1, h.Boxes[k], 4)
+		if err != nil {
 			return nil, err
 		}
-		first += h.count(h.Strides[k], out.Size)
-	}
-	return dst, nil
-}
-
-// decode appends the faces of grid k, whose first anchor has that number.
-func (h *SCRFD) decode(dst []Detection, out Outputs, k, first int, minScore float32) ([]Detection, error) {
-	scores, err := out.rows(h.Scores[k], 1)
-	if err != nil {
-		return nil, err
-	}
-	defer scores.free()
-	boxes, err := out.rows(h.Boxes[k], 4)
-	if err != nil {
-		return nil, err
-	}
-	defer boxes.free()
-	stride := h.Strides[k]
-	if n := h.count(stride, out.Size); scores.dims[0] != n || boxes.dims[0] != n {
-		return nil, anchorsError(scores.dims[0], boxes.dims[0], n, stride, out.Size)
-	}
-	for i, s := range scores.data {
-		if s >= minScore {
-			c, b, scale := h.center(i, stride, out.Size), boxes.data[4*i:], float32(stride)
-			dst = add(dst, Rect{Point{c.X - b[0]*scale, c.Y - b[1]*scale}, Point{c.X + b[2]*scale, c.Y + b[3]*scale}}, s, 0, first+i)
+		if n := scores.dims[0]; n == 0 || n != h.count(stride, out.Size) {
+			err = anchorsError(n, stride, out.Size)
+		} else {
+			for i, s := range scores.data {
+				if s >= minScore {
+					_, _, c, unit := h.place(first+i, out.Size)
+					b := boxes.data[4*i:]
+					dst = add(dst, Rect{Point{c.X - b[0]*unit, c.Y - b[1]*unit}, Point{c.X + b[2]*unit, c.Y + b[3]*unit}}, s, 0, first+i)
+				}
+			}
+		}
+		first += scores.dims[0]
+		scores.free()
+		boxes.free()
+		if err != nil {
+			return nil, err
 		}
 	}
 	return dst, nil
@@ -78,47 +68,23 @@ func (h *SCRFD) count(stride int, size image.Point) int {
 	return size.X / stride * (size.Y / stride) * h.Anchors
 }
 
-// center returns the place of anchor i of a grid: the corner of its cell.
-func (h *SCRFD) center(i, stride int, size image.Point) Point {
-	place, columns := i/h.Anchors, size.X/stride
-	return Point{float32(place % columns * stride), float32(place / columns * stride)}
+// place returns the grid of an anchor, its number there, the corner of its cell and the
+// stride.
+func (h *SCRFD) place(anchor int, size image.Point) (k, row int, corner Point, unit float32) {
+	for k, stride := range h.Strides {
+		n := h.count(stride, size)
+		if anchor < n {
+			at, columns := anchor/h.Anchors, size.X/stride
+			return k, anchor, Point{float32(at % columns * stride), float32(at / columns * stride)}, float32(stride)
+		}
+		anchor -= n
+	}
+	return -1, 0, corner, 0
 }
 
 // Finish implements Finisher.
 func (h *SCRFD) Finish(found []Detection, out Outputs, _ Affine, _ image.Point) error {
-	if h.Points == nil {
-		return nil
-	}
-	if len(h.Points) != len(h.Strides) {
-		return fail(common.ErrOption, "SCRFD has %d strides, but %d outputs for points", len(h.Strides), len(h.Points))
-	}
-	all, first := make([]KeyPoint, len(found)*facePoints), 0
-	for k, stride := range h.Strides {
-		points, err := out.rows(h.Points[k], 2*facePoints)
-		if err != nil {
-			return err
-		}
-		n, scale := h.count(stride, out.Size), float32(stride)
-		if points.dims[0] != n {
-			points.free()
-			return anchorsError(n, points.dims[0], n, stride, out.Size)
-		}
-		for i := range found {
-			d, row := &found[i], found[i].candidate-first
-			if row < 0 || row >= n {
-				continue // of another grid
-			}
-			c := h.center(row, stride, out.Size)
-			d.Points, all = all[:facePoints:facePoints], all[facePoints:]
-			for j := range d.Points {
-				p := points.data[2*(row*facePoints+j):]
-				d.Points[j] = KeyPoint{Point{c.X + p[0]*scale, c.Y + p[1]*scale}, 1}
-			}
-		}
-		points.free()
-		first += n
-	}
-	return nil
+	return out.points(found, h.Points, func(candidate int) (int, int, Point, float32) { return h.place(candidate, out.Size) })
 }
 
 func recognizeSCRFD(sig common.Signature, _ map[string]string) (Head, Input, []string, bool) {
@@ -146,5 +112,5 @@ func recognizeSCRFD(sig common.Signature, _ map[string]string) (Head, Input, []s
 	if n := len(h.Strides); !ok || len(h.Scores) != n || len(h.Boxes) != n || len(h.Points) != len(sig.Outputs)-2*n {
 		return nil, Input{}, nil, false
 	}
-	return h, Input{Size: sizeOr(size, 640), Fit: LetterboxCorner, Mean: same(127.5), Std: same(128)}, face, true
+	return h, Input{Size: sizeOr(size, 640), Fit: InsightFace, Mean: same(127.5), Std: same(128)}, face, true
 }

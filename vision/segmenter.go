@@ -7,6 +7,7 @@ import (
 	"image"
 	"image/color"
 	"math"
+	"slices"
 	"sync"
 
 	"github.com/anyinfer/anyinfer/common"
@@ -26,8 +27,7 @@ type Segmenter struct {
 	// class of each pixel is taken.
 	Nearest bool
 
-	runner  runner
-	classes sync.Pool // of *[]uint8
+	runner runner
 }
 
 // NewSegmenter returns a Segmenter for a model whose output has a number for each class
@@ -53,17 +53,12 @@ func (s *Segmenter) Segment(ctx context.Context, img image.Image) (*image.Palett
 		return nil, err
 	}
 	defer p.free()
-	memory, _ := s.classes.Get().(*[]uint8)
-	if memory == nil {
-		memory = new([]uint8)
-	}
-	defer s.classes.Put(memory)
 	palette := s.Palette
 	if palette == nil {
 		palette = vocPalette
 	}
 	dst := image.NewPaletted(img.Bounds(), palette)
-	return dst, p.segment(dst, memory, s.Nearest)
+	return dst, p.segment(dst, s.Nearest)
 }
 
 // plane is an output that has numbers of classes at places, and the map from pixels of
@@ -72,7 +67,38 @@ type plane struct {
 	array
 	w, h, classes      int
 	column, row, class int // the steps in data
-	x, y               axis
+	*planeMemory
+}
+
+// planeMemory is used again for later pictures.
+type planeMemory struct {
+	x, y []span
+	best []uint8   // the best class at each place
+	line []float32 // one row of places
+}
+
+// span is between which places a pixel is, and how much of the second counts.
+type span struct {
+	at, next int32
+	part     float32
+}
+
+var planeMemories = sync.Pool{New: func() any { return new(planeMemory) }}
+
+func (p *plane) free() {
+	p.array.free()
+	planeMemories.Put(p.planeMemory)
+}
+
+// spans returns the spans of a row or column of pixels, whose edges map to shift and
+// to shift + scale*pixels of the places.
+func spans(all []span, pixels, places int, shift, scale float64) []span {
+	all = slices.Grow(all[:0], pixels)
+	for i := range pixels {
+		at, part := between(shift+(float64(i)+0.5)*scale, 0, places)
+		all = append(all, span{int32(at), int32(min(at+1, places-1)), float32(part)})
+	}
+	return all
 }
 
 // plane returns output i for the only picture of f, which has that size.
@@ -89,7 +115,7 @@ func (f *frame) plane(i int, size image.Point) (plane, error) {
 		a.free()
 		return plane{}, fail(common.ErrShape, "output %d has the shape %v, not numbers of classes at places", i, f.outputs[i].Shape())
 	}
-	p := plane{array: a}
+	p := plane{array: a, planeMemory: planeMemories.Get().(*planeMemory)}
 	if classesFirst(shape) {
 		p.classes, p.h, p.w = shape[1], shape[2], shape[3]
 		p.column, p.row, p.class = 1, p.w, p.w*p.h
@@ -99,8 +125,8 @@ func (f *frame) plane(i int, size image.Point) (plane, error) {
 	}
 	to := f.backs[0].Inverse() // from the picture to the input; it does not turn
 	toX, toY := float64(p.w)/float64(f.size.X), float64(p.h)/float64(f.size.Y)
-	p.x = axis{float64(to[2]) * toX, float64(to[0]) * toX, 0, p.w}
-	p.y = axis{float64(to[5]) * toY, float64(to[4]) * toY, 0, p.h}
+	p.x = spans(p.x, size.X, p.w, float64(to[2])*toX, float64(to[0])*toX)
+	p.y = spans(p.y, size.Y, p.h, float64(to[5])*toY, float64(to[4])*toY)
 	return p, nil
 }
 
@@ -112,70 +138,61 @@ func classesFirst(s common.Shape) bool {
 }
 
 // segment sets the classes of dst's pixels.
-func (p *plane) segment(dst *image.Paletted, memory *[]uint8, nearest bool) error {
+func (p *plane) segment(dst *image.Paletted, nearest bool) error {
 	if p.classes > 256 || p.classes > len(dst.Palette) && p.classes > 1 {
 		return fail(common.ErrOption, "the output has %d classes, but the palette %d colors, of 256 that are possible", p.classes, len(dst.Palette))
 	}
-	if cap(*memory) < p.w*p.h {
-		*memory = make([]uint8, p.w*p.h)
-	}
-	best := (*memory)[:p.w*p.h] // the best class at each place
-	for y := range p.h {
-		for x := range p.w {
-			at := y*p.row + x*p.column
-			if p.classes > 1 {
-				best[y*p.w+x] = p.best(at, at, at, at, 0, 0)
-			} else if v := p.data[at]; v >= 0 && v < float32(len(dst.Palette)) { // the model has taken the best class
-				best[y*p.w+x] = uint8(v)
-			} else {
-				return fail(common.ErrRun, "the output has class %v, but the palette %d colors", v, len(dst.Palette))
-			}
+	p.planeMemory.best = slices.Grow(p.planeMemory.best[:0], p.w*p.h)[:p.w*p.h]
+	best := p.planeMemory.best
+	for i := range best {
+		at := i/p.w*p.row + i%p.w*p.column
+		if p.classes > 1 {
+			best[i] = p.between(at, at, at, at, 0, 0)
+		} else if v := p.data[at]; v >= 0 && v < float32(len(dst.Palette)) { // the model has taken the best class
+			best[i] = uint8(v)
+		} else {
+			return fail(common.ErrRun, "the output has class %v, but the palette %d colors", v, len(dst.Palette))
 		}
 	}
-	nearest = nearest || p.classes == 1
-	size := dst.Rect.Size()
-	for y := range size.Y {
-		y0, y1, wy := p.y.at(y)
-		row := dst.Pix[y*dst.Stride:][:size.X]
-		for x := range row {
-			x0, x1, wx := p.x.at(x)
-			a, b, c, d := best[y0*p.w+x0], best[y0*p.w+x1], best[y1*p.w+x0], best[y1*p.w+x1]
+	for y, v := range p.y {
+		top, bottom := best[int(v.at)*p.w:][:p.w], best[int(v.next)*p.w:][:p.w]
+		row := dst.Pix[y*dst.Stride:][:len(p.x)]
+		for x, h := range p.x {
+			left, right := h.at, h.next
+			class := top[left]
 			switch {
-			case a == b && a == c && a == d: // then it is the best between them too
-				row[x] = a
-			case nearest && wy < 0.5 && wx < 0.5:
-				row[x] = a
-			case nearest && wy < 0.5:
-				row[x] = b
-			case nearest && wx < 0.5:
-				row[x] = c
-			case nearest:
-				row[x] = d
+			case class == top[right] && class == bottom[left] && class == bottom[right]: // it is the best between them too
+			case nearest || p.classes == 1:
+				from, column := top, left
+				if v.part >= 0.5 {
+					from = bottom
+				}
+				if h.part >= 0.5 {
+					column = right
+				}
+				class = from[column]
 			default:
-				top, bottom := y0*p.row, y1*p.row
-				row[x] = p.best(top+x0*p.column, top+x1*p.column, bottom+x0*p.column, bottom+x1*p.column, wx, wy)
+				a, b := int(v.at)*p.row, int(v.next)*p.row
+				i, j := int(left)*p.column, int(right)*p.column
+				class = p.between(a+i, a+j, b+i, b+j, h.part, v.part)
 			}
+			row[x] = class
 		}
 	}
 	return nil
 }
 
-// best returns the first best class between the places at a, b, c and d.
-func (p *plane) best(a, b, c, d int, wx, wy float32) (class uint8) {
+// between returns the first best class between the places at a and b, and c and d below.
+func (p *plane) between(a, b, c, d int, x, y float32) (class uint8) {
 	most := float32(math.Inf(-1))
 	for k := range p.classes {
-		if v := mix(p.data[a], p.data[b], p.data[c], p.data[d], wx, wy); v > most {
+		top, bottom := p.data[a]+(p.data[b]-p.data[a])*x, p.data[c]+(p.data[d]-p.data[c])*x
+		if v := top + (bottom-top)*y; v > most {
 			most, class = v, uint8(k)
 		}
 		a, b, c, d = a+p.class, b+p.class, c+p.class, d+p.class
 	}
 	return class
-}
-
-// mix returns the number between a and b above c and d.
-func mix(a, b, c, d, wx, wy float32) float32 {
-	top, bottom := a+(b-a)*wx, c+(d-c)*wx
-	return top + (bottom-top)*wy
 }
 
 // VOCPalette returns the 256 colors of Pascal VOC, which tools show classes in.

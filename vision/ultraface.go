@@ -18,19 +18,12 @@ func (h *UltraFace) Suppression() NMSOptions { return NMSOptions{IoU: 0.5} }
 
 // Decode implements Head.
 func (h *UltraFace) Decode(dst []Detection, out Outputs, minScore float32) ([]Detection, error) {
-	scores, err := out.rows(h.Scores, 2)
+	scores, boxes, err := out.pair(h.Scores, 2, h.Boxes, 4)
 	if err != nil {
 		return nil, err
 	}
 	defer scores.free()
-	boxes, err := out.rows(h.Boxes, 4)
-	if err != nil {
-		return nil, err
-	}
 	defer boxes.free()
-	if boxes.dims[0] != scores.dims[0] {
-		return nil, fail(common.ErrShape, "the outputs have %d scores, but %d boxes", scores.dims[0], boxes.dims[0])
-	}
 	scale := Point{float32(out.Size.X), float32(out.Size.Y)}
 	for i := range scores.dims[0] {
 		if s := scores.data[2*i+1]; s >= minScore {

@@ -5,6 +5,8 @@ package vision
 import (
 	"image"
 	"math"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -69,8 +71,9 @@ func (y *YOLO) table(out Outputs) (yoloTable, error) {
 	if y.Form == YOLOv8 && a.dims[0] < a.dims[1] {
 		t.boxes, t.box, t.value, values = a.dims[1], 1, a.dims[1], a.dims[0]
 	}
-	t.extras = values - max(y.Masks, 0) - max(y.Points*y.PointValues, 0)
-	if t.classes = t.extras - y.Form.before(); t.classes < 0 || t.classes == 0 && y.Form != EndToEnd || y.Form == EndToEnd && t.classes != 0 {
+	t.extras = values - y.Masks - y.Points*y.PointValues
+	t.classes = t.extras - y.Form.before()
+	if t.classes < 0 || (t.classes == 0) != (y.Form == EndToEnd) || min(y.Masks, y.Points) < 0 || y.Points > 0 && y.PointValues < 2 {
 		a.free()
 		return t, fail(common.ErrShape, "output %d of YOLO has %d values for each of %d boxes; that is not %d, classes, %d for masks and %d for key points",
 			y.Output, values, t.boxes, y.Form.before(), y.Masks, y.Points*y.PointValues)
@@ -95,20 +98,15 @@ func (y *YOLO) Decode(dst []Detection, out Outputs, minScore float32) ([]Detecti
 	}
 	for i := range t.boxes {
 		row := t.data[i*t.box : (i+1)*t.box]
-		var score float32
-		var class int
-		switch y.Form {
-		case EndToEnd:
-			score, class = row[4], index(row[5])
-		case YOLOv5:
-			if row[4] >= minScore {
-				score, class = best(row[5:t.extras])
-				score *= row[4]
-			} else {
-				class = -1
-			}
-		default:
+		score, class := row[4], -1
+		switch {
+		case y.Form == EndToEnd:
+			class = index(row[5])
+		case y.Form == YOLOv8:
 			score, class = best(row[4:t.extras])
+		case row[4] >= minScore:
+			score, class = best(row[5:t.extras])
+			score *= row[4]
 		}
 		if class >= 0 && score >= minScore {
 			dst = add(dst, format.rect(row[0], row[1], row[2], row[3], t.scale), score, class, i)
@@ -128,10 +126,16 @@ func (t *yoloTable) columns(dst []Detection, minScore float32) []Detection {
 			scores[i], classes[i] = float32(math.Inf(-1)), -1
 		}
 		for c := range t.classes {
-			for i, v := range t.data[(4+c)*t.value+from:][:n] {
-				if v >= minScore && v > scores[i] {
+			row := t.data[(4+c)*t.value+from:][:n]
+			for i := 0; i < n; {
+				if next := row[i:]; len(next) >= 4 && !(next[0] >= minScore || next[1] >= minScore || next[2] >= minScore || next[3] >= minScore) {
+					i += 4 // nearly all scores are low
+					continue
+				}
+				if v := row[i]; v >= minScore && v > scores[i] {
 					scores[i], classes[i] = v, c
 				}
+				i++
 			}
 		}
 		for i := range n {
@@ -224,31 +228,32 @@ func recognizeYOLO(sig common.Signature, metadata map[string]string) (Head, Inpu
 		return nil, in, nil, false
 	}
 	var width, height int
-	width, height, in.Size = pictureSize(sig.Inputs[at], metadata)
+	width, height, in.Size = pictureSize(sig.Inputs[at], integers(metadata["imgsz"]))
 	classes, ok := y.recognizeForm(sig.Outputs[y.Output].Shape, width, height, len(names), known, metadata)
 	if !ok {
 		return nil, in, nil, false
 	}
-	if len(names) == 0 && classes == 80 {
-		names = COCO()
-	}
-	return y, in, names, true
+	return y, in, classLabels(metadata, classes), true
 }
+
+// nmsInside matches the arguments of an export with NMS, as JSON and as a Python dict.
+var nmsInside = regexp.MustCompile(`["']nms["']: *[tT]rue`)
+
+var yoloStrides = [][]int{{8, 16, 32}, {8, 16, 32, 64}, {4, 8, 16, 32}, {16, 32}}
 
 // recognizeForm sets Form. It returns the number of classes, 0 if that is not known.
 // known: metadata tells the task.
 func (y *YOLO) recognizeForm(shape common.Shape, width, height, names int, known bool, metadata map[string]string) (int, bool) {
 	a, b, extras := shape[1], shape[2], y.Masks+y.Points*y.PointValues
 	grid := func(n, anchors int) bool {
-		return n > 0 && (n == anchors*cells(width, height, 8, 16, 32) || n == anchors*cells(width, height, 8, 16, 32, 64) ||
-			n == anchors*cells(width, height, 4, 8, 16, 32) || n == anchors*cells(width, height, 16, 32))
+		return n > 0 && slices.ContainsFunc(yoloStrides, func(s []int) bool { return n == anchors*cells(width, height, s...) })
 	}
 	// fits reports whether a dimension has this many values before the classes, which are as many as the names.
 	fits := func(d, before int) bool {
 		return d < 0 || (names == 0 && d > before+extras || names > 0 && d == before+extras+names)
 	}
 	switch {
-	case known && strings.EqualFold(metadata["end2end"], "true"):
+	case known && (strings.EqualFold(metadata["end2end"], "true") || nmsInside.MatchString(metadata["args"])):
 		y.Form = EndToEnd
 		return names, b < 0 || b == 6+extras
 	case known && fits(a, 4) && (b < 0 || b > a), known && fits(b, 4) && (a < 0 || grid(a, 1)):
@@ -266,20 +271,33 @@ func (y *YOLO) recognizeForm(shape common.Shape, width, height, names int, known
 	return 0, false
 }
 
-// pictureSize returns the width and height of an input, 0 if they are dynamic, and the
-// size that metadata tells for an input of any size.
-func pictureSize(info common.TensorInfo, metadata map[string]string) (width, height int, size image.Point) {
-	var in Input
+// pictureSize returns the width and height of an input, 0 if they are dynamic, and for
+// such an input the size that was told: height and width, or one number for both.
+func pictureSize(info common.TensorInfo, told []int) (width, height int, size image.Point) {
 	y := 2
-	if in.layout(info.Shape) == NHWC {
+	if new(Input).layout(info.Shape) == NHWC {
 		y = 1
 	}
 	height, width = info.Shape[y], info.Shape[y+1]
-	if told := integers(metadata["imgsz"]); (width < 0 || height < 0) && len(told) > 0 {
+	if (width < 0 || height < 0) && len(told) > 0 {
 		height, width = told[0], told[len(told)-1]
 		size = image.Pt(width, height)
 	}
 	return max(width, 0), max(height, 0), size
+}
+
+// classLabels returns the labels in metadata, or COCO's if there are as many classes.
+func classLabels(metadata map[string]string, classes int) []string {
+	if names := about.Names(metadata); names != nil {
+		return names
+	}
+	if lines := strings.TrimSpace(metadata["character"]); lines != "" { // as RapidAI's files have them
+		return strings.Split(lines, "\n")
+	}
+	if classes == 80 {
+		return COCO()
+	}
+	return nil
 }
 
 // integers returns the decimal numbers in a text such as "[17, 3]".

@@ -16,23 +16,23 @@ type YOLOX struct {
 }
 
 // Suppression returns IoU 0.45 over all classes, with sizes one larger, as YOLOX does.
-func (y *YOLOX) Suppression() NMSOptions { return NMSOptions{IoU: 0.45, Agnostic: true, PlusOne: true} }
+func (d *YOLOX) Suppression() NMSOptions { return NMSOptions{IoU: 0.45, Agnostic: true, PlusOne: true} }
 
 // Decode implements Head.
-func (head *YOLOX) Decode(dst []Detection, out Outputs, minScore float32) ([]Detection, error) {
-	a, err := out.array(head.Output, 2)
+func (d *YOLOX) Decode(dst []Detection, out Outputs, minScore float32) ([]Detection, error) {
+	a, err := out.array(d.Output, 2)
 	if err != nil {
 		return dst, err
 	}
 	defer a.free()
-	strides := head.Strides
+	strides := d.Strides
 	if strides == nil {
 		strides = yoloxStrides
 	}
 	values, next := a.dims[1], 0
 	if n := cells(out.Size.X, out.Size.Y, strides...); values < 6 || a.dims[0] != n {
 		return dst, fail(common.ErrShape, "output %d of YOLOX has %d boxes of %d values; an input of %v and the strides %v make %d of at least 6",
-			head.Output, a.dims[0], values, out.Size, append([]int(nil), strides...), n)
+			d.Output, a.dims[0], values, out.Size, append([]int(nil), strides...), n)
 	}
 	for _, stride := range strides {
 		columns := (out.Size.X + stride - 1) / stride
@@ -48,7 +48,7 @@ func (head *YOLOX) Decode(dst []Detection, out Outputs, minScore float32) ([]Det
 				continue
 			}
 			x, y, w, h, scale := row[0], row[1], row[2], row[3], Point{1, 1}
-			if !head.Decoded {
+			if !d.Decoded {
 				scale = Point{float32(stride), float32(stride)}
 				x, y = x+float32((i-first)%columns), y+float32((i-first)/columns)
 				w, h = float32(math.Exp(float64(w))), float32(math.Exp(float64(h)))
@@ -64,7 +64,7 @@ var yoloxStrides = []int{8, 16, 32}
 // recognizeYOLOX recognizes one output with a row of at least six values for each cell.
 func recognizeYOLOX(sig common.Signature, metadata map[string]string) (Head, Input, []string, bool) {
 	in := Input{Fit: LetterboxCorner, Pad: 114, BGR: true}
-	if len(sig.Inputs) != 1 || len(sig.Outputs) != 1 || len(sig.Inputs[0].Shape) != 4 || len(sig.Outputs[0].Shape) != 3 || metadata["names"] != "" {
+	if len(sig.Inputs) != 1 || len(sig.Outputs) != 1 || pictureInput(sig) != 0 || len(sig.Outputs[0].Shape) != 3 || metadata["names"] != "" {
 		return nil, in, nil, false
 	}
 	width, height, _ := pictureSize(sig.Inputs[0], nil)
@@ -76,11 +76,7 @@ func recognizeYOLOX(sig common.Signature, metadata map[string]string) (Head, Inp
 	if sig.Inputs[0].Name == "inputs" && sig.Outputs[0].Name == "outputs" {
 		in.BGR, in.Mean, in.Std = false, imageNetMean, imageNetStd
 	}
-	var labels []string
-	if values == 85 {
-		labels = COCO()
-	}
-	return &YOLOX{}, in, labels, true
+	return &YOLOX{}, in, classLabels(metadata, values-5), true
 }
 
 // The mean and standard deviation of ImageNet's pictures.

@@ -66,12 +66,12 @@ func classes(s common.Shape) int {
 	return s[last]
 }
 
-// Names returns the names of classes: those of Ultralytics, a dict from numbers to
-// names, or those of OpenVINO's Model API, which spaces separate.
+// Names returns the names of classes, nil if there are none: those of Ultralytics, a dict
+// from numbers to names, or those of OpenVINO's Model API, which spaces separate.
 func Names(all map[string]string) []string {
 	members, ok := parse(all["names"])
 	if !ok {
-		return strings.Fields(all["model_info.labels"])
+		return append([]string(nil), strings.Fields(all["model_info.labels"])...)
 	}
 	byNumber := map[int]string{}
 	for i, m := range members {

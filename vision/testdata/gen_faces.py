@@ -59,7 +59,7 @@ def blazeface():
 def scrfd():
     from insightface.model_zoo.scrfd import SCRFD
 
-    def expected(seed, w, h, strides, anchors):
+    def expected(seed, w, h, strides, anchors, picture=None):
         outputs = []
         for columns in (1, 4, 10):
             for s in strides:
@@ -71,10 +71,11 @@ def scrfd():
             get_outputs=lambda: [info(str(i), list(o.shape)) for i, o in enumerate(outputs)],
             run=lambda names, feed: outputs,
         )
-        boxes, points = SCRFD(session=session).detect(np.zeros((h, w, 3), np.uint8), det_thresh=0.5)
+        boxes, points = SCRFD(session=session).detect(np.zeros((*(picture or (h, w)), 3), np.uint8), det_thresh=0.5)
         return [face(b[:4], b[4], p) for b, p in zip(boxes, points)]
 
-    return {"9": expected(10, 256, 128, [8, 16, 32], 2), "15": expected(30, 384, 256, [8, 16, 32, 64, 128], 1)}
+    grids = (10, 256, 128, [8, 16, 32], 2)
+    return {"9": expected(*grids), "scaled": expected(*grids, (76, 201)), "15": expected(30, 384, 256, [8, 16, 32, 64, 128], 1)}
 
 
 def retinaface(w=160, h=96):
@@ -107,6 +108,16 @@ def arcface(out):
     return cases
 
 
+def mediapipe(out):
+    """What MediaPipe reads: it warps the square around the picture, by numbers of pixels."""
+    picture = cv2.imread(str(out / "face.png"))
+    h, w = picture.shape[:2]
+    x, y = (max(w, h) - w) / 2, (max(w, h) - h) / 2
+    square = floats([[-x, -y], [w + x, -y], [w + x, h + y], [-x, h + y]])
+    m = cv2.getPerspectiveTransform(square, floats([[0, 0], [32, 0], [32, 32], [0, 32]]))
+    cv2.imwrite(str(out / "mediapipe.png"), cv2.warpPerspective(picture, m, (32, 32), flags=cv2.INTER_LINEAR))
+
+
 def segments(out):
     logits = floats(spread(80, 9, 13, 5))
     large = cv2.resize(logits, (101, 76), interpolation=cv2.INTER_LINEAR)
@@ -124,4 +135,5 @@ def segments(out):
 def make(out):
     segments(out)
     expected = {"blazeface": blazeface(), "scrfd": scrfd(), "retinaface": retinaface(), "arcface": arcface(out)}
+    mediapipe(out)
     (out / "faces.json").write_text(json.dumps(expected, separators=(",", ":")) + "\n")

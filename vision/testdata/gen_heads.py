@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes heads.json: what other code makes of random outputs of models.
+"""What other code makes of random outputs of models.
 
 The tensors themselves are not stored: heads_test.go computes the same numbers.
 """
 import json
-import os
 
 import cv2
 import numpy as np
@@ -79,7 +78,7 @@ def yolov5():
 
 
 def yolox():
-    out = np.concatenate([uniform(20, 3549, 2) * 2 - 0.5, uniform(21, 3549, 2) * 3, sparse(uniform(22, 3549), 0.1)[:, None], uniform(23, 3549, 7)], 1)
+    out = np.concatenate([uniform(20, 3549, 2) * 2 - 0.5, uniform(21, 3549, 2) * 3 - 1, sparse(uniform(22, 3549), 0.2)[:, None], uniform(23, 3549, 7)], 1)
     engine = object.__new__(DetectionEngine)  # without loading its model
     engine.session = None
     done = engine.demo_postprocess(out.astype(np.float32)[None], (416, 416))[0]
@@ -98,22 +97,22 @@ def picodet():
 
 
 def masks():
-    """Masks in a 300x200 picture that was letterboxed into 160x160: the border is cut off first."""
+    """Masks of a picture that was letterboxed into 160x160: prototypes are scaled to that and cut, or only cut if they can be."""
     protos = (uniform(50, 8, 40, 40) - 0.5).astype(np.float32)
     weights = (uniform(51, 3, 8) - 0.5).astype(np.float32)
-    small = np.tensordot(weights, protos, 1)[:, 7:33]  # 200 of 300 rows are 26.7 of 40
     out = []
-    for mask, (x0, y0, x1, y1) in zip(small, [(0, 0, 300, 200), (17, 33, 141, 122), (250, 150, 299, 199)]):
-        mask = cv2.resize(mask, (300, 200), interpolation=cv2.INTER_LINEAR)[y0:y1, x0:x1] > 0
-        out.append({"box": [x0, y0, x1, y1], "bits": np.packbits(mask, axis=1).tobytes().hex()})
+    for width, height, top, bottom in (300, 200, 26, 133), (320, 160, 40, 120):
+        for mask, (x0, y0, x1, y1) in zip(np.tensordot(weights, protos, 1), [(0, 0, width, height), (17, 33, 141, 122), (250, 150, 299, 159)]):
+            if top % 4 or bottom % 4:
+                mask = cv2.resize(mask, (160, 160), interpolation=cv2.INTER_LINEAR)[top:bottom]
+            else:
+                mask = mask[top // 4 : bottom // 4]
+            mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR)[y0:y1, x0:x1] > 0
+            out.append({"size": [width, height], "used": [top, bottom], "box": [x0, y0, x1, y1], "bits": np.packbits(mask, axis=1).tobytes().hex()})
     return out
 
 
-def main():
-    all = {f.__name__: f() for f in (nms, yolov8, yolov5, yolox, picodet, masks)}
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "heads.json"), "w") as f:
-        f.write("{\n" + ",\n".join(f"{json.dumps(k)}: {json.dumps(v, separators=(',', ':'))}" for k, v in all.items()) + "\n}\n")
-
-
-if __name__ == "__main__":
-    main()
+def make(out):
+    found = {f.__name__: f() for f in (nms, yolov8, yolov5, yolox, picodet, masks)}
+    lines = (f"{json.dumps(k)}: {json.dumps(v, separators=(',', ':'))}" for k, v in found.items())
+    (out / "heads.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the expected results in this folder.
 
-    python -m venv venv && venv/bin/pip install -r requirements.txt
+    python -m venv venv && venv/bin/pip install --no-deps -r requirements.txt
     venv/bin/python make.py [NAME...]
 
 Each gen_NAME.py beside this file has a function make(out), which writes to the folder

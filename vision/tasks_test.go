@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vision
+
+import (
+	"context"
+	"image"
+	"image/color"
+	"math"
+	"sync"
+	"testing"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/common/fake"
+	"github.com/stretchr/testify/require"
+)
+
+// modelOf returns a model with one output, which has always the same numbers. seen gets
+// its input.
+func modelOf(input common.TensorInfo, output common.TensorInfo, numbers *common.Tensor, seen *[]float32) *common.Model {
+	sig := common.Signature{Inputs: []common.TensorInfo{input}, Outputs: []common.TensorInfo{output}}
+	return fake.NewModel(sig, nil, func(_ context.Context, in common.Tensors) (common.Tensors, error) {
+		if seen != nil {
+			data, err := common.Get[float32](in, input.Name)
+			if err != nil {
+				return nil, err
+			}
+			*seen = append([]float32{}, data...)
+		}
+		return common.Tensors{output.Name: numbers}, nil
+	})
+}
+
+var gray = &image.Gray{Pix: make([]uint8, 64), Stride: 8, Rect: image.Rect(0, 0, 8, 8)}
+
+func classify(t *testing.T, output common.TensorInfo, numbers *common.Tensor, change func(*Classifier)) []Class {
+	m := modelOf(infoOf("x", 1, 3, 224, 224), output, numbers, nil)
+	defer m.Close()
+	c, err := NewClassifier(m)
+	require.NoError(t, err)
+	if change != nil {
+		change(c)
+	}
+	classes, err := c.Classify(context.Background(), gray)
+	require.NoError(t, err)
+	return classes
+}
+
+func TestClassifier(t *testing.T) {
+	labelled := infoOf("scores", 1, 4)
+	labelled.Labels = []string{"a", "b", "c", "d"}
+	requireClasses := func(want, got []Class) {
+		require.Len(t, got, len(want))
+		for i, w := range want {
+			require.InDelta(t, w.Score, got[i].Score, 1e-6, i)
+			got[i].Score = w.Score
+		}
+		require.Equal(t, want, got)
+	}
+	logits := []float32{1, 3, -2, 3}
+	e := func(v float64) float32 { return float32(math.Exp(v) / (math.Exp(1) + 2*math.Exp(3) + math.Exp(-2))) }
+	requireClasses([]Class{{1, "b", e(3)}, {3, "d", e(3)}, {0, "a", e(1)}, {2, "c", e(-2)}}, classify(t, labelled, tensorOf(t, logits, 1, 4), nil))
+	requireClasses([]Class{{1, "b", e(3)}, {3, "d", e(3)}}, classify(t, labelled, tensorOf(t, logits, 1, 4), func(c *Classifier) { c.Top = 2 }))
+	requireClasses([]Class{{1, "b", 3}}, classify(t, labelled, tensorOf(t, logits, 1, 4), func(c *Classifier) { c.Top, c.Raw = 1, true }))
+	requireClasses([]Class{{0, "background", 0.5}, {3, "c", 0.25}, {1, "a", 0.15}, {2, "b", 0.1}},
+		classify(t, infoOf("scores", 1, 4), tensorOf(t, []float32{0.5, 0.15, 0.1, 0.25}, 1, 4), func(c *Classifier) { c.Labels = []string{"a", "b", "c"} }))
+	nan := float32(math.NaN())
+	requireClasses([]Class{{1, "", 1}}, classify(t, infoOf("scores", 1, 3, 1, 1), tensorOf(t, []float32{nan, 5, nan}, 1, 3, 1, 1), nil))
+	require.Empty(t, classify(t, infoOf("scores", 1, 2), tensorOf(t, []float32{nan, nan}, 1, 2), nil))
+
+	// A quantized softmax, whose rounded values do not add up to 1.
+	quantized := infoOf("scores", 1, 3)
+	quantized.DType, quantized.Quant = common.Uint8, &common.Quantization{Scale: []float32{1.0 / 256}, ZeroPoint: []int64{0}}
+	stored, err := common.FromSlice([]uint8{128, 64, 32}, 1, 3)
+	require.NoError(t, err)
+	requireClasses([]Class{{0, "", 0.5}, {1, "", 0.25}, {2, "", 0.125}}, classify(t, quantized, stored, nil))
+}
+
+func TestClassifierOfMetadata(t *testing.T) {
+	sig := common.Signature{Inputs: []common.TensorInfo{infoOf("x", -1, 3, 224, 224)}, Outputs: []common.TensorInfo{infoOf("y", -1, 4)}}
+	c, sure, ok := recognizeClassifier(sig, map[string]string{"character": "0\n90\n180\n270\n"})
+	require.True(t, ok && sure)
+	require.Equal(t, []string{"0", "90", "180", "270"}, c.Labels)
+	require.Equal(t, Input{Size: image.Pt(224, 224), Fit: Crop, Short: 256, Filter: Smooth, Mean: imageNetMean, Std: imageNetStd}, c.Input)
+	c, sure, ok = recognizeClassifier(sig, map[string]string{"task": "classify"})
+	require.True(t, ok && sure)
+	require.Equal(t, Input{Size: image.Pt(224, 224), Fit: Crop, Filter: Smooth, Std: same(255)}, c.Input)
+	_, sure, ok = recognizeClassifier(sig, nil)
+	require.True(t, ok && !sure)
+	_, _, ok = recognizeClassifier(sig, map[string]string{"task": "detect"})
+	require.False(t, ok)
+	sig.Outputs[0].Shape = common.Shape{1, 4, 2}
+	_, _, ok = recognizeClassifier(sig, nil)
+	require.False(t, ok)
+}
+
+func keyPoints(coordinates []float32) (all []KeyPoint) {
+	for i := 0; i < len(coordinates); i += 2 {
+		all = append(all, KeyPoint{Point{coordinates[i], coordinates[i+1]}, 1})
+	}
+	return all
+}
+
+// The map and the picture are those of insightface, whose points are numbers of pixels.
+func TestAlignFace(t *testing.T) {
+	for _, c := range goldenFaces.ArcFace {
+		a, err := alignFace(keyPoints(c.Points), image.Pt(c.Side, c.Side))
+		require.NoError(t, err)
+		a[2] -= 0.5 - (a[0]+a[1])/2
+		a[5] -= 0.5 - (a[3]+a[4])/2
+		require.InDeltaSlice(t, c.Matrix, a[:], 1e-3, c.Side)
+	}
+	var seen []float32
+	m := modelOf(infoOf("x", 1, 3, 112, 112), infoOf("y", 1, 128), tensorOf(t, spread(1, 128, func(u float64) float64 { return u }), 1, 128), &seen)
+	defer m.Close()
+	e, err := NewEmbedder(m)
+	require.NoError(t, err)
+	v, err := e.EmbedFace(context.Background(), goldenImage(t, "face.png"), keyPoints(goldenFaces.ArcFace[0].Points))
+	require.NoError(t, err)
+	require.InDelta(t, 1, Cosine(v, v), 1e-6)
+	requireInput(t, "face_112.png", seen)
+	// BlazeFace's six points of a face that is where it has to be already.
+	six := make([]KeyPoint, 6)
+	for i, p := range arcFace[:3] {
+		six[i].Point = p
+	}
+	six[3].Point = Point{(arcFace[3].X + arcFace[4].X) / 2, (arcFace[3].Y + arcFace[4].Y) / 2}
+	a, err := alignFace(six, image.Pt(112, 112))
+	require.NoError(t, err)
+	require.InDeltaSlice(t, []float32{1, 0, 0, 0, 1, 0}, a[:], 1e-3)
+	_, err = e.EmbedFace(context.Background(), gray, six[:4])
+	require.ErrorIs(t, err, common.ErrInput)
+	_, err = e.EmbedFace(context.Background(), gray, make([]KeyPoint, 5))
+	require.ErrorIs(t, err, common.ErrInput)
+}
+
+// requireInput compares an input of numbers from -1 to 1 with a picture.
+func requireInput(t *testing.T, name string, got []float32) {
+	want := goldenImage(t, name)
+	size := want.Bounds().Size()
+	for y := range size.Y {
+		for x := range size.X {
+			c := color.NRGBAModel.Convert(want.At(x, y)).(color.NRGBA)
+			for i, w := range []uint8{c.R, c.G, c.B} {
+				require.InDelta(t, w, got[(i*size.Y+y)*size.X+x]*127.5+127.5, 2, "%d,%d of %s", x, y, name)
+			}
+		}
+	}
+}
+
+func TestMediaPipeFilter(t *testing.T) {
+	x, err := common.NewTensor(common.Float32, 1, 3, 32, 32)
+	require.NoError(t, err)
+	in := Input{Fit: Letterbox, Filter: MediaPipe, Mean: same(127.5), Std: same(127.5)}
+	back, err := in.Fill(x, nil, 0, goldenImage(t, "face.png")) // of 100x120
+	require.NoError(t, err)
+	require.InDeltaSlice(t, []float32{3.75, 0, -10, 0, 3.75, 0}, back[:], 1e-4)
+	data, err := common.Data[float32](x)
+	require.NoError(t, err)
+	requireInput(t, "mediapipe.png", data)
+	for fit, want := range map[Fit]Affine{
+		Stretch: {3.125, 0, 0, 0, 3.75, 0}, LetterboxCorner: {3.75, 0, 0, 0, 3.75, 0}, Crop: {3.125, 0, 0, 0, 3.125, 10},
+	} {
+		in.Fit = fit
+		back, err = in.Fill(x, nil, 0, goldenImage(t, "face.png"))
+		require.NoError(t, err)
+		require.InDeltaSlice(t, want[:], back[:], 1e-4)
+	}
+}
+
+func TestEmbedder(t *testing.T) {
+	m := modelOf(infoOf("x", 1, 3, 224, 224), infoOf("image_embeds", 1, 2), tensorOf(t, []float32{3, -4}, 1, 2), nil)
+	defer m.Close()
+	e, err := NewEmbedder(m)
+	require.NoError(t, err)
+	require.Equal(t, SmoothCubic, e.Input.Filter)
+	v, err := e.Embed(context.Background(), gray)
+	require.NoError(t, err)
+	require.InDeltaSlice(t, []float32{0.6, -0.8}, v, 1e-6)
+	task, err := New(m)
+	require.NoError(t, err)
+	require.IsType(t, e, task)
+	_, err = NewSegmenter(m)
+	require.ErrorContains(t, err, "the model is for a Embedder, not for a Segmenter")
+
+	zero := modelOf(infoOf("x", 1, 3, 112, 112), infoOf("y", 1, 2), tensorOf(t, []float32{0, 0}, 1, 2), nil)
+	defer zero.Close()
+	e, err = NewEmbedder(zero)
+	require.NoError(t, err)
+	_, err = e.Embed(context.Background(), gray)
+	require.ErrorIs(t, err, common.ErrRun)
+	_, err = New(zero)
+	require.ErrorIs(t, err, common.ErrModel)
+	require.ErrorContains(t, err, `"x" float32 [1 3 112 112]`)
+
+	require.InDelta(t, 0.96, Cosine([]float32{3, 4}, []float32{8, 6}), 1e-6)
+	require.Zero(t, Cosine([]float32{1}, []float32{1, 1}))
+	require.Zero(t, Cosine([]float32{0}, []float32{1}))
+}
+
+// nchw changes rows of places, each with numbers of classes, to classes of places.
+func nchw(data []float32, places, classes int) []float32 {
+	out := make([]float32, len(data))
+	for i := range places {
+		for c := range classes {
+			out[c*places+i] = data[i*classes+c]
+		}
+	}
+	return out
+}
+
+func requirePixels(t *testing.T, name string, got []uint8, limit int) {
+	want := goldenImage(t, name).(*image.Gray)
+	require.Len(t, got, len(want.Pix))
+	for i, w := range want.Pix {
+		require.InDelta(t, w, got[i], float64(limit), "pixel %d of %s", i, name)
+	}
+}
+
+func TestSegmenter(t *testing.T) {
+	logits := spread(80, 9*13*5, func(u float64) float64 { return u })
+	half := infoOf("y", 1, 9, 13, 5)
+	half.DType = common.Float16
+	halves, err := common.NewTensor(common.Float16, 1, 9, 13, 5)
+	require.NoError(t, err)
+	require.NoError(t, (*common.Quantization)(nil).Quantize(halves, logits))
+	best := make([]int64, 9*13)
+	for i := range best {
+		_, class := bestOf(logits[i*5:][:5])
+		best[i] = int64(class)
+	}
+	classes, err := common.FromSlice(best, 1, 9, 13)
+	require.NoError(t, err)
+	integers := infoOf("y", 1, 9, 13)
+	integers.DType = common.Int64
+	picture := image.NewRGBA(image.Rect(5, 7, 5+101, 7+76))
+	for _, c := range []struct {
+		input, output common.TensorInfo
+		numbers       *common.Tensor
+		nearest       bool
+		golden        string
+	}{
+		{infoOf("x", 1, 72, 104, 3), infoOf("y", 1, 9, 13, 5), tensorOf(t, logits, 1, 9, 13, 5), false, "segments.png"},
+		{infoOf("x", 1, 3, 72, 104), infoOf("y", 1, 5, 9, 13), tensorOf(t, nchw(logits, 9*13, 5), 1, 5, 9, 13), false, "segments.png"},
+		{infoOf("x", 1, 3, 72, 104), infoOf("y", 1, 5, 9, 13), tensorOf(t, nchw(logits, 9*13, 5), 1, 5, 9, 13), true, "segments_nearest.png"},
+		{infoOf("x", 1, 3, 72, 104), integers, classes, false, "segments_nearest.png"},
+	} {
+		m := modelOf(c.input, c.output, c.numbers, nil)
+		s, err := NewSegmenter(m)
+		require.NoError(t, err)
+		s.Nearest = c.nearest
+		got, err := s.Segment(context.Background(), picture)
+		require.NoError(t, err)
+		require.Equal(t, picture.Rect, got.Rect)
+		requirePixels(t, c.golden, got.Pix, 0)
+		s.Palette = color.Palette{color.Black}
+		_, err = s.Segment(context.Background(), picture)
+		require.Error(t, err)
+		require.NoError(t, m.Close())
+	}
+	m := modelOf(infoOf("x", 1, 72, 104, 3), half, halves, nil)
+	defer m.Close()
+	s, err := NewSegmenter(m)
+	require.NoError(t, err)
+	_, err = s.Segment(context.Background(), picture)
+	require.NoError(t, err)
+	_, err = s.Segment(context.Background(), image.NewRGBA(image.Rectangle{}))
+	require.ErrorIs(t, err, common.ErrInput)
+	require.Equal(t, color.RGBA{192, 128, 128, 255}, VOCPalette()[15]) // a person
+}
+
+func bestOf(v []float32) (most float32, at int) {
+	most, at = v[0], 0
+	for i, x := range v {
+		if x > most {
+			most, at = x, i
+		}
+	}
+	return most, at
+}
+
+func TestMatter(t *testing.T) {
+	alpha := spread(81, 9*13, func(u float64) float64 { return u })
+	picture := image.NewRGBA(image.Rect(0, 0, 101, 76))
+	for _, c := range []struct {
+		input, output common.TensorInfo
+		shape         []int
+	}{
+		{infoOf("x", 1, 9, 13, 3), infoOf("y", 1, 9, 13, 1), []int{1, 9, 13, 1}},
+		{infoOf("x", 1, 3, 9, 13), infoOf("y", 1, 1, 9, 13), []int{1, 1, 9, 13}},
+	} {
+		m := modelOf(c.input, c.output, tensorOf(t, alpha, c.shape...), nil)
+		matter, err := NewMatter(m)
+		require.NoError(t, err)
+		got, err := matter.Matte(context.Background(), picture)
+		require.NoError(t, err)
+		requirePixels(t, "matte.png", got.Pix, 1)
+		require.NoError(t, m.Close())
+	}
+	wide := spread(81, 9*13, func(u float64) float64 { return float64(float32(u)*3 - 1) })
+	m := modelOf(infoOf("x", 1, 3, 9, 13), infoOf("y", 1, 1, 9, 13), tensorOf(t, wide, 1, 1, 9, 13), nil)
+	defer m.Close()
+	got, err := (&Matter{Model: m, MinMax: true}).Matte(context.Background(), picture)
+	require.NoError(t, err)
+	requirePixels(t, "matte_minmax.png", got.Pix, 1)
+
+	modnet, sure, ok := recognizeMatter(common.Signature{Inputs: []common.TensorInfo{infoOf("input", -1, 3, -1, -1)}, Outputs: []common.TensorInfo{infoOf("output", -1, 1, -1, -1)}}, nil)
+	require.True(t, ok && !sure)
+	require.Equal(t, image.Pt(896, 512), modnet.shaped(image.Pt(1920, 1080)).Size)
+	require.Equal(t, image.Pt(512, 640), modnet.shaped(image.Pt(1080, 1400)).Size)
+	require.Equal(t, image.Pt(512, 2048), modnet.shaped(image.Pt(1, 9999)).Size)
+	require.Equal(t, image.Pt(512, 512), modnet.shaped(image.Pt(0, 0)).Size.Add(image.Pt(480, 480)))
+}
+
+// A task is used by many goroutines, and allocates nothing but its result.
+func TestTasksTogether(t *testing.T) {
+	sig := common.Signature{Inputs: []common.TensorInfo{infoOf("x", 1, 3, 9, 13)}, Outputs: []common.TensorInfo{infoOf("y", 1, 1, 9, 13)}}
+	m := fake.NewModel(sig, &common.Options{Sessions: 4}, func(_ context.Context, in common.Tensors) (common.Tensors, error) {
+		x, err := common.Get[float32](in, "x")
+		if err != nil {
+			return nil, err
+		}
+		y, err := common.FromSlice(append([]float32{}, x[:9*13]...), 1, 1, 9, 13)
+		return common.Tensors{"y": y}, err
+	})
+	defer m.Close()
+	matter := &Matter{Model: m, Input: Input{Std: same(255)}}
+	var wait sync.WaitGroup
+	for g := range 8 {
+		wait.Go(func() {
+			picture := image.NewGray(image.Rect(0, 0, 20+g, 10+g))
+			for i := range picture.Pix {
+				picture.Pix[i] = uint8(30 * g)
+			}
+			for range 20 {
+				got, err := matter.Matte(context.Background(), picture)
+				if err != nil || got.Rect != picture.Rect || got.Pix[0] != uint8(30*g) || got.Pix[len(got.Pix)-1] != uint8(30*g) {
+					t.Errorf("goroutine %d: %v", g, err)
+					return
+				}
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// FuzzTasks gives tasks outputs of any shape and any numbers.
+func FuzzTasks(f *testing.F) {
+	f.Add(uint8(9), uint8(13), uint8(5), int32(1), uint8(0), uint16(20), uint16(30))
+	f.Add(uint8(1), uint8(1), uint8(1), int32(2), uint8(1), uint16(1), uint16(3000))
+	f.Add(uint8(0), uint8(3), uint8(200), int32(3), uint8(2), uint16(0), uint16(0))
+	f.Fuzz(func(t *testing.T, a, b, c uint8, seed int32, kind uint8, w, h uint16) {
+		shape := []int{1, int(a), int(b), int(c)}[:2+kind/2%3]
+		n := common.Shape(shape).Elems()
+		if n > 1e5 || int(w)*int(h) > 1e5 {
+			return
+		}
+		data, x := make([]float32, n), uint32(seed)
+		for i := range data {
+			x = x*1664525 + 1013904223
+			data[i] = math.Float32frombits(x)
+			if x>>8&1 == 0 {
+				data[i] = float32(x>>16) / 65536 * 20
+			}
+		}
+		img := image.NewNRGBA(image.Rect(-3, 5, int(w)-3, int(h)+5))
+		m := modelOf(infoOf("x", 1, 3, 16, 16), infoOf("y", []int{-1, -1, -1, -1}[:len(shape)]...), tensorOf(t, data, shape...), nil)
+		defer m.Close()
+		ctx := context.Background()
+		_, _ = (&Classifier{Model: m, Top: int(kind)}).Classify(ctx, img)
+		_, _ = (&Embedder{Model: m}).Embed(ctx, img)
+		_, _ = (&Segmenter{Model: m, Nearest: kind&1 == 0}).Segment(ctx, img)
+		_, _ = (&Matter{Model: m, MinMax: kind&1 == 0}).Matte(ctx, img)
+		_, _ = New(m)
+	})
+}
