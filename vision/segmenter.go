@@ -58,7 +58,10 @@ func (s *Segmenter) Segment(ctx context.Context, img image.Image) (*image.Palett
 		palette = vocPalette
 	}
 	dst := image.NewPaletted(img.Bounds(), palette)
-	return dst, p.segment(dst, s.Nearest)
+	if err := p.segment(dst, s.Nearest); err != nil {
+		return nil, err
+	}
+	return dst, nil
 }
 
 // plane is an output that has numbers of classes at places, and the map from pixels of
