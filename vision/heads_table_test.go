@@ -8,6 +8,7 @@ import (
 	"image"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/anyinfer/anyinfer/common"
@@ -206,10 +207,11 @@ func TestKeyPoints(t *testing.T) {
 	}{
 		"rows":              {&YOLO{Form: EndToEnd, Points: 1, PointValues: 3}, []float32{1, 2, 30, 20, 0.9, 0, 7, 8, 0.5}, []int{1, 1, 9}, []KeyPoint{{Point{7, 8}, 0.5}}},
 		"normalized":        {&YOLO{Form: EndToEnd, Points: 1, PointValues: 2}, []float32{0, 0, 1, 1, 0.9, 0, 0.5, 0.25}, []int{1, 1, 8}, []KeyPoint{{Point{32, 8}, 1}}},
+		"after masks":       {&YOLO{Form: EndToEnd, Masks: 1, Protos: 1, Points: 1, PointValues: 2}, []float32{1, 2, 30, 20, 0.9, 0, 5, 7, 8}, []int{1, 1, 9}, []KeyPoint{{Point{7, 8}, 1}}},
 		"the second column": {&YOLO{Points: 1, PointValues: 2, Units: Pixels}, transposed(append(make([]float32, 49), 5, 5, 2, 2, 0.9, 7, 8), 8), []int{1, 7, 8}, []KeyPoint{{Point{7, 8}, 1}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			out := Outputs{Tensors: []*common.Tensor{tensor(t, c.data, c.dims...)}, Size: image.Pt(64, 32)}
+			out := Outputs{Tensors: []*common.Tensor{tensor(t, c.data, c.dims...), tensor(t, make([]float32, 4), 1, 1, 2, 2)}, Size: image.Pt(64, 32)}
 			found := detect(t, c.head, out, 0.25)
 			require.Equal(t, 1, len(found))
 			require.NoError(t, c.head.Finish(found, out, Affine{1, 0, 0, 0, 1, 0}, image.Pt(64, 32)))
@@ -308,6 +310,7 @@ func TestRecognizeHeads(t *testing.T) {
 		"YOLO26-pose":                       {picture, infos([]int{1, 300, 57}), ultralytics("pose", pose, "kpt_shape", "[17, 3]", "end2end", "True"), &YOLO{Form: EndToEnd, Points: 17, PointValues: 3}, []string{"person"}},
 		"YOLOv10, which does not tell":      {picture, infos([]int{1, 300, 6}), ultralytics("detect", two, "end2end", ""), &YOLO{Form: EndToEnd}, []string{"cat", "dog"}},
 		"YOLO11, NMS inside, dynamic":       {dynamic, infos([]int{-1, -1, -1}), ultralytics("detect", two, "args", "{'batch': 1, 'nms': True}"), &YOLO{Form: EndToEnd}, []string{"cat", "dog"}},
+		"YOLOv10 of 296 classes":            {picture, infos([]int{1, 300, 6}), ultralytics("detect", "["+strings.Repeat("'', ", 296)+"]", "end2end", ""), &YOLO{Form: EndToEnd}, make([]string, 296)},
 		"turned boxes":                      {picture, infos([]int{1, 7, 2100}), ultralytics("obb", two), nil, nil},
 		"a classifier":                      {picture, infos([]int{1, 2}), ultralytics("classify", two), nil, nil},
 		"[1,300,6] without metadata":        {picture, infos([]int{1, 300, 6}), nil, nil, nil},
@@ -354,9 +357,10 @@ func TestRecognizeHeads(t *testing.T) {
 			picture, infos([]int{1, 400, 80}, "cls_pred_stride_16", []int{1, 100, 80}, "cls_pred_stride_32", []int{1, 1600, 80}, "cls_pred_stride_8", []int{1, 400, 4}, "dis_pred_stride_16", []int{1, 100, 4}, "dis_pred_stride_32", []int{1, 1600, 4}, "dis_pred_stride_8"),
 			nil, &PicoDet{Strides: []int{8, 16, 32}, Scores: []int{2, 0, 1}, Distances: []int{5, 3, 4}, MaxIoU: 0.6}, COCO(),
 		},
-		"NanoDet-Plus": {infos([]int{1, 3, 320, 320}, "data"), infos([]int{1, 2125, 112}, "output"), nil, &PicoDet{Classes: 80, Corner: true, MaxIoU: 0.6}, COCO()},
-		"an image net": {infos([]int{1, 3, 224, 224}), infos([]int{1, 1000}), nil, nil, nil},
-		"any rank":     {picture, []common.TensorInfo{{}}, ultralytics("detect", two), nil, nil},
+		"NanoDet-Plus":          {infos([]int{1, 3, 320, 320}, "data"), infos([]int{1, 2125, 112}, "output"), nil, &PicoDet{Classes: 80, Corner: true, MaxIoU: 0.6}, COCO()},
+		"NanoDet-Plus or YOLOX": {infos([]int{1, 3, 320, 320}), infos([]int{1, 2125, 112}), nil, nil, nil},
+		"an image net":          {infos([]int{1, 3, 224, 224}), infos([]int{1, 1000}), nil, nil, nil},
+		"any rank":              {picture, []common.TensorInfo{{}}, ultralytics("detect", two), nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var found []string
@@ -377,4 +381,33 @@ func TestRecognizeHeads(t *testing.T) {
 			require.Equal(t, c.want != nil, len(found) == 1, "%v", found)
 		})
 	}
+}
+
+// FuzzRecognizeHeads asks all families about tensors of any shapes and names.
+func FuzzRecognizeHeads(f *testing.F) {
+	f.Add([]byte{4, 1, 3, 64, 64, 3, 1, 84, 84}, "detect", "{0: 'a'}", uint8(1))
+	f.Add([]byte{4, 1, 3, 64, 64, 3, 1, 30, 6, 4, 1, 32, 16, 16}, "segment", "['a', 'b']", uint8(2))
+	f.Add([]byte{4, 1, 30, 30, 3, 3, 1, 10, 4, 2, 1, 10, 2, 1, 10, 1, 1}, "", "", uint8(0))
+	f.Add([]byte{0, 0, 0}, "pose", "[3, 2]", uint8(1))
+	f.Fuzz(func(t *testing.T, dims []byte, task, text string, kind uint8) {
+		names := []string{"logits", "pred_boxes", "labels", "dets", "boxes", "scores", "TFLite_Detection_PostProcess", "cls_pred_stride_8"}
+		var all []common.TensorInfo
+		for len(dims) > 0 {
+			rank := min(int(dims[0])%6, len(dims)-1)
+			info := common.TensorInfo{Name: names[int(dims[0]/6)%len(names)], DType: common.Uint8, Quant: &common.Quantization{}}
+			for _, d := range dims[1 : 1+rank] {
+				info.Shape = append(info.Shape, int(int8(d))) // negative: dynamic
+			}
+			all, dims = append(all, info), dims[1+rank:]
+		}
+		n := min(1+int(kind%2), len(all))
+		sig := common.Signature{Inputs: all[:n], Outputs: all[n:]}
+		metadata := map[string]string{"task": task, "names": text, "kpt_shape": text, "imgsz": text, "head": task, "character": text}
+		for _, recognize := range []func(common.Signature, map[string]string) (Head, Input, []string, bool){
+			recognizeYOLO, recognizeYOLOX, recognizeDETR, recognizeBoxes, recognizePicoDet,
+		} {
+			head, in, _, ok := recognize(sig, metadata)
+			require.True(t, !ok || head != nil && in.Size.X >= 0 && in.Size.Y >= 0)
+		}
+	})
 }

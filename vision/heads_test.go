@@ -78,7 +78,7 @@ func tensor[T common.Elem](t testing.TB, data []T, shape ...int) *common.Tensor 
 	return made
 }
 
-// golden is testdata/heads.json.
+// golden is testdata/heads/heads.json.
 type golden struct {
 	NMS                            map[string][]int
 	YOLOv8, YOLOv5, YOLOX, PicoDet [][]float32
@@ -90,7 +90,7 @@ type golden struct {
 }
 
 func readGolden(t *testing.T) (g golden) {
-	text, err := os.ReadFile("testdata/heads.json")
+	text, err := os.ReadFile("testdata/heads/heads.json")
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(text, &g))
 	return g
@@ -156,7 +156,11 @@ func TestYOLOGolden(t *testing.T) {
 		"rows":    {&YOLO{}, tensor(t, transposed(v8, 84), 1, 8400, 84)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			requireFound(t, g.YOLOv8, detect(t, c.head, Outputs{Tensors: []*common.Tensor{c.out}, Size: input640}, 0.25), 1e-4)
+			found := detect(t, c.head, Outputs{Tensors: []*common.Tensor{c.out}, Size: input640}, 0.25)
+			requireFound(t, g.YOLOv8, found, 1e-4)
+			for _, d := range found {
+				require.Equal(t, v8[(4+d.Class)*8400+d.candidate], d.Score)
+			}
 		})
 	}
 	t.Run("second of two, float16", func(t *testing.T) {
@@ -189,7 +193,7 @@ func TestYOLOXGolden(t *testing.T) {
 		}
 		return u
 	}
-	data := columns(3549, shift(uniform(20, 2*3549), 2, -0.5), shift(uniform(21, 2*3549), 3, 0), sparse(uniform(22, 3549), 0.1), uniform(23, 7*3549))
+	data := columns(3549, shift(uniform(20, 2*3549), 2, -0.5), shift(uniform(21, 2*3549), 3, -1), sparse(uniform(22, 3549), 0.2), uniform(23, 7*3549))
 	out := Outputs{Tensors: []*common.Tensor{tensor(t, data, 1, 3549, 12)}, Size: image.Pt(416, 416)}
 	requireFound(t, readGolden(t).YOLOX, detect(t, &YOLOX{}, out, 0.3), 1e-3)
 }

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes heads.json: what other code makes of random outputs of models.
+"""What other code makes of random outputs of models.
 
 The tensors themselves are not stored: heads_test.go computes the same numbers.
 """
 import json
-import os
 
 import cv2
 import numpy as np
@@ -79,7 +78,7 @@ def yolov5():
 
 
 def yolox():
-    out = np.concatenate([uniform(20, 3549, 2) * 2 - 0.5, uniform(21, 3549, 2) * 3, sparse(uniform(22, 3549), 0.1)[:, None], uniform(23, 3549, 7)], 1)
+    out = np.concatenate([uniform(20, 3549, 2) * 2 - 0.5, uniform(21, 3549, 2) * 3 - 1, sparse(uniform(22, 3549), 0.2)[:, None], uniform(23, 3549, 7)], 1)
     engine = object.__new__(DetectionEngine)  # without loading its model
     engine.session = None
     done = engine.demo_postprocess(out.astype(np.float32)[None], (416, 416))[0]
@@ -113,11 +112,7 @@ def masks():
     return out
 
 
-def main():
-    all = {f.__name__: f() for f in (nms, yolov8, yolov5, yolox, picodet, masks)}
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "heads.json"), "w") as f:
-        f.write("{\n" + ",\n".join(f"{json.dumps(k)}: {json.dumps(v, separators=(',', ':'))}" for k, v in all.items()) + "\n}\n")
-
-
-if __name__ == "__main__":
-    main()
+def make(out):
+    found = {f.__name__: f() for f in (nms, yolov8, yolov5, yolox, picodet, masks)}
+    lines = (f"{json.dumps(k)}: {json.dumps(v, separators=(',', ':'))}" for k, v in found.items())
+    (out / "heads.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
