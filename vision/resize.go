@@ -28,17 +28,12 @@ func taps(t []tap, count, from, size, n int, nearest bool) []tap {
 		x, weight := 0, uint32(0)
 		if nearest {
 			x = int(float64(from+i) * scale)
-		} else {
-			at := (float64(from+i)+0.5)*scale - 0.5
-			x = int(math.Floor(at))
-			weight = uint32(math.RoundToEven((at - float64(x)) * one))
+		} else { // in the types that OpenCV has
+			at := float32((float64(from+i)+0.5)*scale - 0.5)
+			x = int(math.Floor(float64(at)))
+			weight = uint32(math.RoundToEven(float64((at - float32(x)) * one)))
 		}
-		if x < 0 {
-			x, weight = 0, 0
-		} else if x >= n-1 {
-			x, weight = n-1, 0
-		}
-		t[i] = tap{a: uint32(x), b: uint32(min(x+1, n-1)), weight: weight}
+		t[i] = tap{a: uint32(min(max(x, 0), n-1)), b: uint32(min(max(x+1, 0), n-1)), weight: weight}
 	}
 	return t
 }
@@ -48,7 +43,7 @@ func (f *filler) linearly(g placing, nearest bool) {
 	f.mode = linear
 	f.columns = taps(f.columns, g.at.Dx(), g.from.X, g.size.X, f.size.X, nearest)
 	f.rows = taps(f.rows, g.at.Dy(), g.from.Y, g.size.Y, f.size.Y, nearest)
-	if f.y == nil || f.ycc.Cb == nil {
+	if f.ycc.Cb == nil {
 		return
 	}
 	low := f.ycc.Rect.Min
@@ -66,9 +61,11 @@ func (f *filler) linearly(g placing, nearest bool) {
 
 func (f *filler) linearRow(to []uint32, t tap) {
 	switch a, b := int(t.a), int(t.b); {
+	case f.y != nil && f.ycc.Cb == nil:
+		blendGray(to, f.columns, t.weight, f.y[a*f.stride:], f.y[b*f.stride:])
 	case f.y != nil:
 		blendPlanes(to, f.columns, t.weight, f.y[a*f.stride:], f.y[b*f.stride:],
-			f.cb[t.chromaA:], f.cb[t.chromaB:], f.cr[t.chromaA:], f.cr[t.chromaB:])
+			f.ycc.Cb[t.chromaA:], f.ycc.Cb[t.chromaB:], f.ycc.Cr[t.chromaA:], f.ycc.Cr[t.chromaB:])
 	case f.pix != nil:
 		blend(to, f.columns, t.weight, f.pix[a*f.stride:], f.pix[b*f.stride:], f.straight)
 	default:
@@ -76,10 +73,12 @@ func (f *filler) linearRow(to []uint32, t tap) {
 	}
 }
 
-// blend computes the colors between pixels of two rows of RGBA. Red and blue are in
-// the two halves of one number, which saves a third of the multiplications.
+// blend computes the colors between pixels of two rows of RGBA, and rounds them as
+// OpenCV does. A number has two parts, red and blue or the green of both rows, which
+// saves multiplications.
 func blend(to []uint32, columns []tap, weight uint32, above, below []byte, straight bool) {
 	columns = columns[:len(to)]
+	up, down := uint64(one-weight), uint64(weight)
 	for x := range to {
 		t := &columns[x]
 		p, q := binary.LittleEndian.Uint32(above[4*t.a:]), binary.LittleEndian.Uint32(above[4*t.b:])
@@ -87,12 +86,14 @@ func blend(to []uint32, columns []tap, weight uint32, above, below []byte, strai
 		if straight && p&q&r&s < 0xff000000 {
 			p, q, r, s = multiplied(p), multiplied(q), multiplied(r), multiplied(s)
 		}
-		ws := uint64(t.weight * weight)
-		wr, wq := uint64(one*weight)-ws, uint64(one*t.weight)-ws
-		wp := one*one - ws - wr - wq
-		rb := wp*redBlue(p) + wq*redBlue(q) + wr*redBlue(r) + ws*redBlue(s) + half<<32 + half
-		g := wp*uint64(p>>8&0xff) + wq*uint64(q>>8&0xff) + wr*uint64(r>>8&0xff) + ws*uint64(s>>8&0xff) + half
-		to[x] = pack(rb, g)
+		left, right := uint64(one-t.weight), uint64(t.weight)
+		const low, high = 0x7fff00007fff, 0xffff0000ffff0000
+		a, b := redBlue(p)*left+redBlue(q)*right, redBlue(r)*left+redBlue(s)*right
+		g := (uint64(p>>8&0xff)|uint64(r>>8&0xff)<<32)*left + (uint64(q>>8&0xff)|uint64(s>>8&0xff)<<32)*right
+		rb := (a>>4&low*up&high+b>>4&low*down&high)>>16 + 2<<32 + 2
+		g = g >> 4 & low
+		green := (uint32(g)*uint32(up)>>16 + uint32(g>>32)*uint32(down)>>16 + 2) >> 2
+		to[x] = uint32(rb>>2)&0xff | green<<8 | uint32(rb>>34)<<16
 	}
 }
 

@@ -48,12 +48,12 @@ func (f *filler) pixel(x, y int) uint32 {
 		}
 		return p
 	case f.y != nil:
-		luma, chroma := f.y[y*f.stride+x], 0
-		if f.ycc.Cb != nil {
-			chroma = f.ycc.COffset(f.ycc.Rect.Min.X+x, f.ycc.Rect.Min.Y+y)
+		luma := f.y[y*f.stride+x]
+		if f.ycc.Cb == nil {
+			return uint32(luma) * 0x10101
 		}
-		r, g, b := color.YCbCrToRGB(luma, f.cb[chroma], f.cr[chroma])
-		return uint32(r) | uint32(g)<<8 | uint32(b)<<16
+		i := f.ycc.COffset(f.ycc.Rect.Min.X+x, f.ycc.Rect.Min.Y+y)
+		return rgb(luma, f.ycc.Cb[i], f.ycc.Cr[i])
 	}
 	low := f.img.Bounds().Min
 	var c color.RGBA64

@@ -19,10 +19,9 @@ type filler struct {
 	size     image.Point
 	pix      []byte // red, green, blue, alpha
 	straight bool   // colors in pix are not multiplied by alpha yet
-	y        []byte // luma, with chroma in cb and cr from chroma on
-	cb, cr   []byte
-	ycc      image.YCbCr // the layout of chroma
-	chroma   int
+	y        []byte // luma or gray
+	ycc      image.YCbCr
+	chroma   int // the first sample in ycc.Cb and ycc.Cr
 	stride   int // of pix or y
 	canvas   image.RGBA
 	lines    [2][]byte // rows of other types as RGBA
@@ -97,7 +96,7 @@ func (in *Input) open(dst *common.Tensor, quant *common.Quantization, n int, img
 
 // close gives f back to the pool, without the picture.
 func (f *filler) close() {
-	f.img, f.pix, f.y, f.cb, f.cr, f.ycc = nil, nil, nil, nil, nil, image.YCbCr{}
+	f.img, f.pix, f.y, f.ycc = nil, nil, nil, image.YCbCr{}
 	fillers.Put(f)
 }
 
@@ -182,11 +181,10 @@ func (f *filler) read(img image.Image, bounds image.Rectangle) error {
 	case *image.Gray:
 		pix, f.stride = m.Pix, m.Stride
 		low = m.PixOffset(bounds.Min.X, bounds.Min.Y)
-		f.cb, f.cr, f.chroma = neutral[:], neutral[:], 0
 	case *image.YCbCr:
 		pix, f.stride = m.Y, m.YStride
 		low = m.YOffset(bounds.Min.X, bounds.Min.Y)
-		f.cb, f.cr, f.ycc, f.chroma = m.Cb, m.Cr, *m, m.COffset(bounds.Min.X, bounds.Min.Y)
+		f.ycc, f.chroma = *m, m.COffset(bounds.Min.X, bounds.Min.Y)
 		if high := m.COffset(bounds.Max.X-1, bounds.Max.Y-1); f.chroma < 0 || high < f.chroma || high >= min(len(m.Cb), len(m.Cr)) {
 			return unusable(common.ErrInput, "the picture has %d and %d bytes of chroma, too few for its bounds %v", len(m.Cb), len(m.Cr), bounds)
 		}

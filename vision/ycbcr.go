@@ -4,8 +4,16 @@ package vision
 
 import "image/color"
 
-// neutral is the chroma of gray.
-var neutral = [1]byte{128}
+// blendGray is blend for rows of gray.
+func blendGray(to []uint32, columns []tap, weight uint32, above, below []byte) {
+	columns = columns[:len(to)]
+	for x := range to {
+		t := &columns[x]
+		a := (uint32(above[t.a])*(one-t.weight) + uint32(above[t.b])*t.weight) >> 4
+		b := (uint32(below[t.a])*(one-t.weight) + uint32(below[t.b])*t.weight) >> 4
+		to[x] = (a*(one-weight)>>16 + b*weight>>16 + 2) >> 2 * 0x10101
+	}
+}
 
 // blendPlanes computes the colors between pixels of two rows of Y'CbCr, and converts
 // those to RGB, which is the same in another order unless a color is outside of RGB.
@@ -20,13 +28,18 @@ func blendPlanes(to []uint32, columns []tap, weight uint32, y0, y1, cb0, cb1, cr
 		yp, yq, yr, ys := y0[t.a], y0[t.b], y1[t.a], y1[t.b]
 		bp, bq, br, bs := cb0[a], cb0[b], cb1[a], cb1[b]
 		rp, rq, rr, rs := cr0[a], cr0[b], cr1[a], cr1[b]
+		if wp == one*one {
+			to[x] = rgb(yp, bp, rp)
+			continue
+		}
 		if outside(yp, bp, rp)|outside(yq, bq, rq)|outside(yr, br, rr)|outside(ys, bs, rs) != 0 {
 			p, q, r, s := rgb(yp, bp, rp), rgb(yq, bq, rq), rgb(yr, br, rr), rgb(ys, bs, rs)
 			to[x] = pack(wp*redBlue(p)+wq*redBlue(q)+wr*redBlue(r)+ws*redBlue(s)+half<<32+half,
 				wp*uint64(p>>8&0xff)+wq*uint64(q>>8&0xff)+wr*uint64(r>>8&0xff)+ws*uint64(s>>8&0xff)+half)
 			continue
 		}
-		y := int32(wp*uint64(yp)+wq*uint64(yq)+wr*uint64(yr)+ws*uint64(ys)) + half
+		y := int32(wp*uint64(yp) + wq*uint64(yq) + wr*uint64(yr) + ws*uint64(ys))
+		y += y>>8 - half/2 // so do package color and, on average, blend
 		c := wp*(uint64(bp)|uint64(rp)<<32) + wq*(uint64(bq)|uint64(rq)<<32) + wr*(uint64(br)|uint64(rr)<<32) + ws*(uint64(bs)|uint64(rs)<<32)
 		cb, cr := int32(uint32(c)>>16)-128<<6, int32(c>>48)-128<<6
 		to[x] = uint32(clamp((y+91881*cr)>>22) | clamp((y-22554*cb-46802*cr)>>22)<<8 | clamp((y+116130*cb)>>22)<<16)

@@ -49,10 +49,9 @@ def make(out):
         3: lambda p, size: cv2.resize(p, size, interpolation=cv2.INTER_NEAREST).reshape(size[1], size[0], 3),
     }
     for f, resize in filters.items():
-        tolerance = 1 if f == 0 else 0
         for picture, size in [("scene", (48, 30)), ("scene", (31, 45)), ("scene", (120, 33)), ("scene", (7, 5)),
                               ("tall", (16, 16)), ("wide", (20, 12)), ("line", (13, 4)), ("dot", (5, 3))]:
-            case(f"{picture}_{f}_{size[0]}x{size[1]}", picture, resize(pictures[picture], size), tolerance, Filter=f)
+            case(f"{picture}_{f}_{size[0]}x{size[1]}", picture, resize(pictures[picture], size), 0, Filter=f)
 
     case("same", "scene", pictures["scene"], 0)
 
@@ -65,14 +64,14 @@ def make(out):
     dw, dh = (size - nw) / 2, (size - nh) / 2
     box = cv2.copyMakeBorder(filters[0](p, (nw, nh)), round(dh - 0.1), round(dh + 0.1), round(dw - 0.1), round(dw + 0.1),
                              cv2.BORDER_CONSTANT, value=(114,) * 3)
-    case("letterbox", "scene", box, 1, Fit=1, Pad=114)
+    case("letterbox", "scene", box, 0, Fit=1, Pad=114)
     box = np.full((size, size, 3), 114, np.uint8)
     box[:int(h * r), :int(w * r)] = filters[0](p, (int(w * r), int(h * r)))
-    case("corner", "scene", box, 1, Fit=2, Pad=114)
+    case("corner", "scene", box, 0, Fit=2, Pad=114)
     for short, filt in [(32, 1), (40, 2)]:
         nw, nh = shorter(w, h, short)
         left, top = round((nw - 32) / 2), round((nh - 32) / 2)
-        case(f"crop_{short}", "scene", filters[filt](p, (nw, nh))[top:top + 32, left:left + 32], 1, Fit=3, Filter=filt, Short=short)
+        case(f"crop_{short}", "scene", filters[filt](p, (nw, nh))[top:top + 32, left:left + 32], 0, Fit=3, Filter=filt, Short=short)
 
     # Upright, from the EXIF orientation.
     small = Image.fromarray(scene(6, 4, rng))
