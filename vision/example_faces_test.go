@@ -11,9 +11,9 @@ import (
 	"github.com/anyinfer/anyinfer/vision"
 )
 
-// heads are for models whose outputs have no names or shapes that tell what they are, such
+// faceHeads are for models whose outputs have no names or shapes that tell what they are, such
 // as those of any size.
-var heads = map[string]vision.Head{
+var faceHeads = map[string]vision.Head{
 	"SCRFD":      &vision.SCRFD{Strides: []int{8, 16, 32}, Anchors: 2, Scores: []int{0, 1, 2}, Boxes: []int{3, 4, 5}, Points: []int{6, 7, 8}},
 	"RetinaFace": &vision.RetinaFace{Strides: []int{8, 16, 32}, Sides: [][]float32{{16, 32}, {64, 128}, {256, 512}}, Boxes: 0, Scores: 1, Points: 2},
 	"UltraFace":  &vision.UltraFace{Scores: 0, Boxes: 1},
@@ -38,7 +38,7 @@ func Example_faces() {
 		faces := &vision.Detector{
 			Model:    detector,
 			Input:    vision.Input{Size: image.Pt(640, 640), Fit: vision.InsightFace, Mean: [3]float32{127.5, 127.5, 127.5}, Std: [3]float32{128, 128, 128}},
-			Head:     heads["SCRFD"],
+			Head:     faceHeads["SCRFD"],
 			MinScore: 0.6,
 		}
 		people, err := vision.NewEmbedder(arcFace)
