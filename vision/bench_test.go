@@ -52,12 +52,13 @@ func BenchmarkFill(b *testing.B) {
 			ycc.Y[ycc.YOffset(x, y)], ycc.Cb[i], ycc.Cr[i] = color.RGBToYCbCr(c.R, c.G, c.B)
 		}
 	}
+	odd := image.Rect(0, 0, 1917, 1079) // where points of the input are not just centres of pixels
 	for _, c := range []struct {
 		name   string
 		img    image.Image
 		filter vision.Filter
 	}{{"RGBA", rgba, vision.Linear}, {"NRGBA", nrgba, vision.Linear}, {"YCbCr", ycc, vision.Linear}, {"Gray", gray, vision.Linear},
-		{"RGBA/smooth", rgba, vision.Smooth}, {"YCbCr/smooth", ycc, vision.Smooth}, {"RGBA/cubic", rgba, vision.SmoothCubic}} {
+		{"RGBA/odd", rgba.SubImage(odd), vision.Linear}, {"YCbCr/odd", ycc.SubImage(odd), vision.Linear}, {"RGBA/smooth", rgba, vision.Smooth}, {"YCbCr/smooth", ycc, vision.Smooth}, {"RGBA/cubic", rgba, vision.SmoothCubic}} {
 		b.Run(c.name, func(b *testing.B) {
 			dst := newTensor(b, common.Float32, 1, 3, 640, 640)
 			in := vision.Input{Fit: vision.Letterbox, Filter: c.filter, Pad: 114, Std: [3]float32{255, 255, 255}}
@@ -114,4 +115,12 @@ func startPython(b *testing.B) func(n int) []time.Duration {
 		return nil
 	}
 	return run
+}
+
+func BenchmarkFillWarped(b *testing.B) {
+	img := image.NewYCbCr(image.Rect(0, 0, 1920, 1080), image.YCbCrSubsampleRatio420)
+	dst := newTensor(b, common.Float32, 1, 3, 112, 112)
+	for b.Loop() {
+		require.NoError(b, (&vision.Input{}).FillWarped(dst, nil, 0, img, vision.Affine{0.3, 0.1, -50, -0.1, 0.3, -60}))
+	}
 }

@@ -116,9 +116,9 @@ func clamp(v int32) int32 { return min(max(v, 0), 255) }
 
 // kernel has the pixels whose weighted sum is each pixel of a smooth row or column.
 type kernel struct {
-	first, count []int32
-	weights      []int32 // most for each pixel, with smoothBits of fraction
-	most         int
+	first   []int32
+	weights []int32 // of count pixels from first on, with smoothBits of fraction
+	count   int
 }
 
 // smoothBits is what Pillow has, to round as it does.
@@ -133,21 +133,22 @@ func (k *kernel) set(count, from, size, n int, filter Filter) {
 	if filter == SmoothCubic {
 		support, curve = 2*stretch, cubic
 	}
-	k.most = min(int(math.Ceil(support))*2+1, n)
-	k.first, k.count = resized(k.first, count), resized(k.count, count)
-	k.weights = resized(k.weights, count*k.most)
+	k.count = min(int(math.Ceil(support))*2+1, n)
+	k.first, k.weights = resized(k.first, count), resized(k.weights, count*k.count)
+	clear(k.weights)
 	for i := range count {
 		center := (float64(from+i) + 0.5) * scale
 		low := min(max(int(center-support+0.5), 0), n-1)
-		high := max(min(int(center+support+0.5), n, low+k.most), low+1)
+		high := max(min(int(center+support+0.5), n), low+1)
 		sum := 0.0
 		at := func(x int) float64 { return curve((float64(x) - center + 0.5) / stretch) }
 		for x := low; x < high; x++ {
 			sum += at(x)
 		}
-		k.first[i], k.count[i] = int32(low), int32(high-low)
+		first := min(low, n-k.count)
+		k.first[i] = int32(first)
 		for x := low; x < high; x++ {
-			k.weights[i*k.most+x-low] = int32(math.Round(at(x) / sum * (1 << smoothBits)))
+			k.weights[i*k.count+x-first] = int32(math.Round(at(x) / sum * (1 << smoothBits)))
 		}
 	}
 }
@@ -170,14 +171,14 @@ func (f *filler) smoothly(g placing, filter Filter) {
 	f.mode, f.filled = smooth, 0
 	f.across.set(g.at.Dx(), g.from.X, g.size.X, f.size.X, filter)
 	f.down.set(g.at.Dy(), g.from.Y, g.size.Y, f.size.Y, filter)
-	f.ring = resized(f.ring, f.down.most)
+	f.ring = resized(f.ring, f.down.count)
 	for i := range f.ring {
 		f.ring[i] = resized(f.ring[i], g.at.Dx())
 	}
 }
 
 func (f *filler) smoothRow(to []uint32, y int) {
-	first, count := int(f.down.first[y]), int(f.down.count[y])
+	first, count := int(f.down.first[y]), f.down.count
 	for f.filled = max(f.filled, first); f.filled < first+count; f.filled++ {
 		f.across.apply(f.ring[f.filled%len(f.ring)], f.line(f.filled))
 	}
@@ -185,41 +186,34 @@ func (f *filler) smoothRow(to []uint32, y int) {
 	for i := range f.window {
 		f.window[i] = f.ring[(first+i)%len(f.ring)][:len(to)]
 	}
-	weights := f.down.weights[y*f.down.most:][:count]
+	weights := f.down.weights[y*count:][:count]
 	for x := range to {
-		s := sum{}
+		var rb, g int64
 		for i, row := range f.window {
-			s.add(row[x], weights[i])
+			p, w := row[x], int64(weights[i])
+			rb, g = rb+int64(redBlue(p))*w, g+int64(p>>8&0xff)*w
 		}
-		to[x] = s.color()
+		to[x] = packSmooth(rb, g)
 	}
 }
 
 // apply computes the row to from a row of RGBA.
 func (k *kernel) apply(to []uint32, row []byte) {
 	for x := range to {
-		s := sum{}
+		var rb, g int64
 		pixels := row[4*k.first[x]:]
-		for _, w := range k.weights[x*k.most:][:k.count[x]] {
-			s.add(binary.LittleEndian.Uint32(pixels), w)
-			pixels = pixels[4:]
+		for i, w := range k.weights[x*k.count:][:k.count] {
+			p, w := binary.LittleEndian.Uint32(pixels[4*i:]), int64(w)
+			rb, g = rb+int64(redBlue(p))*w, g+int64(p>>8&0xff)*w
 		}
-		to[x] = s.color()
+		to[x] = packSmooth(rb, g)
 	}
 }
 
-// sum is a weighted sum of colors. Red is the lower half of redBlue.
-type sum struct{ redBlue, green int64 }
-
-func (s *sum) add(p uint32, weight int32) {
-	s.redBlue += int64(redBlue(p)) * int64(weight)
-	s.green += int64(p>>8&0xff) * int64(weight)
-}
-
-func (s *sum) color() uint32 {
+// packSmooth returns the color of weighted sums; red is the lower half of rb.
+func packSmooth(rb, g int64) uint32 {
 	const half = 1 << (smoothBits - 1)
-	r := int32(s.redBlue) // and what is left is a multiple of 1<<32
-	b := int32((s.redBlue - int64(r)) >> 32)
-	g := int32(s.green)
-	return uint32(clamp((r+half)>>smoothBits) | clamp((g+half)>>smoothBits)<<8 | clamp((b+half)>>smoothBits)<<16)
+	r := int32(rb) // and what is left is a multiple of 1<<32
+	b := int32((rb - int64(r)) >> 32)
+	return uint32(clamp((r+half)>>smoothBits) | clamp((int32(g)+half)>>smoothBits)<<8 | clamp((b+half)>>smoothBits)<<16)
 }
