@@ -27,8 +27,14 @@ const (
 	blazeColumns = 4 + 2*blazePoints
 )
 
-// MinScore returns the score that MediaPipe's face detection asks for.
-func (h *BlazeFace) MinScore() float32 { return 0.5 }
+// MinScore returns the score that MediaPipe's face detection asks for: more for the full
+// range, which has one grid.
+func (h *BlazeFace) MinScore() float32 {
+	if len(h.Strides) == 1 {
+		return 0.6
+	}
+	return 0.5
+}
 
 // Suppression returns the options of MediaPipe's face detection.
 func (h *BlazeFace) Suppression() NMSOptions { return NMSOptions{IoU: 0.3, Weighted: true} }

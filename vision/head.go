@@ -37,7 +37,8 @@ type Outputs struct {
 }
 
 // Head turns outputs of a family of models into detections. It keeps no state of a
-// picture, so one Head serves many goroutines.
+// picture, so one Head serves many goroutines. If it has a method MinScore() float32, that
+// is the least score for a Detector that has none.
 type Head interface {
 	// Decode appends the candidates whose score is at least minScore, in pixels of
 	// the input, best class of each box only. It returns an error if the outputs do

@@ -43,7 +43,7 @@ const (
 	Smooth                    // the mean of all pixels, weighted linearly, as Pillow's BILINEAR
 	SmoothCubic               // as Pillow's BICUBIC before Pillow 13, which differs where the height shrinks much more than the width
 	Nearest                   // as OpenCV's INTER_NEAREST
-	MediaPipe                 // as MediaPipe: Linear, but what is 0,0 is the centre of the first pixel, and a letterbox has parts of pixels
+	MediaPipe                 // as MediaPipe: Linear, but 0,0 is the centre of the first pixel, places are rounded to 1/32 of a pixel, and the border of a letterbox is not
 )
 
 // Layout is the order of an input's dimensions.
@@ -101,7 +101,7 @@ func (in *Input) FillWarped(dst *common.Tensor, quant *common.Quantization, n in
 	if f.back = to.Inverse(); f.back == (Affine{}) {
 		return unusable(common.ErrInput, "the map %v has no inverse; it maps all points to a line", to)
 	}
-	f.mode = warped
+	f.mode, f.steps = warped, in.Filter == MediaPipe
 	return f.write(dst, n)
 }
 

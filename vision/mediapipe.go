@@ -21,7 +21,7 @@ func (f *filler) asMediaPipe(fit Fit) Affine {
 	if fit != LetterboxCorner && fit != InsightFace {
 		back[2], back[5] = (w-x*float32(f.out.X))/2, (h-y*float32(f.out.Y))/2
 	}
-	f.at, f.mode, f.back = image.Rectangle{Max: f.out}, warped, back
+	f.at, f.mode, f.back, f.steps = image.Rectangle{Max: f.out}, warped, back, true // as OpenCV 3 and 4 do
 	f.back[2] += (1 - x) / 2
 	f.back[5] += (1 - y) / 2
 	return back

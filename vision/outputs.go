@@ -178,7 +178,7 @@ func recognizeOther(m *common.Model, sig common.Signature, metadata map[string]s
 		t.Model = m
 		return t, true
 	}
-	if s, ok := recognizeSegmenter(sig, metadata); ok {
+	if s, sure, _ := recognizeSegmenter(sig, metadata); sure {
 		s.Model = m
 		return s, true
 	}

@@ -33,7 +33,7 @@ type Segmenter struct {
 // NewSegmenter returns a Segmenter for a model whose output has a number for each class
 // at each place. Otherwise the error wraps common.ErrModel and says what the model has.
 func NewSegmenter(m *common.Model) (*Segmenter, error) {
-	s, ok := recognizeSegmenter(m.Signatures()[0], m.Info().Metadata)
+	s, _, ok := recognizeSegmenter(m.Signatures()[0], m.Info().Metadata)
 	if !ok {
 		return nil, unrecognized(m, "Segmenter")
 	}
@@ -58,7 +58,10 @@ func (s *Segmenter) Segment(ctx context.Context, img image.Image) (*image.Palett
 		palette = vocPalette
 	}
 	dst := image.NewPaletted(img.Bounds(), palette)
-	return dst, p.segment(dst, s.Nearest)
+	if err := p.segment(dst, s.Nearest); err != nil {
+		return nil, err
+	}
+	return dst, nil
 }
 
 // plane is an output that has numbers of classes at places, and the map from pixels of
@@ -212,36 +215,38 @@ func VOCPalette() color.Palette {
 
 var vocPalette = VOCPalette()
 
-func recognizeSegmenter(sig common.Signature, metadata map[string]string) (*Segmenter, bool) {
+// recognizeSegmenter also tells whether it is sure that the numbers are of classes, and
+// not, say, of colors or of where the parts of a body are.
+func recognizeSegmenter(sig common.Signature, metadata map[string]string) (s *Segmenter, sure, ok bool) {
 	input, size, layout, ok := colorInput(sig)
 	if !ok || len(sig.Outputs) != 1 || metadata["task"] != "" {
-		return nil, false
+		return nil, false, false
 	}
-	info := sig.Outputs[0]
-	s := &Segmenter{Labels: info.Labels, Input: rawInput(input)}
+	info, classes := sig.Outputs[0], 1
+	places := info.Shape
+	switch {
+	case len(places) == 3:
+		places = places[1:]
+	case len(places) == 4 && classesFirst(places):
+		classes, places = places[1], places[2:]
+	case len(places) == 4:
+		classes, places = places[3], places[1:3]
+	default:
+		return nil, false, false
+	}
+	integers := info.Quant == nil && (info.DType == common.Int64 || info.DType == common.Int32 || info.DType == common.Uint8)
+	fits := func(d, n int) bool { return d < 0 || d >= 8 && n/d <= 32 }
+	if classes < 1 || classes > 256 || classes == 1 && !integers || !fits(places[0], size.Y) || !fits(places[1], size.X) {
+		return nil, false, false
+	}
+	s = &Segmenter{Labels: info.Labels, Input: rawInput(input)}
 	if layout == NCHW && input.Quant == nil {
 		s.Input = Input{Mean: imageNetMean, Std: imageNetStd}
 	}
 	s.Input.Size = sizeOr(size, 512)
-	integers := info.Quant == nil && (info.DType == common.Int64 || info.DType == common.Int32 || info.DType == common.Uint8)
-	switch shape := info.Shape; {
-	case len(shape) == 4 && classesFirst(shape) && shape[1] > 1 && shape[1] <= 256 && places(shape[2:], size):
-	case len(shape) == 4 && !classesFirst(shape) && shape[3] > 1 && shape[3] <= 256 && places(shape[1:3], size):
-	case integers && len(shape) == 3 && places(shape[1:], size):
-	case integers && len(shape) == 4 && shape[1] == 1 && places(shape[2:], size):
-	case integers && len(shape) == 4 && shape[3] == 1 && places(shape[1:3], size):
-	default:
-		return nil, false
-	}
-	if voc := VOC(); s.Labels == nil && len(info.Shape) == 4 && (info.Shape[1] == len(voc) || info.Shape[3] == len(voc)) {
+	if voc := VOC(); s.Labels == nil && classes == len(voc) {
 		s.Labels = voc
 	}
-	return s, true
-}
-
-// places reports whether an output with these rows and columns covers pictures of that
-// size, in one step for some pixels.
-func places(s common.Shape, size image.Point) bool {
-	fits := func(d, n int) bool { return d < 0 || n == 0 || d == n || d >= 8 && n/d <= 32 }
-	return fits(s[0], size.Y) && fits(s[1], size.X) && (s[0] < 0 || s[0] > 7) && (s[1] < 0 || s[1] > 7)
+	const cityscapes, ade20k = 19, 150
+	return s, s.Labels != nil || classes == cityscapes || classes == ade20k, true
 }

@@ -269,6 +269,27 @@ func TestSegmenter(t *testing.T) {
 	require.Equal(t, color.RGBA{192, 128, 128, 255}, VOCPalette()[15]) // a person
 }
 
+func TestRecognizeSegmenter(t *testing.T) {
+	for _, c := range []struct {
+		input, output common.Shape
+		sure, ok      bool
+	}{
+		{common.Shape{1, 257, 257, 3}, common.Shape{1, 257, 257, 21}, true, true},
+		{common.Shape{-1, 3, 512, 512}, common.Shape{-1, 150, 128, 128}, true, true},
+		{common.Shape{1, 3, 360, 640}, common.Shape{1, 19, 45, 80}, true, true},
+		{common.Shape{-1, 3, -1, -1}, common.Shape{-1, 21, -1, -1}, true, true},
+		{common.Shape{1, 3, 256, 192}, common.Shape{1, 17, 64, 48}, false, true},  // where joints are
+		{common.Shape{1, 3, 224, 224}, common.Shape{1, 3, 224, 224}, false, true}, // another picture
+		{common.Shape{1, 3, 224, 224}, common.Shape{1, 1, 224, 224}, false, false},
+		{common.Shape{1, 3, 224, 224}, common.Shape{1, 512, 7, 7}, false, false},
+		{common.Shape{1, 3, 640, 640}, common.Shape{1, 84, 8400}, false, false},
+	} {
+		sig := common.Signature{Inputs: []common.TensorInfo{infoOf("x", c.input...)}, Outputs: []common.TensorInfo{infoOf("y", c.output...)}}
+		_, sure, ok := recognizeSegmenter(sig, nil)
+		require.Equal(t, []bool{c.sure, c.ok}, []bool{sure, ok}, c.output)
+	}
+}
+
 func bestOf(v []float32) (most float32, at int) {
 	most, at = v[0], 0
 	for i, x := range v {

@@ -21,6 +21,9 @@ func (f *filler) warpedRow(to []uint32, y int) {
 			to[x] = 0
 			continue
 		}
+		if f.steps {
+			px, py = math.RoundToEven(px*32)/32, math.RoundToEven(py*32)/32
+		}
 		left, top := math.Floor(px), math.Floor(py)
 		i, j := int(left), int(top)
 		fx, fy := uint64(math.RoundToEven((px-left)*one)), uint64(math.RoundToEven((py-top)*one))

@@ -51,6 +51,7 @@ type filler struct {
 	window   [][]uint32 // those of them from which a row of the input is computed
 	filled   int        // the row after the last one in ring
 	back     Affine     // warped: points of the input to points of the picture
+	steps    bool       // warped: points are rounded to 1/32 of a pixel
 }
 
 // mode says how rows of the input are computed.

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vision_test
+
+import (
+	"context"
+	"fmt"
+	"image"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/vision"
+)
+
+// faceHeads are for models whose outputs have no names or shapes that tell what they are, such
+// as those of any size.
+var faceHeads = map[string]vision.Head{
+	"SCRFD":      &vision.SCRFD{Strides: []int{8, 16, 32}, Anchors: 2, Scores: []int{0, 1, 2}, Boxes: []int{3, 4, 5}, Points: []int{6, 7, 8}},
+	"RetinaFace": &vision.RetinaFace{Strides: []int{8, 16, 32}, Sides: [][]float32{{16, 32}, {64, 128}, {256, 512}}, Boxes: 0, Scores: 1, Points: 2},
+	"UltraFace":  &vision.UltraFace{Scores: 0, Boxes: 1},
+	"BlazeFace":  &vision.BlazeFace{Strides: []int{8, 16}, Anchors: []int{2, 6}, Boxes: []int{0}, Scores: []int{1}},
+}
+
+// vector returns the vector of the best face in a picture.
+func vector(ctx context.Context, faces *vision.Detector, people *vision.Embedder, img image.Image) ([]float32, error) {
+	found, err := faces.Detect(ctx, img)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return people.EmbedFace(ctx, img, found[0].Points)
+}
+
+// Two pictures show the same person if the vectors of the faces are similar.
+func Example_faces() {
+	var detector, arcFace *common.Model // from common.Load
+	var one, other image.Image          // from vision.Decode
+
+	same := func() (bool, error) {
+		faces := &vision.Detector{
+			Model:    detector,
+			Input:    vision.Input{Size: image.Pt(640, 640), Fit: vision.InsightFace, Mean: [3]float32{127.5, 127.5, 127.5}, Std: [3]float32{128, 128, 128}},
+			Head:     faceHeads["SCRFD"],
+			MinScore: 0.6,
+		}
+		people, err := vision.NewEmbedder(arcFace)
+		if err != nil {
+			return false, err
+		}
+		a, err := vector(context.Background(), faces, people, one)
+		if err != nil {
+			return false, err
+		}
+		b, err := vector(context.Background(), faces, people, other)
+		return err == nil && vision.Cosine(a, b) > 0.4, err
+	}
+	if detector != nil {
+		fmt.Println(same())
+	}
+}
