@@ -55,7 +55,7 @@ func Install(ctx context.Context, o InstallOptions) (sdk sdkdir.SDK, already boo
 	if err != nil {
 		return sdk, false, err
 	}
-	if err := sdkdir.MakeRoot(o.Root); err != nil {
+	if err := sdkdir.MakeRoot(o.Root, sdkdir.Elsewhere); err != nil {
 		return sdk, false, err
 	}
 	final := filepath.Join(o.Root, pin.Path())
@@ -78,7 +78,7 @@ func Install(ctx context.Context, o InstallOptions) (sdk sdkdir.SDK, already boo
 		}
 	}
 
-	temp, err := sdkdir.TempDir(o.Root)
+	temp, err := sdkdir.TempDir(o.Root, sdkdir.Elsewhere)
 	if err != nil {
 		return sdk, false, err
 	}
