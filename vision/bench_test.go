@@ -4,6 +4,7 @@ package vision_test
 
 import (
 	"image"
+	"image/color"
 	"math/rand/v2"
 	"syscall"
 	"testing"
@@ -27,12 +28,19 @@ func BenchmarkFill(b *testing.B) {
 	for _, p := range [][]byte{rgba.Pix, ycc.Y, ycc.Cb, ycc.Cr, gray.Pix, nrgba.Pix} {
 		noise(p)
 	}
+	photo := image.NewYCbCr(r, image.YCbCrSubsampleRatio420)
+	for y := range 1080 {
+		for x := range 1920 {
+			c := color.YCbCrModel.Convert(color.RGBA{uint8(x / 8), uint8(y / 5), uint8((x + y) / 12), 255}).(color.YCbCr)
+			photo.Y[photo.YOffset(x, y)], photo.Cb[photo.COffset(x, y)], photo.Cr[photo.COffset(x, y)] = c.Y, c.Cb, c.Cr
+		}
+	}
 	for _, c := range []struct {
 		name   string
 		img    image.Image
 		filter vision.Filter
 	}{{"RGBA", rgba, vision.Linear}, {"NRGBA", nrgba, vision.Linear}, {"YCbCr", ycc, vision.Linear}, {"Gray", gray, vision.Linear},
-		{"RGBA/smooth", rgba, vision.Smooth}, {"YCbCr/smooth", ycc, vision.Smooth}, {"RGBA/cubic", rgba, vision.SmoothCubic}} {
+		{"photo", photo, vision.Linear}, {"RGBA/smooth", rgba, vision.Smooth}, {"YCbCr/smooth", ycc, vision.Smooth}, {"RGBA/cubic", rgba, vision.SmoothCubic}} {
 		b.Run(c.name, func(b *testing.B) {
 			dst, err := common.NewTensor(common.Float32, 1, 3, 640, 640)
 			require.NoError(b, err)

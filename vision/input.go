@@ -41,6 +41,7 @@ const (
 	Smooth                    // the mean of all pixels, weighted linearly, as Pillow's BILINEAR
 	SmoothCubic               // as Pillow's BICUBIC
 	Nearest                   // as OpenCV's INTER_NEAREST
+	MediaPipe                 // as MediaPipe: Linear, but what is 0,0 is the centre of the first pixel, and a letterbox has parts of pixels
 )
 
 // Layout is the order of an input's dimensions.
@@ -67,6 +68,10 @@ func (in *Input) Fill(dst *common.Tensor, quant *common.Quantization, n int, img
 		return Affine{}, err
 	}
 	defer f.close()
+	if in.Filter == MediaPipe {
+		back := f.asMediaPipe(in.Fit)
+		return back, f.write(dst, n)
+	}
 	g := in.place(f.size, f.out)
 	f.at = g.at
 	switch in.Filter {

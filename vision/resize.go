@@ -15,8 +15,8 @@ const (
 	half       = 1 << (2*weightBits - 1)
 )
 
-// tap is the two pixels in a row or column between which a point lies, the weight of the second,
-// and the two pixels of the chroma planes.
+// tap is the two pixels in a row or column between which a point lies, their chroma in
+// planes of it, and the weight of the second.
 type tap struct{ a, b, chromaA, chromaB, weight uint32 }
 
 // taps appends the taps for pixels from, from+1, ... of a row that changes from n pixels to
@@ -65,14 +65,14 @@ func (f *filler) linearly(g placing, nearest bool) {
 }
 
 func (f *filler) linearRow(to []uint32, t tap) {
-	switch {
+	switch a, b := int(t.a), int(t.b); {
 	case f.y != nil:
-		blendPlanes(to, f.columns, t.weight, f.y[int(t.a)*f.stride:], f.y[int(t.b)*f.stride:],
+		blendPlanes(to, f.columns, t.weight, f.y[a*f.stride:], f.y[b*f.stride:],
 			f.cb[t.chromaA:], f.cb[t.chromaB:], f.cr[t.chromaA:], f.cr[t.chromaB:])
 	case f.pix != nil:
-		blend(to, f.columns, t.weight, f.pix[int(t.a)*f.stride:], f.pix[int(t.b)*f.stride:], f.straight)
+		blend(to, f.columns, t.weight, f.pix[a*f.stride:], f.pix[b*f.stride:], f.straight)
 	default:
-		blend(to, f.columns, t.weight, f.line(int(t.a)), f.line(int(t.b)), false)
+		blend(to, f.columns, t.weight, f.line(a), f.line(b), false)
 	}
 }
 
@@ -109,33 +109,6 @@ func multiplied(p uint32) uint32 {
 	a := p >> 24 * 0x101
 	r, g, b := p&0xff*a/0xff>>8, p>>8&0xff*a/0xff>>8, p>>16&0xff*a/0xff>>8
 	return r | g<<8 | b<<16
-}
-
-// blendPlanes computes the colors between pixels of two rows of Y'CbCr, and only then converts them to RGB.
-func blendPlanes(to []uint32, columns []tap, weight uint32, y0, y1, cb0, cb1, cr0, cr1 []byte) {
-	columns = columns[:len(to)]
-	for x := range to {
-		t := &columns[x]
-		ws := uint64(t.weight * weight)
-		wr, wq := uint64(one*weight)-ws, uint64(one*t.weight)-ws
-		wp := one*one - ws - wr - wq
-		y := wp*uint64(y0[t.a]) + wq*uint64(y0[t.b]) + wr*uint64(y1[t.a]) + ws*uint64(y1[t.b])
-		a, b := t.chromaA, t.chromaB
-		c := wp*chroma(cb0, cr0, a) + wq*chroma(cb0, cr0, b) + wr*chroma(cb1, cr1, a) + ws*chroma(cb1, cr1, b)
-		to[x] = rgb(int32(y), int32(uint32(c)>>16), int32(c>>48))
-	}
-}
-
-// chroma returns Cb in the lower half and Cr in the upper half.
-func chroma(cb, cr []byte, i uint32) uint64 { return uint64(cb[i]) | uint64(cr[i])<<32 }
-
-// rgb converts a color of JPEG's Y'CbCr; y has 22 bits of fraction, cb and cr have 6.
-func rgb(y, cb, cr int32) uint32 {
-	cb, cr, y = cb-128<<6, cr-128<<6, y+half
-	r := y + 91881*cr
-	g := y - 22554*cb - 46802*cr
-	b := y + 116130*cb
-	return uint32(clamp(r>>22) | clamp(g>>22)<<8 | clamp(b>>22)<<16)
 }
 
 func clamp(v int32) int32 { return min(max(v, 0), 255) }

@@ -29,12 +29,13 @@ type filler struct {
 	numbers  [2]int    // the rows that lines holds, or -1
 
 	// The input.
+	dims     common.Shape
 	out      image.Point
 	channels int
 	last     bool // channels are the last dimension
 	bgr      bool
 	table    *common.Tensor // what the 256 values of each channel become
-	shape    common.Shape   // of table
+	entries  common.Shape   // of table
 	reals    [3 * 256]float32
 
 	// The way from one to the other: row y of the input comes from next.
@@ -100,10 +101,13 @@ func (f *filler) close() {
 
 // prepare checks the tensor and computes f.table.
 func (f *filler) prepare(in *Input, dst *common.Tensor, quant *common.Quantization, n int) error {
-	shape := dst.Shape()
+	if !dst.Is(dst.DType(), f.dims) { // Shape allocates
+		f.dims = dst.Shape()
+	}
+	shape := f.dims
 	colors := func(d int) bool { return d == 1 || d == 3 }
 	if len(shape) != 4 {
-		return unusable(common.ErrShape, "the tensor has the shape %v; a picture needs 4 dimensions", shape)
+		return unusable(common.ErrShape, "the tensor has the shape %v; a picture needs 4 dimensions", dst.Shape())
 	}
 	f.last = in.Layout == NHWC || in.Layout == AutoLayout && !colors(shape[1]) && colors(shape[3])
 	f.channels, f.out = shape[1], image.Pt(shape[3], shape[2])
@@ -112,23 +116,23 @@ func (f *filler) prepare(in *Input, dst *common.Tensor, quant *common.Quantizati
 	}
 	switch {
 	case !colors(f.channels):
-		return unusable(common.ErrShape, "the tensor has the shape %v with %d channels; a picture has 3 or, if gray, 1; is the layout right?", shape, f.channels)
+		return unusable(common.ErrShape, "the tensor has the shape %v with %d channels; a picture has 3 or, if gray, 1; is the layout right?", dst.Shape(), f.channels)
 	case f.out.X <= 0 || f.out.Y <= 0:
-		return unusable(common.ErrShape, "the tensor has the shape %v without pixels", shape)
+		return unusable(common.ErrShape, "the tensor has the shape %v without pixels", dst.Shape())
 	case in.Size != (image.Point{}) && in.Size != f.out:
-		return unusable(common.ErrShape, "the tensor has the shape %v for pictures of %v; Input.Size is %v", shape, f.out, in.Size)
+		return unusable(common.ErrShape, "the tensor has the shape %v for pictures of %v; Input.Size is %v", dst.Shape(), f.out, in.Size)
 	case n < 0 || n >= shape[0]:
-		return unusable(common.ErrShape, "there is no picture %d in a batch of %d", n, shape[0])
+		return unusable(common.ErrShape, "there is no picture %d in a batch of %d", n, dst.Shape()[0])
 	}
 	f.bgr = in.BGR && f.channels == 3
 
 	// Every value is one of 256, so the rules of Quantize are applied to those.
-	f.shape = append(f.shape[:0], 1, f.channels, 1, 256)
+	f.entries = append(f.entries[:0], 1, f.channels, 1, 256)
 	if f.last {
-		f.shape = append(f.shape[:0], 1, 1, 256, f.channels)
+		f.entries = append(f.entries[:0], 1, 1, 256, f.channels)
 	}
 	var err error
-	if f.table, err = common.EnsureTensor(f.table, dst.DType(), f.shape); err != nil {
+	if f.table, err = common.EnsureTensor(f.table, dst.DType(), f.entries); err != nil {
 		return err
 	}
 	for c := range f.channels {
@@ -205,21 +209,19 @@ func (f *filler) read(img image.Image, bounds image.Rectangle) error {
 	return nil
 }
 
-// neutral is the chroma of gray.
-var neutral = [1]byte{128}
-
 // line returns row y of the picture as RGBA.
 func (f *filler) line(y int) []byte {
 	if f.pix != nil && !f.straight {
 		return f.pix[y*f.stride:][:4*f.size.X]
 	}
 	slot := y & 1
-	f.lines[slot] = resized(f.lines[slot], 4*f.size.X)
-	if f.numbers[slot] != y {
-		f.numbers[slot] = y
-		f.canvas = image.RGBA{Pix: f.lines[slot], Stride: 4 * f.size.X, Rect: image.Rect(0, 0, f.size.X, 1)}
-		draw.Draw(&f.canvas, f.canvas.Rect, f.img, f.img.Bounds().Min.Add(image.Pt(0, y)), draw.Src)
+	if f.numbers[slot] == y {
+		return f.lines[slot]
 	}
+	f.numbers[slot] = y
+	f.lines[slot] = resized(f.lines[slot], 4*f.size.X)
+	f.canvas = image.RGBA{Pix: f.lines[slot], Stride: 4 * f.size.X, Rect: image.Rect(0, 0, f.size.X, 1)}
+	draw.Draw(&f.canvas, f.canvas.Rect, f.img, f.img.Bounds().Min.Add(image.Pt(0, y)), draw.Src)
 	return f.lines[slot]
 }
 
@@ -302,7 +304,7 @@ func store[T float32 | common.Half | common.BHalf | int8 | uint8](f *filler, dst
 
 // luma returns Rec. 601's luma with OpenCV's weights.
 func luma(p uint32) uint8 {
-	return uint8((p&0xff*4899 + p>>8&0xff*9617 + p>>16&0xff*1868 + 1<<13) >> 14)
+	return uint8((p&0xff*9798 + p>>8&0xff*19235 + p>>16&0xff*3735 + 1<<14) >> 15)
 }
 
 // resized returns a slice of n elements, in the memory of s if that is large enough.

@@ -43,7 +43,7 @@ func AddObject(all map[string]string, text string) (map[string]string, bool) {
 // SetLabels sets the labels of outputs that have none: of those that have the shape of a
 // classifier's result, with a value for each name in the metadata.
 func SetLabels(outputs []common.TensorInfo, all map[string]string) {
-	names := names(all)
+	names := Names(all)
 	for i := range outputs {
 		if out := &outputs[i]; out.Labels == nil && len(names) > 1 && classes(out.Shape) == len(names) {
 			out.Labels = names
@@ -66,9 +66,9 @@ func classes(s common.Shape) int {
 	return s[last]
 }
 
-// names returns the names of classes: those of Ultralytics, a dict from numbers to
+// Names returns the names of classes: those of Ultralytics, a dict from numbers to
 // names, or those of OpenVINO's Model API, which spaces separate.
-func names(all map[string]string) []string {
+func Names(all map[string]string) []string {
 	members, ok := parse(all["names"])
 	if !ok {
 		return strings.Fields(all["model_info.labels"])

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vision
+
+import (
+	"context"
+	"image"
+	"math"
+
+	"github.com/anyinfer/anyinfer/common"
+)
+
+// Embedder turns a picture, or a face in it, into a vector of length 1: those of similar
+// pictures, or of the same person, have a high Cosine. NewEmbedder fills the fields with
+// what the model says of itself; they may be changed before the first Embed, or be filled
+// without it. Many goroutines may call Embed and EmbedFace.
+type Embedder struct {
+	Model  *common.Model
+	Input  Input
+	Output int // the output that is the vector
+
+	runner runner
+}
+
+// NewEmbedder returns an Embedder for a model with a single output of numbers: ArcFace
+// and its relatives if the input is a square of a multiple of 112 or 128 pixels, CLIP's
+// image encoder, or another. Otherwise the error wraps common.ErrModel and says what the
+// model has.
+//
+// ArcFace models of MXNet normalize the picture themselves: set Input.Mean to zero and
+// Input.Std to 1 for them, or all faces look alike.
+func NewEmbedder(m *common.Model) (*Embedder, error) {
+	e, _, ok := recognizeEmbedder(m.Signatures()[0], m.Info().Metadata)
+	if !ok {
+		return nil, unrecognized(m, "Embedder")
+	}
+	e.Model = m
+	return e, nil
+}
+
+// Embed returns the vector of a whole picture.
+func (e *Embedder) Embed(ctx context.Context, img image.Image) ([]float32, error) {
+	f, err := e.runner.picture(ctx, e.Model, &e.Input, img)
+	if err != nil {
+		return nil, err
+	}
+	defer e.runner.give(f)
+	return e.result(f)
+}
+
+// EmbedFace returns the vector of the face that has these points, those of a Detection
+// of SCRFD, RetinaFace or BlazeFace. The face is turned and scaled so that its points are
+// where ArcFace's are.
+func (e *Embedder) EmbedFace(ctx context.Context, img image.Image, points []KeyPoint) ([]float32, error) {
+	f, err := e.runner.take(e.Model, &e.Input, 1)
+	if err != nil {
+		return nil, err
+	}
+	defer e.runner.give(f)
+	to, err := alignFace(points, f.size)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.Input.FillWarped(f.input, f.quant, 0, img, to); err != nil {
+		return nil, err
+	}
+	if err := f.run(ctx, e.Model); err != nil {
+		return nil, err
+	}
+	return e.result(f)
+}
+
+// result returns a copy of the vector with length 1.
+func (e *Embedder) result(f *frame) ([]float32, error) {
+	values, err := f.of(0).all(e.Output)
+	if err != nil {
+		return nil, err
+	}
+	defer values.free()
+	sum := 0.0
+	for _, v := range values.data {
+		sum += float64(v) * float64(v)
+	}
+	if !(sum > 0) || math.IsInf(sum, 1) {
+		return nil, fail(common.ErrRun, "the vector has the length %v; the model may need another Input", math.Sqrt(sum))
+	}
+	unit, scale := make([]float32, len(values.data)), 1/math.Sqrt(sum)
+	for i, v := range values.data {
+		unit[i] = float32(float64(v) * scale)
+	}
+	return unit, nil
+}
+
+// arcFace are the places of a face's points in ArcFace's picture of 112x112: the eyes,
+// the nose, the corners of the mouth; numbers of pixels, whose centres are whole.
+var arcFace = [facePoints]Point{{38.2946, 51.6963}, {73.5318, 51.5014}, {56.0252, 71.7366}, {41.5493, 92.3655}, {70.7299, 92.2041}}
+
+// alignFace returns the map from points of the picture to points of ArcFace's, which has
+// that size.
+func alignFace(points []KeyPoint, size image.Point) (Affine, error) {
+	var from, to [facePoints]Point
+	n := facePoints
+	switch to = arcFace; len(points) {
+	case facePoints:
+	case blazePoints: // of which the fourth is the middle of the mouth
+		n = 4
+		to[3] = Point{(arcFace[3].X + arcFace[4].X) / 2, (arcFace[3].Y + arcFace[4].Y) / 2}
+	default:
+		return Affine{}, fail(common.ErrInput, "a face to align has 5 points as SCRFD and RetinaFace have them, or 6 as BlazeFace has them, not %d", len(points))
+	}
+	ratio, margin := float32(size.Y)/112, float32(0)
+	if size.Y%112 != 0 && size.Y%128 == 0 {
+		ratio = float32(size.Y) / 128
+		margin = 8 * ratio
+	}
+	for i := range n {
+		from[i] = points[i].Point
+		to[i] = Point{to[i].X*ratio + margin, to[i].Y * ratio}
+	}
+	a := Similarity(from[:n], to[:n])
+	// insightface, whose models these are, takes points as numbers of pixels with whole
+	// centres. In this package centres are at a half.
+	a[2] += 0.5 - (a[0]+a[1])/2
+	a[5] += 0.5 - (a[3]+a[4])/2
+	if a.Inverse() == (Affine{}) || a != a {
+		return Affine{}, fail(common.ErrInput, "the points %v are not those of a face", points)
+	}
+	return a, nil
+}
+
+// Cosine returns the cosine of the angle between two vectors: 1 for the same direction,
+// about 0 for unrelated ones; 0 if their lengths differ or one has no direction. Faces
+// of one person usually have more than 0.3 to 0.5, which depends on the model and on how
+// bad a wrong answer is: measure it with your own pictures.
+func Cosine(a, b []float32) float32 {
+	if len(a) != len(b) {
+		return 0
+	}
+	var ab, aa, bb float64
+	for i := range a {
+		x, y := float64(a[i]), float64(b[i])
+		ab += x * y
+		aa += x * x
+		bb += y * y
+	}
+	if aa == 0 || bb == 0 {
+		return 0
+	}
+	return float32(ab / math.Sqrt(aa*bb))
+}
+
+// recognizeEmbedder also tells whether it is sure that the model is no Classifier, whose
+// shapes are the same.
+func recognizeEmbedder(sig common.Signature, metadata map[string]string) (e *Embedder, sure, ok bool) {
+	input, size, layout, ok := colorInput(sig)
+	n := count(sig)
+	if !ok || n == 0 || n == 1 || metadata["task"] != "" {
+		return nil, false, false
+	}
+	e = &Embedder{Input: rawInput(input)}
+	switch {
+	case sig.Outputs[0].Name == "image_embeds": // CLIP
+		sure = true
+		e.Input = Input{Fit: Crop, Filter: SmoothCubic, Mean: [3]float32{0.48145466 * 255, 0.4578275 * 255, 0.40821073 * 255},
+			Std: [3]float32{0.26862954 * 255, 0.26130258 * 255, 0.27577711 * 255}}
+	case size == image.Pt(112, 112) || size == image.Pt(128, 128): // ArcFace
+		sure = n == 512 || n == 256 || n == 128
+	case layout == NCHW && input.Quant == nil:
+		e.Input = Input{Fit: Crop, Filter: Smooth, Mean: imageNetMean, Std: imageNetStd}
+	}
+	e.Input.Size = sizeOr(size, 224)
+	return e, sure, true
+}
