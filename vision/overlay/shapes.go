@@ -108,7 +108,9 @@ func (c *canvas) mask(m *image.Alpha, col color.RGBA) {
 	// The outline is where a blurred mask is half as strong: how fast it changes there
 	// tells the distance from the outline.
 	blurred := image.NewAlpha(area)
-	draw.Draw(blurred, inside, m, inside.Min, draw.Src)
+	for y := inside.Min.Y; y < inside.Max.Y; y++ {
+		copy(blurred.Pix[blurred.PixOffset(inside.Min.X, y):], m.Pix[m.PixOffset(inside.Min.X, y):][:inside.Dx()])
+	}
 	for range 2 {
 		blur(blurred.Pix, area.Dy(), area.Dx(), area.Dx(), 1, reach)
 		blur(blurred.Pix, area.Dx(), 1, area.Dy(), area.Dx(), reach)
