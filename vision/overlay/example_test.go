@@ -19,7 +19,7 @@ func ExampleDraw() {
 	}}
 	picture := overlay.Copy(photo)
 	overlay.Draw(picture, found, nil)
-	fmt.Println(picture.At(200, 200), picture.At(110, 92)) // between and on what was drawn
+	fmt.Println(picture.At(200, 200), picture.At(100, 92)) // between and on what was drawn
 	// Output: {0 135 0 255} {86 180 233 255}
 }
 
