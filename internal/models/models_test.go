@@ -132,7 +132,7 @@ func TestInstall(t *testing.T) {
 	require.Empty(t, list[0].Path)
 	_, _, err = Install(t.Context(), "tiny", nil)
 	require.ErrorContains(t, err, "pip could not fetch the model tiny")
-	require.ErrorContains(t, err, "PIP_NO_INDEX=1 PIP_FIND_LINKS=FOLDER_OF_THE_FILE anyinfer model install tiny")
+	require.ErrorContains(t, err, "then run\n  anyinfer model install tiny\nwith PIP_NO_INDEX=1 and PIP_FIND_LINKS=FOLDER")
 	require.FileExists(t, m.Path)
 
 	removed, err := Remove("tiny")
