@@ -157,6 +157,15 @@ func TestLabels(t *testing.T) {
 	require.Len(t, c.readable(strings.Repeat("x", 1e6)), 500)
 }
 
+// TestSmallBoxes checks that boxes narrower than their edges are filled.
+func TestSmallBoxes(t *testing.T) {
+	for _, r := range []vision.Rect{box(100, 100, 101, 101), box(100, 80, 101, 120), box(80, 100, 120, 101), box(100, 100, 102, 140)} {
+		dst := background(200, 200)
+		Draw(dst, []vision.Detection{{Rect: r, Class: 1}}, &Style{Scale: 2, Label: func(vision.Detection) string { return "" }})
+		require.Equal(t, Color(1), dst.RGBAAt(100, 100), "%v", r)
+	}
+}
+
 func TestColors(t *testing.T) {
 	luminance := func(c color.RGBA) float64 {
 		v := 0.0
