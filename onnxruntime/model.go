@@ -24,6 +24,7 @@ type model struct {
 	settings        settings
 	session         uintptr
 	inputs, outputs []common.TensorInfo
+	places          [][]place   // by output and dimension, where the shape is known before a Run
 	wrongShapes     atomic.Bool // a Run has made an output of another shape than the file has
 
 	files    *common.ModelFiles // released unless Options.Profile is set
@@ -84,6 +85,9 @@ func (m *model) load(ctx context.Context) (err error) {
 		return fail(common.ErrDType, "not all inputs and outputs are tensors of a type that this module has: %s", strings.Join(others, ", "))
 	}
 	metadata.SetLabels(m.outputs, m.info.Metadata)
+	if err := m.follow(); err != nil {
+		return err
+	}
 	return m.setShapes(m.settings.common.Shapes)
 }
 

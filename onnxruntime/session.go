@@ -4,9 +4,9 @@ package onnxruntime
 
 import (
 	"context"
+	"regexp"
 	"runtime"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"unsafe"
 
@@ -22,6 +22,7 @@ type session struct {
 	fetches  bool        // some outputs are read from tensors that ONNX Runtime makes
 	strings  bool        // some inputs are strings, which each Run copies
 
+	fetchesAll bool // because the model has wrong shapes for outputs
 	model      *model
 	runOptions uintptr
 	binding    uintptr
@@ -78,7 +79,7 @@ func (s *session) init(ort uintptr) (err error) {
 	s.terminate = d.api.Prepare(fnRunOptionsSetTerminate, dylib.Int(s.runOptions))
 	for i, info := range s.model.outputs {
 		isInput := slices.ContainsFunc(s.model.inputs, func(in common.TensorInfo) bool { return in.Name == info.Name })
-		if info.Shape.Dynamic() || info.DType == common.String || isInput { // an input is not written to the output that is bound
+		if info.Shape.Dynamic() && s.model.places[i] == nil || info.DType == common.String || isInput { // an input is not written to the output that is bound
 			s.fetchOutput(i)
 		}
 		// The binding keeps the outputs in the order in which they are bound first.
@@ -108,6 +109,7 @@ func (s *session) fetchOutput(i int) {
 }
 
 func (s *session) fetchAll() {
+	s.fetchesAll = true
 	for i := range s.outs {
 		s.fetchOutput(i)
 	}
@@ -118,10 +120,11 @@ func (s *session) fetchAll() {
 func (s *session) Bind(in, out []*common.Tensor) (err error) {
 	s.out = out
 	for i, info := range s.model.outputs {
-		if info.Shape.Dynamic() || s.model.wrongShapes.Load() {
+		shape := s.model.shapeFor(i, in)
+		if shape == nil || s.fetchesAll {
 			continue
 		}
-		if out[i], err = common.EnsureTensor(out[i], info.DType, info.Shape); err != nil {
+		if out[i], err = common.EnsureTensor(out[i], info.DType, shape); err != nil {
 			return err
 		}
 		if out[i] == s.outs[i].tensor || s.outs[i].name != nil {
@@ -203,18 +206,20 @@ func (s *session) Run(context.Context) error {
 		}
 	}
 	err := s.runAndFetch()
-	if err != nil && !s.model.wrongShapes.Load() && strings.Contains(err.Error(), wrongShape) {
-		s.model.wrongShapes.Store(true)
-		d.log.Warn("the shape of an output is not that in the model's file; outputs are copied from now on", "reason", err)
+	if err != nil && !s.fetchesAll && wrongShape.MatchString(err.Error()) {
+		if !s.model.wrongShapes.Swap(true) {
+			d.log.Warn("the shape of an output is not that in the model's file; outputs are copied from now on", "reason", err)
+		}
 		s.fetchAll()
 		err = s.runAndFetch()
 	}
 	return err
 }
 
-// wrongShape is a part of ONNX Runtime's message where an output does not have the
-// shape in the file, and so does not fit the tensor that Bind has made for it.
-const wrongShape = "pre-allocated"
+// wrongShape matches ONNX Runtime's message where an output does not have the shape
+// in the file, and so does not fit the tensor that Bind has made for it. The second
+// one is that of older releases.
+var wrongShape = regexp.MustCompile("pre-allocated|shape verification failed")
 
 func (s *session) runAndFetch() error {
 	d := s.model.driver

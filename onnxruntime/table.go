@@ -63,6 +63,7 @@ const (
 	fnGetTensorElementType
 	fnGetDimensionsCount
 	fnGetDimensions
+	fnGetSymbolicDimensions
 	fnGetTensorTypeAndShape
 	fnCreateCpuMemoryInfo
 	fnAllocatorFree
@@ -154,6 +155,7 @@ var functions = []function{
 	fnGetTensorElementType:                      {slot: 60, c: "OrtStatus* GetTensorElementType(const OrtTensorTypeAndShapeInfo* info, enum ONNXTensorElementDataType* out)"},
 	fnGetDimensionsCount:                        {slot: 61, c: "OrtStatus* GetDimensionsCount(const OrtTensorTypeAndShapeInfo* info, size_t* out)"},
 	fnGetDimensions:                             {slot: 62, c: "OrtStatus* GetDimensions(const OrtTensorTypeAndShapeInfo* info, int64_t* dim_values, size_t dim_values_length)"},
+	fnGetSymbolicDimensions:                     {slot: 63, c: "OrtStatus* GetSymbolicDimensions(const OrtTensorTypeAndShapeInfo* info, const char** dim_params, size_t dim_params_length)"},
 	fnGetTensorTypeAndShape:                     {slot: 65, c: "OrtStatus* GetTensorTypeAndShape(const OrtValue* value, OrtTensorTypeAndShapeInfo** out)"},
 	fnCreateCpuMemoryInfo:                       {slot: 69, c: "OrtStatus* CreateCpuMemoryInfo(enum OrtAllocatorType type, enum OrtMemType mem_type, OrtMemoryInfo** out)"},
 	fnAllocatorFree:                             {slot: 76, c: "OrtStatus* AllocatorFree(OrtAllocator* ort_allocator, void* p)"},

@@ -205,6 +205,39 @@ func (in *Input) shape(info common.TensorInfo, n int) (common.Shape, image.Point
 	return shape, image.Pt(shape[x], shape[y]), nil
 }
 
+// Tensor returns a new tensor with img for the input that info describes.
+func (in *Input) Tensor(info common.TensorInfo, img image.Image) (*common.Tensor, error) {
+	if len(info.Shape) != 4 {
+		return nil, fail(common.ErrShape, "%s has not the four dimensions of an input for pictures", describe([]common.TensorInfo{info}))
+	}
+	shape, _, err := in.shape(info, 1)
+	if err != nil {
+		return nil, err
+	}
+	t, err := common.NewTensor(info.DType, shape...)
+	if err == nil {
+		_, err = in.Fill(t, info.Quant, 0, img)
+	}
+	return t, err
+}
+
+// InputOf returns the Input of a task that New has made.
+func InputOf(task any) Input {
+	switch t := task.(type) {
+	case *Detector:
+		return t.Input
+	case *Classifier:
+		return t.Input
+	case *Embedder:
+		return t.Input
+	case *Segmenter:
+		return t.Input
+	case *Matter:
+		return t.Input
+	}
+	return Input{}
+}
+
 // layout returns the layout of an input with that shape.
 func (in *Input) layout(s common.Shape) Layout {
 	if in.Layout != AutoLayout {

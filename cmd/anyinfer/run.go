@@ -30,7 +30,7 @@ type runFlags struct {
 func (f *runFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&f.engines, "engine", nil, "engines that run the model, separated by commas")
 	cmd.Flags().StringVar(&f.signature, "signature", "", "signature to run, from the list of 'anyinfer inspect' (default the first)")
-	cmd.Flags().StringArrayVar(&f.inputs, "input", nil, "NAME=FILE.npy, data of an input; FILE.txt for strings, one per line, or FILE.json; may be repeated")
+	cmd.Flags().StringArrayVar(&f.inputs, "input", nil, "NAME=FILE.npy, data of an input, or a picture; FILE.txt for strings, one per line, or FILE.json; may be repeated")
 	cmd.Flags().StringArrayVar(&f.shapes, "shape", nil, "NAME=1,3,224,224, shape of an input that gets random data; may be repeated")
 	cmd.Flags().StringVar(&f.device, "device", "", "device to run on, from the list of 'anyinfer doctor ENGINE'")
 	cmd.Flags().IntVar(&f.threads, "threads", 0, "threads (0: all cores)")
@@ -62,7 +62,7 @@ func (f *runFlags) resolve(models []string) (a arguments, err error) {
 	for _, flag := range f.inputs {
 		name, file, ok := cutLast(flag, "=")
 		if !ok || name == "" || file == "" {
-			return a, usageError{fmt.Errorf("--input %s: want NAME=FILE.npy (.txt or .json for strings)", flag)}
+			return a, usageError{fmt.Errorf("--input %s: want NAME=FILE.npy, a picture (.txt or .json for strings)", flag)}
 		}
 		if a.files[name] != "" {
 			return a, usageError{fmt.Errorf("--input %s is given twice", name)}
@@ -117,6 +117,7 @@ ready engine that reads MODEL runs it. Inputs without --input get seeded random 
 and their dynamic dimensions have length 1 unless --shape sets another. With
 several engines a table compares their outputs.`,
 		Example: `  anyinfer run digits.onnx --input image=scan.npy --out results
+  anyinfer run yolo11n.onnx --input images=street.jpg
   anyinfer run digits.onnx digits.tflite --engine openvino,tflite`,
 		Args:              someModels,
 		ValidArgsFunction: completeModel,
@@ -179,7 +180,7 @@ func runEngine(ctx context.Context, name string, args arguments, f runFlags) (*o
 	}
 	sig := s.Signature()
 	o.Signature = sig.Name
-	in, err := args.inputs.Make(sig.Inputs)
+	in, err := args.inputs.Make(m, sig.Inputs)
 	if err != nil {
 		return nil, err
 	}

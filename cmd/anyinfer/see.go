@@ -152,14 +152,9 @@ type viewer struct {
 }
 
 func (v *viewer) file(ctx context.Context, path string) error {
-	f, err := os.Open(path)
+	img, err := see.ReadFile(path)
 	if err != nil {
 		return err
-	}
-	defer f.Close()
-	img, _, err := vision.Decode(f)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
 	}
 	name := filepath.Base(path)
 	return v.look(ctx, path, strings.TrimSuffix(name, filepath.Ext(name))+".png", img)

@@ -127,7 +127,7 @@ func newBencher(ctx context.Context, j job) (_ *bencher, err error) {
 		if i == 0 {
 			b.loaded.LoadMS = us(time.Since(start)) / 1000
 		}
-		tensors, err := in.Make(r.session.Signature().Inputs)
+		tensors, err := in.Make(m, r.session.Signature().Inputs)
 		if err != nil {
 			return nil, err
 		}

@@ -4,29 +4,44 @@ package model
 
 import (
 	"fmt"
+	"image"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/npy"
+	"github.com/anyinfer/anyinfer/internal/see"
 	"github.com/anyinfer/anyinfer/internal/suggest"
 	"github.com/anyinfer/anyinfer/internal/values"
+	"github.com/anyinfer/anyinfer/vision"
 )
 
 // Inputs has the user's tensors and shapes for a model's inputs, by name. Other
 // inputs get random data.
 type Inputs struct {
-	Tensors common.Tensors
-	Shapes  map[string]common.Shape // of random data
+	Tensors  common.Tensors
+	Shapes   map[string]common.Shape // of random data
+	Pictures map[string]image.Image
 }
 
-// ReadInputs reads the files of tensors: .npy, or .txt and .json for strings.
+// ReadInputs reads the files of tensors: .npy, or .txt and .json for strings; or
+// pictures.
 func ReadInputs(files map[string]string, shapes map[string]common.Shape) (Inputs, error) {
-	in := Inputs{common.Tensors{}, shapes}
+	in := Inputs{common.Tensors{}, shapes, map[string]image.Image{}}
 	for name, file := range files {
 		read := npy.ReadFile
-		switch strings.ToLower(filepath.Ext(file)) {
+		extension := strings.ToLower(filepath.Ext(file))
+		if slices.Contains(see.Extensions, extension) {
+			img, err := see.ReadFile(file)
+			if err != nil {
+				return Inputs{}, fmt.Errorf("--input %s: %w", name, err)
+			}
+			in.Pictures[name] = img
+			continue
+		}
+		switch extension {
 		case ".txt":
 			read = readLines
 		case ".json":
@@ -41,14 +56,16 @@ func ReadInputs(files map[string]string, shapes map[string]common.Shape) (Inputs
 	return in, nil
 }
 
-// Make returns a tensor for each of infos: the one in in, or random data, which
-// is the same for an input in every engine and every run.
-func (in Inputs) Make(infos []common.TensorInfo) ([]*common.Tensor, error) {
+// Make returns a tensor for each of infos, inputs of m: the one in in, or random data,
+// which is the same for an input in every engine and every run. A picture becomes an
+// input as package vision knows the model, or else stretched, with values of 0 to 1.
+func (in Inputs) Make(m *common.Model, infos []common.TensorInfo) ([]*common.Tensor, error) {
 	var names []string
 	for _, info := range infos {
 		names = append(names, info.Name)
 	}
-	for name := range in.Tensors {
+	given := slices.AppendSeq(slices.Collect(maps.Keys(in.Tensors)), maps.Keys(in.Pictures))
+	for _, name := range given {
 		if !slices.Contains(names, name) {
 			return nil, fmt.Errorf("--input: the model has no input %q%s", name, suggest.Choices(name, names))
 		}
@@ -61,7 +78,9 @@ func (in Inputs) Make(infos []common.TensorInfo) ([]*common.Tensor, error) {
 	var tensors []*common.Tensor
 	for i, info := range infos {
 		t, err := in.Tensors[info.Name], error(nil)
-		if t == nil {
+		if img := in.Pictures[info.Name]; img != nil {
+			t, err = picture(m, info, img)
+		} else if t == nil {
 			t, err = random(info, in.Shapes[info.Name], uint64(i))
 		} else {
 			t, err = reshape(t, info.Shape)
@@ -72,6 +91,16 @@ func (in Inputs) Make(infos []common.TensorInfo) ([]*common.Tensor, error) {
 		tensors = append(tensors, t)
 	}
 	return tensors, nil
+}
+
+func picture(m *common.Model, info common.TensorInfo, img image.Image) (*common.Tensor, error) {
+	in := vision.Input{Std: [3]float32{255, 255, 255}}
+	if task, err := vision.New(m); err == nil {
+		in = vision.InputOf(task)
+	} else if info.DType == common.Uint8 {
+		in.Std = [3]float32{}
+	}
+	return in.Tensor(info, img)
 }
 
 // reshape returns t in the shape want if the two shapes differ only in dimensions

@@ -14,23 +14,23 @@ func TestMake(t *testing.T) {
 	infos := []common.TensorInfo{{Name: "a", DType: common.Float32, Shape: common.Shape{-1, 2}}, {Name: "b", DType: common.Int8, Shape: common.Shape{3}}}
 	given, err := common.FromSlice([]int8{1, 2, 3}, 3)
 	require.NoError(t, err)
-	in := Inputs{common.Tensors{"b": given}, map[string]common.Shape{"a": {4, 2}}}
-	tensors, err := in.Make(infos)
+	in := Inputs{Tensors: common.Tensors{"b": given}, Shapes: map[string]common.Shape{"a": {4, 2}}}
+	tensors, err := in.Make(nil, infos)
 	require.NoError(t, err)
 	require.Equal(t, common.Shape{4, 2}, tensors[0].Shape())
 	require.Same(t, given, tensors[1])
-	again, err := in.Make(infos)
+	again, err := in.Make(nil, infos)
 	require.NoError(t, err)
 	require.Equal(t, tensors[0].Bytes(), again[0].Bytes(), "random data is the same in every run")
-	tensors, err = Inputs{}.Make(infos)
+	tensors, err = Inputs{}.Make(nil, infos)
 	require.NoError(t, err)
 	require.Equal(t, common.Shape{1, 2}, tensors[0].Shape())
 
-	_, err = Inputs{Tensors: common.Tensors{"bb": given}}.Make(infos)
+	_, err = Inputs{Tensors: common.Tensors{"bb": given}}.Make(nil, infos)
 	require.EqualError(t, err, `--input: the model has no input "bb"; did you mean a or b?`)
-	_, err = Inputs{Shapes: map[string]common.Shape{"image": {1}}}.Make(infos)
+	_, err = Inputs{Shapes: map[string]common.Shape{"image": {1}}}.Make(nil, infos)
 	require.EqualError(t, err, `--shape: the model has no input "image"; there are: a, b`)
-	_, err = Inputs{}.Make([]common.TensorInfo{{Name: "c", DType: common.Float32}})
+	_, err = Inputs{}.Make(nil, []common.TensorInfo{{Name: "c", DType: common.Float32}})
 	require.ErrorContains(t, err, "--shape c=1,2,3")
 }
 

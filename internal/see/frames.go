@@ -8,16 +8,33 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"image"
 	"io"
 	"iter"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/anyinfer/anyinfer/vision"
 )
 
-// extensions are those of the pictures in a folder.
-var extensions = []string{".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp"}
+// Extensions are those of files with pictures.
+var Extensions = []string{".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp"}
+
+// ReadFile reads a picture, turned upright.
+func ReadFile(path string) (image.Image, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	img, _, err := vision.Decode(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return img, nil
+}
 
 // Files replaces folders among names by the pictures in them, in the order of their
 // names.
@@ -36,12 +53,12 @@ func Files(names []string) ([]string, error) {
 		}
 		before := len(files)
 		for _, e := range entries {
-			if !e.IsDir() && slices.Contains(extensions, strings.ToLower(filepath.Ext(e.Name()))) {
+			if !e.IsDir() && slices.Contains(Extensions, strings.ToLower(filepath.Ext(e.Name()))) {
 				files = append(files, filepath.Join(name, e.Name()))
 			}
 		}
 		if len(files) == before {
-			return nil, fmt.Errorf("the folder %s has no pictures (%s)", name, strings.Join(extensions, " "))
+			return nil, fmt.Errorf("the folder %s has no pictures (%s)", name, strings.Join(Extensions, " "))
 		}
 	}
 	return files, nil
