@@ -21,16 +21,21 @@ func (c *canvas) box(r vision.Rect, col color.RGBA) {
 		half float32
 		col  color.RGBA
 	}{{c.line * 0.85, sheer(black, halo)}, {c.line / 2, col}} {
-		outer, hole := rounded(grown(r, stroke.half), c.line*2+stroke.half), rounded(grown(r, -stroke.half), c.line*2-stroke.half)
-		slices.Reverse(hole)
-		all := grown(r, stroke.half).Image()
+		outer, inner := grown(r, stroke.half), grown(r, -stroke.half)
+		shape := [][]vision.Point{rounded(outer, c.line*2+stroke.half)}
+		if inner.Dx() > 0 && inner.Dy() > 0 {
+			hole := rounded(inner, c.line*2-stroke.half)
+			slices.Reverse(hole)
+			shape = append(shape, hole)
+		}
+		all := outer.Image()
 		parts := []image.Rectangle{all}
 		if in := all.Inset(int(4 * c.line)); !in.Empty() { // leave out the inner part, which takes long
 			parts = []image.Rectangle{{all.Min, image.Pt(all.Max.X, in.Min.Y)}, {image.Pt(all.Min.X, in.Max.Y), all.Max},
 				{image.Pt(all.Min.X, in.Min.Y), image.Pt(in.Min.X, in.Max.Y)}, {image.Pt(in.Max.X, in.Min.Y), image.Pt(all.Max.X, in.Max.Y)}}
 		}
 		for _, part := range parts {
-			c.fillIn(part, stroke.col, outer, hole)
+			c.fillIn(part, stroke.col, shape...)
 		}
 	}
 }
