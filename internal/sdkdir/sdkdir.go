@@ -27,6 +27,9 @@ import (
 // EnvRoot is the environment variable that names the root.
 const EnvRoot = "ANYINFER_SDK_DIR"
 
+// Elsewhere is how users choose another root.
+const Elsewhere = "--dir or " + EnvRoot
+
 // Manifest is the name of the file that describes an SDK; a folder without it is not an SDK.
 const Manifest = "sdk.json"
 

@@ -102,7 +102,7 @@ func TestStaleFoldersAreRemoved(t *testing.T) {
 	require.NoError(t, os.Mkdir(busy, 0o755))
 	old := time.Now().Add(-48 * time.Hour)
 	require.NoError(t, os.Chtimes(stale, old, old))
-	temp, err := TempDir(root)
+	temp, err := TempDir(root, Elsewhere)
 	require.NoError(t, err)
 	require.DirExists(t, temp)
 	require.NoDirExists(t, stale)

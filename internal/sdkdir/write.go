@@ -53,26 +53,50 @@ func forbidOthers(dir string) error {
 }
 
 // Put moves a complete SDK from built to its final folder. If another process was faster, its SDK stays.
-func Put(built, final, old string, want SDK) (SDK, bool, error) {
+func Put(built, final, old string, want SDK) (sdk SDK, already bool, err error) {
+	already, err = Swap(built, final, old, func() (ok bool) {
+		sdk, ok = Intact(final, want)
+		return ok
+	})
+	return sdk, already, err
+}
+
+// Swap moves a complete folder from built to final, and a damaged one that is there to old. If another process was faster,
+// so that final is intact, it stays.
+func Swap(built, final, old string, intact func() bool) (already bool, err error) {
 	if err := os.MkdirAll(filepath.Dir(final), 0o755); err != nil {
-		return SDK{}, false, err
+		return false, err
 	}
-	err := os.Rename(built, final)
+	err = os.Rename(built, final)
 	if err != nil {
-		if sdk, ok := Intact(final, want); ok {
-			return sdk, true, nil
+		if intact() {
+			return true, nil
 		}
-		// final has a damaged SDK.
 		if err := os.Rename(final, old); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return SDK{}, false, err
+			return false, err
 		}
 		err = os.Rename(built, final)
 	}
-	sdk, ok := Intact(final, want)
-	if !ok {
-		return sdk, false, errors.Join(err, fmt.Errorf("%s was not installed correctly", final))
+	if !intact() {
+		return false, errors.Join(err, fmt.Errorf("%s was not installed correctly", final))
 	}
-	return sdk, err != nil, nil
+	return err != nil, nil
+}
+
+// Delete removes a folder below the root, and folders above it that are empty then. Programs see all of it or nothing.
+func Delete(root, dir, elsewhere string) error {
+	temp, err := TempDir(root, elsewhere)
+	if err != nil {
+		return err
+	}
+	err = os.Rename(filepath.Join(root, dir), filepath.Join(temp, "old"))
+	if rmErr := os.RemoveAll(temp); err == nil {
+		err = rmErr
+	}
+	for p := filepath.Dir(dir); err == nil && p != "."; p = filepath.Dir(p) {
+		os.Remove(filepath.Join(root, p)) // fails unless empty, which is fine
+	}
+	return err
 }
 
 // Intact reports whether dir has the wanted SDK, and its files have the recorded size.
@@ -100,20 +124,20 @@ func size(dir string) (total int64, err error) {
 }
 
 // MakeRoot makes the root if it is missing. It refuses a root to which other users can write; they may read it, so that
-// the superuser can install for all.
-func MakeRoot(root string) error {
+// the superuser can install for all. elsewhere says how to choose another one.
+func MakeRoot(root, elsewhere string) error {
 	err := os.MkdirAll(root, 0o755)
 	if err == nil {
 		err = privdir.Check(root)
 	}
 	if err != nil {
-		return fmt.Errorf("%w; or choose another folder with --dir or %s", err, EnvRoot)
+		return fmt.Errorf("%w; or choose another folder with %s", err, elsewhere)
 	}
 	return nil
 }
 
 // TempDir makes a temporary folder below the root, and removes the folders of installations that were killed a day ago.
-func TempDir(root string) (string, error) {
+func TempDir(root, elsewhere string) (string, error) {
 	entries, _ := os.ReadDir(root)
 	for _, e := range entries {
 		info, err := e.Info()
@@ -123,7 +147,7 @@ func TempDir(root string) (string, error) {
 	}
 	temp, err := os.MkdirTemp(root, tempPrefix)
 	if err != nil {
-		return "", fmt.Errorf("%w; choose another folder with --dir or %s", err, EnvRoot)
+		return "", fmt.Errorf("%w; choose another folder with %s", err, elsewhere)
 	}
 	return temp, nil
 }

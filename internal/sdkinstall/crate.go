@@ -20,6 +20,7 @@ import (
 	"strings"
 
 	"github.com/anyinfer/anyinfer/internal/execgroup"
+	"github.com/anyinfer/anyinfer/internal/pypi"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 )
 
@@ -29,7 +30,7 @@ type crate struct {
 	size          int64
 	sha256        string
 	publisher     Publisher
-	unpack        []unpackRule
+	unpack        []pypi.Rule
 }
 
 func (c crate) String() string { return c.name + "-" + c.version }
@@ -107,8 +108,8 @@ func (c crate) fetch(cargo func(...string) ([]byte, error), dir string) error {
 		if err != nil {
 			return err
 		}
-		if to := destination(strings.TrimPrefix(h.Name, c.String()+"/"), c.unpack); to != "" && h.Typeflag == tar.TypeReg {
-			if _, err := write(root, to, r, maxUnpacked); err != nil {
+		if to := pypi.Destination(strings.TrimPrefix(h.Name, c.String()+"/"), c.unpack); to != "" && h.Typeflag == tar.TypeReg {
+			if _, err := pypi.Write(root, to, r, pypi.MaxUnpacked); err != nil {
 				return err
 			}
 		}

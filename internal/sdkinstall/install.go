@@ -8,10 +8,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 
+	"github.com/anyinfer/anyinfer/internal/pypi"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 	"github.com/anyinfer/anyinfer/internal/toolchain"
 )
@@ -27,9 +30,6 @@ type InstallOptions struct {
 	// Progress is called with the current activity several times a second.
 	Progress func(text string)
 }
-
-// progress reports the current activity; its arguments are those of Printf.
-type progress func(format string, args ...any)
 
 // Install installs an SDK atomically. already reports whether it was installed before. Several calls may run at once.
 func Install(ctx context.Context, o InstallOptions) (sdk sdkdir.SDK, already bool, err error) {
@@ -55,7 +55,7 @@ func Install(ctx context.Context, o InstallOptions) (sdk sdkdir.SDK, already boo
 	if err != nil {
 		return sdk, false, err
 	}
-	if err := sdkdir.MakeRoot(o.Root); err != nil {
+	if err := sdkdir.MakeRoot(o.Root, sdkdir.Elsewhere); err != nil {
 		return sdk, false, err
 	}
 	final := filepath.Join(o.Root, pin.Path())
@@ -78,29 +78,22 @@ func Install(ctx context.Context, o InstallOptions) (sdk sdkdir.SDK, already boo
 		}
 	}
 
-	temp, err := sdkdir.TempDir(o.Root)
+	temp, err := sdkdir.TempDir(o.Root, sdkdir.Elsewhere)
 	if err != nil {
 		return sdk, false, err
 	}
 	defer os.RemoveAll(temp)
 	built := filepath.Join(temp, "sdk")
 	if file == nil {
-		path, err := download(ctx, pin, temp, progress)
-		if err != nil {
-			return sdk, false, err
+		wheel := pypi.Wheel{Package: pin.Package, Version: pin.PackageVersion, File: pin.File, Size: pin.Download, SHA256: pin.SHA256}
+		then := fmt.Sprintf("anyinfer sdk install %s --from %s", pin.Engine, pin.File)
+		if pin.headers != nil {
+			then += "\nThis SDK also needs the headers in a crate. " + pin.headers.offline()
 		}
-		if file, err = os.Open(path); err != nil {
+		if file, err = wheel.Download(ctx, pin.String(), then, temp, progress); err != nil {
 			return sdk, false, err
 		}
 		defer file.Close()
-		progress("verifying")
-		got, err := digest(file)
-		if err != nil {
-			return sdk, false, err
-		}
-		if got != pin.SHA256 {
-			return sdk, false, fmt.Errorf("%s is refused: its SHA-256 is\n  %s, but\n  %s is pinned for %s", pin.File, got, pin.SHA256, pin)
-		}
 	}
 	if err := build(ctx, file, pin, built, progress); err != nil {
 		return sdk, false, err
@@ -131,7 +124,7 @@ func identify(f *os.File, o InstallOptions) (Pin, error) {
 	if _, err := Find(o.Engine, o.Version, o.OS, o.Arch); err != nil {
 		return Pin{}, err
 	}
-	got, err := digest(f)
+	got, err := pypi.Digest(f)
 	if err != nil {
 		return Pin{}, err
 	}
@@ -149,12 +142,27 @@ func identify(f *os.File, o InstallOptions) (Pin, error) {
 }
 
 // build unpacks the archive of an SDK into a folder.
-func build(ctx context.Context, archive *os.File, pin Pin, dir string, progress progress) error {
+func build(ctx context.Context, archive *os.File, pin Pin, dir string, progress pypi.Progress) error {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
 	}
-	if err := unpack(ctx, archive, pin.unpack, dir, progress); err != nil {
+	if err := pypi.Unpack(ctx, archive, pin.unpack, dir, progress); err != nil {
 		return err
 	}
 	return linkLibrary(dir, pin.Library)
+}
+
+var versionInName = regexp.MustCompile(`(\.so)\.[0-9.]+$|\.[0-9.]+(\.dylib)$`)
+
+// linkLibrary links a library with a version in its name to the plain name that a linker's -l needs. It makes a hard
+// link, which needs no privileges on Windows, or a symbolic one on file systems without hard links.
+func linkLibrary(dir, library string) error {
+	plain := versionInName.ReplaceAllString(library, "$1$2")
+	if plain == library {
+		return nil
+	}
+	if os.Link(filepath.Join(dir, library), filepath.Join(dir, plain)) == nil {
+		return nil
+	}
+	return os.Symlink(path.Base(library), filepath.Join(dir, plain))
 }

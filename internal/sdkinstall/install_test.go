@@ -23,6 +23,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/anyinfer/anyinfer/internal/pypi"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 )
 
@@ -71,7 +72,7 @@ func pinWheel(t *testing.T, content []byte) string {
 	old := releases
 	t.Cleanup(func() { releases = old })
 	releases = []release{{"tiny", "7.0", "tiny-sdk", "1.0", Publisher{"PyPI", "Tiny Ltd", "Tiny is Small's."},
-		[]unpackRule{{"tiny/lib/", "lib/"}, {"tiny/include/", "include/"}},
+		[]pypi.Rule{{"tiny/lib/", "lib/"}, {"tiny/include/", "include/"}},
 		[]archive{{runtime.GOOS, runtime.GOARCH, wheelName, int64(len(content)), hex.EncodeToString(sum[:]), "lib/libtiny.so.7"}}}}
 	return file
 }
@@ -210,8 +211,8 @@ func TestInvalidArchives(t *testing.T) {
 	}
 
 	t.Run("too big", func(t *testing.T) {
-		defer func(n int64) { maxUnpacked = n }(maxUnpacked)
-		maxUnpacked = int64(len("library")) + 1
+		defer func(n int64) { pypi.MaxUnpacked = n }(pypi.MaxUnpacked)
+		pypi.MaxUnpacked = int64(len("library")) + 1
 		file := pinWheel(t, good)
 		root := newRoot(t)
 		_, _, err := Install(t.Context(), InstallOptions{Engine: "tiny", Root: root, From: file})

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/anyinfer/anyinfer/internal/pypi"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 )
 
@@ -35,7 +36,7 @@ var releases = []release{
 		{"windows", "amd64", "openvino-2024.6.0-17404-cp311-cp311-win_amd64.whl", 37420980, "4a94ef27022d56a159ea8677e5561bdd6f0d6c6237736e13c0f7cde71224ce7f", "lib/openvino_c.dll"},
 	}},
 	// The macOS wheel is named universal2 but contains only arm64; the armv7l library lacks the XNNPACK delegate.
-	{"tflite", "2.17.1", "pymicro-wakeword", "2.5.0", wakeword, []unpackRule{{"pymicro_wakeword/lib/", "lib/"}}, []archive{
+	{"tflite", "2.17.1", "pymicro-wakeword", "2.5.0", wakeword, []pypi.Rule{{"pymicro_wakeword/lib/", "lib/"}}, []archive{
 		{"linux", "amd64", "pymicro_wakeword-2.5.0-py3-none-manylinux_2_35_x86_64.whl", 2114958, "3869f536402b1254e3be3549d3a462ecd6ed21ce2c3e77ec8eb501c3c700417c", "lib/libtensorflowlite_c.so"},
 		{"linux", "arm64", "pymicro_wakeword-2.5.0-py3-none-manylinux_2_35_aarch64.whl", 1611022, "6c75b77c936efd19b8c35a094cb7e3fdbd4ebcd0f63635a0851ce591990829f2", "lib/libtensorflowlite_c.so"},
 		{"linux", "arm", "pymicro_wakeword-2.5.0-py3-none-manylinux_2_35_armv7l.whl", 1838144, "af92b862fe0488fba7422b9819b1a8c88781b2f90fb3e4b7f1dcfd1d90a6b69b", "lib/libtensorflowlite_c.so"},
@@ -43,14 +44,14 @@ var releases = []release{
 		{"windows", "amd64", "pymicro_wakeword-2.5.0-py3-none-win_amd64.whl", 1942762, "e518dd2256436e57134cabb91b83a0b434aff6c34fdbada2841ff4b1f0f20ff5", "lib/tensorflowlite_c.dll"},
 	}},
 	// The library finds the accelerators of GPUs (WebGPU, on macOS Metal) beside it.
-	{"litert", "2.3.0", "ai-edge-litert", "2.3.0", google, []unpackRule{{"ai_edge_litert/libLiteRt", "lib/libLiteRt"}}, []archive{
+	{"litert", "2.3.0", "ai-edge-litert", "2.3.0", google, []pypi.Rule{{"ai_edge_litert/libLiteRt", "lib/libLiteRt"}}, []archive{
 		{"linux", "amd64", "ai_edge_litert-2.3.0-cp311-cp311-manylinux_2_27_x86_64.whl", 21778233, "1f15078a6725d2357d9de9221664c29afa0545d807559c5f7199ce5e40b96b23", "lib/libLiteRt.so"},
 		{"linux", "arm64", "ai_edge_litert-2.3.0-cp311-cp311-manylinux_2_27_aarch64.whl", 14379387, "853fc608f96da87bd5f3458465dfb9abbf18d5ae6b94eceacead407146f175ae", "lib/libLiteRt.so"},
 		{"darwin", "arm64", "ai_edge_litert-2.3.0-cp311-cp311-macosx_12_0_arm64.whl", 12821669, "da19cb1ad08d5113600d1038fbe7390e74e38fcb3e92af86d56a60120343e6d2", "lib/libLiteRt.dylib"},
 		{"windows", "amd64", "ai_edge_litert-2.3.0-cp311-cp311-win_amd64.whl", 20669548, "ffee5993b859580650e844fce322e93b7abf50dfa36fd0fcbde41e079d1eebe3", "lib/libLiteRt.dll"},
 	}},
 	// The library is unpacked under the name by which it and linked programs are loaded, its SONAME.
-	{"onnxruntime", "1.32.0", "onnxruntime", "1.32.0", microsoft, []unpackRule{
+	{"onnxruntime", "1.32.0", "onnxruntime", "1.32.0", microsoft, []pypi.Rule{
 		{"onnxruntime/capi/libonnxruntime.so.1.32.0", "lib/libonnxruntime.so.1"}, {"onnxruntime/capi/libonnxruntime.1.32.0.dylib", "lib/libonnxruntime.1.dylib"},
 		{"onnxruntime/capi/libonnxruntime_providers_shared", "lib/libonnxruntime_providers_shared"},
 		{"onnxruntime/capi/onnxruntime.dll", "lib/onnxruntime.dll"}, {"onnxruntime/capi/onnxruntime_providers_shared", "lib/onnxruntime_providers_shared"},
@@ -63,7 +64,7 @@ var releases = []release{
 		{"windows", "arm64", "onnxruntime-1.32.0-cp311-cp311-win_arm64.whl", 16027290, "23361cdf98afac352d10aa7d9e0a10ceaeb02d38430fb693c6eff370196db62d", "lib/onnxruntime.dll"},
 	}},
 	// The wheels' Python module contains all of MNN; its Python version does not matter.
-	{"mnn", "3.6.1", "MNN", "3.6.1", alibaba, []unpackRule{
+	{"mnn", "3.6.1", "MNN", "3.6.1", alibaba, []pypi.Rule{
 		{"_mnncengine.cpython-311-x86_64-linux-gnu.so", "lib/libMNN.so"}, {"_mnncengine.cpython-311-aarch64-linux-gnu.so", "lib/libMNN.so"},
 	}, []archive{
 		{"linux", "amd64", "mnn-3.6.1-cp311-cp311-manylinux2014_x86_64.manylinux_2_17_x86_64.whl", 17678311, "abebaaa0c7b0af6dfd6e9f4bda46bb6a30bb95d2b88a5b441a65d1cd322311d0", "lib/libanyinfer_mnn.so"},
@@ -72,7 +73,7 @@ var releases = []release{
 }
 
 // openvinoDirs omits the wheel's C++ headers and CMake files, because this module uses the C API.
-var openvinoDirs = []unpackRule{{"openvino/libs/", "lib/"}, {"openvino/include/openvino/c/", "include/openvino/c/"}}
+var openvinoDirs = []pypi.Rule{{"openvino/libs/", "lib/"}, {"openvino/include/openvino/c/", "include/openvino/c/"}}
 
 // The publishers, from the metadata of the packages.
 var (
@@ -90,7 +91,7 @@ var (
 var headers = map[string]*crate{
 	"mnn": {"mnn-sys", "0.2.0", 10106683, "9034853e342dde6533c5ad8cffd7e0f979e3cd4ce0e782630177e9659f1328b0",
 		Publisher{"crates", "aftershootco (mnn-rs)", "MNN is Alibaba's. This package contains a copy of MNN's source, of which only the headers are used."},
-		[]unpackRule{{"vendor/include/", "include/"}, {"vendor/3rd_party/half/LICENSE.txt", "licenses/half-LICENSE.txt"}}},
+		[]pypi.Rule{{"vendor/include/", "include/"}, {"vendor/3rd_party/half/LICENSE.txt", "licenses/half-LICENSE.txt"}}},
 }
 
 // A Publisher publishes a package in a registry.
@@ -120,12 +121,9 @@ func (p Publisher) lines(file string, size int64, sha256 string) string {
 type release struct {
 	engine, version, pkg, pkgVersion string
 	publisher                        Publisher
-	unpack                           []unpackRule
+	unpack                           []pypi.Rule
 	archives                         []archive
 }
-
-// unpackRule unpacks archive members with the prefix from, and replaces it with to.
-type unpackRule struct{ from, to string }
 
 type archive struct {
 	os, arch, file string
@@ -140,7 +138,7 @@ type Pin struct {
 	Publisher Publisher
 	Download  int64 // bytes of File
 
-	unpack  []unpackRule
+	unpack  []pypi.Rule
 	headers *crate // nil if the package has all headers
 }
 
@@ -189,7 +187,7 @@ func (p Pin) Source() string {
 }
 
 // Size formats a number of bytes as MB.
-func Size(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
+func Size(n int64) string { return pypi.Size(n) }
 
 // Find returns the pin of an engine for a target; an empty version means the newest.
 func Find(engine, version, goos, goarch string) (Pin, error) {

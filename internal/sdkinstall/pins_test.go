@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/anyinfer/anyinfer/internal/pypi"
 	"github.com/anyinfer/anyinfer/internal/toolchain"
 )
 
@@ -72,7 +73,7 @@ func TestWheelArgs(t *testing.T) {
 		"pymicro_wakeword-2.5.0-py3-none-win_amd64.whl":                        "--implementation py --abi none --platform win_amd64",
 		"mnn-3.6.1-cp311-cp311-manylinux2014_x86_64.manylinux_2_17_x86_64.whl": "--implementation cp --abi cp311 --platform manylinux2014_x86_64 --platform manylinux_2_17_x86_64",
 	} {
-		require.Equal(t, "--no-deps --only-binary=:all: --python-version 3.11 "+want, strings.Join(wheelArgs(file), " "))
+		require.Equal(t, "--no-deps --only-binary=:all: --python-version 3.11 "+want, strings.Join(pypi.Args(file), " "))
 	}
 }
 

@@ -5,7 +5,6 @@ package sdkinstall
 import (
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 
@@ -23,23 +22,10 @@ func Remove(root, engine, version, goos, goarch string) (removed []string, err e
 		if parts[0] != engine || version != "" && parts[1] != version {
 			continue
 		}
-		temp, err := sdkdir.TempDir(root)
-		if err != nil {
+		if err := sdkdir.Delete(root, filepath.FromSlash(dir), sdkdir.Elsewhere); err != nil {
 			return removed, err
 		}
-		// A rename removes it atomically.
-		full := filepath.Join(root, filepath.FromSlash(dir))
-		err = os.Rename(full, filepath.Join(temp, "old"))
-		if rmErr := os.RemoveAll(temp); err == nil {
-			err = rmErr
-		}
-		if err != nil {
-			return removed, err
-		}
-		removed = append(removed, full)
-		for p := path.Dir(dir); p != "."; p = path.Dir(p) {
-			os.Remove(filepath.Join(root, filepath.FromSlash(p))) // fails unless empty, which is fine
-		}
+		removed = append(removed, filepath.Join(root, filepath.FromSlash(dir)))
 	}
 	return removed, nil
 }

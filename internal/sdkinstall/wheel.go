@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/anyinfer/anyinfer/internal/pypi"
 	"github.com/anyinfer/anyinfer/internal/toolchain"
 )
 
@@ -69,7 +70,7 @@ func withoutPython(file string) error {
 
 // completeMNN completes the SDK in dir, into which MNN's wheel was unpacked: it adds the headers and compiles the shim.
 // It returns the digest of the shim.
-func completeMNN(ctx context.Context, pin Pin, tools tools, dir string, progress progress) (shim string, err error) {
+func completeMNN(ctx context.Context, pin Pin, tools tools, dir string, progress pypi.Progress) (shim string, err error) {
 	recipe := tools.recipe
 	progress("fetching headers")
 	if err := pin.headers.fetch(tools.cargo, dir); err != nil {

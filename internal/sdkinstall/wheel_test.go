@@ -25,6 +25,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anyinfer/anyinfer/internal/dylib"
+	"github.com/anyinfer/anyinfer/internal/pypi"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 	"github.com/anyinfer/anyinfer/internal/toolchain"
 )
@@ -80,7 +81,7 @@ func pinModule(t *testing.T, goarch, source string) (root, wheel, cache string) 
 	useShim("first")
 	wheel = pinWheel(t, zipOf(t, member{name: "module.so", text: string(text)})) // restores releases
 	r := &releases[0]
-	r.engine, r.unpack = "mnn", []unpackRule{{"module.so", "lib/libtiny.so"}}
+	r.engine, r.unpack = "mnn", []pypi.Rule{{"module.so", "lib/libtiny.so"}}
 	r.archives[0].arch, r.archives[0].library = goarch, "lib/libanyinfer_mnn.so"
 	root = newRoot(t)
 	t.Setenv(sdkdir.EnvRoot, root)

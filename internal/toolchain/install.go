@@ -20,11 +20,11 @@ func (r Recipe) Install(ctx context.Context, from Location, root string, log io.
 		return sdkdir.SDK{}, err
 	}
 	sdk := sdkdir.SDK{Engine: r.Engine, Version: version, OS: runtime.GOOS, Arch: r.SDK.GOARCH(), Library: "lib/" + r.Library()}
-	if err := sdkdir.MakeRoot(root); err != nil {
+	if err := sdkdir.MakeRoot(root, sdkdir.Elsewhere); err != nil {
 		return sdk, err
 	}
 	final := filepath.Join(root, sdk.Path())
-	temp, err := sdkdir.TempDir(root)
+	temp, err := sdkdir.TempDir(root, sdkdir.Elsewhere)
 	if err != nil {
 		return sdk, err
 	}

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/anyinfer/anyinfer/vision"
@@ -153,6 +154,16 @@ func TestLabels(t *testing.T) {
 	require.Equal(t, "Ж", c.short("Ж", c.width("Ж")))
 	require.Less(t, c.width(c.short("a long label", 50)), 51)
 	require.Empty(t, c.short("a long label", 3))
+	require.Len(t, c.readable(strings.Repeat("x", 1e6)), 500)
+}
+
+// TestSmallBoxes checks that boxes narrower than their edges are filled.
+func TestSmallBoxes(t *testing.T) {
+	for _, r := range []vision.Rect{box(100, 100, 101, 101), box(100, 80, 101, 120), box(80, 100, 120, 101), box(100, 100, 102, 140)} {
+		dst := background(200, 200)
+		Draw(dst, []vision.Detection{{Rect: r, Class: 1}}, &Style{Scale: 2, Label: func(vision.Detection) string { return "" }})
+		require.Equal(t, Color(1), dst.RGBAAt(100, 100), "%v", r)
+	}
 }
 
 func TestColors(t *testing.T) {
@@ -245,5 +256,19 @@ func BenchmarkDraw(b *testing.B) {
 				Draw(dst, many, nil)
 			}
 		})
+	}
+}
+
+func BenchmarkSegments(b *testing.B) {
+	dst, m := background(1920, 1080), stripes(1920, 1080)
+	for b.Loop() {
+		Segments(dst, m, nil, nil)
+	}
+}
+
+func BenchmarkCutout(b *testing.B) {
+	dst, m := background(1920, 1080), disk(image.Rect(0, 0, 1920, 1080))
+	for b.Loop() {
+		Cutout(dst, dst, m, nil)
 	}
 }

@@ -17,25 +17,27 @@ const halo = 0.4
 
 // box draws the edges of r.
 func (c *canvas) box(r vision.Rect, col color.RGBA) {
-	frame := func(width float32, col color.RGBA) {
-		outer, hole := rounded(grown(r, width/2), c.line*2+width/2), rounded(grown(r, -width/2), c.line*2-width/2)
-		slices.Reverse(hole)
-		all, edge := grown(r, width/2).Image(), int(4*c.line)
-		in := image.Rect(all.Min.X+edge, all.Min.Y+edge, all.Max.X-edge, all.Max.Y-edge)
-		switch {
-		case r.Dx() <= width || r.Dy() <= width:
-			c.fill(col, outer)
-		case all.Dx() <= 2*edge || all.Dy() <= 2*edge:
-			c.fill(col, outer, hole)
-		default: // leaving out the inner part of a large box, which takes long
-			for _, part := range []image.Rectangle{{all.Min, image.Pt(all.Max.X, in.Min.Y)}, {image.Pt(all.Min.X, in.Max.Y), all.Max},
-				{image.Pt(all.Min.X, in.Min.Y), image.Pt(in.Min.X, in.Max.Y)}, {image.Pt(in.Max.X, in.Min.Y), image.Pt(all.Max.X, in.Max.Y)}} {
-				c.fillIn(part, col, outer, hole)
-			}
+	for _, stroke := range []struct {
+		half float32
+		col  color.RGBA
+	}{{c.line * 0.85, sheer(black, halo)}, {c.line / 2, col}} {
+		outer, inner := grown(r, stroke.half), grown(r, -stroke.half)
+		shape := [][]vision.Point{rounded(outer, c.line*2+stroke.half)}
+		if inner.Dx() > 0 && inner.Dy() > 0 {
+			hole := rounded(inner, c.line*2-stroke.half)
+			slices.Reverse(hole)
+			shape = append(shape, hole)
+		}
+		all := outer.Image()
+		parts := []image.Rectangle{all}
+		if in := all.Inset(int(4 * c.line)); !in.Empty() { // leave out the inner part, which takes long
+			parts = []image.Rectangle{{all.Min, image.Pt(all.Max.X, in.Min.Y)}, {image.Pt(all.Min.X, in.Max.Y), all.Max},
+				{image.Pt(all.Min.X, in.Min.Y), image.Pt(in.Min.X, in.Max.Y)}, {image.Pt(in.Max.X, in.Min.Y), image.Pt(all.Max.X, in.Max.Y)}}
+		}
+		for _, part := range parts {
+			c.fillIn(part, stroke.col, shape...)
 		}
 	}
-	frame(c.line*1.7, sheer(black, halo))
-	frame(c.line, col)
 }
 
 // These are the lines between the 17 key points of COCO, and between the eyes, the
@@ -108,7 +110,9 @@ func (c *canvas) mask(m *image.Alpha, col color.RGBA) {
 	// The outline is where a blurred mask is half as strong: how fast it changes there
 	// tells the distance from the outline.
 	blurred := image.NewAlpha(area)
-	draw.Draw(blurred, inside, m, inside.Min, draw.Src)
+	for y := inside.Min.Y; y < inside.Max.Y; y++ {
+		copy(blurred.Pix[blurred.PixOffset(inside.Min.X, y):], m.Pix[m.PixOffset(inside.Min.X, y):][:inside.Dx()])
+	}
 	for range 2 {
 		blur(blurred.Pix, area.Dy(), area.Dx(), area.Dx(), 1, reach)
 		blur(blurred.Pix, area.Dx(), 1, area.Dy(), area.Dx(), reach)

@@ -36,9 +36,11 @@ func (c *canvas) openFont() {
 	c.face, _ = opentype.NewFace(c.font, &opentype.FaceOptions{Size: float64(c.text), DPI: 72})
 }
 
-// readable returns s without the characters that the font lacks, in one line.
+// readable returns s without the characters that the font lacks, in one line. Nobody
+// reads more than the start of a long one.
 func (c *canvas) readable(s string) string {
 	var buf sfnt.Buffer
+	s = s[:min(len(s), 500)]
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) {
 			return ' '

@@ -10,6 +10,7 @@ import (
 	"image/color"
 	"image/draw"
 	"image/jpeg"
+	"image/png"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -135,6 +136,24 @@ func TestDecode(t *testing.T) {
 				require.Less(t, mean, 4.5) // because image/jpeg does not interpolate colours
 			}
 		})
+	}
+}
+
+// TestPython checks that the pixels are exactly those of Pillow and OpenCV.
+func TestPython(t *testing.T) {
+	need(t)
+	for _, name := range []string{"420", "422progressive", "444"} {
+		file, err := os.ReadFile(filepath.Join("..", "testdata", "turbojpeg", name+".jpg"))
+		require.NoError(t, err)
+		got, _, err := Decode(bytes.NewReader(file), nil)
+		require.NoError(t, err)
+		r, err := os.Open(filepath.Join("..", "testdata", "turbojpeg", name+".png"))
+		require.NoError(t, err)
+		defer r.Close()
+		want, err := png.Decode(r)
+		require.NoError(t, err)
+		most, _ := difference(t, want, got)
+		require.Zero(t, most, name)
 	}
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package sdkinstall
+package pypi
 
 import (
 	"archive/zip"
@@ -14,15 +14,14 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"strings"
 )
 
-// maxUnpacked bounds the unpacked size of an archive; the largest pinned one has 260 MB.
-var maxUnpacked int64 = 1 << 30
+// MaxUnpacked bounds the unpacked size of an archive; the largest pinned one has 260 MB.
+var MaxUnpacked int64 = 1 << 30
 
-// digest returns the SHA-256 of a file, leaving it at its start.
-func digest(f *os.File) (string, error) {
+// Digest returns the SHA-256 of a file, leaving it at its start.
+func Digest(f *os.File) (string, error) {
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {
 		return "", err
@@ -31,9 +30,15 @@ func digest(f *os.File) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), err
 }
 
-// unpack writes the members that the rules choose, and the licences, below dir. It refuses the whole archive if the
+// Rule unpacks archive members with a prefix, and replaces it with another one.
+type Rule [2]string
+
+// Size formats a number of bytes as MB.
+func Size(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
+
+// Unpack writes the members that the rules choose, and the licences, below dir. It refuses the whole archive if the
 // path of any member is outside dir; os.Root enforces that too.
-func unpack(ctx context.Context, f *os.File, rules []unpackRule, dir string, progress progress) error {
+func Unpack(ctx context.Context, f *os.File, rules []Rule, dir string, progress Progress) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
@@ -47,7 +52,7 @@ func unpack(ctx context.Context, f *os.File, rules []unpackRule, dir string, pro
 		if err := checkMember(m); err != nil {
 			return fmt.Errorf("%s is refused: %w", filepath.Base(f.Name()), err)
 		}
-		if destination(m.Name, rules) != "" {
+		if Destination(m.Name, rules) != "" {
 			total += int64(m.UncompressedSize64)
 		}
 	}
@@ -56,9 +61,9 @@ func unpack(ctx context.Context, f *os.File, rules []unpackRule, dir string, pro
 		return err
 	}
 	defer root.Close()
-	remaining := maxUnpacked
+	remaining := MaxUnpacked
 	for _, m := range archive.File {
-		to := destination(m.Name, rules)
+		to := Destination(m.Name, rules)
 		if to == "" || m.Mode().IsDir() {
 			continue
 		}
@@ -70,7 +75,7 @@ func unpack(ctx context.Context, f *os.File, rules []unpackRule, dir string, pro
 			return fmt.Errorf("unpacking %s from %s: %w", m.Name, filepath.Base(f.Name()), err)
 		}
 		remaining -= n
-		progress("unpacking %d %%, %s of %s", 100*(maxUnpacked-remaining)/max(total, 1), Size(maxUnpacked-remaining), Size(total))
+		progress("unpacking %d %%, %s of %s", 100*(MaxUnpacked-remaining)/max(total, 1), Size(MaxUnpacked-remaining), Size(total))
 	}
 	return nil
 }
@@ -86,14 +91,14 @@ func checkMember(m *zip.File) error {
 	return nil
 }
 
-// destination returns the path for a member, or "" to skip it.
-func destination(name string, rules []unpackRule) string {
+// Destination returns the path for a member, or "" to skip it. Licences go to the folder licenses.
+func Destination(name string, rules []Rule) string {
 	for _, r := range rules {
-		if rest, ok := strings.CutPrefix(name, r.from); ok {
+		if rest, ok := strings.CutPrefix(name, r[0]); ok {
 			if strings.HasSuffix(rest, ".pc") || strings.HasSuffix(rest, "_debug.lib") { // they contain paths of the build
 				return ""
 			}
-			return r.to + rest
+			return r[1] + rest
 		}
 	}
 	dir, rest, _ := strings.Cut(name, "/")
@@ -111,11 +116,11 @@ func unpackMember(root *os.Root, m *zip.File, to string, remaining int64) (int64
 		return 0, err
 	}
 	defer in.Close()
-	return write(root, to, in, remaining)
+	return Write(root, to, in, remaining)
 }
 
-// write writes a file of at most remaining bytes, with the folders above it.
-func write(root *os.Root, to string, in io.Reader, remaining int64) (int64, error) {
+// Write writes a file of at most remaining bytes, with the folders above it.
+func Write(root *os.Root, to string, in io.Reader, remaining int64) (int64, error) {
 	if err := root.MkdirAll(path.Dir(to), 0o755); err != nil {
 		return 0, err
 	}
@@ -125,22 +130,7 @@ func write(root *os.Root, to string, in io.Reader, remaining int64) (int64, erro
 	}
 	n, err := io.Copy(out, io.LimitReader(in, remaining+1))
 	if n > remaining {
-		err = fmt.Errorf("the archive unpacks to more than %s", Size(maxUnpacked))
+		err = fmt.Errorf("the archive unpacks to more than %s", Size(MaxUnpacked))
 	}
 	return n, errors.Join(err, out.Close())
-}
-
-var versionInName = regexp.MustCompile(`(\.so)\.[0-9.]+$|\.[0-9.]+(\.dylib)$`)
-
-// linkLibrary links a library with a version in its name to the plain name that a linker's -l needs. It makes a hard
-// link, which needs no privileges on Windows, or a symbolic one on file systems without hard links.
-func linkLibrary(dir, library string) error {
-	plain := versionInName.ReplaceAllString(library, "$1$2")
-	if plain == library {
-		return nil
-	}
-	if os.Link(filepath.Join(dir, library), filepath.Join(dir, plain)) == nil {
-		return nil
-	}
-	return os.Symlink(path.Base(library), filepath.Join(dir, plain))
 }

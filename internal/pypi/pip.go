@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package sdkinstall
+// Package pypi fetches pinned files of PyPI's packages with pip, which knows the user's mirrors and proxies, verifies
+// them and unpacks a part of them.
+package pypi
 
 import (
 	"bytes"
@@ -15,19 +17,54 @@ import (
 	"time"
 )
 
-// download makes pip fetch the pinned file into dir.
-func download(ctx context.Context, p Pin, dir string, progress progress) (string, error) {
+// Wheel is a pinned file of a package.
+type Wheel struct {
+	Package, Version string
+	File             string
+	Size             int64
+	SHA256           string
+}
+
+// Progress reports the current activity; its arguments are those of Printf.
+type Progress func(format string, args ...any)
+
+// Download makes pip fetch the wheel of what into dir, and verifies it. then is what to do with a wheel that was fetched
+// on another machine.
+func (w Wheel) Download(ctx context.Context, what, then, dir string, progress Progress) (*os.File, error) {
+	path, err := w.download(ctx, what, then, dir, progress)
+	if err != nil {
+		return nil, err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	progress("verifying")
+	got, err := Digest(file)
+	if err == nil && got != w.SHA256 {
+		err = fmt.Errorf("%s is refused: its SHA-256 is\n  %s, but\n  %s is pinned for %s", w.File, got, w.SHA256, what)
+	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
+}
+
+func (w Wheel) download(ctx context.Context, what, then, dir string, progress Progress) (string, error) {
+	offline := fmt.Sprintf("Without pip or a network here: fetch %s on another machine with\n"+
+		"  python3 -m pip download %s %s==%s\nthen run\n  %s", w.File, strings.Join(Args(w.File), " "), w.Package, w.Version, then)
 	python, err := findPip(ctx, dir)
 	if err != nil {
-		return "", fmt.Errorf("%w\n%s", err, offline(p))
+		return "", fmt.Errorf("%w\n%s", err, offline)
 	}
 	requirements := filepath.Join(dir, "requirements.txt")
-	line := fmt.Sprintf("%s==%s --hash=sha256:%s\n", p.Package, p.PackageVersion, p.SHA256)
+	line := fmt.Sprintf("%s==%s --hash=sha256:%s\n", w.Package, w.Version, w.SHA256)
 	if err := os.WriteFile(requirements, []byte(line), 0o600); err != nil {
 		return "", err
 	}
 	args := []string{"-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input", "download", "--require-hashes", "-r", requirements, "--dest", dir}
-	args = append(args, wheelArgs(p.File)...)
+	args = append(args, Args(w.File)...)
 	cmd := exec.CommandContext(ctx, python, args...)
 	// "python -m" would import a pip.py in the current folder.
 	cmd.Dir = dir
@@ -36,20 +73,20 @@ func download(ctx context.Context, p Pin, dir string, progress progress) (string
 	cmd.WaitDelay = 5 * time.Second
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
-	done := showDownload(progress, p, dir)
+	done := showDownload(progress, w, dir)
 	err = cmd.Run()
 	done()
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
 	if err != nil {
-		return "", fmt.Errorf("pip could not fetch %s: %w\n%s\n%s", p, err, strings.TrimSpace(output.String()), offline(p))
+		return "", fmt.Errorf("pip could not fetch %s: %w\n%s\n%s", what, err, strings.TrimSpace(output.String()), offline)
 	}
-	return filepath.Join(dir, p.File), nil
+	return filepath.Join(dir, w.File), nil
 }
 
-// wheelArgs returns the arguments, parts of a wheel's name, with which pip chooses this wheel on any machine.
-func wheelArgs(file string) []string {
+// Args returns the arguments, parts of a wheel's name, with which pip chooses this wheel on any machine.
+func Args(file string) []string {
 	tags := strings.Split(strings.TrimSuffix(file, ".whl"), "-")
 	python, abi, platform := tags[len(tags)-3], tags[len(tags)-2], tags[len(tags)-1]
 	implementation := "py"
@@ -61,17 +98,6 @@ func wheelArgs(file string) []string {
 		args = append(args, "--platform", p)
 	}
 	return args
-}
-
-// offline explains how to install without pip or a network on this machine.
-func offline(p Pin) string {
-	text := fmt.Sprintf("Without pip or a network here: fetch %s on another machine with\n"+
-		"  python3 -m pip download %s %s==%s\nthen run\n  anyinfer sdk install %s --from %s",
-		p.File, strings.Join(wheelArgs(p.File), " "), p.Package, p.PackageVersion, p.Engine, p.File)
-	if p.headers != nil {
-		text += "\nThis SDK also needs the headers in a crate. " + p.headers.offline()
-	}
-	return text
 }
 
 // findPip returns a Python interpreter that has pip. It returns sys.executable, because python3 may be a script that
@@ -87,13 +113,13 @@ func findPip(ctx context.Context, dir string) (string, error) {
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
-	return "", errors.New("python3 with pip is needed to fetch SDKs and was not found; " +
+	return "", errors.New("python3 with pip is needed to fetch packages and was not found; " +
 		"install it (on Debian and Ubuntu: apt install python3-pip; elsewhere: python3 -m ensurepip)")
 }
 
 // showDownload reports progress until done is called. pip prints its own progress bar with lines about temporary
 // folders, so this reads the sizes of the files that pip writes.
-func showDownload(progress progress, p Pin, dir string) (done func()) {
+func showDownload(progress Progress, w Wheel, dir string) (done func()) {
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
@@ -104,9 +130,9 @@ func showDownload(progress progress, p Pin, dir string) (done func()) {
 			case n < 10_000: // not the file yet
 				progress("asking pip for it")
 				start = time.Now()
-			case n < p.Download:
+			case n < w.Size:
 				rate := float64(n) / max(time.Since(start).Seconds(), 0.1)
-				progress("fetching %d %%, %s of %s, %s/s", 100*n/p.Download, Size(n), Size(p.Download), Size(int64(rate)))
+				progress("fetching %d %%, %s of %s, %s/s", 100*n/w.Size, Size(n), Size(w.Size), Size(int64(rate)))
 			default:
 				progress("verifying")
 			}
