@@ -231,8 +231,8 @@ func TestProviders(t *testing.T) {
 			require.ErrorIs(t, err, common.ErrDevice)
 		}
 	}
-	if !d.api.Has(fnGetEpDevices) {
-		t.Skip("the library is older than 1.22, and knows no devices")
+	if d.release < 23 {
+		t.Skip("the library is older than 1.23, and has no device for the CPU")
 	}
 	devices, err := d.epDevices()
 	require.NoError(t, err)
@@ -348,6 +348,25 @@ func TestOtherEnvironment(t *testing.T) {
 	enginetest.Load(t, e, source(relu(2)), nil)
 	log.Wait(t, "engine=onnxruntime")
 	log.Wait(t, "Session successfully initialized")
+}
+
+// TestOpenWhileClosing opens engines while others release the last reference to the environment.
+func TestOpenWhileClosing(t *testing.T) {
+	enginetest.Require(t, engine)
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			for range 1000 {
+				e, err := common.Open(engine, nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				e.Close()
+			}
+		})
+	}
+	group.Wait()
 }
 
 // TestBesideOpenVINO: both engines load and run in one process at the same time.

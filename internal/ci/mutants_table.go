@@ -104,6 +104,7 @@ var mutants = []mutant{
 	{"common/session.go", "s.needsFinish || s.replaced()", "s.needsFinish", "common", "TestReplacedOutput"},
 	{"onnxruntime/session.go", "s.canceled.Swap(false)", "false", "onnxruntime", "TestConformance/interrupt"},
 	{"onnxruntime/session.go", "if b := &s.outs[i]; b.name != nil {", "if b := &s.outs[i]; false {", "onnxruntime", "TestConformance/results/onnx/digits_dynamic"},
+	{"onnxruntime/driver.go", "	envMu.Lock()\n	d.free(fnReleaseEnv, d.env)\n	envMu.Unlock()", "	d.free(fnReleaseEnv, d.env)", "onnxruntime", "TestOpenWhileClosing"},
 	{"onnxruntime/driver.go", "os.Setenv(telemetryVariable, \"1\")", "", "onnxruntime", "TestNoTelemetry"},
 	{"onnxruntime/cache.go", "Dims: s.dims,", "", "onnxruntime", "TestCacheKey"},
 	{"onnxruntime/table.go", "release >= f.since", "true", "onnxruntime", "TestOlder"},
