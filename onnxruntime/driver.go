@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/anyinfer/anyinfer/common"
@@ -138,6 +139,9 @@ func (d *driver) register(libraries map[string]string) error {
 		return d.needs(22, "Config.ProviderLibraries")
 	}
 	for _, name := range slices.Sorted(maps.Keys(libraries)) {
+		if strings.ContainsRune(name+libraries[name], 0) {
+			return fail(common.ErrOption, "the library %q: %q has a NUL character", name, libraries[name])
+		}
 		err := d.call(common.ErrOption, fnRegisterExecutionProviderLibrary, dylib.Int(d.env), dylib.String(name), osString(libraries[name]))
 		if err != nil {
 			return err
