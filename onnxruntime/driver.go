@@ -7,6 +7,8 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
+	"sync"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/dylib"
@@ -20,7 +22,7 @@ const telemetryVariable = "ORT_DISABLE_TELEMETRY"
 
 func init() {
 	// Setting it later could race with code in C that reads a variable.
-	if _, set := os.LookupEnv(telemetryVariable); !set {
+	if os.Getenv(telemetryVariable) == "" {
 		os.Setenv(telemetryVariable, "1")
 	}
 	common.Register(common.Registration{
@@ -101,9 +103,15 @@ func parseRelease(version string) (release int) {
 	return release
 }
 
+// envMu is held while the environment is made or released: ONNX Runtime 1.23 to 1.32
+// fail to make one while another thread releases the last reference to it.
+var envMu sync.Mutex
+
 // start makes the environment.
 func (d *driver) start(native Config) (err error) {
+	envMu.Lock()
 	d.env, err = d.get(common.ErrNotAvailable, fnCreateEnvWithCustomLogger, dylib.Int(onLog()), dylib.Int(0), dylib.Int(d.severity), dylib.String(engine))
+	envMu.Unlock()
 	if err == nil {
 		d.memory, err = d.get(common.ErrNotAvailable, fnCreateCpuMemoryInfo, dylib.Int(deviceAllocator), dylib.Int(memoryDefault))
 	}
@@ -131,6 +139,9 @@ func (d *driver) register(libraries map[string]string) error {
 		return d.needs(22, "Config.ProviderLibraries")
 	}
 	for _, name := range slices.Sorted(maps.Keys(libraries)) {
+		if strings.ContainsRune(name+libraries[name], 0) {
+			return fail(common.ErrOption, "the library %q: %q has a NUL character", name, libraries[name])
+		}
 		err := d.call(common.ErrOption, fnRegisterExecutionProviderLibrary, dylib.Int(d.env), dylib.String(name), osString(libraries[name]))
 		if err != nil {
 			return err
@@ -148,7 +159,9 @@ func (d *driver) Close() error {
 		d.api.Call(fnUnregisterExecutionProviderLibrary, dylib.Int(d.env), dylib.String(name))
 	}
 	d.free(fnReleaseMemoryInfo, d.memory)
+	envMu.Lock()
 	d.free(fnReleaseEnv, d.env)
+	envMu.Unlock()
 	loggers.Delete(d.logKey)
 	return nil
 }

@@ -21,10 +21,12 @@ type externalFiles struct {
 
 // readExternal reads these files.
 func (d *driver) readExternal(files *common.ModelFiles) (e externalFiles, err error) {
-	if files.Format() != formats.ONNX.Name {
+	if isORT(files.Bytes(0)) {
 		return e, nil
 	}
-	e.names = onnxfile.External(files.Bytes(0))
+	if e.names, err = onnxfile.External(files.Bytes(0)); err != nil {
+		return e, err
+	}
 	if e.names != nil && !d.api.Has(fnAddExternalInitializersFromFilesInMemory) {
 		return e, d.needs(18, "a model with external data")
 	}
@@ -38,6 +40,9 @@ func (d *driver) readExternal(files *common.ModelFiles) (e externalFiles, err er
 	return e, nil
 }
 
+// isORT reports whether a file has ONNX Runtime's own format, whatever its name is.
+func isORT(file []byte) bool { return formats.ORT.Detect(file[:min(len(file), 64)]) }
+
 // addTo passes the files to session options. A session copies what it needs when it
 // is made.
 func (e externalFiles) addTo(d *driver, options uintptr) error {
@@ -48,7 +53,10 @@ func (e externalFiles) addTo(d *driver, options uintptr) error {
 	defer pin.Unpin()
 	contents, lengths := make([]*byte, len(e.names)), make([]uintptr, len(e.names))
 	for i, content := range e.contents { // memory files, which Go does not move
-		contents[i], lengths[i] = unsafe.SliceData(content), uintptr(len(content))
+		if lengths[i] = uintptr(len(content)); len(content) == 0 {
+			content = noElements
+		}
+		contents[i] = unsafe.SliceData(content)
 	}
 	return d.call(common.ErrModel, fnAddExternalInitializersFromFilesInMemory, dylib.Int(options),
 		dylib.Slice(osStrings(&pin, e.names)), dylib.Slice(contents), dylib.Slice(lengths), dylib.Int(len(e.names)))

@@ -25,7 +25,7 @@ func TestHeaders(t *testing.T) {
 		Values: map[string]int64{
 			"ORT_API_VERSION":     newest,
 			"ORT_NOT_IMPLEMENTED": codeNotImplemented, "ORT_EP_FAIL": codeProviderFailed, "ORT_MODEL_LOAD_CANCELED": codeLoadCanceled,
-			"ORT_LOGGING_LEVEL_INFO": logInfo, "ORT_LOGGING_LEVEL_WARNING": logWarning,
+			"ORT_LOGGING_LEVEL_INFO": logInfo, "ORT_LOGGING_LEVEL_WARNING": logWarning, "ORT_LOGGING_LEVEL_FATAL": logFatal,
 			"OrtDeviceAllocator": deviceAllocator, "OrtMemTypeDefault": memoryDefault, "ONNX_TYPE_TENSOR": typeTensor,
 			"ORT_DISABLE_ALL": int64(levels["disable"]), "ORT_ENABLE_BASIC": int64(levels["basic"]),
 			"ORT_ENABLE_EXTENDED": int64(levels["extended"]), "ORT_ENABLE_ALL": int64(levels["all"]),

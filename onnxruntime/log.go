@@ -18,6 +18,7 @@ import (
 const (
 	logInfo    = 1
 	logWarning = 2
+	logFatal   = 4
 )
 
 // A process has one environment, which logs to the function of whoever made it: this
@@ -50,9 +51,9 @@ var (
 )
 
 // notWarnings match warnings that are no news to a program: that an optimized model
-// is for this kind of processor, which the cache's key has, and, once for each weight
-// of an old model, that inputs could replace the weight.
-var notWarnings = regexp.MustCompile(`^Serializing optimized model with Graph Optimization level|^Initializer .* appears in graph inputs`)
+// is for this kind of processor, which the cache's key has, and, once for each weight,
+// that inputs could replace it, as in old models, or that nothing uses it.
+var notWarnings = regexp.MustCompile(`^Serializing optimized model with Graph Optimization level|^Initializer .* appears in graph inputs|^Removing initializer `)
 
 // listen makes d's log. Messages below a warning, of which there are many, are only
 // asked for if the program logs at Debug.

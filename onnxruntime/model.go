@@ -4,6 +4,8 @@ package onnxruntime
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -34,7 +36,7 @@ type model struct {
 // Load makes an OrtSession, which copies what it needs of the files.
 func (d *driver) Load(ctx context.Context, files *common.ModelFiles, o common.Options) (_ common.DriverModel, err error) {
 	if files.Len() != 1 || files.Folder() {
-		return nil, fail(common.ErrModel, "a model is loaded by the name of its one file; external data is found by the names in it")
+		return nil, fail(common.ErrModel, "this engine reads one file; name the .onnx, which has the names of files with external data")
 	}
 	s, err := d.newSettings(ctx, o)
 	if err != nil {
@@ -59,9 +61,12 @@ func (m *model) load(ctx context.Context) (err error) {
 	if m.external, err = d.readExternal(m.files); err != nil {
 		return err
 	}
-	if m.files.Format() == formats.ONNX.Name {
-		about, _ := onnxfile.Describe(m.files.Bytes(0)) // ONNX Runtime decides whether a file is damaged
-		m.info.Metadata = about.Metadata
+	m.info.Format = formats.ORT.Name
+	var damage error // ONNX Runtime decides whether a file is damaged, but does not say how
+	if !isORT(m.files.Bytes(0)) {
+		var about onnxfile.Description
+		about, damage = onnxfile.Describe(m.files.Bytes(0))
+		m.info.Format, m.info.Metadata = formats.ONNX.Name, about.Metadata
 		if m.settings.dims, err = namedDims(about.Inputs, m.settings.common.Shapes); err != nil {
 			return err
 		}
@@ -70,6 +75,9 @@ func (m *model) load(ctx context.Context) (err error) {
 		m.session, err = m.loadCached(ctx)
 	} else {
 		m.session, err = m.newSession(ctx, fnNone, "")
+	}
+	if e := (*common.Error)(nil); damage != nil && errors.As(err, &e) {
+		e.Err = damage
 	}
 	if err != nil {
 		return err
@@ -82,7 +90,7 @@ func (m *model) load(ctx context.Context) (err error) {
 		return err
 	}
 	if others != nil {
-		return fail(common.ErrDType, "not all inputs and outputs are tensors of a type that this module has: %s", strings.Join(others, ", "))
+		return fail(common.ErrDType, "not all inputs and outputs are tensors of a DType: %s; remove or convert them in the model", strings.Join(others, ", "))
 	}
 	metadata.SetLabels(m.outputs, m.info.Metadata)
 	if err := m.follow(); err != nil {
@@ -178,6 +186,9 @@ func (d *driver) tensorInfos(others *[]string, what string, session uintptr, cou
 		other, err := d.describe(info, session, typeFn, i)
 		if err != nil {
 			return nil, err
+		}
+		if slices.ContainsFunc(infos[:i], func(before common.TensorInfo) bool { return before.Name == info.Name }) {
+			return nil, fail(common.ErrModel, "the model has two %ss with the name %q", what, info.Name)
 		}
 		if other != "" {
 			*others = append(*others, what+" "+strconv.Quote(info.Name)+" is "+other)

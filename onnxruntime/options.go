@@ -5,6 +5,8 @@ package onnxruntime
 import (
 	"context"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -45,6 +47,14 @@ type settings struct {
 	dims     map[string]int // lengths of named dimensions, from Options.Shapes
 }
 
+// refused has the entries of the session's configuration that are not safe here.
+var refused = map[string]string{
+	"session.use_ort_model_bytes_directly":                    "is not possible, because the file's memory is freed after Load",
+	"session.use_ort_model_bytes_for_initializers":            "is not possible, because the file's memory is freed after Load",
+	"session.set_denormal_as_zero":                            "would change the arithmetic of Go code on the thread that loads the model",
+	"session.optimized_model_external_initializers_file_name": "is not possible, because a cache has one file for each model",
+}
+
 // newSettings returns an error for options that this engine does not have.
 func (d *driver) newSettings(ctx context.Context, o common.Options) (s settings, err error) {
 	s.common = o
@@ -62,6 +72,16 @@ func (d *driver) newSettings(ctx context.Context, o common.Options) (s settings,
 			if k == "" || strings.ContainsRune(k+v, 0) {
 				return s, fail(common.ErrOption, "the entry %q: %q has no name, or has a NUL character", k, v)
 			}
+		}
+	}
+	for _, path := range s.native.CustomOps {
+		if strings.ContainsRune(path, 0) {
+			return s, fail(common.ErrOption, "the path %q has a NUL character", path)
+		}
+	}
+	for key, why := range refused {
+		if _, ok := s.native.Config[key]; ok {
+			return s, fail(common.ErrOption, "Config: %s %s", key, why)
 		}
 	}
 	s.provider, err = d.provider(ctx, o.Device)
@@ -86,9 +106,7 @@ func (d *driver) sessionOptions(s settings) (options uintptr, err error) {
 	set(fnSetSessionGraphOptimizationLevel, dylib.Int(levels[s.native.Optimization]))
 	set(fnSetIntraOpNumThreads, dylib.Int(s.pool()))
 	set(fnSetInterOpNumThreads, dylib.Int(1))
-	// A thread that spins while it waits takes a core from the rest of the program.
-	config := map[string]string{"session.intra_op.allow_spinning": "0", "session.inter_op.allow_spinning": "0"}
-	maps.Copy(config, s.native.Config)
+	config := s.config()
 	for _, key := range slices.Sorted(maps.Keys(config)) {
 		set(fnAddSessionConfigEntry, dylib.String(key), dylib.String(config[key]))
 	}
@@ -105,6 +123,19 @@ func (d *driver) sessionOptions(s settings) (options uintptr, err error) {
 		err = d.appendProvider(options, s.provider, s.native.Provider)
 	}
 	return options, err
+}
+
+// config returns the entries of the session's configuration.
+func (s settings) config() map[string]string {
+	config := map[string]string{
+		// A thread that spins while it waits takes a core from the rest of the program.
+		"session.intra_op.allow_spinning": "0", "session.inter_op.allow_spinning": "0",
+		// ONNX Runtime gets all files that a model may have as memory. It must not look for
+		// others in the working folder, which a crafted model could name.
+		"session.model_external_initializers_file_folder_path": filepath.Join(os.DevNull, "none"),
+	}
+	maps.Copy(config, s.native.Config)
+	return config
 }
 
 // setLogger makes a session log to d's Logger.

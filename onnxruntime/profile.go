@@ -24,7 +24,7 @@ type profiled struct {
 	session *session // of ort; nil after a failure
 	failure error
 	dir     string // has the file
-	runs    int    // since ort was made
+	failed  bool   // the last Run has failed, and has no complete profile
 	in, out []*common.Tensor
 }
 
@@ -45,7 +45,6 @@ func (p *profiled) start(ctx context.Context) (err error) {
 	if p.ort, err = p.model.newSession(ctx, fnEnableProfiling, filepath.Join(p.dir, "profile")); err == nil {
 		p.session, err = p.model.bindingFor(p.ort)
 	}
-	p.runs = 0
 	return err
 }
 
@@ -70,8 +69,9 @@ func (p *profiled) Run(ctx context.Context) error {
 	if p.session == nil {
 		return p.failure
 	}
-	p.runs++
-	return p.session.Run(ctx)
+	err := p.session.Run(ctx)
+	p.failed = err != nil
+	return err
 }
 
 func (p *profiled) Cancel() {
@@ -83,7 +83,7 @@ func (p *profiled) Cancel() {
 // Profile returns the times of the last Run's operators, in the order in which they
 // ran.
 func (p *profiled) Profile() ([]common.LayerTime, error) {
-	if p.session == nil {
+	if p.session == nil || p.failed {
 		return nil, p.failure
 	}
 	d := p.model.driver
@@ -93,7 +93,6 @@ func (p *profiled) Profile() ([]common.LayerTime, error) {
 	}
 	text, readErr := os.ReadFile(path) // before the next OrtSession, whose file may have the same name
 	os.Remove(path)
-	runs := p.runs
 	p.stop()
 	if p.failure = p.start(context.Background()); p.failure == nil {
 		p.failure = p.session.Bind(p.in, p.out)
@@ -104,7 +103,7 @@ func (p *profiled) Profile() ([]common.LayerTime, error) {
 	if readErr != nil {
 		return nil, &common.Error{Kind: common.ErrRun, Message: "ONNX Runtime has not written its profile", Err: readErr}
 	}
-	return lastRun(text, runs)
+	return lastRun(text)
 }
 
 func (p *profiled) Close() error {
@@ -127,20 +126,23 @@ type eventArgument struct {
 	Provider string `json:"provider"`
 }
 
-// lastRun returns the times of operators in the last of that many Runs of a profile.
-func lastRun(profile []byte, runs int) ([]common.LayerTime, error) {
+// maxEvents is the number of events of which ONNX Runtime's profile has room.
+const maxEvents = 1_000_000
+
+// lastRun returns the times of operators in the last Run of a profile.
+func lastRun(profile []byte) ([]common.LayerTime, error) {
 	var events []event
 	if err := json.Unmarshal(profile, &events); err != nil {
 		return nil, &common.Error{Kind: common.ErrRun, Message: "ONNX Runtime's profile cannot be read", Err: err}
 	}
+	if len(events) >= maxEvents {
+		return nil, fail(common.ErrRun, "ONNX Runtime's profile is full and may lack the last Run; call Profile more often")
+	}
 	var last event
 	for _, e := range events {
 		if e.Name == "model_run" {
-			last, runs = e, runs-1
+			last = e
 		}
-	}
-	if runs != 0 {
-		return nil, fail(common.ErrRun, "ONNX Runtime's profile is full and lacks the last Run; call Profile more often")
 	}
 	const suffix = "_kernel_time"
 	events = slices.DeleteFunc(events, func(e event) bool {

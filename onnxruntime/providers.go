@@ -4,6 +4,7 @@ package onnxruntime
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"runtime"
@@ -64,9 +65,26 @@ func (d *driver) provider(ctx context.Context, device string) (provider, error) 
 	if device == "" || device == defaultDevice {
 		return providers[0], nil
 	}
-	usable, err := d.providers(ctx)
+	names, err := d.available()
 	if err != nil {
 		return provider{}, err
+	}
+	for _, p := range providers[1:] {
+		if p.device != device {
+			continue
+		}
+		if slices.Contains(names, p.name) {
+			if err = d.try(p); err == nil {
+				return p, nil
+			}
+		} else {
+			err = errors.New("this library was built without the provider; ANYINFER_ONNXRUNTIME_LIBRARY can name another one")
+		}
+		break
+	}
+	usable, listErr := d.providers(ctx)
+	if listErr != nil {
+		return provider{}, listErr
 	}
 	var devices []common.Device
 	for _, p := range usable {
@@ -75,7 +93,11 @@ func (d *driver) provider(ctx context.Context, device string) (provider, error) 
 		}
 		devices = append(devices, common.Device{Name: p.device})
 	}
-	return provider{}, common.UnknownDevice(device, devices)
+	unknown := common.UnknownDevice(device, devices)
+	if e := (*common.Error)(nil); errors.As(unknown, &e) {
+		e.Err = err
+	}
+	return provider{}, unknown
 }
 
 // providers returns the providers that can be used here.
@@ -129,27 +151,32 @@ const smallModel = "\x08\x08\x3a\x33\x0a\x0c\x0a\x01x\x12\x01y\x22\x04Relu\x12\x
 	"\x5a\x0f\x0a\x01x\x12\x0a\x0a\x08\x08\x01\x12\x04\x0a\x02\x08\x01" +
 	"\x62\x0f\x0a\x01y\x12\x0a\x0a\x08\x08\x01\x12\x04\x0a\x02\x08\x01" + "\x42\x02\x10\x0d"
 
-// works reports whether a provider can be used on this machine: a library can have
-// it without the libraries or the device that it needs.
+// works reports whether a provider can be used on this machine.
 func (d *driver) works(p provider) bool {
-	options, err := d.get(common.ErrDevice, fnCreateSessionOptions)
-	if err != nil {
-		return false
-	}
-	defer d.free(fnReleaseSessionOptions, options)
-	err = d.appendProvider(options, p, nil)
-	if err == nil {
-		err = d.setLogger(options)
-	}
-	var session uintptr
-	if err == nil {
-		session, err = d.newSession(context.Background(), []byte(smallModel), options)
-	}
-	d.free(fnReleaseSession, session)
+	err := d.try(p)
 	if err != nil {
 		d.log.Debug("execution provider not usable", "provider", p.name, "reason", err)
 	}
 	return err == nil
+}
+
+// try loads a small model with a provider: a library can have it without the libraries
+// or the device that it needs.
+func (d *driver) try(p provider) error {
+	options, err := d.get(common.ErrDevice, fnCreateSessionOptions)
+	if err != nil {
+		return err
+	}
+	defer d.free(fnReleaseSessionOptions, options)
+	if err = d.appendProvider(options, p, nil); err == nil {
+		err = d.setLogger(options)
+	}
+	if err != nil {
+		return err
+	}
+	session, err := d.newSession(context.Background(), []byte(smallModel), options)
+	d.free(fnReleaseSession, session)
+	return err
 }
 
 // hardwareTypes has the names of OrtHardwareDeviceType.

@@ -64,7 +64,8 @@ func (s *session) init(ort uintptr) (err error) {
 	if s.runOptions, err = d.get(common.ErrModel, fnCreateRunOptions); err != nil {
 		return err
 	}
-	if err := d.call(common.ErrModel, fnRunOptionsSetRunLogSeverityLevel, dylib.Int(s.runOptions), dylib.Int(logWarning)); err != nil {
+	// A Run's error says what would also be logged.
+	if err := d.call(common.ErrModel, fnRunOptionsSetRunLogSeverityLevel, dylib.Int(s.runOptions), dylib.Int(logFatal)); err != nil {
 		return err
 	}
 	for key, value := range s.model.settings.native.RunConfig {
@@ -205,13 +206,13 @@ func (s *session) Run(context.Context) error {
 			return err
 		}
 	}
-	err := s.runAndFetch()
-	if err != nil && !s.fetchesAll && wrongShape.MatchString(err.Error()) {
+	wrong, err := s.runAndFetch()
+	if wrong && !s.fetchesAll {
 		if !s.model.wrongShapes.Swap(true) {
 			d.log.Warn("the shape of an output is not that in the model's file; outputs are copied from now on", "reason", err)
 		}
 		s.fetchAll()
-		err = s.runAndFetch()
+		_, err = s.runAndFetch()
 	}
 	return err
 }
@@ -221,28 +222,30 @@ func (s *session) Run(context.Context) error {
 // one is that of older releases.
 var wrongShape = regexp.MustCompile("pre-allocated|shape verification failed")
 
-func (s *session) runAndFetch() error {
+// runAndFetch runs the model. wrong reports that it failed because of a wrong shape.
+func (s *session) runAndFetch() (wrong bool, err error) {
 	d := s.model.driver
-	if !s.fetches {
-		return d.check(common.ErrRun, s.run.Do())
-	}
-	for i := range s.outs {
+	for i := 0; s.fetches && i < len(s.outs); i++ {
 		if b := &s.outs[i]; b.name != nil { // else ONNX Runtime would use the last Run's tensor again
 			if err := d.check(common.ErrRun, b.fetch.Do()); err != nil {
-				return err
+				return false, err
 			}
 		}
 	}
-	if err := d.check(common.ErrRun, s.run.Do()); err != nil {
-		return err
+	if status := s.run.Do(); status != 0 {
+		wrong = wrongShape.MatchString(d.message(status))
+		return wrong, d.check(common.ErrRun, status)
 	}
-	return s.fetch()
+	if !s.fetches {
+		return false, nil
+	}
+	return false, s.fetch()
 }
 
 // Cancel sets a flag that ONNX Runtime reads between two operators.
 func (s *session) Cancel() {
-	s.canceled.Store(true)
 	s.model.driver.check(nil, s.terminate.Do())
+	s.canceled.Store(true) // after the flag is set, so that a later Run clears it
 }
 
 // Close frees the binding before the memory that it uses.

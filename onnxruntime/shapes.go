@@ -58,8 +58,8 @@ func (m *model) setShapes(shapes map[string]common.ShapeRange) error {
 		}
 		for j, n := range info.Shape {
 			switch {
-			case n != -1 && (r.Min[j] > n || r.Max[j] < n):
-				return fail(common.ErrShape, "Shapes: dimension %d of %q is %d, and cannot be %d to %d", j, name, n, r.Min[j], r.Max[j])
+			case n != -1 && (r.Min[j] != n || r.Max[j] != n):
+				return fail(common.ErrShape, "Shapes: dimension %d of %q is %d in the model, which does not fit %v to %v", j, name, n, r.Min, r.Max)
 			case r.Min[j] == r.Max[j]:
 				info.Shape[j] = r.Min[j]
 			}

@@ -71,13 +71,18 @@ func (d *driver) check(kind error, status uintptr) error {
 	if code == codeProviderFailed {
 		kind = common.ErrDevice
 	}
-	return &common.Error{Kind: kind, Code: int(code), Message: shorten(dylib.GoString(d.api.Call(fnGetErrorMessage, dylib.Int(status))))}
+	return &common.Error{Kind: kind, Code: int(code), Message: shorten(d.message(status))}
+}
+
+// message returns the text of an OrtStatus.
+func (d *driver) message(status uintptr) string {
+	return dylib.GoString(d.api.Call(fnGetErrorMessage, dylib.Int(status)))
 }
 
 const maxErrorText = 600 // bytes
 
 // sourcePlace matches a place in ONNX Runtime's own source, with the function.
-var sourcePlace = regexp.MustCompile(`\S*/onnxruntime/\S+:\d+ (\S.*?\) ?(const )?)?`)
+var sourcePlace = regexp.MustCompile(`\S*/onnxruntime/\S+:\d+ (\S.*?\) ?(const )?)?|\b\w+\.(cc|h):\d+ \w+ `)
 
 // shorten removes from a message the places in ONNX Runtime's source, and the stack.
 func shorten(text string) string {

@@ -14,6 +14,9 @@ const engine = "onnxruntime"
 
 var spec = dylib.Spec{Engine: engine, Stem: engine, Sonames: sonames()}
 
+// newestName is the last release whose name in Debian is tried: some years ahead.
+const newestName = 40
+
 // sonames returns the versioned file names of the library: the name in Microsoft's
 // packages, and that in Debian's, which has the release.
 func sonames() []string {
@@ -21,7 +24,7 @@ func sonames() []string {
 		return []string{"libonnxruntime.1.dylib"}
 	}
 	names := []string{"libonnxruntime.so.1"}
-	for release := 40; release >= oldest; release-- {
+	for release := newestName; release >= oldest; release-- {
 		names = append(names, fmt.Sprintf("libonnxruntime.so.1.%d", release))
 	}
 	return names

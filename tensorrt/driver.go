@@ -175,9 +175,13 @@ func (d driver) cacheKey(files *common.ModelFiles, o common.Options, options Opt
 
 // digest returns the SHA-256 of an ONNX model with its external weights.
 func digest(files *common.ModelFiles) (string, error) {
+	names, err := onnxfile.External(files.Bytes(0))
+	if err != nil {
+		return "", err
+	}
 	h := sha256.New()
 	h.Write(files.Bytes(0))
-	for _, name := range onnxfile.External(files.Bytes(0)) {
+	for _, name := range names {
 		weights, err := files.Beside(name)
 		if err != nil {
 			return "", err

@@ -64,7 +64,8 @@ func check(files *common.ModelFiles, _ common.Options) error {
 	if err := onnxfile.Check(files.Bytes(0)); err != nil {
 		return err
 	}
-	return onnxfile.ReadExternal(files)
+	_, err := onnxfile.ReadExternal(files)
+	return err
 }
 
 // native converts Options, or a request of the cache, to keys and values.

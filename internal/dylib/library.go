@@ -207,5 +207,8 @@ func (f *finder) systemLoader() {
 			return
 		}
 	}
+	if n := len(names); n > 4 {
+		names = []string{names[0], names[1], names[2] + " to " + names[n-1]}
+	}
 	f.tried("system loader", "finds no "+strings.Join(names, ", "))
 }

@@ -117,9 +117,16 @@ type queue struct {
 	running bool
 }
 
+// maxWaiting is the number of records that wait for a handler that blocks. Later ones
+// are dropped.
+const maxWaiting = 1 << 14
+
 func (q *queue) add(f func()) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if len(q.waiting) >= maxWaiting {
+		return
+	}
 	q.waiting = append(q.waiting, f)
 	if !q.running {
 		q.running = true

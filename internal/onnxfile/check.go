@@ -17,7 +17,7 @@ import (
 // graphs has a producer, because some releases of an SDK end the process otherwise. It
 // does not look at operators, so it accepts unknown ones.
 func Check(model []byte) error {
-	graph, err := message(model).first(modelGraph)
+	graph, err := message(model).merged(modelGraph)
 	if err == nil && graph == nil {
 		err = errNotONNX
 	}
@@ -39,6 +39,9 @@ const (
 	modelDoc             = 6
 	modelGraph           = 7
 	modelMetadata        = 14
+	modelFunctions       = 25
+
+	functionNode = 7
 
 	graphNode        = 1
 	graphName        = 2
@@ -104,12 +107,12 @@ func check(graph message, outer scope, depth int) error {
 		var err error
 		switch field {
 		case graphInput:
-			name, err = m.first(valueName)
+			name, err = m.last(valueName)
 		case graphInitializer:
-			name, err = m.first(tensorName)
+			name, err = m.last(tensorName)
 		case graphSparse:
-			if name, err = m.first(sparseValues); err == nil {
-				name, err = name.first(tensorName)
+			if name, err = m.merged(sparseValues); err == nil {
+				name, err = name.last(tensorName)
 			}
 		case graphNode:
 			nodes = append(nodes, m)
@@ -130,7 +133,7 @@ func check(graph message, outer scope, depth int) error {
 		}
 	}
 	for _, o := range outputs {
-		name, err := o.first(valueName)
+		name, err := o.last(valueName)
 		if err != nil {
 			return err
 		}
@@ -214,7 +217,7 @@ func (m message) fields(f func(field uint64, kind byte, m message) error) error 
 				return errNotONNX
 			}
 			m = m[n:]
-		default:
+		default: // such as a group, which ONNX does not have
 			return errNotONNX
 		}
 		if length > uint64(len(m)) {
@@ -228,11 +231,28 @@ func (m message) fields(f func(field uint64, kind byte, m message) error) error 
 	return nil
 }
 
-// first returns the first field of that number, or nil.
-func (m message) first(number uint64) (found message, err error) {
+// last returns the last field of that number, or nil: of a field that can occur once,
+// Protocol Buffers use the last one.
+func (m message) last(number uint64) (found message, err error) {
 	err = m.each(func(field uint64, m message) error {
-		if field == number && found == nil {
+		if field == number {
 			found = m
+		}
+		return nil
+	})
+	return found, err
+}
+
+// merged is last for a field that is a message: Protocol Buffers merge several, as if
+// their contents were one behind the other.
+func (m message) merged(number uint64) (found message, err error) {
+	err = m.each(func(field uint64, m message) error {
+		switch {
+		case field != number:
+		case found == nil:
+			found = m
+		default:
+			found = append(found[:len(found):len(found)], m...)
 		}
 		return nil
 	})

@@ -47,16 +47,18 @@ func Describe(model []byte) (d Description, err error) {
 }
 
 func (d *Description) read(model message) error {
-	var graph, producer, release, domain, version, doc message
-	err := model.fields(func(field uint64, kind byte, m message) error {
+	var producer, release, domain, version, doc message
+	graph, err := model.merged(modelGraph)
+	if err != nil {
+		return err
+	}
+	err = model.fields(func(field uint64, kind byte, m message) error {
 		switch {
 		case kind == varint && field == modelVersion:
 			version = m
 		case kind != delimited:
 		case field == modelMetadata:
 			return d.entry(m)
-		case field == modelGraph && graph == nil:
-			graph = m
 		case field == modelProducer:
 			producer = m
 		case field == modelProducerVersion:
@@ -74,12 +76,12 @@ func (d *Description) read(model message) error {
 	if err != nil {
 		return err
 	}
-	name, err := graph.first(graphName)
+	name, err := graph.last(graphName)
 	if err != nil {
 		return err
 	}
 	if len(doc) == 0 {
-		if doc, err = graph.first(graphDoc); err != nil {
+		if doc, err = graph.last(graphDoc); err != nil {
 			return err
 		}
 	}
@@ -95,11 +97,11 @@ func (d *Description) read(model message) error {
 
 // entry adds an entry of metadata_props. The first of a key counts.
 func (d *Description) entry(m message) error {
-	key, err := m.first(entryKey)
+	key, err := m.last(entryKey)
 	if err != nil {
 		return err
 	}
-	value, err := m.first(entryValue)
+	value, err := m.last(entryValue)
 	if err != nil {
 		return err
 	}
@@ -119,7 +121,7 @@ func (d *Description) readInputs(graph message) error {
 		if len(d.Inputs) == maxInputs {
 			return flatbuf.Unsupported(fmt.Sprintf("it has more than %d inputs", maxInputs))
 		}
-		name, err := m.first(valueName)
+		name, err := m.last(valueName)
 		if err != nil {
 			return err
 		}
@@ -136,14 +138,14 @@ func (d *Description) readInputs(graph message) error {
 	}
 	err = graph.each(func(field uint64, m message) (err error) {
 		if field == graphSparse {
-			m, err = m.first(sparseValues)
+			m, err = m.merged(sparseValues)
 		} else if field != graphInitializer {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		name, err := m.first(tensorName)
+		name, err := m.last(tensorName)
 		if _, ok := index[string(name)]; ok {
 			index[string(name)] = true
 		}
@@ -158,7 +160,7 @@ func dims(value message) ([]Dim, error) {
 	shape := value
 	for _, field := range []uint64{valueType, typeTensor, typeShape} {
 		var err error
-		if shape, err = shape.first(field); shape == nil || err != nil {
+		if shape, err = shape.merged(field); shape == nil || err != nil {
 			return nil, err
 		}
 	}
