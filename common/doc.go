@@ -43,10 +43,10 @@
 // # Copies
 //
 // Every engine can use the memory of NewTensor in place. If a tensor of FromSlice
-// is bound to a Session, its elements are copied in each Run, except with OpenVINO,
-// which needs no alignment. Model.Run copies inputs once, and results of less than
-// a megabyte; larger results, and those whose shape is known only after Run, are
-// the tensors that the engine wrote to.
+// is bound to a Session, its elements are copied in each Run, except with OpenVINO
+// and ONNX Runtime, which need no alignment. Model.Run copies inputs once, and
+// results of less than a megabyte; larger results, and those whose shape is known
+// only after Run, are the tensors that the engine wrote to.
 //
 // # Lifetime
 //

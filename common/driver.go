@@ -96,14 +96,23 @@ type (
 )
 
 // UnknownDevice returns the error of a Driver whose engine has no device of that
-// name. After it, Load continues with the next engine, unlike after the failure of a
-// device.
+// name, which suggests those that begin like it in upper or lower case: CPU for
+// "cpu", "cpu:0" and "CPUExecutionProvider". After it, Load continues with the next
+// engine, unlike after the failure of a device.
 func UnknownDevice(name string, devices []Device) error {
-	var known []string
+	var known, similar []string
 	for _, d := range devices {
 		known = append(known, d.Name)
+		word, other := strings.ToLower(name), strings.ToLower(d.Name)
+		if word != "" && other != "" && (strings.HasPrefix(word, other) || strings.HasPrefix(other, word)) {
+			similar = append(similar, d.Name)
+		}
 	}
-	return &Error{Kind: errNoDevice, Message: fmt.Sprintf("there is no device %q; the devices are: %s", name, strings.Join(known, ", "))}
+	all := "the devices are: " + strings.Join(known, ", ")
+	if similar != nil {
+		all = "did you mean " + strings.Join(similar, " or ") + "? (" + all + ")"
+	}
+	return &Error{Kind: errNoDevice, Message: fmt.Sprintf("there is no device %q; %s", name, all)}
 }
 
 // NativeOptions returns the value of Options.Native or Config.Native as a T, the

@@ -54,6 +54,18 @@ func TestErrorText(t *testing.T) {
 	}
 }
 
+func TestUnknownDevice(t *testing.T) {
+	devices := []common.Device{{Name: "CPU"}, {Name: "GPU.0"}, {Name: "GPU.1"}}
+	for name, want := range map[string]string{
+		"TPU":                  `there is no device "TPU"; the devices are: CPU, GPU.0, GPU.1`,
+		"cpu":                  `there is no device "cpu"; did you mean CPU? (the devices are: CPU, GPU.0, GPU.1)`,
+		"CPUExecutionProvider": `there is no device "CPUExecutionProvider"; did you mean CPU? (the devices are: CPU, GPU.0, GPU.1)`,
+		"gpu":                  `there is no device "gpu"; did you mean GPU.0 or GPU.1? (the devices are: CPU, GPU.0, GPU.1)`,
+	} {
+		require.EqualError(t, common.UnknownDevice(name, devices), "no such device: "+want)
+	}
+}
+
 func TestErrorUnwrap(t *testing.T) {
 	cause := &fs.PathError{Op: "open", Path: "m.onnx", Err: fs.ErrNotExist}
 	err := error(&common.Error{Kind: common.ErrModel, Err: cause})

@@ -290,9 +290,9 @@ func (s *Session) OutputByName(name string) *Tensor {
 
 // BindInput makes t the tensor of input i until another one is bound. Run reads
 // it in place if NewTensor made it or the engine accepts memory of any alignment
-// (OpenVINO does), else each Run copies it first; it must not change during Run.
-// The shape of t is the shape of a dynamic input in the next Run. The error wraps
-// ErrInput, ErrInUse or ErrClosed, and nothing has changed then. The engine sees t
+// (OpenVINO and ONNX Runtime do), else each Run copies it first; it must not change
+// during Run. The shape of t is the shape of a dynamic input in the next Run. The
+// error wraps ErrInput, ErrInUse or ErrClosed, and nothing has changed then. The engine sees t
 // in the next Run: if it refuses the shape, that Run's error wraps ErrInput, and
 // the program binds another tensor.
 func (s *Session) BindInput(i int, t *Tensor) error {

@@ -54,14 +54,22 @@ class output_allocator : public nvinfer1::IOutputAllocator {
 }  // namespace anyinfer_tensorrt
 
 struct anyinfer_session_t {
-  explicit anyinfer_session_t(anyinfer_model_t* m) : model(m) {}
-  ~anyinfer_session_t() { release_profile(); }
+  explicit anyinfer_session_t(anyinfer_model_t* m) : model(m), held{m} {}
 
-  void release_profile() {
-    std::lock_guard<std::mutex> lock(model->mutex);
-    if (profile >= 0) model->in_use[size_t(profile)] = false;
-    profile = -1;
-  }
+  // profile_use is a context's use of a profile. It ends after the context.
+  struct profile_use {
+    anyinfer_model_t* model;
+    int index = -1;
+    ~profile_use() {
+      std::lock_guard<std::mutex> lock(model->mutex);
+      change(-1);
+    }
+    void change(int other) { // with the model's mutex
+      if (index >= 0) model->in_use[size_t(index)] = false;
+      if (other >= 0) model->in_use[size_t(other)] = true;
+      index = other;
+    }
+  };
 
   struct place {
     size_t offset, bytes;
@@ -69,7 +77,8 @@ struct anyinfer_session_t {
   };
 
   anyinfer_model_t* model;
-  int profile = -1;
+  profile_use held;
+  int profile = -1; // that was chosen for the present inputs
   std::vector<place> in, out;
   size_t in_bytes = 0, out_bytes = 0;
   std::vector<const void*> from; // the caller's inputs
@@ -109,21 +118,30 @@ inline bool accepts(const anyinfer_model_t& m, const std::vector<Dims>& inputs, 
   return true;
 }
 
+/* has_own_profile reports whether no two contexts of the plan can have the same profile. */
+inline bool has_own_profile(const anyinfer_model_t& m) { return !profiles_are_shared && has_ranges(m); }
+
 /* choose_profile sets a profile that accepts these inputs. It keeps the context's
- * present profile if that accepts them. */
+ * present profile if that accepts them. The lock keeps other sessions from choosing
+ * a profile that the context has not given up yet. */
 inline void choose_profile(anyinfer_session_t& s, const call& here, const std::vector<Dims>& inputs) {
   anyinfer_model_t& m = *s.model;
   if (s.profile >= 0 && accepts(m, inputs, size_t(s.profile))) return;
-  s.release_profile();
-  bool any = false, alone = !profiles_are_shared && has_ranges(m);
+  bool any = false;
   {
     std::lock_guard<std::mutex> lock(m.mutex);
-    for (size_t p = 0; p < m.in_use.size() && s.profile < 0; p++) {
+    int chosen = -1;
+    for (size_t p = 0; p < m.in_use.size() && chosen < 0; p++) {
       if (!accepts(m, inputs, p)) continue;
       any = true;
-      if (alone && m.in_use[p]) continue;
-      s.profile = int(p);
-      m.in_use[p] = true;
+      if (!has_own_profile(m) || !m.in_use[p] || int(p) == s.held.index) chosen = int(p);
+    }
+    s.profile = -1;
+    if (chosen >= 0) {
+      if (has_own_profile(m) || m.in_use.size() > 1)
+        here.require(s.context->setOptimizationProfileAsync(chosen, reinterpret_cast<cudaStream_t>(s.stream.handle)), ANYINFER_RUN, "TensorRT refuses a profile");
+      s.held.change(chosen);
+      s.profile = chosen;
     }
   }
   if (s.profile < 0 && any)
@@ -134,8 +152,6 @@ inline void choose_profile(anyinfer_session_t& s, const call& here, const std::v
       for (auto& r : m.inputs[i].ranges) text += (text.empty() ? "" : "; ") + m.inputs[i].name + " " + to_text(r.first) + " to " + to_text(r.second);
     refuse(ANYINFER_SHAPE, "the plan was built for %.900s", text.c_str());
   }
-  if (alone || m.in_use.size() > 1)
-    here.require(s.context->setOptimizationProfileAsync(s.profile, reinterpret_cast<cudaStream_t>(s.stream.handle)), ANYINFER_RUN, "TensorRT refuses a profile");
   s.stream.wait();
 }
 

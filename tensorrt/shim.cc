@@ -118,8 +118,9 @@ anyinfer_status session(anyinfer_model_t* model, int32_t, anyinfer_session_t** o
     {
       std::lock_guard<std::mutex> lock(model->mutex);
       s->context = std::move(model->first_context);
+      if (s->context == nullptr) s->context.reset(here.not_null(model->plan->createExecutionContext(), ANYINFER_DEVICE, "TensorRT cannot prepare one more session"));
+      if (has_own_profile(*model) && !model->in_use[0]) s->held.change(0); // with which a context begins
     }
-    if (s->context == nullptr) s->context.reset(here.not_null(model->plan->createExecutionContext(), ANYINFER_DEVICE, "TensorRT cannot prepare one more session"));
 #if ANYINFER_TENSORRT >= 805
     s->allocators.resize(model->outputs.size());
 #endif

@@ -46,7 +46,7 @@ func TestComplete(t *testing.T) {
 		{"doctor --engine tflite,", "tflite,openvino", none},
 		{"doctor tflite ", "openvino", none},
 		{"inspect --engine ", "openvino tflite", none},
-		{"inspect ", "onnx xml tflite pb pdmodel", files},
+		{"inspect ", "onnx xml tflite pb pdmodel ort", files},
 		{"run a.xml ", "onnx xml tflite pb pdmodel bin", files},
 		{"run --out ", "", dirs},
 		{"sdk install ", "openvino tflite", none},

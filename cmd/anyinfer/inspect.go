@@ -66,7 +66,9 @@ names one. The output has the model's metadata, of which long texts are cut, and
 signatures, with the type, shape (?: a dynamic dimension), quantization and labels
 of each input and output. With --json nothing is cut.
 With --shape the inputs have these shapes, which determine the shapes of the
-outputs. If a model fails, the others are still printed, and the exit code is 1.`,
+outputs. With onnxruntime and tensorrt only dynamic dimensions can be set; the
+other engines also change fixed ones. If a model fails, the others are still
+printed, and the exit code is 1.`,
 		Example: `  anyinfer inspect digits.tflite digits.xml digits.bin
   anyinfer inspect yolo.onnx --shape images=1,3,640,640
   anyinfer inspect digits.onnx --json | jq '.models[].signatures[].inputs'`,

@@ -72,6 +72,10 @@ func TestExitCodes(t *testing.T) {
 
 		{"nope", exitUsage, "anyinfer: there is no command 'anyinfer nope'; there are: bench, "},
 		{"bnech", exitUsage, "anyinfer: there is no command 'anyinfer bnech'; did you mean bench?\n"},
+		{"nope --engine x", exitUsage, "anyinfer: there is no command 'anyinfer nope'; there are: bench, "},
+		{"compare --engine x", exitUsage, "anyinfer: there is no command 'anyinfer compare'; did you mean run MODEL... --engine A,B?\n"},
+		{"sdk nope --x", exitUsage, "anyinfer: there is no command 'anyinfer sdk nope'; there are: env, install, list, remove\n"},
+		{"--engine x", exitUsage, "anyinfer: unknown flag: --engine\n"},
 		{"sdk nope", exitUsage, "anyinfer: there is no command 'anyinfer sdk nope'; there are: env, install, list, remove\n"},
 		{"completion foo", exitUsage, "anyinfer: there is no command 'anyinfer completion foo'; there are: bash, fish, powershell, zsh\n"},
 		{"help foo", exitUsage, "anyinfer: there is no command 'anyinfer foo'; there are: bench, "},

@@ -189,7 +189,7 @@ func runEngine(ctx context.Context, name string, args arguments, f runFlags) (*o
 		return nil, err
 	}
 	if err := s.Run(ctx); err != nil {
-		return nil, err
+		return nil, args.inputs.Explain(err, sig.Inputs)
 	}
 	o.RunMS = milliseconds(start)
 	for i, info := range sig.Inputs {

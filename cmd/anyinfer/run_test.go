@@ -78,6 +78,11 @@ func TestRunRefuses(t *testing.T) {
 	dir := t.TempDir()
 	text := filepath.Join(dir, "text.npy")
 	require.NoError(t, os.WriteFile(text, []byte("no array"), 0o666))
+	// An ONNX model that reflects two elements of its input x, [1 n].
+	pad := filepath.Join(dir, "pad.onnx")
+	require.NoError(t, os.WriteFile(pad, []byte("\b\b:b\n\"\n\x01x\n\x01p\x12\x01y\"\x03Pad*\x12\n\x04mode\"\areflect\xa0\x01\x03\x12\x01g"+
+		"*\r\b\x04\x10\a:\x04\x00\x02\x00\x02B\x01pZ\x14\n\x01x\x12\x0f\n\r\b\x01\x12\t\n\x02\b\x01\n\x03\x12\x01n"+
+		"b\x14\n\x01y\x12\x0f\n\r\b\x01\x12\t\n\x02\b\x01\n\x03\x12\x01mB\x04\n\x00\x10\x11"), 0o666))
 	for _, test := range []struct {
 		args []string
 		code int
@@ -95,12 +100,16 @@ func TestRunRefuses(t *testing.T) {
 		{[]string{"run", fixtures + "digits.onnx", "--engine", "openvno"}, 2, `there is no engine "openvno"; did you mean openvino?`},
 		{[]string{"run", fixtures + "digits.onnx", "--engine", "openvino,openvino"}, 2, "the engine openvino is named twice"},
 		{[]string{"run", fixtures + "digits.onnx", "--engine", "tflite"}, 1, "tflite does not read " + fixtures + "digits.onnx; it reads files that end in .tflite; try --engine onnxruntime,openvino"},
+		{[]string{"run", fixtures + "digits.tflite", "--engine", "onnxruntime"}, 1, "it reads files that end in .onnx, .ort; try --engine "},
+		{[]string{"run", pad, "--engine", "openvino"}, 1, "\n  fix: dynamic dimensions had length 1; set them with --shape x=...\n"},
+		{[]string{"bench", pad, "--engine", "openvino"}, 1, "\n  fix: dynamic dimensions had length 1; set them with --shape x=...\n"},
 		{[]string{"run", fixtures + "digits.onnx", "--input", "image"}, 2, "want NAME=FILE.npy"},
 		{[]string{"run", fixtures + "digits.onnx", "--input", "image=" + text}, 1, "--input image"},
 		{[]string{"run", fixtures + "digits.onnx", "--input", "imgae=" + fixtures + "expected/digits_0_image.npy"}, 1, `no input "imgae"; did you mean image?`},
 		{[]string{"run", fixtures + "digits.onnx", "--input", "picture=" + fixtures + "expected/digits_0_image.npy"}, 1, `no input "picture"; there are: image`},
 		{[]string{"run", fixtures + "digits.onnx", "--input", "image=" + fixtures + "expected/digits_0_scores.npy"}, 1, "takes the shape [1 1 8 8], not [1 10]"},
 		{[]string{"run", fixtures + "digits.onnx", "--device", "TPU"}, 1, `no device "TPU"; the devices are: CPU`},
+		{[]string{"run", fixtures + "digits.onnx", "--device", "cpu"}, 1, `no device "cpu"; did you mean CPU? (the devices are: CPU)`},
 		{[]string{"run", fixtures + "digits.onnx", "--threads", "-1"}, 2, "--threads is -1"},
 		{[]string{"run", fixtures + "digits.onnx", "--signature", "x"}, 1, `only one signature, without a name; leave out "x"`},
 	} {

@@ -14,6 +14,9 @@ import (
 	"github.com/anyinfer/anyinfer/internal/suggest"
 )
 
+// instead has command lines that do what commands would do that do not exist.
+var instead = map[string]string{"compare": "run MODEL... --engine A,B"}
+
 // noArgs is the Args of a command without arguments, or with subcommands.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
@@ -28,6 +31,9 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	if names == nil {
 		return fmt.Errorf("'%s' takes no arguments, got %q", cmd.CommandPath(), args[0])
 	}
+	if line := instead[args[0]]; line != "" && !cmd.HasParent() {
+		return fmt.Errorf("there is no command '%s %s'; did you mean %s?", cmd.CommandPath(), args[0], line)
+	}
 	return fmt.Errorf("there is no command '%s %s'%s", cmd.CommandPath(), args[0], suggest.Choices(args[0], names))
 }
 
@@ -35,6 +41,8 @@ func noArgs(cmd *cobra.Command, args []string) error {
 func flagError(cmd *cobra.Command, err error) error {
 	unknown, invalid := (*pflag.NotExistError)(nil), (*pflag.InvalidValueError)(nil)
 	switch {
+	case errors.As(err, &unknown) && cmd.HasAvailableSubCommands() && cmd.Flags().NArg() > 0: // a command that does not exist, with its flags
+		return noArgs(cmd, cmd.Flags().Args())
 	case errors.As(err, &unknown) && cmd.Flags().Lookup(strings.TrimSpace(unknown.GetSpecifiedShortnames())) != nil: // with one dash, as in the go command
 		return fmt.Errorf("%w; did you mean --%s?", err, unknown.GetSpecifiedShortnames())
 	case errors.As(err, &unknown):

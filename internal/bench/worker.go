@@ -136,7 +136,7 @@ func newBencher(ctx context.Context, j job) (_ *bencher, err error) {
 		}
 		start = time.Now()
 		if err := r.session.Run(ctx); err != nil {
-			return nil, err
+			return nil, in.Explain(err, r.session.Signature().Inputs)
 		}
 		if i == 0 {
 			b.loaded.FirstRunMS = us(time.Since(start)) / 1000

@@ -19,6 +19,8 @@ func TestKind(t *testing.T) {
 		"internal/dylib/trampoline_amd64.s":       {product, "internal/dylib"},
 		"mnn/shim.cc":                             {product, "mnn"},
 		"internal/mnncheck/conv.go":               {checks, "internal/mnncheck"},
+		"internal/onnxfile/check.go":              {checks, "internal/onnxfile"},
+		"internal/onnxfile/describe.go":           {product, "internal/onnxfile"},
 		"internal/testing/standins/tnn/build.sh":  {scaffolding, "internal/testing"},
 		"internal/ci/weight.go":                   {scaffolding, "internal/ci"},
 		"Makefile":                                {scaffolding, "Makefile"},

@@ -3,6 +3,7 @@
 package model
 
 import (
+	"errors"
 	"fmt"
 	"image"
 	"maps"
@@ -151,6 +152,24 @@ func random(info common.TensorInfo, shape common.Shape, seed uint64) (*common.Te
 	}
 	values.Fill(t, seed)
 	return t, nil
+}
+
+// Explain adds to the error of a Run that dynamic dimensions had length 1, if the user
+// has not set them: not every model can compute with that.
+func (in Inputs) Explain(err error, infos []common.TensorInfo) error {
+	if !errors.Is(err, common.ErrRun) && !errors.Is(err, common.ErrInput) {
+		return err
+	}
+	var flags []string
+	for _, info := range infos {
+		if info.Shape.Dynamic() && in.Tensors[info.Name] == nil && in.Shapes[info.Name] == nil {
+			flags = append(flags, "--shape "+info.Name+"=...")
+		}
+	}
+	if flags == nil {
+		return err
+	}
+	return fmt.Errorf("%w\n  fix: dynamic dimensions had length 1; set them with %s", err, strings.Join(flags, " "))
 }
 
 // Bind binds in to the inputs of s.

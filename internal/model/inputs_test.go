@@ -3,6 +3,7 @@
 package model
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -32,6 +33,18 @@ func TestMake(t *testing.T) {
 	require.EqualError(t, err, `--shape: the model has no input "image"; there are: a, b`)
 	_, err = Inputs{}.Make(nil, []common.TensorInfo{{Name: "c", DType: common.Float32}})
 	require.ErrorContains(t, err, "--shape c=1,2,3")
+}
+
+func TestExplain(t *testing.T) {
+	infos := []common.TensorInfo{{Name: "a", Shape: common.Shape{-1, 2}}, {Name: "b", Shape: common.Shape{3}}, {Name: "c", Shape: common.Shape{-1}}}
+	failed := &common.Error{Kind: common.ErrRun, Message: "no"}
+	err := Inputs{}.Explain(failed, infos)
+	require.ErrorIs(t, err, failed)
+	require.EqualError(t, err, "run failed: no\n  fix: dynamic dimensions had length 1; set them with --shape a=... --shape c=...")
+	set := Inputs{Shapes: map[string]common.Shape{"a": {1, 2}}, Tensors: common.Tensors{"c": {}}}
+	require.Equal(t, error(failed), set.Explain(failed, infos), "the user has set all")
+	require.Equal(t, context.Canceled, Inputs{}.Explain(context.Canceled, infos))
+	require.NoError(t, Inputs{}.Explain(nil, infos))
 }
 
 func TestReshape(t *testing.T) {

@@ -19,7 +19,7 @@ import (
 )
 
 // extensions are the extensions of a model's first file.
-var extensions = []string{".onnx", ".xml", ".tflite", ".pb", ".pdmodel", ".mnn", ".tnnproto", ".engine", ".plan"}
+var extensions = []string{".onnx", ".xml", ".tflite", ".pb", ".pdmodel", ".mnn", ".tnnproto", ".engine", ".plan", ".ort"}
 
 // Companions maps the extension of a model's second file to the extension of its
 // first file.
