@@ -14,14 +14,6 @@ type BlazeFace struct {
 	Boxes   []int // likewise with 16 numbers
 }
 
-// blazeFaces are the grids by the size of the input: the short range model and the
-// front camera's, the back camera's, and the full range one.
-var blazeFaces = map[int]BlazeFace{
-	128: {Strides: []int{8, 16}, Anchors: []int{2, 6}},
-	256: {Strides: []int{16, 32}, Anchors: []int{2, 6}},
-	192: {Strides: []int{4}, Anchors: []int{1}},
-}
-
 const (
 	blazePoints  = 6
 	blazeColumns = 4 + 2*blazePoints
@@ -39,108 +31,44 @@ func (h *BlazeFace) MinScore() float32 {
 // Suppression returns the options of MediaPipe's face detection.
 func (h *BlazeFace) Suppression() NMSOptions { return NMSOptions{IoU: 0.3, Weighted: true} }
 
+func (h *BlazeFace) strides() []int { return h.Strides[:min(len(h.Strides), len(h.Anchors))] }
+
+func (h *BlazeFace) anchors(grid int) int { return h.Anchors[grid] }
+
+func (h *BlazeFace) origin(_, _ int, center Point) (Point, float32) { return center, 1 }
+
+func (h *BlazeFace) rect(from Point, _ float32, row []float32) Rect {
+	return CenterSize.rect(from.X+row[0], from.Y+row[1], row[2], row[3], Point{1, 1})
+}
+
 // Decode implements Head. It sets the points too, because NMS averages them.
 func (h *BlazeFace) Decode(dst []Detection, out Outputs, minScore float32) ([]Detection, error) {
-	if n := len(h.Strides); len(h.Anchors) != n || len(h.Boxes) != len(h.Scores) || len(h.Scores) != 1 && len(h.Scores) != n {
-		return nil, fail(common.ErrOption, "BlazeFace has %d strides, %d numbers of anchors, %d outputs for scores and %d for boxes",
-			n, len(h.Anchors), len(h.Scores), len(h.Boxes))
-	}
-	for i := range h.Scores {
-		first, end := i, i+1
-		if len(h.Scores) == 1 {
-			first, end = 0, len(h.Strides)
-		}
-		var err error
-		if dst, err = h.decode(dst, out, i, h.Strides[first:end], h.Anchors[first:end], logit(minScore)); err != nil {
-			return nil, err
-		}
-	}
-	return dst, nil
-}
-
-// decode appends the faces with at least that number as score in the outputs i.
-func (h *BlazeFace) decode(dst []Detection, out Outputs, i int, strides, anchors []int, least float32) ([]Detection, error) {
-	scores, boxes, err := out.pair(h.Scores[i], 1, h.Boxes[i], blazeColumns)
+	before := len(dst)
+	dst, err := decodeFaces(h, dst, out, logit(minScore), h.Scores, 1, h.Boxes, blazeColumns)
 	if err != nil {
-		return nil, err
+		return dst, err
 	}
-	defer scores.free()
-	defer boxes.free()
-	total, n := 0, 0
-	for k, stride := range strides {
-		if stride > 0 {
-			total += out.Size.X / stride * (out.Size.Y / stride) * anchors[k]
-		}
+	for i := range dst[before:] {
+		dst[before+i].Score = sigmoid(dst[before+i].Score)
 	}
-	if scores.dims[0] != total {
-		return nil, anchorsError(scores.dims[0], strides, out.Size)
-	}
-	for _, s := range scores.data {
-		if s >= least {
-			n++
-		}
-	}
-	points := make([]KeyPoint, n*blazePoints) // in one piece; most of them are results
-	row := 0
-	for k, stride := range strides {
-		columns := out.Size.X / stride
-		for place := range columns * (out.Size.Y / stride) {
-			at := Point{(float32(place%columns) + 0.5) * float32(stride), (float32(place/columns) + 0.5) * float32(stride)}
-			for range anchors[k] {
-				s, b := scores.data[row], boxes.data[row*blazeColumns:][:blazeColumns]
-				row++
-				if !(s >= least) {
-					continue
-				}
-				before := len(dst)
-				if dst = add(dst, around(Point{at.X + b[0], at.Y + b[1]}, b[2], b[3]), sigmoid(s), 0, row-1); len(dst) > before {
-					dst[before].Points, points = points[:blazePoints:blazePoints], points[blazePoints:]
-					for j := range dst[before].Points {
-						dst[before].Points[j] = KeyPoint{Point{at.X + b[4+2*j], at.Y + b[5+2*j]}, 1}
-					}
-				}
-			}
-		}
-	}
-	return dst, nil
-}
-
-// around returns the rectangle of that size with c in its middle.
-func around(c Point, w, h float32) Rect {
-	return Rect{Point{c.X - w/2, c.Y - h/2}, Point{c.X + w/2, c.Y + h/2}}
+	return dst, findPoints(h, dst[before:], out, h.Boxes, 4, blazeColumns)
 }
 
 func recognizeBlazeFace(sig common.Signature, _ map[string]string) (Head, Input, []string, bool) {
 	_, size, _, ok := colorInput(sig)
-	h, known := blazeFaces[size.X]
-	if !ok || !known || size.X != size.Y {
+	h := map[int]*BlazeFace{
+		128: {Strides: []int{8, 16}, Anchors: []int{2, 6}},  // short range, and front cameras
+		256: {Strides: []int{16, 32}, Anchors: []int{2, 6}}, // back cameras
+		192: {Strides: []int{4}, Anchors: []int{1}},         // full range
+	}[size.X]
+	if !ok || h == nil || size.X != size.Y {
 		return nil, Input{}, nil, false
 	}
-	total, grids := 0, []int{}
-	for k, stride := range h.Strides {
-		grids = append(grids, size.X/stride*(size.Y/stride)*h.Anchors[k])
-		total += grids[k]
-	}
-	find := func(columns, n int) int {
-		for _, i := range withRows(sig, columns) {
-			if rowCount(sig.Outputs[i], columns) == n {
-				return i
-			}
-		}
-		return -1
-	}
-	for _, parts := range [][]int{{total}, grids} {
-		h.Scores, h.Boxes, ok = nil, nil, len(sig.Outputs) == 2*len(parts)
-		for _, n := range parts {
-			score, box := find(1, n), find(blazeColumns, n)
-			h.Scores, h.Boxes, ok = append(h.Scores, score), append(h.Boxes, box), ok && score >= 0 && box >= 0
-		}
-		if ok {
-			return &h, Input{Fit: Letterbox, Filter: MediaPipe, Mean: same(127.5), Std: same(127.5)}, face, true
-		}
-	}
-	return nil, Input{}, nil, false
+	n := len(sig.Outputs) / 2
+	rows := func(k int) int { return anchorRows(h, k, n, size) }
+	var scores, boxes bool
+	h.Scores, scores = outputsOf(sig, 1, n, rows)
+	h.Boxes, boxes = outputsOf(sig, blazeColumns, n, rows)
+	ok = scores && boxes && (n == 1 || n == len(h.Strides)) && len(sig.Outputs) == 2*n
+	return h, Input{Fit: Letterbox, Filter: MediaPipe, Mean: same(127.5), Std: same(127.5)}, face, ok
 }
-
-// face are the labels of face detectors.
-var face = []string{"face"}

@@ -51,43 +51,6 @@ func (o Outputs) pair(scores, scoreColumns, boxes, boxColumns int) (s, b array, 
 	return s, b, err
 }
 
-// facePoints is how many points a face has. BlazeFace's have more.
-const facePoints = 5
-
-// points sets the points of faces. place returns in which of the outputs, and in which
-// row of it, those of a candidate are, and from where and in what unit they count.
-func (o Outputs) points(found []Detection, outputs []int, place func(candidate int) (output, row int, from Point, unit float32)) error {
-	all := make([]KeyPoint, len(found)*facePoints)
-	for k, index := range outputs {
-		a, err := o.rows(index, 2*facePoints)
-		if err != nil {
-			return err
-		}
-		for i := range found {
-			output, row, from, unit := place(found[i].candidate)
-			if output != k {
-				continue
-			}
-			if row >= a.dims[0] {
-				a.free()
-				return fail(common.ErrShape, "output %d has points of %d anchors, but anchor %d has found a face", index, a.dims[0], row)
-			}
-			found[i].Points, all = all[:facePoints:facePoints], all[facePoints:]
-			for j := range found[i].Points {
-				p := a.data[2*(row*facePoints+j):]
-				found[i].Points[j] = KeyPoint{Point{from.X + p[0]*unit, from.Y + p[1]*unit}, 1}
-			}
-		}
-		a.free()
-	}
-	return nil
-}
-
-// anchorsError returns the error for outputs that do not have a row for each anchor.
-func anchorsError(rows int, strides any, size image.Point) error {
-	return fail(common.ErrShape, "the outputs have %d rows, but grids of the strides %v in a picture of %v have another number of anchors", rows, strides, size)
-}
-
 // rowCount returns how many rows of columns numbers an output has for a picture: -1 if
 // that is dynamic, 0 if its rows are not of so many numbers.
 func rowCount(info common.TensorInfo, columns int) int {

@@ -20,7 +20,7 @@ func (h *UltraFace) Suppression() NMSOptions { return NMSOptions{IoU: 0.5} }
 func (h *UltraFace) Decode(dst []Detection, out Outputs, minScore float32) ([]Detection, error) {
 	scores, boxes, err := out.pair(h.Scores, 2, h.Boxes, 4)
 	if err != nil {
-		return nil, err
+		return dst, err
 	}
 	defer scores.free()
 	defer boxes.free()
@@ -36,14 +36,13 @@ func (h *UltraFace) Decode(dst []Detection, out Outputs, minScore float32) ([]De
 
 func recognizeUltraFace(sig common.Signature, _ map[string]string) (Head, Input, []string, bool) {
 	_, size, _, ok := colorInput(sig)
-	scores, boxes := withRows(sig, 2), withRows(sig, 4)
-	if !ok || len(sig.Outputs) != 2 || len(scores) != 1 || len(boxes) != 1 {
+	rows := func(int) int {
+		return 3*cells(size.X, size.Y, 8, 64) + 2*cells(size.X, size.Y, 16, 32)
+	}
+	scores, isScores := outputsOf(sig, 2, 1, rows)
+	boxes, isBoxes := outputsOf(sig, 4, 1, rows)
+	if !ok || len(sig.Outputs) != 2 || !isScores || !isBoxes || rowCount(sig.Outputs[scores[0]], 2) < 0 || rows(0) == 0 {
 		return nil, Input{}, nil, false
 	}
-	n := 0
-	for _, grid := range [][2]int{{8, 3}, {16, 2}, {32, 2}, {64, 3}} { // strides, and boxes at each place
-		n += (size.X + grid[0] - 1) / grid[0] * ((size.Y + grid[0] - 1) / grid[0]) * grid[1]
-	}
-	ok = n > 0 && rowCount(sig.Outputs[scores[0]], 2) == n && rowCount(sig.Outputs[boxes[0]], 4) == n
-	return &UltraFace{scores[0], boxes[0]}, Input{Mean: same(127), Std: same(128)}, face, ok
+	return &UltraFace{scores[0], boxes[0]}, Input{Mean: same(127), Std: same(128)}, face, true
 }
