@@ -4,7 +4,6 @@ package vision
 
 import (
 	"cmp"
-	"context"
 	"image"
 	"math"
 
@@ -108,50 +107,4 @@ func same(v float32) [3]float32 { return [3]float32{v, v, v} }
 func logit(p float32) float32 {
 	q := max(float64(p), 0)
 	return float32(math.Log(q / (1 - q)))
-}
-
-// picture runs a model on one picture. The caller gives the frame back.
-func (r *runner) picture(ctx context.Context, m *common.Model, in *Input, img image.Image) (*frame, error) {
-	f, err := r.take(m, in, 1)
-	if err != nil {
-		return nil, err
-	}
-	if f.backs[0], err = in.Fill(f.input, f.quant, 0, img); err == nil {
-		err = f.run(ctx, m)
-	}
-	if err != nil {
-		r.give(f)
-		return nil, err
-	}
-	return f, nil
-}
-
-// unrecognized returns the error of a New function for a model that is not of its task.
-func unrecognized(m *common.Model, wanted string) error {
-	t, err := New(m)
-	if err != nil {
-		return err
-	}
-	return otherTask(wanted, t)
-}
-
-// recognizeOther returns the task of a model that is no detector, if that is clear.
-func recognizeOther(m *common.Model, sig common.Signature, metadata map[string]string) (any, bool) {
-	if t, sure, _ := recognizeMatter(sig, metadata); sure {
-		t.Model = m
-		return t, true
-	}
-	if s, sure, _ := recognizeSegmenter(sig, metadata); sure {
-		s.Model = m
-		return s, true
-	}
-	if e, sure, _ := recognizeEmbedder(sig, metadata); sure {
-		e.Model = m
-		return e, true
-	}
-	if c, sure, _ := recognizeClassifier(sig, metadata); sure {
-		c.Model = m
-		return c, true
-	}
-	return nil, false
 }
