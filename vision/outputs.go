@@ -3,40 +3,102 @@
 package vision
 
 import (
-	"cmp"
 	"context"
 	"image"
 	"math"
+	"slices"
+	"sync"
 
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// rows returns the rows of output i that belong to the picture, of columns numbers each.
-// The caller frees the array.
-func (o Outputs) rows(i, columns int) (array, error) {
-	a, err := o.array(i, 2)
-	if err == nil && a.dims[1] != columns {
-		a.free()
-		return a, fail(common.ErrShape, "output %d has the shape %v, not rows of %d numbers", i, o.Tensors[i].Shape(), columns)
+// array has what a model has made of one picture in one of its outputs.
+type array struct {
+	data    []float32
+	dims    [3]int
+	scratch *[]float32 // the memory of data, if it is not the tensor's
+}
+
+var scratches = sync.Pool{New: func() any { return new([]float32) }}
+
+// array returns the last rank dimensions of output i for the picture; those before
+// count pictures. The elements are the tensor's if it has float32, else they are
+// converted. The caller frees the array.
+func (o Outputs) array(i, rank int) (array, error) {
+	if i < 0 || i >= len(o.Tensors) || o.Tensors[i] == nil {
+		return array{}, fail(common.ErrCount, "the head reads output %d, but the model has %d", i, len(o.Tensors))
 	}
-	return a, err
+	t := o.Tensors[i]
+	shape, lead := t.Shape(), len(t.Shape())-rank
+	batch, size, a := 1, 1, array{}
+	valid := lead >= 0 && rank <= len(a.dims)
+	for j, d := range shape {
+		if j < lead {
+			batch *= d
+		} else if valid {
+			a.dims[j-lead] = d
+			size *= d
+		}
+	}
+	if !valid || o.N < 0 || o.N >= batch {
+		return array{}, fail(common.ErrShape, "output %d has the shape %v, without %d dimensions of picture %d", i, shape, rank, o.N)
+	}
+	var all []float32
+	var err error
+	if t.DType() == common.Float32 {
+		all, err = common.Data[float32](t)
+	} else {
+		a.scratch = scratches.Get().(*[]float32)
+		*a.scratch = slices.Grow((*a.scratch)[:0], t.Len())[:t.Len()]
+		if all = *a.scratch; t.DType() == common.Int64 {
+			data, _ := common.Data[int64](t)
+			for i, v := range data {
+				all[i] = float32(v)
+			}
+		} else if i < len(o.Quants) {
+			err = o.Quants[i].Dequantize(all, t)
+		} else {
+			err = (*common.Quantization)(nil).Dequantize(all, t)
+		}
+	}
+	if err != nil {
+		a.free()
+		return array{}, err
+	}
+	a.data = all[o.N*size:][:size]
+	return a, nil
+}
+
+// free gives back memory of the array. It must not be used any more.
+func (a array) free() {
+	if a.scratch != nil {
+		scratches.Put(a.scratch)
+	}
 }
 
 // all returns output i for the picture, without the first dimension, which counts
 // pictures. The caller frees the array.
 func (o Outputs) all(i int) (array, error) {
-	if i < 0 || i >= len(o.Tensors) {
-		return o.array(i, 1)
+	rank := 1
+	if i >= 0 && i < len(o.Tensors) {
+		rank = max(len(o.Tensors[i].Shape())-1, 1)
 	}
-	shape := o.Tensors[i].Shape()
-	if len(shape) < 2 || len(shape) > 4 {
-		return array{}, fail(common.ErrShape, "output %d has the shape %v, of which 2 to 4 dimensions are expected", i, shape)
-	}
-	return o.array(i, len(shape)-1)
+	return o.array(i, rank)
 }
 
-// pair returns scores and boxes, in outputs with so many numbers a row, which have as
-// many rows. The caller frees the arrays.
+// rows returns the rows of output i that belong to the picture, of columns numbers each,
+// or of any number if that is 0. The caller frees the array.
+func (o Outputs) rows(i, columns int) (array, error) {
+	a, err := o.array(i, 2)
+	if err == nil && columns != 0 && a.dims[1] != columns {
+		a.free()
+		return array{}, fail(common.ErrShape, "output %d has the shape %v, not rows of %d numbers", i, o.Tensors[i].Shape(), columns)
+	}
+	return a, err
+}
+
+// pair returns the rows of scores and boxes, of which there must be as many. The caller
+// frees the arrays.
 func (o Outputs) pair(scores, scoreColumns, boxes, boxColumns int) (s, b array, err error) {
 	if s, err = o.rows(scores, scoreColumns); err != nil {
 		return s, b, err
@@ -63,13 +125,13 @@ func (o Outputs) points(found []Detection, outputs []int, place func(candidate i
 		if err != nil {
 			return err
 		}
+		defer a.free()
 		for i := range found {
 			output, row, from, unit := place(found[i].candidate)
 			if output != k {
 				continue
 			}
 			if row >= a.dims[0] {
-				a.free()
 				return fail(common.ErrShape, "output %d has points of %d anchors, but anchor %d has found a face", index, a.dims[0], row)
 			}
 			found[i].Points, all = all[:facePoints:facePoints], all[facePoints:]
@@ -78,7 +140,6 @@ func (o Outputs) points(found []Detection, outputs []int, place func(candidate i
 				found[i].Points[j] = KeyPoint{Point{from.X + p[0]*unit, from.Y + p[1]*unit}, 1}
 			}
 		}
-		a.free()
 	}
 	return nil
 }
@@ -88,63 +149,111 @@ func anchorsError(rows int, strides any, size image.Point) error {
 	return fail(common.ErrShape, "the outputs have %d rows, but grids of the strides %v in a picture of %v have another number of anchors", rows, strides, size)
 }
 
-// rowCount returns how many rows of columns numbers an output has for a picture: -1 if
-// that is dynamic, 0 if its rows are not of so many numbers.
-func rowCount(info common.TensorInfo, columns int) int {
-	n, last := 1, len(info.Shape)-1
-	if last < 1 || info.Shape[last] != columns {
-		return 0
+// BoxFormat is the order of the four numbers of a box.
+type BoxFormat uint8
+
+const (
+	CenterSize BoxFormat = iota // x and y of the center, width, height
+	Corners                     // x and y of the top left, x and y of the bottom right
+	CornersYX                   // Corners with y before x
+)
+
+// rect returns the box of four numbers, which are multiplied with scale.
+func (f BoxFormat) rect(a, b, c, d float32, scale Point) Rect {
+	switch f {
+	case CenterSize:
+		a, b, c, d = a-c/2, b-d/2, a+c/2, b+d/2
+	case CornersYX:
+		a, b, c, d = b, a, d, c
 	}
-	for i, d := range info.Shape[:last] {
-		switch {
-		case i == 0 && last > 1: // the batch
-		case d < 0:
-			return -1
-		default:
-			n *= d
+	return Rect{Point{a * scale.X, b * scale.Y}, Point{c * scale.X, d * scale.Y}}
+}
+
+// Units are what coordinates in an output are counted in.
+type Units uint8
+
+const (
+	AutoUnits  Units = iota // Normalized if no coordinate in the output is larger than 2, else Pixels
+	Pixels                  // of the model's input
+	Normalized              // 0 to 1 over the model's input
+)
+
+// scale returns the factors from units to pixels of the input. Coordinates are at
+// rows and columns of data with these distances.
+func (u Units) scale(out Outputs, data []float32, rows, rowStep, columnStep int) Point {
+	for c := 0; c < 4 && u == AutoUnits; c++ {
+		for r := range rows {
+			if v := data[r*rowStep+c*columnStep]; v > 2 && v <= math.MaxFloat32 {
+				u = Pixels
+				break
+			}
 		}
 	}
-	return n
+	if u == Pixels {
+		return Point{1, 1}
+	}
+	return Point{float32(out.Size.X), float32(out.Size.Y)}
 }
 
-// withRows returns the indexes of the outputs that have rows of columns numbers.
-func withRows(sig common.Signature, columns int) (all []int) {
-	for i, info := range sig.Outputs {
-		if rowCount(info, columns) != 0 {
-			all = append(all, i)
+// add appends a detection, unless one of its numbers is infinite or not a number, or
+// its box is empty.
+func add(dst []Detection, r Rect, score float32, class, candidate int) []Detection {
+	if !finite(r, score) || r.Max.X <= r.Min.X || r.Max.Y <= r.Min.Y {
+		return dst
+	}
+	return append(dst, Detection{Rect: r, Score: score, Class: class, candidate: candidate})
+}
+
+func finite(r Rect, score float32) bool {
+	sum := r.Min.X + r.Min.Y + r.Max.X + r.Max.Y + score
+	return sum-sum == 0
+}
+
+// best returns the largest of scores and its index; the first of equal ones, and -1
+// if there is none that is a number.
+func best(scores []float32) (score float32, class int) {
+	score, class = float32(math.Inf(-1)), -1
+	for i, s := range scores {
+		if s > score {
+			score, class = s, i
 		}
 	}
-	return all
+	return score, class
 }
 
-// colorInput returns the input that takes pictures in color, their size, with 0 for what
-// is dynamic, and the layout.
-func colorInput(sig common.Signature) (info common.TensorInfo, size image.Point, layout Layout, ok bool) {
-	at := pictureInput(sig)
-	if at < 0 {
-		return info, size, layout, false
+// index returns the class or the count that a number is, or -1.
+func index(v float32) int {
+	if v >= 0 && v < 1<<24 {
+		return int(v)
 	}
-	info = sig.Inputs[at]
-	channels := 1
-	if layout = new(Input).layout(info.Shape); layout == NHWC {
-		channels = 3
-	}
-	size.X, size.Y, _ = pictureSize(info, nil)
-	return info, size, layout, info.Shape[channels] == 3
+	return -1
 }
 
-// sizeOr returns size, with side where the model takes any.
-func sizeOr(size image.Point, side int) image.Point {
-	return image.Pt(cmp.Or(size.X, side), cmp.Or(size.Y, side))
-}
-
-// same returns three times v, for Input's Mean and Std.
-func same(v float32) [3]float32 { return [3]float32{v, v, v} }
+func sigmoid(v float32) float32 { return float32(1 / (1 + math.Exp(-float64(v)))) }
 
 // logit is the inverse of sigmoid.
 func logit(p float32) float32 {
 	q := max(float64(p), 0)
 	return float32(math.Log(q / (1 - q)))
+}
+
+// cells returns the number of cells that grids of these strides have together.
+func cells(size image.Point, strides ...int) int {
+	n := 0
+	for _, s := range strides {
+		s = max(s, 1)
+		n += ((size.X + s - 1) / s) * ((size.Y + s - 1) / s)
+	}
+	return n
+}
+
+// cell returns the column and row of cell i of these grids, which exists, and its stride.
+func cell(i int, size image.Point, strides []int) (column, row int, stride float32) {
+	for ; i >= cells(size, strides[0]); strides = strides[1:] {
+		i -= cells(size, strides[0])
+	}
+	columns := cells(image.Pt(size.X, 1), strides[0])
+	return i % columns, i / columns, float32(max(strides[0], 1))
 }
 
 // picture runs a model on one picture. The caller gives the frame back.
@@ -161,34 +270,4 @@ func (r *runner) picture(ctx context.Context, m *common.Model, in *Input, img im
 		return nil, err
 	}
 	return f, nil
-}
-
-// unrecognized returns the error of a New function for a model that is not of its task.
-func unrecognized(m *common.Model, wanted string) error {
-	t, err := New(m)
-	if err != nil {
-		return err
-	}
-	return otherTask(wanted, t)
-}
-
-// recognizeOther returns the task of a model that is no detector, if that is clear.
-func recognizeOther(m *common.Model, sig common.Signature, metadata map[string]string) (any, bool) {
-	if t, sure, _ := recognizeMatter(sig, metadata); sure {
-		t.Model = m
-		return t, true
-	}
-	if s, sure, _ := recognizeSegmenter(sig, metadata); sure {
-		s.Model = m
-		return s, true
-	}
-	if e, sure, _ := recognizeEmbedder(sig, metadata); sure {
-		e.Model = m
-		return e, true
-	}
-	if c, sure, _ := recognizeClassifier(sig, metadata); sure {
-		c.Model = m
-		return c, true
-	}
-	return nil, false
 }

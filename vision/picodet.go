@@ -3,9 +3,9 @@
 package vision
 
 import (
+	"cmp"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/anyinfer/anyinfer/common"
 )
@@ -23,13 +23,10 @@ type PicoDet struct {
 	MaxIoU            float32 // for NMS; 0: 0.5
 }
 
+var picoDetStrides = []int{8, 16, 32, 64}
+
 // Suppression returns NMS by class.
-func (p *PicoDet) Suppression() NMSOptions {
-	if p.MaxIoU != 0 {
-		return NMSOptions{IoU: p.MaxIoU}
-	}
-	return NMSOptions{IoU: 0.5}
-}
+func (p *PicoDet) Suppression() NMSOptions { return NMSOptions{IoU: cmp.Or(p.MaxIoU, 0.5)} }
 
 // Decode implements Head.
 func (p *PicoDet) Decode(dst []Detection, out Outputs, minScore float32) ([]Detection, error) {
@@ -37,61 +34,56 @@ func (p *PicoDet) Decode(dst []Detection, out Outputs, minScore float32) ([]Dete
 	if strides == nil {
 		strides = picoDetStrides
 	}
-	if p.Scores != nil && len(p.Scores) != len(strides) || len(p.Scores) != len(p.Distances) {
-		return dst, fail(common.ErrCount, "the head has %d outputs of scores and %d of distances for %d strides", len(p.Scores), len(p.Distances), len(strides))
-	}
-	first, err := 0, error(nil)
-	for i, stride := range strides {
-		if dst, err = p.grid(dst, out, i, stride, first, minScore); err != nil {
+	if p.Scores == nil && p.Distances == nil {
+		a, err := out.array(0, 2)
+		if err != nil {
 			return dst, err
 		}
-		first += cells(out.Size.X, out.Size.Y, stride)
+		defer a.free()
+		return p.decode(dst, a, a, p.Classes, p.Classes, strides, out, minScore)
+	}
+	if len(p.Scores) != len(strides) || len(p.Scores) != len(p.Distances) {
+		return dst, fail(common.ErrCount, "the head has %d outputs of scores and %d of distances for %d strides", len(p.Scores), len(p.Distances), len(strides))
+	}
+	for i := range strides {
+		scores, distances, err := out.pair(p.Scores[i], 0, p.Distances[i], 0)
+		if err != nil {
+			return dst, err
+		}
+		dst, err = p.decode(dst, scores, distances, scores.dims[1], 0, strides[i:i+1], out, minScore)
+		scores.free()
+		distances.free()
+		if err != nil {
+			return dst, err
+		}
 	}
 	return dst, nil
 }
 
-// grid decodes the grid of one stride, whose first cell is that of all cells.
-func (p *PicoDet) grid(dst []Detection, out Outputs, i, stride, first int, minScore float32) ([]Detection, error) {
-	scoresAt, distancesAt, row := 0, 0, first
-	if p.Scores != nil {
-		scoresAt, distancesAt, row = p.Scores[i], p.Distances[i], 0
+// decode appends what cells of these grids have found. The distances are behind a number
+// of others in their row.
+func (p *PicoDet) decode(dst []Detection, scores, distances array, classes, before int, strides []int, out Outputs, minScore float32) ([]Detection, error) {
+	width, step, center := distances.dims[1], scores.dims[1], float32(0.5)
+	bins := (width - before) / 4
+	if classes < 1 || bins < 1 || width != before+4*bins || scores.dims[0] != cells(out.Size, strides...) {
+		return dst, fail(common.ErrShape, "outputs have %d rows of scores and %d numbers for distances; the strides %v in an input of %v make %d rows, of 4 distances or distributions",
+			scores.dims[0], width-before, strides, out.Size, cells(out.Size, strides...))
 	}
-	scores, err := out.array(scoresAt, 2)
-	if err != nil {
-		return dst, err
-	}
-	defer scores.free()
-	distances, classes, begin := scores, scores.dims[1], 0
-	if distancesAt != scoresAt {
-		if distances, err = out.array(distancesAt, 2); err != nil {
-			return dst, err
-		}
-		defer distances.free()
-	} else {
-		classes, begin = p.Classes, p.Classes
-	}
-	n := cells(out.Size.X, out.Size.Y, stride)
-	bins := (distances.dims[1] - begin) / 4
-	if n < 0 || classes < 1 || bins < 1 || distances.dims[1] != begin+4*bins || row+n > scores.dims[0] || row+n > distances.dims[0] {
-		return dst, fail(common.ErrShape, "outputs %d and %d have the shapes %v and %v, not %d cells of stride %d from %d on with scores and distances",
-			scoresAt, distancesAt, scores.dims[:2], distances.dims[:2], n, stride, row)
-	}
-	center := float32(0.5)
 	if p.Corner {
 		center = 0
 	}
-	columns, s := (out.Size.X+stride-1)/stride, float32(stride)
-	for c := range n {
-		score, class := best(scores.data[(row+c)*scores.dims[1]:][:classes])
+	for i := range scores.dims[0] {
+		score, class := best(scores.data[i*step:][:classes])
 		if class < 0 || !(score >= minScore) {
 			continue
 		}
 		var side [4]float32
 		for k := range side {
-			side[k] = mean(distances.data[(row+c)*distances.dims[1]+begin+k*bins:][:bins])
+			side[k] = mean(distances.data[i*width+before+k*bins:][:bins])
 		}
-		x, y := float32(c%columns)+center, float32(c/columns)+center
-		dst = add(dst, Corners.rect(x-side[0], y-side[1], x+side[2], y+side[3], Point{s, s}), score, class, first+c)
+		column, row, stride := cell(i, out.Size, strides)
+		x, y := float32(column)+center, float32(row)+center
+		dst = add(dst, Corners.rect(x-side[0], y-side[1], x+side[2], y+side[3], Point{stride, stride}), score, class, i)
 	}
 	return dst, nil
 }
@@ -109,50 +101,4 @@ func mean(logits []float32) float32 {
 		sum, total = sum+e*float64(i), total+e
 	}
 	return float32(sum / total)
-}
-
-var picoDetStrides = []int{8, 16, 32, 64}
-
-// recognizePicoDet recognizes a pair of outputs for each of three or four strides, and
-// the single output of NanoDet-Plus, which has the shape of others too, by its name.
-func recognizePicoDet(sig common.Signature, metadata map[string]string) (Head, Input, []string, bool) {
-	at := pictureInput(sig)
-	if at < 0 || len(sig.Inputs) != 1 || len(sig.Outputs) == 0 {
-		return nil, Input{}, nil, false
-	}
-	width, height, _ := pictureSize(sig.Inputs[at], nil)
-	nanoDet := Input{BGR: true, Mean: [3]float32{123.675, 116.28, 103.53}, Std: [3]float32{58.395, 57.12, 57.375}}
-	n := len(sig.Outputs) / 2
-	if s := sig.Outputs[0].Shape; len(sig.Outputs) == 1 && sig.Inputs[at].Name == "data" && len(s) == 3 {
-		classes := s[2] - 32
-		return &PicoDet{Classes: classes, Corner: true, MaxIoU: 0.6}, nanoDet, classLabels(metadata, classes), classes > 0 && s[1] == cells(width, height, picoDetStrides...)
-	}
-	if n != 3 && n != 4 || len(sig.Outputs) != 2*n || width == 0 || height == 0 {
-		return nil, Input{}, nil, false
-	}
-	p, classes := &PicoDet{}, 0
-	for _, stride := range picoDetStrides[:n] {
-		scores, distances := -1, -1
-		for i, o := range sig.Outputs {
-			if len(o.Shape) != 3 || o.Shape[1] != cells(width, height, stride) {
-				continue
-			}
-			named := strings.Contains(o.Name, "cls_") || strings.Contains(o.Name, "dis_") // else the length shows what it is
-			if isScores := strings.Contains(o.Name, "cls_") || !named && o.Shape[2] != 32; isScores && scores < 0 && o.Shape[2] > 0 {
-				scores = i
-			} else if !isScores && distances < 0 {
-				distances = i
-			}
-		}
-		if scores < 0 || distances < 0 || classes > 0 && classes != sig.Outputs[scores].Shape[2] {
-			return nil, Input{}, nil, false
-		}
-		classes = sig.Outputs[scores].Shape[2]
-		p.Strides, p.Scores, p.Distances = append(p.Strides, stride), append(p.Scores, scores), append(p.Distances, distances)
-	}
-	if n == 3 || strings.Contains(sig.Outputs[0].Name, "_pred_stride_") {
-		p.MaxIoU = 0.6
-		return p, nanoDet, classLabels(metadata, classes), true
-	}
-	return p, Input{Mean: imageNetMean, Std: imageNetStd}, classLabels(metadata, classes), true
 }

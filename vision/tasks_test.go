@@ -181,7 +181,7 @@ func TestEmbedder(t *testing.T) {
 	require.NoError(t, err)
 	require.IsType(t, e, task)
 	_, err = NewSegmenter(m)
-	require.ErrorContains(t, err, "the model is for a Embedder, not for a Segmenter")
+	require.ErrorContains(t, err, "the model is for vision.Embedder, not for vision.Segmenter")
 
 	zero := modelOf(infoOf("x", 1, 3, 112, 112), infoOf("y", 1, 2), tensorOf(t, []float32{0, 0}, 1, 2), nil)
 	defer zero.Close()
