@@ -36,46 +36,29 @@ type maskTap struct {
 	weight [3]float32
 }
 
-// maskAxis maps a row or column of the picture to prototypes that are scaled to the size
-// of the input.
-type maskAxis struct {
-	from, scale           float64
-	length, input, protos int
-	first, last           int // those of the input that show the picture are from first to last-1
-}
-
-// axisOf returns the axis of a picture that fills the input from from to to.
-func axisOf(from, to float32, length, input, protos int) maskAxis {
-	round := func(v float32) int { return int(math.Round(float64(min(max(v, 0), float32(input))))) }
-	first := min(round(from), input-1)
-	return maskAxis{float64(from), float64(to-from) / float64(length), length, input, protos, first, max(round(to), first+1)}
-}
-
-// whole reports whether the picture begins and ends where pixels of the prototypes do.
-func (a *maskAxis) whole() bool {
-	return a.first*a.protos%a.input == 0 && a.last*a.protos%a.input == 0
-}
-
-// taps returns the taps of all pixels. Like Ultralytics, it scales prototypes to the size
-// of the input, cuts off the border of a letterboxed picture, and scales to that; or it
-// cuts the prototypes, if both axes are whole.
-func (a maskAxis) taps(taps []maskTap, whole bool) []maskTap {
-	shrink := float64(a.protos) / float64(a.input)
-	if whole {
-		a.from, a.scale, a.first, a.last = a.from*shrink, a.scale*shrink, a.first*a.protos/a.input, a.last*a.protos/a.input
-		shrink = 1
-	}
+// maskTaps returns the taps for pixels of a picture, which fills the input from from to
+// to. Prototypes are scaled to the length of the input, cut to the picture, and scaled to
+// its length.
+func maskTaps(taps []maskTap, length, input, protos int, from, to float32) []maskTap {
+	first := min(nearest(from, input), input-1)
+	last := max(nearest(to, input), first+1)
+	scale, shrink := float64(to-from)/float64(length), float64(protos)/float64(input)
 	taps = taps[:0]
-	for p := range a.length {
-		i, part := between(a.from+(float64(p)+0.5)*a.scale, a.first, a.last)
-		at, one := between((float64(i)+0.5)*shrink, 0, a.protos)
-		next, two := between((float64(i)+1.5)*shrink, 0, a.protos)
+	for p := range length {
+		i, part := between(float64(from)+(float64(p)+0.5)*scale, first, last)
+		at, one := between((float64(i)+0.5)*shrink, 0, protos)
+		next, two := between((float64(i)+1.5)*shrink, 0, protos)
 		t := maskTap{at, [3]float32{float32((1 - part) * (1 - one)), float32((1 - part) * one)}}
 		t.weight[min(next-at, 1)] += float32(part * (1 - two))
 		t.weight[min(next-at, 1)+1] += float32(part * two)
 		taps = append(taps, t)
 	}
 	return taps
+}
+
+// nearest returns the border of pixels, from 0 to length, that is nearest to v.
+func nearest(v float32, length int) int {
+	return int(math.Round(float64(min(max(v, 0), float32(length)))))
 }
 
 // between returns the pixel from first to last-1 before v, and how far v is from its
@@ -85,30 +68,35 @@ func between(v float64, first, last int) (int, float64) {
 	return int(v), v - math.Floor(v)
 }
 
-// masks returns a maskMaker for a picture of that size.
+// masks returns a maskMaker for a picture of that size. Like Ultralytics, it scales
+// prototypes to the input before it cuts off the border of a letterboxed picture, unless
+// that begins and ends between pixels of the prototypes.
 func (y *YOLO) masks(out Outputs, back Affine, size image.Point) (*maskMaker, error) {
 	a, err := out.array(y.Protos, 3)
 	if err != nil {
 		return nil, err
 	}
 	m := maskMakers.Get().(*maskMaker)
-	m.protos, m.masks = a, y.Masks
-	first, last := a.dims[0] == y.Masks && y.ProtoLayout != NHWC, a.dims[2] == y.Masks && y.ProtoLayout != NCHW
-	m.height, m.width = a.dims[1], a.dims[2]
+	m.protos, m.masks, m.height, m.width = a, y.Masks, a.dims[1], a.dims[2]
 	m.plane, m.row, m.column = m.width*m.height, m.width, 1
-	if last {
+	if a.dims[0] != y.Masks {
 		m.height, m.width = a.dims[0], a.dims[1]
 		m.plane, m.row, m.column = 1, m.width*y.Masks, y.Masks
 	}
-	used := back.Inverse().ApplyRect(Rect{Max: Point{float32(size.X), float32(size.Y)}})
-	if first == last || !finite(used, back[2]+back[5]) || min(m.width, m.height, size.X, size.Y) < 1 || m.width > out.Size.X || m.height > out.Size.Y {
+	used, input := back.Inverse().ApplyRect(Rect{Max: Point{float32(size.X), float32(size.Y)}}), out.Size
+	if a.dims[0] != y.Masks && a.dims[2] != y.Masks || !finite(used, back[2]+back[5]) ||
+		min(m.width, m.height, size.X, size.Y) < 1 || m.width > input.X || m.height > input.Y {
 		m.free()
-		return nil, fail(common.ErrShape, "output %d with the shape %v does not show which dimension has the %d prototypes of masks, smaller than %v, for a picture of %v; set ProtoLayout",
-			y.Protos, a.dims[:3], y.Masks, out.Size, size)
+		return nil, fail(common.ErrShape, "output %d has the shape %v, not %d prototypes of masks, smaller than %v, for a picture of %v", y.Protos, a.dims, y.Masks, input, size)
 	}
-	h, v := axisOf(used.Min.X, used.Max.X, size.X, out.Size.X, m.width), axisOf(used.Min.Y, used.Max.Y, size.Y, out.Size.Y, m.height)
-	whole := h.whole() && v.whole()
-	m.x, m.y = h.taps(m.x, whole), v.taps(m.y, whole)
+	whole := func(v float32, input, protos int) bool { return nearest(v, input)*protos%input == 0 }
+	if whole(used.Min.X, input.X, m.width) && whole(used.Max.X, input.X, m.width) && whole(used.Min.Y, input.Y, m.height) && whole(used.Max.Y, input.Y, m.height) {
+		x, y := float32(m.width)/float32(input.X), float32(m.height)/float32(input.Y)
+		used = Rect{Point{used.Min.X * x, used.Min.Y * y}, Point{used.Max.X * x, used.Max.Y * y}}
+		input = image.Pt(m.width, m.height)
+	}
+	m.x = maskTaps(m.x, size.X, input.X, m.width, used.Min.X, used.Max.X)
+	m.y = maskTaps(m.y, size.Y, input.Y, m.height, used.Min.Y, used.Max.Y)
 	return m, nil
 }
 
@@ -141,8 +129,7 @@ func (m *maskMaker) mask(box Rect, weight func(int) float32) *image.Alpha {
 	return mask
 }
 
-// sum sets small to the weighted sum of the prototypes in a rectangle, with 0 behind
-// their end.
+// sum sets small to the weighted sum of the prototypes in a rectangle, and 0 behind their end.
 func (m *maskMaker) sum(left, top, width, height int, weight func(int) float32) {
 	m.small = slices.Grow(m.small[:0], width*height)[:width*height]
 	m.line = slices.Grow(m.line[:0], width)[:width]
@@ -150,16 +137,11 @@ func (m *maskMaker) sum(left, top, width, height int, weight func(int) float32) 
 	for c := range m.masks {
 		w := weight(c)
 		for y := range min(height, m.height-top) {
-			from := m.protos.data[c*m.plane+(top+y)*m.row+left*m.column:]
+			protos, i := m.protos.data[c*m.plane+(top+y)*m.row+left*m.column:], 0
 			line := m.small[y*width:][:min(width, m.width-left)]
-			if m.column == 1 {
-				for x, v := range from[:len(line)] {
-					line[x] += w * v
-				}
-				continue
-			}
 			for x := range line {
-				line[x] += w * from[x*m.column]
+				line[x] += w * protos[i]
+				i += m.column
 			}
 		}
 	}

@@ -21,18 +21,20 @@ type array struct {
 
 var scratches = sync.Pool{New: func() any { return new([]float32) }}
 
-// array returns the last rank dimensions of output i for the picture; those before
-// count pictures. The elements are the tensor's if it has float32, else they are
+// array returns the last rank dimensions of output i for the picture, all but the first
+// one if rank is negative; those before count pictures. Elements that are not float32 are
 // converted. The caller frees the array.
 func (o Outputs) array(i, rank int) (array, error) {
 	if i < 0 || i >= len(o.Tensors) || o.Tensors[i] == nil {
 		return array{}, fail(common.ErrCount, "the head reads output %d, but the model has %d", i, len(o.Tensors))
 	}
-	t := o.Tensors[i]
-	shape, lead := t.Shape(), len(t.Shape())-rank
-	batch, size, a := 1, 1, array{}
+	t, batch, size, a := o.Tensors[i], 1, 1, array{}
+	if rank < 0 {
+		rank = max(len(t.Shape())-1, 1)
+	}
+	lead := len(t.Shape()) - rank
 	valid := lead >= 0 && rank <= len(a.dims)
-	for j, d := range shape {
+	for j, d := range t.Shape() {
 		if j < lead {
 			batch *= d
 		} else if valid {
@@ -41,50 +43,42 @@ func (o Outputs) array(i, rank int) (array, error) {
 		}
 	}
 	if !valid || o.N < 0 || o.N >= batch {
-		return array{}, fail(common.ErrShape, "output %d has the shape %v, without %d dimensions of picture %d", i, shape, rank, o.N)
+		return array{}, fail(common.ErrShape, "output %d has the shape %v, without %d dimensions of picture %d", i, t.Shape(), rank, o.N)
 	}
-	var all []float32
-	var err error
 	if t.DType() == common.Float32 {
-		all, err = common.Data[float32](t)
-	} else {
-		a.scratch = scratches.Get().(*[]float32)
-		*a.scratch = slices.Grow((*a.scratch)[:0], t.Len())[:t.Len()]
-		if all = *a.scratch; t.DType() == common.Int64 {
-			data, _ := common.Data[int64](t)
-			for i, v := range data {
-				all[i] = float32(v)
-			}
-		} else if i < len(o.Quants) {
-			err = o.Quants[i].Dequantize(all, t)
-		} else {
-			err = (*common.Quantization)(nil).Dequantize(all, t)
-		}
+		data, err := common.Data[float32](t)
+		a.data = data[o.N*size:][:size]
+		return a, err
 	}
-	if err != nil {
+	a.scratch = scratches.Get().(*[]float32)
+	*a.scratch = slices.Grow((*a.scratch)[:0], t.Len())[:t.Len()]
+	a.data = (*a.scratch)[o.N*size:][:size]
+	if t.DType() == common.Int64 { // which Dequantize does not take
+		data, err := common.Data[int64](t)
+		for i, v := range data {
+			(*a.scratch)[i] = float32(v)
+		}
+		return a, err
+	}
+	var q *common.Quantization
+	if i < len(o.Quants) {
+		q = o.Quants[i]
+	}
+	if err := q.Dequantize(*a.scratch, t); err != nil {
 		a.free()
 		return array{}, err
 	}
-	a.data = all[o.N*size:][:size]
 	return a, nil
 }
 
-// free gives back memory of the array. It must not be used any more.
 func (a array) free() {
 	if a.scratch != nil {
 		scratches.Put(a.scratch)
 	}
 }
 
-// all returns output i for the picture, without the first dimension, which counts
-// pictures. The caller frees the array.
-func (o Outputs) all(i int) (array, error) {
-	rank := 1
-	if i >= 0 && i < len(o.Tensors) {
-		rank = max(len(o.Tensors[i].Shape())-1, 1)
-	}
-	return o.array(i, rank)
-}
+// all returns output i for the picture. The caller frees the array.
+func (o Outputs) all(i int) (array, error) { return o.array(i, -1) }
 
 // rows returns the rows of output i that belong to the picture, of columns numbers each,
 // or of any number if that is 0. The caller frees the array.
@@ -100,15 +94,15 @@ func (o Outputs) rows(i, columns int) (array, error) {
 // pair returns the rows of scores and boxes, of which there must be as many. The caller
 // frees the arrays.
 func (o Outputs) pair(scores, scoreColumns, boxes, boxColumns int) (s, b array, err error) {
-	if s, err = o.rows(scores, scoreColumns); err != nil {
-		return s, b, err
+	if s, err = o.rows(scores, scoreColumns); err == nil {
+		b, err = o.rows(boxes, boxColumns)
 	}
-	if b, err = o.rows(boxes, boxColumns); err == nil && s.dims[0] != b.dims[0] {
-		b.free()
+	if err == nil && s.dims[0] != b.dims[0] {
 		err = fail(common.ErrShape, "output %d has %d scores, but output %d has %d boxes", scores, s.dims[0], boxes, b.dims[0])
 	}
 	if err != nil {
 		s.free()
+		b.free()
 	}
 	return s, b, err
 }
@@ -144,7 +138,6 @@ func (o Outputs) points(found []Detection, outputs []int, place func(candidate i
 	return nil
 }
 
-// anchorsError returns the error for outputs that do not have a row for each anchor.
 func anchorsError(rows int, strides any, size image.Point) error {
 	return fail(common.ErrShape, "the outputs have %d rows, but grids of the strides %v in a picture of %v have another number of anchors", rows, strides, size)
 }
@@ -158,7 +151,6 @@ const (
 	CornersYX                   // Corners with y before x
 )
 
-// rect returns the box of four numbers, which are multiplied with scale.
 func (f BoxFormat) rect(a, b, c, d float32, scale Point) Rect {
 	switch f {
 	case CenterSize:
@@ -178,8 +170,8 @@ const (
 	Normalized              // 0 to 1 over the model's input
 )
 
-// scale returns the factors from units to pixels of the input. Coordinates are at
-// rows and columns of data with these distances.
+// scale returns the factors from units to pixels of the input, for boxes in data whose rows
+// and columns have these distances.
 func (u Units) scale(out Outputs, data []float32, rows, rowStep, columnStep int) Point {
 	for c := 0; c < 4 && u == AutoUnits; c++ {
 		for r := range rows {
@@ -209,8 +201,7 @@ func finite(r Rect, score float32) bool {
 	return sum-sum == 0
 }
 
-// best returns the largest of scores and its index; the first of equal ones, and -1
-// if there is none that is a number.
+// best returns the largest of scores and its index, the first of equal ones; -1: none is a number.
 func best(scores []float32) (score float32, class int) {
 	score, class = float32(math.Inf(-1)), -1
 	for i, s := range scores {
@@ -231,7 +222,6 @@ func index(v float32) int {
 
 func sigmoid(v float32) float32 { return float32(1 / (1 + math.Exp(-float64(v)))) }
 
-// logit is the inverse of sigmoid.
 func logit(p float32) float32 {
 	q := max(float64(p), 0)
 	return float32(math.Log(q / (1 - q)))

@@ -17,9 +17,8 @@ type YOLO struct {
 	Units   Units // TFLite files often have normalized boxes
 	Strides []int // of YOLOX's grids, in the order of the rows; nil: 8, 16, 32
 
-	Masks       int    // the numbers by which each box weights the prototypes of masks, often 32; 0: no masks
-	Protos      int    // the index of the output with the prototypes
-	ProtoLayout Layout // of the prototypes; AutoLayout: the dimension that has the length Masks tells
+	Masks  int // the numbers by which each box weights the prototypes of masks, often 32; 0: no masks
+	Protos int // the index of the output with the prototypes
 
 	Points      int // the key points of each box; 0: none
 	PointValues int // of each key point: 2, or 3 with its visibility
