@@ -228,22 +228,22 @@ func logit(p float32) float32 {
 }
 
 // cells returns the number of cells that grids of these strides have together.
-func cells(size image.Point, strides ...int) int {
-	n := 0
+func cells(width, height int, strides ...int) (n int) {
 	for _, s := range strides {
-		s = max(s, 1)
-		n += ((size.X + s - 1) / s) * ((size.Y + s - 1) / s)
+		if s > 0 {
+			n += ((width + s - 1) / s) * ((height + s - 1) / s)
+		}
 	}
 	return n
 }
 
-// cell returns the column and row of cell i of these grids, which exists, and its stride.
+// cell returns the column and row of cell i of grids, which exists, and its stride.
 func cell(i int, size image.Point, strides []int) (column, row int, stride float32) {
-	for ; i >= cells(size, strides[0]); strides = strides[1:] {
-		i -= cells(size, strides[0])
+	for ; i >= cells(size.X, size.Y, strides[0]); strides = strides[1:] {
+		i -= cells(size.X, size.Y, strides[0])
 	}
-	columns := cells(image.Pt(size.X, 1), strides[0])
-	return i % columns, i / columns, float32(max(strides[0], 1))
+	columns := cells(size.X, 1, strides[0])
+	return i % columns, i / columns, float32(strides[0])
 }
 
 // picture runs a model on one picture. The caller gives the frame back.

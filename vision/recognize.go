@@ -108,14 +108,10 @@ func recognizeHead(sig common.Signature, metadata map[string]string) (Head, Inpu
 	if told := integers(metadata["imgsz"]); len(told) > 0 { // height and width, or one number for both
 		s.size = image.Pt(cmp.Or(s.size.X, told[len(told)-1]), cmp.Or(s.size.Y, told[0]))
 	}
-	families := []func(*seen) (Head, Input, []string){recognizeScaled, recognizeSSD, recognizeDETR, recognizePicoDet, recognizeYOLO}
-	switch {
-	case s.image.Shape == nil:
-		families = nil
-	case len(sig.Inputs) > 1:
-		families = families[:1]
-	}
-	for _, recognize := range families {
+	for i, recognize := range []func(*seen) (Head, Input, []string){recognizeScaled, recognizeSSD, recognizeDETR, recognizePicoDet, recognizeYOLO} {
+		if s.image.Shape == nil || i > 0 && len(sig.Inputs) > 1 {
+			break
+		}
 		if head, in, labels := recognize(s); head != nil {
 			return head, in, labels, true
 		}
@@ -143,32 +139,28 @@ func recognizeScaled(s *seen) (Head, Input, []string) {
 // recognizeSSD recognizes the four outputs of TFLite_Detection_PostProcess, those with
 // telling names, and those whose classes have labels in the file.
 func recognizeSSD(s *seen) (Head, Input, []string) {
-	b, labels := &Boxes{Boxes: -1, Scores: -1, Classes: -1, Count: -1, Format: CornersYX, Units: Normalized}, s.labels(0)
-	const op = "TFLite_Detection_PostProcess"
-	roles := map[string]*int{op: &b.Boxes, op + ":1": &b.Classes, op + ":2": &b.Scores, op + ":3": &b.Count}
+	b := &Boxes{Boxes: -1, Scores: -1, Classes: -1, Count: -1, Format: CornersYX, Units: Normalized}
 	for i, o := range s.Outputs {
-		role := roles[o.Name]
-		switch has := func(part string) bool { return strings.Contains(strings.ToLower(o.Name), part) }; {
-		case role != nil:
-		case len(o.Shape) == 3 && o.Shape[2] == 4:
-			role = &b.Boxes
-		case len(o.Shape) == 1 || has("num_detections"):
-			role = &b.Count
-		case o.Labels != nil || has("class") || has("category"):
-			role = &b.Classes
-		case has("score"):
-			role = &b.Scores
-		default:
-			continue
-		}
-		if *role = i; o.Labels != nil {
-			labels = o.Labels
+		has := func(part string) bool { return strings.Contains(strings.ToLower(o.Name), part) }
+		switch {
+		case len(o.Shape) == 1 || has("num_detections") || has("postprocess:3"):
+			b.Count = i
+		case o.Labels != nil || has("class") || has("category") || has("postprocess:1"):
+			b.Classes = i
+		case has("score") || has("postprocess:2"):
+			b.Scores = i
+		case len(o.Shape) == 3 && o.Shape[2] == 4 || has("postprocess"):
+			b.Boxes = i
 		}
 	}
-	if b.Scores < 0 && b.Classes >= 0 && s.Outputs[b.Classes].Labels != nil { // the labels show which one the other is
+	if len(s.Outputs) != 4 || b.Classes < 0 {
+		return nil, Input{}, nil
+	}
+	labels := s.Outputs[b.Classes].Labels
+	if b.Scores < 0 && labels != nil { // the labels show which one the other is
 		b.Scores = 6 - b.Boxes - b.Classes - b.Count
 	}
-	if len(s.Outputs) != 4 || min(b.Boxes, b.Scores, b.Classes, b.Count) < 0 || b.Scores > 3 {
+	if min(b.Boxes, b.Scores, b.Count) < 0 || b.Scores > 3 {
 		return nil, Input{}, nil
 	}
 	return b, rawInput(s.image), labels
@@ -183,10 +175,8 @@ func recognizeDETR(s *seen) (Head, Input, []string) {
 			continue
 		}
 		switch queries, classes := s.Outputs[d.Scores].Shape[1], s.Outputs[d.Scores].Shape[2]; {
-		case names[0] == "dets" && classes == 91:
-			return d, in, s.labels(91)
-		case names[0] == "dets":
-			return d, in, s.labels(0)
+		case names[0] == "dets": // RF-DETR
+			return d, in, s.labels(classes / 91 * 91) // those of one's own training are unknown
 		case queries == 100: // DETR, YOLOS
 			d.Softmax, in.Size = true, sizeOr(s.size, 800)
 			return d, in, s.labels(classes - 1)
@@ -204,7 +194,7 @@ func recognizePicoDet(s *seen) (Head, Input, []string) {
 	n := len(s.Outputs) / 2
 	if len(s.Outputs) == 1 && s.image.Name == "data" && len(s.Outputs[0].Shape) == 3 {
 		rows, classes := s.Outputs[0].Shape[1], s.Outputs[0].Shape[2]-32
-		if in.BGR = true; classes > 0 && rows == cells(s.size, picoDetStrides...) {
+		if in.BGR = true; classes > 0 && rows == cells(s.size.X, s.size.Y, picoDetStrides...) {
 			return &PicoDet{Classes: classes, Corner: true, MaxIoU: 0.6}, in, s.labels(classes)
 		}
 	}
@@ -214,7 +204,7 @@ func recognizePicoDet(s *seen) (Head, Input, []string) {
 	p, classes := &PicoDet{Strides: slices.Clone(picoDetStrides[:n])}, 0
 	p.Scores, p.Distances = slices.Repeat([]int{-1}, n), slices.Repeat([]int{-1}, n)
 	for i, o := range s.Outputs {
-		k := slices.IndexFunc(p.Strides, func(stride int) bool { return len(o.Shape) == 3 && o.Shape[1] == cells(s.size, stride) })
+		k := slices.IndexFunc(p.Strides, func(stride int) bool { return len(o.Shape) == 3 && o.Shape[1] == cells(s.size.X, s.size.Y, stride) })
 		to, named := p.Distances, strings.Contains(o.Name, "dis_") // else the length shows what it is
 		if k >= 0 && (strings.Contains(o.Name, "cls_") || !named && o.Shape[2] != 32) {
 			to, classes = p.Scores, o.Shape[2]
@@ -259,7 +249,7 @@ func recognizeYOLO(s *seen) (Head, Input, []string) {
 	}
 	a, b, extras := s.Outputs[y.Output].Shape[1], s.Outputs[y.Output].Shape[2], y.Masks+y.Points*y.PointValues
 	grid := func(n, anchors int) bool {
-		return n > 0 && slices.ContainsFunc(yoloStrides, func(strides []int) bool { return n == anchors*cells(s.size, strides...) })
+		return n > 0 && slices.ContainsFunc(yoloStrides, func(strides []int) bool { return n == anchors*cells(s.size.X, s.size.Y, strides...) })
 	}
 	// fits reports whether a dimension has this many values before the classes, which are as many as the names.
 	fits := func(d, before int) bool {
@@ -283,7 +273,7 @@ func recognizeYOLO(s *seen) (Head, Input, []string) {
 		classes, ok = a-4-extras, !unnamed || a != 56 && a != 20
 	case b > 0 && fits(b, 5) && (grid(a, 3) || a < 0 && names > 0):
 		y.Form, classes, ok = YOLOv5, b-5-extras, !unnamed || b != 57 && b != 16 // poses and faces of YOLOv7 and YOLOv5
-	case a > 0 && a == cells(s.size, yoloxStrides...) && b > 5 && unnamed:
+	case a > 0 && a == cells(s.size.X, s.size.Y, yoloxStrides...) && b > 5 && unnamed:
 		y.Form, classes, in = YOLOX, b-5, Input{Size: s.size, Fit: LetterboxCorner, Pad: 114, BGR: true}
 		// The first YOLOX, 0.1.0, was trained on normalized RGB. The files of that kind that are about name their tensors so.
 		if s.image.Name == "inputs" && s.Outputs[0].Name == "outputs" {

@@ -83,7 +83,7 @@ func (y *YOLO) table(out Outputs) (yoloTable, error) {
 	if t.strides = y.Strides; t.strides == nil {
 		t.strides = yoloxStrides
 	}
-	if t.scale = (Point{1, 1}); t.boxes != cells(out.Size, t.strides...) {
+	if t.scale = (Point{1, 1}); t.boxes != cells(out.Size.X, out.Size.Y, t.strides...) {
 		a.free()
 		return t, anchorsError(t.boxes, t.strides, out.Size)
 	}
