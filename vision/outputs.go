@@ -3,7 +3,6 @@
 package vision
 
 import (
-	"context"
 	"image"
 	"math"
 	"slices"
@@ -105,41 +104,6 @@ func (o Outputs) pair(scores, scoreColumns, boxes, boxColumns int) (s, b array, 
 		b.free()
 	}
 	return s, b, err
-}
-
-// facePoints is how many points a face has. BlazeFace's have more.
-const facePoints = 5
-
-// points sets the points of faces. place returns in which of the outputs, and in which
-// row of it, those of a candidate are, and from where and in what unit they count.
-func (o Outputs) points(found []Detection, outputs []int, place func(candidate int) (output, row int, from Point, unit float32)) error {
-	all := make([]KeyPoint, len(found)*facePoints)
-	for k, index := range outputs {
-		a, err := o.rows(index, 2*facePoints)
-		if err != nil {
-			return err
-		}
-		defer a.free()
-		for i := range found {
-			output, row, from, unit := place(found[i].candidate)
-			if output != k {
-				continue
-			}
-			if row >= a.dims[0] {
-				return fail(common.ErrShape, "output %d has points of %d anchors, but anchor %d has found a face", index, a.dims[0], row)
-			}
-			found[i].Points, all = all[:facePoints:facePoints], all[facePoints:]
-			for j := range found[i].Points {
-				p := a.data[2*(row*facePoints+j):]
-				found[i].Points[j] = KeyPoint{Point{from.X + p[0]*unit, from.Y + p[1]*unit}, 1}
-			}
-		}
-	}
-	return nil
-}
-
-func anchorsError(rows int, strides any, size image.Point) error {
-	return fail(common.ErrShape, "the outputs have %d rows, but grids of the strides %v in a picture of %v have another number of anchors", rows, strides, size)
 }
 
 // BoxFormat is the order of the four numbers of a box.
@@ -244,20 +208,4 @@ func cell(i int, size image.Point, strides []int) (column, row int, stride float
 	}
 	columns := cells(size.X, 1, strides[0])
 	return i % columns, i / columns, float32(strides[0])
-}
-
-// picture runs a model on one picture. The caller gives the frame back.
-func (r *runner) picture(ctx context.Context, m *common.Model, in *Input, img image.Image) (*frame, error) {
-	f, err := r.take(m, in, 1)
-	if err != nil {
-		return nil, err
-	}
-	if f.backs[0], err = in.Fill(f.input, f.quant, 0, img); err == nil {
-		err = f.run(ctx, m)
-	}
-	if err != nil {
-		r.give(f)
-		return nil, err
-	}
-	return f, nil
 }

@@ -4,7 +4,6 @@ package vision
 
 import (
 	"cmp"
-	"fmt"
 	"image"
 	"regexp"
 	"slices"
@@ -14,62 +13,6 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 	about "github.com/anyinfer/anyinfer/internal/metadata"
 )
-
-// New returns the task of a model: a *Detector, *Classifier, *Embedder, *Segmenter or
-// *Matter, with everything that the model's metadata says of it, or, without that, that
-// the names and shapes of its inputs and outputs show. Otherwise the error wraps
-// common.ErrModel and says what they are; a program that knows the model fills a task's
-// fields itself.
-func New(m *common.Model) (any, error) {
-	if m == nil {
-		return nil, fail(common.ErrModel, "the model is nil")
-	}
-	sig, metadata := m.Signatures()[0], m.Info().Metadata
-	for _, recognize := range heads {
-		if head, in, labels, ok := recognize(sig, metadata); ok {
-			return &Detector{Model: m, Input: in, Head: head, Labels: labels}, nil
-		}
-	}
-	if t, sure, _ := recognizeMatter(sig, metadata); sure {
-		t.Model = m
-		return t, nil
-	}
-	if s, sure, _ := recognizeSegmenter(sig, metadata); sure {
-		s.Model = m
-		return s, nil
-	}
-	if e, sure, _ := recognizeEmbedder(sig, metadata); sure {
-		e.Model = m
-		return e, nil
-	}
-	if c, sure, _ := recognizeClassifier(sig, metadata); sure {
-		c.Model = m
-		return c, nil
-	}
-	task := ""
-	if t := metadata["task"]; t != "" {
-		task = fmt.Sprintf("; its metadata names the task %q", t)
-	}
-	return nil, &common.Error{
-		Op: "vision", Kind: common.ErrModel,
-		Message: fmt.Sprintf("no known kind of model has the inputs %s and the outputs %s%s", describe(sig.Inputs), describe(sig.Outputs), task),
-		Hint:    "make a vision.Detector, Classifier, Embedder, Segmenter or Matter with the fields that fit the model",
-	}
-}
-
-// otherTask returns the error of a New function for a model of another task.
-func otherTask(wanted string, got any) error {
-	return fail(common.ErrModel, "the model is for vision.%s, not for vision.%s", strings.TrimPrefix(fmt.Sprintf("%T", got), "*vision."), wanted)
-}
-
-// unrecognized returns the error of a New function for a model that is not of its task.
-func unrecognized(m *common.Model, wanted string) error {
-	t, err := New(m)
-	if err != nil {
-		return err
-	}
-	return otherTask(wanted, t)
-}
 
 // heads are the families of detectors, in the order in which they are asked.
 var heads = []func(common.Signature, map[string]string) (Head, Input, []string, bool){

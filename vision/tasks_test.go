@@ -80,11 +80,11 @@ func TestClassifierOfMetadata(t *testing.T) {
 	sig := common.Signature{Inputs: []common.TensorInfo{infoOf("x", -1, 3, 224, 224)}, Outputs: []common.TensorInfo{infoOf("y", -1, 4)}}
 	c, sure, ok := recognizeClassifier(sig, map[string]string{"character": "0\n90\n180\n270\n"})
 	require.True(t, ok && sure)
-	require.Equal(t, []string{"0", "90", "180", "270"}, c.Labels)
-	require.Equal(t, Input{Size: image.Pt(224, 224), Fit: Crop, Short: 256, Filter: Smooth, Mean: imageNetMean, Std: imageNetStd}, c.Input)
+	require.Equal(t, []string{"0", "90", "180", "270"}, c.(*Classifier).Labels)
+	require.Equal(t, Input{Size: image.Pt(224, 224), Fit: Crop, Short: 256, Filter: Smooth, Mean: imageNetMean, Std: imageNetStd}, InputOf(c))
 	c, sure, ok = recognizeClassifier(sig, map[string]string{"task": "classify"})
 	require.True(t, ok && sure)
-	require.Equal(t, Input{Size: image.Pt(224, 224), Fit: Crop, Filter: Smooth, Std: same(255)}, c.Input)
+	require.Equal(t, Input{Size: image.Pt(224, 224), Fit: Crop, Filter: Smooth, Std: same(255)}, InputOf(c))
 	_, sure, ok = recognizeClassifier(sig, nil)
 	require.True(t, ok && !sure)
 	_, _, ok = recognizeClassifier(sig, map[string]string{"task": "detect"})
@@ -327,10 +327,10 @@ func TestMatter(t *testing.T) {
 
 	modnet, sure, ok := recognizeMatter(common.Signature{Inputs: []common.TensorInfo{infoOf("input", -1, 3, -1, -1)}, Outputs: []common.TensorInfo{infoOf("output", -1, 1, -1, -1)}}, nil)
 	require.True(t, ok && !sure)
-	require.Equal(t, image.Pt(896, 512), modnet.shaped(image.Pt(1920, 1080)).Size)
-	require.Equal(t, image.Pt(512, 640), modnet.shaped(image.Pt(1080, 1400)).Size)
-	require.Equal(t, image.Pt(512, 2048), modnet.shaped(image.Pt(1, 9999)).Size)
-	require.Equal(t, image.Pt(512, 512), modnet.shaped(image.Pt(0, 0)).Size.Add(image.Pt(480, 480)))
+	require.Equal(t, image.Pt(896, 512), modnet.(*Matter).shaped(image.Pt(1920, 1080)))
+	require.Equal(t, image.Pt(512, 640), modnet.(*Matter).shaped(image.Pt(1080, 1400)))
+	require.Equal(t, image.Pt(512, 2048), modnet.(*Matter).shaped(image.Pt(1, 9999)))
+	require.Equal(t, image.Pt(512, 512), modnet.(*Matter).shaped(image.Pt(0, 0)).Add(image.Pt(480, 480)))
 }
 
 // A task is used by many goroutines, and allocates nothing but its result.

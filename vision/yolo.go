@@ -85,7 +85,7 @@ func (y *YOLO) table(out Outputs) (yoloTable, error) {
 	}
 	if t.scale = (Point{1, 1}); t.boxes != cells(out.Size.X, out.Size.Y, t.strides...) {
 		a.free()
-		return t, anchorsError(t.boxes, t.strides, out.Size)
+		return t, fail(common.ErrShape, "output %d of YOLOX has %d boxes, but grids of the strides %v in a picture of %v have another number of cells", y.Output, t.boxes, t.strides, out.Size)
 	}
 	return t, nil
 }
