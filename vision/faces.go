@@ -31,7 +31,7 @@ const facePoints = 5
 func anchorRows(h anchored, k, n int, size image.Point) (rows int) {
 	for grid, stride := range h.strides() {
 		if grid == k || n == 1 {
-			rows += max(cells(size.X, size.Y, stride), 0) * h.anchors(grid)
+			rows += cells(size.X, size.Y, stride) * h.anchors(grid)
 		}
 	}
 	return rows
@@ -39,18 +39,18 @@ func anchorRows(h anchored, k, n int, size image.Point) (rows int) {
 
 // findAnchor returns the grid and the origin of a candidate, and its row in the grid.
 func findAnchor(h anchored, candidate int, size image.Point) (grid, row int, from Point, unit float32) {
-	row = candidate
-	for grid, stride := range h.strides() {
-		n := anchorRows(h, grid, len(h.strides()), size)
-		if row < n {
-			each, columns, side := h.anchors(grid), (size.X+stride-1)/stride, float32(stride)
-			at := row / each
-			from, unit = h.origin(grid, row%each, Point{(float32(at%columns) + 0.5) * side, (float32(at/columns) + 0.5) * side})
-			return grid, row, from, unit
+	strides := h.strides()
+	for row = candidate; grid < len(strides); grid++ {
+		if n := anchorRows(h, grid, len(strides), size); row >= n {
+			row -= n
+			continue
 		}
-		row -= n
+		each := h.anchors(grid)
+		x, y, side := cell(row/each, size, strides[grid:])
+		from, unit = h.origin(grid, row%each, Point{(float32(x) + 0.5) * side, (float32(y) + 0.5) * side})
+		break
 	}
-	return -1, 0, from, 0
+	return grid, row, from, unit
 }
 
 // decodeFaces appends the faces whose score, the last number of a row, is at least minScore.
@@ -124,7 +124,12 @@ func faceOutputs(sig common.Signature, n int, want func(k int) int, columns ...i
 	_, _, _, ok = colorInput(sig)
 	ok = ok && len(sig.Outputs) == n*len(columns)
 	for _, c := range columns {
-		some := withRows(sig, c)
+		var some []int
+		for i, info := range sig.Outputs {
+			if rowCount(info, c) != 0 {
+				some = append(some, i)
+			}
+		}
 		slices.SortStableFunc(some, func(i, j int) int { return cmp.Compare(rowCount(sig.Outputs[j], c), rowCount(sig.Outputs[i], c)) })
 		for k, i := range some {
 			rows := rowCount(sig.Outputs[i], c)

@@ -373,7 +373,7 @@ func TestDetectAllocations(t *testing.T) {
 	defer m.Close()
 	input, err := common.NewTensor(common.Float32, 1, 3, 32, 32)
 	require.NoError(t, err)
-	d := &Detector{Model: m, Head: &YOLOX{Strides: []int{32}}}
+	d := &Detector{Model: m, Head: &YOLO{Form: YOLOX, Strides: []int{32}}}
 	least := func(f func() error) float64 { // the memory of pools may be dropped
 		n := math.Inf(1)
 		for range 16 {
