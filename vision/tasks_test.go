@@ -366,12 +366,13 @@ func TestTasksTogether(t *testing.T) {
 	wait.Wait()
 }
 
-// Pictures come in batches, each with another shape of the output, and keep their order.
+// Pictures come in batches and keep their order, also when the output has another shape than before.
 func TestDetectAll(t *testing.T) {
 	sig := common.Signature{Inputs: []common.TensorInfo{infoOf("x", -1, 1, 8, 8)}, Outputs: []common.TensorInfo{infoOf("y", -1, -1, 6)}}
 	var batches []int
+	rows := 0
 	m := fake.NewModel(sig, nil, func(_ context.Context, in common.Tensors) (common.Tensors, error) {
-		n, x, rows := in["x"].Shape()[0], []float32{}, len(batches)%2+1
+		n, x := in["x"].Shape()[0], []float32{}
 		batches = append(batches, n)
 		data, err := common.Get[float32](in, "x")
 		for i := range n * rows {
@@ -390,6 +391,7 @@ func TestDetectAll(t *testing.T) {
 		imgs = append(imgs, &image.Gray{Pix: slices.Repeat([]uint8{uint8(i)}, 64), Stride: 8, Rect: image.Rect(0, 0, 8, 8)})
 	}
 	for range 2 {
+		rows++
 		all, err := d.DetectAll(context.Background(), imgs)
 		require.NoError(t, err)
 		require.Len(t, all, 20)
