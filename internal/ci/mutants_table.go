@@ -113,13 +113,10 @@ var mutants = []mutant{
 	{"onnxruntime/table.go", "release >= f.since", "true", "onnxruntime", "TestOlder"},
 	{"onnxruntime/log.go", "loggers.Load(key)", "loggers.Load(uintptr(0))", "onnxruntime", "TestOtherEnvironment"},
 
-	// Pictures.
 	{"vision/run.go", "clear(f.outputs)", "", "vision", "TestDetectAll"},
-	{"vision/run.go", "if m == nil || m != r.model {", "if true {", "vision", "TestDetectAllocations"},
 	{"vision/faces.go", "size, strides[grid:])", "size, strides)", "vision", "TestSCRFD"},
 	{"vision/embedder.go", "a[2] += 0.5 - (a[0]+a[1])/2", "", "vision", "TestAlignFace"},
 	{"vision/segmenter.go", "c != top[h.next] || ", "", "vision", "TestSegmenter"},
-	{"vision/classifier.go", "!probabilities(values, info)", "true", "vision", "TestClassifier$"},
 
 	// The command and the examples.
 	{"cmd/anyinfer/exit.go", "return exitUsage", "return exitFailure", "cmd/anyinfer", "TestExitCodes"},
