@@ -160,8 +160,7 @@ const (
 	blazeColumns = 4 + 2*blazePoints
 )
 
-// MinScore returns the score that MediaPipe's face detection asks for: more for the full
-// range, which has one grid.
+// MinScore returns what MediaPipe's face detection asks for: more of the model with one grid.
 func (h *BlazeFace) MinScore() float32 {
 	if len(h.Strides) == 1 {
 		return 0.6
@@ -172,12 +171,9 @@ func (h *BlazeFace) MinScore() float32 {
 // Suppression returns the options of MediaPipe's face detection.
 func (h *BlazeFace) Suppression() NMSOptions { return NMSOptions{IoU: 0.3, Weighted: true} }
 
-func (h *BlazeFace) strides() []int { return h.Strides[:min(len(h.Strides), len(h.Anchors))] }
-
-func (h *BlazeFace) anchors(grid int) int { return h.Anchors[grid] }
-
+func (h *BlazeFace) strides() []int                                 { return h.Strides[:min(len(h.Strides), len(h.Anchors))] }
+func (h *BlazeFace) anchors(grid int) int                           { return h.Anchors[grid] }
 func (h *BlazeFace) origin(_, _ int, center Point) (Point, float32) { return center, 1 }
-
 func (h *BlazeFace) rect(from Point, _ float32, row []float32) Rect {
 	return CenterSize.rect(from.X+row[0], from.Y+row[1], row[2], row[3], Point{1, 1})
 }
@@ -228,10 +224,8 @@ func (h *SCRFD) MinScore() float32 { return 0.5 }
 // Suppression returns insightface's options.
 func (h *SCRFD) Suppression() NMSOptions { return NMSOptions{IoU: 0.4, PlusOne: true} }
 
-func (h *SCRFD) strides() []int { return h.Strides }
-
+func (h *SCRFD) strides() []int  { return h.Strides }
 func (h *SCRFD) anchors(int) int { return h.Anchors }
-
 func (h *SCRFD) origin(grid, _ int, center Point) (Point, float32) {
 	stride := float32(h.Strides[grid])
 	return Point{center.X - stride/2, center.Y - stride/2}, stride // from the corner of the cell
@@ -283,10 +277,8 @@ func (h *RetinaFace) MinScore() float32 { return 0.6 }
 // Suppression returns the options of RetinaFace's own program.
 func (h *RetinaFace) Suppression() NMSOptions { return NMSOptions{IoU: 0.4, PlusOne: true} }
 
-func (h *RetinaFace) strides() []int { return h.Strides[:min(len(h.Strides), len(h.Sides))] }
-
+func (h *RetinaFace) strides() []int       { return h.Strides[:min(len(h.Strides), len(h.Sides))] }
 func (h *RetinaFace) anchors(grid int) int { return len(h.Sides[grid]) }
-
 func (h *RetinaFace) origin(grid, n int, center Point) (Point, float32) {
 	return center, centerVariance * h.Sides[grid][n]
 }

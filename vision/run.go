@@ -3,6 +3,7 @@
 package vision
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -222,21 +223,18 @@ func (in *Input) shape(info common.TensorInfo, n int) (shape [4]int, size image.
 	if in.layout(info.Shape) == NHWC {
 		c, y = 3, 1
 	}
-	x := y + 1
 	if shape[c] < 0 {
 		shape[c] = 3
 	}
-	for _, d := range [...]struct{ at, want int }{{y, in.Size.Y}, {x, in.Size.X}} {
-		switch {
-		case shape[d.at] < 0 && d.want > 0:
-			shape[d.at] = d.want
-		case shape[d.at] < 0:
-			return shape, size, fail(common.ErrModel, "the model takes pictures of any size, %s; set Input.Size", describe(info))
-		case d.want > 0 && d.want != shape[d.at]:
-			return shape, size, fail(common.ErrShape, "Input.Size is %v, but the model's input is %s", in.Size, describe(info))
-		}
+	size = image.Pt(cmp.Or(max(shape[y+1], 0), in.Size.X), cmp.Or(max(shape[y], 0), in.Size.Y))
+	switch {
+	case min(size.X, size.Y) < 1:
+		return shape, size, fail(common.ErrModel, "the model takes pictures of any size, %s; set Input.Size", describe(info))
+	case cmp.Or(in.Size.X, size.X) != size.X || cmp.Or(in.Size.Y, size.Y) != size.Y:
+		return shape, size, fail(common.ErrShape, "Input.Size is %v, but the model's input is %s", in.Size, describe(info))
 	}
-	return shape, image.Pt(shape[x], shape[y]), nil
+	shape[y], shape[y+1] = size.Y, size.X
+	return shape, size, nil
 }
 
 // Tensor returns a new tensor with img for the input that info describes.
