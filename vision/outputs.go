@@ -76,7 +76,6 @@ func (a array) free() {
 	}
 }
 
-// all returns output i for the picture. The caller frees the array.
 func (o Outputs) all(i int) (array, error) { return o.array(i, -1) }
 
 // rows returns the rows of output i that belong to the picture, of columns numbers each,
@@ -176,7 +175,7 @@ func best(scores []float32) (score float32, class int) {
 	return score, class
 }
 
-// index returns the class or the count that a number is, or -1.
+// index returns the integer that a class or a count is, or -1.
 func index(v float32) int {
 	if v >= 0 && v < 1<<24 {
 		return int(v)

@@ -119,7 +119,10 @@ func recognizeDETR(s *seen) (Head, Input, []string) {
 		}
 		switch queries, classes := s.Outputs[d.Scores].Shape[1], s.Outputs[d.Scores].Shape[2]; {
 		case names[0] == "dets": // RF-DETR
-			return d, in, s.labels(classes / 91 * 91) // those of one's own training are unknown
+			if classes != 91 { // not COCO's, but those of somebody's training
+				classes = 0
+			}
+			return d, in, s.labels(classes)
 		case queries == 100: // DETR, YOLOS
 			d.Softmax, in.Size = true, sizeOr(s.size, 800)
 			return d, in, s.labels(classes - 1)
@@ -133,26 +136,22 @@ func recognizeDETR(s *seen) (Head, Input, []string) {
 // recognizePicoDet recognizes a pair of outputs for each of three or four strides, and
 // the single output of NanoDet-Plus, which has the shape of others too, by its name.
 func recognizePicoDet(s *seen) (Head, Input, []string) {
-	in := Input{Size: s.size, Mean: imageNetMean, Std: imageNetStd}
-	n := len(s.Outputs) / 2
-	if len(s.Outputs) == 1 && s.image.Name == "data" && len(s.Outputs[0].Shape) == 3 {
-		rows, classes := s.Outputs[0].Shape[1], s.Outputs[0].Shape[2]-32
-		if in.BGR = true; classes > 0 && rows == cells(s.size.X, s.size.Y, picoDetStrides...) {
-			return &PicoDet{Classes: classes, Corner: true, MaxIoU: 0.6}, in, s.labels(classes)
-		}
+	p, in, n := &PicoDet{}, Input{Size: s.size, Mean: imageNetMean, Std: imageNetStd}, len(s.Outputs)/2
+	if o := s.Outputs; len(o) == 1 && s.image.Name == "data" && len(o[0].Shape) == 3 && o[0].Shape[2] > 32 && o[0].Shape[1] == cells(s.size.X, s.size.Y, picoDetStrides...) {
+		in.BGR, p.MaxIoU, p.Corner, p.Classes = true, 0.6, true, o[0].Shape[2]-32
+		return p, in, s.labels(p.Classes)
 	}
 	if n != 3 && n != 4 || len(s.Outputs) != 2*n {
 		return nil, in, nil
 	}
-	p, classes := &PicoDet{Strides: slices.Clone(picoDetStrides[:n])}, 0
-	p.Scores, p.Distances = slices.Repeat([]int{-1}, n), slices.Repeat([]int{-1}, n)
+	classes := 0
+	p.Strides, p.Scores, p.Distances = slices.Clone(picoDetStrides[:n]), slices.Repeat([]int{-1}, n), slices.Repeat([]int{-1}, n)
 	for i, o := range s.Outputs {
-		k := slices.IndexFunc(p.Strides, func(stride int) bool { return len(o.Shape) == 3 && o.Shape[1] == cells(s.size.X, s.size.Y, stride) })
-		to, named := p.Distances, strings.Contains(o.Name, "dis_") // else the length shows what it is
-		if k >= 0 && (strings.Contains(o.Name, "cls_") || !named && o.Shape[2] != 32) {
+		k, to := slices.IndexFunc(p.Strides, func(stride int) bool { return len(o.Shape) == 3 && o.Shape[1] == cells(s.size.X, s.size.Y, stride) }), p.Distances
+		if k >= 0 && (strings.Contains(o.Name, "cls_") || !strings.Contains(o.Name, "dis_") && o.Shape[2] != 32) { // where names do not tell, the length does
 			to, classes = p.Scores, o.Shape[2]
 		}
-		if k < 0 || to[k] >= 0 || o.Shape[2] < 1 {
+		if k < 0 || to[k] >= 0 {
 			return nil, in, nil
 		}
 		to[k] = i
