@@ -31,7 +31,7 @@ const facePoints = 5
 func anchorRows(h anchored, k, n int, size image.Point) (rows int) {
 	for grid, stride := range h.strides() {
 		if grid == k || n == 1 {
-			rows += max(cells(size.X, size.Y, stride), 0) * h.anchors(grid)
+			rows += cells(size.X, size.Y, stride) * h.anchors(grid)
 		}
 	}
 	return rows
@@ -39,18 +39,29 @@ func anchorRows(h anchored, k, n int, size image.Point) (rows int) {
 
 // findAnchor returns the grid and the origin of a candidate, and its row in the grid.
 func findAnchor(h anchored, candidate int, size image.Point) (grid, row int, from Point, unit float32) {
-	row = candidate
-	for grid, stride := range h.strides() {
-		n := anchorRows(h, grid, len(h.strides()), size)
-		if row < n {
-			each, columns, side := h.anchors(grid), (size.X+stride-1)/stride, float32(stride)
-			at := row / each
-			from, unit = h.origin(grid, row%each, Point{(float32(at%columns) + 0.5) * side, (float32(at/columns) + 0.5) * side})
-			return grid, row, from, unit
+	strides := h.strides()
+	for row = candidate; grid < len(strides); grid++ {
+		if n := anchorRows(h, grid, len(strides), size); row >= n {
+			row -= n
+			continue
 		}
-		row -= n
+		each := h.anchors(grid)
+		x, y, side := cell(row/each, size, strides[grid:])
+		from, unit = h.origin(grid, row%each, Point{(float32(x) + 0.5) * side, (float32(y) + 0.5) * side})
+		break
 	}
-	return -1, 0, from, 0
+	return grid, row, from, unit
+}
+
+// anchorOutput returns output k of a head, which has a row for each of its anchors. The
+// caller frees the array.
+func anchorOutput(h anchored, out Outputs, outputs []int, k, columns int) (array, error) {
+	a, err := out.rows(outputs[k], columns)
+	if n := a.dims[0]; err == nil && (n == 0 || n != anchorRows(h, k, len(outputs), out.Size)) {
+		a.free()
+		err = fail(common.ErrShape, "output %d has %d rows, but grids of the strides %v in a picture of %v have another number of anchors", outputs[k], n, h.strides(), out.Size)
+	}
+	return a, err
 }
 
 // decodeFaces appends the faces whose score, the last number of a row, is at least minScore.
@@ -61,26 +72,23 @@ func decodeFaces(h anchored, dst []Detection, out Outputs, minScore float32, sco
 	}
 	first := 0
 	for k := range scores {
-		s, b, err := out.pair(scores[k], scoreColumns, boxes[k], boxColumns)
+		s, err := anchorOutput(h, out, scores, k, scoreColumns)
 		if err != nil {
 			return dst, err
 		}
-		n := s.dims[0]
-		if n == 0 || n != anchorRows(h, k, len(scores), out.Size) {
-			err = fail(common.ErrShape, "output %d has %d rows, but grids of the strides %v in a picture of %v have another number of anchors", scores[k], n, h.strides(), out.Size)
-		}
-		for i := 0; i < n && err == nil; i++ {
+		b, err := anchorOutput(h, out, boxes, k, boxColumns)
+		for i := 0; i < s.dims[0] && err == nil; i++ {
 			if score := s.data[(i+1)*scoreColumns-1]; score >= minScore {
 				_, _, from, unit := findAnchor(h, first+i, out.Size)
 				dst = add(dst, h.rect(from, unit, b.data[i*boxColumns:][:boxColumns]), score, 0, first+i)
 			}
 		}
+		first += s.dims[0]
 		s.free()
 		b.free()
 		if err != nil {
 			return dst, err
 		}
-		first += n
 	}
 	return dst, nil
 }
@@ -89,8 +97,8 @@ func decodeFaces(h anchored, dst []Detection, out Outputs, minScore float32, sco
 func findPoints(h anchored, found []Detection, out Outputs, outputs []int, skip, columns int) error {
 	each := (columns - skip) / 2
 	all := make([]KeyPoint, len(found)*each)
-	for k, output := range outputs {
-		a, err := out.rows(output, columns)
+	for k := range outputs {
+		a, err := anchorOutput(h, out, outputs, k, columns)
 		if err != nil {
 			return err
 		}
@@ -101,10 +109,6 @@ func findPoints(h anchored, found []Detection, out Outputs, outputs []int, skip,
 			}
 			if grid != k {
 				continue
-			}
-			if row >= a.dims[0] {
-				a.free()
-				return fail(common.ErrShape, "output %d has points of %d anchors, but anchor %d has found a face", output, a.dims[0], row)
 			}
 			found[i].Points, all = all[:each:each], all[each:]
 			for j := range found[i].Points {
@@ -118,17 +122,23 @@ func findPoints(h anchored, found []Detection, out Outputs, outputs []int, skip,
 }
 
 // faceOutputs returns, for each number of columns, the outputs with rows of so many numbers,
-// those with most rows first. It is ok if there are n each and no others, and if output k
-// has the number of rows that want returns, where neither is -1.
-func faceOutputs(sig common.Signature, n int, want func(k int) int, columns ...int) (all [][]int, ok bool) {
-	_, _, _, ok = colorInput(sig)
+// those with most rows first. It is ok if there are n each and no others, and if they have
+// a row for each anchor of h, unless that is nil or one of both numbers depends on the
+// picture.
+func faceOutputs(sig common.Signature, h anchored, n int, columns ...int) (all [][]int, ok bool) {
+	_, size, _, ok := colorInput(sig)
 	ok = ok && len(sig.Outputs) == n*len(columns)
 	for _, c := range columns {
-		some := withRows(sig, c)
+		var some []int
+		for i, info := range sig.Outputs {
+			if rowCount(info, c) != 0 {
+				some = append(some, i)
+			}
+		}
 		slices.SortStableFunc(some, func(i, j int) int { return cmp.Compare(rowCount(sig.Outputs[j], c), rowCount(sig.Outputs[i], c)) })
 		for k, i := range some {
 			rows := rowCount(sig.Outputs[i], c)
-			ok = ok && (rows < 0 || want(k) < 0 || rows == want(k))
+			ok = ok && (rows < 0 || h == nil || min(size.X, size.Y) == 0 || rows == anchorRows(h, k, n, size))
 		}
 		all, ok = append(all, some), ok && len(some) == n
 	}
@@ -196,7 +206,7 @@ func recognizeBlazeFace(sig common.Signature, _ map[string]string) (Head, Input,
 	if h == nil || n != 1 && n != len(h.Strides) {
 		return nil, Input{}, nil, false
 	}
-	all, ok := faceOutputs(sig, n, func(k int) int { return anchorRows(h, k, n, size) }, 1, blazeColumns)
+	all, ok := faceOutputs(sig, h, n, 1, blazeColumns)
 	h.Scores, h.Boxes = all[0], all[1]
 	return h, Input{Fit: Letterbox, Filter: MediaPipe, Mean: same(127.5), Std: same(127.5)}, face, ok
 }
@@ -247,16 +257,9 @@ func recognizeSCRFD(sig common.Signature, _ map[string]string) (Head, Input, []s
 	if n := len(sig.Outputs); n == 10 || n == 15 {
 		h.Strides, h.Anchors = []int{8, 16, 32, 64, 128}, 1
 	}
-	n := len(h.Strides)
-	rows := func(k int) int {
-		if size.X == 0 || size.Y == 0 {
-			return -1
-		}
-		return anchorRows(h, k, n, size)
-	}
-	all, ok := faceOutputs(sig, n, rows, 1, 4)
+	all, ok := faceOutputs(sig, h, len(h.Strides), 1, 4)
 	if !ok {
-		all, ok = faceOutputs(sig, n, rows, 1, 4, 2*facePoints)
+		all, ok = faceOutputs(sig, h, len(h.Strides), 1, 4, 2*facePoints)
 		h.Points = all[2]
 	}
 	h.Scores, h.Boxes = all[0], all[1]
@@ -306,12 +309,11 @@ func (h *RetinaFace) Finish(found []Detection, out Outputs, _ Affine, _ image.Po
 func recognizeRetinaFace(sig common.Signature, _ map[string]string) (Head, Input, []string, bool) {
 	_, size, _, _ := colorInput(sig)
 	h := &RetinaFace{Strides: []int{8, 16, 32}, Sides: [][]float32{{16, 32}, {64, 128}, {256, 512}}}
-	in := Input{Size: sizeOr(size, 640), BGR: true, Mean: [3]float32{123, 117, 104}}
-	all, ok := faceOutputs(sig, 1, func(k int) int { return anchorRows(h, k, 1, in.Size) }, 2, 4, 2*facePoints)
+	all, ok := faceOutputs(sig, h, 1, 2, 4, 2*facePoints)
 	if ok {
 		h.Scores, h.Boxes, h.Points = all[0][0], all[1][0], all[2][0]
 	}
-	return h, in, face, ok
+	return h, Input{Size: sizeOr(size, 640), BGR: true, Mean: [3]float32{123, 117, 104}}, face, ok
 }
 
 // UltraFace is the head of the Ultra-Light-Fast-Generic-Face-Detector, which decodes its
@@ -347,8 +349,8 @@ func (h *UltraFace) Decode(dst []Detection, out Outputs, minScore float32) ([]De
 func recognizeUltraFace(sig common.Signature, _ map[string]string) (Head, Input, []string, bool) {
 	_, size, _, _ := colorInput(sig)
 	rows := 3*cells(size.X, size.Y, 8, 64) + 2*cells(size.X, size.Y, 16, 32)
-	all, ok := faceOutputs(sig, 1, func(int) int { return rows }, 2, 4)
-	if !ok || rowCount(sig.Outputs[all[0][0]], 2) != rows {
+	all, ok := faceOutputs(sig, nil, 1, 2, 4)
+	if !ok || rowCount(sig.Outputs[all[0][0]], 2) != rows || rowCount(sig.Outputs[all[1][0]], 4) != rows {
 		return nil, Input{}, nil, false
 	}
 	return &UltraFace{all[0][0], all[1][0]}, Input{Mean: same(127), Std: same(128)}, face, true

@@ -39,8 +39,8 @@ func (t *Matter) parts() (**common.Model, *Input) { return &t.Model, &t.Input }
 // the foreground. As the mask of draw.DrawMask it cuts the foreground out.
 func (t *Matter) Matte(ctx context.Context, img image.Image) (dst *image.Alpha, err error) {
 	in := t.Input
-	if t.Short > 0 && !isNil(img) {
-		in.Size = t.shaped(img.Bounds().Size())
+	if t.Short > 0 {
+		in.Size = t.shaped(sizeOf(img))
 	}
 	err = t.runner.picture(ctx, t.Model, &in, img, nil, t.Output, func(f *frame, a array) error {
 		p, err := f.planeOf(a, t.Output)

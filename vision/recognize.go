@@ -256,16 +256,6 @@ func rowCount(info common.TensorInfo, columns int) int {
 	return n
 }
 
-// withRows returns the indexes of the outputs that have rows of columns numbers.
-func withRows(sig common.Signature, columns int) (all []int) {
-	for i, info := range sig.Outputs {
-		if rowCount(info, columns) != 0 {
-			all = append(all, i)
-		}
-	}
-	return all
-}
-
 // colorInput returns the input for pictures, their size, with 0 for what is dynamic, and
 // the layout; ok: it takes them in color.
 func colorInput(sig common.Signature) (info common.TensorInfo, size image.Point, layout Layout, ok bool) {

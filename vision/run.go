@@ -27,7 +27,6 @@ type runner struct {
 // frame has the tensors and the memory of one Run.
 type frame struct {
 	signature  common.Signature
-	shape      [4]int         // of input
 	input      *common.Tensor // of the pictures
 	quant      *common.Quantization
 	inputs     []*common.Tensor
@@ -113,20 +112,21 @@ func (r *runner) take(m *common.Model, in *Input, n int) (*frame, error) {
 	if at < 0 {
 		return nil, fail(common.ErrModel, "the model has no input of four dimensions for pictures; its inputs are %s", describe(sig.Inputs...))
 	}
+	dtype, quant := sig.Inputs[at].DType, sig.Inputs[at].Quant
 	shape, size, err := in.shape(sig.Inputs[at], n)
 	if err != nil {
 		return nil, err
 	}
-	if i := slices.IndexFunc(r.idle, func(f *frame) bool { return f.shape == shape }); i >= 0 {
+	if i := slices.IndexFunc(r.idle, func(f *frame) bool { return f.input.Is(dtype, shape[:]) }); i >= 0 {
 		f := r.idle[i]
 		r.idle = slices.Delete(r.idle, i, i+1)
 		return f, nil
 	}
 	f := &frame{
-		signature: sig, shape: shape, size: size, quant: sig.Inputs[at].Quant, backs: make([]Affine, shape[0]),
+		signature: sig, size: size, quant: quant, backs: make([]Affine, shape[0]),
 		inputs: make([]*common.Tensor, len(sig.Inputs)), outputs: make([]*common.Tensor, len(sig.Outputs)),
 	}
-	if f.input, err = common.NewTensor(sig.Inputs[at].DType, shape[:]...); err != nil {
+	if f.input, err = common.NewTensor(dtype, shape[0], shape[1], shape[2], shape[3]); err != nil { // shape[:] would allocate
 		return nil, err
 	}
 	for i, info := range sig.Inputs {
@@ -263,10 +263,12 @@ func (in *Input) layout(s common.Shape) Layout {
 	return max(in.Layout, NCHW)
 }
 
-// isNil reports whether there is no picture, also where its type is a pointer.
-func isNil(img image.Image) bool {
-	v := reflect.ValueOf(img)
-	return img == nil || v.Kind() == reflect.Pointer && v.IsNil()
+// sizeOf returns the size of a picture; zero if there is none, which Fill tells.
+func sizeOf(img image.Image) image.Point {
+	if v := reflect.ValueOf(img); img == nil || v.Kind() == reflect.Pointer && v.IsNil() {
+		return image.Point{}
+	}
+	return img.Bounds().Size()
 }
 
 // describe lists tensors for an error.

@@ -365,6 +365,83 @@ func TestTasksTogether(t *testing.T) {
 	wait.Wait()
 }
 
+// A picture allocates its results, and what a session of the pool does.
+func TestDetectAllocations(t *testing.T) {
+	ctx := context.Background()
+	numbers := tensorOf(t, []float32{0.5, 0.5, 0, 0, 0.9, 1}, 1, 1, 6)
+	m := modelOf(infoOf("x", 1, 3, 32, 32), infoOf("y", 1, 1, 6), numbers, nil)
+	defer m.Close()
+	input, err := common.NewTensor(common.Float32, 1, 3, 32, 32)
+	require.NoError(t, err)
+	d := &Detector{Model: m, Head: &YOLO{Form: YOLOX, Strides: []int{32}}}
+	least := func(f func() error) float64 { // the memory of pools may be dropped
+		n := math.Inf(1)
+		for range 16 {
+			n = min(n, testing.AllocsPerRun(1, func() { require.NoError(t, f()) }))
+		}
+		return n
+	}
+	session := least(func() error {
+		s, err := m.AcquireSession(ctx, "")
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		if err := s.BindInput(0, input); err != nil {
+			return err
+		}
+		if err := s.BindOutput(0, numbers); err != nil {
+			return err
+		}
+		return s.Run(ctx)
+	})
+	var found []Detection
+	require.Equal(t, session+1, least(func() (err error) {
+		found, err = d.Detect(ctx, gray)
+		return err
+	}))
+	require.Len(t, found, 1)
+}
+
+// What is missing in a task, or is no picture, is an error.
+func TestTasksWithout(t *testing.T) {
+	ctx := context.Background()
+	m := modelOf(infoOf("x", 1, 3, -1, -1), infoOf("y", 1, 1, -1, -1), tensorOf(t, make([]float32, 4), 1, 1, 2, 2), nil)
+	defer m.Close()
+	calls := func(m *common.Model, img image.Image) map[string]error {
+		in, all := Input{Size: image.Pt(2, 2)}, map[string]error{}
+		_, all["Detector"] = (&Detector{Model: m, Input: in}).Detect(ctx, img)
+		_, all["Classifier"] = (&Classifier{Model: m, Input: in}).Classify(ctx, img)
+		_, all["Embedder"] = (&Embedder{Model: m, Input: in}).Embed(ctx, img)
+		_, all["EmbedFace"] = (&Embedder{Model: m, Input: in}).EmbedFace(ctx, img, keyPoints([]float32{0, 0, 1, 0, 0, 1, 1, 1, 2, 2}))
+		_, all["Segmenter"] = (&Segmenter{Model: m, Input: in}).Segment(ctx, img)
+		_, all["Matter"] = (&Matter{Model: m, Input: in}).Matte(ctx, img)
+		_, all["Matter of any size"] = (&Matter{Model: m, Short: 32}).Matte(ctx, img)
+		return all
+	}
+	for _, m := range []*common.Model{nil, new(common.Model)} {
+		for name, err := range calls(m, gray) {
+			require.ErrorIs(t, err, common.ErrModel, name)
+			require.ErrorContains(t, err, "there is no model", name)
+		}
+		_, err := New(m)
+		require.ErrorIs(t, err, common.ErrModel)
+		_, err = NewDetector(m)
+		require.ErrorIs(t, err, common.ErrModel)
+		_, err = NewMatter(m)
+		require.ErrorIs(t, err, common.ErrModel)
+	}
+	for _, img := range []image.Image{nil, (*image.RGBA)(nil), (*image.YCbCr)(nil), image.NewGray(image.Rectangle{})} {
+		for name, err := range calls(m, img) {
+			require.ErrorIs(t, err, common.ErrInput, "%s of %T", name, img)
+		}
+	}
+	_, err := (&Detector{Model: m, Input: Input{Size: image.Pt(2, 2)}}).Detect(ctx, gray)
+	require.ErrorIs(t, err, common.ErrOption)
+	require.ErrorContains(t, err, "Head")
+	require.Equal(t, Input{}, InputOf(3))
+}
+
 // FuzzTasks gives tasks outputs of any shape and any numbers.
 func FuzzTasks(f *testing.F) {
 	f.Add(uint8(9), uint8(13), uint8(5), int32(1), uint8(0), uint16(20), uint16(30))
