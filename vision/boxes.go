@@ -35,18 +35,16 @@ func (b *Boxes) Decode(dst []Detection, out Outputs, minScore float32) ([]Detect
 	if b.Count >= 0 && b.Boxes >= 0 && b.Boxes < len(out.Tensors) && len(out.Tensors[b.Boxes].Shape()) == 2 {
 		rows.N = 0
 	}
-	for k := rows.N; k <= out.N && b.Count >= 0; k++ {
-		one := out
-		one.N = k
-		a, err := one.array(b.Count, 0)
+	for k := rows; k.N <= out.N && b.Count >= 0; k.N++ {
+		a, err := k.array(b.Count, 0)
 		if err != nil {
 			return dst, err
 		}
 		from += max(n, 0)
-		count := a.data[0]
+		n = index(a.data[0])
 		a.free()
-		if n = index(count); n < 0 {
-			return dst, fail(common.ErrShape, "output %d has %v as the number of boxes", b.Count, count)
+		if n < 0 {
+			return dst, fail(common.ErrShape, "output %d has no number of boxes", b.Count)
 		}
 	}
 	var of [3]array // boxes, scores, classes

@@ -64,17 +64,14 @@ func recognizeHead(sig common.Signature, metadata map[string]string) (Head, Inpu
 
 // recognizeScaled recognizes models that scale boxes to a size that a further input tells.
 func recognizeScaled(s *seen) (Head, Input, []string) {
-	in := Input{Size: sizeOr(s.size, 640), Std: same(255)}
-	boxes, scores, classes := s.OutputIndex("boxes"), s.OutputIndex("scores"), s.OutputIndex("labels")
-	if s.InputIndex("orig_target_sizes") >= 0 && len(s.Outputs) == 3 && min(boxes, scores, classes) >= 0 { // RT-DETR, D-FINE, DEIM
-		return &Boxes{Boxes: boxes, Scores: scores, Classes: classes, Count: -1, Format: Corners, Units: Pixels}, in, s.labels(0)
+	in, o := Input{Size: sizeOr(s.size, 640), Std: same(255)}, s.Outputs
+	b := &Boxes{Boxes: s.OutputIndex("boxes"), Scores: s.OutputIndex("scores"), Classes: s.OutputIndex("labels"), Count: -1, Format: Corners, Units: Pixels}
+	if s.InputIndex("orig_target_sizes") >= 0 && len(o) == 3 && min(b.Boxes, b.Scores, b.Classes) >= 0 { // RT-DETR, D-FINE, DEIM
+		return b, in, s.labels(0)
 	}
-	if s.InputIndex("scale_factor") >= 0 && len(s.Outputs) == 2 { // PP-YOLOE and others of PaddleDetection
-		for i, o := range s.Outputs {
-			if len(o.Shape) == 2 && o.Shape[1] == 6 && len(s.Outputs[1-i].Shape) == 1 {
-				return &Boxes{Boxes: i, Scores: i, Classes: i, BoxColumn: 2, ScoreColumn: 1, Count: 1 - i, Format: Corners, Units: Pixels}, in, s.labels(0)
-			}
-		}
+	rows := slices.IndexFunc(o, func(o common.TensorInfo) bool { return len(o.Shape) == 2 && o.Shape[1] == 6 })
+	if s.InputIndex("scale_factor") >= 0 && len(o) == 2 && rows >= 0 && len(o[1-rows].Shape) == 1 { // PP-YOLOE and others of PaddleDetection
+		return &Boxes{Boxes: rows, Scores: rows, Classes: rows, BoxColumn: 2, ScoreColumn: 1, Count: 1 - rows, Format: Corners, Units: Pixels}, in, s.labels(0)
 	}
 	return nil, in, nil
 }
@@ -96,17 +93,13 @@ func recognizeSSD(s *seen) (Head, Input, []string) {
 			b.Boxes = i
 		}
 	}
-	if len(s.Outputs) != 4 || b.Classes < 0 {
-		return nil, Input{}, nil
-	}
-	labels := s.Outputs[b.Classes].Labels
-	if b.Scores < 0 && labels != nil { // the labels show which one the other is
+	if b.Classes >= 0 && b.Scores < 0 && s.Outputs[b.Classes].Labels != nil { // the labels show which one the other is
 		b.Scores = 6 - b.Boxes - b.Classes - b.Count
 	}
-	if min(b.Boxes, b.Scores, b.Count) < 0 || b.Scores > 3 {
+	if len(s.Outputs) != 4 || min(b.Boxes, b.Scores, b.Classes, b.Count) < 0 || b.Scores > 3 {
 		return nil, Input{}, nil
 	}
-	return b, rawInput(s.image), labels
+	return b, rawInput(s.image), s.Outputs[b.Classes].Labels
 }
 
 // recognizeDETR recognizes the names of RF-DETR's and Transformers' outputs.
@@ -243,17 +236,11 @@ func integers(text string) (all []int) {
 // rowCount returns how many rows of columns numbers an output has for a picture: -1 if
 // that is dynamic, 0 if its rows are not of so many numbers.
 func rowCount(info common.TensorInfo, columns int) int {
-	n, last := 1, len(info.Shape)-1
+	last := len(info.Shape) - 1
 	if last < 1 || info.Shape[last] != columns {
 		return 0
 	}
-	for _, d := range info.Shape[min(1, last-1):last] { // without the batch
-		if d < 0 {
-			return -1
-		}
-		n *= d
-	}
-	return n
+	return info.Shape[min(1, last-1):last].Elems() // without the batch
 }
 
 // colorInput returns the input for pictures, their size, with 0 for what is dynamic, and
