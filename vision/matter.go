@@ -94,8 +94,8 @@ func recognizeMatter(sig common.Signature, metadata map[string]string) (_ task, 
 	if !ok || len(sig.Outputs) == 0 || metadata["task"] != "" {
 		return nil, false, false
 	}
-	shape := sig.Outputs[0].Shape
-	if len(shape) != 4 || !(shape[1] == 1 && covers(shape[2:], size) || shape[3] == 1 && covers(shape[1:3], size)) {
+	h, w, classes, _, ok := places(sig.Outputs[0].Shape)
+	if !ok || len(sig.Outputs[0].Shape) != 4 || classes != 1 || image.Pt(max(w, 0), max(h, 0)) != size { // a place for each pixel
 		return nil, false, false
 	}
 	t := new(Matter)
@@ -117,9 +117,4 @@ func recognizeMatter(sig common.Signature, metadata map[string]string) (_ task, 
 	name := sig.Outputs[0].Name
 	sure = t.MinMax || slices.Contains(sig.Outputs[0].Labels, "selfie") || name == "activation_10" || name == "segment_back"
 	return t, sure, true
-}
-
-// covers reports whether an output has a place for each pixel of the input.
-func covers(s common.Shape, size image.Point) bool {
-	return max(s[0], 0) == size.Y && max(s[1], 0) == size.X
 }

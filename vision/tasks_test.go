@@ -7,6 +7,7 @@ import (
 	"image"
 	"image/color"
 	"math"
+	"slices"
 	"sync"
 	"testing"
 
@@ -363,6 +364,51 @@ func TestTasksTogether(t *testing.T) {
 		})
 	}
 	wait.Wait()
+}
+
+// Pictures come in batches and keep their order, also when the output has another shape than before.
+func TestDetectAll(t *testing.T) {
+	sig := common.Signature{Inputs: []common.TensorInfo{infoOf("x", -1, 1, 8, 8)}, Outputs: []common.TensorInfo{infoOf("y", -1, -1, 6)}}
+	var batches []int
+	rows := 0
+	m := fake.NewModel(sig, nil, func(_ context.Context, in common.Tensors) (common.Tensors, error) {
+		n, x := in["x"].Shape()[0], []float32{}
+		batches = append(batches, n)
+		data, err := common.Get[float32](in, "x")
+		for i := range n * rows {
+			x = append(x, 0, 0, 8, 8, 0.9, data[i/rows*64])
+		}
+		if err != nil {
+			return nil, err
+		}
+		y, err := common.FromSlice(x, n, rows, 6)
+		return common.Tensors{"y": y}, err
+	})
+	defer m.Close()
+	d := &Detector{Model: m, Head: &Boxes{ScoreColumn: 4, ClassColumn: 5, Count: -1, Format: Corners}}
+	var imgs []image.Image
+	for i := range 20 {
+		imgs = append(imgs, &image.Gray{Pix: slices.Repeat([]uint8{uint8(i)}, 64), Stride: 8, Rect: image.Rect(0, 0, 8, 8)})
+	}
+	for range 2 {
+		rows++
+		all, err := d.DetectAll(context.Background(), imgs)
+		require.NoError(t, err)
+		require.Len(t, all, 20)
+		for i, found := range all {
+			require.NotEmpty(t, found)
+			require.Equal(t, i, found[0].Class)
+		}
+	}
+	require.Subset(t, []int{16, 4}, batches)
+	d.Classes = []int{3}
+	all, err := d.DetectAll(context.Background(), imgs[2:4])
+	require.NoError(t, err)
+	require.Empty(t, all[0])
+	require.NotEmpty(t, all[1])
+	all, err = d.DetectAll(context.Background(), append(imgs[:1:1], nil))
+	require.ErrorIs(t, err, common.ErrInput)
+	require.Nil(t, all)
 }
 
 // A picture allocates its results, and what a session of the pool does.

@@ -120,6 +120,10 @@ var mutants = []mutant{
 	{"vision/masks.go", "input = image.Pt(m.width, m.height)", "", "vision", "TestMasksGolden"},
 	{"vision/boxes.go", "from += max(n, 0)", "", "vision", "TestHeads$"},
 	{"vision/recognize.go", "!unnamed || a != 56 && a != 20", "true", "vision", "TestRecognizeHeads$"},
+	{"vision/run.go", "clear(f.outputs)", "", "vision", "TestDetectAll"},
+	{"vision/faces.go", "size, strides[grid:])", "size, strides)", "vision", "TestSCRFD"},
+	{"vision/embedder.go", "a[2] += 0.5 - (a[0]+a[1])/2", "", "vision", "TestAlignFace"},
+	{"vision/segmenter.go", "c != top[h.next] || ", "", "vision", "TestSegmenter"},
 
 	// The command and the examples.
 	{"cmd/anyinfer/exit.go", "return exitUsage", "return exitFailure", "cmd/anyinfer", "TestExitCodes"},
