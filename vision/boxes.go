@@ -4,6 +4,7 @@ package vision
 
 import (
 	"cmp"
+	"image"
 	"math"
 	"slices"
 
@@ -34,18 +35,16 @@ func (b *Boxes) Decode(dst []Detection, out Outputs, minScore float32) ([]Detect
 	if b.Count >= 0 && b.Boxes >= 0 && b.Boxes < len(out.Tensors) && len(out.Tensors[b.Boxes].Shape()) == 2 {
 		rows.N = 0
 	}
-	for k := rows.N; k <= out.N && b.Count >= 0; k++ {
-		one := out
-		one.N = k
-		a, err := one.array(b.Count, 0)
+	for k := rows; k.N <= out.N && b.Count >= 0; k.N++ {
+		a, err := k.array(b.Count, 0)
 		if err != nil {
 			return dst, err
 		}
 		from += max(n, 0)
-		count := a.data[0]
+		n = index(a.data[0])
 		a.free()
-		if n = index(count); n < 0 {
-			return dst, fail(common.ErrShape, "output %d has %v as the number of boxes", b.Count, count)
+		if n < 0 {
+			return dst, fail(common.ErrShape, "output %d has no number of boxes", b.Count)
 		}
 	}
 	var of [3]array // boxes, scores, classes
@@ -152,23 +151,23 @@ func (p *PicoDet) Decode(dst []Detection, out Outputs, minScore float32) ([]Dete
 	if strides == nil {
 		strides = picoDetStrides
 	}
-	if p.Scores == nil && p.Distances == nil {
-		a, err := out.array(0, 2)
+	if p.Scores != nil && len(p.Scores) != len(strides) || len(p.Scores) != len(p.Distances) {
+		return dst, fail(common.ErrCount, "the head has %d outputs of scores and %d of distances for %d strides", len(p.Scores), len(p.Distances), len(strides))
+	}
+	if p.Scores == nil {
+		a, err := out.rows(0, 0)
 		if err != nil {
 			return dst, err
 		}
 		defer a.free()
-		return p.decode(dst, a, a, p.Classes, p.Classes, strides, out, minScore)
-	}
-	if len(p.Scores) != len(strides) || len(p.Scores) != len(p.Distances) {
-		return dst, fail(common.ErrCount, "the head has %d outputs of scores and %d of distances for %d strides", len(p.Scores), len(p.Distances), len(strides))
+		return p.decode(dst, a, a, p.Classes, p.Classes, strides, out.Size, minScore)
 	}
 	for i := range strides {
 		scores, distances, err := out.pair(p.Scores[i], 0, p.Distances[i], 0)
 		if err != nil {
 			return dst, err
 		}
-		dst, err = p.decode(dst, scores, distances, scores.dims[1], 0, strides[i:i+1], out, minScore)
+		dst, err = p.decode(dst, scores, distances, scores.dims[1], 0, strides[i:i+1], out.Size, minScore)
 		scores.free()
 		distances.free()
 		if err != nil {
@@ -178,20 +177,20 @@ func (p *PicoDet) Decode(dst []Detection, out Outputs, minScore float32) ([]Dete
 	return dst, nil
 }
 
-// decode appends what cells of these grids have found. The distances are behind a number
-// of others in their row.
-func (p *PicoDet) decode(dst []Detection, scores, distances array, classes, before int, strides []int, out Outputs, minScore float32) ([]Detection, error) {
-	width, step, center := distances.dims[1], scores.dims[1], float32(0.5)
+// decode appends what cells of these grids have found. Before distances, rows have that many
+// other numbers.
+func (p *PicoDet) decode(dst []Detection, scores, distances array, classes, before int, strides []int, size image.Point, minScore float32) ([]Detection, error) {
+	width, n, center := distances.dims[1], cells(size.X, size.Y, strides...), float32(0.5)
 	bins := (width - before) / 4
-	if classes < 1 || bins < 1 || width != before+4*bins || scores.dims[0] != cells(out.Size.X, out.Size.Y, strides...) {
-		return dst, fail(common.ErrShape, "outputs have %d rows of scores and %d numbers for distances; the strides %v in an input of %v make %d rows, of 4 distances or distributions",
-			scores.dims[0], width-before, strides, out.Size, cells(out.Size.X, out.Size.Y, strides...))
+	if classes < 1 || bins < 1 || width != before+4*bins || scores.dims[0] != n {
+		return dst, fail(common.ErrShape, "outputs have %d rows, of %d numbers for distances; the strides %v in an input of %v make %d rows, of 4 distances or distributions",
+			scores.dims[0], width-before, strides, size, n)
 	}
 	if p.Corner {
 		center = 0
 	}
-	for i := range scores.dims[0] {
-		score, class := best(scores.data[i*step:][:classes])
+	for i := range n {
+		score, class := best(scores.data[i*scores.dims[1]:][:classes])
 		if class < 0 || !(score >= minScore) {
 			continue
 		}
@@ -199,7 +198,7 @@ func (p *PicoDet) decode(dst []Detection, scores, distances array, classes, befo
 		for k := range side {
 			side[k] = mean(distances.data[i*width+before+k*bins:][:bins])
 		}
-		column, row, stride := cell(i, out.Size, strides)
+		column, row, stride := cell(i, size, strides)
 		x, y := float32(column)+center, float32(row)+center
 		dst = add(dst, Corners.rect(x-side[0], y-side[1], x+side[2], y+side[3], Point{stride, stride}), score, class, i)
 	}

@@ -231,7 +231,7 @@ func FuzzHeads(f *testing.F) {
 		&YOLO{}, &YOLO{Form: YOLOv5}, &YOLO{Form: EndToEnd}, &YOLO{Form: EndToEnd, Masks: 32, Protos: 1}, &YOLO{Masks: 4, Protos: 1, Points: 2, PointValues: 3},
 		&YOLO{Form: 77, Output: -1, Protos: 9}, &YOLO{Masks: -4}, &YOLO{Points: 2, PointValues: -90}, &YOLO{Points: 2, PointValues: 1}, &YOLO{Form: YOLOX}, &YOLO{Form: YOLOX, Strides: []int{16}}, &YOLO{Form: YOLOX, Strides: []int{-1, 0}}, &YOLO{Form: RTDETR},
 		&DETR{Boxes: 1}, &DETR{Boxes: 1, Softmax: true}, &DETR{}, &Boxes{Classes: 1, Scores: 2, Count: 3}, &Boxes{BoxColumn: 2, ScoreColumn: 1, Count: 1},
-		&Boxes{BoxColumn: -2, ScoreColumn: 100, ClassColumn: -1, Count: -1}, &PicoDet{}, &PicoDet{Classes: 3}, &PicoDet{Strides: []int{32}, Scores: []int{0}, Distances: []int{1}},
+		&Boxes{BoxColumn: -2, ScoreColumn: 100, ClassColumn: -1, Count: -1}, &PicoDet{}, &PicoDet{Classes: 3}, &PicoDet{Strides: []int{32}, Scores: []int{0}, Distances: []int{1}}, &PicoDet{Strides: []int{-1, 0, 32}, Classes: 2},
 	}
 	f.Fuzz(func(t *testing.T, dims, content []byte, kind uint8, minScore float32) {
 		out := Outputs{Size: image.Pt(64, 32), N: int(kind >> 6), Quants: []*common.Quantization{{Scale: []float32{0.1}, ZeroPoint: []int64{3}}}}

@@ -21,17 +21,15 @@ func NMS(d []Detection, o NMSOptions) []Detection {
 	defer s.free()
 	for i := range d {
 		if finite(d[i].Rect, d[i].Score) {
-			s.order = append(s.order, ranked{d[i].Score, i})
+			s.order = append(s.order, i)
 		}
 	}
-	slices.SortFunc(s.order, func(a, b ranked) int {
-		return cmp.Or(cmp.Compare(b.score, a.score), a.index-b.index)
-	})
-	for _, next := range s.order {
+	slices.SortFunc(s.order, func(a, b int) int { return cmp.Or(cmp.Compare(d[b].Score, d[a].Score), a-b) })
+	for _, i := range s.order {
 		if len(s.kept) == most && !o.Weighted {
 			break
 		}
-		c := &d[next.index]
+		c := &d[i]
 		b := boxed{Rect: c.Rect, area: (c.Rect.Dx() + one) * (c.Rect.Dy() + one), class: c.Class, total: c.Score}
 		if o.Agnostic {
 			b.class = 0
@@ -54,14 +52,9 @@ func NMS(d []Detection, o NMSOptions) []Detection {
 
 // suppression is the memory of NMS.
 type suppression struct {
-	order []ranked
+	order []int
 	boxes []boxed // of kept, close together
 	kept  []Detection
-}
-
-type ranked struct {
-	score float32
-	index int
 }
 
 type boxed struct {

@@ -27,34 +27,28 @@ func (o Outputs) array(i, rank int) (array, error) {
 	if i < 0 || i >= len(o.Tensors) || o.Tensors[i] == nil {
 		return array{}, fail(common.ErrCount, "the head reads output %d, but the model has %d", i, len(o.Tensors))
 	}
-	t, batch, size, a := o.Tensors[i], 1, 1, array{}
+	t, a := o.Tensors[i], array{}
+	shape := t.Shape()
 	if rank < 0 {
-		rank = max(len(t.Shape())-1, 1)
+		rank = max(len(shape)-1, 1)
 	}
-	lead := len(t.Shape()) - rank
-	valid := lead >= 0 && rank <= len(a.dims)
-	for j, d := range t.Shape() {
-		if j < lead {
-			batch *= d
-		} else if valid {
-			a.dims[j-lead] = d
-			size *= d
-		}
+	lead := len(shape) - rank
+	if lead < 0 || rank > len(a.dims) || o.N < 0 || o.N >= shape[:lead].Elems() {
+		return a, fail(common.ErrShape, "output %d has the shape %v, without %d dimensions of picture %d", i, t.Shape(), rank, o.N)
 	}
-	if !valid || o.N < 0 || o.N >= batch {
-		return array{}, fail(common.ErrShape, "output %d has the shape %v, without %d dimensions of picture %d", i, t.Shape(), rank, o.N)
-	}
+	size := shape[lead:].Elems()
+	copy(a.dims[:], shape[lead:])
 	if t.DType() == common.Float32 {
-		data, err := common.Data[float32](t)
-		a.data = data[o.N*size:][:size]
+		all, err := common.Data[float32](t)
+		a.data = all[o.N*size:][:size]
 		return a, err
 	}
 	a.scratch = scratches.Get().(*[]float32)
 	*a.scratch = slices.Grow((*a.scratch)[:0], t.Len())[:t.Len()]
 	a.data = (*a.scratch)[o.N*size:][:size]
 	if t.DType() == common.Int64 { // which Dequantize does not take
-		data, err := common.Data[int64](t)
-		for i, v := range data {
+		all, err := common.Data[int64](t)
+		for i, v := range all {
 			(*a.scratch)[i] = float32(v)
 		}
 		return a, err
@@ -63,11 +57,12 @@ func (o Outputs) array(i, rank int) (array, error) {
 	if i < len(o.Quants) {
 		q = o.Quants[i]
 	}
-	if err := q.Dequantize(*a.scratch, t); err != nil {
+	err := q.Dequantize(*a.scratch, t)
+	if err != nil {
 		a.free()
-		return array{}, err
+		a = array{}
 	}
-	return a, nil
+	return a, err
 }
 
 func (a array) free() {
@@ -76,7 +71,6 @@ func (a array) free() {
 	}
 }
 
-// all returns output i for the picture. The caller frees the array.
 func (o Outputs) all(i int) (array, error) { return o.array(i, -1) }
 
 // rows returns the rows of output i that belong to the picture, of columns numbers each,
@@ -176,7 +170,7 @@ func best(scores []float32) (score float32, class int) {
 	return score, class
 }
 
-// index returns the class or the count that a number is, or -1.
+// index returns the integer that a class or a count is, or -1.
 func index(v float32) int {
 	if v >= 0 && v < 1<<24 {
 		return int(v)

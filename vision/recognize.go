@@ -132,17 +132,14 @@ func recognizeHead(sig common.Signature, metadata map[string]string) (Head, Inpu
 
 // recognizeScaled recognizes models that scale boxes to a size that a further input tells.
 func recognizeScaled(s *seen) (Head, Input, []string) {
-	in := Input{Size: sizeOr(s.size, 640), Std: same(255)}
-	boxes, scores, classes := s.OutputIndex("boxes"), s.OutputIndex("scores"), s.OutputIndex("labels")
-	if s.InputIndex("orig_target_sizes") >= 0 && len(s.Outputs) == 3 && min(boxes, scores, classes) >= 0 { // RT-DETR, D-FINE, DEIM
-		return &Boxes{Boxes: boxes, Scores: scores, Classes: classes, Count: -1, Format: Corners, Units: Pixels}, in, s.labels(0)
+	in, o := Input{Size: sizeOr(s.size, 640), Std: same(255)}, s.Outputs
+	b := &Boxes{Boxes: s.OutputIndex("boxes"), Scores: s.OutputIndex("scores"), Classes: s.OutputIndex("labels"), Count: -1, Format: Corners, Units: Pixels}
+	if s.InputIndex("orig_target_sizes") >= 0 && len(o) == 3 && min(b.Boxes, b.Scores, b.Classes) >= 0 { // RT-DETR, D-FINE, DEIM
+		return b, in, s.labels(0)
 	}
-	if s.InputIndex("scale_factor") >= 0 && len(s.Outputs) == 2 { // PP-YOLOE and others of PaddleDetection
-		for i, o := range s.Outputs {
-			if len(o.Shape) == 2 && o.Shape[1] == 6 && len(s.Outputs[1-i].Shape) == 1 {
-				return &Boxes{Boxes: i, Scores: i, Classes: i, BoxColumn: 2, ScoreColumn: 1, Count: 1 - i, Format: Corners, Units: Pixels}, in, s.labels(0)
-			}
-		}
+	rows := slices.IndexFunc(o, func(o common.TensorInfo) bool { return len(o.Shape) == 2 && o.Shape[1] == 6 })
+	if s.InputIndex("scale_factor") >= 0 && len(o) == 2 && rows >= 0 && len(o[1-rows].Shape) == 1 { // PP-YOLOE and others of PaddleDetection
+		return &Boxes{Boxes: rows, Scores: rows, Classes: rows, BoxColumn: 2, ScoreColumn: 1, Count: 1 - rows, Format: Corners, Units: Pixels}, in, s.labels(0)
 	}
 	return nil, in, nil
 }
@@ -164,17 +161,13 @@ func recognizeSSD(s *seen) (Head, Input, []string) {
 			b.Boxes = i
 		}
 	}
-	if len(s.Outputs) != 4 || b.Classes < 0 {
-		return nil, Input{}, nil
-	}
-	labels := s.Outputs[b.Classes].Labels
-	if b.Scores < 0 && labels != nil { // the labels show which one the other is
+	if b.Classes >= 0 && b.Scores < 0 && s.Outputs[b.Classes].Labels != nil { // the labels show which one the other is
 		b.Scores = 6 - b.Boxes - b.Classes - b.Count
 	}
-	if min(b.Boxes, b.Scores, b.Count) < 0 || b.Scores > 3 {
+	if len(s.Outputs) != 4 || min(b.Boxes, b.Scores, b.Classes, b.Count) < 0 || b.Scores > 3 {
 		return nil, Input{}, nil
 	}
-	return b, rawInput(s.image), labels
+	return b, rawInput(s.image), s.Outputs[b.Classes].Labels
 }
 
 // recognizeDETR recognizes the names of RF-DETR's and Transformers' outputs.
@@ -187,7 +180,10 @@ func recognizeDETR(s *seen) (Head, Input, []string) {
 		}
 		switch queries, classes := s.Outputs[d.Scores].Shape[1], s.Outputs[d.Scores].Shape[2]; {
 		case names[0] == "dets": // RF-DETR
-			return d, in, s.labels(classes / 91 * 91) // those of one's own training are unknown
+			if classes != 91 { // not COCO's, but those of somebody's training
+				classes = 0
+			}
+			return d, in, s.labels(classes)
 		case queries == 100: // DETR, YOLOS
 			d.Softmax, in.Size = true, sizeOr(s.size, 800)
 			return d, in, s.labels(classes - 1)
@@ -201,26 +197,22 @@ func recognizeDETR(s *seen) (Head, Input, []string) {
 // recognizePicoDet recognizes a pair of outputs for each of three or four strides, and
 // the single output of NanoDet-Plus, which has the shape of others too, by its name.
 func recognizePicoDet(s *seen) (Head, Input, []string) {
-	in := Input{Size: s.size, Mean: imageNetMean, Std: imageNetStd}
-	n := len(s.Outputs) / 2
-	if len(s.Outputs) == 1 && s.image.Name == "data" && len(s.Outputs[0].Shape) == 3 {
-		rows, classes := s.Outputs[0].Shape[1], s.Outputs[0].Shape[2]-32
-		if in.BGR = true; classes > 0 && rows == cells(s.size.X, s.size.Y, picoDetStrides...) {
-			return &PicoDet{Classes: classes, Corner: true, MaxIoU: 0.6}, in, s.labels(classes)
-		}
+	p, in, n := &PicoDet{}, Input{Size: s.size, Mean: imageNetMean, Std: imageNetStd}, len(s.Outputs)/2
+	if o := s.Outputs; len(o) == 1 && s.image.Name == "data" && len(o[0].Shape) == 3 && o[0].Shape[2] > 32 && o[0].Shape[1] == cells(s.size.X, s.size.Y, picoDetStrides...) {
+		in.BGR, p.MaxIoU, p.Corner, p.Classes = true, 0.6, true, o[0].Shape[2]-32
+		return p, in, s.labels(p.Classes)
 	}
 	if n != 3 && n != 4 || len(s.Outputs) != 2*n {
 		return nil, in, nil
 	}
-	p, classes := &PicoDet{Strides: slices.Clone(picoDetStrides[:n])}, 0
-	p.Scores, p.Distances = slices.Repeat([]int{-1}, n), slices.Repeat([]int{-1}, n)
+	classes := 0
+	p.Strides, p.Scores, p.Distances = slices.Clone(picoDetStrides[:n]), slices.Repeat([]int{-1}, n), slices.Repeat([]int{-1}, n)
 	for i, o := range s.Outputs {
-		k := slices.IndexFunc(p.Strides, func(stride int) bool { return len(o.Shape) == 3 && o.Shape[1] == cells(s.size.X, s.size.Y, stride) })
-		to, named := p.Distances, strings.Contains(o.Name, "dis_") // else the length shows what it is
-		if k >= 0 && (strings.Contains(o.Name, "cls_") || !named && o.Shape[2] != 32) {
+		k, to := slices.IndexFunc(p.Strides, func(stride int) bool { return len(o.Shape) == 3 && o.Shape[1] == cells(s.size.X, s.size.Y, stride) }), p.Distances
+		if k >= 0 && (strings.Contains(o.Name, "cls_") || !strings.Contains(o.Name, "dis_") && o.Shape[2] != 32) { // where names do not tell, the length does
 			to, classes = p.Scores, o.Shape[2]
 		}
-		if k < 0 || to[k] >= 0 || o.Shape[2] < 1 {
+		if k < 0 || to[k] >= 0 {
 			return nil, in, nil
 		}
 		to[k] = i
@@ -312,17 +304,11 @@ func integers(text string) (all []int) {
 // rowCount returns how many rows of columns numbers an output has for a picture: -1 if
 // that is dynamic, 0 if its rows are not of so many numbers.
 func rowCount(info common.TensorInfo, columns int) int {
-	n, last := 1, len(info.Shape)-1
+	last := len(info.Shape) - 1
 	if last < 1 || info.Shape[last] != columns {
 		return 0
 	}
-	for _, d := range info.Shape[min(1, last-1):last] { // without the batch
-		if d < 0 {
-			return -1
-		}
-		n *= d
-	}
-	return n
+	return info.Shape[min(1, last-1):last].Elems() // without the batch
 }
 
 // colorInput returns the input for pictures, their size, with 0 for what is dynamic, and

@@ -52,40 +52,36 @@ func (y *YOLO) Suppression() NMSOptions { return yoloForms[int(y.Form)%len(yoloF
 // yoloTable is the output of a YOLO: value c of box i is data[i*box+c*value].
 type yoloTable struct {
 	array
-	boxes      int
-	box, value int
-	extras     int // the first value after the classes
-	scale      Point
-	strides    []int // of YOLOX
+	boxes, box, value int
+	extras            int // the first value after the classes
+	scale             Point
+	strides           []int // of YOLOX
 }
 
-func (y *YOLO) table(out Outputs) (yoloTable, error) {
-	a, err := out.array(y.Output, 2)
-	t := yoloTable{array: a, boxes: a.dims[0], box: a.dims[1], value: 1}
-	if err != nil {
+func (y *YOLO) table(out Outputs) (t yoloTable, err error) {
+	if t.array, err = out.array(y.Output, 2); err != nil {
 		return t, err
 	}
-	values, before := a.dims[1], yoloForms[int(y.Form)%len(yoloForms)].before
-	if y.Form == YOLOv8 && a.dims[0] < a.dims[1] {
-		t.boxes, t.box, t.value, values = a.dims[1], 1, a.dims[1], a.dims[0]
+	values, before := t.dims[1], yoloForms[int(y.Form)%len(yoloForms)].before
+	t.boxes, t.box, t.value = t.dims[0], values, 1
+	if y.Form == YOLOv8 && t.boxes < values {
+		t.boxes, t.box, t.value, values = values, 1, values, t.boxes
 	}
 	t.extras = values - y.Masks - y.Points*y.PointValues
-	classes := t.extras - before
-	if classes < 0 || (classes == 0) != (y.Form == EndToEnd) || min(y.Masks, y.Points) < 0 || y.Points > 0 && y.PointValues < 2 {
-		a.free()
-		return t, fail(common.ErrShape, "output %d of YOLO has %d values for each of %d boxes; that is not %d, classes, %d for masks and %d for key points",
-			y.Output, values, t.boxes, before, y.Masks, y.Points*y.PointValues)
+	classes, n := t.extras-before, t.boxes
+	if y.Form == YOLOX {
+		if t.strides = y.Strides; t.strides == nil {
+			t.strides = yoloxStrides
+		}
+		t.scale, n = Point{1, 1}, cells(out.Size.X, out.Size.Y, t.strides...)
+	}
+	if classes < 0 || (classes == 0) != (y.Form == EndToEnd) || min(y.Masks, y.Points) < 0 || y.Points > 0 && y.PointValues < 2 || n != t.boxes {
+		t.free()
+		return t, fail(common.ErrShape, "output %d of YOLO has %d values for each of %d boxes; that is not %d, classes, %d for masks and %d for key points for each of %d",
+			y.Output, values, t.boxes, before, y.Masks, y.Points*y.PointValues, n)
 	}
 	if y.Form != YOLOX {
-		t.scale = y.Units.scale(out, a.data, t.boxes, t.box, t.value)
-		return t, nil
-	}
-	if t.strides = y.Strides; t.strides == nil {
-		t.strides = yoloxStrides
-	}
-	if t.scale = (Point{1, 1}); t.boxes != cells(out.Size.X, out.Size.Y, t.strides...) {
-		a.free()
-		return t, fail(common.ErrShape, "output %d of YOLOX has %d boxes, but grids of the strides %v in a picture of %v have another number of cells", y.Output, t.boxes, t.strides, out.Size)
+		t.scale = y.Units.scale(out, t.data, t.boxes, t.box, t.value)
 	}
 	return t, nil
 }
