@@ -3,7 +3,10 @@
 package vision
 
 import (
-	"strings"
+	"cmp"
+	"image"
+	"math"
+	"slices"
 
 	"github.com/anyinfer/anyinfer/common"
 )
@@ -29,20 +32,19 @@ func (b *Boxes) Suppression() NMSOptions { return NMSOptions{None: true} }
 // Decode implements Head.
 func (b *Boxes) Decode(dst []Detection, out Outputs, minScore float32) ([]Detection, error) {
 	from, n, rows := 0, -1, out
-	if b.Count >= 0 {
-		var err error
-		if n, err = out.count(b.Count); err != nil {
+	if b.Count >= 0 && b.Boxes >= 0 && b.Boxes < len(out.Tensors) && len(out.Tensors[b.Boxes].Shape()) == 2 {
+		rows.N = 0
+	}
+	for k := rows; k.N <= out.N && b.Count >= 0; k.N++ {
+		a, err := k.array(b.Count, 0)
+		if err != nil {
 			return dst, err
 		}
-		if b.Boxes >= 0 && b.Boxes < len(out.Tensors) && len(out.Tensors[b.Boxes].Shape()) == 2 {
-			for rows.N = 0; rows.N < out.N; rows.N++ {
-				before, err := rows.count(b.Count)
-				if err != nil {
-					return dst, err
-				}
-				from += before
-			}
-			rows.N = 0
+		from += max(n, 0)
+		n = index(a.data[0])
+		a.free()
+		if n < 0 {
+			return dst, fail(common.ErrShape, "output %d has no number of boxes", b.Count)
 		}
 	}
 	var of [3]array // boxes, scores, classes
@@ -68,106 +70,152 @@ func (b *Boxes) Decode(dst []Detection, out Outputs, minScore float32) ([]Detect
 		a.data = a.data[min(c.column, len(a.data)):]
 		of[k] = a
 	}
-	scale, width := Point{}, of[0].dims[1]
+	scale, width := b.Units.scale(out, of[0].data, of[0].dims[0], of[0].dims[1], 1), of[0].dims[1]
 	for i := from; i < from+n; i++ {
 		score, class := of[1].data[i*of[1].dims[1]], index(of[2].data[i*of[2].dims[1]])
-		if class < 0 || !(score >= minScore) {
-			continue
+		if box := of[0].data[i*width:]; class >= 0 && score >= minScore {
+			dst = add(dst, b.Format.rect(box[0], box[1], box[2], box[3], scale), score, class, i)
 		}
-		if scale == (Point{}) {
-			scale = b.Units.scale(out, of[0].data, of[0].dims[0], width, 1)
-		}
-		box := of[0].data[i*width:][:4]
-		dst = add(dst, b.Format.rect(box[0], box[1], box[2], box[3], scale), score, class, i)
 	}
 	return dst, nil
 }
 
-// count returns the number in output i for the picture.
-func (o Outputs) count(i int) (int, error) {
-	a, err := o.array(i, 0)
+// DETR is the head of DETR and its successors as Transformers exports them: centers
+// and sizes of boxes from 0 to 1, and a number for each class. Where the model decides
+// for itself which boxes it has found, Boxes is the head.
+type DETR struct {
+	Boxes, Scores int // the indexes of the outputs
+	// Softmax: the last class is "no object", as in DETR and YOLOS. Otherwise each class
+	// is for itself, as in RT-DETR and RF-DETR, and a box can be of several ones.
+	Softmax bool
+}
+
+// Suppression returns none, because the model was trained to find a thing once.
+func (d *DETR) Suppression() NMSOptions { return NMSOptions{None: true} }
+
+// Decode implements Head. Without Softmax it appends a detection for each class of a box
+// that has the score, as the models' own code does.
+func (d *DETR) Decode(dst []Detection, out Outputs, minScore float32) ([]Detection, error) {
+	scores, boxes, err := out.pair(d.Scores, 0, d.Boxes, 4)
 	if err != nil {
-		return 0, err
+		return dst, err
 	}
-	defer a.free()
-	if n := index(a.data[0]); n >= 0 {
-		return n, nil
-	}
-	return 0, fail(common.ErrShape, "output %d has %v as the number of boxes", i, a.data[0])
-}
-
-// recognizeBoxes recognizes detectors with NMS inside by the names of their outputs.
-func recognizeBoxes(sig common.Signature, metadata map[string]string) (Head, Input, []string, bool) {
-	at := pictureInput(sig)
-	if at < 0 {
-		return nil, Input{}, nil, false
-	}
-	if b, labels, ok := recognizeSSD(sig); ok {
-		return b, rawInput(sig.Inputs[at]), labels, true
-	}
-	in := Input{Std: [3]float32{255, 255, 255}}
-	if sig.InputIndex("orig_target_sizes") >= 0 && len(sig.Outputs) == 3 { // RT-DETR, D-FINE, DEIM
-		b := &Boxes{Boxes: sig.OutputIndex("boxes"), Scores: sig.OutputIndex("scores"), Classes: sig.OutputIndex("labels"), Count: -1, Format: Corners, Units: Pixels}
-		_, _, in.Size = pictureSize(sig.Inputs[at], []int{640})
-		return b, in, nil, b.Boxes >= 0 && b.Scores >= 0 && b.Classes >= 0
-	}
-	if sig.InputIndex("scale_factor") >= 0 && len(sig.Outputs) == 2 { // PP-YOLOE and others of PaddleDetection
-		for i, o := range sig.Outputs {
-			if len(o.Shape) == 2 && o.Shape[1] == 6 && len(sig.Outputs[1-i].Shape) == 1 {
-				return &Boxes{Boxes: i, Scores: i, Classes: i, BoxColumn: 2, ScoreColumn: 1, Count: 1 - i, Format: Corners, Units: Pixels}, in, nil, true
+	defer scores.free()
+	defer boxes.free()
+	size, least, classes := Point{float32(out.Size.X), float32(out.Size.Y)}, logit(minScore), scores.dims[1]
+	for i := range boxes.dims[0] {
+		row, box := scores.data[i*classes:][:classes], boxes.data[4*i:]
+		r := CenterSize.rect(box[0], box[1], box[2], box[3], size)
+		if !d.Softmax {
+			for class, v := range row {
+				if v >= least {
+					dst = add(dst, r, sigmoid(v), class, i)
+				}
 			}
-		}
-	}
-	return nil, Input{}, nil, false
-}
-
-// recognizeSSD recognizes the four outputs of TFLite_Detection_PostProcess, those with
-// telling names, and those whose classes have labels in the file.
-func recognizeSSD(sig common.Signature) (*Boxes, []string, bool) {
-	if len(sig.Outputs) != 4 || len(sig.Inputs) != 1 {
-		return nil, nil, false
-	}
-	b := &Boxes{Boxes: -1, Scores: -1, Classes: -1, Count: -1, Format: CornersYX, Units: Normalized}
-	var labels []string
-	const op = "TFLite_Detection_PostProcess"
-	roles := map[string]*int{op: &b.Boxes, op + ":1": &b.Classes, op + ":2": &b.Scores, op + ":3": &b.Count}
-	for i, o := range sig.Outputs {
-		role := roles[o.Name]
-		switch has := func(part string) bool { return strings.Contains(strings.ToLower(o.Name), part) }; {
-		case role != nil:
-		case len(o.Shape) == 3 && o.Shape[2] == 4:
-			role = &b.Boxes
-		case len(o.Shape) == 1 || has("num_detections"):
-			role = &b.Count
-		case len(o.Labels) > 0 || has("class") || has("category"):
-			role = &b.Classes
-		case has("score"):
-			role = &b.Scores
-		default:
 			continue
 		}
-		if *role = i; role == &b.Classes {
-			labels = o.Labels
+		most, _ := best(row)
+		score, class := best(row[:max(classes-1, 0)])
+		sum := 0.0
+		for _, v := range row {
+			sum += math.Exp(float64(v - most))
+		}
+		if score = float32(math.Exp(float64(score-most)) / sum); class >= 0 && score >= minScore {
+			dst = add(dst, r, score, class, i)
 		}
 	}
-	if b.Scores < 0 && b.Classes >= 0 && labels != nil { // the labels show which one the other is
-		b.Scores = 6 - b.Boxes - b.Classes - b.Count
-	}
-	return b, labels, min(b.Boxes, b.Scores, b.Classes, b.Count) >= 0 && b.Scores < 4
+	return dst, nil
 }
 
-// rawInput is the recipe of TensorFlow's detectors: quantized inputs get the pixels as
-// they are, others -1 to 1.
-func rawInput(info common.TensorInfo) Input {
-	mean, std := float32(127.5), float32(127.5)
-	if info.DType == common.Uint8 || info.DType == common.Int8 {
-		mean, std = 0, 1
-		if q := info.Quant; q != nil && len(q.Scale) == 1 && len(q.ZeroPoint) == 1 && q.Scale[0] > 0 {
-			mean, std = float32(q.ZeroPoint[0]), 1/q.Scale[0]
+// PicoDet is the head of PicoDet, NanoDet and NanoDet-Plus without NMS: for each cell
+// of a grid for each stride, scores, and the distances to the four sides of a box in
+// strides. A distance is a number, or the mean of a distribution over 0, 1, 2 and so on.
+type PicoDet struct {
+	Strides []int // nil: 8, 16, 32, 64
+	// The indexes of the outputs with scores and distances, one for each stride; nil: output
+	// 0 has a row for each cell of all strides, with Classes scores and then the distances.
+	Scores, Distances []int
+	Classes           int
+	Corner            bool    // distances are from a cell's top left, as in NanoDet-Plus, not from its center
+	MaxIoU            float32 // for NMS; 0: 0.5
+}
+
+var picoDetStrides = []int{8, 16, 32, 64}
+
+// Suppression returns NMS by class.
+func (p *PicoDet) Suppression() NMSOptions { return NMSOptions{IoU: cmp.Or(p.MaxIoU, 0.5)} }
+
+// Decode implements Head.
+func (p *PicoDet) Decode(dst []Detection, out Outputs, minScore float32) ([]Detection, error) {
+	strides := p.Strides
+	if strides == nil {
+		strides = picoDetStrides
+	}
+	if p.Scores != nil && len(p.Scores) != len(strides) || len(p.Scores) != len(p.Distances) {
+		return dst, fail(common.ErrCount, "the head has %d outputs of scores and %d of distances for %d strides", len(p.Scores), len(p.Distances), len(strides))
+	}
+	if p.Scores == nil {
+		a, err := out.rows(0, 0)
+		if err != nil {
+			return dst, err
 		}
-		if info.DType == common.Int8 {
-			mean += 128
+		defer a.free()
+		return p.decode(dst, a, a, p.Classes, p.Classes, strides, out.Size, minScore)
+	}
+	for i := range strides {
+		scores, distances, err := out.pair(p.Scores[i], 0, p.Distances[i], 0)
+		if err != nil {
+			return dst, err
+		}
+		dst, err = p.decode(dst, scores, distances, scores.dims[1], 0, strides[i:i+1], out.Size, minScore)
+		scores.free()
+		distances.free()
+		if err != nil {
+			return dst, err
 		}
 	}
-	return Input{Mean: [3]float32{mean, mean, mean}, Std: [3]float32{std, std, std}}
+	return dst, nil
+}
+
+// decode appends what cells of these grids have found. Before distances, rows have that many
+// other numbers.
+func (p *PicoDet) decode(dst []Detection, scores, distances array, classes, before int, strides []int, size image.Point, minScore float32) ([]Detection, error) {
+	width, n, center := distances.dims[1], cells(size.X, size.Y, strides...), float32(0.5)
+	bins := (width - before) / 4
+	if classes < 1 || bins < 1 || width != before+4*bins || scores.dims[0] != n {
+		return dst, fail(common.ErrShape, "outputs have %d rows, of %d numbers for distances; the strides %v in an input of %v make %d rows, of 4 distances or distributions",
+			scores.dims[0], width-before, strides, size, n)
+	}
+	if p.Corner {
+		center = 0
+	}
+	for i := range n {
+		score, class := best(scores.data[i*scores.dims[1]:][:classes])
+		if class < 0 || !(score >= minScore) {
+			continue
+		}
+		var side [4]float32
+		for k := range side {
+			side[k] = mean(distances.data[i*width+before+k*bins:][:bins])
+		}
+		column, row, stride := cell(i, size, strides)
+		x, y := float32(column)+center, float32(row)+center
+		dst = add(dst, Corners.rect(x-side[0], y-side[1], x+side[2], y+side[3], Point{stride, stride}), score, class, i)
+	}
+	return dst, nil
+}
+
+// mean returns the mean of the distribution over 0, 1, 2 and so on that logits are, or
+// a single number as it is.
+func mean(logits []float32) float32 {
+	if len(logits) == 1 {
+		return logits[0]
+	}
+	var sum, total float64
+	most := slices.Max(logits)
+	for i, v := range logits {
+		e := math.Exp(float64(v - most))
+		sum, total = sum+e*float64(i), total+e
+	}
+	return float32(sum / total)
 }

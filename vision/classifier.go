@@ -3,6 +3,7 @@
 package vision
 
 import (
+	"cmp"
 	"context"
 	"image"
 	"math"
@@ -39,51 +40,31 @@ type Class struct {
 // NewClassifier returns a Classifier for a model with a single output of one number a
 // class. Otherwise the error wraps common.ErrModel and says what the model has.
 func NewClassifier(m *common.Model) (*Classifier, error) {
-	c, _, ok := recognizeClassifier(m.Signatures()[0], m.Info().Metadata)
-	if !ok {
-		return nil, unrecognized(m, "Classifier")
-	}
-	c.Model = m
-	return c, nil
+	return newTask[*Classifier](m, recognizeClassifier)
 }
 
+func (c *Classifier) parts() (**common.Model, *Input) { return &c.Model, &c.Input }
+
 // Classify returns the best classes, the best first.
-func (c *Classifier) Classify(ctx context.Context, img image.Image) ([]Class, error) {
-	f, err := c.runner.picture(ctx, c.Model, &c.Input, img)
-	if err != nil {
-		return nil, err
-	}
-	defer c.runner.give(f)
-	values, err := f.of(0).all(c.Output)
-	if err != nil {
-		return nil, err
-	}
-	defer values.free()
-	return c.best(values.data, f.signature.Outputs[c.Output]), nil
+func (c *Classifier) Classify(ctx context.Context, img image.Image) (best []Class, err error) {
+	err = c.runner.picture(ctx, c.Model, &c.Input, img, nil, c.Output, func(f *frame, a array) error {
+		best = c.best(a.data, f.signature.Outputs[c.Output])
+		return nil
+	})
+	return best, err
 }
 
 // best returns the best classes of an output with these values.
 func (c *Classifier) best(values []float32, info common.TensorInfo) []Class {
-	top := c.Top
-	if top <= 0 {
-		top = 5
-	}
-	best := make([]Class, 0, min(top, len(values))+1)
+	top := min(cmp.Or(max(c.Top, 0), 5), len(values))
+	best := make([]Class, 0, top)
 	for i, v := range values {
-		if v != v { // NaN has no place in an order
-			continue
+		at := len(best)
+		for at > 0 && best[at-1].Score < v {
+			at--
 		}
-		at, _ := slices.BinarySearchFunc(best, v, func(b Class, v float32) int {
-			if b.Score >= v { // equal ones stay in their order
-				return -1
-			}
-			return 1
-		})
-		if at < top {
-			if len(best) == top {
-				best = best[:top-1]
-			}
-			best = slices.Insert(best, at, Class{Index: i, Score: v})
+		if at < top && v == v { // NaN has no place in an order
+			best = slices.Insert(best[:min(len(best), top-1)], at, Class{Index: i, Score: v})
 		}
 	}
 	if len(best) > 0 && !c.Raw && !probabilities(values, info) {
@@ -97,15 +78,15 @@ func (c *Classifier) best(values []float32, info common.TensorInfo) []Class {
 			best[i].Score = float32(math.Exp(float64(best[i].Score)-highest) / sum)
 		}
 	}
+	background := len(values) - len(c.Labels)
 	for i := range best {
-		b := &best[i]
-		switch at := b.Index + len(c.Labels) - len(values); {
-		case len(c.Labels) == len(values)-1 && b.Index == 0:
-			b.Label = "background"
-		case len(c.Labels) == len(values)-1:
-			b.Label = c.Labels[at]
-		case b.Index < len(c.Labels):
-			b.Label = c.Labels[b.Index]
+		switch at := best[i].Index; {
+		case background == 1 && at == 0:
+			best[i].Label = "background"
+		case background == 1:
+			best[i].Label = c.Labels[at-1]
+		case at < len(c.Labels):
+			best[i].Label = c.Labels[at]
 		}
 	}
 	return best
@@ -138,24 +119,22 @@ func count(sig common.Signature) int {
 	}
 	n := 1
 	for _, d := range sig.Outputs[0].Shape[1:] {
-		switch {
-		case d != 1 && n != 1:
+		if d != 1 && n != 1 {
 			return 0
-		case d != 1:
-			n = d
 		}
+		n *= d
 	}
 	return n
 }
 
-// recognizeClassifier also tells whether it is sure that the numbers are of classes.
-func recognizeClassifier(sig common.Signature, metadata map[string]string) (c *Classifier, sure, ok bool) {
+// recognizeClassifier is sure if it knows that the numbers are of classes.
+func recognizeClassifier(sig common.Signature, metadata map[string]string) (_ task, sure, ok bool) {
 	input, size, layout, ok := colorInput(sig)
 	n := count(sig)
 	if task := metadata["task"]; !ok || n == 0 || n == 1 || task != "" && task != "classify" {
 		return nil, false, false
 	}
-	c = &Classifier{Labels: sig.Outputs[0].Labels}
+	c := &Classifier{Labels: sig.Outputs[0].Labels}
 	switch c.Input = rawInput(input); {
 	case metadata["task"] == "classify": // Ultralytics
 		c.Input = Input{Fit: Crop, Filter: Smooth, Std: same(255)}

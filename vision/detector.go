@@ -3,6 +3,7 @@
 package vision
 
 import (
+	"cmp"
 	"context"
 	"image"
 	"slices"
@@ -29,77 +30,64 @@ type Detector struct {
 // NewDetector returns a Detector for a model whose metadata, or the names and shapes
 // of whose outputs, this package knows. Otherwise the error wraps common.ErrModel and
 // says what they are.
-func NewDetector(m *common.Model) (*Detector, error) {
-	t, err := New(m)
-	if err != nil {
-		return nil, err
+func NewDetector(m *common.Model) (*Detector, error) { return newTask[*Detector](m, recognizeDetector) }
+
+func (d *Detector) parts() (**common.Model, *Input) { return &d.Model, &d.Input }
+
+func recognizeDetector(sig common.Signature, metadata map[string]string) (t task, sure, ok bool) {
+	for _, recognize := range heads {
+		if head, in, labels, ok := recognize(sig, metadata); ok {
+			return &Detector{Input: in, Head: head, Labels: labels}, true, true
+		}
 	}
-	d, ok := t.(*Detector)
-	if !ok {
-		return nil, otherTask("Detector", t)
-	}
-	return d, nil
+	return nil, false, false
 }
 
 // Detect returns what it finds, the best first.
-func (d *Detector) Detect(ctx context.Context, img image.Image) ([]Detection, error) {
-	all, err := d.DetectAll(ctx, []image.Image{img})
-	if err != nil {
-		return nil, err
-	}
-	return all[0], nil
+func (d *Detector) Detect(ctx context.Context, img image.Image) (found []Detection, err error) {
+	err = d.runner.run(ctx, d.Model, &d.Input, []image.Image{img}, nil, func(f *frame, n int, img image.Image) (err error) {
+		found, err = d.results(f, n, img.Bounds().Size())
+		return err
+	})
+	return found, err
 }
 
 // DetectAll is Detect for many pictures: as many at a time as the model's batch has,
 // or up to 16 if it is dynamic.
 func (d *Detector) DetectAll(ctx context.Context, imgs []image.Image) ([][]Detection, error) {
 	all := make([][]Detection, 0, len(imgs))
-	for len(imgs) > 0 {
-		f, err := d.runner.take(d.Model, &d.Input, len(imgs))
-		if err != nil {
-			return nil, err
-		}
-		some := imgs[:min(len(imgs), len(f.backs))]
-		imgs = imgs[len(some):]
-		if err = f.fill(&d.Input, some); err == nil {
-			err = f.run(ctx, d.Model)
-		}
-		for i, img := range some {
-			if err == nil {
-				var found []Detection
-				found, err = d.results(f, i, img.Bounds().Size())
-				all = append(all, found)
-			}
-		}
-		d.runner.give(f)
-		if err != nil {
-			return nil, err
-		}
+	err := d.runner.run(ctx, d.Model, &d.Input, imgs, nil, func(f *frame, n int, img image.Image) error {
+		found, err := d.results(f, n, img.Bounds().Size())
+		all = append(all, found)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	return all, nil
 }
 
 // results returns what the last Run of f has found in picture n, which has that size.
 func (d *Detector) results(f *frame, n int, size image.Point) ([]Detection, error) {
-	minScore := d.MinScore
+	if d.Head == nil {
+		return nil, fail(common.ErrOption, "the Detector has no Head; NewDetector sets it for models that it knows")
+	}
+	minScore, suppression := d.MinScore, d.NMS
 	if usual, ok := d.Head.(interface{ MinScore() float32 }); ok && minScore == 0 {
 		minScore = usual.MinScore()
-	} else if minScore == 0 {
-		minScore = 0.25
 	}
-	suppression := d.NMS
 	if suppression == (NMSOptions{}) {
 		suppression = d.Head.Suppression()
 	}
-	out, err := f.of(n), error(nil)
-	if f.candidates, err = d.Head.Decode(f.candidates[:0], out, minScore); err != nil {
+	out, back := f.of(n), f.backs[n]
+	var err error
+	if f.candidates, err = d.Head.Decode(f.candidates[:0], out, cmp.Or(minScore, 0.25)); err != nil {
 		return nil, err
 	}
 	if d.Classes != nil {
 		f.candidates = slices.DeleteFunc(f.candidates, func(c Detection) bool { return !slices.Contains(d.Classes, c.Class) })
 	}
 	found := slices.Clone(NMS(f.candidates, suppression))
-	back := f.backs[n]
 	if finisher, ok := d.Head.(Finisher); ok {
 		if err := finisher.Finish(found, out, back, size); err != nil {
 			return nil, err

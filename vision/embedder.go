@@ -29,66 +29,39 @@ type Embedder struct {
 //
 // ArcFace models of MXNet normalize the picture themselves: set Input.Mean to zero and
 // Input.Std to 1 for them, or all faces look alike.
-func NewEmbedder(m *common.Model) (*Embedder, error) {
-	e, _, ok := recognizeEmbedder(m.Signatures()[0], m.Info().Metadata)
-	if !ok {
-		return nil, unrecognized(m, "Embedder")
-	}
-	e.Model = m
-	return e, nil
-}
+func NewEmbedder(m *common.Model) (*Embedder, error) { return newTask[*Embedder](m, recognizeEmbedder) }
+
+func (e *Embedder) parts() (**common.Model, *Input) { return &e.Model, &e.Input }
 
 // Embed returns the vector of a whole picture.
 func (e *Embedder) Embed(ctx context.Context, img image.Image) ([]float32, error) {
-	f, err := e.runner.picture(ctx, e.Model, &e.Input, img)
-	if err != nil {
-		return nil, err
-	}
-	defer e.runner.give(f)
-	return e.result(f)
+	return e.embed(ctx, img, nil)
 }
 
 // EmbedFace returns the vector of the face that has these points, those of a Detection
 // of SCRFD, RetinaFace or BlazeFace. The face is turned and scaled so that its points are
 // where ArcFace's are.
 func (e *Embedder) EmbedFace(ctx context.Context, img image.Image, points []KeyPoint) ([]float32, error) {
-	f, err := e.runner.take(e.Model, &e.Input, 1)
-	if err != nil {
-		return nil, err
-	}
-	defer e.runner.give(f)
-	to, err := alignFace(points, f.size)
-	if err != nil {
-		return nil, err
-	}
-	if err := e.Input.FillWarped(f.input, f.quant, 0, img, to); err != nil {
-		return nil, err
-	}
-	if err := f.run(ctx, e.Model); err != nil {
-		return nil, err
-	}
-	return e.result(f)
+	return e.embed(ctx, img, func(size image.Point) (Affine, error) { return alignFace(points, size) })
 }
 
-// result returns a copy of the vector with length 1.
-func (e *Embedder) result(f *frame) ([]float32, error) {
-	values, err := f.of(0).all(e.Output)
-	if err != nil {
-		return nil, err
-	}
-	defer values.free()
-	sum := 0.0
-	for _, v := range values.data {
-		sum += float64(v) * float64(v)
-	}
-	if !(sum > 0) || math.IsInf(sum, 1) {
-		return nil, fail(common.ErrRun, "the vector has the length %v; the model may need another Input", math.Sqrt(sum))
-	}
-	unit, scale := make([]float32, len(values.data)), 1/math.Sqrt(sum)
-	for i, v := range values.data {
-		unit[i] = float32(float64(v) * scale)
-	}
-	return unit, nil
+func (e *Embedder) embed(ctx context.Context, img image.Image, to func(image.Point) (Affine, error)) (unit []float32, err error) {
+	err = e.runner.picture(ctx, e.Model, &e.Input, img, to, e.Output, func(_ *frame, a array) error {
+		sum := 0.0
+		for _, v := range a.data {
+			sum += float64(v) * float64(v)
+		}
+		length := math.Sqrt(sum)
+		if !(length > 0) || math.IsInf(length, 1) {
+			return fail(common.ErrRun, "the vector has the length %v; the model may need another Input", length)
+		}
+		unit = make([]float32, len(a.data))
+		for i, v := range a.data {
+			unit[i] = float32(float64(v) / length)
+		}
+		return nil
+	})
+	return unit, err
 }
 
 // arcFace are the places of a face's points in ArcFace's picture of 112x112: the eyes,
@@ -98,26 +71,24 @@ var arcFace = [facePoints]Point{{38.2946, 51.6963}, {73.5318, 51.5014}, {56.0252
 // alignFace returns the map from points of the picture to points of ArcFace's, which has
 // that size.
 func alignFace(points []KeyPoint, size image.Point) (Affine, error) {
-	var from, to [facePoints]Point
-	n := facePoints
-	switch to = arcFace; len(points) {
+	to := arcFace
+	switch len(points) {
 	case facePoints:
 	case blazePoints: // of which the fourth is the middle of the mouth
-		n = 4
-		to[3] = Point{(arcFace[3].X + arcFace[4].X) / 2, (arcFace[3].Y + arcFace[4].Y) / 2}
+		points, to[3] = points[:4], Point{(to[3].X + to[4].X) / 2, (to[3].Y + to[4].Y) / 2}
 	default:
 		return Affine{}, fail(common.ErrInput, "a face to align has 5 points as SCRFD and RetinaFace have them, or 6 as BlazeFace has them, not %d", len(points))
 	}
-	ratio, margin := float32(size.Y)/112, float32(0)
+	side, margin := float32(112), float32(0)
 	if size.Y%112 != 0 && size.Y%128 == 0 {
-		ratio = float32(size.Y) / 128
-		margin = 8 * ratio
+		side, margin = 128, 8
 	}
-	for i := range n {
-		from[i] = points[i].Point
-		to[i] = Point{to[i].X*ratio + margin, to[i].Y * ratio}
+	ratio := float32(size.Y) / side
+	var from [facePoints]Point
+	for i, p := range points {
+		from[i], to[i] = p.Point, Point{(to[i].X + margin) * ratio, to[i].Y * ratio}
 	}
-	a := Similarity(from[:n], to[:n])
+	a := Similarity(from[:len(points)], to[:len(points)])
 	// insightface, whose models these are, takes points as numbers of pixels with whole
 	// centres. In this package centres are at a half.
 	a[2] += 0.5 - (a[0]+a[1])/2
@@ -143,21 +114,21 @@ func Cosine(a, b []float32) float32 {
 		aa += x * x
 		bb += y * y
 	}
-	if aa == 0 || bb == 0 {
+	if aa*bb == 0 {
 		return 0
 	}
 	return float32(ab / math.Sqrt(aa*bb))
 }
 
-// recognizeEmbedder also tells whether it is sure that the model is no Classifier, whose
-// shapes are the same.
-func recognizeEmbedder(sig common.Signature, metadata map[string]string) (e *Embedder, sure, ok bool) {
+// recognizeEmbedder is sure if it knows that the model is no Classifier, whose shapes are
+// the same.
+func recognizeEmbedder(sig common.Signature, metadata map[string]string) (_ task, sure, ok bool) {
 	input, size, layout, ok := colorInput(sig)
 	n := count(sig)
 	if !ok || n == 0 || n == 1 || metadata["task"] != "" {
 		return nil, false, false
 	}
-	e = &Embedder{Input: rawInput(input)}
+	e := &Embedder{Input: rawInput(input)}
 	switch {
 	case sig.Outputs[0].Name == "image_embeds": // CLIP
 		sure = true

@@ -16,8 +16,8 @@ import (
 var heads = map[string]vision.Head{
 	"YOLOv5 in TFLite, normalized": &vision.YOLO{Form: vision.YOLOForm(vision.YOLOv5), Units: vision.Units(vision.Normalized)},
 	"poses of YOLO11":              &vision.YOLO{Points: 17, PointValues: 3},
-	"YOLOX that decodes itself":    &vision.YOLOX{Decoded: true},
-	"DETR of another name":         &vision.DETR{Boxes: 1, Classes: vision.DETRClasses(vision.Softmax)},
+	"YOLOX that decodes itself":    &vision.YOLO{Form: vision.YOLOv5, Units: vision.Pixels},
+	"DETR of another name":         &vision.DETR{Boxes: 1, Softmax: true},
 	"NanoDet-Plus of 20 classes":   &vision.PicoDet{Classes: 20, Corner: true},
 	"rows of x0, y0, x1, y1, score, class": &vision.Boxes{
 		ScoreColumn: 4, ClassColumn: 5, Count: -1, Format: vision.BoxFormat(vision.Corners),

@@ -18,22 +18,15 @@ type Rect struct{ Min, Max Point }
 func (r Rect) Dx() float32 { return r.Max.X - r.Min.X }
 func (r Rect) Dy() float32 { return r.Max.Y - r.Min.Y }
 
-// Area returns the area; 0 if the rectangle is empty.
-func (r Rect) Area() float32 { return max(r.Dx(), 0) * max(r.Dy(), 0) }
-
-// Intersect returns the common part; an empty one has no area.
-func (r Rect) Intersect(s Rect) Rect {
-	return Rect{Point{max(r.Min.X, s.Min.X), max(r.Min.Y, s.Min.Y)}, Point{min(r.Max.X, s.Max.X), min(r.Max.Y, s.Max.Y)}}
-}
-
-// IoU returns the area of the intersection divided by that of the union; 0 if both
-// are empty.
+// IoU returns the area of the intersection divided by that of the union; 0 if there is no
+// intersection.
 func (r Rect) IoU(s Rect) float32 {
-	both := r.Intersect(s).Area()
-	if both == 0 {
+	w := min(r.Max.X, s.Max.X) - max(r.Min.X, s.Min.X)
+	h := min(r.Max.Y, s.Max.Y) - max(r.Min.Y, s.Min.Y)
+	if !(w > 0 && h > 0) {
 		return 0
 	}
-	return both / (r.Area() + s.Area() - both)
+	return w * h / (r.Dx()*r.Dy() + s.Dx()*s.Dy() - w*h)
 }
 
 // Clip returns the part of r in a picture of that size.

@@ -127,12 +127,12 @@ func TestHeads(t *testing.T) {
 			}, 1, 7, 6)}}, nil,
 		},
 		"YOLOX": { // the second cell of the grid of stride 8, and the first of 16
-			&YOLOX{}, Outputs{Tensors: []*common.Tensor{f(slices.Concat(
+			&YOLO{Form: YOLOX}, Outputs{Tensors: []*common.Tensor{f(slices.Concat(
 				make([]float32, 6), []float32{0.5, 0.25, 0, 0.6931472, 0.8, 0.5}, make([]float32, 6*30), []float32{0, 0, 0, 0, 1, 1}, make([]float32, 6*9)), 1, 42, 6)}},
 			[]Detection{box(8, -6, 16, 10, 0.4, 0), box(-8, -8, 8, 8, 1, 0)},
 		},
 		"YOLOX, decoded": {
-			&YOLOX{Decoded: true, Strides: []int{32}}, Outputs{Tensors: []*common.Tensor{f([]float32{10, 12, 4, 8, 0.8, 0.5, 0, 0, 0, 0, 0, 0}, 1, 2, 6)}},
+			&YOLO{Form: YOLOv5, Units: Pixels}, Outputs{Tensors: []*common.Tensor{f([]float32{10, 12, 4, 8, 0.8, 0.5, 0, 0, 0, 0, 0, 0}, 1, 2, 6)}},
 			[]Detection{box(8, 8, 12, 16, 0.4, 0)},
 		},
 		"RT-DETR of Transformers": {
@@ -140,11 +140,11 @@ func TestHeads(t *testing.T) {
 			[]Detection{box(24, 8, 40, 24, 0.9, 0), box(24, 8, 40, 24, 0.5, 1)},
 		},
 		"DETR": { // 2, 1 and 1 of 4; 1, 1 and 8 of 10
-			&DETR{Boxes: 1, Classes: Softmax}, Outputs{Tensors: []*common.Tensor{f([]float32{0.6931472, 0, 0, 0, 0, 2.0794415}, 1, 2, 3), f([]float32{0.5, 0.5, 0.25, 0.5, 0.1, 0.1, 0.1, 0.1}, 1, 2, 4)}},
+			&DETR{Boxes: 1, Softmax: true}, Outputs{Tensors: []*common.Tensor{f([]float32{0.6931472, 0, 0, 0, 0, 2.0794415}, 1, 2, 3), f([]float32{0.5, 0.5, 0.25, 0.5, 0.1, 0.1, 0.1, 0.1}, 1, 2, 4)}},
 			[]Detection{box(24, 8, 40, 24, 0.5, 0)},
 		},
 		"RT-DETR of Ultralytics, before": {
-			&DETR{Classes: Probabilities}, Outputs{Tensors: []*common.Tensor{f([]float32{0.5, 0.5, 0.25, 0.5, 0.1, 0.7}, 1, 1, 6)}},
+			&YOLO{Form: RTDETR, Units: Normalized}, Outputs{Tensors: []*common.Tensor{f([]float32{0.5, 0.5, 0.25, 0.5, 0.1, 0.7}, 1, 1, 6)}},
 			[]Detection{box(24, 8, 40, 24, 0.7, 1)},
 		},
 		"RT-DETR of Ultralytics": {
@@ -229,9 +229,9 @@ func FuzzHeads(f *testing.F) {
 	f.Add([]byte{1, 1, 3, 38, 1, 32, 4, 4}, []byte{0, 0, 0x80, 0x3f, 1, 0, 0, 0x3f, 2, 0, 0x80, 0x7f}, uint8(1), float32(0.1))
 	all := []Head{
 		&YOLO{}, &YOLO{Form: YOLOv5}, &YOLO{Form: EndToEnd}, &YOLO{Form: EndToEnd, Masks: 32, Protos: 1}, &YOLO{Masks: 4, Protos: 1, Points: 2, PointValues: 3},
-		&YOLO{Form: 77, Output: -1, Protos: 9}, &YOLO{Masks: -4}, &YOLO{Points: 2, PointValues: -90}, &YOLO{Points: 2, PointValues: 1}, &YOLOX{}, &YOLOX{Strides: []int{16}, Decoded: true},
-		&DETR{Boxes: 1}, &DETR{Boxes: 1, Classes: Softmax}, &DETR{Classes: Probabilities}, &Boxes{Classes: 1, Scores: 2, Count: 3}, &Boxes{BoxColumn: 2, ScoreColumn: 1, Count: 1},
-		&Boxes{BoxColumn: -2, ScoreColumn: 100, ClassColumn: -1, Count: -1}, &PicoDet{}, &PicoDet{Classes: 3}, &PicoDet{Strides: []int{32}, Scores: []int{0}, Distances: []int{1}},
+		&YOLO{Form: 77, Output: -1, Protos: 9}, &YOLO{Masks: -4}, &YOLO{Points: 2, PointValues: -90}, &YOLO{Points: 2, PointValues: 1}, &YOLO{Form: YOLOX}, &YOLO{Form: YOLOX, Strides: []int{16}}, &YOLO{Form: YOLOX, Strides: []int{-1, 0}}, &YOLO{Form: RTDETR},
+		&DETR{Boxes: 1}, &DETR{Boxes: 1, Softmax: true}, &DETR{}, &Boxes{Classes: 1, Scores: 2, Count: 3}, &Boxes{BoxColumn: 2, ScoreColumn: 1, Count: 1},
+		&Boxes{BoxColumn: -2, ScoreColumn: 100, ClassColumn: -1, Count: -1}, &PicoDet{}, &PicoDet{Classes: 3}, &PicoDet{Strides: []int{32}, Scores: []int{0}, Distances: []int{1}}, &PicoDet{Strides: []int{-1, 0, 32}, Classes: 2},
 	}
 	f.Fuzz(func(t *testing.T, dims, content []byte, kind uint8, minScore float32) {
 		out := Outputs{Size: image.Pt(64, 32), N: int(kind >> 6), Quants: []*common.Quantization{{Scale: []float32{0.1}, ZeroPoint: []int64{3}}}}
@@ -322,15 +322,15 @@ func TestRecognizeHeads(t *testing.T) {
 		"YOLOv5 with three more":            {picture, infos([]int{1, 6300, 85}, []int{1, 3, 40, 40, 85}, []int{1, 3, 20, 20, 85}, []int{1, 3, 10, 10, 85}), nil, &YOLO{Form: YOLOv5}, COCO()},
 		"faces of YOLOv5":                   {picture, infos([]int{1, 6300, 16}), nil, nil, nil},
 		"YOLOv5 or YOLOX, dynamic":          {dynamic, infos([]int{-1, -1, 85}), nil, nil, nil},
-		"YOLOX":                             {picture, infos([]int{1, 2100, 85}), nil, &YOLOX{}, COCO()},
+		"YOLOX":                             {picture, infos([]int{1, 2100, 85}), nil, &YOLO{Form: YOLOX}, COCO()},
 		"YOLOX of another size":             {picture, infos([]int{1, 2101, 85}), nil, nil, nil},
 		"RT-DETR of Ultralytics":            {picture, infos([]int{1, 300, 6}), ultralytics("detect", pose, "head", "RTDETRDecoder"), &Boxes{ScoreColumn: 4, ClassColumn: 5, Count: -1, Units: Normalized}, []string{"person"}},
-		"RT-DETR of Ultralytics, before":    {picture, infos([]int{1, 300, 5}), ultralytics("detect", pose, "description", "Ultralytics rtdetr-l model"), &DETR{Classes: Probabilities}, []string{"person"}},
+		"RT-DETR of Ultralytics, before":    {picture, infos([]int{1, 300, 5}), ultralytics("detect", pose, "description", "Ultralytics rtdetr-l model"), &YOLO{Form: RTDETR, Units: Normalized}, []string{"person"}},
 		"RT-DETR of Ultralytics, ambiguous": {picture, infos([]int{1, 300, 6}), ultralytics("detect", two, "head", "RTDETRDecoder"), nil, nil},
 		"RF-DETR of 3 classes":              {infos([]int{1, 3, 560, 560}, "input"), infos([]int{1, 300, 4}, "labels", []int{1, 300, 4}, "dets"), nil, &DETR{Boxes: 1}, nil},
 		"two [1,300,4]":                     {infos([]int{1, 3, 560, 560}, "input"), infos([]int{1, 300, 4}, []int{1, 300, 4}), nil, nil, nil},
 		"RT-DETR of Transformers":           {infos([]int{-1, 3, -1, -1}, "pixel_values"), infos([]int{-1, 300, 80}, "logits", []int{-1, 300, 4}, "pred_boxes"), nil, &DETR{Boxes: 1}, COCO()},
-		"DETR":                              {infos([]int{-1, 3, -1, -1}, "pixel_values"), infos([]int{-1, 100, 92}, "logits", []int{-1, 100, 4}, "pred_boxes"), nil, &DETR{Boxes: 1, Classes: Softmax}, COCO91()},
+		"DETR":                              {infos([]int{-1, 3, -1, -1}, "pixel_values"), infos([]int{-1, 100, 92}, "logits", []int{-1, 100, 4}, "pred_boxes"), nil, &DETR{Boxes: 1, Softmax: true}, COCO91()},
 		"Deformable DETR":                   {infos([]int{-1, 3, -1, -1}, "pixel_values"), infos([]int{-1, 300, 91}, "logits", []int{-1, 300, 4}, "pred_boxes"), nil, nil, nil},
 		"RT-DETR": {
 			infos([]int{-1, 3, 640, 640}, "images", []int{-1, 2}, "orig_target_sizes"), infos([]int{-1, 300}, "labels", []int{-1, 300, 4}, "boxes", []int{-1, 300}, "scores"), nil,
@@ -363,27 +363,25 @@ func TestRecognizeHeads(t *testing.T) {
 		"any rank":              {picture, []common.TensorInfo{{}}, ultralytics("detect", two), nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var found []string
-			for family, recognize := range map[string]func(common.Signature, map[string]string) (Head, Input, []string, bool){
-				"YOLO": recognizeYOLO, "YOLOX": recognizeYOLOX, "DETR": recognizeDETR, "Boxes": recognizeBoxes, "PicoDet": recognizePicoDet,
-			} {
+			recognized := 0
+			for _, recognize := range heads {
 				head, in, labels, ok := recognize(common.Signature{Inputs: c.inputs, Outputs: c.outputs}, c.metadata)
 				if !ok {
 					continue
 				}
-				found = append(found, family)
+				recognized++
 				require.Equal(t, c.want, head)
 				require.Equal(t, c.labels, labels)
 				if c.inputs[0].Shape[2] < 0 && name != "YOLOv8 dynamic without metadata" { // which needs Input.Size
 					require.Positive(t, in.Size.X*in.Size.Y, "a size is needed")
 				}
 			}
-			require.Equal(t, c.want != nil, len(found) == 1, "%v", found)
+			require.Equal(t, c.want != nil, recognized == 1, "%d", recognized)
 		})
 	}
 }
 
-// FuzzRecognizeHeads asks all families about tensors of any shapes and names.
+// FuzzRecognizeHeads asks all families of heads about tensors of any shapes and names.
 func FuzzRecognizeHeads(f *testing.F) {
 	f.Add([]byte{4, 1, 3, 64, 64, 3, 1, 84, 84}, "detect", "{0: 'a'}", uint8(1))
 	f.Add([]byte{4, 1, 3, 64, 64, 3, 1, 30, 6, 4, 1, 32, 16, 16}, "segment", "['a', 'b']", uint8(2))
@@ -403,9 +401,7 @@ func FuzzRecognizeHeads(f *testing.F) {
 		n := min(1+int(kind%2), len(all))
 		sig := common.Signature{Inputs: all[:n], Outputs: all[n:]}
 		metadata := map[string]string{"task": task, "names": text, "kpt_shape": text, "imgsz": text, "head": task, "character": text}
-		for _, recognize := range []func(common.Signature, map[string]string) (Head, Input, []string, bool){
-			recognizeYOLO, recognizeYOLOX, recognizeDETR, recognizeBoxes, recognizePicoDet,
-		} {
+		for _, recognize := range heads {
 			head, in, _, ok := recognize(sig, metadata)
 			require.True(t, !ok || head != nil && in.Size.X >= 0 && in.Size.Y >= 0)
 		}

@@ -16,10 +16,10 @@ import (
 type maskMaker struct {
 	protos             array
 	masks              int
-	plane, row, column int // the distances of elements
-	x, y               maskAxis
+	width, height      int       // of a prototype
+	plane, row, column int       // the distances of elements
+	x, y               []maskTap // for each column and row of the picture
 	small, line        []float32 // the sum of the prototypes around a box, and a line of it
-	tapsX, tapsY       []maskTap
 }
 
 var maskMakers = sync.Pool{New: func() any { return new(maskMaker) }}
@@ -30,40 +30,35 @@ func (m *maskMaker) free() {
 	maskMakers.Put(m)
 }
 
-// maskAxis maps pixels of a picture to those of prototypes that are scaled to the size
-// of the input.
-type maskAxis struct {
-	from, scale    float64
-	first, last    int // those that show the picture are from first to last-1
-	scaled, protos int // the lengths
-}
-
 // maskTap is how much three pixels of the prototypes count for one of the picture.
 type maskTap struct {
-	at     int
+	at     int // the first of them
 	weight [3]float32
 }
 
-// axisOf returns the axis of a picture of that length that fills the input from from
-// to to.
-func axisOf(from, to float32, length, input, protos int) maskAxis {
-	a := maskAxis{from: float64(from), scale: float64(to-from) / float64(length), scaled: input, protos: protos}
-	round := func(v float32) int { return int(math.Round(float64(min(max(v, 0), float32(input))))) }
-	a.first = min(round(from), input-1)
-	a.last = max(round(to), a.first+1)
-	return a
+// maskTaps returns the taps for pixels of a picture, which fills the input from from to
+// to. Prototypes are scaled to the length of the input, cut to the picture, and scaled to
+// its length.
+func maskTaps(taps []maskTap, length, input, protos int, from, to float32) []maskTap {
+	first := min(nearest(from, input), input-1)
+	last := max(nearest(to, input), first+1)
+	scale, shrink := float64(to-from)/float64(length), float64(protos)/float64(input)
+	taps = taps[:0]
+	for p := range length {
+		i, part := between(float64(from)+(float64(p)+0.5)*scale, first, last)
+		at, one := between((float64(i)+0.5)*shrink, 0, protos)
+		next, two := between((float64(i)+1.5)*shrink, 0, protos)
+		t := maskTap{at, [3]float32{float32((1 - part) * (1 - one)), float32((1 - part) * one)}}
+		t.weight[min(next-at, 1)] += float32(part * (1 - two))
+		t.weight[min(next-at, 1)+1] += float32(part * two)
+		taps = append(taps, t)
+	}
+	return taps
 }
 
-// unscale leaves out scaling prototypes to the size of the input.
-func (a *maskAxis) unscale() {
-	shrink := float64(a.protos) / float64(a.scaled)
-	a.from, a.scale = a.from*shrink, a.scale*shrink
-	a.first, a.last, a.scaled = a.first*a.protos/a.scaled, a.last*a.protos/a.scaled, a.protos
-}
-
-// whole reports whether the picture begins and ends where pixels of the prototypes do.
-func (a *maskAxis) whole() bool {
-	return a.first*a.protos%a.scaled == 0 && a.last*a.protos%a.scaled == 0
+// nearest returns the border of pixels, from 0 to length, that is nearest to v.
+func nearest(v float32, length int) int {
+	return int(math.Round(float64(min(max(v, 0), float32(length)))))
 }
 
 // between returns the pixel from first to last-1 before v, and how far v is from its
@@ -73,79 +68,59 @@ func between(v float64, first, last int) (int, float64) {
 	return int(v), v - math.Floor(v)
 }
 
-// taps returns the taps of pixels of the picture.
-func (a *maskAxis) taps(taps []maskTap, from, to int) []maskTap {
-	taps = taps[:0]
-	shrink := float64(a.protos) / float64(a.scaled)
-	for p := from; p < to; p++ {
-		i, part := between(a.from+(float64(p)+0.5)*a.scale, a.first, a.last)
-		at, one := between((float64(i)+0.5)*shrink, 0, a.protos)
-		next, two := between((float64(i)+1.5)*shrink, 0, a.protos)
-		t := maskTap{at, [3]float32{float32((1 - part) * (1 - one)), float32((1 - part) * one)}}
-		t.weight[min(next-at, 1)] += float32(part * (1 - two))
-		t.weight[min(next-at, 1)+1] += float32(part * two)
-		taps = append(taps, t)
-	}
-	return taps
-}
-
 // masks returns a maskMaker for a picture of that size. Like Ultralytics, it scales
-// prototypes to the size of the input, cuts off the border of a letterboxed picture, and
-// scales to that; or it cuts the prototypes where that is possible.
+// prototypes to the input before it cuts off the border of a letterboxed picture, unless
+// that begins and ends between pixels of the prototypes.
 func (y *YOLO) masks(out Outputs, back Affine, size image.Point) (*maskMaker, error) {
 	a, err := out.array(y.Protos, 3)
 	if err != nil {
 		return nil, err
 	}
 	m := maskMakers.Get().(*maskMaker)
-	m.protos, m.masks = a, y.Masks
-	first, last := a.dims[0] == y.Masks && y.ProtoLayout != NHWC, a.dims[2] == y.Masks && y.ProtoLayout != NCHW
-	height, width := a.dims[1], a.dims[2]
-	m.plane, m.row, m.column = width*height, width, 1
-	if last {
-		height, width = a.dims[0], a.dims[1]
-		m.plane, m.row, m.column = 1, width*y.Masks, y.Masks
+	m.protos, m.masks, m.height, m.width = a, y.Masks, a.dims[1], a.dims[2]
+	m.plane, m.row, m.column = m.width*m.height, m.width, 1
+	if a.dims[0] != y.Masks {
+		m.height, m.width = a.dims[0], a.dims[1]
+		m.plane, m.row, m.column = 1, m.width*y.Masks, y.Masks
 	}
-	used := back.Inverse().ApplyRect(Rect{Max: Point{float32(size.X), float32(size.Y)}})
-	finite := used.Min.X + used.Min.Y + used.Max.X + used.Max.Y + back[2] + back[5]
-	if first == last || finite-finite != 0 || width < 1 || height < 1 || width > out.Size.X || height > out.Size.Y || size.X < 1 || size.Y < 1 {
+	used, input := back.Inverse().ApplyRect(Rect{Max: Point{float32(size.X), float32(size.Y)}}), out.Size
+	if a.dims[0] != y.Masks && a.dims[2] != y.Masks || !finite(used, back[2]+back[5]) ||
+		min(m.width, m.height, size.X, size.Y) < 1 || m.width > input.X || m.height > input.Y {
 		m.free()
-		return nil, fail(common.ErrShape, "output %d with the shape %v does not show which dimension has the %d prototypes of masks, smaller than %v, for a picture of %v; set ProtoLayout",
-			y.Protos, a.dims, y.Masks, out.Size, size)
+		return nil, fail(common.ErrShape, "output %d has the shape %v, not %d prototypes of masks, smaller than %v, for a picture of %v", y.Protos, a.dims, y.Masks, input, size)
 	}
-	m.x = axisOf(used.Min.X, used.Max.X, size.X, out.Size.X, width)
-	m.y = axisOf(used.Min.Y, used.Max.Y, size.Y, out.Size.Y, height)
-	if m.x.whole() && m.y.whole() {
-		m.x.unscale()
-		m.y.unscale()
+	whole := func(v float32, input, protos int) bool { return nearest(v, input)*protos%input == 0 }
+	if whole(used.Min.X, input.X, m.width) && whole(used.Max.X, input.X, m.width) && whole(used.Min.Y, input.Y, m.height) && whole(used.Max.Y, input.Y, m.height) {
+		x, y := float32(m.width)/float32(input.X), float32(m.height)/float32(input.Y)
+		used = Rect{Point{used.Min.X * x, used.Min.Y * y}, Point{used.Max.X * x, used.Max.Y * y}}
+		input = image.Pt(m.width, m.height)
 	}
+	m.x = maskTaps(m.x, size.X, input.X, m.width, used.Min.X, used.Max.X)
+	m.y = maskTaps(m.y, size.Y, input.Y, m.height, used.Min.Y, used.Max.Y)
 	return m, nil
 }
 
 // mask returns the mask of a box in the picture, with that weight of each prototype.
 func (m *maskMaker) mask(box Rect, weight func(int) float32) *image.Alpha {
 	ceil := func(v float32) int { return int(math.Ceil(float64(v))) }
-	bounds := image.Rect(ceil(box.Min.X), ceil(box.Min.Y), ceil(box.Max.X), ceil(box.Max.Y))
+	bounds := image.Rect(ceil(box.Min.X), ceil(box.Min.Y), ceil(box.Max.X), ceil(box.Max.Y)).Intersect(image.Rect(0, 0, len(m.x), len(m.y)))
 	mask := image.NewAlpha(bounds)
 	if bounds.Empty() {
 		return mask
 	}
-	m.tapsX = m.x.taps(m.tapsX, bounds.Min.X, bounds.Max.X)
-	m.tapsY = m.y.taps(m.tapsY, bounds.Min.Y, bounds.Max.Y)
-	left, top := m.tapsX[0].at, m.tapsY[0].at
-	width, height := m.tapsX[len(m.tapsX)-1].at-left+3, m.tapsY[len(m.tapsY)-1].at-top+3
-	m.small = slices.Grow(m.small[:0], width*height)[:width*height]
-	m.line = slices.Grow(m.line[:0], width)[:width]
-	m.sum(left, top, width, weight)
-	for y, ty := range m.tapsY {
-		at := (ty.at - top) * width
+	xs, ys := m.x[bounds.Min.X:bounds.Max.X], m.y[bounds.Min.Y:bounds.Max.Y]
+	left, top := xs[0].at, ys[0].at
+	width, height := xs[len(xs)-1].at-left+3, ys[len(ys)-1].at-top+3
+	m.sum(left, top, width, height, weight)
+	for y, t := range ys {
+		at := (t.at - top) * width
 		a, b, c := m.small[at:][:width], m.small[at+width:][:width], m.small[at+2*width:][:width]
 		for x := range m.line {
-			m.line[x] = a[x]*ty.weight[0] + b[x]*ty.weight[1] + c[x]*ty.weight[2]
+			m.line[x] = a[x]*t.weight[0] + b[x]*t.weight[1] + c[x]*t.weight[2]
 		}
-		pixels := mask.Pix[y*mask.Stride:][:len(m.tapsX)]
+		pixels := mask.Pix[y*mask.Stride:][:len(xs)]
 		for x := range pixels {
-			t := &m.tapsX[x]
+			t := &xs[x]
 			if l := m.line[t.at-left:][:3]; l[0]*t.weight[0]+l[1]*t.weight[1]+l[2]*t.weight[2] > 0 {
 				pixels[x] = 255
 			}
@@ -154,24 +129,19 @@ func (m *maskMaker) mask(box Rect, weight func(int) float32) *image.Alpha {
 	return mask
 }
 
-// sum sets small to the weighted sum of the prototypes from left and top on; what lies
-// behind their end is 0.
-func (m *maskMaker) sum(left, top, width int, weight func(int) float32) {
+// sum sets small to the weighted sum of the prototypes in a rectangle, and 0 behind their end.
+func (m *maskMaker) sum(left, top, width, height int, weight func(int) float32) {
+	m.small = slices.Grow(m.small[:0], width*height)[:width*height]
+	m.line = slices.Grow(m.line[:0], width)[:width]
 	clear(m.small)
-	columns := min(width, m.x.protos-left)
 	for c := range m.masks {
 		w := weight(c)
-		for y := range min(len(m.small)/width, m.y.protos-top) {
-			from := c*m.plane + (top+y)*m.row + left*m.column
-			line := m.small[y*width:][:columns]
-			if m.column == 1 {
-				for x, v := range m.protos.data[from:][:columns] {
-					line[x] += w * v
-				}
-				continue
-			}
+		for y := range min(height, m.height-top) {
+			protos, i := m.protos.data[c*m.plane+(top+y)*m.row+left*m.column:], 0
+			line := m.small[y*width:][:min(width, m.width-left)]
 			for x := range line {
-				line[x] += w * m.protos.data[from+x*m.column]
+				line[x] += w * protos[i]
+				i += m.column
 			}
 		}
 	}

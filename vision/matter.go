@@ -31,59 +31,48 @@ type Matter struct {
 // NewMatter returns a Matter for MediaPipe's selfie segmentation, MODNet and U2-Net, and
 // what has their shapes. Otherwise the error wraps common.ErrModel and says what the
 // model has.
-func NewMatter(m *common.Model) (*Matter, error) {
-	t, _, ok := recognizeMatter(m.Signatures()[0], m.Info().Metadata)
-	if !ok {
-		return nil, unrecognized(m, "Matter")
-	}
-	t.Model = m
-	return t, nil
-}
+func NewMatter(m *common.Model) (*Matter, error) { return newTask[*Matter](m, recognizeMatter) }
+
+func (t *Matter) parts() (**common.Model, *Input) { return &t.Model, &t.Input }
 
 // Matte returns a picture of the same size that tells how much of each pixel belongs to
 // the foreground. As the mask of draw.DrawMask it cuts the foreground out.
-func (t *Matter) Matte(ctx context.Context, img image.Image) (*image.Alpha, error) {
-	in := &t.Input
-	if t.Short > 0 && img != nil {
-		in = t.shaped(img.Bounds().Size())
+func (t *Matter) Matte(ctx context.Context, img image.Image) (dst *image.Alpha, err error) {
+	in := t.Input
+	if t.Short > 0 {
+		in.Size = t.shaped(sizeOf(img))
 	}
-	f, err := t.runner.picture(ctx, t.Model, in, img)
-	if err != nil {
-		return nil, err
-	}
-	defer t.runner.give(f)
-	p, err := f.plane(t.Output, img.Bounds().Size())
-	if err != nil {
-		return nil, err
-	}
-	defer p.free()
-	if p.classes != 1 {
-		return nil, fail(common.ErrShape, "output %d has the shape %v, not one alpha at each place", t.Output, f.outputs[t.Output].Shape())
-	}
-	dst := image.NewAlpha(img.Bounds())
-	p.matte(dst, t.MinMax)
-	return dst, nil
+	err = t.runner.picture(ctx, t.Model, &in, img, nil, t.Output, func(f *frame, a array) error {
+		p, err := f.planeOf(a, t.Output)
+		if err == nil && p.classes != 1 {
+			err = fail(common.ErrShape, "output %d has the shape %v, not one alpha at each place", t.Output, f.outputs[t.Output].Shape())
+		}
+		if err != nil {
+			return err
+		}
+		p.spread(f, img.Bounds().Size(), false)
+		dst = image.NewAlpha(img.Bounds())
+		p.matte(dst, t.MinMax)
+		return nil
+	})
+	return dst, err
 }
 
-// shaped returns the Input for a picture of that size.
-func (t *Matter) shaped(size image.Point) *Input {
-	in, short := t.Input, max(min(size.X, size.Y), 1)
+// shaped returns the size of the input for a picture of that size.
+func (t *Matter) shaped(size image.Point) image.Point {
+	short := max(min(size.X, size.Y), 1)
 	side := func(n int) int { return max(min(n*t.Short/short, 4*t.Short)/32*32, 32) }
-	in.Size = image.Pt(side(size.X), side(size.Y))
-	return &in
+	return image.Pt(side(size.X), side(size.Y))
 }
 
 // matte sets dst's pixels.
 func (p *plane) matte(dst *image.Alpha, minMax bool) {
 	low, high := float32(0), float32(1)
 	if minMax {
-		low, high = p.data[0], p.data[0]
-		for _, v := range p.data {
-			low, high = min(low, v), max(high, v)
-		}
+		low, high = slices.Min(p.data), slices.Max(p.data)
 	}
 	scale := 255 / (high - low)
-	p.line = slices.Grow(p.line[:0], p.w)[:p.w]
+	p.line = resized(p.line, p.w)
 	for y, v := range p.y {
 		top, bottom := p.data[int(v.at)*p.row:][:p.w], p.data[int(v.next)*p.row:][:p.w]
 		for i, a := range top {
@@ -99,18 +88,17 @@ func (p *plane) matte(dst *image.Alpha, minMax bool) {
 	}
 }
 
-// recognizeMatter also tells whether it is sure that the numbers are alphas, and not, say,
-// distances.
-func recognizeMatter(sig common.Signature, metadata map[string]string) (t *Matter, sure, ok bool) {
+// recognizeMatter is sure if it knows that the numbers are alphas, and not, say, distances.
+func recognizeMatter(sig common.Signature, metadata map[string]string) (_ task, sure, ok bool) {
 	input, size, layout, ok := colorInput(sig)
 	if !ok || len(sig.Outputs) == 0 || metadata["task"] != "" {
 		return nil, false, false
 	}
-	shape := sig.Outputs[0].Shape
-	if len(shape) != 4 || !(shape[1] == 1 && covers(shape[2:], size) || shape[3] == 1 && covers(shape[1:3], size)) {
+	h, w, classes, _, ok := places(sig.Outputs[0].Shape)
+	if !ok || len(sig.Outputs[0].Shape) != 4 || classes != 1 || image.Pt(max(w, 0), max(h, 0)) != size { // a place for each pixel
 		return nil, false, false
 	}
-	t = new(Matter)
+	t := new(Matter)
 	switch n := len(sig.Outputs); {
 	case n == 7: // U2-Net, whose first output is the result
 		t.Input, t.MinMax = Input{Size: sizeOr(size, 320), Filter: Smooth, Mean: imageNetMean, Std: imageNetStd}, true
@@ -129,9 +117,4 @@ func recognizeMatter(sig common.Signature, metadata map[string]string) (t *Matte
 	name := sig.Outputs[0].Name
 	sure = t.MinMax || slices.Contains(sig.Outputs[0].Labels, "selfie") || name == "activation_10" || name == "segment_back"
 	return t, sure, true
-}
-
-// covers reports whether an output has a place for each pixel of the input.
-func covers(s common.Shape, size image.Point) bool {
-	return max(s[0], 0) == size.Y && max(s[1], 0) == size.X
 }

@@ -20,39 +20,31 @@ func NMS(d []Detection, o NMSOptions) []Detection {
 	s := suppressions.Get().(*suppression)
 	defer s.free()
 	for i := range d {
-		r, score := &d[i].Rect, d[i].Score
-		if sum := r.Min.X + r.Min.Y + r.Max.X + r.Max.Y + score; sum-sum == 0 {
-			s.order = append(s.order, ranked{score, i, -1})
+		if finite(d[i].Rect, d[i].Score) {
+			s.order = append(s.order, i)
 		}
 	}
-	slices.SortFunc(s.order, func(a, b ranked) int {
-		if a.score != b.score {
-			return cmp.Compare(b.score, a.score)
-		}
-		return a.index - b.index
-	})
-	for i := range s.order {
+	slices.SortFunc(s.order, func(a, b int) int { return cmp.Or(cmp.Compare(d[b].Score, d[a].Score), a-b) })
+	for _, i := range s.order {
 		if len(s.kept) == most && !o.Weighted {
 			break
 		}
-		c := &d[s.order[i].index]
-		box := boxed{Rect: c.Rect, area: (c.Rect.Dx() + one) * (c.Rect.Dy() + one), class: c.Class}
+		c := &d[i]
+		b := boxed{Rect: c.Rect, area: (c.Rect.Dx() + one) * (c.Rect.Dy() + one), class: c.Class, total: c.Score}
 		if o.Agnostic {
-			box.class = 0
+			b.class = 0
 		}
 		over := -1
 		if !o.None {
-			over = s.overlapped(&box, limit, one)
+			over = s.overlapped(&b, limit, one)
 		}
-		if s.order[i].owner = over; over < 0 && len(s.kept) < most {
-			s.order[i].owner = len(s.kept)
-			s.boxes = append(s.boxes, box)
+		switch {
+		case over < 0 && len(s.kept) < most:
+			s.boxes = append(s.boxes, b)
 			s.kept = append(s.kept, *c)
-		}
-	}
-	if o.Weighted {
-		for i := range s.kept {
-			s.average(d, i)
+		case over >= 0 && o.Weighted && c.Score > 0:
+			s.boxes[over].total += c.Score
+			s.kept[over].approach(c, c.Score/s.boxes[over].total)
 		}
 	}
 	return d[:copy(d, s.kept)]
@@ -60,20 +52,15 @@ func NMS(d []Detection, o NMSOptions) []Detection {
 
 // suppression is the memory of NMS.
 type suppression struct {
-	order []ranked
-	boxes []boxed // of kept
+	order []int
+	boxes []boxed // of kept, close together
 	kept  []Detection
-}
-
-type ranked struct {
-	score        float32
-	index, owner int // owner is the index in kept of itself or of the better one that it overlaps
 }
 
 type boxed struct {
 	Rect
-	area  float32
-	class int
+	area, total float32 // total is the sum of the scores of all that are averaged
+	class       int
 }
 
 var suppressions = sync.Pool{New: func() any { return new(suppression) }}
@@ -84,42 +71,29 @@ func (s *suppression) free() {
 	suppressions.Put(s)
 }
 
-// overlapped returns the index of the first kept box of the same class that box
-// overlaps more than limit; or -1.
-func (s *suppression) overlapped(box *boxed, limit, one float32) int {
+// overlapped returns the index of the first kept box of the same class that b overlaps
+// more than limit; or -1.
+func (s *suppression) overlapped(b *boxed, limit, one float32) int {
 	for i := range s.boxes {
 		k := &s.boxes[i]
-		if k.class != box.class {
+		if k.class != b.class {
 			continue
 		}
-		w := min(k.Max.X, box.Max.X) - max(k.Min.X, box.Min.X) + one
-		h := min(k.Max.Y, box.Max.Y) - max(k.Min.Y, box.Min.Y) + one
-		if w > 0 && h > 0 && w*h/(k.area+box.area-w*h) > limit {
+		w := min(k.Max.X, b.Max.X) - max(k.Min.X, b.Min.X) + one
+		h := min(k.Max.Y, b.Max.Y) - max(k.Min.Y, b.Min.Y) + one
+		if w > 0 && h > 0 && w*h/(k.area+b.area-w*h) > limit {
 			return i
 		}
 	}
 	return -1
 }
 
-// average sets box and points of kept detection i to the mean of all that it owns, with
-// their scores as weights.
-func (s *suppression) average(d []Detection, i int) {
-	k := &s.kept[i]
-	mean := func(at func(*Detection) *Point) {
-		var sum Point
-		var total float32
-		for _, r := range s.order {
-			if c := &d[r.index]; r.owner == i && len(c.Points) == len(k.Points) {
-				sum, total = Point{sum.X + at(c).X*c.Score, sum.Y + at(c).Y*c.Score}, total+c.Score
-			}
-		}
-		if total > 0 {
-			*at(k) = Point{sum.X / total, sum.Y / total}
-		}
-	}
-	mean(func(c *Detection) *Point { return &c.Rect.Min })
-	mean(func(c *Detection) *Point { return &c.Rect.Max })
-	for p := range k.Points {
-		mean(func(c *Detection) *Point { return &c.Points[p].Point })
+// approach moves box and points that part of the way to those of c.
+func (d *Detection) approach(c *Detection, part float32) {
+	move := func(p *Point, q Point) { p.X, p.Y = p.X+(q.X-p.X)*part, p.Y+(q.Y-p.Y)*part }
+	move(&d.Rect.Min, c.Rect.Min)
+	move(&d.Rect.Max, c.Rect.Max)
+	for i := range min(len(d.Points), len(c.Points)) {
+		move(&d.Points[i].Point, c.Points[i].Point)
 	}
 }

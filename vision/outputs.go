@@ -3,192 +3,203 @@
 package vision
 
 import (
-	"cmp"
-	"context"
 	"image"
 	"math"
+	"slices"
+	"sync"
 
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// rows returns the rows of output i that belong to the picture, of columns numbers each.
-// The caller frees the array.
-func (o Outputs) rows(i, columns int) (array, error) {
-	a, err := o.array(i, 2)
-	if err == nil && a.dims[1] != columns {
+// array has what a model has made of one picture in one of its outputs.
+type array struct {
+	data    []float32
+	dims    [3]int
+	scratch *[]float32 // the memory of data, if it is not the tensor's
+}
+
+var scratches = sync.Pool{New: func() any { return new([]float32) }}
+
+// array returns the last rank dimensions of output i for the picture, all but the first
+// one if rank is negative; those before count pictures. Elements that are not float32 are
+// converted. The caller frees the array.
+func (o Outputs) array(i, rank int) (array, error) {
+	if i < 0 || i >= len(o.Tensors) || o.Tensors[i] == nil {
+		return array{}, fail(common.ErrCount, "the head reads output %d, but the model has %d", i, len(o.Tensors))
+	}
+	t, a := o.Tensors[i], array{}
+	shape := t.Shape()
+	if rank < 0 {
+		rank = max(len(shape)-1, 1)
+	}
+	lead := len(shape) - rank
+	if lead < 0 || rank > len(a.dims) || o.N < 0 || o.N >= shape[:lead].Elems() {
+		return a, fail(common.ErrShape, "output %d has the shape %v, without %d dimensions of picture %d", i, t.Shape(), rank, o.N)
+	}
+	size := shape[lead:].Elems()
+	copy(a.dims[:], shape[lead:])
+	if t.DType() == common.Float32 {
+		all, err := common.Data[float32](t)
+		a.data = all[o.N*size:][:size]
+		return a, err
+	}
+	a.scratch = scratches.Get().(*[]float32)
+	*a.scratch = slices.Grow((*a.scratch)[:0], t.Len())[:t.Len()]
+	a.data = (*a.scratch)[o.N*size:][:size]
+	if t.DType() == common.Int64 { // which Dequantize does not take
+		all, err := common.Data[int64](t)
+		for i, v := range all {
+			(*a.scratch)[i] = float32(v)
+		}
+		return a, err
+	}
+	var q *common.Quantization
+	if i < len(o.Quants) {
+		q = o.Quants[i]
+	}
+	err := q.Dequantize(*a.scratch, t)
+	if err != nil {
 		a.free()
-		return a, fail(common.ErrShape, "output %d has the shape %v, not rows of %d numbers", i, o.Tensors[i].Shape(), columns)
+		a = array{}
 	}
 	return a, err
 }
 
-// all returns output i for the picture, without the first dimension, which counts
-// pictures. The caller frees the array.
-func (o Outputs) all(i int) (array, error) {
-	if i < 0 || i >= len(o.Tensors) {
-		return o.array(i, 1)
+func (a array) free() {
+	if a.scratch != nil {
+		scratches.Put(a.scratch)
 	}
-	shape := o.Tensors[i].Shape()
-	if len(shape) < 2 || len(shape) > 4 {
-		return array{}, fail(common.ErrShape, "output %d has the shape %v, of which 2 to 4 dimensions are expected", i, shape)
-	}
-	return o.array(i, len(shape)-1)
 }
 
-// pair returns scores and boxes, in outputs with so many numbers a row, which have as
-// many rows. The caller frees the arrays.
-func (o Outputs) pair(scores, scoreColumns, boxes, boxColumns int) (s, b array, err error) {
-	if s, err = o.rows(scores, scoreColumns); err != nil {
-		return s, b, err
+func (o Outputs) all(i int) (array, error) { return o.array(i, -1) }
+
+// rows returns the rows of output i that belong to the picture, of columns numbers each,
+// or of any number if that is 0. The caller frees the array.
+func (o Outputs) rows(i, columns int) (array, error) {
+	a, err := o.array(i, 2)
+	if err == nil && columns != 0 && a.dims[1] != columns {
+		a.free()
+		return array{}, fail(common.ErrShape, "output %d has the shape %v, not rows of %d numbers", i, o.Tensors[i].Shape(), columns)
 	}
-	if b, err = o.rows(boxes, boxColumns); err == nil && s.dims[0] != b.dims[0] {
-		b.free()
+	return a, err
+}
+
+// pair returns the rows of scores and boxes, of which there must be as many. The caller
+// frees the arrays.
+func (o Outputs) pair(scores, scoreColumns, boxes, boxColumns int) (s, b array, err error) {
+	if s, err = o.rows(scores, scoreColumns); err == nil {
+		b, err = o.rows(boxes, boxColumns)
+	}
+	if err == nil && s.dims[0] != b.dims[0] {
 		err = fail(common.ErrShape, "output %d has %d scores, but output %d has %d boxes", scores, s.dims[0], boxes, b.dims[0])
 	}
 	if err != nil {
 		s.free()
+		b.free()
 	}
 	return s, b, err
 }
 
-// facePoints is how many points a face has. BlazeFace's have more.
-const facePoints = 5
+// BoxFormat is the order of the four numbers of a box.
+type BoxFormat uint8
 
-// points sets the points of faces. place returns in which of the outputs, and in which
-// row of it, those of a candidate are, and from where and in what unit they count.
-func (o Outputs) points(found []Detection, outputs []int, place func(candidate int) (output, row int, from Point, unit float32)) error {
-	all := make([]KeyPoint, len(found)*facePoints)
-	for k, index := range outputs {
-		a, err := o.rows(index, 2*facePoints)
-		if err != nil {
-			return err
-		}
-		for i := range found {
-			output, row, from, unit := place(found[i].candidate)
-			if output != k {
-				continue
+const (
+	CenterSize BoxFormat = iota // x and y of the center, width, height
+	Corners                     // x and y of the top left, x and y of the bottom right
+	CornersYX                   // Corners with y before x
+)
+
+func (f BoxFormat) rect(a, b, c, d float32, scale Point) Rect {
+	switch f {
+	case CenterSize:
+		a, b, c, d = a-c/2, b-d/2, a+c/2, b+d/2
+	case CornersYX:
+		a, b, c, d = b, a, d, c
+	}
+	return Rect{Point{a * scale.X, b * scale.Y}, Point{c * scale.X, d * scale.Y}}
+}
+
+// Units are what coordinates in an output are counted in.
+type Units uint8
+
+const (
+	AutoUnits  Units = iota // Normalized if no coordinate in the output is larger than 2, else Pixels
+	Pixels                  // of the model's input
+	Normalized              // 0 to 1 over the model's input
+)
+
+// scale returns the factors from units to pixels of the input, for boxes in data whose rows
+// and columns have these distances.
+func (u Units) scale(out Outputs, data []float32, rows, rowStep, columnStep int) Point {
+	for c := 0; c < 4 && u == AutoUnits; c++ {
+		for r := range rows {
+			if v := data[r*rowStep+c*columnStep]; v > 2 && v <= math.MaxFloat32 {
+				u = Pixels
+				break
 			}
-			if row >= a.dims[0] {
-				a.free()
-				return fail(common.ErrShape, "output %d has points of %d anchors, but anchor %d has found a face", index, a.dims[0], row)
-			}
-			found[i].Points, all = all[:facePoints:facePoints], all[facePoints:]
-			for j := range found[i].Points {
-				p := a.data[2*(row*facePoints+j):]
-				found[i].Points[j] = KeyPoint{Point{from.X + p[0]*unit, from.Y + p[1]*unit}, 1}
-			}
-		}
-		a.free()
-	}
-	return nil
-}
-
-// anchorsError returns the error for outputs that do not have a row for each anchor.
-func anchorsError(rows int, strides any, size image.Point) error {
-	return fail(common.ErrShape, "the outputs have %d rows, but grids of the strides %v in a picture of %v have another number of anchors", rows, strides, size)
-}
-
-// rowCount returns how many rows of columns numbers an output has for a picture: -1 if
-// that is dynamic, 0 if its rows are not of so many numbers.
-func rowCount(info common.TensorInfo, columns int) int {
-	n, last := 1, len(info.Shape)-1
-	if last < 1 || info.Shape[last] != columns {
-		return 0
-	}
-	for i, d := range info.Shape[:last] {
-		switch {
-		case i == 0 && last > 1: // the batch
-		case d < 0:
-			return -1
-		default:
-			n *= d
 		}
 	}
-	return n
+	if u == Pixels {
+		return Point{1, 1}
+	}
+	return Point{float32(out.Size.X), float32(out.Size.Y)}
 }
 
-// withRows returns the indexes of the outputs that have rows of columns numbers.
-func withRows(sig common.Signature, columns int) (all []int) {
-	for i, info := range sig.Outputs {
-		if rowCount(info, columns) != 0 {
-			all = append(all, i)
+// add appends a detection, unless one of its numbers is infinite or not a number, or
+// its box is empty.
+func add(dst []Detection, r Rect, score float32, class, candidate int) []Detection {
+	if !finite(r, score) || r.Max.X <= r.Min.X || r.Max.Y <= r.Min.Y {
+		return dst
+	}
+	return append(dst, Detection{Rect: r, Score: score, Class: class, candidate: candidate})
+}
+
+func finite(r Rect, score float32) bool {
+	sum := r.Min.X + r.Min.Y + r.Max.X + r.Max.Y + score
+	return sum-sum == 0
+}
+
+// best returns the largest of scores and its index, the first of equal ones; -1: none is a number.
+func best(scores []float32) (score float32, class int) {
+	score, class = float32(math.Inf(-1)), -1
+	for i, s := range scores {
+		if s > score {
+			score, class = s, i
 		}
 	}
-	return all
+	return score, class
 }
 
-// colorInput returns the input that takes pictures in color, their size, with 0 for what
-// is dynamic, and the layout.
-func colorInput(sig common.Signature) (info common.TensorInfo, size image.Point, layout Layout, ok bool) {
-	at := pictureInput(sig)
-	if at < 0 {
-		return info, size, layout, false
+// index returns the integer that a class or a count is, or -1.
+func index(v float32) int {
+	if v >= 0 && v < 1<<24 {
+		return int(v)
 	}
-	info = sig.Inputs[at]
-	channels := 1
-	if layout = new(Input).layout(info.Shape); layout == NHWC {
-		channels = 3
-	}
-	size.X, size.Y, _ = pictureSize(info, nil)
-	return info, size, layout, info.Shape[channels] == 3
+	return -1
 }
 
-// sizeOr returns size, with side where the model takes any.
-func sizeOr(size image.Point, side int) image.Point {
-	return image.Pt(cmp.Or(size.X, side), cmp.Or(size.Y, side))
-}
+func sigmoid(v float32) float32 { return float32(1 / (1 + math.Exp(-float64(v)))) }
 
-// same returns three times v, for Input's Mean and Std.
-func same(v float32) [3]float32 { return [3]float32{v, v, v} }
-
-// logit is the inverse of sigmoid.
 func logit(p float32) float32 {
 	q := max(float64(p), 0)
 	return float32(math.Log(q / (1 - q)))
 }
 
-// picture runs a model on one picture. The caller gives the frame back.
-func (r *runner) picture(ctx context.Context, m *common.Model, in *Input, img image.Image) (*frame, error) {
-	f, err := r.take(m, in, 1)
-	if err != nil {
-		return nil, err
+// cells returns the number of cells that grids of these strides have together.
+func cells(width, height int, strides ...int) (n int) {
+	for _, s := range strides {
+		if s > 0 {
+			n += ((width + s - 1) / s) * ((height + s - 1) / s)
+		}
 	}
-	if f.backs[0], err = in.Fill(f.input, f.quant, 0, img); err == nil {
-		err = f.run(ctx, m)
-	}
-	if err != nil {
-		r.give(f)
-		return nil, err
-	}
-	return f, nil
+	return n
 }
 
-// unrecognized returns the error of a New function for a model that is not of its task.
-func unrecognized(m *common.Model, wanted string) error {
-	t, err := New(m)
-	if err != nil {
-		return err
+// cell returns the column and row of cell i of grids, which exists, and its stride.
+func cell(i int, size image.Point, strides []int) (column, row int, stride float32) {
+	for ; i >= cells(size.X, size.Y, strides[0]); strides = strides[1:] {
+		i -= cells(size.X, size.Y, strides[0])
 	}
-	return otherTask(wanted, t)
-}
-
-// recognizeOther returns the task of a model that is no detector, if that is clear.
-func recognizeOther(m *common.Model, sig common.Signature, metadata map[string]string) (any, bool) {
-	if t, sure, _ := recognizeMatter(sig, metadata); sure {
-		t.Model = m
-		return t, true
-	}
-	if s, sure, _ := recognizeSegmenter(sig, metadata); sure {
-		s.Model = m
-		return s, true
-	}
-	if e, sure, _ := recognizeEmbedder(sig, metadata); sure {
-		e.Model = m
-		return e, true
-	}
-	if c, sure, _ := recognizeClassifier(sig, metadata); sure {
-		c.Model = m
-		return c, true
-	}
-	return nil, false
+	columns := cells(size.X, 1, strides[0])
+	return i % columns, i / columns, float32(strides[0])
 }

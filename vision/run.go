@@ -3,11 +3,14 @@
 package vision
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"image"
+	"reflect"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/anyinfer/anyinfer/common"
@@ -16,8 +19,10 @@ import (
 // runner runs a model on tensors that it uses again, so that a picture allocates
 // nothing but its results. The zero runner is ready to use.
 type runner struct {
-	mu   sync.Mutex
-	idle []*frame
+	mu        sync.Mutex
+	model     *common.Model
+	signature common.Signature // of model, which clones it for each caller
+	idle      []*frame
 }
 
 // frame has the tensors and the memory of one Run.
@@ -31,6 +36,15 @@ type frame struct {
 	size       image.Point // of the pictures in input
 	backs      []Affine    // for each picture of the batch: from points of the input to its own
 	candidates []Detection // for heads
+	plane      plane       // for maps of places
+}
+
+// firstSignature returns the signature of a model that a task runs.
+func firstSignature(m *common.Model) (common.Signature, error) {
+	if all := m.Signatures(); len(all) > 0 {
+		return all[0], nil
+	}
+	return common.Signature{}, fail(common.ErrModel, "there is no model; set Model to one that common.Load returned")
 }
 
 // pictureInput returns the index of the input for pictures, or -1.
@@ -38,31 +52,82 @@ func pictureInput(sig common.Signature) int {
 	return slices.IndexFunc(sig.Inputs, func(i common.TensorInfo) bool { return len(i.Shape) == 4 })
 }
 
+// run runs a model on pictures, as many at a time as its batch has, and calls read for each
+// of them with its number in the frame. Of each picture the input shows what Input says, or
+// where to maps its points, unless to is nil.
+func (r *runner) run(ctx context.Context, m *common.Model, in *Input, imgs []image.Image, to func(size image.Point) (Affine, error), read func(f *frame, n int, img image.Image) error) error {
+	for len(imgs) > 0 {
+		f, err := r.take(m, in, len(imgs))
+		if err != nil {
+			return err
+		}
+		some := imgs[:min(len(imgs), len(f.backs))]
+		imgs = imgs[len(some):]
+		for i := 0; i < len(some) && err == nil; i++ {
+			var a Affine
+			if to == nil {
+				f.backs[i], err = in.Fill(f.input, f.quant, i, some[i])
+			} else if a, err = to(f.size); err == nil {
+				err = in.FillWarped(f.input, f.quant, i, some[i], a)
+			}
+		}
+		if err == nil {
+			err = f.run(ctx, m)
+		}
+		for i := 0; i < len(some) && err == nil; i++ {
+			err = read(f, i, some[i])
+		}
+		r.give(f)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// picture runs a model on one picture, and calls read with what one of its outputs has.
+func (r *runner) picture(ctx context.Context, m *common.Model, in *Input, img image.Image, to func(image.Point) (Affine, error), output int, read func(f *frame, a array) error) error {
+	return r.run(ctx, m, in, []image.Image{img}, to, func(f *frame, n int, _ image.Image) error {
+		a, err := f.of(n).all(output)
+		if err != nil {
+			return err
+		}
+		defer a.free()
+		return read(f, a)
+	})
+}
+
 // take returns a frame for n pictures, or for as many as the batch of the model has.
 func (r *runner) take(m *common.Model, in *Input, n int) (*frame, error) {
-	sig := m.Signatures()[0]
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if m == nil || m != r.model {
+		sig, err := firstSignature(m)
+		if err != nil {
+			return nil, err
+		}
+		r.model, r.signature, r.idle = m, sig, nil
+	}
+	sig := r.signature
 	at := pictureInput(sig)
 	if at < 0 {
-		return nil, fail(common.ErrModel, "the model has no input of four dimensions for pictures; its inputs are %s", describe(sig.Inputs))
+		return nil, fail(common.ErrModel, "the model has no input of four dimensions for pictures; its inputs are %s", describe(sig.Inputs...))
 	}
+	dtype, quant := sig.Inputs[at].DType, sig.Inputs[at].Quant
 	shape, size, err := in.shape(sig.Inputs[at], n)
 	if err != nil {
 		return nil, err
 	}
-	r.mu.Lock()
-	for i, f := range r.idle {
-		if slices.Equal(f.input.Shape(), shape) {
-			r.idle = slices.Delete(r.idle, i, i+1)
-			r.mu.Unlock()
-			return f, nil
-		}
+	if i := slices.IndexFunc(r.idle, func(f *frame) bool { return f.input.Is(dtype, shape[:]) }); i >= 0 {
+		f := r.idle[i]
+		r.idle = slices.Delete(r.idle, i, i+1)
+		return f, nil
 	}
-	r.mu.Unlock()
 	f := &frame{
-		signature: sig, size: size, quant: sig.Inputs[at].Quant, backs: make([]Affine, shape[0]),
+		signature: sig, size: size, quant: quant, backs: make([]Affine, shape[0]),
 		inputs: make([]*common.Tensor, len(sig.Inputs)), outputs: make([]*common.Tensor, len(sig.Outputs)),
 	}
-	if f.input, err = common.NewTensor(sig.Inputs[at].DType, shape...); err != nil {
+	if f.input, err = common.NewTensor(dtype, shape[0], shape[1], shape[2], shape[3]); err != nil { // shape[:] would allocate
 		return nil, err
 	}
 	for i, info := range sig.Inputs {
@@ -82,34 +147,22 @@ func (r *runner) take(m *common.Model, in *Input, n int) (*frame, error) {
 // picture themselves have such inputs; they are told that the picture is the input,
 // because this package scales boxes itself.
 func constant(info common.TensorInfo, n int, size image.Point) (*common.Tensor, error) {
-	values := map[string][]float32{
-		"orig_target_sizes": {float32(size.X), float32(size.Y)},
-		"im_shape":          {float32(size.Y), float32(size.X)},
-		"scale_factor":      {1, 1},
-	}[info.Name]
-	if values == nil {
-		return nil, fail(common.ErrModel, "the model has the further input %s, which this package does not know", describe([]common.TensorInfo{info}))
+	w, h := float32(size.X), float32(size.Y)
+	values := slices.Repeat(map[string][]float32{"orig_target_sizes": {w, h}, "im_shape": {h, w}, "scale_factor": {1, 1}}[info.Name], n)
+	if len(values) == 0 {
+		return nil, fail(common.ErrModel, "the model has the further input %s, which this package does not know", describe(info))
 	}
-	switch info.DType {
-	case common.Int64:
-		return repeat[int64](values, n)
-	case common.Int32:
-		return repeat[int32](values, n)
-	case common.Float32:
-		return repeat[float32](values, n)
+	t, err := common.NewTensor(info.DType, n, 2)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fail(common.ErrModel, "the input %s has an unexpected type", describe([]common.TensorInfo{info}))
-}
-
-// repeat returns a tensor of n rows of values.
-func repeat[T int32 | int64 | float32](values []float32, n int) (*common.Tensor, error) {
-	var all []T
-	for range n {
-		for _, v := range values {
-			all = append(all, T(v))
+	if data, err := common.Data[int64](t); err == nil { // which Quantize does not take
+		for i, v := range values {
+			data[i] = int64(v)
 		}
+		return t, nil
 	}
-	return common.FromSlice(all, n, len(values))
+	return t, (*common.Quantization)(nil).Quantize(t, values)
 }
 
 // give returns a frame for later pictures. Few are kept, because a program may use
@@ -121,16 +174,6 @@ func (r *runner) give(f *frame) {
 	if len(r.idle) < most {
 		r.idle = append(r.idle, f)
 	}
-}
-
-// fill writes the pictures to the input.
-func (f *frame) fill(in *Input, imgs []image.Image) (err error) {
-	for i, img := range imgs {
-		if f.backs[i], err = in.Fill(f.input, f.quant, i, img); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // run runs the model with a session of its pool. If the shape of an output is not
@@ -146,119 +189,93 @@ func (f *frame) run(ctx context.Context, m *common.Model) error {
 			return err
 		}
 	}
-	if err := f.bindOutputs(s); err != nil {
-		return err
-	}
-	err = s.Run(ctx)
-	if errors.Is(err, common.ErrShape) && ctx.Err() == nil {
+	if err = f.runOutputs(ctx, s); errors.Is(err, common.ErrShape) {
 		clear(f.outputs)
-		if err = f.bindOutputs(s); err == nil {
-			err = s.Run(ctx)
-		}
+		err = f.runOutputs(ctx, s)
 	}
-	if err != nil {
-		return err
-	}
-	for i := range f.outputs {
-		f.outputs[i] = s.Output(i)
-	}
-	return nil
+	return err
 }
 
-func (f *frame) bindOutputs(s *common.Session) error {
+func (f *frame) runOutputs(ctx context.Context, s *common.Session) error {
 	for i, t := range f.outputs {
 		if err := s.BindOutput(i, t); err != nil {
 			return err
 		}
 	}
-	return nil
+	err := s.Run(ctx)
+	for i := 0; i < len(f.outputs) && err == nil; i++ {
+		f.outputs[i] = s.Output(i)
+	}
+	return err
 }
 
 // of returns what the last Run has made of picture n.
 func (f *frame) of(n int) Outputs { return Outputs{f.outputs, f.quants, n, f.size} }
 
 // shape returns the shape of the input for n pictures, and their size.
-func (in *Input) shape(info common.TensorInfo, n int) (common.Shape, image.Point, error) {
-	shape := slices.Clone(info.Shape)
+func (in *Input) shape(info common.TensorInfo, n int) (shape [4]int, size image.Point, err error) {
+	copy(shape[:], info.Shape)
 	const most = 16 // pictures at a time, where the model takes any number
-	if shape[0] < 0 {
+	if shape[0] < 1 {
 		shape[0] = min(n, most)
 	}
 	c, y := 1, 2
 	if in.layout(info.Shape) == NHWC {
 		c, y = 3, 1
 	}
-	x := y + 1
 	if shape[c] < 0 {
 		shape[c] = 3
 	}
-	for _, d := range []struct{ at, want int }{{y, in.Size.Y}, {x, in.Size.X}} {
-		switch {
-		case shape[d.at] < 0 && d.want > 0:
-			shape[d.at] = d.want
-		case shape[d.at] < 0:
-			return nil, image.Point{}, fail(common.ErrModel, "the model takes pictures of any size, %s; set Input.Size", describe([]common.TensorInfo{info}))
-		case d.want > 0 && d.want != shape[d.at]:
-			return nil, image.Point{}, fail(common.ErrShape, "Input.Size is %v, but the model's input is %s", in.Size, describe([]common.TensorInfo{info}))
-		}
+	size = image.Pt(cmp.Or(max(shape[y+1], 0), in.Size.X), cmp.Or(max(shape[y], 0), in.Size.Y))
+	switch {
+	case min(size.X, size.Y) < 1:
+		return shape, size, fail(common.ErrModel, "the model takes pictures of any size, %s; set Input.Size", describe(info))
+	case cmp.Or(in.Size.X, size.X) != size.X || cmp.Or(in.Size.Y, size.Y) != size.Y:
+		return shape, size, fail(common.ErrShape, "Input.Size is %v, but the model's input is %s", in.Size, describe(info))
 	}
-	return shape, image.Pt(shape[x], shape[y]), nil
+	shape[y], shape[y+1] = size.Y, size.X
+	return shape, size, nil
 }
 
 // Tensor returns a new tensor with img for the input that info describes.
 func (in *Input) Tensor(info common.TensorInfo, img image.Image) (*common.Tensor, error) {
 	if len(info.Shape) != 4 {
-		return nil, fail(common.ErrShape, "%s has not the four dimensions of an input for pictures", describe([]common.TensorInfo{info}))
+		return nil, fail(common.ErrShape, "%s has not the four dimensions of an input for pictures", describe(info))
 	}
 	shape, _, err := in.shape(info, 1)
 	if err != nil {
 		return nil, err
 	}
-	t, err := common.NewTensor(info.DType, shape...)
+	t, err := common.NewTensor(info.DType, shape[:]...)
 	if err == nil {
 		_, err = in.Fill(t, info.Quant, 0, img)
 	}
 	return t, err
 }
 
-// InputOf returns the Input of a task that New has made.
-func InputOf(task any) Input {
-	switch t := task.(type) {
-	case *Detector:
-		return t.Input
-	case *Classifier:
-		return t.Input
-	case *Embedder:
-		return t.Input
-	case *Segmenter:
-		return t.Input
-	case *Matter:
-		return t.Input
-	}
-	return Input{}
-}
-
 // layout returns the layout of an input with that shape.
 func (in *Input) layout(s common.Shape) Layout {
-	if in.Layout != AutoLayout {
-		return in.Layout
-	}
-	if len(s) == 4 && (s[3] == 3 || s[3] == 1) && s[1] != 3 && s[1] != 1 {
+	if in.Layout == AutoLayout && (s[3] == 3 || s[3] == 1) && s[1] != 3 && s[1] != 1 {
 		return NHWC
 	}
-	return NCHW
+	return max(in.Layout, NCHW)
+}
+
+// sizeOf returns the size of a picture; zero if there is none, which Fill tells.
+func sizeOf(img image.Image) image.Point {
+	if v := reflect.ValueOf(img); img == nil || v.Kind() == reflect.Pointer && v.IsNil() {
+		return image.Point{}
+	}
+	return img.Bounds().Size()
 }
 
 // describe lists tensors for an error.
-func describe(infos []common.TensorInfo) string {
-	text := ""
+func describe(infos ...common.TensorInfo) string {
+	all := make([]string, len(infos))
 	for i, info := range infos {
-		if i > 0 {
-			text += ", "
-		}
-		text += fmt.Sprintf("%q %v %v", info.Name, info.DType, info.Shape)
+		all[i] = fmt.Sprintf("%q %v %v", info.Name, info.DType, info.Shape)
 	}
-	return text
+	return strings.Join(all, ", ")
 }
 
 // fail returns an error of this package.

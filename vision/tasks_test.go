@@ -7,6 +7,7 @@ import (
 	"image"
 	"image/color"
 	"math"
+	"slices"
 	"sync"
 	"testing"
 
@@ -80,11 +81,11 @@ func TestClassifierOfMetadata(t *testing.T) {
 	sig := common.Signature{Inputs: []common.TensorInfo{infoOf("x", -1, 3, 224, 224)}, Outputs: []common.TensorInfo{infoOf("y", -1, 4)}}
 	c, sure, ok := recognizeClassifier(sig, map[string]string{"character": "0\n90\n180\n270\n"})
 	require.True(t, ok && sure)
-	require.Equal(t, []string{"0", "90", "180", "270"}, c.Labels)
-	require.Equal(t, Input{Size: image.Pt(224, 224), Fit: Crop, Short: 256, Filter: Smooth, Mean: imageNetMean, Std: imageNetStd}, c.Input)
+	require.Equal(t, []string{"0", "90", "180", "270"}, c.(*Classifier).Labels)
+	require.Equal(t, Input{Size: image.Pt(224, 224), Fit: Crop, Short: 256, Filter: Smooth, Mean: imageNetMean, Std: imageNetStd}, InputOf(c))
 	c, sure, ok = recognizeClassifier(sig, map[string]string{"task": "classify"})
 	require.True(t, ok && sure)
-	require.Equal(t, Input{Size: image.Pt(224, 224), Fit: Crop, Filter: Smooth, Std: same(255)}, c.Input)
+	require.Equal(t, Input{Size: image.Pt(224, 224), Fit: Crop, Filter: Smooth, Std: same(255)}, InputOf(c))
 	_, sure, ok = recognizeClassifier(sig, nil)
 	require.True(t, ok && !sure)
 	_, _, ok = recognizeClassifier(sig, map[string]string{"task": "detect"})
@@ -181,7 +182,7 @@ func TestEmbedder(t *testing.T) {
 	require.NoError(t, err)
 	require.IsType(t, e, task)
 	_, err = NewSegmenter(m)
-	require.ErrorContains(t, err, "the model is for a Embedder, not for a Segmenter")
+	require.ErrorContains(t, err, "the model is for vision.Embedder, not for vision.Segmenter")
 
 	zero := modelOf(infoOf("x", 1, 3, 112, 112), infoOf("y", 1, 2), tensorOf(t, []float32{0, 0}, 1, 2), nil)
 	defer zero.Close()
@@ -327,10 +328,10 @@ func TestMatter(t *testing.T) {
 
 	modnet, sure, ok := recognizeMatter(common.Signature{Inputs: []common.TensorInfo{infoOf("input", -1, 3, -1, -1)}, Outputs: []common.TensorInfo{infoOf("output", -1, 1, -1, -1)}}, nil)
 	require.True(t, ok && !sure)
-	require.Equal(t, image.Pt(896, 512), modnet.shaped(image.Pt(1920, 1080)).Size)
-	require.Equal(t, image.Pt(512, 640), modnet.shaped(image.Pt(1080, 1400)).Size)
-	require.Equal(t, image.Pt(512, 2048), modnet.shaped(image.Pt(1, 9999)).Size)
-	require.Equal(t, image.Pt(512, 512), modnet.shaped(image.Pt(0, 0)).Size.Add(image.Pt(480, 480)))
+	require.Equal(t, image.Pt(896, 512), modnet.(*Matter).shaped(image.Pt(1920, 1080)))
+	require.Equal(t, image.Pt(512, 640), modnet.(*Matter).shaped(image.Pt(1080, 1400)))
+	require.Equal(t, image.Pt(512, 2048), modnet.(*Matter).shaped(image.Pt(1, 9999)))
+	require.Equal(t, image.Pt(512, 512), modnet.(*Matter).shaped(image.Pt(0, 0)).Add(image.Pt(480, 480)))
 }
 
 // A task is used by many goroutines, and allocates nothing but its result.
@@ -363,6 +364,128 @@ func TestTasksTogether(t *testing.T) {
 		})
 	}
 	wait.Wait()
+}
+
+// Pictures come in batches and keep their order, also when the output has another shape than before.
+func TestDetectAll(t *testing.T) {
+	sig := common.Signature{Inputs: []common.TensorInfo{infoOf("x", -1, 1, 8, 8)}, Outputs: []common.TensorInfo{infoOf("y", -1, -1, 6)}}
+	var batches []int
+	rows := 0
+	m := fake.NewModel(sig, nil, func(_ context.Context, in common.Tensors) (common.Tensors, error) {
+		n, x := in["x"].Shape()[0], []float32{}
+		batches = append(batches, n)
+		data, err := common.Get[float32](in, "x")
+		for i := range n * rows {
+			x = append(x, 0, 0, 8, 8, 0.9, data[i/rows*64])
+		}
+		if err != nil {
+			return nil, err
+		}
+		y, err := common.FromSlice(x, n, rows, 6)
+		return common.Tensors{"y": y}, err
+	})
+	defer m.Close()
+	d := &Detector{Model: m, Head: &Boxes{ScoreColumn: 4, ClassColumn: 5, Count: -1, Format: Corners}}
+	var imgs []image.Image
+	for i := range 20 {
+		imgs = append(imgs, &image.Gray{Pix: slices.Repeat([]uint8{uint8(i)}, 64), Stride: 8, Rect: image.Rect(0, 0, 8, 8)})
+	}
+	for range 2 {
+		rows++
+		all, err := d.DetectAll(context.Background(), imgs)
+		require.NoError(t, err)
+		require.Len(t, all, 20)
+		for i, found := range all {
+			require.NotEmpty(t, found)
+			require.Equal(t, i, found[0].Class)
+		}
+	}
+	require.Subset(t, []int{16, 4}, batches)
+	d.Classes = []int{3}
+	all, err := d.DetectAll(context.Background(), imgs[2:4])
+	require.NoError(t, err)
+	require.Empty(t, all[0])
+	require.NotEmpty(t, all[1])
+	all, err = d.DetectAll(context.Background(), append(imgs[:1:1], nil))
+	require.ErrorIs(t, err, common.ErrInput)
+	require.Nil(t, all)
+}
+
+// A picture allocates its results, and what a session of the pool does.
+func TestDetectAllocations(t *testing.T) {
+	ctx := context.Background()
+	numbers := tensorOf(t, []float32{0.5, 0.5, 0, 0, 0.9, 1}, 1, 1, 6)
+	m := modelOf(infoOf("x", 1, 3, 32, 32), infoOf("y", 1, 1, 6), numbers, nil)
+	defer m.Close()
+	input, err := common.NewTensor(common.Float32, 1, 3, 32, 32)
+	require.NoError(t, err)
+	d := &Detector{Model: m, Head: &YOLO{Form: YOLOX, Strides: []int{32}}}
+	least := func(f func() error) float64 { // as pools drop memory, and the fake starts goroutines
+		n := math.Inf(1)
+		for range 300 {
+			n = min(n, testing.AllocsPerRun(1, func() { require.NoError(t, f()) }))
+		}
+		return n
+	}
+	session := least(func() error {
+		s, err := m.AcquireSession(ctx, "")
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		if err := s.BindInput(0, input); err != nil {
+			return err
+		}
+		if err := s.BindOutput(0, numbers); err != nil {
+			return err
+		}
+		return s.Run(ctx)
+	})
+	var found []Detection
+	require.Equal(t, session+1, least(func() (err error) {
+		found, err = d.Detect(ctx, gray)
+		return err
+	}))
+	require.Len(t, found, 1)
+}
+
+// What is missing in a task, or is no picture, is an error.
+func TestTasksWithout(t *testing.T) {
+	ctx := context.Background()
+	m := modelOf(infoOf("x", 1, 3, -1, -1), infoOf("y", 1, 1, -1, -1), tensorOf(t, make([]float32, 4), 1, 1, 2, 2), nil)
+	defer m.Close()
+	calls := func(m *common.Model, img image.Image) map[string]error {
+		in, all := Input{Size: image.Pt(2, 2)}, map[string]error{}
+		_, all["Detector"] = (&Detector{Model: m, Input: in}).Detect(ctx, img)
+		_, all["Classifier"] = (&Classifier{Model: m, Input: in}).Classify(ctx, img)
+		_, all["Embedder"] = (&Embedder{Model: m, Input: in}).Embed(ctx, img)
+		_, all["EmbedFace"] = (&Embedder{Model: m, Input: in}).EmbedFace(ctx, img, keyPoints([]float32{0, 0, 1, 0, 0, 1, 1, 1, 2, 2}))
+		_, all["Segmenter"] = (&Segmenter{Model: m, Input: in}).Segment(ctx, img)
+		_, all["Matter"] = (&Matter{Model: m, Input: in}).Matte(ctx, img)
+		_, all["Matter of any size"] = (&Matter{Model: m, Short: 32}).Matte(ctx, img)
+		return all
+	}
+	for _, m := range []*common.Model{nil, new(common.Model)} {
+		for name, err := range calls(m, gray) {
+			require.ErrorIs(t, err, common.ErrModel, name)
+			require.ErrorContains(t, err, "there is no model", name)
+		}
+		_, err := New(m)
+		require.ErrorIs(t, err, common.ErrModel)
+		_, err = NewDetector(m)
+		require.ErrorIs(t, err, common.ErrModel)
+		_, err = NewMatter(m)
+		require.ErrorIs(t, err, common.ErrModel)
+	}
+	for _, img := range []image.Image{nil, (*image.RGBA)(nil), (*image.YCbCr)(nil), image.NewGray(image.Rectangle{})} {
+		for name, err := range calls(m, img) {
+			require.ErrorIs(t, err, common.ErrInput, "%s of %T", name, img)
+		}
+	}
+	_, err := (&Detector{Model: m, Input: Input{Size: image.Pt(2, 2)}}).Detect(ctx, gray)
+	require.ErrorIs(t, err, common.ErrOption)
+	require.ErrorContains(t, err, "Head")
+	require.Equal(t, Input{}, InputOf(3))
 }
 
 // FuzzTasks gives tasks outputs of any shape and any numbers.

@@ -5,25 +5,20 @@ package vision
 import (
 	"image"
 	"math"
-	"regexp"
-	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/anyinfer/anyinfer/common"
-	about "github.com/anyinfer/anyinfer/internal/metadata"
 )
 
-// YOLO is the head of YOLOv5 and its successors, without or with masks or key points.
-// The zero YOLO is for detectors of YOLOv8, 9, 11 and 12.
+// YOLO is the head of YOLOv5 and its successors, without or with masks or key points,
+// and of YOLOX. The zero YOLO is for detectors of YOLOv8, 9, 11 and 12.
 type YOLO struct {
-	Form   YOLOForm
-	Output int   // the index of the output with the boxes
-	Units  Units // TFLite files often have normalized boxes
+	Form    YOLOForm
+	Output  int   // the index of the output with the boxes
+	Units   Units // TFLite files often have normalized boxes
+	Strides []int // of YOLOX's grids, in the order of the rows; nil: 8, 16, 32
 
-	Masks       int    // the numbers by which each box weights the prototypes of masks, often 32; 0: no masks
-	Protos      int    // the index of the output with the prototypes
-	ProtoLayout Layout // of the prototypes; AutoLayout: the dimension that has the length Masks tells
+	Masks  int // the numbers by which each box weights the prototypes of masks, often 32; 0: no masks
+	Protos int // the index of the output with the prototypes
 
 	Points      int // the key points of each box; 0: none
 	PointValues int // of each key point: 2, or 3 with its visibility
@@ -34,51 +29,60 @@ type YOLOForm uint8
 
 const (
 	YOLOv8   YOLOForm = iota // center, size, classes; the boxes are columns, or rows if there are more rows
-	YOLOv5                   // center, size, score of any object, classes; also YOLOv7
+	YOLOv5                   // center, size, score of any object, classes; also YOLOv7, and YOLOX with decode_in_inference
 	EndToEnd                 // corners, score, class; without NMS: YOLOv10 and YOLO26
+	YOLOX                    // YOLOv5's, where center and size count from the cells of grids
+	RTDETR                   // center, size, classes; without NMS: RT-DETR as Ultralytics exported it at first
 )
 
-// before returns the number of values before the classes of a form.
-func (f YOLOForm) before() int { return [...]int{4, 5, 6}[f%3] }
-
-// Suppression returns IoU 0.7 for YOLOv8 and 0.45 for YOLOv5, by class.
-func (y *YOLO) Suppression() NMSOptions {
-	switch y.Form {
-	case EndToEnd:
-		return NMSOptions{None: true}
-	case YOLOv5:
-		return NMSOptions{IoU: 0.45}
-	}
-	return NMSOptions{IoU: 0.7}
+// yoloForms have the number of values before the classes, and the usual NMS.
+var yoloForms = [...]struct {
+	before int
+	nms    NMSOptions
+}{
+	YOLOv8: {4, NMSOptions{IoU: 0.7}}, YOLOv5: {5, NMSOptions{IoU: 0.45}}, EndToEnd: {6, NMSOptions{None: true}},
+	YOLOX: {5, NMSOptions{IoU: 0.45, Agnostic: true, PlusOne: true}}, RTDETR: {4, NMSOptions{None: true}},
 }
+
+var yoloxStrides = []int{8, 16, 32}
+
+// Suppression returns the options that the models' own programs use.
+func (y *YOLO) Suppression() NMSOptions { return yoloForms[int(y.Form)%len(yoloForms)].nms }
 
 // yoloTable is the output of a YOLO: value c of box i is data[i*box+c*value].
 type yoloTable struct {
 	array
-	boxes, classes int
-	box, value     int
-	extras         int // the first value after the classes
-	scale          Point
+	boxes, box, value int
+	extras            int // the first value after the classes
+	scale             Point
+	strides           []int // of YOLOX
 }
 
-func (y *YOLO) table(out Outputs) (yoloTable, error) {
-	a, err := out.array(y.Output, 2)
-	t := yoloTable{array: a, boxes: a.dims[0], box: a.dims[1], value: 1}
-	if err != nil {
+func (y *YOLO) table(out Outputs) (t yoloTable, err error) {
+	if t.array, err = out.array(y.Output, 2); err != nil {
 		return t, err
 	}
-	values := a.dims[1]
-	if y.Form == YOLOv8 && a.dims[0] < a.dims[1] {
-		t.boxes, t.box, t.value, values = a.dims[1], 1, a.dims[1], a.dims[0]
+	values, before := t.dims[1], yoloForms[int(y.Form)%len(yoloForms)].before
+	t.boxes, t.box, t.value = t.dims[0], values, 1
+	if y.Form == YOLOv8 && t.boxes < values {
+		t.boxes, t.box, t.value, values = values, 1, values, t.boxes
 	}
 	t.extras = values - y.Masks - y.Points*y.PointValues
-	t.classes = t.extras - y.Form.before()
-	if t.classes < 0 || (t.classes == 0) != (y.Form == EndToEnd) || min(y.Masks, y.Points) < 0 || y.Points > 0 && y.PointValues < 2 {
-		a.free()
-		return t, fail(common.ErrShape, "output %d of YOLO has %d values for each of %d boxes; that is not %d, classes, %d for masks and %d for key points",
-			y.Output, values, t.boxes, y.Form.before(), y.Masks, y.Points*y.PointValues)
+	classes, n := t.extras-before, t.boxes
+	if y.Form == YOLOX {
+		if t.strides = y.Strides; t.strides == nil {
+			t.strides = yoloxStrides
+		}
+		t.scale, n = Point{1, 1}, cells(out.Size.X, out.Size.Y, t.strides...)
 	}
-	t.scale = y.Units.scale(out, a.data, t.boxes, t.box, t.value)
+	if classes < 0 || (classes == 0) != (y.Form == EndToEnd) || min(y.Masks, y.Points) < 0 || y.Points > 0 && y.PointValues < 2 || n != t.boxes {
+		t.free()
+		return t, fail(common.ErrShape, "output %d of YOLO has %d values for each of %d boxes; that is not %d, classes, %d for masks and %d for key points for each of %d",
+			y.Output, values, t.boxes, before, y.Masks, y.Points*y.PointValues, n)
+	}
+	if y.Form != YOLOX {
+		t.scale = y.Units.scale(out, t.data, t.boxes, t.box, t.value)
+	}
 	return t, nil
 }
 
@@ -92,25 +96,31 @@ func (y *YOLO) Decode(dst []Detection, out Outputs, minScore float32) ([]Detecti
 	if t.value != 1 {
 		return t.columns(dst, minScore), nil
 	}
-	format := CenterSize
-	if y.Form == EndToEnd {
-		format = Corners
-	}
 	for i := range t.boxes {
 		row := t.data[i*t.box : (i+1)*t.box]
 		score, class := row[4], -1
 		switch {
 		case y.Form == EndToEnd:
 			class = index(row[5])
-		case y.Form == YOLOv8:
+		case y.Form == YOLOv8 || y.Form == RTDETR:
 			score, class = best(row[4:t.extras])
 		case row[4] >= minScore:
 			score, class = best(row[5:t.extras])
 			score *= row[4]
 		}
-		if class >= 0 && score >= minScore {
-			dst = add(dst, format.rect(row[0], row[1], row[2], row[3], t.scale), score, class, i)
+		if class < 0 || !(score >= minScore) {
+			continue
 		}
+		format, scale, a, b, c, d := CenterSize, t.scale, row[0], row[1], row[2], row[3]
+		switch y.Form {
+		case EndToEnd:
+			format = Corners
+		case YOLOX:
+			column, line, stride := cell(i, out.Size, t.strides)
+			scale = Point{stride, stride}
+			a, b, c, d = a+float32(column), b+float32(line), float32(math.Exp(float64(c))), float32(math.Exp(float64(d)))
+		}
+		dst = add(dst, format.rect(a, b, c, d, scale), score, class, i)
 	}
 	return dst, nil
 }
@@ -125,15 +135,15 @@ func (t *yoloTable) columns(dst []Detection, minScore float32) []Detection {
 		for i := range n {
 			scores[i], classes[i] = float32(math.Inf(-1)), -1
 		}
-		for c := range t.classes {
-			row := t.data[(4+c)*t.value+from:][:n]
+		for c := 4; c < t.extras; c++ {
+			row := t.data[c*t.value+from:][:n]
 			for i := 0; i < n; {
 				if next := row[i:]; len(next) >= 4 && !(next[0] >= minScore || next[1] >= minScore || next[2] >= minScore || next[3] >= minScore) {
 					i += 4 // nearly all scores are low
 					continue
 				}
 				if v := row[i]; v >= minScore && v > scores[i] {
-					scores[i], classes[i] = v, c
+					scores[i], classes[i] = v, c-4
 				}
 				i++
 			}
@@ -146,14 +156,6 @@ func (t *yoloTable) columns(dst []Detection, minScore float32) []Detection {
 		}
 	}
 	return dst
-}
-
-// index returns the class that a number is, or -1.
-func index(v float32) int {
-	if v >= 0 && v < 1<<24 {
-		return int(v)
-	}
-	return -1
 }
 
 // Finish implements Finisher: it adds key points and masks.
@@ -194,119 +196,4 @@ func (y *YOLO) Finish(found []Detection, out Outputs, back Affine, size image.Po
 		}
 	}
 	return nil
-}
-
-// recognizeYOLO recognizes YOLO by the metadata that Ultralytics writes, else by shapes
-// that no other family has.
-func recognizeYOLO(sig common.Signature, metadata map[string]string) (Head, Input, []string, bool) {
-	y, in := &YOLO{Output: -1, Protos: -1}, Input{Fit: Letterbox, Pad: 114, Std: [3]float32{255, 255, 255}}
-	at := pictureInput(sig)
-	if len(sig.Inputs) != 1 || at < 0 || isRTDETR(metadata) {
-		return nil, in, nil, false
-	}
-	for i, o := range sig.Outputs {
-		switch {
-		case len(o.Shape) == 3 && y.Output < 0:
-			y.Output = i
-		case len(o.Shape) == 4 && y.Protos < 0:
-			y.Protos = i
-		case len(o.Shape) != 5: // YOLOv5 may show its three unfinished outputs, too
-			return nil, in, nil, false
-		}
-	}
-	task, names := metadata["task"], about.Names(metadata)
-	if points := integers(metadata["kpt_shape"]); task == "pose" && len(points) == 2 {
-		y.Points, y.PointValues = points[0], points[1]
-	}
-	if y.Protos >= 0 {
-		y.Masks = 32
-	} else {
-		y.Protos = 0
-	}
-	known := task == "detect" || task == "segment" && y.Masks > 0 || task == "pose" && (y.PointValues == 2 || y.PointValues == 3)
-	if y.Output < 0 || task != "" && !known {
-		return nil, in, nil, false
-	}
-	var width, height int
-	width, height, in.Size = pictureSize(sig.Inputs[at], integers(metadata["imgsz"]))
-	classes, ok := y.recognizeForm(sig.Outputs[y.Output].Shape, width, height, len(names), known, metadata)
-	if !ok {
-		return nil, in, nil, false
-	}
-	return y, in, classLabels(metadata, classes), true
-}
-
-// nmsInside matches the arguments of an export with NMS, as JSON and as a Python dict.
-var nmsInside = regexp.MustCompile(`["']nms["']: *[tT]rue`)
-
-var yoloStrides = [][]int{{8, 16, 32}, {8, 16, 32, 64}, {4, 8, 16, 32}, {16, 32}}
-
-// recognizeForm sets Form. It returns the number of classes, 0 if that is not known.
-// known: metadata tells the task.
-func (y *YOLO) recognizeForm(shape common.Shape, width, height, names int, known bool, metadata map[string]string) (int, bool) {
-	a, b, extras := shape[1], shape[2], y.Masks+y.Points*y.PointValues
-	grid := func(n, anchors int) bool {
-		return n > 0 && slices.ContainsFunc(yoloStrides, func(s []int) bool { return n == anchors*cells(width, height, s...) })
-	}
-	// fits reports whether a dimension has this many values before the classes, which are as many as the names.
-	fits := func(d, before int) bool {
-		return d < 0 || (names == 0 && d > before+extras || names > 0 && d == before+extras+names)
-	}
-	switch {
-	case known && (strings.EqualFold(metadata["end2end"], "true") || nmsInside.MatchString(metadata["args"])):
-		y.Form = EndToEnd
-		return names, b < 0 || b == 6+extras
-	case known && fits(a, 4) && (b < 0 || b > a), known && fits(b, 4) && (a < 0 || grid(a, 1)):
-		return names, true
-	case known: // exports of YOLOv10 do not tell that they are end to end
-		y.Form = EndToEnd
-		return names, b == 6+extras && a > 0 && !grid(a, 1)
-	case grid(b, 1) && fits(a, 4) && a > 0, b < 0 && fits(a, 4) && a > 0:
-		// What could be a pose (one class, 17 key points) or turned boxes (15 classes of DOTA) is not guessed.
-		return a - 4 - extras, names > 0 || extras > 0 || a != 56 && a != 20
-	case grid(a, 3) && fits(b, 5) && b > 0, a < 0 && b > 0 && names > 0 && fits(b, 5):
-		y.Form = YOLOv5
-		return b - 5 - extras, names > 0 || extras > 0 || b != 57 && b != 16 // poses and faces of YOLOv7 and YOLOv5
-	}
-	return 0, false
-}
-
-// pictureSize returns the width and height of an input, 0 if they are dynamic, and for
-// such an input the size that was told: height and width, or one number for both.
-func pictureSize(info common.TensorInfo, told []int) (width, height int, size image.Point) {
-	y := 2
-	if new(Input).layout(info.Shape) == NHWC {
-		y = 1
-	}
-	height, width = info.Shape[y], info.Shape[y+1]
-	if (width < 0 || height < 0) && len(told) > 0 {
-		height, width = told[0], told[len(told)-1]
-		size = image.Pt(width, height)
-	}
-	return max(width, 0), max(height, 0), size
-}
-
-// classLabels returns the labels in metadata, or COCO's if there are as many classes.
-func classLabels(metadata map[string]string, classes int) []string {
-	if names := about.Names(metadata); names != nil {
-		return names
-	}
-	if lines := strings.TrimSpace(metadata["character"]); lines != "" { // as RapidAI's files have them
-		return strings.Split(lines, "\n")
-	}
-	if classes == 80 {
-		return COCO()
-	}
-	return nil
-}
-
-// integers returns the decimal numbers in a text such as "[17, 3]".
-func integers(text string) []int {
-	var all []int
-	for _, field := range strings.FieldsFunc(text, func(r rune) bool { return r < '0' || r > '9' }) {
-		if n, err := strconv.Atoi(field); err == nil && n > 0 && n < 1<<16 {
-			all = append(all, n)
-		}
-	}
-	return all
 }

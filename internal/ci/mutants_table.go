@@ -113,6 +113,18 @@ var mutants = []mutant{
 	{"onnxruntime/table.go", "release >= f.since", "true", "onnxruntime", "TestOlder"},
 	{"onnxruntime/log.go", "loggers.Load(key)", "loggers.Load(uintptr(0))", "onnxruntime", "TestOtherEnvironment"},
 
+	// What models find in pictures.
+	{"vision/nms.go", "-w*h) > limit", "-w*h) >= limit", "vision", "TestNMS$"},
+	{"vision/outputs.go", "(*a.scratch)[o.N*size:][:size]", "(*a.scratch)[:size]", "vision", "TestYOLOGolden"},
+	{"vision/yolo.go", "score *= row[4]", "", "vision", "TestHeads$"},
+	{"vision/masks.go", "input = image.Pt(m.width, m.height)", "", "vision", "TestMasksGolden"},
+	{"vision/boxes.go", "from += max(n, 0)", "", "vision", "TestHeads$"},
+	{"vision/recognize.go", "!unnamed || a != 56 && a != 20", "true", "vision", "TestRecognizeHeads$"},
+	{"vision/run.go", "clear(f.outputs)", "", "vision", "TestDetectAll"},
+	{"vision/faces.go", "size, strides[grid:])", "size, strides)", "vision", "TestSCRFD"},
+	{"vision/embedder.go", "a[2] += 0.5 - (a[0]+a[1])/2", "", "vision", "TestAlignFace"},
+	{"vision/segmenter.go", "c != top[h.next] || ", "", "vision", "TestSegmenter"},
+
 	// The command and the examples.
 	{"cmd/anyinfer/exit.go", "return exitUsage", "return exitFailure", "cmd/anyinfer", "TestExitCodes"},
 	{"cmd/anyinfer/run.go", "strings.LastIndex(", "strings.Index(", "cmd/anyinfer", "TestCutLast"},
