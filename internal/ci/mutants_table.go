@@ -116,9 +116,7 @@ var mutants = []mutant{
 	// What models find in pictures.
 	{"vision/nms.go", "-w*h) > limit", "-w*h) >= limit", "vision", "TestNMS$"},
 	{"vision/outputs.go", "(*a.scratch)[o.N*size:][:size]", "(*a.scratch)[:size]", "vision", "TestYOLOGolden"},
-	{"vision/yolo.go", "score *= row[4]", "", "vision", "TestHeads$"},
 	{"vision/masks.go", "input = image.Pt(m.width, m.height)", "", "vision", "TestMasksGolden"},
-	{"vision/boxes.go", "from += max(n, 0)", "", "vision", "TestHeads$"},
 	{"vision/recognize.go", "!unnamed || a != 56 && a != 20", "true", "vision", "TestRecognizeHeads$"},
 	{"vision/run.go", "clear(f.outputs)", "", "vision", "TestDetectAll"},
 	{"vision/faces.go", "size, strides[grid:])", "size, strides)", "vision", "TestSCRFD"},
