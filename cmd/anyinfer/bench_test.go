@@ -18,7 +18,7 @@ import (
 
 func TestBench(t *testing.T) {
 	requireEngines(t)
-	code, stdout, stderr := command(t, "bench", models+"digits.tflite", "--engine", "tflite", "--duration", "20ms")
+	code, stdout, stderr := command(t, "bench", fixtures+"digits.tflite", "--engine", "tflite", "--duration", "20ms")
 	require.Zero(t, code, stderr)
 	require.Regexp(t, `^tflite \S+ on CPU: \S+digits.tflite, threads: \d+`, stdout)
 	require.Regexp(t, `\nENGINE +LOAD +FIRST +MIN +P50 +P90 +P99 +MAX +RUNS/S +PEAK MEM +RATIO\ntflite .* 1\.00\n`, stdout)
@@ -26,7 +26,7 @@ func TestBench(t *testing.T) {
 
 	// All flags reach the workers, and one engine's failure leaves the other's result.
 	code, stdout, stderr = command(t, "bench", "--json", "--duration", "50ms", "--threads", "1", "--concurrency", "2", "--warmup", "1", "--device", "CPU",
-		"--shape", "image=1,1,8,8", "--engine", "openvino,tflite", models+"digits.onnx")
+		"--shape", "image=1,1,8,8", "--engine", "openvino,tflite", fixtures+"digits.onnx")
 	require.Equal(t, 1, code)
 	require.Contains(t, stderr, "tflite does not read")
 	var r bench.Report
@@ -44,12 +44,12 @@ func TestBenchRefuses(t *testing.T) {
 		code int
 		want string
 	}{
-		{[]string{models + "digits.onnx", "--duration", "0s"}, 2, "--duration is 0s; want a time such as 200ms"},
-		{[]string{models + "digits.onnx", "--warmup", "-1"}, 2, "--warmup is -1; want 0 or more"},
-		{[]string{models + "digits.onnx", "--concurrency", "0"}, 2, "--concurrency is 0; want 1 or more"},
-		{[]string{models + "digits.onnx", "--engine", "openvno"}, 2, "did you mean openvino?"},
+		{[]string{fixtures + "digits.onnx", "--duration", "0s"}, 2, "--duration is 0s; want a time such as 200ms"},
+		{[]string{fixtures + "digits.onnx", "--warmup", "-1"}, 2, "--warmup is -1; want 0 or more"},
+		{[]string{fixtures + "digits.onnx", "--concurrency", "0"}, 2, "--concurrency is 0; want 1 or more"},
+		{[]string{fixtures + "digits.onnx", "--engine", "openvno"}, 2, "did you mean openvino?"},
 		{[]string{"nope.onnx"}, 1, `there is no file "nope.onnx"`},
-		{[]string{models + "digits.onnx", "--input", "image=nope.npy"}, 1, "nope.npy"},
+		{[]string{fixtures + "digits.onnx", "--input", "image=nope.npy"}, 1, "nope.npy"},
 	} {
 		code, stdout, stderr := command(t, append([]string{"bench"}, test.args...)...)
 		require.Equal(t, test.code, code, stderr)
@@ -66,7 +66,7 @@ func TestBenchInterrupt(t *testing.T) {
 	}
 	var r bench.Report
 	for wait := 2 * time.Second; ; wait *= 2 { // a busy machine takes longer until each had a round
-		cmd := exec.Command(os.Args[0], "bench", "--json", "--duration", "10m", "--engine", "tflite,openvino", models+"digits.tflite")
+		cmd := exec.Command(os.Args[0], "bench", "--json", "--duration", "10m", "--engine", "tflite,openvino", fixtures+"digits.tflite")
 		cmd.Env = append(os.Environ(), envMain+"=1")
 		var stdout, stderr strings.Builder
 		cmd.Stdout, cmd.Stderr = &stdout, &stderr

@@ -29,21 +29,24 @@ func newDemoCommand() *cobra.Command {
 	var out string
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Run two small models with every engine, installing what is missing",
-		Long: `Run two small models with every engine, installing what is missing.
+		Short: "Run small models with every engine, installing what is missing",
+		Long: `Run small models with every engine, installing what is missing.
 
 Engines whose SDK must be built are omitted unless they are installed.
 
 Each engine recognizes scans of handwritten digits that the model was not trained
 on, one at a time on one thread, and finds the edges in a photo, which it writes
 to edges-ENGINE.png. The table shows how many digits were right, the largest
-difference between the scores and onnxruntime's, and the median time of a scan.`,
+difference between the scores and onnxruntime's, and the median time of a scan.
+
+Then the engines that run these models find a face in a photo, and cut the person
+out of it, in pictures named faces-ENGINE.png and person-ENGINE.png.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return demo(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), out)
 		},
 	}
-	cmd.Flags().StringVar(&out, "out", "anyinfer-demo", "folder to write the filtered photos to")
+	cmd.Flags().StringVar(&out, "out", "anyinfer-demo", "folder to write the pictures to")
 	must(cmd.MarkFlagDirname("out"))
 	return cmd
 }
@@ -63,7 +66,7 @@ func demo(ctx context.Context, w, log io.Writer, out string) error {
 	status := newStatusLine(log)
 	defer status.clear()
 	var lines [][]string
-	var notes []string
+	var notes, ready []string
 	var failed []error
 	for _, name := range common.Engines() {
 		if note := reasonToSkip(name); note != "" {
@@ -78,6 +81,8 @@ func demo(ctx context.Context, w, log io.Writer, out string) error {
 		if err != nil {
 			failed = append(failed, err)
 			line = []string{name, "failed, see below"}
+		} else {
+			ready = append(ready, name)
 		}
 		lines = append(lines, line)
 	}
@@ -89,8 +94,14 @@ func demo(ctx context.Context, w, log io.Writer, out string) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
-	if len(failed)+len(notes) < len(lines) {
-		fmt.Fprintln(w, "photos are in", out)
+	fmt.Fprintln(w)
+	if err := demoPictures(ctx, w, log, status, ready, out); ctx.Err() != nil {
+		return ctx.Err()
+	} else if err != nil {
+		failed = append(failed, err)
+	}
+	if len(ready) > 0 {
+		fmt.Fprintln(w, "\npictures are in", out)
 	}
 	for _, n := range notes {
 		fmt.Fprintln(w, n)

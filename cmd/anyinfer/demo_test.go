@@ -19,8 +19,14 @@ func TestDemo(t *testing.T) {
 	code, stdout, stderr := command(t, "demo", "--out", out)
 	require.Zero(t, code, stderr)
 	lines := strings.Split(strings.TrimSpace(stdout), "\n")
-	require.Len(t, lines, 2+len(common.Engines()))
-	require.Equal(t, "photos are in "+out, lines[len(lines)-1])
+	require.Len(t, lines, len(common.Engines())+10)
+	require.Equal(t, "pictures are in "+out, lines[len(lines)-1])
+	for _, picture := range []string{"faces tflite face", "faces litert face", "faces openvino face", "person tflite foreground", "person litert foreground"} {
+		words := strings.Fields(picture)
+		require.Regexp(t, strings.Join(words, " +"), stdout)
+		_, err := os.Stat(filepath.Join(out, words[0]+"-"+words[1]+".png"))
+		require.NoError(t, err)
+	}
 	for i, engine := range common.Engines() {
 		require.Equal(t, engine, strings.Fields(lines[i+1])[0])
 		require.Contains(t, lines[i+1], "99.2 % (357 of 360)")

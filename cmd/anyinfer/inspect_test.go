@@ -17,7 +17,7 @@ import (
 
 func TestInspect(t *testing.T) {
 	requireEngines(t)
-	code, stdout, stderr := command(t, "inspect", "--json", models+"digits_int8.tflite", "missing.onnx", models+"edges.xml", models+"edges.bin")
+	code, stdout, stderr := command(t, "inspect", "--json", fixtures+"digits_int8.tflite", "missing.onnx", fixtures+"edges.xml", fixtures+"edges.bin")
 	require.Equal(t, 1, code)
 	require.Equal(t, "anyinfer: there is no file \"missing.onnx\"\n", stderr)
 	var all struct {
@@ -37,7 +37,7 @@ func TestInspect(t *testing.T) {
 	require.Equal(t, []any{1.0, 1.0, -1.0, -1.0}, tensor(2, "outputs")["shape"])
 	require.Nil(t, tensor(2, "outputs")["quantization"])
 	require.Equal(t, "openvino", all.Models[2]["engine"])
-	require.Equal(t, []any{models + "edges.xml", models + "edges.bin"}, all.Models[2]["files"])
+	require.Equal(t, []any{fixtures + "edges.xml", fixtures + "edges.bin"}, all.Models[2]["files"])
 	require.Equal(t, `there is no file "missing.onnx"`, all.Models[1]["error"])
 	require.NotContains(t, all.Models[0], "error")
 	for _, m := range all.Models {
@@ -45,9 +45,9 @@ func TestInspect(t *testing.T) {
 		require.Len(t, m, 12, "the same keys in all: %v", m)
 	}
 
-	code, stdout, stderr = command(t, "inspect", models+"digits_int8.tflite", "--engine", "tflite")
+	code, stdout, stderr = command(t, "inspect", fixtures+"digits_int8.tflite", "--engine", "tflite")
 	require.Zero(t, code, stderr)
-	require.Contains(t, stdout, models+"digits_int8.tflite\ntflite ")
+	require.Contains(t, stdout, fixtures+"digits_int8.tflite\ntflite ")
 	require.Regexp(t, `\nout scores +int8 +\[1 10\] +scale 0.003906, zero point -128\n$`, stdout)
 }
 
@@ -65,7 +65,7 @@ func TestInspectMetadata(t *testing.T) {
 	}
 
 	requireEngines(t)
-	code, stdout, stderr := command(t, "inspect", "--json", "--engine", "openvino", models+"classes.onnx")
+	code, stdout, stderr := command(t, "inspect", "--json", "--engine", "openvino", fixtures+"classes.onnx")
 	require.Zero(t, code, stderr)
 	require.Contains(t, stdout, `"names": "{0: 'person', `)
 	require.Contains(t, stdout, `"driver's seat"`)
@@ -92,17 +92,17 @@ func TestInspectShape(t *testing.T) {
 	} {
 		t.Run(engine, func(t *testing.T) {
 			enginetest.Require(t, engine)
-			code, stdout, stderr := command(t, "inspect", models+test.model, "--engine", engine, "--shape", "image="+test.shape)
+			code, stdout, stderr := command(t, "inspect", fixtures+test.model, "--engine", engine, "--shape", "image="+test.shape)
 			require.Zero(t, code, stderr)
 			require.Contains(t, stdout, "["+strings.ReplaceAll(test.shape, ",", " ")+"]")
 			require.Regexp(t, `out scores +float32 +\[3 10\]`, stdout)
 		})
 	}
 	requireEngines(t)
-	code, _, stderr := command(t, "inspect", models+"digits_dynamic.onnx", "--engine", "openvino", "--shape", "imag=3,1,8,8")
+	code, _, stderr := command(t, "inspect", fixtures+"digits_dynamic.onnx", "--engine", "openvino", "--shape", "imag=3,1,8,8")
 	require.Equal(t, 1, code)
 	require.Contains(t, stderr, `no input "imag"; the inputs are "image"`)
-	code, _, stderr = command(t, "inspect", models+"digits_dynamic.onnx", "--shape", "image=3,?,8,8")
+	code, _, stderr = command(t, "inspect", fixtures+"digits_dynamic.onnx", "--shape", "image=3,?,8,8")
 	require.Equal(t, 2, code)
 	require.Contains(t, stderr, "--shape image=3,?,8,8: want NAME=1,3,224,224")
 }

@@ -83,7 +83,7 @@ invalid value. It is 130 after Ctrl-C and 143 after SIGTERM.`,
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().Bool("verbose", false, "log all messages of engines, not only warnings and errors")
 	root.AddCommand(newBenchCommand(), newBenchWorkerCommand(), newBuildCommand(), newDemoCommand(), newDoctorCommand(), newInspectCommand(),
-		newPackCommand(), newRunCommand(), newSDKCommand(), newSeeCommand(), newShimCommand())
+		newModelCommand(), newPackCommand(), newRunCommand(), newSDKCommand(), newSeeCommand(), newShimCommand())
 	return root
 }
 

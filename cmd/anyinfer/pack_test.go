@@ -30,7 +30,7 @@ func TestPackRefuses(t *testing.T) {
 	for _, name := range []string{"labels.txt", "labels.txt.tar.gz"} {
 		require.NoError(t, os.WriteFile(file(name), nil, 0o666))
 	}
-	const model = models + "digits.tflite"
+	const model = fixtures + "digits.tflite"
 	other := "riscv64"
 	if runtime.GOARCH == other {
 		other = "amd64"
@@ -49,15 +49,15 @@ func TestPackRefuses(t *testing.T) {
 		{"--engine tflite --target linux/arm/v6 " + model, 1, "the SDKs for 32-bit ARM need ARMv7; build with 'anyinfer build'"},
 		{"--engine tflite --out x.zip " + model, 2, `--out "x.zip": want the name of a file that ends in .tar.gz`},
 		{"--engine tflite --out " + file("none/x.tar.gz") + " " + model, 1, "there is no folder \"" + file("none") + "\" to write x.tar.gz to"},
-		{"--engine tflite " + models + "digit.tflite", 1, "there is no file \"" + models + "digit.tflite\"; did you mean "},
+		{"--engine tflite " + fixtures + "digit.tflite", 1, "there is no file \"" + fixtures + "digit.tflite\"; did you mean "},
 		{"--engine tflite " + work, 1, work + " is a folder"},
 		{"--engine tflite " + file("labels.txt"), 1, "labels.txt does not end in"},
-		{"--engine tflite " + models + "digits.onnx", 1, "none of the engines to pack reads " + models + "digits.onnx; add one of: onnxruntime, openvino"},
+		{"--engine tflite " + fixtures + "digits.onnx", 1, "none of the engines to pack reads " + fixtures + "digits.onnx; add one of: onnxruntime, openvino"},
 		{"--engine tflite " + model + " --out " + file("labels.txt.tar.gz"), 1, file("labels.txt.tar.gz") + " already exists; remove it, or choose another name with --out"},
 		{"--engine litert --target linux/riscv64 " + model, 1, "there is no litert SDK for linux/riscv64; there is one for"},
-		{"--engine onnxruntime --target linux/arm " + models + "digits.onnx", 1, "and Debian 13 has libonnxruntime1.21 for this one"},
+		{"--engine onnxruntime --target linux/arm " + fixtures + "digits.onnx", 1, "and Debian 13 has libonnxruntime1.21 for this one"},
 		{"--engine tflite,mnn " + model, 1, "mnn reads none of the models; it reads files that end in .mnn"},
-		{"--engine mnn --target linux/" + other + " " + models + "digits.mnn", 1, "there is no mnn for linux/" + other + " in " + root + "; compile it with 'MNN_ROOT=... anyinfer shim build mnn --target linux/" + other + "'"},
+		{"--engine mnn --target linux/" + other + " " + fixtures + "digits.mnn", 1, "there is no mnn for linux/" + other + " in " + root + "; compile it with 'MNN_ROOT=... anyinfer shim build mnn --target linux/" + other + "'"},
 	} {
 		args := append([]string{"pack"}, strings.Fields(test.args)...)
 		if !strings.Contains(test.args, "--out") {
@@ -79,7 +79,7 @@ func TestPack(t *testing.T) {
 	enginetest.Require(t, "onnxruntime")
 	t.Setenv("GOFLAGS", "")
 	work := t.TempDir()
-	code, stdout, stderr := command(t, "pack", "--engine", "tflite,onnxruntime", "--out", filepath.Join(work, "digits.tar.gz"), models+"digits.tflite", models+"digits.onnx")
+	code, stdout, stderr := command(t, "pack", "--engine", "tflite,onnxruntime", "--out", filepath.Join(work, "digits.tar.gz"), fixtures+"digits.tflite", fixtures+"digits.onnx")
 	require.Zero(t, code, stderr)
 	require.Regexp(t, `\npacked: \S+digits.tar.gz \(\S+ MB\), for linux/`+runtime.GOARCH+` with glibc 2\.\d+ or newer\nOn the target, type: tar xzf digits.tar.gz && digits/run doctor\n$`, stdout)
 	board := filepath.Join(work, "it's a board's $HOME")
@@ -96,7 +96,7 @@ func TestPack(t *testing.T) {
 	require.FileExists(t, filepath.Join(folder, "licenses", "github.com", "anyinfer", "anyinfer", "LICENSE"))
 	require.NoError(t, os.Symlink("digits/run", filepath.Join(board, "a link")))
 	require.NoError(t, os.Symlink(filepath.Join(board, "a link"), filepath.Join(work, "link")))
-	image, err := filepath.Abs(models + "expected/digits_0_image.npy")
+	image, err := filepath.Abs(fixtures + "expected/digits_0_image.npy")
 	require.NoError(t, err)
 
 	run := func(dir, program string, args ...string) string {
@@ -129,7 +129,7 @@ func TestPack(t *testing.T) {
 	run(folder, "./run", "run", "models/digits.tflite", "--input", "image="+image, "--out", work)
 	got, err := npy.ReadFile(filepath.Join(work, "scores.npy"))
 	require.NoError(t, err)
-	want, err := npy.ReadFile(models + "expected/digits_0_scores.npy")
+	want, err := npy.ReadFile(fixtures + "expected/digits_0_scores.npy")
 	require.NoError(t, err)
 	require.InDeltaSlice(t, values.Float64s(want), values.Float64s(got), 1e-6)
 }

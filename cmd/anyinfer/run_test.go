@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const models = "../../testdata/"
+const fixtures = "../../testdata/"
 
 // requireEngines skips a test without these two engines.
 func requireEngines(t *testing.T) {
@@ -37,13 +37,13 @@ func requireAllEngines(t *testing.T) {
 func TestRunOneEngine(t *testing.T) {
 	requireEngines(t)
 	out := t.TempDir()
-	code, stdout, stderr := command(t, "run", models+"digits.onnx", "--engine", "openvino",
-		"--input", "image="+models+"expected/digits_0_image.npy", "--out", out)
+	code, stdout, stderr := command(t, "run", fixtures+"digits.onnx", "--engine", "openvino",
+		"--input", "image="+fixtures+"expected/digits_0_image.npy", "--out", out)
 	require.Zero(t, code, stderr)
 	require.Contains(t, stdout, filepath.Join(out, "scores.npy"))
 	got, err := npy.ReadFile(filepath.Join(out, "scores.npy"))
 	require.NoError(t, err)
-	want, err := npy.ReadFile(models + "expected/digits_0_scores.npy")
+	want, err := npy.ReadFile(fixtures + "expected/digits_0_scores.npy")
 	require.NoError(t, err)
 	require.InDeltaSlice(t, values.Float64s(want), values.Float64s(got), 1e-6)
 }
@@ -52,7 +52,7 @@ func TestRunSideBySide(t *testing.T) {
 	requireEngines(t)
 	out := t.TempDir()
 	code, stdout, stderr := command(t, "run", "--engine", "openvino,tflite", "--json", "--out", out, "--threads", "1",
-		models+"digits.xml", models+"digits.bin", models+"digits.tflite")
+		fixtures+"digits.xml", fixtures+"digits.bin", fixtures+"digits.tflite")
 	require.Zero(t, code, stderr)
 	var result struct {
 		Engines     []outcome
@@ -85,24 +85,24 @@ func TestRunRefuses(t *testing.T) {
 	}{
 		{[]string{"run"}, 2, "name a model: anyinfer run MODEL..., a file that ends in .onnx, .xml, .tflite"},
 		{[]string{"run", "missing.onnx"}, 1, `anyinfer: there is no file "missing.onnx"` + "\n"},
-		{[]string{"run", models + "digit.onnx"}, 1, "; did you mean " + models + "digits.onnx?"},
-		{[]string{"run", "--", models + "digits.onnx", "--json"}, 1, `there is no file "--json"; write flags before --`},
-		{[]string{"run", models + "photo.png"}, 1, "name its engine with --engine"},
-		{[]string{"run", models + "digits.bin"}, 1, "name its .xml file before it"},
+		{[]string{"run", fixtures + "digit.onnx"}, 1, "; did you mean " + fixtures + "digits.onnx?"},
+		{[]string{"run", "--", fixtures + "digits.onnx", "--json"}, 1, `there is no file "--json"; write flags before --`},
+		{[]string{"run", fixtures + "photo.png"}, 1, "name its engine with --engine"},
+		{[]string{"run", fixtures + "digits.bin"}, 1, "name its .xml file before it"},
 		{[]string{"run", "model.plan"}, 1, `there is no file "model.plan"`},
-		{[]string{"run", models + "digits.tnnmodel"}, 1, "name its .tnnproto file before it"},
-		{[]string{"run", models + "digits.onnx", "--engine", "nope"}, 2, `there is no engine "nope" (there are: `},
-		{[]string{"run", models + "digits.onnx", "--engine", "openvno"}, 2, `there is no engine "openvno"; did you mean openvino?`},
-		{[]string{"run", models + "digits.onnx", "--engine", "openvino,openvino"}, 2, "the engine openvino is named twice"},
-		{[]string{"run", models + "digits.onnx", "--engine", "tflite"}, 1, "tflite does not read " + models + "digits.onnx; it reads files that end in .tflite; try --engine onnxruntime,openvino"},
-		{[]string{"run", models + "digits.onnx", "--input", "image"}, 2, "want NAME=FILE.npy"},
-		{[]string{"run", models + "digits.onnx", "--input", "image=" + text}, 1, "--input image"},
-		{[]string{"run", models + "digits.onnx", "--input", "imgae=" + models + "expected/digits_0_image.npy"}, 1, `no input "imgae"; did you mean image?`},
-		{[]string{"run", models + "digits.onnx", "--input", "picture=" + models + "expected/digits_0_image.npy"}, 1, `no input "picture"; there are: image`},
-		{[]string{"run", models + "digits.onnx", "--input", "image=" + models + "expected/digits_0_scores.npy"}, 1, "takes the shape [1 1 8 8], not [1 10]"},
-		{[]string{"run", models + "digits.onnx", "--device", "TPU"}, 1, `no device "TPU"; the devices are: CPU`},
-		{[]string{"run", models + "digits.onnx", "--threads", "-1"}, 2, "--threads is -1"},
-		{[]string{"run", models + "digits.onnx", "--signature", "x"}, 1, `only one signature, without a name; leave out "x"`},
+		{[]string{"run", fixtures + "digits.tnnmodel"}, 1, "name its .tnnproto file before it"},
+		{[]string{"run", fixtures + "digits.onnx", "--engine", "nope"}, 2, `there is no engine "nope" (there are: `},
+		{[]string{"run", fixtures + "digits.onnx", "--engine", "openvno"}, 2, `there is no engine "openvno"; did you mean openvino?`},
+		{[]string{"run", fixtures + "digits.onnx", "--engine", "openvino,openvino"}, 2, "the engine openvino is named twice"},
+		{[]string{"run", fixtures + "digits.onnx", "--engine", "tflite"}, 1, "tflite does not read " + fixtures + "digits.onnx; it reads files that end in .tflite; try --engine onnxruntime,openvino"},
+		{[]string{"run", fixtures + "digits.onnx", "--input", "image"}, 2, "want NAME=FILE.npy"},
+		{[]string{"run", fixtures + "digits.onnx", "--input", "image=" + text}, 1, "--input image"},
+		{[]string{"run", fixtures + "digits.onnx", "--input", "imgae=" + fixtures + "expected/digits_0_image.npy"}, 1, `no input "imgae"; did you mean image?`},
+		{[]string{"run", fixtures + "digits.onnx", "--input", "picture=" + fixtures + "expected/digits_0_image.npy"}, 1, `no input "picture"; there are: image`},
+		{[]string{"run", fixtures + "digits.onnx", "--input", "image=" + fixtures + "expected/digits_0_scores.npy"}, 1, "takes the shape [1 1 8 8], not [1 10]"},
+		{[]string{"run", fixtures + "digits.onnx", "--device", "TPU"}, 1, `no device "TPU"; the devices are: CPU`},
+		{[]string{"run", fixtures + "digits.onnx", "--threads", "-1"}, 2, "--threads is -1"},
+		{[]string{"run", fixtures + "digits.onnx", "--signature", "x"}, 1, `only one signature, without a name; leave out "x"`},
 	} {
 		code, _, stderr := command(t, test.args...)
 		require.Equal(t, test.code, code, "%v: %s", test.args, stderr)
@@ -121,7 +121,7 @@ func TestLargestDifference(t *testing.T) {
 
 func TestRunSignature(t *testing.T) {
 	requireEngines(t)
-	code, stdout, stderr := command(t, "run", models+"functions.tflite", "--engine", "tflite", "--json", "--signature", "edges", "--shape", "image=1,16,8,1")
+	code, stdout, stderr := command(t, "run", fixtures+"functions.tflite", "--engine", "tflite", "--json", "--signature", "edges", "--shape", "image=1,16,8,1")
 	require.Zero(t, code, stderr)
 	var result struct{ Engines []outcome }
 	require.NoError(t, json.Unmarshal([]byte(stdout), &result))
@@ -136,7 +136,7 @@ func TestRunSignature(t *testing.T) {
 		{[]string{"--shape", "picture=1,0"}, "--shape picture=1,0: want NAME=1,3,224,224"},
 		{[]string{"--shape", "picture=1,8,8,3"}, "takes the shape [? 8 8 1], not [1 8 8 3]"},
 	} {
-		code, _, stderr := command(t, append([]string{"run", models + "functions.tflite", "--engine", "tflite"}, test.flags...)...)
+		code, _, stderr := command(t, append([]string{"run", fixtures + "functions.tflite", "--engine", "tflite"}, test.flags...)...)
 		require.NotZero(t, code)
 		require.Contains(t, stderr, test.want)
 	}
@@ -144,7 +144,7 @@ func TestRunSignature(t *testing.T) {
 
 func TestRunContents(t *testing.T) {
 	requireEngines(t)
-	code, stdout, stderr := command(t, "run", models+"labels.tflite", "--engine", "tflite", "--input", "image="+models+"expected/digits_0_image.npy")
+	code, stdout, stderr := command(t, "run", fixtures+"labels.tflite", "--engine", "tflite", "--input", "image="+fixtures+"expected/digits_0_image.npy")
 	require.Zero(t, code, stderr)
 	require.Regexp(t, `\nENGINE +TENSOR +HOLDS\ntflite +out scores +two \(1\), three \(`, stdout)
 
@@ -154,7 +154,7 @@ func TestRunContents(t *testing.T) {
 	numbers, err := common.FromSlice([]int32{1, 0, 1})
 	require.NoError(t, err)
 	require.NoError(t, npy.WriteFile(picks, numbers))
-	code, _, stderr = command(t, "run", models+"strings.tflite", "--engine", "tflite", "--input", "words="+words, "--input", "picks="+picks, "--out", dir)
+	code, _, stderr = command(t, "run", fixtures+"strings.tflite", "--engine", "tflite", "--input", "words="+words, "--input", "picks="+picks, "--out", dir)
 	require.Zero(t, code, stderr)
 	chosen, err := os.ReadFile(filepath.Join(dir, "chosen.json"))
 	require.NoError(t, err)
@@ -166,7 +166,7 @@ func TestRunQuiet(t *testing.T) {
 	requireEngines(t)
 	for engine, model := range map[string]string{"onnxruntime": "digits.onnx", "openvino": "digits.tflite", "tflite": "digits.tflite", "litert": "digits.tflite"} {
 		enginetest.Require(t, engine)
-		code, _, stderr := process(t, "run", models+model, "--engine", engine)
+		code, _, stderr := process(t, "run", fixtures+model, "--engine", engine)
 		require.Zero(t, code, stderr)
 		require.Empty(t, stderr, engine)
 	}
@@ -181,19 +181,19 @@ func TestNotInstalled(t *testing.T) {
 		t.Skip("the system's loader has TFLite")
 	}
 	for _, args := range [][]string{
-		{"run", models + "digits.tflite", "--engine", "tflite"}, {"inspect", models + "digits.tflite", "--engine", "tflite"},
-		{"bench", models + "digits.tflite", "--engine", "tflite"},
+		{"run", fixtures + "digits.tflite", "--engine", "tflite"}, {"inspect", fixtures + "digits.tflite", "--engine", "tflite"},
+		{"bench", fixtures + "digits.tflite", "--engine", "tflite"},
 	} {
 		code, stdout, stderr := process(t, args...)
 		require.Equal(t, 1, code)
 		require.Equal(t, "anyinfer: tflite is not installed; type 'anyinfer sdk install tflite' ('anyinfer doctor tflite' lists the places searched)\n", stderr)
 		require.Empty(t, stdout)
 	}
-	_, _, stderr := process(t, "run", models+"digits.tflite")
+	_, _, stderr := process(t, "run", fixtures+"digits.tflite")
 	require.Regexp(t, `^anyinfer: none of .*tflite.* is installed; type 'anyinfer sdk install `, stderr)
 
 	t.Setenv("ANYINFER_TFLITE_LIBRARY", "/nowhere")
-	_, _, stderr = process(t, "run", models+"digits.tflite", "--engine", "tflite")
+	_, _, stderr = process(t, "run", fixtures+"digits.tflite", "--engine", "tflite")
 	require.Contains(t, stderr, "tried /nowhere (ANYINFER_TFLITE_LIBRARY)", "the error has all details, since more is wrong")
 }
 

@@ -66,7 +66,7 @@ func TestLinkedBuild(t *testing.T) {
 	var args, want []string
 	for engine, model := range map[string]string{"onnxruntime": "digits.onnx", "openvino": "digits.tflite", "tflite": "digits.tflite", "mnn": "digits.mnn", "tensorrt": "digits.onnx", "tnn": "digits.tnnproto", "reference": "digits.ref"} {
 		require.Contains(t, out, "undefined: the_tag_"+engine+"_")
-		path, err := filepath.Abs(models + model)
+		path, err := filepath.Abs(fixtures + model)
 		require.NoError(t, err)
 		args, want = append(args, engine, path), append(want, engine+" linked")
 	}

@@ -51,7 +51,7 @@ for several, or, with -o -, as a stream of PNG frames.`,
 		Args:              cobra.MinimumNArgs(2),
 		ValidArgsFunction: completeModel,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runSee(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), newStatusLine(cmd.ErrOrStderr()), args[0], args[1:], f)
+			return runSee(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr(), newStatusLine(cmd.ErrOrStderr()), args[0], args[1:], f)
 		},
 	}
 	cmd.Flags().StringVar(&f.engine, "engine", "", "engine that runs the model")
@@ -65,7 +65,7 @@ for several, or, with -o -, as a stream of PNG frames.`,
 	return cmd
 }
 
-func runSee(ctx context.Context, in io.Reader, out io.Writer, status *statusLine, name string, images []string, f seeFlags) error {
+func runSee(ctx context.Context, in io.Reader, out, progress io.Writer, status *statusLine, name string, images []string, f seeFlags) error {
 	if f.minScore < 0 || f.minScore > 1 {
 		return usageError{fmt.Errorf("--min-score is %v; want 0 to 1", f.minScore)}
 	}
@@ -85,7 +85,7 @@ func runSee(ctx context.Context, in io.Reader, out io.Writer, status *statusLine
 	if err != nil {
 		return err
 	}
-	path, err := modelPath(ctx, name, status)
+	path, err := modelPath(ctx, name, progress, status)
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func TestShimBuildTNN(t *testing.T) {
 	t.Setenv(sdkdir.EnvRoot, t.TempDir())
 	_, stdout, _ = process(t, "doctor")
 	require.Regexp(t, `\ntnn +missing +- +- +TNN_ROOT=\.\.\. anyinfer shim build tnn\n`, stdout)
-	code, _, stderr = command(t, "run", models+"digits.tnnproto")
+	code, _, stderr = command(t, "run", fixtures+"digits.tnnproto")
 	require.Equal(t, 1, code)
 	require.Contains(t, stderr, "tnn is not installed; type 'TNN_ROOT=... anyinfer shim build tnn'")
 }

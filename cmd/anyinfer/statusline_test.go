@@ -169,7 +169,7 @@ func TestBenchAtTerminal(t *testing.T) {
 	for name, interrupt := range map[string]bool{"to the end": false, "interrupted": true} {
 		t.Run(name, func(t *testing.T) {
 			side, tty, s := openTerminal(t, 60)
-			cmd := exec.Command(os.Args[0], "bench", "--engine", "tflite,openvino", "--duration", "1s", models+"digits.tflite")
+			cmd := exec.Command(os.Args[0], "bench", "--engine", "tflite,openvino", "--duration", "1s", fixtures+"digits.tflite")
 			if interrupt {
 				cmd.Args = append(cmd.Args, "--duration", "10m")
 			}
