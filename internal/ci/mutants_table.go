@@ -113,6 +113,11 @@ var mutants = []mutant{
 	{"onnxruntime/table.go", "release >= f.since", "true", "onnxruntime", "TestOlder"},
 	{"onnxruntime/log.go", "loggers.Load(key)", "loggers.Load(uintptr(0))", "onnxruntime", "TestOtherEnvironment"},
 
+	// Pictures with results, and JPEG files.
+	{"vision/overlay/text.go", "max(slices.IndexFunc(places, free), 0)", "0*max(slices.IndexFunc(places, free), 0)", "vision/overlay", "TestLabels"},
+	{"vision/overlay/overlay.go", "255 - matte.Pix", "matte.Pix", "vision/overlay", "TestGolden/recolor"},
+	{"vision/turbojpeg/turbojpeg.go", "turn >= 5", "turn > 6", "vision/turbojpeg", "TestScaled"},
+
 	// The command and the examples.
 	{"cmd/anyinfer/exit.go", "return exitUsage", "return exitFailure", "cmd/anyinfer", "TestExitCodes"},
 	{"cmd/anyinfer/run.go", "strings.LastIndex(", "strings.Index(", "cmd/anyinfer", "TestCutLast"},
