@@ -11,7 +11,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/vision"
 	"golang.org/x/image/font"
-	"golang.org/x/image/font/sfnt"
+	"golang.org/x/image/font/opentype"
 	"golang.org/x/image/vector"
 )
 
@@ -22,7 +22,7 @@ type canvas struct {
 	line   float32 // the width of lines
 	text   float32 // the size of text in pixels
 	raster vector.Rasterizer
-	font   *sfnt.Font
+	font   *opentype.Font
 	face   font.Face         // the font in that size
 	labels []image.Rectangle // where they are
 }
@@ -32,15 +32,18 @@ func newCanvas(dst draw.Image, s *Style) *canvas {
 	if dst == nil || dst.Bounds().Empty() {
 		return nil
 	}
-	c := &canvas{dst: dst, size: dst.Bounds().Size()}
-	scale := float32(1)
-	if s != nil && s.Scale > 0 {
-		scale = s.Scale
-	}
+	c := &canvas{dst: dst, size: dst.Bounds().Size(), font: goMedium()}
 	w, h := float32(c.size.X), float32(c.size.Y)
-	c.text = min(scale*max(float32(math.Sqrt(float64(w*h)))/50, 11), 200+min(w, h)/20)
+	c.text = max(float32(math.Sqrt(float64(w*h)))/50, 11)
+	if s != nil && s.Scale > 0 {
+		c.text = min(s.Scale*c.text, 200+min(w, h)/20)
+	}
+	if s != nil && s.Font != nil && s.Font.UnitsPerEm() > 0 {
+		c.font = s.Font
+	}
 	c.line = max(c.text/7, 1)
-	c.openFont(s)
+	// NewFace returns no error yet, and the options are valid.
+	c.face, _ = opentype.NewFace(c.font, &opentype.FaceOptions{Size: float64(c.text), DPI: 72})
 	return c
 }
 
@@ -119,17 +122,21 @@ func (c *canvas) points(points []vision.KeyPoint, r vision.Rect, col color.RGBA)
 	seen := func(p vision.KeyPoint) bool {
 		return p.Score >= 0.3 && p.X > -w && p.X < 2*w && p.Y > -h && p.Y < 2*h
 	}
-	var edges, strokes, disks [][]vision.Point
-	for _, l := range skeletons[len(points)] {
-		if a, b := points[l[0]], points[l[1]]; seen(a) && seen(b) {
-			edges, strokes = append(edges, capsule(a.Point, b.Point, width*1.7)), append(strokes, capsule(a.Point, b.Point, width))
-		}
+	lines := skeletons[len(points)]
+	for i := range points {
+		lines = append(lines[:len(lines):len(lines)], [2]int{i, i})
 	}
-	for _, k := range points {
-		if p := k.Point; seen(k) {
-			edges, strokes = append(edges, capsule(p, p, width*3.4)), append(strokes, capsule(p, p, width*2.7))
-			disks = append(disks, capsule(p, p, width*1.5))
+	var edges, strokes, disks [][]vision.Point
+	for _, l := range lines {
+		a, b, wide := points[l[0]], points[l[1]], width
+		if !seen(a) || !seen(b) {
+			continue
 		}
+		if l[0] == l[1] {
+			wide = 2.7 * width
+			disks = append(disks, capsule(a.Point, a.Point, width*1.5))
+		}
+		edges, strokes = append(edges, capsule(a.Point, b.Point, wide+0.7*width)), append(strokes, capsule(a.Point, b.Point, wide))
 	}
 	c.fill(shade, edges...)
 	c.fill(col, strokes...)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"image"
 	"image/color"
-	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -27,16 +26,6 @@ var goMedium = sync.OnceValue(func() *opentype.Font {
 	}
 	return f
 })
-
-func (c *canvas) openFont(s *Style) {
-	if s != nil && s.Font != nil && s.Font.UnitsPerEm() > 0 {
-		c.font = s.Font
-	} else {
-		c.font = goMedium()
-	}
-	// NewFace returns no error yet, and the options are valid.
-	c.face, _ = opentype.NewFace(c.font, &opentype.FaceOptions{Size: float64(c.text), DPI: 72})
-}
 
 // readable returns s without the characters that the font lacks, in one line. Nobody
 // reads more than the start of a long one.
@@ -77,15 +66,6 @@ func (c *canvas) write(s string, at image.Point, col color.Color) {
 // height returns the height of a line of text.
 func (c *canvas) height() int { return (c.face.Metrics().Ascent + c.face.Metrics().Descent).Ceil() }
 
-// ink returns black or white, whichever is easier to read on c.
-func ink(c color.RGBA) color.Color {
-	linear := func(v uint8) float64 { return math.Pow(float64(v)/255, 2.2) }
-	if 0.2126*linear(c.R)+0.7152*linear(c.G)+0.0722*linear(c.B) > 0.18 {
-		return color.Black
-	}
-	return color.White
-}
-
 // percent returns a score as text.
 func percent(score float32) string {
 	if !(score >= 0 && score <= 1) { // or not a number
@@ -117,7 +97,7 @@ func (c *canvas) label(r vision.Rect, d vision.Detection) {
 	place := places[max(slices.IndexFunc(places, free), 0)]
 	c.labels = append(c.labels, place)
 	c.rect(place, colorOf(d.Class))
-	c.write(text, place.Min.Add(image.Pt(pad, 0)), ink(colorOf(d.Class)))
+	c.write(text, place.Min.Add(image.Pt(pad, 0)), color.Black)
 }
 
 // row is a line of a list.
