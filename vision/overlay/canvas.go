@@ -143,21 +143,27 @@ func (c *canvas) points(points []vision.KeyPoint, r vision.Rect, col color.RGBA)
 	c.fill(color.White, disks...)
 }
 
-// mask colours a mask, and its edge more.
-func (c *canvas) mask(m *image.Alpha, col color.RGBA) {
-	if m == nil {
-		return
+// areas colours pixels, whose values have colours, and those at the edges of areas more.
+func (c *canvas) areas(pix []uint8, stride int, r image.Rectangle, colors *[256]color.RGBA) {
+	at := func(x, y int) (col color.RGBA) {
+		if x >= r.Min.X && x < r.Max.X && y >= r.Min.Y && y < r.Max.Y {
+			col = colors[pix[(y-r.Min.Y)*stride+x-r.Min.X]]
+		}
+		return col
 	}
-	area := m.Rect.Intersect(image.Rectangle{Max: c.size})
-	shades, n := image.NewAlpha(area), int(c.line+0.5)
-	for y := area.Min.Y; y < area.Max.Y; y++ {
-		for x := area.Min.X; x < area.Max.X; x++ {
-			if m.AlphaAt(x, y).A < 128 {
+	layer, n := image.NewRGBA(r.Intersect(image.Rectangle{Max: c.size})), int(c.line+0.5)
+	sheer := func(v uint8) uint8 { return uint8(int(v) * 115 / 255) }
+	for y := layer.Rect.Min.Y; y < layer.Rect.Max.Y; y++ {
+		for x := layer.Rect.Min.X; x < layer.Rect.Max.X; x++ {
+			col := at(x, y)
+			if col.A == 0 {
 				continue
 			}
-			around := min(m.AlphaAt(x-n, y).A, m.AlphaAt(x+n, y).A, m.AlphaAt(x, y-n).A, m.AlphaAt(x, y+n).A)
-			shades.SetAlpha(x, y, color.Alpha{255 - around/255*140})
+			if col == at(x-n, y) && col == at(x+n, y) && col == at(x, y-n) && col == at(x, y+n) {
+				col = color.RGBA{sheer(col.R), sheer(col.G), sheer(col.B), sheer(col.A)}
+			}
+			layer.SetRGBA(x, y, col)
 		}
 	}
-	draw.DrawMask(c.dst, area.Add(c.dst.Bounds().Min), image.NewUniform(col), image.Point{}, shades, area.Min, draw.Over)
+	draw.Draw(c.dst, layer.Rect.Add(c.dst.Bounds().Min), layer, layer.Rect.Min, draw.Over)
 }

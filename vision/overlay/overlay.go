@@ -57,7 +57,13 @@ func Draw(dst draw.Image, found []vision.Detection, s *Style) {
 	found = slices.Clone(found)
 	slices.SortStableFunc(found, func(a, b vision.Detection) int { return cmp.Compare(a.Score, b.Score) })
 	for _, d := range found {
-		c.mask(d.Mask, colorOf(d.Class))
+		if m := d.Mask; m != nil {
+			var colors [256]color.RGBA
+			for i := 128; i < 256; i++ {
+				colors[i] = colorOf(d.Class)
+			}
+			c.areas(m.Pix, m.Stride, m.Rect, &colors)
+		}
 	}
 	for _, d := range found {
 		if r, ok := c.visible(d.Rect); ok {
@@ -80,30 +86,28 @@ func Segments(dst draw.Image, m *image.Paletted, labels []string, s *Style) {
 	if c == nil || m == nil {
 		return
 	}
-	var masks [256]*image.Alpha
-	var counts [256]int
 	size := m.Rect.Size()
-	for i := range size.X * size.Y {
-		class := m.Pix[i/size.X*m.Stride+i%size.X]
-		if masks[class] == nil {
-			masks[class] = image.NewAlpha(image.Rectangle{Max: size})
+	var counts [256]int
+	for y := range size.Y {
+		for _, class := range m.Pix[y*m.Stride:][:size.X] {
+			counts[class]++
 		}
-		masks[class].Pix[i] = 255
-		counts[class]++
 	}
+	var colors [256]color.RGBA
 	var rows []row
-	for class, mask := range masks {
+	for class, count := range counts {
 		label := ""
 		if class < len(labels) {
 			label = labels[class]
 		} else if labels == nil && class > 0 {
 			label = fmt.Sprint("class ", class)
 		}
-		if mask != nil && label != "" && label != "background" {
-			c.mask(mask, colorOf(class))
-			rows = append(rows, row{colorOf(class), label, float32(counts[class]) / float32(len(mask.Pix))})
+		if count > 0 && label != "" && label != "background" {
+			colors[class] = colorOf(class)
+			rows = append(rows, row{colors[class], label, float32(count) / float32(size.X*size.Y)})
 		}
 	}
+	c.areas(m.Pix, m.Stride, image.Rectangle{Max: size}, &colors)
 	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Compare(b.part, a.part) })
 	c.list(rows)
 }
@@ -116,10 +120,7 @@ func Classes(dst draw.Image, found []vision.Class, s *Style) {
 	}
 	var rows []row
 	for i, class := range found {
-		if class.Label == "" {
-			class.Label = fmt.Sprint("class ", class.Index)
-		}
-		rows = append(rows, row{colorOf(i), class.Label, class.Score})
+		rows = append(rows, row{colorOf(i), cmp.Or(class.Label, fmt.Sprint("class ", class.Index)), class.Score})
 	}
 	c.list(rows)
 }

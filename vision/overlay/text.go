@@ -3,6 +3,7 @@
 package overlay
 
 import (
+	"cmp"
 	"fmt"
 	"image"
 	"image/color"
@@ -76,10 +77,8 @@ func percent(score float32) string {
 
 // label writes the label of a box on a plate.
 func (c *canvas) label(r vision.Rect, d vision.Detection) {
-	text, score, pad := c.readable(d.Label), " "+percent(d.Score), max(int(c.text/4), 2)
-	if text == "" {
-		text = fmt.Sprint("class ", d.Class)
-	}
+	score, pad := " "+percent(d.Score), max(int(c.text/4), 2)
+	text := cmp.Or(c.readable(d.Label), fmt.Sprint("class ", d.Class))
 	text = strings.TrimSpace(c.short(text, c.size.X-2*pad-c.width(score)) + score)
 	plate := image.Pt(c.width(text)+2*pad, c.height())
 	if text == "" || plate.X > c.size.X || plate.Y > c.size.Y {
@@ -114,10 +113,7 @@ func (c *canvas) list(rows []row) {
 	rows = rows[:max(min(len(rows), (c.size.Y-3*gap)/step), 0)]
 	widest := 0
 	for i, r := range rows {
-		if r.text = c.readable(r.text); r.text == "" {
-			r.text = "?"
-		}
-		rows[i].text = c.short(r.text, c.size.X-6*gap-height-value)
+		rows[i].text = c.short(cmp.Or(c.readable(r.text), "?"), c.size.X-6*gap-height-value)
 		widest = max(widest, c.width(rows[i].text))
 	}
 	panel := image.Rect(gap, c.size.Y-2*gap-len(rows)*step, 5*gap+height+widest+value, c.size.Y-gap)
