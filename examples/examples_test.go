@@ -40,7 +40,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var examples = []string{"classify", "embedded", "pool", "quickstart", "stream"}
+var examples = []string{"classify", "cutout", "detect", "embedded", "faces", "pool", "quickstart", "stream"}
 
 // binaries is the folder of the examples, which are built with this test's settings.
 var binaries string
@@ -66,7 +66,7 @@ func TestMain(m *testing.M) {
 				}
 			}
 		}
-		build.Args = append(build.Args, "./...")
+		build.Args = append(build.Args, "./...", "../cmd/anyinfer")
 		build.Stderr = os.Stderr
 		if err := build.Run(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -94,11 +94,40 @@ func run(t *testing.T, cmd *exec.Cmd) (stdout, stderr string, code int) {
 	return out.String(), err.String(), cmd.ProcessState.ExitCode()
 }
 
+// model returns the path of a model, which it installs.
+func model(t *testing.T, name string) string {
+	t.Helper()
+	if _, stderr, code := run(t, example(t, "anyinfer", "model", "install", name)); code != 0 {
+		enginetest.Missing(t, stderr)
+	}
+	path, _, _ := run(t, example(t, "anyinfer", "model", "path", name))
+	return strings.TrimSpace(path)
+}
+
 var (
 	consoles = regexp.MustCompile("(?s)```console\n(.*?)```")
 	prompts  = regexp.MustCompile(`(?m)^\$ (.*)\n`)
 	goRuns   = regexp.MustCompile(`go run \./examples/(\w+)`)
+
+	modelPaths = regexp.MustCompile(`anyinfer model path (\w+)`)
 )
+
+// pictures are what examples write, with the color of a pixel.
+var pictures = map[string][]struct {
+	file     string
+	size, at image.Point
+	color    color.NRGBA
+}{
+	"detect": {{"detect.png", image.Pt(512, 512), image.Pt(176, 150), color.NRGBA{0x56, 0xb4, 0xe9, 255}}},
+	"cutout": {
+		{"cutout.png", image.Pt(512, 512), image.Pt(320, 30), color.NRGBA{}},
+		{"cutout.png", image.Pt(512, 512), image.Pt(300, 300), color.NRGBA{213, 94, 54, 255}},
+	},
+	"faces": {
+		{"face-1.png", image.Pt(112, 112), image.Pt(56, 72), color.NRGBA{210, 158, 137, 255}}, // the nose
+		{"face-1.png", image.Pt(112, 112), image.Pt(74, 49), color.NRGBA{64, 47, 22, 255}},    // an eye
+	},
+}
 
 // readme returns the commands of an example's README with their outputs.
 func readme(t *testing.T, name string) map[string]string {
@@ -122,11 +151,29 @@ func TestREADME(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for command, printed := range readme(t, name) {
 				require.Regexp(t, goRuns, command)
-				cmd := exec.Command("sh", "-c", goRuns.ReplaceAllString(command, `"$$BINARIES"/$1`))
-				cmd.Dir, cmd.Env = "..", append(os.Environ(), "BINARIES="+binaries)
+				for _, m := range modelPaths.FindAllStringSubmatch(command, -1) {
+					model(t, m[1])
+				}
+				cmd := exec.Command("sh", "-c", goRuns.ReplaceAllString(command, `$1`))
+				cmd.Dir, cmd.Env = t.TempDir(), append(os.Environ(), "PATH="+binaries+string(filepath.ListSeparator)+os.Getenv("PATH"))
+				for _, folder := range []string{"examples", "testdata"} { // pictures are written beside them
+					path, err := filepath.Abs(filepath.Join("..", folder))
+					require.NoError(t, err)
+					require.NoError(t, os.Symlink(path, filepath.Join(cmd.Dir, folder)))
+				}
 				stdout, stderr, code := run(t, cmd)
 				require.Zero(t, code, stderr)
 				require.Equal(t, printed, stdout, command)
+				for _, want := range pictures[name] {
+					file, err := os.Open(filepath.Join(cmd.Dir, want.file))
+					require.NoError(t, err)
+					defer file.Close()
+					picture, err := png.Decode(file)
+					require.NoError(t, err)
+					require.Equal(t, want.size, picture.Bounds().Size())
+					have := color.NRGBAModel.Convert(picture.At(want.at.X, want.at.Y)).(color.NRGBA)
+					require.InDeltaSlice(t, []uint8{want.color.R, want.color.G, want.color.B, want.color.A}, []uint8{have.R, have.G, have.B, have.A}, 20, "%v", want)
+				}
 				if name == "quickstart" {
 					require.Empty(t, stderr, "messages of an SDK about its own set-up are not printed")
 				}
@@ -143,7 +190,10 @@ func TestNoSDK(t *testing.T) {
 			if name == "classify" {
 				cmd.Args = append(cmd.Args, "classify/five.png")
 			}
-			if name == "quickstart" {
+			switch name {
+			case "cutout", "detect", "faces":
+				cmd.Args = append(cmd.Args, "../testdata/digits.tflite", "../testdata/astronaut.jpg")
+			case "quickstart":
 				cmd.Dir = ".."
 			}
 			cmd.Env = append(os.Environ(), "ANYINFER_SDK_DIR="+t.TempDir())
@@ -172,6 +222,22 @@ func TestClassifyEngines(t *testing.T) {
 				require.Equal(t, printed, stdout)
 			}
 		})
+	}
+}
+
+// TestFacesCompared compares a photo with itself by a classifier, whose scores are a vector too.
+func TestFacesCompared(t *testing.T) {
+	enginetest.Require(t, "onnxruntime")
+	enginetest.Require(t, "tflite")
+	photo, err := filepath.Abs("../testdata/astronaut.jpg")
+	require.NoError(t, err)
+	cmd := example(t, "faces", "-embedder", model(t, "orientation"), model(t, "faces"), photo, photo)
+	cmd.Dir = t.TempDir()
+	stdout, stderr, code := run(t, cmd)
+	require.Zero(t, code, stderr)
+	require.Equal(t, 2, strings.Count(stdout, "cosine to the first 1.00\n"), stdout)
+	for _, name := range []string{"face-1.png", "face-2.png"} {
+		require.FileExists(t, filepath.Join(cmd.Dir, name))
 	}
 }
 

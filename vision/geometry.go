@@ -18,15 +18,22 @@ type Rect struct{ Min, Max Point }
 func (r Rect) Dx() float32 { return r.Max.X - r.Min.X }
 func (r Rect) Dy() float32 { return r.Max.Y - r.Min.Y }
 
+// Area returns the area; 0 if r is empty.
+func (r Rect) Area() float32 { return max(r.Dx(), 0) * max(r.Dy(), 0) }
+
+// Intersect returns the part that r and s have in common; an empty one has no area.
+func (r Rect) Intersect(s Rect) Rect {
+	return Rect{Point{max(r.Min.X, s.Min.X), max(r.Min.Y, s.Min.Y)}, Point{min(r.Max.X, s.Max.X), min(r.Max.Y, s.Max.Y)}}
+}
+
 // IoU returns the area of the intersection divided by that of the union; 0 if there is no
 // intersection.
 func (r Rect) IoU(s Rect) float32 {
-	w := min(r.Max.X, s.Max.X) - max(r.Min.X, s.Min.X)
-	h := min(r.Max.Y, s.Max.Y) - max(r.Min.Y, s.Min.Y)
-	if !(w > 0 && h > 0) {
+	both := r.Intersect(s).Area()
+	if !(both > 0) {
 		return 0
 	}
-	return w * h / (r.Dx()*r.Dy() + s.Dx()*s.Dy() - w*h)
+	return both / (r.Area() + s.Area() - both)
 }
 
 // Clip returns the part of r in a picture of that size.

@@ -20,9 +20,8 @@ import (
 	"time"
 )
 
-// mutant is a deliberate break of one file: with new in place of old, which the
-// file has exactly once, a test of the package must fail. C and C++ are compiled
-// under the build tag of their engine.
+// mutant is a deliberate break of one file: with new in place of old, which the file has exactly once, a test of the
+// package must fail. C and C++ are compiled under the build tag of their engine.
 type mutant struct {
 	file, old, new, pkg string
 	test                string // what -run takes, after other flags of go test

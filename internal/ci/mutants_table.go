@@ -2,8 +2,7 @@
 
 package main
 
-// mutants are the deliberate breaks. Short old texts without names stay right
-// when code is renamed.
+// mutants are the deliberate breaks. Short old texts without names stay right when code is renamed.
 var mutants = []mutant{
 	// The front desk: the order of calls, and nothing of one request in another.
 	{"common/session.go", "\ts.resetNext = true\n\tif", "\tif", "common", "TestReset"},
@@ -112,6 +111,9 @@ var mutants = []mutant{
 	{"onnxruntime/cache.go", "Dims: s.dims,", "", "onnxruntime", "TestCacheKey"},
 	{"onnxruntime/table.go", "release >= f.since", "true", "onnxruntime", "TestOlder"},
 	{"onnxruntime/log.go", "loggers.Load(key)", "loggers.Load(uintptr(0))", "onnxruntime", "TestOtherEnvironment"},
+	{"vision/overlay/text.go", "max(slices.IndexFunc(places, free), 0)", "0*max(slices.IndexFunc(places, free), 0)", "vision/overlay", "TestLabels"},
+	{"vision/overlay/overlay.go", "255 - matte.Pix", "matte.Pix", "vision/overlay", "TestGolden/recolor"},
+	{"vision/turbojpeg/turbojpeg.go", "turn >= 5", "turn > 6", "vision/turbojpeg", "TestScaled"},
 
 	// What models find in pictures.
 	{"vision/nms.go", "-w*h) > limit", "-w*h) >= limit", "vision", "TestNMS$"},

@@ -14,8 +14,7 @@ import (
 	"strings"
 )
 
-// mostScaffolding is how many lines of tests' suites, stand-ins and tooling
-// there may be.
+// mostScaffolding is how many lines of tests' suites, stand-ins and tooling there may be.
 const mostScaffolding = 7000
 
 const (
@@ -46,8 +45,7 @@ func kind(file string) (side int, room string) {
 	return cmp.Or(sides[file], sides[room], product), room
 }
 
-// runWeight counts lines as the rule on weight says, and fails where what is not
-// the product is too much of it.
+// runWeight counts lines as the rule on weight says, and fails where what is not the product is too much of it.
 func runWeight([]string) error {
 	list, err := exec.Command("git", "ls-files", "-z").Output()
 	if err != nil {

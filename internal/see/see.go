@@ -137,16 +137,10 @@ func (s *Sight) classify(ctx context.Context, t *vision.Classifier, img image.Im
 	if err != nil {
 		return err
 	}
-	var labels []string
-	var scores []float32
 	for _, c := range classes {
 		s.Results = append(s.Results, Result{Label: c.Label, Class: c.Index, Score: c.Score})
-		labels, scores = append(labels, c.Label), append(scores, c.Score)
-		if c.Label == "" {
-			labels[len(labels)-1] = fmt.Sprint("class ", c.Index)
-		}
 	}
-	s.draw = func(dst draw.Image) { overlay.Classes(dst, labels, scores, nil) }
+	s.draw = func(dst draw.Image) { overlay.Classes(dst, classes, nil) }
 	return nil
 }
 
@@ -189,7 +183,7 @@ func (s *Sight) matte(ctx context.Context, t *vision.Matter, img image.Image) er
 		Label: "foreground", Class: 1, Score: float32(sum) / float32(255*max(len(m.Pix), 1)),
 		Mask: newMask(m.Rect, func(x, y int) bool { return m.AlphaAt(x, y).A > 127 }),
 	})
-	s.draw = func(dst draw.Image) { overlay.Cutout(dst, img, m, nil) }
+	s.draw = func(dst draw.Image) { overlay.Cutout(dst, m, nil) }
 	return nil
 }
 

@@ -11,21 +11,18 @@ import (
 
 	"github.com/anyinfer/anyinfer/vision"
 	"golang.org/x/image/font"
-	"golang.org/x/image/font/sfnt"
+	"golang.org/x/image/font/opentype"
 	"golang.org/x/image/vector"
 )
 
 // canvas draws on a picture, with 0,0 at its top left corner.
 type canvas struct {
 	dst    draw.Image
-	bounds image.Rectangle
 	size   image.Point
-	style  Style
 	line   float32 // the width of lines
 	text   float32 // the size of text in pixels
 	raster vector.Rasterizer
-
-	font   *sfnt.Font
+	font   *opentype.Font
 	face   font.Face         // the font in that size
 	labels []image.Rectangle // where they are
 }
@@ -35,85 +32,40 @@ func newCanvas(dst draw.Image, s *Style) *canvas {
 	if dst == nil || dst.Bounds().Empty() {
 		return nil
 	}
-	c := &canvas{dst: dst, bounds: dst.Bounds(), size: dst.Bounds().Size()}
-	if s != nil {
-		c.style = *s
-	}
-	if !(c.style.Scale > 0) {
-		c.style.Scale = 1
-	}
-	if c.style.MinPoint == 0 {
-		c.style.MinPoint = 0.3
-	}
+	c := &canvas{dst: dst, size: dst.Bounds().Size(), font: goMedium()}
 	w, h := float32(c.size.X), float32(c.size.Y)
-	c.text = min(c.style.Scale*max(float32(math.Sqrt(float64(w*h)))/50, 11), 200+min(w, h)/20)
+	c.text = max(float32(math.Sqrt(float64(w*h)))/50, 11)
+	if s != nil && s.Scale > 0 {
+		c.text = min(s.Scale*c.text, 200+min(w, h)/20)
+	}
+	if s != nil && s.Font != nil && s.Font.UnitsPerEm() > 0 {
+		c.font = s.Font
+	}
 	c.line = max(c.text/7, 1)
-	c.openFont()
+	// NewFace returns no error yet, and the options are valid.
+	c.face, _ = opentype.NewFace(c.font, &opentype.FaceOptions{Size: float64(c.text), DPI: 72})
 	return c
 }
 
-var white, black = color.RGBA{0xff, 0xff, 0xff, 0xff}, color.RGBA{0, 0, 0, 0xff}
+// shade is behind lines, which would not be seen on a background of their colour.
+var shade = color.RGBA{A: 0x66}
 
-// mix returns a colour between a and b, which is b if part is 1.
-func mix(a, b color.RGBA, part float32) color.RGBA {
-	at := func(a, b uint8) uint8 { return uint8(float32(a)*(1-part) + float32(b)*part + 0.5) }
-	return color.RGBA{at(a.R, b.R), at(a.G, b.G), at(a.B, b.B), at(a.A, b.A)}
-}
-
-// sheer returns c with that opacity.
-func sheer(c color.RGBA, opacity float32) color.RGBA { return mix(color.RGBA{}, c, opacity) }
-
-func (c *canvas) color(class int) color.RGBA {
-	if n := len(c.style.Colors); n > 0 {
-		return color.RGBAModel.Convert(c.style.Colors[max(class, 0)%n]).(color.RGBA)
-	}
-	return Color(class)
-}
-
-func pt[T int | float32](x, y T) vision.Point { return vision.Point{X: float32(x), Y: float32(y)} }
-
-// grown returns r, larger by n on all sides.
-func grown(r vision.Rect, n float32) vision.Rect {
-	return vision.Rect{Min: pt(r.Min.X-n, r.Min.Y-n), Max: pt(r.Max.X+n, r.Max.Y+n)}
-}
-
-// visible returns the part of r in the picture, and whether there is one. Its edges
-// are moved in by half a line so that they can be seen.
-func (c *canvas) visible(r vision.Rect) (vision.Rect, bool) {
-	seen := r.Clip(c.size)
-	if !(r.Min.X <= r.Max.X && r.Min.Y <= r.Max.Y && seen.Dx() > 0 && seen.Dy() > 0) { // or not numbers
-		return r, false
-	}
-	in := c.line / 2
-	at := func(p vision.Point) vision.Point {
-		return pt(max(min(p.X, float32(c.size.X)-in), in), max(min(p.Y, float32(c.size.Y)-in), in))
-	}
-	return vision.Rect{Min: at(seen.Min), Max: at(seen.Max)}, true
-}
-
-// extent returns the smallest rectangle with all points.
-func extent(points []vision.Point) (r vision.Rect) {
-	for i, p := range points {
-		if i == 0 {
-			r = vision.Rect{Min: p, Max: p}
-		}
-		r.Min, r.Max = pt(min(r.Min.X, p.X), min(r.Min.Y, p.Y)), pt(max(r.Max.X, p.X), max(r.Max.Y, p.Y))
-	}
-	return r
+// rect fills a rectangle.
+func (c *canvas) rect(r image.Rectangle, col color.Color) {
+	draw.Draw(c.dst, r.Add(c.dst.Bounds().Min), image.NewUniform(col), image.Point{}, draw.Over)
 }
 
 // fill fills polygons, whose points are near the picture.
-func (c *canvas) fill(col color.RGBA, polygons ...[]vision.Point) {
-	c.fillIn(extent(slices.Concat(polygons...)).Image(), col, polygons...)
-}
-
-// fillIn is fill in a part of the picture.
-func (c *canvas) fillIn(area image.Rectangle, col color.RGBA, polygons ...[]vision.Point) {
-	if area = area.Intersect(image.Rectangle{Max: c.size}); area.Empty() {
+func (c *canvas) fill(col color.Color, polygons ...[]vision.Point) {
+	var all image.Rectangle
+	for _, p := range slices.Concat(polygons...) {
+		all = all.Union(vision.Rect{Min: p, Max: vision.Point{X: p.X + 1, Y: p.Y + 1}}.Image())
+	}
+	if all = all.Intersect(image.Rectangle{Max: c.size}); all.Empty() {
 		return
 	}
-	c.raster.Reset(area.Dx(), area.Dy())
-	x, y := float32(area.Min.X), float32(area.Min.Y)
+	c.raster.Reset(all.Dx(), all.Dy())
+	x, y := float32(all.Min.X), float32(all.Min.Y)
 	for _, polygon := range polygons {
 		c.raster.MoveTo(polygon[0].X-x, polygon[0].Y-y)
 		for _, p := range polygon[1:] {
@@ -121,29 +73,97 @@ func (c *canvas) fillIn(area image.Rectangle, col color.RGBA, polygons ...[]visi
 		}
 		c.raster.ClosePath()
 	}
-	c.raster.Draw(c.dst, area.Add(c.bounds.Min), image.NewUniform(col), image.Point{})
-}
-
-// arc appends the points of an arc of angle turns, in quarters of a circle.
-func arc(to []vision.Point, center vision.Point, radius float32, from, turns float64) []vision.Point {
-	steps := min(int(radius)+4, 32)
-	for i := range steps + 1 {
-		sin, cos := math.Sincos((from + turns*float64(i)/float64(steps)) * math.Pi / 2)
-		to = append(to, pt(center.X+radius*float32(cos), center.Y+radius*float32(sin)))
-	}
-	return to
+	c.raster.Draw(c.dst, all.Add(c.dst.Bounds().Min), image.NewUniform(col), image.Point{})
 }
 
 // capsule returns a line from a to b with round ends; a disk if a is b.
-func capsule(a, b vision.Point, width float32) []vision.Point {
-	angle := math.Atan2(float64(b.Y-a.Y), float64(b.X-a.X)) / (math.Pi / 2)
-	return arc(arc(nil, a, width/2, angle+1, 2), b, width/2, angle-1, 2)
+func capsule(a, b vision.Point, width float32) (p []vision.Point) {
+	angle := math.Atan2(float64(b.Y-a.Y), float64(b.X-a.X)) + math.Pi/2
+	steps := min(int(width)+8, 32)
+	for i, center := range []vision.Point{a, b} {
+		for j := range steps + 1 {
+			sin, cos := math.Sincos(angle + math.Pi*(float64(i)+float64(j)/float64(steps)))
+			p = append(p, vision.Point{X: center.X + width/2*float32(cos), Y: center.Y + width/2*float32(sin)})
+		}
+	}
+	return p
 }
 
-// rounded returns r with round corners.
-func rounded(r vision.Rect, radius float32) []vision.Point {
-	radius = max(min(radius, r.Dx()/2, r.Dy()/2), 0)
-	in := grown(r, -radius)
-	p := arc(arc(nil, in.Min, radius, 2, 1), pt(in.Max.X, in.Min.Y), radius, 3, 1)
-	return arc(arc(p, in.Max, radius, 0, 1), pt(in.Min.X, in.Max.Y), radius, 1, 1)
+// visible returns the part of r in the picture, and whether there is one. Its edges
+// are moved in by half a line so that they can be seen.
+func (c *canvas) visible(r vision.Rect) (vision.Rect, bool) {
+	w, h, in := float32(c.size.X), float32(c.size.Y), c.line/2
+	ok := r.Intersect(vision.Rect{Max: vision.Point{X: w, Y: h}}).Area() > 0 // not if r has NaN
+	return r.Intersect(vision.Rect{Min: vision.Point{X: in, Y: in}, Max: vision.Point{X: w - in, Y: h - in}}), ok
+}
+
+// box draws the edges of r, each alone, because filling takes as long as the area is large.
+func (c *canvas) box(r vision.Rect, col color.RGBA) {
+	corners := []vision.Point{r.Min, {X: r.Max.X, Y: r.Min.Y}, r.Max, {X: r.Min.X, Y: r.Max.Y}}
+	for i, col := range []color.RGBA{shade, col} {
+		for j, p := range corners {
+			c.fill(col, capsule(p, corners[(j+1)%4], c.line*[]float32{1.7, 1}[i]))
+		}
+	}
+}
+
+// These are the lines between the 17 key points of COCO, and between the eyes, the
+// nose and the corners of the mouth.
+var skeletons = map[int][][2]int{
+	17: {{0, 1}, {0, 2}, {1, 2}, {1, 3}, {2, 4}, {3, 5}, {4, 6}, {5, 6}, {5, 7}, {7, 9}, {6, 8}, {8, 10},
+		{5, 11}, {6, 12}, {11, 12}, {11, 13}, {13, 15}, {12, 14}, {14, 16}},
+	5: {{0, 2}, {1, 2}, {3, 4}},
+}
+
+// points draws the key points of a body or a face in r that can be seen, and lines between them.
+func (c *canvas) points(points []vision.KeyPoint, r vision.Rect, col color.RGBA) {
+	w, h := float32(c.size.X), float32(c.size.Y)
+	width := min(max(max(r.Dx(), r.Dy())/40, 1), 1.6*c.line) // so that a small face can still be seen
+	seen := func(p vision.KeyPoint) bool {
+		return p.Score >= 0.3 && p.X > -w && p.X < 2*w && p.Y > -h && p.Y < 2*h
+	}
+	lines := skeletons[len(points)]
+	for i := range points {
+		lines = append(lines[:len(lines):len(lines)], [2]int{i, i})
+	}
+	var edges, strokes, disks [][]vision.Point
+	for _, l := range lines {
+		a, b, wide := points[l[0]], points[l[1]], width
+		if !seen(a) || !seen(b) {
+			continue
+		}
+		if l[0] == l[1] {
+			wide = 2.7 * width
+			disks = append(disks, capsule(a.Point, a.Point, width*1.5))
+		}
+		edges, strokes = append(edges, capsule(a.Point, b.Point, wide+0.7*width)), append(strokes, capsule(a.Point, b.Point, wide))
+	}
+	c.fill(shade, edges...)
+	c.fill(col, strokes...)
+	c.fill(color.White, disks...)
+}
+
+// areas colours pixels, whose values have colours, and those at the edges of areas more.
+func (c *canvas) areas(pix []uint8, stride int, r image.Rectangle, colors *[256]color.RGBA) {
+	at := func(x, y int) (col color.RGBA) {
+		if x >= r.Min.X && x < r.Max.X && y >= r.Min.Y && y < r.Max.Y {
+			col = colors[pix[(y-r.Min.Y)*stride+x-r.Min.X]]
+		}
+		return col
+	}
+	layer, n := image.NewRGBA(r.Intersect(image.Rectangle{Max: c.size})), int(c.line+0.5)
+	sheer := func(v uint8) uint8 { return uint8(int(v) * 115 / 255) }
+	for y := layer.Rect.Min.Y; y < layer.Rect.Max.Y; y++ {
+		for x := layer.Rect.Min.X; x < layer.Rect.Max.X; x++ {
+			col := at(x, y)
+			if col.A == 0 {
+				continue
+			}
+			if col == at(x-n, y) && col == at(x+n, y) && col == at(x, y-n) && col == at(x, y+n) {
+				col = color.RGBA{sheer(col.R), sheer(col.G), sheer(col.B), sheer(col.A)}
+			}
+			layer.SetRGBA(x, y, col)
+		}
+	}
+	draw.Draw(c.dst, layer.Rect.Add(c.dst.Bounds().Min), layer, layer.Rect.Min, draw.Over)
 }

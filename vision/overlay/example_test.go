@@ -9,6 +9,8 @@ import (
 
 	"github.com/anyinfer/anyinfer/vision"
 	"github.com/anyinfer/anyinfer/vision/overlay"
+	"golang.org/x/image/font/gofont/goregular"
+	"golang.org/x/image/font/opentype"
 )
 
 func ExampleDraw() {
@@ -23,10 +25,23 @@ func ExampleDraw() {
 	// Output: {0 135 0 255} {86 180 233 255}
 }
 
+// Larger text, in a font that has the letters.
+func ExampleStyle() {
+	font, err := opentype.Parse(goregular.TTF) // such as a file of Noto Sans CJK
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	picture := image.NewRGBA(image.Rect(0, 0, 640, 480))
+	overlay.Classes(picture, []vision.Class{{Label: "tabby", Score: 0.8}}, &overlay.Style{Scale: 2, Font: font})
+	fmt.Println(picture.At(20, 460))
+	// Output: {0 0 0 166}
+}
+
 func ExampleCutout() {
-	photo := image.NewGray(image.Rect(0, 0, 4, 1))
-	matte := &image.Alpha{Pix: []uint8{0, 0, 255, 255}, Stride: 4, Rect: photo.Rect}
-	overlay.Cutout(photo, photo, matte, image.NewUniform(color.White))
-	fmt.Println(photo.At(0, 0), photo.At(3, 0))
+	picture := image.NewGray(image.Rect(0, 0, 4, 1))
+	matte := &image.Alpha{Pix: []uint8{0, 0, 255, 255}, Stride: 4, Rect: picture.Rect}
+	overlay.Cutout(picture, matte, image.NewUniform(color.White))
+	fmt.Println(picture.At(0, 0), picture.At(3, 0))
 	// Output: {255} {0}
 }

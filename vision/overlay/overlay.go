@@ -17,39 +17,26 @@ import (
 	"slices"
 
 	"github.com/anyinfer/anyinfer/vision"
-	xdraw "golang.org/x/image/draw"
 	"golang.org/x/image/font/opentype"
 )
 
 // Style changes how results are drawn. The zero Style, or nil, suits most pictures.
 type Style struct {
-	Scale    float32                       // of lines and text; 0: 1
-	Colors   []color.Color                 // by class; after the last one they begin again; nil: Color
-	Font     *opentype.Font                // of text; nil: Go Medium, which has Latin, Greek and Cyrillic letters
-	Label    func(vision.Detection) string // what stands beside a box; nil: the label and the score
-	MinPoint float32                       // key points with a lower score are left out; 0: 0.3
-	Lines    [][2]int                      // the key points that are joined; nil: as a body, if there are 17, or a face, if there are 5
+	Scale float32        // of lines and text; 0: 1
+	Font  *opentype.Font // of text; nil: Go Medium, which has Latin, Greek and Cyrillic letters
 }
 
 // palette begins with the colours of Okabe and Ito, which people who are colour-blind
-// can tell apart; those that skin lacks come first.
+// can tell apart, with a lighter blue; those that skin lacks come first. Black text can
+// be read on all.
 var palette = []color.RGBA{
 	{0x56, 0xb4, 0xe9, 0xff}, {0xe6, 0x9f, 0x00, 0xff}, {0x00, 0x9e, 0x73, 0xff}, {0xf0, 0xe4, 0x42, 0xff},
-	{0xcc, 0x79, 0xa7, 0xff}, {0x00, 0x72, 0xb2, 0xff}, {0xd5, 0x5e, 0x00, 0xff}, {0x9b, 0xd8, 0x3a, 0xff},
+	{0xcc, 0x79, 0xa7, 0xff}, {0x00, 0x80, 0xc8, 0xff}, {0xd5, 0x5e, 0x00, 0xff}, {0x9b, 0xd8, 0x3a, 0xff},
 	{0x9a, 0x6b, 0xff, 0xff}, {0x19, 0xd3, 0xc5, 0xff}, {0xff, 0x4b, 0x55, 0xff}, {0xff, 0x7f, 0xc0, 0xff},
 }
 
-// Color returns the colour of a class, which is the same in each picture: 12 colours,
-// then the same ones lighter, and so on. People who are colour-blind can tell the
-// first seven apart.
-func Color(class int) color.RGBA {
-	class = max(class, 0) % (2 * len(palette))
-	c := palette[class%len(palette)]
-	if class >= len(palette) {
-		c = mix(c, white, 0.45)
-	}
-	return c
-}
+// colorOf returns the colour of a class, which is the same in each picture.
+func colorOf(class int) color.RGBA { return palette[max(class, 0)%len(palette)] }
 
 // Copy returns a copy of img to draw on.
 func Copy(img image.Image) *image.RGBA {
@@ -60,7 +47,8 @@ func Copy(img image.Image) *image.RGBA {
 
 // Draw draws detections: masks first, then boxes and key points, and at last labels,
 // the best ones on top. A label stands where it covers no other one, if there is
-// such a place at its box.
+// such a place at its box. Key points are joined if they are those of a body, which
+// are 17, or of a face, which are 5; those with a score below 0.3 are left out.
 func Draw(dst draw.Image, found []vision.Detection, s *Style) {
 	c := newCanvas(dst, s)
 	if c == nil {
@@ -69,15 +57,19 @@ func Draw(dst draw.Image, found []vision.Detection, s *Style) {
 	found = slices.Clone(found)
 	slices.SortStableFunc(found, func(a, b vision.Detection) int { return cmp.Compare(a.Score, b.Score) })
 	for _, d := range found {
-		c.mask(d.Mask, c.color(d.Class))
-	}
-	for _, d := range found {
-		if r, ok := c.visible(d.Rect); ok {
-			c.box(r, c.color(d.Class))
+		if m := d.Mask; m != nil {
+			var colors [256]color.RGBA
+			for i := 128; i < 256; i++ {
+				colors[i] = colorOf(d.Class)
+			}
+			c.areas(m.Pix, m.Stride, m.Rect, &colors)
 		}
 	}
 	for _, d := range found {
-		c.points(d.Points, c.color(d.Class))
+		if r, ok := c.visible(d.Rect); ok {
+			c.box(r, colorOf(d.Class))
+			c.points(d.Points, r, colorOf(d.Class))
+		}
 	}
 	for _, d := range slices.Backward(found) {
 		if r, ok := c.visible(d.Rect); ok {
@@ -86,107 +78,68 @@ func Draw(dst draw.Image, found []vision.Detection, s *Style) {
 	}
 }
 
-// Segments draws a segmentation map, whose pixels are classes, with a list of the
-// classes that it has. A class that is called background, or has no label, is not
-// drawn; if labels is nil, this is class 0. The map may have another size than dst.
+// Segments draws a segmentation map of the picture, whose pixels are classes, with a
+// list of the classes that it has. A class that is called background, or has no label,
+// is not drawn; if labels is nil, this is class 0.
 func Segments(dst draw.Image, m *image.Paletted, labels []string, s *Style) {
 	c := newCanvas(dst, s)
-	if c == nil || m == nil || !complete(m.Pix, m.Stride, m.Rect) {
+	if c == nil || m == nil {
 		return
 	}
-	var areas [256]image.Rectangle
-	var counts [256]int
 	size := m.Rect.Size()
+	var counts [256]int
 	for y := range size.Y {
-		for x, class := range m.Pix[y*m.Stride:][:size.X] {
+		for _, class := range m.Pix[y*m.Stride:][:size.X] {
 			counts[class]++
-			areas[class] = areas[class].Union(image.Rect(x, y, x+1, y+1))
 		}
 	}
+	var colors [256]color.RGBA
 	var rows []row
 	for class, count := range counts {
 		label := ""
 		if class < len(labels) {
 			label = labels[class]
 		} else if labels == nil && class > 0 {
-			label = fmt.Sprintf("class %d", class)
+			label = fmt.Sprint("class ", class)
 		}
-		if count == 0 || label == "" || label == "background" {
-			continue
+		if count > 0 && label != "" && label != "background" {
+			colors[class] = colorOf(class)
+			rows = append(rows, row{colors[class], label, float32(count) / float32(size.X*size.Y)})
 		}
-		area := areas[class]
-		mask := image.NewAlpha(area)
-		for y := range area.Dy() {
-			for x, p := range m.Pix[(area.Min.Y+y)*m.Stride+area.Min.X:][:area.Dx()] {
-				if int(p) == class {
-					mask.Pix[y*mask.Stride+x] = 255
-				}
-			}
-		}
-		if size != c.size {
-			at := func(p image.Point) image.Point { return image.Pt(p.X*c.size.X/size.X, p.Y*c.size.Y/size.Y) }
-			scaled := image.NewAlpha(image.Rectangle{at(area.Min), at(area.Max)})
-			xdraw.ApproxBiLinear.Scale(scaled, scaled.Rect, mask, area, draw.Src, nil)
-			mask = scaled
-		}
-		c.mask(mask, c.color(class))
-		rows = append(rows, row{c.color(class), label, float32(count) / float32(size.X*size.Y)})
 	}
+	c.areas(m.Pix, m.Stride, image.Rectangle{Max: size}, &colors)
 	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Compare(b.part, a.part) })
 	c.list(rows)
 }
 
-// Classes lists what a classifier has found. There is a score for each label.
-func Classes(dst draw.Image, labels []string, scores []float32, s *Style) {
+// Classes lists what a classifier has found.
+func Classes(dst draw.Image, found []vision.Class, s *Style) {
 	c := newCanvas(dst, s)
 	if c == nil {
 		return
 	}
 	var rows []row
-	for i, label := range labels[:min(len(labels), len(scores))] {
-		rows = append(rows, row{c.color(i), label, scores[i]})
+	for i, class := range found {
+		rows = append(rows, row{colorOf(i), cmp.Or(class.Label, fmt.Sprint("class ", class.Index)), class.Score})
 	}
 	c.list(rows)
 }
 
-// Cutout draws the part of img that the matte shows on a background: a picture, an
-// image.Uniform of a colour, or, if it is nil, a checkerboard. dst may be img. The matte
-// may have another size.
-func Cutout(dst draw.Image, img image.Image, matte *image.Alpha, background image.Image) {
-	c := newCanvas(dst, nil)
-	if c == nil || matte == nil || !complete(matte.Pix, matte.Stride, matte.Rect) {
+// Cutout replaces the part of a picture that the matte, which has the same size, does
+// not show by that of a background: a picture, or an image.Uniform of a colour. If it is
+// nil, that part becomes transparent.
+func Cutout(dst draw.Image, matte *image.Alpha, background image.Image) {
+	if dst == nil || matte == nil {
 		return
 	}
+	r := dst.Bounds()
 	if background == nil {
-		background = checkerboard(c.text)
+		draw.DrawMask(dst, r, dst, r.Min, matte, matte.Rect.Min, draw.Src)
+		return
 	}
-	cut := image.NewRGBA(c.bounds)
-	draw.Draw(cut, c.bounds, background, background.Bounds().Min, draw.Src)
-	if matte.Rect.Size() != c.size {
-		scaled := image.NewAlpha(image.Rectangle{Max: c.size})
-		xdraw.ApproxBiLinear.Scale(scaled, scaled.Rect, matte, matte.Rect, draw.Src, nil)
-		matte = scaled
+	rest := image.NewAlpha(image.Rectangle{Max: matte.Rect.Size()})
+	for i := range rest.Pix {
+		rest.Pix[i] = 255 - matte.Pix[i/rest.Stride*matte.Stride+i%rest.Stride]
 	}
-	draw.DrawMask(cut, c.bounds, img, img.Bounds().Min, matte, matte.Rect.Min, draw.Over)
-	draw.Draw(dst, c.bounds, cut, c.bounds.Min, draw.Src)
-}
-
-// checkerboard is an endless picture with squares of that size.
-type checkerboard int
-
-func (checkerboard) ColorModel() color.Model { return color.GrayModel }
-func (checkerboard) Bounds() image.Rectangle { return image.Rect(0, 0, 1<<30, 1<<30) }
-func (n checkerboard) At(x, y int) color.Color {
-	if (x/int(n)+y/int(n))%2 == 0 {
-		return color.Gray{0xff}
-	}
-	return color.Gray{0xd8}
-}
-
-// percent returns a score as text.
-func percent(score float32) string {
-	if !(score >= 0 && score <= 1) { // or not a number
-		return ""
-	}
-	return fmt.Sprintf("%.0f%%", 100*score)
+	draw.DrawMask(dst, r.Intersect(rest.Rect.Add(r.Min)), background, background.Bounds().Min, rest, image.Point{}, draw.Over)
 }

@@ -3,10 +3,10 @@
 package overlay
 
 import (
+	"cmp"
 	"fmt"
 	"image"
 	"image/color"
-	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -28,19 +28,10 @@ var goMedium = sync.OnceValue(func() *opentype.Font {
 	return f
 })
 
-func (c *canvas) openFont() {
-	if c.font = c.style.Font; c.font == nil || c.font.UnitsPerEm() == 0 {
-		c.font = goMedium()
-	}
-	// NewFace returns no error yet, and the options are valid.
-	c.face, _ = opentype.NewFace(c.font, &opentype.FaceOptions{Size: float64(c.text), DPI: 72})
-}
-
 // readable returns s without the characters that the font lacks, in one line. Nobody
 // reads more than the start of a long one.
 func (c *canvas) readable(s string) string {
 	var buf sfnt.Buffer
-	s = s[:min(len(s), 500)]
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) {
 			return ' '
@@ -49,90 +40,63 @@ func (c *canvas) readable(s string) string {
 			return -1
 		}
 		return r
-	}, s))
+	}, s[:min(len(s), 500)]))
 }
 
 func (c *canvas) width(s string) int { return font.MeasureString(c.face, s).Ceil() }
 
 // short returns as much of s as is no wider than width.
 func (c *canvas) short(s string, width int) string {
-	if c.width(s) <= width {
-		return s
-	}
-	for runes := []rune(s); len(runes) > 1; {
-		runes = runes[:len(runes)-1]
-		if cut := strings.TrimSpace(string(runes)) + "…"; c.width(cut) <= width {
-			return cut
+	cut := s
+	for runes := []rune(s); c.width(cut) > width; cut = strings.TrimSpace(string(runes)) + "…" {
+		if len(runes) <= 1 {
+			return ""
 		}
+		runes = runes[:len(runes)-1]
 	}
-	return ""
+	return cut
 }
 
-// height returns the height of a line of text, and where in it the letters stand.
-func (c *canvas) height() (height, base int) {
-	m := c.face.Metrics()
-	return (m.Ascent + m.Descent).Ceil(), m.Ascent.Round()
-}
-
-// write writes text; x is at its left and y at the base of its letters.
-func (c *canvas) write(s string, x, y int, col color.RGBA) {
-	at := c.bounds.Min.Add(image.Pt(x, y))
-	d := font.Drawer{Dst: c.dst, Src: image.NewUniform(col), Face: c.face, Dot: fixed.P(at.X, at.Y)}
+// write writes text; at is its top left corner.
+func (c *canvas) write(s string, at image.Point, col color.Color) {
+	at = at.Add(c.dst.Bounds().Min)
+	d := font.Drawer{Dst: c.dst, Src: image.NewUniform(col), Face: c.face, Dot: fixed.P(at.X, at.Y+c.face.Metrics().Ascent.Round())}
 	d.DrawString(s)
 }
 
-// ink returns black or white, whichever is easier to read on c.
-func ink(c color.RGBA) color.RGBA {
-	linear := func(v uint8) float64 { return math.Pow(float64(v)/255, 2.2) }
-	if 0.2126*linear(c.R)+0.7152*linear(c.G)+0.0722*linear(c.B) > 0.18 {
-		return black
+// height returns the height of a line of text.
+func (c *canvas) height() int { return (c.face.Metrics().Ascent + c.face.Metrics().Descent).Ceil() }
+
+// percent returns a score as text.
+func percent(score float32) string {
+	if !(score >= 0 && score <= 1) { // or not a number
+		return ""
 	}
-	return white
+	return fmt.Sprintf("%.0f%%", 100*score)
 }
 
 // label writes the label of a box on a plate.
 func (c *canvas) label(r vision.Rect, d vision.Detection) {
-	text, score := d.Label, " "+percent(d.Score)
-	if c.style.Label != nil {
-		if text, score = c.style.Label(d), ""; text == "" {
-			return
-		}
-	}
-	if text = c.readable(text); text == "" {
-		text = fmt.Sprintf("class %d", d.Class)
-	}
-	height, base := c.height()
-	pad := max(int(c.text/4), 2)
-	text = c.short(text, c.size.X-2*pad-c.width(score)) + score
-	plate := image.Pt(c.width(strings.TrimSpace(text))+2*pad, height)
-	if strings.TrimSpace(text) == "" || plate.X > c.size.X || plate.Y > c.size.Y {
+	score, pad := " "+percent(d.Score), max(int(c.text/4), 2)
+	text := cmp.Or(c.readable(d.Label), fmt.Sprint("class ", d.Class))
+	text = strings.TrimSpace(c.short(text, c.size.X-2*pad-c.width(score)) + score)
+	plate := image.Pt(c.width(text)+2*pad, c.height())
+	if text == "" || plate.X > c.size.X || plate.Y > c.size.Y {
 		return
 	}
-	half := c.line / 2
-	left, right := int(r.Min.X-half+0.5), int(r.Max.X+half+0.5)-plate.X
-	top, bottom := int(r.Min.Y-half+0.5), int(r.Max.Y+half+0.5)
-	within := image.Rectangle{Max: c.size}
-	var place image.Rectangle
-	for i, p := range []image.Point{{left, top - plate.Y}, {right, top - plate.Y}, {left, bottom}, {right, bottom},
-		{left, top}, {right, top}, {left, bottom - plate.Y}, {right, bottom - plate.Y}} {
-		at := image.Rectangle{Max: plate}.Add(image.Pt(max(min(p.X, c.size.X-plate.X), 0), p.Y))
-		free := at.In(within) && !slices.ContainsFunc(c.labels, at.Overlaps)
-		if i == 0 || free {
-			place = at
-		}
-		if free {
-			break
+	edges := r.Image().Inset(-int(c.line / 2))
+	var places []image.Rectangle // the best first
+	for _, y := range []int{edges.Min.Y - plate.Y, edges.Max.Y, edges.Min.Y, edges.Max.Y - plate.Y} {
+		for _, x := range []int{edges.Min.X, edges.Max.X - plate.X} {
+			at := image.Pt(max(min(x, c.size.X-plate.X), 0), max(min(y, c.size.Y-plate.Y), 0))
+			places = append(places, image.Rectangle{at, at.Add(plate)})
 		}
 	}
-	place = place.Add(image.Pt(0, max(min(place.Min.Y, c.size.Y-plate.Y), 0)-place.Min.Y))
+	free := func(r image.Rectangle) bool { return !slices.ContainsFunc(c.labels, r.Overlaps) }
+	place := places[max(slices.IndexFunc(places, free), 0)]
 	c.labels = append(c.labels, place)
-	col := c.color(d.Class)
-	c.fill(col, rounded(rect(place), c.line*1.5))
-	c.write(strings.TrimSpace(text), place.Min.X+pad, place.Min.Y+base, ink(col))
-}
-
-func rect(r image.Rectangle) vision.Rect {
-	return vision.Rect{Min: pt(r.Min.X, r.Min.Y), Max: pt(r.Max.X, r.Max.Y)}
+	c.rect(place, colorOf(d.Class))
+	c.write(text, place.Min.Add(image.Pt(pad, 0)), color.Black)
 }
 
 // row is a line of a list.
@@ -144,35 +108,27 @@ type row struct {
 
 // list lists rows at the bottom left, as many as fit.
 func (c *canvas) list(rows []row) {
-	height, base := c.height()
-	gap := max(int(c.text/2), 4)
+	height, gap, value := c.height(), max(int(c.text/2), 4), c.width("100%")
 	step := height + gap
 	rows = rows[:max(min(len(rows), (c.size.Y-3*gap)/step), 0)]
-	widest, value := 0, c.width("100%")
-	for i := range rows {
-		if rows[i].text = c.readable(rows[i].text); rows[i].text == "" {
-			rows[i].text = "?"
-		}
-		rows[i].text = c.short(rows[i].text, c.size.X-6*gap-height-value)
+	widest := 0
+	for i, r := range rows {
+		rows[i].text = c.short(cmp.Or(c.readable(r.text), "?"), c.size.X-6*gap-height-value)
 		widest = max(widest, c.width(rows[i].text))
 	}
-	panel := image.Rect(0, 0, gap+height+gap+widest+gap+value+gap, gap+len(rows)*step).Add(image.Pt(gap, c.size.Y-2*gap-len(rows)*step))
-	if len(rows) == 0 || widest == 0 || panel.Max.X > c.size.X {
+	panel := image.Rect(gap, c.size.Y-2*gap-len(rows)*step, 5*gap+height+widest+value, c.size.Y-gap)
+	if widest == 0 || panel.Max.X > c.size.X {
 		return
 	}
-	c.fill(sheer(black, 0.65), rounded(rect(panel), c.line*3))
+	c.rect(panel, color.RGBA{A: 0xa6})
 	for i, r := range rows {
 		at := panel.Min.Add(image.Pt(gap, gap+i*step))
-		end := panel.Max.X - gap
-		c.fill(r.col, rounded(grown(rect(image.Rect(0, 0, height, height).Add(at)), -c.line), c.line))
-		c.write(r.text, at.X+height+gap, at.Y+base, white)
-		text := percent(r.part)
-		c.write(text, end-c.width(text), at.Y+base, white)
-		if r.part > 0 && r.part <= 1 {
-			a, b := pt(at.X+height+gap, at.Y+height+gap/4), pt(end, at.Y+height+gap/4)
-			c.fill(sheer(white, 0.25), capsule(a, b, c.line))
-			b.X = a.X + (b.X-a.X)*r.part
-			c.fill(r.col, capsule(a, b, c.line))
+		c.rect(image.Rectangle{at, at.Add(image.Pt(height, height))}.Inset(int(c.line)), r.col)
+		left, right, text := at.X+height+gap, panel.Max.X-gap, percent(r.part)
+		c.write(r.text, image.Pt(left, at.Y), color.White)
+		c.write(text, image.Pt(right-c.width(text), at.Y), color.White)
+		if text != "" {
+			c.rect(image.Rect(left, at.Y+height, left+int(float32(right-left)*r.part), at.Y+height+max(int(c.line), 1)), r.col)
 		}
 	}
 }

@@ -23,7 +23,6 @@ const (
 	decompressHeader
 	decompress
 	errorString
-	errorCode
 )
 
 var table = []dylib.Decl{
@@ -32,17 +31,13 @@ var table = []dylib.Decl{
 	decompressHeader: {C: "int tjDecompressHeader3(tjhandle handle, const unsigned char *jpegBuf, unsigned long jpegSize, int *width, int *height, int *jpegSubsamp, int *jpegColorspace)"},
 	decompress:       {C: "int tjDecompress2(tjhandle handle, const unsigned char *jpegBuf, unsigned long jpegSize, unsigned char *dstBuf, int width, int pitch, int height, int pixelFormat, int flags)"},
 	errorString:      {C: "char *tjGetErrorStr2(tjhandle handle)"},
-	errorCode:        {C: "int tjGetErrorCode(tjhandle handle)"},
 }
 
 // These are constants of turbojpeg.h.
 const (
-	colorGray, colorCMYK, colorYCCK = 2, 3, 4
-
-	formatGray, formatRGBA = 6, 7
-
-	limitScans = 32768
-	warning    = 0
+	colorCMYK, colorYCCK = 3, 4
+	formatRGBA           = 7
+	limitScans           = 32768
 )
 
 var library struct {
@@ -51,15 +46,11 @@ var library struct {
 }
 
 // open opens the library once. It tries again after an error.
-func open() (*dylib.Library, error) {
+func open() (lib *dylib.Library, err error) {
 	library.Lock()
 	defer library.Unlock()
 	if library.Library == nil {
-		l, err := dylib.Open(spec, table, "")
-		if err != nil {
-			return nil, err
-		}
-		library.Library = l
+		library.Library, err = dylib.Open(spec, table, "")
 	}
-	return library.Library, nil
+	return library.Library, err
 }

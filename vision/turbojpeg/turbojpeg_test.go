@@ -57,8 +57,8 @@ func TestHeaders(t *testing.T) {
 	headercheck.Run(t, headercheck.Check{
 		Dir: include, Headers: []string{"turbojpeg.h"}, Table: table,
 		Values: map[string]int64{
-			"TJCS_GRAY": colorGray, "TJCS_CMYK": colorCMYK, "TJCS_YCCK": colorYCCK,
-			"TJPF_GRAY": formatGray, "TJPF_RGBA": formatRGBA, "TJFLAG_LIMITSCANS": limitScans, "TJERR_WARNING": warning,
+			"TJCS_CMYK": colorCMYK, "TJCS_YCCK": colorYCCK,
+			"TJPF_RGBA": formatRGBA, "TJFLAG_LIMITSCANS": limitScans,
 		},
 	})
 }
@@ -127,11 +127,9 @@ func TestDecode(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, 1, scale)
 				most, mean := difference(t, want, got)
+				require.IsType(t, &image.RGBA{}, got)
 				if name == "gray" {
-					require.IsType(t, &image.Gray{}, got)
 					require.LessOrEqual(t, most, 2)
-				} else {
-					require.IsType(t, &image.RGBA{}, got)
 				}
 				require.Less(t, mean, 4.5) // because image/jpeg does not interpolate colours
 			}
@@ -218,15 +216,8 @@ func TestErrors(t *testing.T) {
 		require.ErrorIs(t, err, common.ErrInput, name)
 		require.ErrorContains(t, err, test.text, name)
 	}
-	img, _, err := Decode(bytes.NewReader(file[:len(file)/2]), &Options{Lenient: true})
-	require.NoError(t, err)
-	most, _ := difference(t, rgba(img).SubImage(image.Rect(0, 0, 300, 80)), photo(300, 200).SubImage(image.Rect(0, 0, 300, 80)))
-	require.Less(t, most, 160, "what there is of the picture")
-	_, _, err = Decode(strings.NewReader("nothing"), &Options{Lenient: true})
-	require.ErrorIs(t, err, common.ErrInput)
-
 	failed := errors.New("cable pulled")
-	_, _, err = Decode(iotest.ErrReader(failed), nil)
+	_, _, err := Decode(iotest.ErrReader(failed), nil)
 	require.ErrorIs(t, err, failed)
 
 	old := vision.MaxPixels
@@ -247,7 +238,7 @@ func TestDamage(t *testing.T) {
 			bad[r.IntN(len(bad))] = byte(r.IntN(256))
 		}
 		bad = bad[:r.IntN(len(bad))+1]
-		_, _, err := Decode(bytes.NewReader(bad), &Options{Lenient: i%2 == 0, Size: image.Pt(i%50, i%40)})
+		_, _, err := Decode(bytes.NewReader(bad), &Options{Size: image.Pt(i%50, i%40)})
 		if err != nil {
 			require.ErrorIs(t, err, common.ErrInput)
 		}

@@ -13,10 +13,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 	"time"
 
+	"github.com/anyinfer/anyinfer/internal/models"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 	"github.com/stretchr/testify/require"
 )
@@ -25,7 +25,7 @@ import (
 var fence = regexp.MustCompile("(?ms)^(?:<!-- not run: ([^\n]+) -->\n)?```([a-z]*)\n(.*?)^```$")
 
 // TestBlocks runs the sh blocks of each page, one after the other, in a copy of the checkout with the command in PATH.
-// They find the SDKs that are installed, and cannot download any. A block that cannot be run has a line before it:
+// They find the SDKs that are installed, and some models, and cannot download any. A block that cannot be run has a line before it:
 //
 //	<!-- not run: needs a board -->
 func TestBlocks(t *testing.T) {
@@ -53,6 +53,11 @@ func TestBlocks(t *testing.T) {
 		}
 		return os.WriteFile(filepath.Join(checkout, name), content, 0o644)
 	}))
+	for _, name := range []string{"faces", "orientation", "person"} {
+		if _, _, err := models.Install(t.Context(), name, nil); err != nil {
+			t.Log(err) // and blocks fail that need it
+		}
+	}
 	environment := shellEnvironment(t)
 	out, err := shell(t, environment, checkout, "mkdir $HOME/bin && go build -o $HOME/bin/anyinfer ./cmd/anyinfer")
 	require.NoError(t, err, out)
@@ -88,10 +93,10 @@ func TestBlocks(t *testing.T) {
 	}
 }
 
-// runs fails where an SDK is missing, too, if CI is set; the error names the command that installs it.
+// runs fails where an SDK or a model is missing, too, if CI is set; the error names the command that installs it.
 func runs(t *testing.T, environment []string, dir, text string) {
 	out, err := shell(t, environment, dir, text)
-	if err != nil && os.Getenv("CI") == "" && strings.Contains(out, "anyinfer sdk install") {
+	if err != nil && os.Getenv("CI") == "" && regexp.MustCompile("anyinfer (sdk|model) install").MatchString(out) {
 		t.Skip(out)
 	}
 	require.NoError(t, err, "%s\nprints %s", text, out)
@@ -111,6 +116,8 @@ func shell(t *testing.T, environment []string, dir, text string) (string, error)
 func shellEnvironment(t *testing.T) (environment []string) {
 	sdks, err := sdkdir.Root()
 	require.NoError(t, err)
+	someModels, err := models.Root()
+	require.NoError(t, err)
 	home := t.TempDir()
 	for _, v := range os.Environ() {
 		if !regexp.MustCompile(`^(ANYINFER_\w+|\w+_ROOT|XDG_\w+|CGO_ENABLED|GOFLAGS|GOOS|GOARCH)=`).MatchString(v) {
@@ -124,7 +131,7 @@ func shellEnvironment(t *testing.T) (environment []string) {
 	}
 	// With -trimpath a copy of the checkout is not compiled anew.
 	return append(environment, "HOME="+home, "PATH="+filepath.Join(home, "bin")+string(filepath.ListSeparator)+os.Getenv("PATH"),
-		sdkdir.EnvRoot+"="+sdks, "GOFLAGS=-trimpath", "GOPROXY=off", "PIP_NO_INDEX=1", "CARGO_NET_OFFLINE=true")
+		sdkdir.EnvRoot+"="+sdks, models.EnvRoot+"="+someModels, "GOFLAGS=-trimpath", "GOPROXY=off", "PIP_NO_INDEX=1", "CARGO_NET_OFFLINE=true")
 }
 
 // parses checks the syntax of a file, of declarations, of statements behind imports, or of an expression.
