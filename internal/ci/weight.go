@@ -15,7 +15,7 @@ import (
 )
 
 // mostScaffolding is how many lines of tests' suites, stand-ins and tooling there may be.
-const mostScaffolding = 7000
+const mostScaffolding = 7400
 
 const (
 	none        = iota // not counted
