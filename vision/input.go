@@ -3,6 +3,7 @@
 package vision
 
 import (
+	"cmp"
 	"image"
 	"math"
 
@@ -63,18 +64,7 @@ const (
 // transparent pixels are drawn on black. Gray is Rec. 601's luma, as OpenCV's. Fill
 // allocates nothing that grows with the picture, except for later calls to use again.
 func (in *Input) Fill(dst *common.Tensor, quant *common.Quantization, n int, img image.Image) (Affine, error) {
-	f, err := in.open(dst, quant, n, img)
-	if err != nil {
-		return Affine{}, err
-	}
-	defer f.close()
-	if in.Filter == MediaPipe {
-		back := f.asMediaPipe(in.Fit)
-		return back, f.write(dst, n)
-	}
-	g := in.place(f.size, f.out)
-	f.resize(g, in.Filter)
-	return g.back, f.write(dst, n)
+	return in.fill(dst, quant, n, img, nil)
 }
 
 // FillWarped is like Fill for a part of a picture: to maps points of the picture to
@@ -84,17 +74,33 @@ func (in *Input) Fill(dst *common.Tensor, quant *common.Quantization, n int, img
 // its matrix m is Affine{m[0], m[1], m[2] + (1-m[0]-m[1])/2, m[3], m[4], m[5] +
 // (1-m[3]-m[4])/2} here.
 func (in *Input) FillWarped(dst *common.Tensor, quant *common.Quantization, n int, img image.Image, to Affine) error {
-	f, err := in.open(dst, quant, n, img)
-	if err != nil {
-		return err
+	_, err := in.fill(dst, quant, n, img, &to)
+	return err
+}
+
+func (in *Input) fill(dst *common.Tensor, quant *common.Quantization, n int, img image.Image, to *Affine) (back Affine, err error) {
+	f := fillers.Get().(*filler)
+	defer func() {
+		f.img = nil
+		fillers.Put(f)
+	}()
+	if err := cmp.Or(f.open(img), f.prepare(in, dst, quant, n)); err != nil {
+		return Affine{}, err
 	}
-	defer f.close()
-	back := to.Inverse()
-	if back == (Affine{}) {
-		return fail(common.ErrInput, "the map %v has no inverse; it maps all points to a line", to)
+	switch {
+	case to != nil:
+		if back = to.Inverse(); back == (Affine{}) {
+			return Affine{}, fail(common.ErrInput, "the map %v has no inverse; it maps all points to a line", *to)
+		}
+		f.warp(back, in.Filter == MediaPipe)
+	case in.Filter == MediaPipe:
+		back = f.asMediaPipe(in.Fit)
+	default:
+		g := in.place(f.size, f.out)
+		f.resize(g, in.Filter)
+		back = g.back
 	}
-	f.warp(back, in.Filter == MediaPipe)
-	return f.write(dst, n)
+	return back, f.write(dst, n)
 }
 
 // placing is where a picture goes in the input.

@@ -82,14 +82,18 @@ func (f *filler) read(to []uint32, columns []int32, y int) {
 		}
 	case *image.YCbCr:
 		at := m.COffset(f.bounds.Min.X, f.bounds.Min.Y+y)
-		luma, cb, cr := m.Y[y*m.YStride:], m.Cb[at:], m.Cr[at:]
+		luma, cb, cr, chroma := m.Y[y*m.YStride:], m.Cb[at:], m.Cr[at:], f.chroma
 		for i, x := range columns {
 			if i > 0 && x == columns[i-1] {
 				to[i] = to[i-1]
 				continue
 			}
-			r, g, b := color.YCbCrToRGB(luma[x], cb[f.chroma[x]], cr[f.chroma[x]])
-			to[i] = uint32(r) | uint32(g)<<8 | uint32(b)<<16
+			c := chroma[x]
+			y, blue, red := int32(luma[x])*0x10101, int32(cb[c])-128, int32(cr[c])-128 // as package color does it
+			r, g, b := y+91881*red, y-22554*blue-46802*red, y+116130*blue
+			if to[i] = uint32(r>>16 | g>>8&0xff00 | b&0xff0000); uint32(r|g|b) >= 1<<24 {
+				to[i] = limited(r>>16) | limited(g>>16)<<8 | limited(b>>16)<<16
+			}
 		}
 	default:
 		fast, ok := f.img.(image.RGBA64Image)
@@ -105,3 +109,6 @@ func (f *filler) read(to []uint32, columns []int32, y int) {
 		}
 	}
 }
+
+// limited returns the value of 0 to 255 that is closest to v.
+func limited(v int32) uint32 { return uint32(min(max(v, 0), 255)) }

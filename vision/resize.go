@@ -4,11 +4,8 @@ package vision
 
 import "math"
 
-// The weights of two pixels are integers with a sum of 1<<weightBits, as in OpenCV.
-const (
-	weightBits = 11
-	one        = 1 << weightBits
-)
+// one is the sum of the weights of two pixels, which are integers as in OpenCV.
+const one = 1 << 11
 
 // pair is the pixels a and b of a row or column between which a point lies, and the weight of b.
 type pair struct {
@@ -165,7 +162,5 @@ func weighted(pixels []uint32, weights []int32) uint32 {
 		p := pixels[i]
 		r, g, b = r+int32(p&0xff)*w, g+int32(p>>8&0xff)*w, b+int32(p>>16&0xff)*w
 	}
-	return clamped(r) | clamped(g)<<8 | clamped(b)<<16
+	return limited(r>>smoothBits) | limited(g>>smoothBits)<<8 | limited(b>>smoothBits)<<16
 }
-
-func clamped(v int32) uint32 { return uint32(min(max(v>>smoothBits, 0), 255)) }

@@ -4,6 +4,7 @@ package vision
 
 import (
 	"image"
+	"slices"
 	"sync"
 
 	"github.com/anyinfer/anyinfer/common"
@@ -45,26 +46,6 @@ type filler struct {
 }
 
 var fillers = sync.Pool{New: func() any { return new(filler) }}
-
-// open returns a filler for the picture and the tensor, or says why there is none.
-func (in *Input) open(dst *common.Tensor, quant *common.Quantization, n int, img image.Image) (*filler, error) {
-	f := fillers.Get().(*filler)
-	err := f.open(img)
-	if err == nil {
-		err = f.prepare(in, dst, quant, n)
-	}
-	if err != nil {
-		f.close()
-		return nil, err
-	}
-	return f, nil
-}
-
-// close gives f back to the pool, without the picture.
-func (f *filler) close() {
-	f.img = nil
-	fillers.Put(f)
-}
 
 // prepare checks the tensor and computes f.table.
 func (f *filler) prepare(in *Input, dst *common.Tensor, quant *common.Quantization, n int) error {
@@ -198,9 +179,4 @@ func store[T float32 | common.Half | common.BHalf | int8 | uint8](f *filler, dst
 }
 
 // resized returns a slice of n elements, in the memory of s if that is large enough.
-func resized[T any](s []T, n int) []T {
-	if cap(s) < n {
-		return make([]T, n)
-	}
-	return s[:n]
-}
+func resized[T any](s []T, n int) []T { return slices.Grow(s[:0], n)[:n] }
