@@ -94,7 +94,7 @@ func (f *filler) prepare(in *Input, dst *common.Tensor, quant *common.Quantizati
 			std = 1
 		}
 		for v := range 256 {
-			f.reals[f.entry(c, v)] = float32((float64(v) - mean) / std)
+			f.reals[f.element(c, v, 256)] = float32((float64(v) - mean) / std)
 		}
 	}
 	for i := range f.line {
@@ -106,12 +106,12 @@ func (f *filler) prepare(in *Input, dst *common.Tensor, quant *common.Quantizati
 	return quant.Quantize(f.table, f.reals[:256*f.channels])
 }
 
-// entry returns where table has the value v of channel c.
-func (f *filler) entry(c, v int) int {
+// element returns where channel c of pixel i is, of n pixels.
+func (f *filler) element(c, i, n int) int {
 	if f.last {
-		return v*f.channels + c
+		return i*f.channels + c
 	}
-	return c*256 + v
+	return c*n + i
 }
 
 // write computes all rows and stores them in picture n of dst.
@@ -143,7 +143,7 @@ func store[T float32 | common.Half | common.BHalf | int8 | uint8](f *filler, dst
 	var colors [3][256]T
 	for c := range f.channels {
 		for v := range 256 {
-			colors[f.colors[c]][v] = table[f.entry(c, v)]
+			colors[f.colors[c]][v] = table[f.element(c, v, 256)]
 		}
 	}
 	red, green, blue := &colors[0], &colors[1], &colors[2]
@@ -158,12 +158,11 @@ func store[T float32 | common.Half | common.BHalf | int8 | uint8](f *filler, dst
 		}
 		switch {
 		case f.channels == 1:
-			to := data[y*w:][:len(row)]
 			for x, p := range row { // Rec. 601's luma with OpenCV's weights
-				to[x] = red[uint8((p&0xff*9798+p>>8&0xff*19235+p>>16&0xff*3735+1<<14)>>15)]
+				data[y*w+x] = red[uint8((p&0xff*9798+p>>8&0xff*19235+p>>16&0xff*3735+1<<14)>>15)]
 			}
 		case f.last:
-			to := data[3*y*w:][:3*len(row)]
+			to := data[3*y*w:][:3*w]
 			for _, p := range row {
 				to[first], to[1], to[third] = red[uint8(p)], green[uint8(p>>8)], blue[uint8(p>>16)]
 				to = to[3:]
