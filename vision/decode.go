@@ -43,12 +43,12 @@ func Decode(r io.Reader) (image.Image, string, error) {
 	}
 	var img image.Image
 	if err == nil {
-		img, format, err = image.Decode(bytes.NewReader(file))
+		img, _, err = image.Decode(bytes.NewReader(file))
 	}
 	if err != nil {
 		message := "the file is empty, is no picture or has an unknown format"
 		if format != "" {
-			message = fmt.Sprintf("the %s picture is damaged, incomplete or of an unknown kind", format)
+			message = "the " + format + " picture is damaged, incomplete or of an unknown kind"
 		}
 		return nil, "", &common.Error{Op: "decode", Kind: common.ErrInput, Message: message, Err: err,
 			Hint: "known formats are JPEG, PNG, GIF, BMP, TIFF and WebP"}

@@ -3,7 +3,7 @@
 package vision
 
 import (
-	"fmt"
+	"cmp"
 	"image"
 	"math"
 
@@ -35,7 +35,7 @@ const (
 )
 
 // Filter says how pixels are computed when the size changes. They are exactly those of
-// the package named; Linear's of YCbCr can be 1 of 255 from what its RGB would give.
+// the package named.
 type Filter uint8
 
 const (
@@ -60,29 +60,11 @@ const (
 // quantized integers have quant. It returns the map from points of the input to points
 // of the picture, whose first pixel has its corner at 0,0 whatever its Bounds.
 //
-// One pass reads RGBA, NRGBA, YCbCr and Gray pictures directly, and resizes,
-// normalizes, converts and writes; other types take longer. Colors have 8 bits, and
+// RGBA, NRGBA, YCbCr and Gray pictures are the fastest. Colors have 8 bits, and
 // transparent pixels are drawn on black. Gray is Rec. 601's luma, as OpenCV's. Fill
 // allocates nothing that grows with the picture, except for later calls to use again.
 func (in *Input) Fill(dst *common.Tensor, quant *common.Quantization, n int, img image.Image) (Affine, error) {
-	f, err := in.open(dst, quant, n, img)
-	if err != nil {
-		return Affine{}, err
-	}
-	defer f.close()
-	if in.Filter == MediaPipe {
-		back := f.asMediaPipe(in.Fit)
-		return back, f.write(dst, n)
-	}
-	g := in.place(f.size, f.out)
-	f.at = g.at
-	switch in.Filter {
-	case Smooth, SmoothCubic:
-		f.smoothly(g, in.Filter)
-	default:
-		f.linearly(g, in.Filter == Nearest)
-	}
-	return g.back, f.write(dst, n)
+	return in.fill(dst, quant, n, img, nil)
 }
 
 // FillWarped is like Fill for a part of a picture: to maps points of the picture to
@@ -92,17 +74,33 @@ func (in *Input) Fill(dst *common.Tensor, quant *common.Quantization, n int, img
 // its matrix m is Affine{m[0], m[1], m[2] + (1-m[0]-m[1])/2, m[3], m[4], m[5] +
 // (1-m[3]-m[4])/2} here.
 func (in *Input) FillWarped(dst *common.Tensor, quant *common.Quantization, n int, img image.Image, to Affine) error {
-	f, err := in.open(dst, quant, n, img)
-	if err != nil {
-		return err
+	_, err := in.fill(dst, quant, n, img, &to)
+	return err
+}
+
+func (in *Input) fill(dst *common.Tensor, quant *common.Quantization, n int, img image.Image, to *Affine) (back Affine, err error) {
+	f := fillers.Get().(*filler)
+	defer func() {
+		f.img = nil
+		fillers.Put(f)
+	}()
+	if err := cmp.Or(f.open(img), f.prepare(in, dst, quant, n)); err != nil {
+		return Affine{}, err
 	}
-	defer f.close()
-	f.at = image.Rectangle{Max: f.out}
-	if f.back = to.Inverse(); f.back == (Affine{}) {
-		return unusable(common.ErrInput, "the map %v has no inverse; it maps all points to a line", to)
+	switch {
+	case to != nil:
+		if back = to.Inverse(); back == (Affine{}) {
+			return Affine{}, fail(common.ErrInput, "the map %v has no inverse; it maps all points to a line", *to)
+		}
+		f.warp(back, in.Filter == MediaPipe)
+	case in.Filter == MediaPipe:
+		back = f.asMediaPipe(in.Fit)
+	default:
+		g := in.place(f.size, f.out)
+		f.resize(g, in.Filter)
+		back = g.back
 	}
-	f.mode, f.steps = warped, in.Filter == MediaPipe
-	return f.write(dst, n)
+	return back, f.write(dst, n)
 }
 
 // placing is where a picture goes in the input.
@@ -117,32 +115,28 @@ type placing struct {
 func (in *Input) place(pic, out image.Point) placing {
 	w, h := float64(pic.X), float64(pic.Y)
 	ratio := min(float64(out.X)/w, float64(out.Y)/h)
+	round := func(v float64) int { return int(math.RoundToEven(v)) } // Python's
 	g := placing{size: out}
 	switch in.Fit {
-	case Letterbox: // ultralytics: Python's round, to even
-		g.size = image.Pt(max(1, int(math.RoundToEven(w*ratio))), max(1, int(math.RoundToEven(h*ratio))))
-		half := func(pad int) int { return int(math.RoundToEven(float64(pad)/2 - 0.1)) }
-		g.at.Min = image.Pt(half(out.X-g.size.X), half(out.Y-g.size.Y))
+	case Letterbox: // ultralytics
+		g.size = image.Pt(max(1, round(w*ratio)), max(1, round(h*ratio)))
+		g.at.Min = image.Pt(round(float64(out.X-g.size.X)/2-0.1), round(float64(out.Y-g.size.Y)/2-0.1))
 	case LetterboxCorner, InsightFace: // Python's int
 		g.size = image.Pt(max(1, int(w*ratio)), max(1, int(h*ratio)))
 	case Crop: // torchvision: Python's int for the longer side, then round for the corner
-		if w*float64(out.Y) <= h*float64(out.X) {
-			g.size.Y = int(float64(out.X) * h / w)
-		} else {
-			g.size.X = int(float64(out.Y) * w / h)
+		wide := func(x int) image.Point { return image.Pt(x, int(float64(x)*h/w)) }
+		high := func(y int) image.Point { return image.Pt(int(float64(y)*w/h), y) }
+		if g.size = wide(out.X); w*float64(out.Y) > h*float64(out.X) {
+			g.size = high(out.Y)
 		}
-		short := float64(in.Short)
-		size := image.Pt(in.Short, in.Short)
+		short := wide(in.Short)
 		if w > h {
-			size.X = int(short * w / h)
-		} else {
-			size.Y = int(short * h / w)
+			short = high(in.Short)
 		}
-		if size.X >= g.size.X && size.Y >= g.size.Y {
-			g.size = size
+		if short.X >= g.size.X && short.Y >= g.size.Y {
+			g.size = short
 		}
-		half := func(rest int) int { return int(math.RoundToEven(float64(rest) / 2)) }
-		g.from = image.Pt(half(g.size.X-out.X), half(g.size.Y-out.Y))
+		g.from = image.Pt(round(float64(g.size.X-out.X)/2), round(float64(g.size.Y-out.Y)/2))
 	}
 	g.at.Max = g.at.Min.Add(image.Pt(min(g.size.X, out.X), min(g.size.Y, out.Y)))
 	gainX, gainY := float64(g.size.X)/w, float64(g.size.Y)/h
@@ -157,9 +151,4 @@ func (in *Input) place(pic, out image.Point) placing {
 		0, float32(1 / gainY), float32(float64(g.from.Y-g.at.Min.Y) / gainY),
 	}
 	return g
-}
-
-// unusable returns an error of package vision about a picture or a tensor.
-func unusable(kind error, format string, args ...any) error {
-	return &common.Error{Op: "fill", Kind: kind, Message: fmt.Sprintf(format, args...)}
 }

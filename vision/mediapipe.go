@@ -2,8 +2,6 @@
 
 package vision
 
-import "image"
-
 // asMediaPipe makes f read the pixels that MediaPipe reads, and returns the map from
 // points of the input to points of the picture. MediaPipe scales the numbers of pixels,
 // which have whole centres, but it takes points of the input as if their corners had been
@@ -21,8 +19,6 @@ func (f *filler) asMediaPipe(fit Fit) Affine {
 	if fit != LetterboxCorner && fit != InsightFace {
 		back[2], back[5] = (w-x*float32(f.out.X))/2, (h-y*float32(f.out.Y))/2
 	}
-	f.at, f.mode, f.back, f.steps = image.Rectangle{Max: f.out}, warped, back, true // as OpenCV 3 and 4 do
-	f.back[2] += (1 - x) / 2
-	f.back[5] += (1 - y) / 2
+	f.warp(Affine{x, 0, back[2] + (1-x)/2, 0, y, back[5] + (1-y)/2}, true)
 	return back
 }

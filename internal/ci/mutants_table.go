@@ -125,6 +125,12 @@ var mutants = []mutant{
 	{"vision/embedder.go", "a[2] += 0.5 - (a[0]+a[1])/2", "", "vision", "TestAlignFace"},
 	{"vision/segmenter.go", "c != top[h.next] || ", "", "vision", "TestSegmenter"},
 
+	// Pictures.
+	{"vision/input.go", "float64(out.X-g.size.X)/2-0.1", "float64(out.X-g.size.X)/2", "vision", "TestPlaces"},
+	{"vision/pixels.go", "a < 0xffff {", "a < 1 {", "vision", "TestTypes"},
+	{"vision/resize.go", ">>16 + 2<<32 + 2", ">>16", "vision", "TestFillGolden"},
+	{"vision/exif.go", "case 3, 4, 6, 7:", "case 3, 4, 6:", "vision", "TestTurnedJPEG"},
+
 	// The command and the examples.
 	{"cmd/anyinfer/exit.go", "return exitUsage", "return exitFailure", "cmd/anyinfer", "TestExitCodes"},
 	{"cmd/anyinfer/run.go", "strings.LastIndex(", "strings.Index(", "cmd/anyinfer", "TestCutLast"},

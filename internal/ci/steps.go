@@ -15,8 +15,8 @@ type step struct {
 }
 
 const (
-	everything = "reference sdk mnn standins headers turbojpeg"
-	tested     = `PYTHONPATH="$CACHE/reference" ANYINFER_TEST_PYTHON="$PYTHON" TNN_ROOT="$TNN" TENSORRT_ROOT="$TENSORRT" ` +
+	everything = "reference photos sdk mnn standins headers turbojpeg"
+	tested     = `PYTHONPATH="$CACHE/reference" ANYINFER_TEST_PYTHON="$PYTHON" ANYINFER_TEST_PACKAGES="$CACHE/vision" TNN_ROOT="$TNN" TENSORRT_ROOT="$TENSORRT" ` +
 		`ANYINFER_TNN_LIBRARY="$TNN_SHIM" ANYINFER_TENSORRT_LIBRARY="$TENSORRT_SHIM" `
 	linkSDKs = `env=$(TNN_ROOT="$TNN" TENSORRT_ROOT="$TENSORRT" go run ./cmd/anyinfer sdk env onnxruntime openvino tflite mnn tnn tensorrt) && ` +
 		`eval "$env" && PYTHONPATH="$CACHE/reference" ANYINFER_TEST_PYTHON="$PYTHON" `
@@ -46,17 +46,17 @@ const (
 var steps = []step{
 	{name: "test", help: "All tests, once, on the real SDKs; without cgo, where this module loads libraries by itself.",
 		needs: everything, lines: []string{"CGO_ENABLED=0 " + tested + "go test -timeout 20m ./..."}},
-	{name: "sdk", help: "Installs the SDKs that are only downloaded.", optional: true,
-		lines: []string{"go run ./cmd/anyinfer sdk install onnxruntime openvino tflite litert"}},
-	{name: "mnn", help: "Installs MNN, with a C++ compiler and cargo.", optional: true, needs: "sdk",
-		lines: []string{"go run ./cmd/anyinfer sdk install mnn"}},
-	{name: "standins", help: "Compiles the shims of TNN and TensorRT, on TNN_ROOT and TENSORRT_ROOT, else on stand-ins.", optional: true, needs: "sdk",
-		run: buildShims},
+	{name: "sdk", help: "Installs the SDKs that are only downloaded.", optional: true, lines: []string{"go run ./cmd/anyinfer sdk install onnxruntime openvino tflite litert"}},
+	{name: "mnn", help: "Installs MNN, with a C++ compiler and cargo.", optional: true, needs: "sdk", lines: []string{"go run ./cmd/anyinfer sdk install mnn"}},
+	{name: "standins", help: "Compiles the shims of TNN and TensorRT, on TNN_ROOT and TENSORRT_ROOT, else on stand-ins.", optional: true, needs: "sdk", run: buildShims},
 	{name: "reference", help: "Installs the Python packages that results are compared with.", optional: true,
 		run: func(t *task) {
 			const list = "internal/testing/enginetest/requirements.txt"
 			t.made(cache("reference"), `"$PYTHON" --version && cat `+list, func() { t.sh(`"$PYTHON" -m pip install --quiet --target "$CACHE/reference" -r ` + list) })
 		}},
+	{name: "photos", help: "Unpacks Python packages of any machine for the models and photos that vision's tests use.", optional: true,
+		lines: []string{`list=vision/testdata/requirements-test.txt; cmp -s $list "$CACHE/vision/list" || { rm -rf "$CACHE/vision" && "$PYTHON" -m pip install --quiet --no-deps --no-compile ` +
+			`--platform manylinux_2_28_x86_64 --python-version 3.11 --only-binary :all: --target "$CACHE/vision" -r $list && cp $list "$CACHE/vision/list"; }`}},
 	{name: "headers", help: "Fetches the SDKs' headers that declarations are compared with: ONNX Runtime's with go, others with cargo.", optional: true,
 		lines: []string{"go mod download github.com/yalue/onnxruntime_go@v1.27.0", "for c in " + headers + `; do ls "${CARGO_HOME:-$HOME/.cargo}"/registry/cache/*/${c%@*}-${c#*@}.crate >/dev/null 2>&1 || ` +
 			"cargo info --quiet $c >/dev/null || exit; done"}},
@@ -97,9 +97,7 @@ var steps = []step{
 		}},
 	{name: "sanitizers", help: "Shims, and the driver of them all, with sanitizers for addresses, leaks and undefined behaviour. Left out: tests that call C as others do.",
 		needs: everything, lines: []string{linkSDKs + sanitized + tags + "-skip '" + sameInC + "' ./internal/cengine ./cinclude/reference ./mnn"}},
-	{name: "sanitizers-tnn", help: "The same over the engine tnn, on a stand-in.", run: func(t *task) {
-		t.sanitize("tnn", "", "")
-	}},
+	{name: "sanitizers-tnn", help: "The same over the engine tnn, on a stand-in.", run: func(t *task) { t.sanitize("tnn", "", "") }},
 	{name: "sanitizers-tensorrt", help: "The same over the engine tensorrt, on stand-ins for TensorRT 8.2, 8.6 and 10.15, and for 11.4 without the suite, which calls it as it calls 10.15.", run: func(t *task) {
 		t.sanitize("tensorrt", "1015", "")
 		t.sanitize("tensorrt", "802", "|^TestCache.*")

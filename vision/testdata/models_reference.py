@@ -3,7 +3,7 @@
 
     python models_reference.py MODELS
 
-MODELS is the folder of the public models and photos that models_test.go describes.
+MODELS is a folder of all public models and photos of models_test.go.
 mediapipe 0.10.21 needs an environment of its own, with numpy below 2. The rest needs
 ai-edge-litert 2.3.0, onnxruntime 1.32.0, and requirements.txt. What cannot be imported
 keeps the results of an earlier run.
@@ -82,10 +82,18 @@ def orientation(expected):
         expected[f"orientation/{turns}"] = engine(turned)[0]
 
 
+def layout(expected):
+    from rapid_layout import RapidLayout
+
+    found = RapidLayout()(rgb("page.png")[:, :, ::-1])
+    boxes = zip(found.boxes, found.scores, found.class_names)
+    expected["layout/page.png"] = [{"box": [float(v) for v in box], "score": float(score), "label": label} for box, score, label in boxes]
+
+
 if __name__ == "__main__":
     path = OUT / "models.json"
     expected = json.loads(path.read_text()) if path.exists() else {}
-    for make in (mediapipe, deeplab, ultraface, orientation):
+    for make in (mediapipe, deeplab, ultraface, orientation, layout):
         try:
             make(expected)
             print(make.__name__)

@@ -143,10 +143,7 @@ var public = []publicModel{
 
 // publicModels are the comparisons of the public models, where they are there.
 func (s *suite) publicModels(t *testing.T) (todo []*comparison) {
-	dir := os.Getenv("ANYINFER_TEST_MODELS")
-	if dir == "" {
-		dir = filepath.Join(s.root, "..", "shared", "models")
-	}
+	dir := cmp.Or(os.Getenv("ANYINFER_TEST_MODELS"), filepath.Join(s.root, "..", "shared", "models"))
 	for _, p := range public {
 		path := filepath.Join(dir, p.file)
 		if !slices.Contains(s.Formats, common.File(path).Format()) {
