@@ -20,8 +20,8 @@ type Detector struct {
 	Input    Input
 	Head     Head
 	Labels   []string   // by class; nil: none
-	MinScore float32    // 0: what the head's method MinScore returns, if it has one, else 0.25
-	NMS      NMSOptions // the zero NMSOptions: Head.Suppression
+	MinScore float32    // 0: 0.25
+	NMS      NMSOptions // the zero NMSOptions: those that Head.Suppression returns
 	Classes  []int      // the classes to find; nil: all
 
 	runner runner
@@ -37,7 +37,11 @@ func (d *Detector) parts() (**common.Model, *Input) { return &d.Model, &d.Input 
 func recognizeDetector(sig common.Signature, metadata map[string]string) (t task, sure, ok bool) {
 	for _, recognize := range heads {
 		if head, in, labels, ok := recognize(sig, metadata); ok {
-			return &Detector{Input: in, Head: head, Labels: labels}, true, true
+			d := &Detector{Input: in, Head: head, Labels: labels, NMS: head.Suppression()}
+			if usual, ok := head.(interface{ MinScore() float32 }); ok {
+				d.MinScore = usual.MinScore()
+			}
+			return d, true, true
 		}
 	}
 	return nil, false, false
@@ -72,16 +76,13 @@ func (d *Detector) results(f *frame, n int, size image.Point) ([]Detection, erro
 	if d.Head == nil {
 		return nil, fail(common.ErrOption, "the Detector has no Head; NewDetector sets it for models that it knows")
 	}
-	minScore, suppression := d.MinScore, d.NMS
-	if usual, ok := d.Head.(interface{ MinScore() float32 }); ok && minScore == 0 {
-		minScore = usual.MinScore()
-	}
+	suppression := d.NMS
 	if suppression == (NMSOptions{}) {
 		suppression = d.Head.Suppression()
 	}
 	out, back := f.of(n), f.backs[n]
 	var err error
-	if f.candidates, err = d.Head.Decode(f.candidates[:0], out, cmp.Or(minScore, 0.25)); err != nil {
+	if f.candidates, err = d.Head.Decode(f.candidates[:0], out, cmp.Or(d.MinScore, 0.25)); err != nil {
 		return nil, err
 	}
 	if d.Classes != nil {

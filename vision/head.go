@@ -41,7 +41,7 @@ type Outputs struct {
 // is the least score for a Detector that has none.
 type Head interface {
 	// Decode appends the candidates whose score is at least minScore, in pixels of
-	// the input, best class of each box only. It returns an error if the outputs do
+	// the input: mostly the best class of each box, or several where the family says so. It returns an error if the outputs do
 	// not have the shapes that it expects.
 	Decode(dst []Detection, out Outputs, minScore float32) ([]Detection, error)
 	// Suppression returns the usual options for NMS after Decode.

@@ -37,8 +37,7 @@ func New(m *common.Model) (any, error) {
 	metadata := m.Info().Metadata
 	for _, recognize := range []recognizer{recognizeDetector, recognizeMatter, recognizeSegmenter, recognizeEmbedder, recognizeClassifier} {
 		if t, sure, _ := recognize(sig, metadata); sure {
-			model, _ := t.parts()
-			*model = m
+			own(t, m, sig)
 			return t, nil
 		}
 	}
@@ -68,9 +67,19 @@ func newTask[T task](m *common.Model, recognize recognizer) (none T, err error) 
 		}
 		return none, err
 	}
-	model, _ := t.parts()
-	*model = m
+	own(t, m, sig)
 	return t.(T), nil
+}
+
+// own sets the Model of a task, and the size of its input if that is fixed.
+func own(t task, m *common.Model, sig common.Signature) {
+	model, in := t.parts()
+	*model = m
+	if at := pictureInput(sig); at >= 0 && in.Size == (image.Point{}) {
+		if _, size, err := in.shape(sig.Inputs[at], 1); err == nil {
+			in.Size = size
+		}
+	}
 }
 
 // InputOf returns the Input of a task that New has made.

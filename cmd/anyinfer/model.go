@@ -193,14 +193,25 @@ func newModelRemove() *cobra.Command {
 	}
 }
 
-// modelPath returns the path of the model that an argument of see names: a file, or the
-// name of a model that it installs first.
+// modelPath returns the path of the model that an argument of see names: a file, or one
+// of the models that can be installed, which it installs first. A file of the same name
+// is ./NAME.
 func modelPath(ctx context.Context, name string, out io.Writer, status *statusLine) (string, error) {
-	if _, err := os.Stat(name); err == nil || strings.ContainsAny(name, `./\`) {
-		return name, nil
+	all, err := models.List()
+	if err != nil {
+		return "", err
 	}
-	if path, err := models.Path(name); err == nil {
-		return path, nil
+	i := slices.IndexFunc(all, func(m models.Model) bool { return m.Name == name })
+	switch {
+	case i >= 0 && strings.HasPrefix(name, "text-"):
+		return "", fmt.Errorf("see cannot read text yet; %q is for programs: anyinfer model install %s", name, name)
+	case i >= 0 && all[i].Path != "":
+		return all[i].Path, nil
+	case i >= 0:
+		return installModel(ctx, name, out, status)
 	}
-	return installModel(ctx, name, out, status)
+	if _, err := os.Stat(name); err != nil && !strings.ContainsAny(name, `./\`) {
+		return "", unknownModel(name, all)
+	}
+	return name, nil
 }

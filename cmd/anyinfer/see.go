@@ -14,7 +14,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/model"
@@ -58,7 +60,7 @@ for several, or, with -o -, as a stream of PNG frames.`,
 	cmd.Flags().StringVar(&f.device, "device", "", "device to run on, from the list of 'anyinfer doctor ENGINE'")
 	cmd.Flags().StringVarP(&f.out, "out", "o", "", "file, folder or - for the pictures with what was found")
 	cmd.Flags().StringVar(&f.labels, "labels", "", "coco, coco91, voc, or a file with a label on each line, for a model without labels")
-	cmd.Flags().Float32Var(&f.minScore, "min-score", 0, "least score of what is found, 0 to 1 (default 0.25)")
+	cmd.Flags().Float32Var(&f.minScore, "min-score", 0, "least score of what is found, 0 to 1 (default what suits the model)")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print a line of JSON for each picture")
 	must(cmd.RegisterFlagCompletionFunc("engine", completeEngines))
 	must(cmd.RegisterFlagCompletionFunc("device", completeDevice))
@@ -66,11 +68,14 @@ for several, or, with -o -, as a stream of PNG frames.`,
 }
 
 func runSee(ctx context.Context, in io.Reader, out, progress io.Writer, status *statusLine, name string, images []string, f seeFlags) error {
-	if f.minScore < 0 || f.minScore > 1 {
+	if !(f.minScore >= 0 && f.minScore <= 1) {
 		return usageError{fmt.Errorf("--min-score is %v; want 0 to 1", f.minScore)}
 	}
 	if f.out == "-" && f.json {
 		return usageError{errors.New("-o - and --json both write to the standard output")}
+	}
+	if extension := strings.ToLower(filepath.Ext(f.out)); extension != ".png" && slices.Contains(see.Extensions, extension) {
+		return usageError{fmt.Errorf("-o %s: pictures are written as PNG files; want a name that ends in .png", f.out)}
 	}
 	if f.engine != "" {
 		if err := checkEngines([]string{f.engine}); err != nil {
@@ -102,8 +107,12 @@ func runSee(ctx context.Context, in io.Reader, out, progress io.Writer, status *
 	if err != nil {
 		return err
 	}
-	v := viewer{seer: s, flags: f, out: bufio.NewWriter(out), status: status, folder: len(files) > 1 || len(images) == 1 && isFolder(images[0]) || files[0] == "-"}
+	v := viewer{
+		seer: s, flags: f, out: bufio.NewWriter(out), status: status, files: files, written: map[string]bool{},
+		folder: len(files) > 1 || isFolder(images[0]) || isFolder(f.out) || files[0] == "-",
+	}
 	defer status.clear()
+	var errs []error
 	for i, file := range files {
 		if file == "-" {
 			err = v.stream(ctx, in)
@@ -111,11 +120,12 @@ func runSee(ctx context.Context, in io.Reader, out, progress io.Writer, status *
 			status.show(fmt.Sprintf("%d of %d: %s", i+1, len(files), file))
 			err = v.file(ctx, file)
 		}
-		if err != nil {
-			return errors.Join(err, v.out.Flush())
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
+		errs = append(errs, err) // the other pictures may be good
 	}
-	return v.out.Flush()
+	return errors.Join(append(errs, v.out.Flush())...)
 }
 
 func isFolder(path string) bool {
@@ -148,7 +158,10 @@ type viewer struct {
 	flags  seeFlags
 	out    *bufio.Writer
 	status *statusLine
-	folder bool // --out is a folder
+
+	files   []string        // all pictures, which are not overwritten
+	written map[string]bool // the files that were written
+	folder  bool            // --out is a folder
 }
 
 func (v *viewer) file(ctx context.Context, path string) error {
@@ -156,11 +169,13 @@ func (v *viewer) file(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	name := filepath.Base(path)
-	return v.look(ctx, path, strings.TrimSuffix(name, filepath.Ext(name))+".png", img)
+	return v.look(ctx, path, filepath.Base(path), img)
 }
 
 func (v *viewer) stream(ctx context.Context, in io.Reader) error {
+	if f, ok := in.(*os.File); ok { // reading a pipe ends with ctx
+		defer context.AfterFunc(ctx, func() { f.SetReadDeadline(time.Now()) })()
+	}
 	n := 0
 	for frame, err := range see.Frames(in) {
 		if err != nil {
@@ -177,12 +192,15 @@ func (v *viewer) stream(ctx context.Context, in io.Reader) error {
 			return err
 		}
 	}
+	if n == 0 {
+		return errors.New("the stream has no frames")
+	}
 	return nil
 }
 
-// look looks at a picture. drawing is the name of the file in a folder for --out.
-func (v *viewer) look(ctx context.Context, name, drawing string, img image.Image) error {
-	sight, err := v.seer.See(ctx, name, img)
+// look looks at a picture of a file of that name.
+func (v *viewer) look(ctx context.Context, path, name string, img image.Image) error {
+	sight, err := v.seer.See(ctx, path, img)
 	if err != nil {
 		return err
 	}
@@ -191,26 +209,50 @@ func (v *viewer) look(ctx context.Context, name, drawing string, img image.Image
 		err = json.NewEncoder(v.out).Encode(sight)
 	case v.flags.out == "":
 		v.status.clear()
-		fmt.Fprintf(v.out, "%s (%d x %d, %s)\n", name, sight.Width, sight.Height, sight.Engine)
+		fmt.Fprintf(v.out, "%s (%d x %d, %s)\n", path, sight.Width, sight.Height, sight.Engine)
 		for _, r := range sight.Results {
 			fmt.Fprintf(v.out, "  %s\n", r.Text())
 		}
 		if len(sight.Results) == 0 {
 			fmt.Fprintln(v.out, "  nothing found")
 		}
+	case v.flags.out == "-":
+		err = png.Encode(v.out, sight.Draw(img))
 	}
-	if err != nil || v.flags.out == "" {
+	if err = errors.Join(err, v.out.Flush()); err != nil || v.flags.out == "" || v.flags.out == "-" {
 		return err
 	}
-	if v.flags.out == "-" {
-		return png.Encode(v.out, sight.Draw(img))
+	file, err := v.target(name)
+	if err != nil {
+		return err
 	}
-	path := v.flags.out
+	return writePNG(file, sight.Draw(img))
+}
+
+// target returns the file for what was found in a picture of that name. It is none of the
+// pictures, and none that was written already.
+func (v *viewer) target(name string) (string, error) {
+	file := v.flags.out
 	if v.folder {
-		if err := os.MkdirAll(path, 0o777); err != nil {
-			return err
+		if err := os.MkdirAll(v.flags.out, 0o777); err != nil {
+			return "", err
 		}
-		path = filepath.Join(path, drawing)
+		file = filepath.Join(v.flags.out, strings.TrimSuffix(name, filepath.Ext(name))+".png")
+		if v.written[file] || v.isPicture(file) {
+			file = filepath.Join(v.flags.out, name+".png") // photo.jpg and photo.png are two
+		}
 	}
-	return writePNG(path, sight.Draw(img))
+	if v.written[file] || v.isPicture(file) {
+		return "", fmt.Errorf("-o %s would overwrite %s; name another file or folder", v.flags.out, file)
+	}
+	v.written[file] = true
+	return file, nil
+}
+
+func (v *viewer) isPicture(file string) bool {
+	info, err := os.Stat(file)
+	return err == nil && slices.ContainsFunc(v.files, func(picture string) bool {
+		other, err := os.Stat(picture)
+		return err == nil && os.SameFile(info, other)
+	})
 }

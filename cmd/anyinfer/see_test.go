@@ -76,7 +76,27 @@ func TestSeeMany(t *testing.T) {
 		require.NoError(t, err)
 	}
 
+	// Nothing is overwritten, and a file that cannot be read keeps no other from being looked at.
 	drawn, err := os.ReadFile(filepath.Join(out, "a.png"))
+	require.NoError(t, err)
+	for name, content := range map[string][]byte{"a.png": drawn, "0.png": []byte("no picture")} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), content, 0o600))
+	}
+	code, _, stderr = command(t, "see", "person", dir, "--engine", "litert", "-o", dir)
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, "0.png")
+	for name, content := range map[string][]byte{"a.jpg": photo, "b.JPG": photo, "a.png": drawn} {
+		kept, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		require.Equal(t, content, kept, name)
+	}
+	for _, name := range []string{"a.jpg.png", "b.png", "a.png.png"} {
+		_, err := os.Stat(filepath.Join(dir, name))
+		require.NoError(t, err, name)
+	}
+	code, _, stderr = command(t, "see", "person", filepath.Join(dir, "a.png"), "--engine", "litert", "-o", filepath.Join(dir, "a.png"))
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, "would overwrite")
 	require.NoError(t, err)
 	stream := bytes.Join([][]byte{photo, drawn, photo}, nil)
 	run := func(stream []byte, args ...string) (int, string, string) {
@@ -123,6 +143,9 @@ func TestSeeUsage(t *testing.T) {
 		{[]string{fixtures + "digits.onnx", astronaut, "--engine", "litrt"}, 2, "did you mean litert?"},
 		{[]string{fixtures + "digits.onnx", "missing.jpg"}, 1, "missing.jpg"},
 		{[]string{fixtures + "digits.onnx", astronaut, "--labels", "missing.txt"}, 1, "missing.txt"},
+		{[]string{fixtures + "digits.onnx", astronaut, "--min-score", "nan"}, 2, "want 0 to 1"},
+		{[]string{fixtures + "digits.onnx", astronaut, "-o", "a.jpg"}, 2, ".png"},
+		{[]string{"text-detection", astronaut}, 1, "cannot read text yet"},
 		{[]string{"facess", astronaut}, 1, "did you mean faces?"},
 		{[]string{fixtures + "digits.onnx", fixtures + "dtypes"}, 1, "has no pictures"},
 	} {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"image"
 	"image/draw"
+	"slices"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/vision"
@@ -20,6 +21,8 @@ type Seer struct {
 	Task   any // of vision.New
 	Engine string
 	Model  string // for people
+
+	minScore float32 // of classes
 }
 
 // New returns the Seer of a model that engine has loaded. minScore and labels replace what the model says of
@@ -31,7 +34,9 @@ func New(m *common.Model, engine, name string, minScore float32, labels []string
 	}
 	switch t := task.(type) {
 	case *vision.Detector:
-		t.MinScore = minScore
+		if minScore > 0 {
+			t.MinScore = minScore
+		}
 		if labels != nil {
 			t.Labels = labels
 		}
@@ -44,7 +49,7 @@ func New(m *common.Model, engine, name string, minScore float32, labels []string
 			t.Labels = labels
 		}
 	}
-	return &Seer{Task: task, Engine: engine, Model: name}, nil
+	return &Seer{task, engine, name, minScore}, nil
 }
 
 // Sight is what a model finds in a picture: a line of `anyinfer see --json`.
@@ -89,7 +94,7 @@ func (s *Seer) See(ctx context.Context, name string, img image.Image) (*Sight, e
 	case *vision.Detector:
 		err = sight.detect(ctx, t, img)
 	case *vision.Classifier:
-		err = sight.classify(ctx, t, img)
+		err = sight.classify(ctx, t, img, s.minScore)
 	case *vision.Segmenter:
 		err = sight.segment(ctx, t, img)
 	case *vision.Matter:
@@ -132,11 +137,12 @@ func (s *Sight) detect(ctx context.Context, t *vision.Detector, img image.Image)
 	return nil
 }
 
-func (s *Sight) classify(ctx context.Context, t *vision.Classifier, img image.Image) error {
+func (s *Sight) classify(ctx context.Context, t *vision.Classifier, img image.Image, minScore float32) error {
 	classes, err := t.Classify(ctx, img)
 	if err != nil {
 		return err
 	}
+	classes = slices.DeleteFunc(classes, func(c vision.Class) bool { return c.Score < minScore })
 	for _, c := range classes {
 		s.Results = append(s.Results, Result{Label: c.Label, Class: c.Index, Score: c.Score})
 	}
