@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"image"
+	"image/draw"
 	_ "image/gif"
 	_ "image/jpeg"
 	_ "image/png"
@@ -52,6 +53,11 @@ func Decode(r io.Reader) (image.Image, string, error) {
 		}
 		return nil, "", &common.Error{Op: "decode", Kind: common.ErrInput, Message: message, Err: err,
 			Hint: "known formats are JPEG, PNG, GIF, BMP, TIFF and WebP"}
+	}
+	if all := image.Rect(0, 0, config.Width, config.Height); format == "gif" && img.Bounds() != all { // the first picture is a part
+		canvas := image.NewRGBA(all)
+		draw.Draw(canvas, img.Bounds(), img, img.Bounds().Min, draw.Src)
+		img = canvas
 	}
 	return Upright(img, Orientation(file)), format, nil
 }

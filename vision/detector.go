@@ -88,7 +88,8 @@ func (d *Detector) results(f *frame, n int, size image.Point) ([]Detection, erro
 	if d.Classes != nil {
 		f.candidates = slices.DeleteFunc(f.candidates, func(c Detection) bool { return !slices.Contains(d.Classes, c.Class) })
 	}
-	found := slices.Clone(NMS(f.candidates, suppression))
+	kept := NMS(f.candidates, suppression)
+	found := append(make([]Detection, 0, len(kept)), kept...)
 	if finisher, ok := d.Head.(Finisher); ok {
 		if err := finisher.Finish(found, out, back, size); err != nil {
 			return nil, err
@@ -104,5 +105,6 @@ func (d *Detector) results(f *frame, n int, size image.Point) ([]Detection, erro
 			c.Label = d.Labels[c.Class]
 		}
 	}
-	return found, nil
+	// What is left of a box in the letterbox's border is nothing.
+	return slices.DeleteFunc(found, func(c Detection) bool { return !(c.Rect.Area() > 0) }), nil
 }

@@ -66,10 +66,16 @@ func tiffOrientation(b []byte) int {
 	if at > int64(len(b)-2) {
 		return 1
 	}
-	const tag, short, size = 0x112, 3, 12
+	const tag, short, long, size = 0x112, 3, 4, 12
 	count := int(order.Uint16(b[at:]))
 	for b = b[at+2:]; count > 0 && len(b) >= size; b, count = b[size:], count-1 {
-		if o := order.Uint16(b[8:]); order.Uint16(b) == tag && order.Uint16(b[2:]) == short && o >= 1 && o <= 8 {
+		o := uint32(order.Uint16(b[8:]))
+		if order.Uint16(b[2:]) == long {
+			o = order.Uint32(b[8:])
+		} else if order.Uint16(b[2:]) != short {
+			continue
+		}
+		if order.Uint16(b) == tag && o >= 1 && o <= 8 {
 			return int(o)
 		}
 	}

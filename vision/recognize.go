@@ -245,7 +245,7 @@ func recognizeYOLO(s *seen) (Head, Input, []string) {
 		switch {
 		case len(o.Shape) == 3 && y.Output < 0:
 			y.Output = i
-		case len(o.Shape) == 4 && y.Masks == 0:
+		case len(o.Shape) == 4 && y.Masks == 0 && (o.Shape[1] == 32 || o.Shape[3] == 32):
 			y.Protos, y.Masks = i, 32
 		case len(o.Shape) != 5: // YOLOv5 may show its three unfinished outputs, too
 			return nil, in, nil
@@ -267,7 +267,10 @@ func recognizeYOLO(s *seen) (Head, Input, []string) {
 	fits := func(d, before int) bool {
 		return d < 0 || (names == 0 && d > before+extras || names > 0 && d == before+extras+names)
 	}
-	classes, ok, unnamed := 0, true, names+extras == 0
+	classes, ok, unnamed := 0, true, names == 0
+	// Without names only COCO's 80 classes are recognized: the same shapes with other
+	// numbers are also of poses, turned boxes, plates and decoded boxes.
+	const coco = 80
 	switch {
 	case strings.Contains(strings.ToLower(s.metadata["head"]+" "+s.metadata["description"]), "rtdetr"):
 		in.Fit = Stretch
@@ -277,15 +280,17 @@ func recognizeYOLO(s *seen) (Head, Input, []string) {
 		y.Form, y.Units, ok = RTDETR, Normalized, b != 6 && b == 4+names
 	case known && (strings.EqualFold(s.metadata["end2end"], "true") || nmsInside.MatchString(s.metadata["args"])):
 		y.Form, ok = EndToEnd, b < 0 || b == 6+extras
-	case known && fits(a, 4) && (b < 0 || b > a), known && fits(b, 4) && (a < 0 || grid(a, 1)):
+	case known && fits(a, 4) && (b < 0 || b > a), known && b > 0 && fits(b, 4) && (a < 0 && names > 0 || grid(a, 1)):
 	case known: // exports of YOLOv10 do not tell that they are end to end
 		y.Form, ok = EndToEnd, b == 6+extras && a > 0 && !grid(a, 1)
 	case a > 0 && fits(a, 4) && (b < 0 || grid(b, 1)):
-		// What could be a pose (one class, 17 key points) or turned boxes (15 classes of DOTA) is not guessed.
-		classes, ok = a-4-extras, !unnamed || a != 56 && a != 20
+		classes, ok = a-4-extras, !unnamed || a-4-extras == coco
 	case b > 0 && fits(b, 5) && (grid(a, 3) || a < 0 && names > 0):
-		y.Form, classes, ok = YOLOv5, b-5-extras, !unnamed || b != 57 && b != 16 // poses and faces of YOLOv7 and YOLOv5
-	case a > 0 && a == cells(s.size.X, s.size.Y, yoloxStrides...) && b > 5 && unnamed:
+		y.Form, classes, ok = YOLOv5, b-5-extras, !unnamed || b-5-extras == coco
+	case a > 0 && a == cells(s.size.X, s.size.Y, yoloxStrides...) && b > 5 && unnamed && extras == 0:
+		// The names are those of YOLOX's own export; others have decoded boxes in this shape.
+		name := [2]string{s.image.Name, s.Outputs[0].Name}
+		ok = name == [2]string{"images", "output"} || name == [2]string{"inputs", "outputs"}
 		y.Form, classes, in = YOLOX, b-5, Input{Size: s.size, Fit: LetterboxCorner, Pad: 114, BGR: true}
 		// The first YOLOX, 0.1.0, was trained on normalized RGB. The files of that kind that are about name their tensors so.
 		if s.image.Name == "inputs" && s.Outputs[0].Name == "outputs" {

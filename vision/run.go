@@ -165,15 +165,16 @@ func constant(info common.TensorInfo, n int, size image.Point) (*common.Tensor, 
 	return t, (*common.Quantization)(nil).Quantize(t, values)
 }
 
-// give returns a frame for later pictures. Few are kept, because a program may use
-// many shapes once.
+// give returns a frame for later pictures. The last few are kept, because a program may
+// use many shapes once.
 func (r *runner) give(f *frame) {
 	const most = 8
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.idle) < most {
-		r.idle = append(r.idle, f)
+	if len(r.idle) == most {
+		r.idle = slices.Delete(r.idle, 0, 1)
 	}
+	r.idle = append(r.idle, f)
 }
 
 // run runs the model with a session of its pool. If the shape of an output is not

@@ -212,5 +212,7 @@ func recognizeSegmenter(sig common.Signature, metadata map[string]string) (_ tas
 		s.Labels = voc
 	}
 	const cityscapes, ade20k = 19, 150
-	return s, s.Labels != nil || classes == cityscapes || classes == ade20k, true
+	// Maps of key points have as many channels, but are smaller than the input.
+	whole := h == size.Y && w == size.X
+	return s, info.Labels != nil || whole && (s.Labels != nil || classes == cityscapes || classes == ade20k), true
 }

@@ -126,6 +126,9 @@ func (s *Sight) detect(ctx context.Context, t *vision.Detector, img image.Image)
 	for _, d := range found {
 		r := Result{Label: d.Label, Class: d.Class, Score: d.Score, Box: &[4]float32{d.Rect.Min.X, d.Rect.Min.Y, d.Rect.Max.X, d.Rect.Max.Y}}
 		for _, p := range d.Points {
+			if p.X != p.X || p.Y != p.Y || p.Score != p.Score { // NaN, which JSON does not have
+				p = vision.KeyPoint{}
+			}
 			r.Points = append(r.Points, [3]float32{p.X, p.Y, p.Score})
 		}
 		if d.Mask != nil {
