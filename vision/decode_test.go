@@ -175,3 +175,21 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// TestPartialGIF: the first picture of a GIF can be a part of its canvas; places are those of the canvas.
+func TestPartialGIF(t *testing.T) {
+	part := image.NewPaletted(image.Rect(5, 4, 10, 9), color.Palette{color.Black, color.White})
+	part.SetColorIndex(6, 5, 1)
+	var file bytes.Buffer
+	require.NoError(t, gif.EncodeAll(&file, &gif.GIF{Image: []*image.Paletted{part}, Delay: []int{0}, Config: image.Config{ColorModel: part.Palette, Width: 20, Height: 10}}))
+	img, _, err := Decode(&file)
+	require.NoError(t, err)
+	require.Equal(t, image.Rect(0, 0, 20, 10), img.Bounds())
+	require.Equal(t, color.RGBA{255, 255, 255, 255}, color.RGBAModel.Convert(img.At(6, 5)))
+}
+
+func TestLongOrientation(t *testing.T) {
+	for order, entry := range map[string]string{"II*\x00\x08\x00\x00\x00\x01\x00": "\x12\x01\x04\x00\x01\x00\x00\x00\x06\x00\x00\x00", "MM\x00*\x00\x00\x00\x08\x00\x01": "\x01\x12\x00\x04\x00\x00\x00\x01\x00\x00\x00\x06"} {
+		require.Equal(t, 6, Orientation([]byte(order+entry)))
+	}
+}
