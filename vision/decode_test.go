@@ -182,7 +182,7 @@ func TestPartialGIF(t *testing.T) {
 	part.SetColorIndex(6, 5, 1)
 	var file bytes.Buffer
 	require.NoError(t, gif.EncodeAll(&file, &gif.GIF{Image: []*image.Paletted{part}, Delay: []int{0}, Config: image.Config{ColorModel: part.Palette, Width: 20, Height: 10}}))
-	img, _, err := Decode(&file)
+	img, _, err := vision.Decode(&file)
 	require.NoError(t, err)
 	require.Equal(t, image.Rect(0, 0, 20, 10), img.Bounds())
 	require.Equal(t, color.RGBA{255, 255, 255, 255}, color.RGBAModel.Convert(img.At(6, 5)))
@@ -190,6 +190,6 @@ func TestPartialGIF(t *testing.T) {
 
 func TestLongOrientation(t *testing.T) {
 	for order, entry := range map[string]string{"II*\x00\x08\x00\x00\x00\x01\x00": "\x12\x01\x04\x00\x01\x00\x00\x00\x06\x00\x00\x00", "MM\x00*\x00\x00\x00\x08\x00\x01": "\x01\x12\x00\x04\x00\x00\x00\x01\x00\x00\x00\x06"} {
-		require.Equal(t, 6, Orientation([]byte(order+entry)))
+		require.Equal(t, 6, vision.Orientation([]byte(order+entry)))
 	}
 }
