@@ -105,6 +105,6 @@ func (d *Detector) results(f *frame, n int, size image.Point) ([]Detection, erro
 			c.Label = d.Labels[c.Class]
 		}
 	}
-	// What is left of a box in the letterbox's border is nothing.
+	// A box that lies only in the letterbox's border has no area now.
 	return slices.DeleteFunc(found, func(c Detection) bool { return !(c.Rect.Area() > 0) }), nil
 }
