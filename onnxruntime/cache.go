@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -45,17 +44,11 @@ func (d *driver) newCacheKey(s settings, files [][]byte) (cacheKey, error) {
 		key.Files = append(key.Files, hex.EncodeToString(sum[:]))
 	}
 	for _, path := range s.native.CustomOps {
-		f, err := os.Open(path)
+		digest, err := cachefile.Digest(path)
 		if err != nil {
 			return key, fail(common.ErrOption, "CustomOps: %v", err)
 		}
-		h := sha256.New()
-		_, err = io.Copy(h, f)
-		f.Close()
-		if err != nil {
-			return key, fail(common.ErrOption, "CustomOps: %v", err)
-		}
-		key.CustomOps = append(key.CustomOps, hex.EncodeToString(h.Sum(nil)))
+		key.CustomOps = append(key.CustomOps, digest)
 	}
 	return key, nil
 }

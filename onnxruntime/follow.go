@@ -15,13 +15,9 @@ type place struct{ input, dim int }
 // follow finds the outputs whose dynamic dimensions all have names of inputs'
 // dimensions, so that their shapes are known before a Run. ONNX Runtime does not
 // rely on the names; Run finds out if they are wrong.
-func (m *model) follow() error {
+func (m *model) follow(inputDims, outputDims [][]string) {
 	named := map[string]place{}
-	for i := range m.inputs {
-		names, err := m.dimNames(fnSessionGetInputTypeInfo, i)
-		if err != nil {
-			return err
-		}
+	for i, names := range inputDims {
 		for j, name := range names {
 			// A name for two dimensions of an input, such as "?", says nothing.
 			if _, ok := named[name]; !ok && slices.Index(names, name) == j && !slices.Contains(names[j+1:], name) {
@@ -32,12 +28,8 @@ func (m *model) follow() error {
 	delete(named, "") // which fixed and unnamed dimensions have
 	m.places = make([][]place, len(m.outputs))
 	for i, info := range m.outputs {
-		names, err := m.dimNames(fnSessionGetOutputTypeInfo, i)
-		if err != nil {
-			return err
-		}
 		var places []place
-		for j, name := range names {
+		for j, name := range outputDims[i] {
 			if p, ok := named[name]; ok || info.Shape[j] >= 0 {
 				places = append(places, p)
 			}
@@ -46,27 +38,12 @@ func (m *model) follow() error {
 			m.places[i] = places
 		}
 	}
-	return nil
 }
 
-// dimNames returns the names of the dimensions of an input or output.
-func (m *model) dimNames(typeFn, i int) ([]string, error) {
-	d := m.driver
-	typeInfo, err := d.get(common.ErrModel, typeFn, dylib.Int(m.session), dylib.Int(i))
-	if err != nil {
-		return nil, err
-	}
-	defer d.free(fnReleaseTypeInfo, typeInfo)
-	tensor, err := d.get(common.ErrModel, fnCastTypeInfoToTensorInfo, dylib.Int(typeInfo))
-	if err != nil {
-		return nil, err
-	}
-	rank, err := d.get(common.ErrModel, fnGetDimensionsCount, dylib.Int(tensor))
-	if err != nil {
-		return nil, err
-	}
-	addrs := make([]uintptr, rank) // which describe has checked
-	if err := d.call(common.ErrModel, fnGetSymbolicDimensions, dylib.Int(tensor), dylib.Slice(addrs), dylib.Int(len(addrs))); err != nil {
+// dimNames returns the names of the dimensions in an OrtTensorTypeAndShapeInfo.
+func (d *driver) dimNames(tensor uintptr, rank int) ([]string, error) {
+	addrs := make([]uintptr, rank)
+	if err := d.call(common.ErrModel, fnGetSymbolicDimensions, dylib.Int(tensor), dylib.Slice(addrs), dylib.Int(rank)); err != nil {
 		return nil, err
 	}
 	names := make([]string, rank)

@@ -83,19 +83,18 @@ func (m *model) load(ctx context.Context) (err error) {
 		return err
 	}
 	var others []string
-	if m.inputs, err = d.tensorInfos(&others, "input", m.session, fnSessionGetInputCount, fnSessionGetInputName, fnSessionGetInputTypeInfo); err != nil {
+	var inputDims, outputDims [][]string
+	if m.inputs, inputDims, err = d.tensorInfos(&others, "input", m.session, fnSessionGetInputCount, fnSessionGetInputName, fnSessionGetInputTypeInfo); err != nil {
 		return err
 	}
-	if m.outputs, err = d.tensorInfos(&others, "output", m.session, fnSessionGetOutputCount, fnSessionGetOutputName, fnSessionGetOutputTypeInfo); err != nil {
+	if m.outputs, outputDims, err = d.tensorInfos(&others, "output", m.session, fnSessionGetOutputCount, fnSessionGetOutputName, fnSessionGetOutputTypeInfo); err != nil {
 		return err
 	}
 	if others != nil {
 		return fail(common.ErrDType, "not all inputs and outputs are tensors of a DType: %s; remove or convert them in the model", strings.Join(others, ", "))
 	}
 	metadata.SetLabels(m.outputs, m.info.Metadata)
-	if err := m.follow(); err != nil {
-		return err
-	}
+	m.follow(inputDims, outputDims)
 	return m.setShapes(m.settings.common.Shapes)
 }
 
@@ -167,69 +166,70 @@ var valueTypes = []string{"a value of unknown type", "a tensor", "a sequence", "
 
 const typeTensor = 1
 
-// tensorInfos describes the inputs or outputs of an OrtSession. It appends those to
-// others that are not tensors that this module has.
-func (d *driver) tensorInfos(others *[]string, what string, session uintptr, countFn, nameFn, typeFn int) ([]common.TensorInfo, error) {
+// tensorInfos describes the inputs or outputs of an OrtSession, and returns the names of
+// their dimensions. It appends those to others that are not tensors that this module has.
+func (d *driver) tensorInfos(others *[]string, what string, session uintptr, countFn, nameFn, typeFn int) (infos []common.TensorInfo, dims [][]string, err error) {
 	n, err := d.get(common.ErrModel, countFn, dylib.Int(session))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if n > maxTensors {
-		return nil, fail(common.ErrModel, "the model has %d %ss", n, what)
+		return nil, nil, fail(common.ErrModel, "the model has %d %ss", n, what)
 	}
-	infos := make([]common.TensorInfo, n)
+	infos, dims = make([]common.TensorInfo, n), make([][]string, n)
 	for i := range infos {
 		info := &infos[i]
 		if info.Name, err = d.text(common.ErrModel, nameFn, dylib.Int(session), dylib.Int(i)); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		other, err := d.describe(info, session, typeFn, i)
-		if err != nil {
-			return nil, err
+		var other string
+		if dims[i], other, err = d.describe(info, session, typeFn, i); err != nil {
+			return nil, nil, err
 		}
 		if slices.ContainsFunc(infos[:i], func(before common.TensorInfo) bool { return before.Name == info.Name }) {
-			return nil, fail(common.ErrModel, "the model has two %ss with the name %q", what, info.Name)
+			return nil, nil, fail(common.ErrModel, "the model has two %ss with the name %q", what, info.Name)
 		}
 		if other != "" {
 			*others = append(*others, what+" "+strconv.Quote(info.Name)+" is "+other)
 		}
 	}
-	return infos, nil
+	return infos, dims, nil
 }
 
-// describe sets the type and shape of info, or returns what it is instead of a
-// tensor that this module has.
-func (d *driver) describe(info *common.TensorInfo, session uintptr, typeFn, i int) (other string, err error) {
+// describe sets the type and shape of info and returns the names of its dimensions, or
+// what it is instead of a tensor that this module has.
+func (d *driver) describe(info *common.TensorInfo, session uintptr, typeFn, i int) (dims []string, other string, err error) {
 	typeInfo, err := d.get(common.ErrModel, typeFn, dylib.Int(session), dylib.Int(i))
 	if err != nil {
-		return "", err
+		return nil, "", err
 	}
 	defer d.free(fnReleaseTypeInfo, typeInfo)
 	kind := new(uint32)
 	if err := d.call(common.ErrModel, fnGetOnnxTypeFromTypeInfo, dylib.Int(typeInfo), dylib.Ptr(kind)); err != nil {
-		return "", err
+		return nil, "", err
 	}
 	if *kind != typeTensor {
 		if *kind >= uint32(len(valueTypes)) {
 			*kind = 0
 		}
-		return valueTypes[*kind], nil
+		return nil, valueTypes[*kind], nil
 	}
 	tensor, err := d.get(common.ErrModel, fnCastTypeInfoToTensorInfo, dylib.Int(typeInfo))
 	if err != nil {
-		return "", err
+		return nil, "", err
 	}
 	element, shape, err := d.typeAndShape(tensor)
 	if err != nil {
-		return "", err
+		return nil, "", err
 	}
 	if info.DType, other = dtype(int(element)); info.DType == 0 {
-		return "a tensor of " + other, nil
+		return nil, "a tensor of " + other, nil
 	}
 	if len(shape) > 0 || d.api.Has(fnTensorTypeAndShapeHasShape) && byte(d.api.Call(fnTensorTypeAndShapeHasShape, dylib.Int(tensor))) != 0 {
 		info.Shape = shape
 	} // else the rank is 0, or is dynamic, which older libraries do not tell apart
-	return "", nil
+	dims, err = d.dimNames(tensor, len(shape))
+	return dims, "", err
 }
 
 // typeAndShape reads an OrtTensorTypeAndShapeInfo. A dynamic dimension is -1.

@@ -228,7 +228,7 @@ func (m *model) readONNX(files *common.ModelFiles) (uintptr, error) {
 	if about, err := onnxfile.Describe(files.Bytes(0)); err == nil { // OpenVINO decides whether a file is damaged
 		m.info.Metadata = about.Metadata
 	}
-	if _, err := onnxfile.ReadExternal(files); err != nil {
+	if err := onnxfile.ReadExternal(files); err != nil {
 		return 0, err
 	}
 	return m.readLinks(files, "model.onnx")

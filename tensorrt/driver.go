@@ -8,11 +8,10 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/cachefile"
 	"github.com/anyinfer/anyinfer/internal/cengine"
 	"github.com/anyinfer/anyinfer/internal/formats"
 	"github.com/anyinfer/anyinfer/internal/metadata"
@@ -167,7 +166,8 @@ func (d driver) cacheKey(files *common.ModelFiles, o common.Options, options Opt
 	key.Machine = machine{Version: info.Version, Device: devices[i].Description}
 	key.Options = o
 	for _, path := range options.Plugins {
-		key.Plugins = append(key.Plugins, digestPlugin(path))
+		digest, _ := cachefile.Digest(path) // "" if only the system's loader finds the library
+		key.Plugins = append(key.Plugins, digest)
 	}
 	key.Model, err = digest(files)
 	return key, err
@@ -190,19 +190,4 @@ func digest(files *common.ModelFiles) (string, error) {
 		h.Write(weights)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
-}
-
-// digestPlugin returns the SHA-256 of a library's content, "" if only the
-// system's loader finds the library.
-func digestPlugin(path string) string {
-	f, err := os.Open(path)
-	if err != nil {
-		return ""
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return ""
-	}
-	return hex.EncodeToString(h.Sum(nil))
 }

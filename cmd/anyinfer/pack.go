@@ -18,6 +18,7 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/model"
 	"github.com/anyinfer/anyinfer/internal/pack"
+	"github.com/anyinfer/anyinfer/internal/pypi"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 	"github.com/anyinfer/anyinfer/internal/sdkinstall"
 	"github.com/anyinfer/anyinfer/internal/shell"
@@ -116,7 +117,7 @@ func (p *packing) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(p.stdout, "packed: %s (%s), for %s\n", p.out, sdkinstall.Size(size), archive.Requirements())
+	fmt.Fprintf(p.stdout, "packed: %s (%s), for %s\n", p.out, pypi.Size(size), archive.Requirements())
 	if missing := archive.Unlicensed(); missing != nil {
 		fmt.Fprintf(p.stdout, "No licences were found for: %s\n", strings.Join(missing, ", "))
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/anyinfer/anyinfer/internal/pypi"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 	"github.com/anyinfer/anyinfer/internal/sdkinstall"
 	"github.com/anyinfer/anyinfer/internal/shell"
@@ -65,7 +66,7 @@ compiled again. With --arch it is compiled on Linux for another processor, with 
 				if already {
 					fmt.Fprintf(out, "%s %s for %s/%s is already installed: %s\n", sdk.Engine, sdk.Version, sdk.OS, sdk.Arch, sdk.Dir)
 				} else {
-					fmt.Fprintf(out, "installed: %s (%s)\n", sdk.Dir, sdkinstall.Size(sdk.Size))
+					fmt.Fprintf(out, "installed: %s (%s)\n", sdk.Dir, pypi.Size(sdk.Size))
 				}
 			}
 			if standard, err := sdkdir.Root(); err == nil && standard != root {

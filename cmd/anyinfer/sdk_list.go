@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/anyinfer/anyinfer/internal/pypi"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 	"github.com/anyinfer/anyinfer/internal/sdkinstall"
 )
@@ -108,7 +109,7 @@ func (l sdkList) print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "Installed in %s:\n", l.Root)
 	for _, s := range l.Installed {
-		fmt.Fprintf(w, "  %s\t%s\t%s/%s\t%s\t%s\n", s.Engine, s.Version, s.OS, s.Arch, sdkinstall.Size(s.Size), s.origin)
+		fmt.Fprintf(w, "  %s\t%s\t%s/%s\t%s\t%s\n", s.Engine, s.Version, s.OS, s.Arch, pypi.Size(s.Size), s.origin)
 	}
 	if len(l.Installed) == 0 {
 		fmt.Fprintln(w, "  nothing yet")
@@ -118,7 +119,7 @@ func (l sdkList) print(out io.Writer) error {
 		for _, a := range l.Available {
 			if here == (a.OS == runtime.GOOS && a.Arch == runtime.GOARCH) && !a.Installed {
 				fmt.Fprintf(w, "  %s\t%s\t%s/%s\t%s\t%s\n",
-					a.Engine, a.Version, a.OS, a.Arch, sdkinstall.Size(a.DownloadSize), a.origin)
+					a.Engine, a.Version, a.OS, a.Arch, pypi.Size(a.DownloadSize), a.origin)
 			}
 		}
 	}

@@ -15,8 +15,8 @@ import (
 
 	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/model"
+	"github.com/anyinfer/anyinfer/internal/pypi"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
-	"github.com/anyinfer/anyinfer/internal/sdkinstall"
 	"github.com/anyinfer/anyinfer/internal/shell"
 	"github.com/anyinfer/anyinfer/internal/toolchain"
 )
@@ -78,7 +78,7 @@ aarch64-linux-gnu-g++.`,
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(stdout, "built: %s (%s)\n", library, sdkinstall.Size(info.Size()))
+			fmt.Fprintf(stdout, "built: %s (%s)\n", library, pypi.Size(info.Size()))
 			if library, err := filepath.Abs(out); err == nil && out != "" {
 				fmt.Fprintf(stdout, "Set %s=%s, so that the engine finds it.\n", dylib.Spec{Engine: recipe.Engine}.Env(), shell.Quote(library))
 			}

@@ -78,3 +78,17 @@ func (f File) Replace(from, text string) error {
 	}
 	return os.Rename(from, f.Path)
 }
+
+// Digest returns the SHA-256 of a file's content, for a key.
+func Digest(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}

@@ -91,6 +91,22 @@ func List() ([]Model, error) {
 	return list, nil
 }
 
+// Known returns an error that suggests names unless there is a model of that name.
+func Known(name string) error {
+	_, _, err := find(name)
+	return err
+}
+
+// Find returns the model of that name. It has a Path if it is installed.
+func Find(name string) (Model, error) {
+	root, e, err := find(name)
+	if err != nil {
+		return Model{}, err
+	}
+	m, _ := installed(root, e)
+	return m, nil
+}
+
 // find returns the root and a model.
 func find(name string) (root string, e entry, err error) {
 	var names []string

@@ -55,16 +55,16 @@ func External(model []byte) ([]string, error) {
 }
 
 // ReadExternal reads the files with external weights, so that ModelFiles links them
-// beside the model, and returns their names.
-func ReadExternal(files *common.ModelFiles) ([]string, error) {
+// beside the model.
+func ReadExternal(files *common.ModelFiles) error {
 	names, err := External(files.Bytes(0))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, name := range names {
 		if _, err := files.Beside(name); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return names, nil
+	return nil
 }

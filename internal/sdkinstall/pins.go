@@ -111,7 +111,7 @@ func (p Publisher) String() string {
 
 // lines returns the lines of Source for one package.
 func (p Publisher) lines(file string, size int64, sha256 string) string {
-	text := fmt.Sprintf(" (%s, %s)\n  publisher: %s\n", file, Size(size), p)
+	text := fmt.Sprintf(" (%s, %s)\n  publisher: %s\n", file, pypi.Size(size), p)
 	if p.ThirdParty != "" {
 		text += "  " + p.ThirdParty + "\n"
 	}
@@ -185,9 +185,6 @@ func (p Pin) Source() string {
 	}
 	return text
 }
-
-// Size formats a number of bytes as MB.
-func Size(n int64) string { return pypi.Size(n) }
 
 // Find returns the pin of an engine for a target; an empty version means the newest.
 func Find(engine, version, goos, goarch string) (Pin, error) {
