@@ -71,10 +71,11 @@ func (s *suite) interrupt(t *testing.T) {
 	// interrupts fails if f, which interrupts a Run after a delay, never does so well before its end. On a busy
 	// machine the first attempts may be late. In an emulator the SDK's exception takes longer than the small
 	// model's Run, and the error alone shows that it was interrupted.
-	interrupts := func(t *testing.T, kind error, f func(delay time.Duration) error) {
+	// f may call begin after its preparations, which are no part of the Run.
+	interrupts := func(t *testing.T, kind error, f func(delay time.Duration, begin func()) error) {
 		for attempt := range 6 {
 			delay, start := full>>(3+attempt), time.Now()
-			err := f(delay)
+			err := f(delay, func() { start = time.Now() })
 			took := time.Since(start)
 			t.Logf("%v after %v took %v of %v: %v", kind, delay, took, full, err)
 			if err == nil {
@@ -91,12 +92,12 @@ func (s *suite) interrupt(t *testing.T) {
 		"session": session.Run,
 	} {
 		s.run(t, "context of a "+name, func(t *testing.T) {
-			interrupts(t, context.Canceled, func(delay time.Duration) error {
+			interrupts(t, context.Canceled, func(delay time.Duration, _ func()) error {
 				c, cancel := context.WithCancel(ctx)
 				defer time.AfterFunc(delay, cancel).Stop()
 				return run(c)
 			})
-			interrupts(t, context.DeadlineExceeded, func(delay time.Duration) error {
+			interrupts(t, context.DeadlineExceeded, func(delay time.Duration, _ func()) error {
 				c, cancel := context.WithTimeout(ctx, delay)
 				defer cancel()
 				return run(c)
@@ -113,12 +114,13 @@ func (s *suite) interrupt(t *testing.T) {
 	})
 	for level, name := range raceLevels {
 		s.run(t, "close the "+name, func(t *testing.T) {
-			interrupts(t, common.ErrClosed, func(delay time.Duration) error {
+			interrupts(t, common.ErrClosed, func(delay time.Duration, begin func()) error {
 				e := s.engine(t)
 				loaded := m.load(t, e, common.Options{})
 				session := NewSession(t, loaded)
 				require.NoError(t, session.BindInput(0, in[m.Inputs[0].Name]))
 				closed := make(chan error, 1)
+				begin()
 				time.AfterFunc(delay, func() { closed <- []io.Closer{session, loaded, e}[level].Close() })
 				err := session.Run(ctx)
 				require.NoError(t, <-closed)
