@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"unsafe"
 )
 
 // Driver is an open engine, as an engine's package implements it; users hold an
@@ -136,4 +137,24 @@ func EnsureTensor(t *Tensor, dt DType, shape Shape) (*Tensor, error) {
 		return t, nil
 	}
 	return NewTensor(dt, shape...)
+}
+
+// TensorIn returns a tensor of zeros whose elements are at the beginning of memory,
+// such as memory that processes share. The memory must be aligned to TensorAlign and
+// have as many spare bytes behind the elements, and stay mapped while the tensor is
+// in use. The error wraps ErrDType, also for String, or ErrShape.
+func TensorIn(memory []byte, dt DType, shape ...int) (*Tensor, error) {
+	n, err := checkNew(dt, shape)
+	if err != nil {
+		return nil, err
+	}
+	size := n * dt.Size()
+	switch {
+	case dt == String:
+		return nil, inputError(ErrDType, "strings are not in one piece of memory")
+	case size > len(memory)-TensorAlign || uintptr(unsafe.Pointer(unsafe.SliceData(memory)))%TensorAlign != 0:
+		return nil, inputError(ErrShape, "memory of %d bytes is too small or not aligned for %v of the shape %v", len(memory), dt, Shape(shape))
+	}
+	clear(memory[:size])
+	return &Tensor{dtype: dt, shape: append(Shape{}, shape...), bytes: memory[: size : size+TensorAlign]}, nil
 }

@@ -21,6 +21,7 @@ var (
 	ErrDevice       = errors.New("device not usable")              // unknown, absent or failing
 	ErrOption       = errors.New("option not usable")              // not supported by this engine, or out of range
 	ErrRun          = errors.New("run failed")                     // the engine reports a failure on valid input
+	ErrCrashed      = errors.New("the engine's process has ended") // of an engine in a process of its own: package isolate
 	ErrInput        = errors.New("input not usable")               // nil or empty tensors, and the four below; HTTP 400
 	ErrShape        = error(&inputKind{"shape does not fit"})      // also wraps ErrInput if it is about an input
 	ErrDType        = error(&inputKind{"dtype does not fit"})      // likewise

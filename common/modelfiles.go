@@ -47,18 +47,19 @@ var (
 	errNoFile = errors.New("it is neither a regular file nor a folder")
 )
 
-// OpenFiles reads the files of a Source, for an engine that wraps another one. The
-// caller must release them. Other engines get their files from Load.
-func OpenFiles(ctx context.Context, src Source) (*ModelFiles, error) {
+// OpenFiles reads the files of a Source, or maps them as Options.MapFiles says, for
+// an engine that wraps another one. The caller must release them. Other engines get
+// their files from Load.
+func OpenFiles(ctx context.Context, src Source, mapFiles bool) (*ModelFiles, error) {
 	if err := src.check(); err != nil {
 		return nil, err
 	}
-	return src.openFiles(orBackground(ctx), false)
+	return src.openFiles(orBackground(ctx), mapFiles)
 }
 
 // openFiles reads the files of a Source that check has passed.
 func (s Source) openFiles(ctx context.Context, mapped bool) (_ *ModelFiles, err error) {
-	f := &ModelFiles{ctx: ctx, source: s, mapped: mapped && s.fsys == nil && s.data == nil}
+	f := &ModelFiles{ctx: ctx, source: s, mapped: mapped && s.data == nil}
 	defer func() {
 		if err != nil {
 			f.close()
@@ -208,6 +209,28 @@ func (f *ModelFiles) Beside(name string) ([]byte, error) {
 		return nil, err
 	}
 	return f.files[len(f.files)-1].content.Bytes(), nil
+}
+
+// Names returns the names of all files as the user gave them, then of those that
+// Beside has read; nil if the model was given as Bytes.
+func (f *ModelFiles) Names() (names []string) {
+	for _, file := range f.files {
+		if f.source.names != nil {
+			names = append(names, file.name)
+		}
+	}
+	return names
+}
+
+// OpenFile opens the content of file i for reading, for an engine in another
+// process. On Linux it is the sealed memory file itself, and FS with such files
+// does not copy them. The caller closes it.
+func (f *ModelFiles) OpenFile(i int) (*os.File, error) {
+	file, err := f.files[i].content.Open()
+	if err != nil {
+		return nil, f.errorIn(f.files[i].name, err)
+	}
+	return file, nil
 }
 
 // RefersToOthers reports whether Beside has read files.

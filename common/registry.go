@@ -25,6 +25,9 @@ type Registration struct {
 	// without spare bytes behind the elements. The drivers of other engines get
 	// only tensors that are Padded or have no bytes: package common copies others.
 	UnpaddedTensors bool
+	// Config and Options are zero values of the types that Config.Native and
+	// Options.Native take, whose exported fields JSON can hold; nil: none.
+	Config, Options any
 	Open            func(Config) (Driver, error)
 }
 
@@ -101,6 +104,15 @@ func Engines() []string {
 	return slices.Sorted(maps.Keys(registry))
 }
 
+// Lookup returns the Registration of an engine, for an engine that wraps it, and
+// whether it is registered.
+func Lookup(name string) (Registration, bool) {
+	registryMu.RLock()
+	defer registryMu.RUnlock()
+	r, ok := registry[name]
+	return r, ok
+}
+
 // Formats returns the names of the formats that the engine of that name reads,
 // the one that it reads best first; nil if there is no such engine.
 func Formats(engine string) []string {
@@ -119,9 +131,7 @@ var packages = map[string]string{
 // its library is not found, ErrVersion if the library is too old, or ErrOption. An
 // engine can be opened several times, with different Configs.
 func Open(name string, cfg *Config) (*Engine, error) {
-	registryMu.RLock()
-	r, ok := registry[name]
-	registryMu.RUnlock()
+	r, ok := Lookup(name)
 	if !ok {
 		err := &Error{
 			Engine: name, Op: "open", Kind: ErrNotAvailable,

@@ -44,7 +44,7 @@ func TestZeroValues(t *testing.T) {
 		require.ErrorIs(t, err, common.ErrClosed)
 	}
 	var nilCtx context.Context // a nil context is allowed
-	files, err := common.OpenFiles(nilCtx, common.Bytes([]byte("x")))
+	files, err := common.OpenFiles(nilCtx, common.Bytes([]byte("x")), false)
 	require.NoError(t, err)
 	files.Release()
 	var zero common.Tensor

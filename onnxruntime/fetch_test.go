@@ -20,7 +20,7 @@ func TestFetch(t *testing.T) {
 	newest := driverOf(t, nil)
 	for _, d := range []*driver{newest, withRelease(t, newest, oldest)} {
 		t.Run(fmt.Sprint(d.release), func(t *testing.T) {
-			files, err := common.OpenFiles(ctx, source(model))
+			files, err := common.OpenFiles(ctx, source(model), false)
 			require.NoError(t, err)
 			m, err := d.Load(ctx, files, common.Options{})
 			require.NoError(t, err)
@@ -66,7 +66,7 @@ func TestFollow(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			files, err := common.OpenFiles(ctx, source(onnx([]value{{"a", float, c.dims}, {"b", float, c.dims}}, []value{{"y", float, c.dims}},
-				node{op: "Add", ins: []string{"a", "b"}, outs: []string{"y"}})))
+				node{op: "Add", ins: []string{"a", "b"}, outs: []string{"y"}})), false)
 			require.NoError(t, err)
 			m, err := d.Load(ctx, files, common.Options{})
 			require.NoError(t, err)

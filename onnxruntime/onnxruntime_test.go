@@ -205,7 +205,7 @@ func TestOlder(t *testing.T) {
 }
 
 func files(t *testing.T, name string) *common.ModelFiles {
-	f, err := common.OpenFiles(ctx, common.File(name))
+	f, err := common.OpenFiles(ctx, common.File(name), false)
 	require.NoError(t, err)
 	t.Cleanup(f.Release)
 	return f

@@ -59,7 +59,7 @@ func TestSplit(t *testing.T) {
 
 // loadInternal loads with a driver that package common does not stand before.
 func loadInternal(t *testing.T, ctx context.Context, d *driver, src common.Source, o common.Options) (*model, error) {
-	files, err := common.OpenFiles(context.Background(), src)
+	files, err := common.OpenFiles(context.Background(), src, false)
 	require.NoError(t, err)
 	t.Cleanup(files.Release)
 	m, err := d.Load(ctx, files, o)

@@ -99,7 +99,7 @@ func (l *cachedLoad) restore(ctx context.Context) (common.DriverModel, error) {
 	}
 	defer cached.Files.Release()
 	precision, plan := splitTrailer(cached.Data)
-	files, err := common.OpenFiles(ctx, common.Bytes(plan).As("tensorrt"))
+	files, err := common.OpenFiles(ctx, common.Bytes(plan).As("tensorrt"), false)
 	if err != nil {
 		return nil, err
 	}

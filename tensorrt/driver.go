@@ -106,7 +106,7 @@ func (d driver) loadPlan(ctx context.Context, files *common.ModelFiles, o common
 	if about == nil {
 		return d.shim.Load(ctx, files, o)
 	}
-	inner, err := common.OpenFiles(ctx, common.Bytes(plan).As("tensorrt")) // a copy where the address is not aligned
+	inner, err := common.OpenFiles(ctx, common.Bytes(plan).As("tensorrt"), false) // a copy where the address is not aligned
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ func TestRunnerAllocatesNothing(t *testing.T) {
 	d, err := open(common.Config{Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	defer d.Close()
-	files, err := common.OpenFiles(t.Context(), enginetest.File(t, "functions.tflite"))
+	files, err := common.OpenFiles(t.Context(), enginetest.File(t, "functions.tflite"), false)
 	require.NoError(t, err)
 	defer files.Release()
 	m, err := d.Load(t.Context(), files, common.Options{Threads: 1})

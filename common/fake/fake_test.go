@@ -63,7 +63,7 @@ func TestCallOrder(t *testing.T) {
 	e := &fake.Engine{Name: "order", Run: func(context.Context, int, []*common.Tensor, []*common.Tensor) error { return nil }}
 	e.Reset = func(int) error { return nil }
 	e.Signatures = []common.Signature{{}}
-	files, err := common.OpenFiles(t.Context(), common.Bytes([]byte("m")))
+	files, err := common.OpenFiles(t.Context(), common.Bytes([]byte("m")), false)
 	require.NoError(t, err)
 	m, err := e.Driver().Load(t.Context(), files, common.Options{})
 	require.NoError(t, err)

@@ -43,7 +43,7 @@ type Content struct {
 
 // Read returns the content, or an error if there is no such file or its checksum is wrong.
 func (f File) Read(ctx context.Context) (Content, error) {
-	files, err := common.OpenFiles(ctx, common.File(f.Path))
+	files, err := common.OpenFiles(ctx, common.File(f.Path), false)
 	if err != nil {
 		return Content{}, err
 	}

@@ -41,7 +41,7 @@ func TestBind(t *testing.T) {
 	require.NoError(t, err)
 	defer d.Close()
 	session := func(model string) (common.DriverSession, common.Signature) {
-		files, err := common.OpenFiles(ctx, common.File("../../testdata/"+model+".ref"))
+		files, err := common.OpenFiles(ctx, common.File("../../testdata/"+model+".ref"), false)
 		require.NoError(t, err)
 		m, err := d.Load(ctx, files, common.Options{})
 		require.NoError(t, err)

@@ -27,7 +27,8 @@ type File struct {
 // errChanged is the error of a file that was written to while it was read.
 var errChanged = errors.New("the file changed while it was being read")
 
-// Read copies r, which must end after size bytes. It stops when ctx ends.
+// Read copies r, which must end after size bytes. It stops when ctx ends. If r is a
+// sealed memory file (*os.File), it is mapped and not copied; r stays open.
 func Read(ctx context.Context, r io.Reader, size int64) (*File, error) {
 	if size < 0 || int64(int(size)) != size {
 		return nil, fmt.Errorf("%d bytes are too many for this machine", size)
@@ -85,6 +86,10 @@ func (f *File) Link(path string) error {
 	}
 	return f.Copy(path)
 }
+
+// Open returns a file with the content for another process, to which it can be
+// passed: the memory file, or a copy in a new one. The caller closes it.
+func (f *File) Open() (*os.File, error) { return f.open() }
 
 // Copy writes the content to a new file.
 func (f *File) Copy(path string) error {

@@ -21,3 +21,20 @@ func (f *File) link(path string) bool {
 	target, err := filepath.Abs(f.file.Name())
 	return err == nil && os.Symlink(target, path) == nil
 }
+
+// open returns an unnamed copy on disk.
+func (f *File) open() (*os.File, error) {
+	file, err := os.CreateTemp("", "anyinfer-")
+	if err != nil {
+		return nil, err
+	}
+	os.Remove(file.Name())
+	if _, err = file.Write(f.data); err == nil {
+		_, err = file.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
+}

@@ -3,6 +3,8 @@
 package memfile
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -13,6 +15,9 @@ import (
 
 // read writes r to a memory file, seals it, and maps it.
 func read(ctx context.Context, r io.Reader, size int) (*File, error) {
+	if file, ok := r.(*os.File); ok && sealed(file) {
+		return share(file, size)
+	}
 	memory, err := create()
 	if err != nil { // some sandboxes forbid it
 		return readAnonymous(ctx, r, size)
@@ -55,11 +60,62 @@ func write(ctx context.Context, memory *os.File, r io.Reader, size int) error {
 		}
 		remaining -= len(b)
 	}
-	_, err := unix.FcntlInt(memory.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_WRITE|unix.F_SEAL_SEAL)
+	_, err := unix.FcntlInt(memory.Fd(), unix.F_ADD_SEALS, seals|unix.F_SEAL_SEAL)
 	if err != nil {
 		return fmt.Errorf("sealing a memory file: %w", err)
 	}
 	return nil
+}
+
+// seals keep everybody from changing a memory file.
+const seals = unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
+
+func sealed(file *os.File) bool {
+	has, err := unix.FcntlInt(file.Fd(), unix.F_GET_SEALS, 0)
+	return err == nil && has&seals == seals
+}
+
+// share maps a memory file that another process has made, from its beginning.
+func share(file *os.File, size int) (*File, error) {
+	if info, err := file.Stat(); err != nil || info.Size() != int64(size) {
+		return nil, cmp.Or(err, errChanged)
+	}
+	file, err := duplicate(file)
+	if err != nil {
+		return nil, err
+	}
+	f, err := mapped(file, size)
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	f.file = file
+	// Read looks for more bytes behind these.
+	_, err = file.Seek(0, io.SeekEnd)
+	return f, err
+}
+
+func duplicate(file *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), file.Name()), nil
+}
+
+func (f *File) open() (*os.File, error) {
+	if f.file != nil {
+		return duplicate(f.file)
+	}
+	memory, err := create()
+	if err != nil {
+		return nil, err
+	}
+	if err := write(context.Background(), memory, bytes.NewReader(f.data), len(f.data)); err != nil {
+		memory.Close()
+		return nil, err
+	}
+	return memory, nil
 }
 
 // link makes path a link to the read-only memory file. It returns false if that

@@ -33,7 +33,7 @@ func TestDescribe(t *testing.T) {
 		files, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		for _, file := range files {
-			files, err := common.OpenFiles(t.Context(), common.File(file))
+			files, err := common.OpenFiles(t.Context(), common.File(file), false)
 			require.NoError(t, err, file)
 			defer files.Release()
 			model, err := Read(files, nativelog.Log{Logger: slog.Default()})
