@@ -30,6 +30,8 @@ func init() {
 		Formats:         []common.Format{formats.ONNX, formats.ORT},
 		EmptyTensors:    true,
 		UnpaddedTensors: true,
+		Config:          Config{},
+		Options:         Options{},
 		Open:            open,
 	})
 }

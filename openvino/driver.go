@@ -28,6 +28,7 @@ func init() {
 		EmptyTensors: true,
 		// OpenVINO needs no alignment, and does not read behind the last element.
 		UnpaddedTensors: true,
+		Options:         Options{},
 		Open:            open,
 	})
 }

@@ -53,7 +53,7 @@ var engine = cengine.Engine{
 
 func init() {
 	sources.Register(spec.Engine, shimSources)
-	common.Register(common.Registration{Name: spec.Engine, Formats: []common.Format{formats.TensorRT, formats.ONNX}, Open: open})
+	common.Register(common.Registration{Name: spec.Engine, Formats: []common.Format{formats.TensorRT, formats.ONNX}, Options: Options{}, Open: open})
 }
 
 // check refuses damaged ONNX files. A plan cannot be checked.

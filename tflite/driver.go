@@ -14,7 +14,7 @@ import (
 )
 
 func init() {
-	common.Register(common.Registration{Name: spec.Engine, Formats: []common.Format{formats.TFLite}, Open: open})
+	common.Register(common.Registration{Name: spec.Engine, Formats: []common.Format{formats.TFLite}, Options: Options{}, Open: open})
 }
 
 var device = common.Device{Name: "CPU", Description: runtime.GOARCH}

@@ -22,6 +22,7 @@ import (
 type Engine struct {
 	Library dylib.Spec
 	Formats []common.Format
+	Options any // Registration.Options
 	// Native converts Options.Native, which is not nil, to keys and values of
 	// anyinfer_source. It is nil if the engine has no options of its own.
 	Native func(native any) (map[string]string, error)
@@ -43,7 +44,7 @@ type Engine struct {
 // Register makes e known to package common.
 func Register(e Engine) {
 	common.Register(common.Registration{
-		Name: e.Library.Engine, Formats: e.Formats, Open: func(c common.Config) (common.Driver, error) { return Open(&e, c) },
+		Name: e.Library.Engine, Formats: e.Formats, Options: e.Options, Open: func(c common.Config) (common.Driver, error) { return Open(&e, c) },
 	})
 }
 

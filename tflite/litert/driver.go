@@ -17,7 +17,7 @@ import (
 )
 
 func init() {
-	common.Register(common.Registration{Name: spec.Engine, Formats: []common.Format{formats.TFLite}, Open: open})
+	common.Register(common.Registration{Name: spec.Engine, Formats: []common.Format{formats.TFLite}, Options: Options{}, Open: open})
 }
 
 // driver is the open library. It has nothing to free: dylib never unloads a library, and environments are kept.

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build unix
+
+package isolate
+
+import (
+	"encoding/json"
+	"log/slog"
+
+	"github.com/anyinfer/anyinfer/common"
+)
+
+// The calls of the program: name, arguments, result. The child's are "file" and "log".
+const (
+	opOpen     = "open"     // openArgs, common.EngineInfo
+	opDevices  = "devices"  // nothing, []common.Device
+	opProperty = "property" // propertyArgs, string
+	opLoad     = "load"     // loadArgs and the files, loadResult
+	opSession  = "session"  // sessionArgs and the control memory, sessionResult
+	opBind     = "bind"     // bindArgs and the memory of the tensors, []common.Shape: of the outputs, null if it is not known
+	opStrings  = "strings"  // stringsArgs, nothing: sets an input of strings
+	opResults  = "results"  // memoryArgs and the memory, nothing: writes the results without a place to it
+	opFailure  = "failure"  // sessionID, nothing: the error is that of the last Run
+	opProfile  = "profile"  // sessionID, []common.LayerTime
+	opCancel   = "cancel"   // cancelArgs; no answer
+	opEnd      = "end"      // sessionID, nothing: closes the session
+	opClose    = "close"    // nothing, nothing: closes everything
+
+	opFile = "file" // string: a name; the file
+	opLog  = "log"  // logRecord; no answer
+)
+
+type openArgs struct {
+	Protocol int
+	Engine   string
+	Library  string
+	Native   json.RawMessage `json:",omitempty"`
+}
+
+type propertyArgs struct {
+	OfModel bool
+	Key     string
+}
+
+type loadArgs struct {
+	Options common.Options  // without Native
+	Native  json.RawMessage `json:",omitempty"`
+	Format  string
+	Names   []string // of the files; nil: they have none
+	Folder  string   // the model is this folder, and no files come
+}
+
+type loadResult struct {
+	Info       common.ModelInfo
+	Signatures []common.Signature
+	Properties bool // the model has a Property method
+}
+
+type sessionID uint32
+
+type sessionArgs struct {
+	ID        sessionID
+	Signature int
+}
+
+type sessionResult struct{ Cancels, Resets, Profiles bool }
+
+type bindArgs struct {
+	ID      sessionID
+	Size    int
+	In, Out []place        // of an output whose shape is not known, and of strings: with a nil Shape
+	Strings []common.Shape // of inputs that are strings, else nil
+}
+
+type stringsArgs struct {
+	ID     sessionID
+	Input  int
+	Values [][]byte // JSON strings cannot hold all bytes
+}
+
+type memoryArgs struct {
+	ID   sessionID
+	Size int
+}
+
+type cancelArgs struct {
+	ID  sessionID
+	Run uint32
+}
+
+// logRecord is a line of the engine's log.
+type logRecord struct {
+	Level   slog.Level
+	Message string
+	Attrs   map[string]string `json:",omitempty"`
+}

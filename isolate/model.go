@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build unix
+
+package isolate
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/anyinfer/anyinfer/common"
+)
+
+// model is a model in children. It implements common.DriverModel.
+type model struct {
+	engine  *engine
+	files   *common.ModelFiles
+	args    loadArgs
+	rules   *rules
+	loaded  loadResult
+	slots   []*slot
+	closing context.Context
+	close   context.CancelFunc
+	work    sync.WaitGroup // of the goroutines that start children again
+	opening sync.Mutex     // held while files are used
+}
+
+// slot is the place of one child of a model: when the child has ended, another one takes it.
+type slot struct {
+	model *model
+
+	mu       sync.Mutex
+	child    *process      // nil while none runs
+	changed  chan struct{} // closed and replaced when child or err changes
+	err      error         // why no child is being started
+	sessions int
+}
+
+// Load loads the model in Options.Children children.
+func (e *engine) Load(ctx context.Context, files *common.ModelFiles, o common.Options) (common.DriverModel, error) {
+	m := &model{engine: e, files: files}
+	m.closing, m.close = context.WithCancel(context.Background())
+	var err error
+	if m.args.Native, err = encodeNative("Native", o.Native, e.registration.Options); err != nil {
+		return nil, err
+	}
+	m.args.Options, m.args.Format = o, files.Format()
+	m.args.Options.Native = nil
+	if o.CacheDir != "" {
+		// A child cannot make it where it is to be.
+		if err := os.MkdirAll(o.CacheDir, 0o700); err != nil {
+			return nil, &common.Error{Kind: common.ErrOption, Path: o.CacheDir, Message: "Options.CacheDir cannot be made", Err: err}
+		}
+	}
+	if m.args.Names = files.Names(); files.Folder() {
+		if m.args.Folder, err = filepath.Abs(files.Name()); err != nil {
+			return nil, &common.Error{Kind: common.ErrModel, Err: err}
+		}
+	}
+	m.rules = e.newRules(m.args.Folder, &o)
+	for i := range e.options.children() {
+		s := &slot{model: m, changed: make(chan struct{})}
+		var r loadResult
+		if s.child, r, err = m.start(ctx); err != nil {
+			m.Close()
+			return nil, err
+		}
+		if m.slots = append(m.slots, s); i == 0 {
+			m.loaded = r
+		}
+	}
+	for _, s := range m.slots {
+		m.work.Go(s.keep)
+	}
+	return m, nil
+}
+
+// start starts a child and loads the model in it.
+func (m *model) start(ctx context.Context) (_ *process, r loadResult, err error) {
+	p, err := m.engine.child(ctx, m.rules)
+	if err != nil {
+		return nil, r, err
+	}
+	var files []*os.File
+	defer func() { closeAll(files) }()
+	m.opening.Lock()
+	for i := 0; m.args.Folder == "" && i < m.files.Len(); i++ {
+		var f *os.File
+		if f, err = m.files.OpenFile(i); err != nil {
+			break
+		}
+		files = append(files, f)
+	}
+	m.opening.Unlock()
+	if err != nil {
+		p.close()
+		return nil, r, err
+	}
+	args := m.args
+	if args.Names != nil {
+		args.Names = args.Names[:len(files)]
+	}
+	p.setFiles(m.beside)
+	p.loading.Store(true)
+	err = p.call(ctx, m.engine.options.loadTime(), opLoad, args, &r, files...)
+	p.loading.Store(false)
+	p.setFiles(nil)
+	if err == nil {
+		err = r.check()
+	}
+	if err != nil {
+		p.close()
+		return nil, r, err
+	}
+	return p, r, nil
+}
+
+// beside opens a file that the model refers to, for a child.
+func (m *model) beside(name string) (*os.File, error) {
+	m.opening.Lock()
+	defer m.opening.Unlock()
+	relative, err := filepath.Rel(filepath.Dir(m.files.Name()), name)
+	if err == nil {
+		_, err = m.files.Beside(filepath.ToSlash(relative))
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i, n := range m.files.Names() {
+		if n == name {
+			return m.files.OpenFile(i)
+		}
+	}
+	return nil, os.ErrNotExist
+}
+
+// check returns an error for what no engine may say of a model: a child can run a stranger's code.
+func (r *loadResult) check() error {
+	if len(r.Signatures) == 0 || r.Info.State > common.Stateful {
+		return errNonsense
+	}
+	for _, s := range r.Signatures {
+		for _, infos := range [][]common.TensorInfo{s.Inputs, s.Outputs} {
+			for _, info := range infos {
+				if !info.DType.Valid() || !info.Shape.Dynamic() && info.Shape.Elems() < 0 {
+					return errNonsense
+				}
+				for _, d := range info.Shape {
+					if d < -1 {
+						return errNonsense
+					}
+				}
+				if q := info.Quant; q != nil && (len(q.Scale) == 0 || len(q.ZeroPoint) != len(q.Scale)) {
+					return errNonsense
+				}
+			}
+		}
+	}
+	return nil
+}
+
+var errNonsense = &common.Error{Kind: common.ErrModel, Message: "the engine's process describes a model that cannot be"}
+
+// keep starts another child whenever the slot's one has ended, until the model is closed.
+func (s *slot) keep() {
+	var ends []time.Time // of the last minute
+	for {
+		select {
+		case <-s.child.ended:
+		case <-s.model.closing.Done():
+			return
+		}
+		s.set(nil, nil)
+		const window = time.Minute
+		now := time.Now()
+		for len(ends) > 0 && now.Sub(ends[0]) > window {
+			ends = ends[1:]
+		}
+		ends = append(ends, now)
+		pause := min(time.Duration(len(ends)-1)*100*time.Millisecond, time.Second)
+		if limit := s.model.engine.options.restarts(); len(ends) > limit {
+			pause = window - now.Sub(ends[0])
+			s.set(nil, &common.Error{
+				Kind: common.ErrCrashed, Message: fmt.Sprintf("the model's process has ended %d times in a minute and is not started again for %v", len(ends), pause.Round(time.Second)),
+				Hint: "Options.Restarts of package isolate is the limit",
+			})
+			if limit == 0 {
+				return
+			}
+		}
+		for p := (*process)(nil); p == nil; {
+			select {
+			case <-time.After(pause):
+			case <-s.model.closing.Done():
+				return
+			}
+			s.set(nil, nil)
+			var err error
+			if p, _, err = s.model.start(s.model.closing); err != nil {
+				if s.model.closing.Err() != nil {
+					return
+				}
+				s.set(nil, err)
+				pause = time.Second
+				continue
+			}
+			s.set(p, nil)
+		}
+	}
+}
+
+func (s *slot) set(p *process, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.child, s.err = p, err
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// get returns a child that runs. If there is none, it waits until one is started, or returns the error if that is not
+// done any more.
+func (s *slot) get(ctx context.Context, interrupt <-chan struct{}) (*process, error) {
+	for {
+		s.mu.Lock()
+		p, err, changed := s.child, s.err, s.changed
+		s.mu.Unlock()
+		switch {
+		case p != nil && !p.dead.Load():
+			return p, nil
+		case err != nil:
+			return nil, err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-interrupt:
+			return nil, &common.Error{Kind: common.ErrCrashed, Message: "the Run was cancelled while it waited for another process"}
+		case <-s.model.closing.Done():
+			return nil, &common.Error{Kind: common.ErrClosed}
+		}
+	}
+}
+
+func (m *model) Info() common.ModelInfo { return m.loaded.Info }
+
+func (m *model) Signatures() []common.Signature { return m.loaded.Signatures }
+
+// Property asks the first child.
+func (m *model) Property(key string) (value string, err error) {
+	ctx := context.Background()
+	p, err := m.slots[0].get(ctx, nil)
+	if err != nil {
+		return "", err
+	}
+	err = p.call(ctx, m.engine.options.loadTime(), opProperty, propertyArgs{OfModel: true, Key: key}, &value)
+	return value, err
+}
+
+func (m *model) Close() error {
+	m.close()
+	m.work.Wait()
+	var closed sync.WaitGroup
+	for _, s := range m.slots {
+		if p := s.child; p != nil {
+			closed.Go(p.close)
+		}
+	}
+	closed.Wait()
+	return nil
+}
+
+// NewSession makes a session in the child with the fewest.
+func (m *model) NewSession(ctx context.Context, signature int) (common.DriverSession, error) {
+	least := m.slots[0]
+	for _, s := range m.slots[1:] {
+		if s.load() < least.load() {
+			least = s
+		}
+	}
+	s := &session{slot: least, signature: m.loaded.Signatures[signature], index: signature, limits: m.engine.options, interrupt: make(chan struct{}, 1)}
+	control, file, err := newShared(controlSize(len(s.signature.Outputs)))
+	if err != nil {
+		return nil, err
+	}
+	s.control, s.controlFile = control, file
+	least.add(1)
+	if err := s.open(ctx); err != nil {
+		s.Close()
+		return nil, err
+	}
+	if s.can.Resets {
+		return &resettable{s}, nil
+	}
+	return s, nil
+}
+
+func (s *slot) load() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sessions
+}
+
+func (s *slot) add(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sessions += n
+}

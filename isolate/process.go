@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build unix
+
+package isolate
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/nativelog"
+)
+
+// process is a child process, from the program's side.
+type process struct {
+	conn    *conn
+	cmd     *exec.Cmd
+	temp    string // its private folder
+	words   *lastWords
+	log     nativelog.Log
+	loading atomic.Bool
+
+	ended  chan struct{} // closed when nothing of the child is left
+	dead   atomic.Bool   // its sessions must not wait any more
+	killed atomic.Value  // string: why it was killed
+
+	mu       sync.Mutex
+	files    func(name string) (*os.File, error) // answers opFile; nil: no model is being loaded
+	sessions map[*session]bool
+	nextID   sessionID
+}
+
+// start starts a child, which has not opened the engine yet.
+func start(o *Options, r *rules, log nativelog.Log, stderr io.Writer) (_ *process, err error) {
+	own, other, err := socketPair()
+	if err != nil {
+		return nil, &common.Error{Kind: common.ErrNotAvailable, Message: "no socket for a child process", Err: err}
+	}
+	defer other.Close()
+	p := &process{log: log, words: &lastWords{}, ended: make(chan struct{}), sessions: map[*session]bool{}}
+	defer func() {
+		if err != nil {
+			own.Close()
+			os.RemoveAll(p.temp)
+		}
+	}()
+	if p.temp, err = os.MkdirTemp("", "anyinfer-child-"); err != nil {
+		return nil, &common.Error{Kind: common.ErrNotAvailable, Message: "no temporary folder for a child process", Hint: "set TMPDIR to a folder that can be written", Err: err}
+	}
+	path, args, err := o.command()
+	if err != nil {
+		return nil, err
+	}
+	settings, err := json.Marshal(childSettings{Sandbox: o.sandbox(r, p.temp)})
+	if err != nil {
+		return nil, err
+	}
+	p.cmd = &exec.Cmd{
+		Path: path, Args: args, ExtraFiles: []*os.File{other}, Env: o.environment(p.temp, string(settings)),
+		// Ctrl-C on a terminal is for the program, which then ends its children.
+		SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil, &common.Error{Kind: common.ErrNotAvailable, Message: "no pipe for a child process", Err: err}
+	}
+	p.cmd.Stdout, p.cmd.Stderr = write, write
+	err = p.cmd.Start()
+	write.Close()
+	if err != nil {
+		read.Close()
+		return nil, &common.Error{Kind: common.ErrNotAvailable, Path: path, Message: "the child process does not start", Err: err}
+	}
+	p.conn = newConn(own, p.handle, false)
+	go p.live(own, read, stderr)
+	go p.watch(o)
+	return p, nil
+}
+
+// live follows the child until its end.
+func (p *process) live(socket, output *os.File, stderr io.Writer) {
+	said := make(chan struct{})
+	go func() {
+		defer close(said)
+		defer output.Close()
+		lines := bufio.NewReader(output)
+		for {
+			line, err := lines.ReadString('\n')
+			if line = strings.TrimRight(line, "\r\n"); line != "" && p.words.add(line) {
+				if stderr != nil {
+					fmt.Fprintln(stderr, line)
+				} else {
+					p.log.Line(line)
+				}
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	p.conn.serve()
+	p.dead.Store(true)
+	p.cmd.Process.Kill() // it may have closed the socket only
+	p.cmd.Wait()
+	socket.Close()
+	select {
+	case <-said:
+	case <-time.After(time.Second): // a process of its own holds the pipe
+		output.Close()
+	}
+	os.RemoveAll(p.temp)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	close(p.ended)
+	for s := range p.sessions {
+		s.wakeUp()
+	}
+}
+
+// setFiles sets what answers the child when it asks for a file.
+func (p *process) setFiles(open func(name string) (*os.File, error)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.files = open
+}
+
+// kill ends the child for that reason.
+func (p *process) kill(reason string) {
+	p.killed.CompareAndSwap(nil, reason)
+	p.cmd.Process.Kill()
+}
+
+// crashed waits for the child's end, and returns the error of a call that it did not answer.
+func (p *process) crashed() error {
+	<-p.ended
+	e := &common.Error{Kind: common.ErrCrashed, Message: p.words.cause()}
+	if reason, ok := p.killed.Load().(string); ok {
+		e.Message = reason
+	} else if e.Message == "" {
+		e.Message = p.cmd.ProcessState.String()
+	}
+	if said := p.words.text(); said != "" {
+		e.Message += "; its last words: " + said
+	}
+	return e
+}
+
+// call calls the child. If ctx or limit ends first, the child is killed.
+func (p *process) call(ctx context.Context, limit time.Duration, op string, args, result any, files ...*os.File) error {
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	got, err := p.conn.call(limited, op, args, result, files...)
+	closeAll(got)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		p.kill("it was killed, because the call's context has ended")
+		return ctx.Err()
+	case errors.Is(err, context.DeadlineExceeded) && limited.Err() != nil:
+		p.kill(fmt.Sprintf("it was killed, because %s took longer than %v", op, limit))
+		return p.crashed()
+	}
+	var e *common.Error
+	if errors.As(err, &e) {
+		return err
+	}
+	p.kill("the connection to it broke")
+	return p.crashed()
+}
+
+// handle answers the child's calls.
+func (p *process) handle(op string, body json.RawMessage, files []*os.File) (any, []*os.File, error) {
+	closeAll(files)
+	switch op {
+	case opLog:
+		r, err := decode[logRecord](body)
+		if err == nil {
+			p.record(r)
+		}
+	case opFile:
+		name, err := decode[string](body)
+		p.mu.Lock()
+		open := p.files
+		p.mu.Unlock()
+		if err != nil || open == nil {
+			return nil, nil, &common.Error{Kind: common.ErrModel, Message: "the engine asked for a file when no model was being loaded"}
+		}
+		file, err := open(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		return nil, []*os.File{file}, nil
+	}
+	return nil, nil, nil
+}
+
+func (p *process) record(r logRecord) {
+	var attrs []any
+	for key, value := range r.Attrs {
+		if key != "engine" { // the log adds it
+			attrs = append(attrs, key, value)
+		}
+	}
+	p.log.Log(context.Background(), r.Level, r.Message, attrs...)
+}
+
+// close ends the child, which first closes what it has open, if it does so in time.
+func (p *process) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
+	var nothing any
+	p.conn.call(ctx, opClose, nil, &nothing)
+	p.kill("it was closed")
+	<-p.ended
+}
+
+// closeTime is how long a child may take to close a model and an engine.
+const closeTime = 10 * time.Second
+
+// lastWords keeps the last lines that a child has printed, and the first of what Go's runtime prints when it dies.
+type lastWords struct {
+	mu     sync.Mutex
+	lines  []string
+	death  string
+	stacks bool // the runtime prints stacks and registers
+}
+
+const keptLines = 8
+
+// add adds a line. It returns false for what only the runtime has to say.
+func (w *lastWords) add(line string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, begin := range []string{"SIG", "fatal error: ", "panic: ", "runtime: ", "unexpected fault address"} {
+		if !w.stacks && strings.HasPrefix(line, begin) {
+			w.stacks, w.death = true, strings.TrimPrefix(line, "fatal error: ")
+		}
+	}
+	if w.stacks {
+		return false
+	}
+	if w.lines = append(w.lines, line); len(w.lines) > keptLines {
+		w.lines = w.lines[1:]
+	}
+	return true
+}
+
+func (w *lastWords) cause() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.death
+}
+
+func (w *lastWords) text() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	const most = 1000
+	text := strings.Join(w.lines, " | ")
+	return string(bytes.ToValidUTF8([]byte(text[max(0, len(text)-most):]), nil))
+}
