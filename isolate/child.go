@@ -489,12 +489,12 @@ func (s *childSession) serve(last uint32) {
 	defer close(s.done)
 	h := s.control.header()
 	for {
-		for spins := 0; h.request.Load() == last; spins++ {
-			if spins > childSpins {
-				sleep(&h.request, last)
-			}
+		request := h.request.Load()
+		if request == last {
+			sleep(&h.request, last)
+			continue
 		}
-		last = h.request.Load()
+		last = request
 		if !s.run(h, last) {
 			return
 		}

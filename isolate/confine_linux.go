@@ -19,7 +19,7 @@ import (
 var systemFiles = []string{
 	"/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache",
 	"/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys/vm", "/proc/sys/kernel/osrelease",
-	"/sys/devices/system", "/sys/fs/cgroup", "/sys/kernel/mm",
+	"/sys/devices/system", "/sys/bus/pci/devices", "/sys/fs/cgroup", "/sys/kernel/mm",
 	"/dev/urandom", "/dev/random", "/dev/zero",
 }
 
@@ -47,7 +47,7 @@ type rules struct{ read, write, devices []string }
 func (e *engine) newRules(folder string, o *common.Options) *rules {
 	r := &rules{read: slices.Concat(systemFiles, e.options.Read), write: slices.Clone(e.options.Write)}
 	if root, err := sdkdir.Root(); err == nil {
-		r.read = append(r.read, root)
+		r.read = append(r.read, root, resolved(filepath.Join(root, e.registration.Name))) // which may be a link
 	}
 	for _, library := range []string{e.config.Library, os.Getenv("ANYINFER_" + strings.ToUpper(e.registration.Name) + "_LIBRARY")} {
 		r.readFolderOf(library)

@@ -266,14 +266,12 @@ func (s *session) Run(ctx context.Context) error {
 
 // wait waits until the Run has ended, or the child.
 func (s *session) wait(h *header) {
-	for spins := 0; ; spins++ {
+	for {
 		reply := h.reply.Load()
 		if reply == s.number || s.child.dead.Load() {
 			return
 		}
-		if spins > programSpins {
-			sleep(&h.reply, reply)
-		}
+		sleep(&h.reply, reply)
 	}
 }
 

@@ -69,7 +69,7 @@ func (blockedWriter) Write([]byte) (int, error) { select {} }
 // loadAll opens the engine with a handler, loads each model of the names, or all, in each format, and runs
 // it. With cut it also loads each without its end, of which SDKs have more to log.
 func (s *suite) loadAll(t *testing.T, h slog.Handler, cut bool, names ...string) {
-	e, err := common.Open(s.Name, &common.Config{Logger: slog.New(h)})
+	e, err := openEngine(s.Name, &common.Config{Logger: slog.New(h)})
 	assert.NoError(t, err)
 	for _, entry := range s.entries {
 		for format := range entry.Files {

@@ -19,14 +19,16 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/values"
+	"github.com/anyinfer/anyinfer/isolate"
 	"github.com/stretchr/testify/require"
 )
 
 // Main is the TestMain of a package with examples that need the engine's SDK. An example cannot skip itself,
 // so where the SDK is missing, but in CI, they are all left out.
 func Main(m *testing.M, engine string) {
+	isolate.Main()
 	if os.Getenv("CI") == "" && !isChild {
-		e, err := common.Open(engine, nil)
+		e, err := openEngine(engine, nil)
 		if errors.Is(err, common.ErrNotAvailable) {
 			fmt.Fprintln(os.Stderr, "examples are skipped:", err)
 			flag.Parse()
@@ -37,11 +39,19 @@ func Main(m *testing.M, engine string) {
 	os.Exit(m.Run())
 }
 
+// openEngine opens the engine in this process, or in children of it if ANYINFER_TEST_ISOLATE is set.
+func openEngine(engine string, cfg *common.Config) (*common.Engine, error) {
+	if os.Getenv("ANYINFER_TEST_ISOLATE") != "" {
+		return isolate.Open(engine, cfg, nil)
+	}
+	return common.Open(engine, cfg)
+}
+
 // Require skips the test where the engine's SDK is missing; in CI that is a failure. It returns the SDK's
 // version.
 func Require(t testing.TB, engine string) (version string) {
 	t.Helper()
-	e, err := common.Open(engine, nil)
+	e, err := openEngine(engine, nil)
 	if errors.Is(err, common.ErrNotAvailable) {
 		Missing(t, err.Error())
 	}
@@ -63,7 +73,7 @@ func Missing(t testing.TB, reason string) {
 func Open(t testing.TB, engine string, cfg *common.Config) *common.Engine {
 	t.Helper()
 	Require(t, engine)
-	e, err := common.Open(engine, cfg)
+	e, err := openEngine(engine, cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, e.Close()) })
 	return e

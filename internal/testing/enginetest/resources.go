@@ -143,7 +143,7 @@ func (s *suite) engines(t *testing.T) {
 		first.Go(func() {
 			runtime.LockOSThread()
 			defer runtime.UnlockOSThread()
-			e, err := common.Open(s.Name, nil)
+			e, err := openEngine(s.Name, nil)
 			if err != nil {
 				t.Error(err)
 			}
@@ -165,7 +165,7 @@ func (s *suite) engines(t *testing.T) {
 
 // cycles loads from files, from memory and what is no model: errors leak, too.
 func (s *suite) cycles(t *testing.T) {
-	e, err := common.Open(s.Name, nil)
+	e, err := openEngine(s.Name, nil)
 	require.NoError(t, err)
 	var models []*model
 	for _, entry := range s.entries {
@@ -195,7 +195,7 @@ func (s *suite) cycles(t *testing.T) {
 func (s *suite) with(names string, f func(*testing.T, *model, *common.Model, *common.Session)) func(*testing.T) {
 	return func(t *testing.T) {
 		m := s.model(t, strings.Fields(names)...)
-		e, err := common.Open(s.Name, nil)
+		e, err := openEngine(s.Name, nil)
 		require.NoError(t, err)
 		// One thread: a pool of them waits for busy neighbours, not for us.
 		loaded, err := e.Load(ctx, m.file(), m.options(s.oneThread()))
@@ -233,7 +233,7 @@ func cancelled(t *testing.T, m *model, loaded *common.Model, session *common.Ses
 func (s *suite) forgotten(t *testing.T) {
 	m := s.model(t, "digits")
 	repeat(t, 200, func(i int) {
-		e, err := common.Open(s.Name, nil)
+		e, err := openEngine(s.Name, nil)
 		require.NoError(t, err)
 		if i%4 > 0 {
 			loaded, err := e.Load(ctx, m.memory(t), nil)

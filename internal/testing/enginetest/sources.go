@@ -23,7 +23,7 @@ func (s *suite) open(t *testing.T) {
 		alone(t, settings{Unopened: true}, func(t *testing.T) {
 			t.Setenv(variable, "")
 			t.Setenv("ANYINFER_SDK_DIR", dir)
-			e, err := common.Open(s.Name, nil)
+			e, err := openEngine(s.Name, nil)
 			if err == nil {
 				t.Logf("the system loader knows %s", e.Info().Library)
 				require.NoError(t, e.Close())
@@ -49,7 +49,7 @@ func (s *suite) open(t *testing.T) {
 			require.NotEmpty(t, d.Name)
 		}
 		require.Contains(t, common.Engines(), s.Name)
-		_, err = common.Open(s.Name, &common.Config{Native: struct{ other int }{}})
+		_, err = openEngine(s.Name, &common.Config{Native: struct{ other int }{}})
 		require.ErrorIs(t, err, common.ErrOption)
 	})
 	if i.Library == "linked" {
@@ -71,7 +71,7 @@ func (s *suite) open(t *testing.T) {
 			continue // the system loader found it, somewhere
 		}
 		open := func(t *testing.T, cfg *common.Config, source string) {
-			e, err := common.Open(s.Name, cfg)
+			e, err := openEngine(s.Name, cfg)
 			if good {
 				require.NoError(t, err)
 				require.Equal(t, filepath.Dir(i.Library), filepath.Dir(e.Info().Library)) // which may have it by several names
