@@ -555,7 +555,9 @@ func (s *childSession) writeResults() uint32 {
 		for j, d := range shape {
 			r.dims[j] = int64(d)
 		}
-		encode(s.results.data[places[i]:], t)
+		if r.size > 0 {
+			encode(s.results.data[places[i]:], t)
+		}
 	}
 	return succeeded
 }

@@ -282,7 +282,7 @@ func (m *model) NewSession(ctx context.Context, signature int) (common.DriverSes
 			least = s
 		}
 	}
-	s := &session{slot: least, signature: m.loaded.Signatures[signature], index: signature, limits: m.engine.options, interrupt: make(chan struct{}, 1)}
+	s := &session{slot: least, signature: m.loaded.Signatures[signature], index: signature, limits: m.engine.options, interrupt: make(chan struct{}, 1), shape: make(common.Shape, maxRank)}
 	control, file, err := newShared(controlSize(len(s.signature.Outputs)))
 	if err != nil {
 		return nil, err
