@@ -104,6 +104,7 @@ func (m *model) start(ctx context.Context) (_ *process, r loadResult, err error)
 	if args.Names != nil {
 		args.Names = args.Names[:len(files)]
 	}
+	args.Level = m.engine.logLevel()
 	p.setFiles(m.beside)
 	p.loading.Store(true)
 	err = p.call(ctx, m.engine.options.loadTime(), opLoad, args, &r, files...)
