@@ -80,6 +80,8 @@ func open(r common.Registration, c common.Config, o *Options) (common.Driver, er
 // check returns an error for Options that this system or no system supports.
 func (o *Options) check() error {
 	switch {
+	case runtime.GOOS == "android" || runtime.GOOS == "ios":
+		return &common.Error{Kind: common.ErrNotAvailable, Message: "apps cannot start isolated engines on " + runtime.GOOS}
 	case o.Children < 0 || o.LoadTime < 0 || o.Grace < 0 || o.Memory < 0 || o.CPUTime < 0:
 		return &common.Error{Kind: common.ErrOption, Message: "a number in isolate.Options is negative"}
 	case o.Sandbox < FullSandbox || o.Sandbox > NoSandbox:
@@ -156,7 +158,7 @@ func (e *engine) newChild(ctx context.Context, r *rules) (*process, common.Engin
 		return nil, info, err
 	}
 	args := openArgs{protocol, e.registration.Name, e.config.Library, e.native, e.logLevel()}
-	if err := p.call(ctx, e.options.loadTime(), opOpen, args, &info); err != nil {
+	if err := p.call(ctx, 0, e.options.loadTime(), opOpen, args, &info); err != nil {
 		p.close()
 		return nil, info, explainStart(p, err)
 	}
@@ -197,7 +199,7 @@ func (e *engine) Devices(ctx context.Context) (devices []common.Device, err erro
 		return nil, err
 	}
 	defer p.close()
-	err = p.call(ctx, e.options.loadTime(), opDevices, nil, &devices)
+	err = p.call(ctx, 0, e.options.loadTime(), opDevices, nil, &devices)
 	return devices, err
 }
 
@@ -211,7 +213,7 @@ func (e *engine) Property(key string) (value string, err error) {
 			return "", err
 		}
 	}
-	err = e.spare.call(ctx, e.options.loadTime(), opProperty, propertyArgs{Key: key}, &value)
+	err = e.spare.call(ctx, 0, e.options.loadTime(), opProperty, propertyArgs{Key: key}, &value)
 	return value, err
 }
 
