@@ -31,7 +31,7 @@ var refused = strings.Fields(`
 	io_uring_setup io_uring_enter io_uring_register bpf perf_event_open userfaultfd memfd_secret seccomp personality modify_ldt
 	add_key request_key keyctl lsm_set_self_attr uselib syslog
 
-	mount umount umount2 pivot_root chroot unshare setns move_mount open_tree open_tree_attr fsopen fsconfig fsmount fspick
+	mount umount2 pivot_root chroot unshare setns move_mount open_tree open_tree_attr fsopen fsconfig fsmount fspick
 	mount_setattr statmount listmount name_to_handle_at open_by_handle_at lookup_dcookie sysfs
 	fanotify_init fanotify_mark inotify_init inotify_init1 inotify_add_watch
 
