@@ -101,7 +101,10 @@ func newOrder(t *testing.T, do string) order {
 	require.NoError(t, os.WriteFile(o.Outside+"/secret", []byte("secret"), 0o600))
 	require.NoError(t, os.WriteFile(o.Readable+"/readable", []byte("readable"), 0o600))
 	o.Rules = Rules{Exec: []string{program}, Write: []string{o.Writable}, Devices: []string{"/dev/null"}, Files: 4,
-		Read: []string{o.Readable, "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/proc/self", "/proc/meminfo", "/does/not/exist"}}
+		Read: []string{o.Readable, "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/proc/meminfo", "/does/not/exist"}}
+	for _, name := range []string{"maps", "status", "cgroup", "exe", "fd"} { // not the network's state
+		o.Rules.Read = append(o.Rules.Read, "/proc/self/"+name)
+	}
 	for _, p := range file.Progs {
 		if p.Type == elf.PT_INTERP {
 			interpreter, err := io.ReadAll(p.Open())
@@ -305,7 +308,11 @@ func thread(o order, i int) error {
 }
 
 // TestProc reads /proc of the process, whose rule Confine made before the second execution, and of others.
-func TestProc(t *testing.T) { newOrder(t, "proc").mustRun(t) }
+func TestProc(t *testing.T) {
+	o := newOrder(t, "proc")
+	o.Rules.Read = append(o.Rules.Read, "/proc/self")
+	o.mustRun(t)
+}
 
 func proc(o order) error {
 	for _, name := range []string{"self/maps", "self/exe", "self/cgroup", "thread-self/status", fmt.Sprintf("%d/environ", os.Getpid()), "meminfo"} {
@@ -317,6 +324,14 @@ func proc(o order) error {
 		if _, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", o.Parent, name)); !errors.Is(err, unix.EACCES) {
 			return fmt.Errorf("the parent's %s: %v", name, err)
 		}
+	}
+	fds, err := filepath.Glob("/proc/self/fd/*")
+	if err != nil {
+		return err
+	}
+	// Without an open descriptor the rule would be lost some day.
+	if !slices.ContainsFunc(fds, func(fd string) bool { link, _ := os.Readlink(fd); return link == fmt.Sprint("/proc/", os.Getpid()) }) {
+		return fmt.Errorf("no descriptor of /proc/self among %q", fds)
 	}
 	tasks, err := filepath.Glob("/proc/self/task/*/status")
 	if err != nil || len(tasks) < 2 {

@@ -6,7 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/bpf.h>
+#include <linux/fs.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -207,6 +207,12 @@ static int mode_of_readable(void) {
 	return err;
 }
 
+static int flags_of_readable(void) {
+	int fd = open(readable, O_RDONLY), flags = 0, err = result(ioctl(fd, FS_IOC_GETFLAGS, &flags));
+	close(fd);
+	return err;
+}
+
 #ifdef __x86_64__
 static sigjmp_buf back;
 static void fault(int sig) { siglongjmp(back, sig); }
@@ -250,6 +256,7 @@ static struct sockaddr_storage nowhere = {.ss_family = AF_INET};
 	A(proc_root, open_in_proc(parent, "root/etc/passwd", O_RDONLY)) \
 	A(proc_fd, open_in_proc(parent, "fd", O_RDONLY | O_DIRECTORY)) \
 	A(proc_oom, open_in_proc(getpid(), "oom_score_adj", O_WRONLY)) \
+	A(proc_net, open_in_proc(getpid(), "net/dev", O_RDONLY)) \
 	A(proc_init, open_in_proc(1, "cmdline", O_RDONLY)) \
 	A(write_new, opened(open(fresh, O_CREAT | O_WRONLY, 0600))) \
 	A(write_passwd, opened(open("/etc/passwd", O_WRONLY))) \
@@ -262,6 +269,7 @@ static struct sockaddr_storage nowhere = {.ss_family = AF_INET};
 	A(write_socket, result(mknod(other, S_IFSOCK | 0600, 0))) \
 	A(write_mode, result(chmod(secret, 0644))) \
 	A(write_mode_of_descriptor, mode_of_readable()) \
+	A(write_flags, flags_of_readable()) \
 	A(write_owner, result(chown(secret, getuid(), -1))) \
 	A(write_time, set_time(secret)) \
 	A(write_attribute, result(setxattr(secret, "user.attack", "1", 1, 0))) \
