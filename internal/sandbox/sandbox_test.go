@@ -220,8 +220,8 @@ func TestAttack(t *testing.T) {
 
 	o.Stage = 3
 	refusedAnyway := []string{"abi_of_32_bits", "abi_x32", "kernel_newest", "proc_init", "proc_mem", "proc_oom", "write_passwd", "write_device",
-		"open_home", "open_handle", "terminal_type", "terminal_type_upper", "process_trace", "process_read", "space_chroot",
-		"space_mount", "write_owner", "limit_core", "signal_all"}
+		"open_home", "open_handle", "terminal_type", "terminal_type_upper", "process_trace", "process_read", "write_owner",
+		"limit_core", "signal_all", "signal_pidfd", "start_clone3"}
 	mayBe := func(name string) bool {
 		return slices.Contains(refusedAnyway, name) || strings.HasPrefix(name, "kernel_")
 	}

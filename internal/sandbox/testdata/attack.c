@@ -311,6 +311,7 @@ static struct sockaddr_storage nowhere = {.ss_family = AF_INET};
 	A(terminal_type, result(ioctl(0, TIOCSTI, "x"))) \
 	A(terminal_type_upper, result(syscall(SYS_ioctl, 0, TIOCSTI + UPPER, "x"))) \
 	A(process_trace, trace()) \
+	A(process_trace_self, result(ptrace(-1, getpid(), NULL, NULL))) \
 	A(process_read, read_parent()) \
 	A(process_schedule, result(sched_setscheduler(parent, SCHED_OTHER, &(struct sched_param){0}))) \
 	A(process_priority, result(setpriority(PRIO_USER, 0, getpriority(PRIO_USER, 0)))) \
