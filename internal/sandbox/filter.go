@@ -22,16 +22,16 @@ import (
 var refused = strings.Fields(`
 	socket socketpair connect bind listen accept accept4 setsockopt
 
-	fork vfork execve execveat ptrace process_vm_readv process_vm_writev process_madvise process_mrelease kcmp
+	fork vfork execve execveat ptrace process_vm_readv process_vm_writev process_madvise process_mrelease kcmp get_robust_list
 	tkill pidfd_open pidfd_getfd pidfd_send_signal setpgid setsid ioprio_set setrlimit
 
 	shmget shmat shmctl shmdt msgget msgsnd msgrcv msgctl semget semop semtimedop semtimedop_time64 semctl
 	mq_open mq_unlink mq_timedsend mq_timedsend_time64 mq_timedreceive mq_timedreceive_time64 mq_notify mq_getsetattr
 
 	io_uring_setup io_uring_enter io_uring_register bpf perf_event_open userfaultfd memfd_secret seccomp personality modify_ldt
-	add_key request_key keyctl lsm_set_self_attr uselib syslog
+	splice tee vmsplice add_key request_key keyctl lsm_set_self_attr uselib syslog
 
-	mount umount umount2 pivot_root chroot unshare setns move_mount open_tree open_tree_attr fsopen fsconfig fsmount fspick
+	mount umount2 pivot_root chroot unshare setns move_mount open_tree open_tree_attr fsopen fsconfig fsmount fspick
 	mount_setattr statmount listmount name_to_handle_at open_by_handle_at lookup_dcookie sysfs
 	fanotify_init fanotify_mark inotify_init inotify_init1 inotify_add_watch
 
@@ -84,6 +84,7 @@ func checks(pid uint32) map[string][]check {
 		"ioctl": {
 			{half: 2, mask: all, values: []uint32{unix.TIOCSTI, unix.TIOCLINUX}}, // typing into a terminal
 			{half: 2, mask: all &^ 0x3ff, values: []uint32{0x8800}},              // 0x89 and 0x8b: sockets, network devices, whom to send signals
+			{half: 2, mask: 0xff00, values: []uint32{'f' << 8}},                  // flags of files, fs-verity
 		},
 	}
 }
