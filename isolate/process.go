@@ -178,7 +178,7 @@ func (p *process) call(ctx context.Context, limit time.Duration, op string, args
 	if errors.As(err, &e) {
 		return err
 	}
-	p.kill("the connection to it broke")
+	p.cmd.Process.Kill() // if only the connection ended. How the child ended says more than that.
 	return p.crashed()
 }
 
