@@ -5,6 +5,7 @@
 package isolate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -207,10 +208,11 @@ func (s *session) bind(outputs []common.Shape) (err error) {
 
 var errAnswer = &common.Error{Kind: common.ErrRun, Message: "the engine's process has answered nonsense"}
 
-// allow returns an error for tensors that need more memory than Options.Memory.
+// allow returns an error for tensors that need more memory than Options.Memory, or than the machine has: the sizes are
+// what a child says.
 func (o *Options) allow(size int) error {
-	if o.Memory > 0 && int64(size) > o.Memory {
-		return &common.Error{Kind: common.ErrRun, Message: fmt.Sprintf("the tensors of a Run need %d bytes, more than isolate.Options.Memory", size)}
+	if most := cmp.Or(o.Memory, machineMemory()); int64(size) > most {
+		return &common.Error{Kind: common.ErrRun, Message: fmt.Sprintf("the tensors of a Run need %d bytes, of at most %d", size, most), Hint: "isolate.Options.Memory is the limit, else the machine's memory"}
 	}
 	return nil
 }
