@@ -104,6 +104,7 @@ func (m *model) start(ctx context.Context) (_ *process, r loadResult, err error)
 	if args.Names != nil {
 		args.Names = args.Names[:len(files)]
 	}
+	args.Level = m.engine.logLevel()
 	p.setFiles(m.beside)
 	p.loading.Store(true)
 	err = p.call(ctx, m.engine.options.loadTime(), opLoad, args, &r, files...)
@@ -282,7 +283,7 @@ func (m *model) NewSession(ctx context.Context, signature int) (common.DriverSes
 			least = s
 		}
 	}
-	s := &session{slot: least, signature: m.loaded.Signatures[signature], index: signature, limits: m.engine.options, interrupt: make(chan struct{}, 1)}
+	s := &session{slot: least, signature: m.loaded.Signatures[signature], index: signature, limits: m.engine.options, interrupt: make(chan struct{}, 1), shape: make(common.Shape, maxRank)}
 	control, file, err := newShared(controlSize(len(s.signature.Outputs)))
 	if err != nil {
 		return nil, err

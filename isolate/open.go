@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"reflect"
@@ -154,12 +155,22 @@ func (e *engine) newChild(ctx context.Context, r *rules) (*process, common.Engin
 	if err != nil {
 		return nil, info, err
 	}
-	args := openArgs{Protocol: protocol, Engine: e.registration.Name, Library: e.config.Library, Native: e.native}
+	args := openArgs{protocol, e.registration.Name, e.config.Library, e.native, e.logLevel()}
 	if err := p.call(ctx, e.options.loadTime(), opOpen, args, &info); err != nil {
 		p.close()
 		return nil, info, explainStart(p, err)
 	}
 	return p, info, nil
+}
+
+// logLevel returns the lowest level that the logger wants now. A child sends no record below it.
+func (e *engine) logLevel() slog.Level {
+	for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn} {
+		if e.config.Logger.Enabled(context.Background(), level) {
+			return level
+		}
+	}
+	return slog.LevelError
 }
 
 // explainStart returns the error of a child that has ended before it opened an engine.

@@ -99,7 +99,8 @@ func (p *process) live(socket, output *os.File, stderr io.Writer) {
 		lines := bufio.NewReader(output)
 		for {
 			line, err := lines.ReadString('\n')
-			if line = strings.TrimRight(line, "\r\n"); line != "" && p.words.add(line) {
+			if line = strings.TrimRight(line, "\r\n"); line != "" {
+				p.words.add(line)
 				if stderr != nil {
 					fmt.Fprintln(stderr, line)
 				} else {
@@ -241,8 +242,8 @@ type lastWords struct {
 
 const keptLines = 8
 
-// add adds a line. It returns false for what only the runtime has to say.
-func (w *lastWords) add(line string) bool {
+// add adds a line, unless it is of the stacks and registers that the runtime prints.
+func (w *lastWords) add(line string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, begin := range []string{"SIG", "fatal error: ", "panic: ", "runtime: ", "unexpected fault address"} {
@@ -251,12 +252,11 @@ func (w *lastWords) add(line string) bool {
 		}
 	}
 	if w.stacks {
-		return false
+		return
 	}
 	if w.lines = append(w.lines, line); len(w.lines) > keptLines {
 		w.lines = w.lines[1:]
 	}
-	return true
 }
 
 func (w *lastWords) cause() string {

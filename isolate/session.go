@@ -46,7 +46,8 @@ type session struct {
 	places  bindArgs
 	shapes  []common.Shape // of the outputs, as far as Bind knows them
 	tensors *shared
-	results *shared // outputs whose shape only Run knows, and strings
+	results *shared      // outputs whose shape only Run knows, and strings
+	shape   common.Shape // has room for the shape of any of them
 }
 
 // resettable is a session whose variables can be reset (common.Resetter).
@@ -364,7 +365,7 @@ func (s *session) readLoose(i int, r result) (err error) {
 	if r.offset > uint64(len(data)) || r.size > uint64(len(data))-r.offset {
 		return errAnswer
 	}
-	shape := make(common.Shape, r.rank)
+	shape := s.shape[:r.rank]
 	for j := range shape {
 		if shape[j] = int(r.dims[j]); shape[j] < 0 || int64(shape[j]) != r.dims[j] {
 			return errAnswer
