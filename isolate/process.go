@@ -96,10 +96,10 @@ func (p *process) live(socket, output *os.File, stderr io.Writer) {
 	go func() {
 		defer close(said)
 		defer output.Close()
-		lines := bufio.NewReader(output)
+		lines := bufio.NewReaderSize(output, 1<<14)
 		for {
-			line, err := lines.ReadString('\n')
-			if line = strings.TrimRight(line, "\r\n"); line != "" {
+			part, _, err := lines.ReadLine() // the parts of a longer line are lines
+			if line := strings.TrimRight(string(part), "\r"); line != "" {
 				p.words.add(line)
 				if stderr != nil {
 					fmt.Fprintln(stderr, line)
@@ -159,27 +159,28 @@ func (p *process) crashed() error {
 	return e
 }
 
-// call calls the child. If ctx or limit ends first, the child is killed.
+// call calls the child. If ctx or limit ends first, the child is killed, even while it does not read the call.
 func (p *process) call(ctx context.Context, limit time.Duration, op string, args, result any, files ...*os.File) error {
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	defer context.AfterFunc(limited, func() {
+		if ctx.Err() != nil {
+			p.kill("it was killed, because the call's context has ended")
+		} else {
+			p.kill(fmt.Sprintf("it was killed, because %s took longer than %v", op, limit))
+		}
+	})()
 	got, err := p.conn.call(limited, op, args, result, files...)
 	closeAll(got)
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
-		p.kill("it was killed, because the call's context has ended")
-		return ctx.Err()
-	case errors.Is(err, context.DeadlineExceeded) && limited.Err() != nil:
-		p.kill(fmt.Sprintf("it was killed, because %s took longer than %v", op, limit))
-		return p.crashed()
-	}
 	var e *common.Error
-	if errors.As(err, &e) {
+	switch {
+	case err == nil || errors.As(err, &e):
 		return err
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case limited.Err() == nil:
+		p.cmd.Process.Kill() // if only the connection ended. How the child ended says more than that.
 	}
-	p.cmd.Process.Kill() // if only the connection ended. How the child ended says more than that.
 	return p.crashed()
 }
 
@@ -188,8 +189,7 @@ func (p *process) handle(op string, body json.RawMessage, files []*os.File) (any
 	closeAll(files)
 	switch op {
 	case opLog:
-		r, err := decode[logRecord](body)
-		if err == nil {
+		if r, err := decode[logRecord](body); err == nil && len(body) <= maxRecord {
 			p.record(r)
 		}
 	case opFile:
@@ -221,13 +221,14 @@ func (p *process) record(r logRecord) {
 
 // close ends the child, which first closes what it has open, if it does so in time.
 func (p *process) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
-	defer cancel()
 	var nothing any
-	p.conn.call(ctx, opClose, nil, &nothing)
+	p.call(context.Background(), closeTime, opClose, nil, &nothing)
 	p.kill("it was closed")
 	<-p.ended
 }
+
+// maxRecord is the size in bytes of the largest record of a child's log: many wait for a handler that is slow.
+const maxRecord = 64 << 10
 
 // closeTime is how long a child may take to close a model and an engine.
 const closeTime = 10 * time.Second

@@ -34,8 +34,8 @@ type session struct {
 	reset       bool   // the next Run begins with the variables' initial values
 
 	// Cancel, which is called while Run executes, uses these.
-	running   atomic.Uint32 // the number of the Run that the child executes, or 0
-	canceled  uint32        // the number of the last Run that was cancelled
+	running   atomic.Uint32 // the number of the Run that executes, or 0
+	canceled  atomic.Uint32 // the number of the last Run that was cancelled
 	interrupt chan struct{} // has an element if Run is not to wait for a child
 	moving    sync.Mutex    // held while child and id change
 	child     *process      // in which the session is, unless it has ended; or nil
@@ -75,8 +75,8 @@ func (s *session) open(ctx context.Context) error {
 	s.move(p)
 	s.bound, s.reset = false, false
 	h := s.control.header()
-	h.request.Store(s.number)
-	h.reply.Store(s.number)
+	h.request.Store(s.number - 1) // while Run makes the session anew, number is that of the Run
+	h.reply.Store(s.number - 1)
 	return p.call(context.Background(), s.limits.loadTime(), opSession, sessionArgs{s.id, s.index}, &s.can, s.controlFile)
 }
 
@@ -223,6 +223,11 @@ func (s *session) Run(ctx context.Context) error {
 	case <-s.interrupt: // it was meant for an earlier Run
 	default:
 	}
+	if s.number++; s.number == 0 {
+		s.number = 1 // because 0 is no Run
+	}
+	s.running.Store(s.number)
+	defer s.running.Store(0)
 	if s.child == nil || s.child.dead.Load() {
 		if err := s.prepare(ctx); err != nil {
 			return err
@@ -237,18 +242,16 @@ func (s *session) Run(ctx context.Context) error {
 			copy(s.tensors.data[s.places.In[i].Offset:], t.Bytes())
 		}
 	}
+	if s.canceled.Load() == s.number {
+		return &common.Error{Kind: common.ErrRun, Message: "it was cancelled before it began"}
+	}
 	h := s.control.header()
 	if h.reset = 0; s.reset {
 		h.reset, s.reset = 1, false
 	}
-	if s.number++; s.number == 0 {
-		s.number = 1 // because 0 is no Run
-	}
-	s.running.Store(s.number)
 	h.request.Store(s.number)
 	wake(&h.request)
 	s.wait(h)
-	s.running.Store(0)
 	switch {
 	case h.reply.Load() != s.number:
 		return s.child.crashed()
@@ -389,17 +392,14 @@ func (s *session) Cancel() {
 	s.moving.Lock()
 	defer s.moving.Unlock()
 	number, p := s.running.Load(), s.child
-	if number == 0 || p == nil {
-		select {
-		case s.interrupt <- struct{}{}:
-		default:
-		}
+	select {
+	case s.interrupt <- struct{}{}:
+	default:
+	}
+	if number == 0 || p == nil || s.canceled.Load() == number { // the child repeats it
 		return
 	}
-	if s.canceled == number {
-		return // the child repeats it
-	}
-	s.canceled = number
+	s.canceled.Store(number)
 	args := cancelArgs{s.id, number}
 	go func() {
 		var nothing any
@@ -423,7 +423,7 @@ func (s *session) Profile() (times []common.LayerTime, err error) {
 func (s *session) Close() error {
 	var err error
 	if s.child != nil && !s.child.dead.Load() {
-		if err = s.call(opEnd, memoryArgs{ID: s.id}, nil); errors.Is(err, common.ErrCrashed) {
+		if err = s.child.call(context.Background(), closeTime, opEnd, memoryArgs{ID: s.id}, new(any)); errors.Is(err, common.ErrCrashed) {
 			err = nil
 		}
 	}
