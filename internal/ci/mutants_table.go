@@ -48,7 +48,7 @@ var mutants = []mutant{
 	{"cinclude/reference/reference.c", "if (memory != NULL) t->data = t->target", "t->data = t->target", "cinclude/reference", "TestConformance/results"},
 
 	// Files, folders and what strangers put in them.
-	{"internal/memfile/memfile_linux.go", "unix.F_SEAL_WRITE|", "", "internal/memfile", "TestSealed"},
+	{"internal/memfile/memfile_linux.go", " | unix.F_SEAL_WRITE", "", "internal/memfile", "TestSealed"},
 	{"internal/memfile/memfile.go", "n > 0 {\n\t\treturn errChanged", "n > 1 {\n\t\treturn errChanged", "internal/memfile", "TestReadErrors"},
 	{"internal/privdir/check_unix.go", "0o022 != 0", "0o002 != 0", "internal/privdir", "TestMode"},
 	{"internal/sandbox/confine.go", "if fs.Type != unix.PROC_SUPER_MAGIC {", "if true {", "internal/sandbox", "TestProc"},

@@ -201,8 +201,21 @@ static int set_time(const char *path) {
 	return result(utimensat(AT_FDCWD, path, t, 0));
 }
 
+// The calls that change modes succeed without effect, which counts as refused.
+static int mode_of(const char *path) {
+	struct stat before, after;
+	if (stat(path, &before) || chmod(path, before.st_mode ^ 0044) || stat(path, &after))
+		return errno;
+	return after.st_mode == before.st_mode ? EPERM : 0;
+}
+
 static int mode_of_readable(void) {
-	int fd = open(readable, O_RDONLY), err = result(fchmod(fd, 0600));
+	struct stat before, after;
+	int fd = open(readable, O_RDONLY), err;
+	if (fstat(fd, &before) || fchmod(fd, before.st_mode ^ 0044) || fstat(fd, &after))
+		err = errno;
+	else
+		err = after.st_mode == before.st_mode ? EPERM : 0;
 	close(fd);
 	return err;
 }
@@ -267,7 +280,7 @@ static struct sockaddr_storage nowhere = {.ss_family = AF_INET};
 	A(write_remove, result(unlink(readable))) \
 	A(write_device, result(mknod(other, S_IFCHR | 0600, 0x103))) \
 	A(write_socket, result(mknod(other, S_IFSOCK | 0600, 0))) \
-	A(write_mode, result(chmod(secret, 0644))) \
+	A(write_mode, mode_of(secret)) \
 	A(write_mode_of_descriptor, mode_of_readable()) \
 	A(write_flags, flags_of_readable()) \
 	A(write_owner, result(chown(secret, getuid(), -1))) \
