@@ -43,11 +43,3 @@ func describe(files *common.ModelFiles, _ common.Options) map[string]string {
 	}
 	return metadata.Add(nil, "bizCode", text)
 }
-
-// unknown returns the operators that only later releases of MNN know.
-func unknown(files *common.ModelFiles) []string {
-	if files.Len() != 1 {
-		return nil
-	}
-	return mnncheck.Unknown(files.Bytes(0))
-}

@@ -65,7 +65,7 @@ func (d *driver) load(files *common.ModelFiles, o common.Options, n Options) (_ 
 
 // read makes the TfLiteModel.
 func (m *model) read(files *common.ModelFiles) error {
-	bytes, err := tfl.Read(files, m.log)
+	bytes, err := tfl.Read(files)
 	if err != nil {
 		return err
 	}

@@ -29,8 +29,6 @@ type Engine struct {
 	// these options. It also reads the files that the model refers to
 	// (ModelFiles.Beside), whose paths the shim then gets. It may be nil.
 	Check func(files *common.ModelFiles, o common.Options) error
-	// Unknown returns the operators that Check does not know. It may be nil.
-	Unknown func(files *common.ModelFiles) []string
 	// Metadata returns the metadata of a model that Check accepted. It may be nil.
 	Metadata func(files *common.ModelFiles, o common.Options) map[string]string
 	// PrintsLog is set if the SDK has no log interface and prints to C's stderr,

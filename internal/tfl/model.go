@@ -84,11 +84,13 @@ func Describe(model []byte) (*Model, error) {
 		m.DynamicQuantization = m.DynamicQuantization || quantizesDynamically(graphs.Table(g))
 	}
 	for i, codes := int64(0), root.Vector("operator_codes"); i < codes.Len(); i++ {
-		m.Resources = m.Resources || flatcheck.Operator(codes.Table(i)) == "VAR_HANDLE"
+		m.Resources = m.Resources || flatcheck.Operator(codes.Table(i)) == varHandle
 	}
 	m.readMetadata(model, root)
 	return m, nil
 }
+
+const varHandle = 142 // the number of the operator VAR_HANDLE
 
 // quantizesDynamically reports whether the subgraph has an operator as DynamicQuantization describes it.
 func quantizesDynamically(graph flatcheck.Table) bool {

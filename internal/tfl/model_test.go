@@ -5,7 +5,6 @@ package tfl
 import (
 	"archive/zip"
 	"bytes"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/flatcheck"
-	"github.com/anyinfer/anyinfer/internal/nativelog"
 	"github.com/stretchr/testify/require"
 )
 
@@ -36,7 +34,7 @@ func TestDescribe(t *testing.T) {
 			files, err := common.OpenFiles(t.Context(), common.File(file))
 			require.NoError(t, err, file)
 			defer files.Release()
-			model, err := Read(files, nativelog.Log{Logger: slog.Default()})
+			model, err := Read(files)
 			require.NoError(t, err, file)
 			m, err := Describe(model)
 			require.NoError(t, err, file)

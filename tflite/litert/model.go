@@ -115,7 +115,7 @@ func classifyError(err error, hardware uint32) error {
 
 // read makes the LiteRtModel and finds its signatures.
 func (m *model) read(files *common.ModelFiles) error {
-	bytes, err := tfl.Read(files, m.driver.log)
+	bytes, err := tfl.Read(files)
 	if err != nil {
 		return err
 	}
