@@ -11,8 +11,8 @@ import (
 	"github.com/anyinfer/anyinfer/internal/mnncheck"
 )
 
-// check refuses files that crash MNN, and files with incomplete external
-// weights: MNN would compute with uninitialized memory.
+// check refuses files whose structure is damaged, and files with incomplete
+// external weights: MNN would compute with uninitialized memory.
 func check(files *common.ModelFiles, _ common.Options) error {
 	if files.Len() != 1 {
 		return nil // the shim refuses it

@@ -25,8 +25,8 @@ type Engine struct {
 	// Native converts Options.Native, which is not nil, to keys and values of
 	// anyinfer_source. It is nil if the engine has no options of its own.
 	Native func(native any) (map[string]string, error)
-	// Check refuses a model that could crash the SDK, because it is damaged or has
-	// these options. It also reads the files that the model refers to
+	// Check refuses a model whose structure is damaged, or that could crash the SDK
+	// with these options. It also reads the files that the model refers to
 	// (ModelFiles.Beside), whose paths the shim then gets. It may be nil.
 	Check func(files *common.ModelFiles, o common.Options) error
 	// Metadata returns the metadata of a model that Check accepted. It may be nil.

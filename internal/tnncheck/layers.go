@@ -150,6 +150,9 @@ func innerProduct(l layer, in [][]int, own []raw) ([]int, error) {
 	if len(x) < 2 || p == nil {
 		return nil, nil
 	}
+	if p[2] != 0 || p[3] != 1 { // TNN ignores both parameters
+		return nil, fmt.Errorf("transposed %d, from axis %d", p[2], p[3])
+	}
 	return []int{x[0], p[0]}, checkWeights(own, product(append([]int{p[0]}, x[1:]...)))
 }
 
