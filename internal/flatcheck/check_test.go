@@ -277,6 +277,9 @@ func FuzzCheck(f *testing.F) {
 			f.Add(data)
 		}
 	}
+	m := load(f, "digits")
+	m.callOnce(f, 1)
+	f.Add(m.File().Data())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if err := Check(data); err != nil {
 			require.ErrorIs(t, err, common.ErrModel)

@@ -328,7 +328,10 @@ func FuzzCheck(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if err := Check(data); err != nil {
 			require.ErrorIs(t, err, common.ErrModel)
+			return
 		}
+		BizCode(data)
+		require.GreaterOrEqual(t, External(data), int64(0))
 	})
 }
 

@@ -149,3 +149,20 @@ func TestLabelBomb(t *testing.T) {
 	require.Nil(t, m.Signatures[0].Outputs[0].Labels)
 	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(16<<20))
 }
+
+// FuzzDescribe checks that what the check of structure accepts can be described.
+func FuzzDescribe(f *testing.F) {
+	for _, name := range []string{"labels", "multi_signatures", "digits_int8", "channels"} {
+		model, err := os.ReadFile("../../testdata/" + name + ".tflite")
+		require.NoError(f, err)
+		f.Add(model)
+	}
+	f.Fuzz(func(t *testing.T, model []byte) {
+		if flatcheck.Check(model) != nil {
+			return
+		}
+		if _, err := Describe(model); err != nil {
+			require.ErrorIs(t, err, common.ErrModel)
+		}
+	})
+}
