@@ -72,6 +72,9 @@ func (m *model) read(files *common.ModelFiles) error {
 	if m.file, err = tfl.Describe(bytes); err != nil {
 		return err
 	}
+	if m.file.ComparesScaleOne {
+		return tfl.Errorf(common.ErrModel, "it compares quantized tensors, one with a scale of exactly 1, for which the library ends the process")
+	}
 	callback, userData := m.reporter.args()
 	// TFLite reads constants in place, so bytes must stay at its address until the model is closed.
 	m.handle = m.lib.Call(modelCreate, dylib.Slice(bytes), dylib.Int(len(bytes)), callback, userData)

@@ -5,6 +5,7 @@ package tfl
 import (
 	"archive/zip"
 	"bytes"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -48,6 +49,19 @@ func TestDescribe(t *testing.T) {
 	m, err := Describe(model)
 	require.NoError(t, err)
 	require.Equal(t, common.Shape{-1, 8, 8, 1}, m.Signatures[0].Inputs[0].Shape)
+}
+
+// TestComparesScaleOne changes the scale of one of the numbers that are compared.
+func TestComparesScaleOne(t *testing.T) {
+	for scale, want := range map[float32]bool{0.5: false, 1: true, 2: false} {
+		model, err := os.ReadFile("../../testdata/sums_int8.tflite")
+		require.NoError(t, err)
+		q, _ := flatcheck.Model(model).Vector("subgraphs").Table(0).Vector("tensors").Table(0).Table("quantization")
+		q.Vector("scale").Set(0, int64(math.Float32bits(scale)))
+		m, err := Describe(model)
+		require.NoError(t, err)
+		require.Equal(t, want, m.ComparesScaleOne, scale)
+	}
 }
 
 // TestDamagedMetadata checks that a model with damaged metadata or a damaged archive is described without them.

@@ -122,6 +122,9 @@ func (m *model) read(files *common.ModelFiles) error {
 	if m.file, err = tfl.Describe(bytes); err != nil {
 		return err
 	}
+	if m.file.ComparesScaleOne {
+		return tfl.Errorf(common.ErrModel, "it compares quantized tensors, one with a scale of exactly 1, for which the library ends the process")
+	}
 	m.info.Metadata, m.info.State, m.stateful = m.file.Metadata, m.file.State(), m.file.Resources
 	create := func(model *uintptr) error {
 		r := m.lib.Call(modelFromBuffer, dylib.Int(m.environment.handle), dylib.Slice(bytes), dylib.Int(len(bytes)),
