@@ -302,13 +302,12 @@ func (c *checker) tensor(t Table) (constant bool, err error) {
 		return false, nil
 	}
 	data := Content(c.buffers.Table(b))
-	_, sparse := t.Table("sparsity")
 	switch {
 	case len(data) == 0:
 		return false, nil
 	case dtype == stringType:
 		return true, c.strings(data)
-	case sparse != 0 || dtype >= int64(len(elementBits)) || elementBits[dtype] == 0: // the size is not known
+	case t.Has("sparsity") || dtype >= int64(len(elementBits)) || elementBits[dtype] == 0: // the size is not known
 	case (n*elementBits[dtype]+7)/8 != int64(len(data)):
 		return true, fmt.Errorf(" needs %d bytes, has %d", (n*elementBits[dtype]+7)/8, len(data))
 	}
