@@ -76,6 +76,7 @@ func TestShapes(t *testing.T) {
 		{"0 2 2 2 2 0 0 -1 -1", "0 20 2 2 2 0 0 -1 -1", "windows of 20 do not fit into 8"},
 		{"1 16 16 3 3 1 1 1 1 1 -1 1 1", "1 16 16 3 3 1 1 1 90 1 -1 1 90", "a padding of 90 for windows of 181 on an input of 4"},
 		{"t4 t5 10 1 0 1", "t4 t5 10 1 0 2", "from axis 2"},
+		{"Convolution t0", "Convolution x0", "it has 0 weights, and needs 144"},
 		{"t4 t5 10 1 0 1", "t4 t5 11 1 0 1", "it has 640 weights, and needs 704"},
 	} {
 		f := files(t, "digits")

@@ -111,10 +111,15 @@ func checkPadding(size, out, window, stride, pad, padKind int) error {
 	return nil
 }
 
-// checkWeights checks the number of a layer's first weights.
+// checkWeights checks the number of a layer's first weights, which TNN finds by the
+// layer's name.
 func checkWeights(own []raw, count int) error {
-	if len(own) > 0 && own[0].known() && own[0].count() != count {
-		return fmt.Errorf("it has %d weights, and needs %d", own[0].count(), count)
+	first := raw{}
+	if len(own) > 0 {
+		first = own[0]
+	}
+	if first.known() && first.count() != count {
+		return fmt.Errorf("it has %d weights, and needs %d", first.count(), count)
 	}
 	return nil
 }
