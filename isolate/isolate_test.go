@@ -38,6 +38,9 @@ func TestMain(m *testing.M) {
 			return nil
 		},
 	}).Register()
+	if fault := os.Getenv(isolate.HostileVariable); fault != "" && os.Getenv(isolate.Variable) != "" {
+		isolate.Hostile(fault)
+	}
 	isolate.Main()
 	os.Exit(m.Run())
 }
