@@ -55,7 +55,7 @@ func runChild(settings string) error {
 		return fmt.Errorf("this process was not started by package isolate: %w", err)
 	}
 	c := &child{sessions: map[sessionID]*childSession{}}
-	c.conn = newConn(os.NewFile(socketFD, "socket"), c.handle, true)
+	c.conn = newConn(os.NewFile(socketFD, "socket"), c.handle, true, maxCall)
 	c.conn.serve()
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -111,7 +112,7 @@ func (m *model) start(ctx context.Context) (_ *process, r loadResult, err error)
 	p.loading.Store(false)
 	p.setFiles(nil)
 	if err == nil {
-		err = r.check()
+		err = r.check(m.engine.options)
 	}
 	if err != nil {
 		p.close()
@@ -140,25 +141,28 @@ func (m *model) beside(name string) (*os.File, error) {
 }
 
 // check returns an error for what no engine may say of a model: a child can run a stranger's code.
-func (r *loadResult) check() error {
+func (r *loadResult) check(o *Options) error {
 	if len(r.Signatures) == 0 || r.Info.State > common.Stateful {
 		return errNonsense
 	}
 	for _, s := range r.Signatures {
-		for _, infos := range [][]common.TensorInfo{s.Inputs, s.Outputs} {
-			for _, info := range infos {
-				if !info.DType.Valid() || !info.Shape.Dynamic() && info.Shape.Elems() < 0 {
-					return errNonsense
-				}
-				for _, d := range info.Shape {
-					if d < -1 {
-						return errNonsense
-					}
-				}
-				if q := info.Quant; q != nil && (len(q.Scale) == 0 || len(q.ZeroPoint) != len(q.Scale)) {
-					return errNonsense
-				}
+		var l layout
+		for _, info := range slices.Concat(s.Inputs, s.Outputs) {
+			if !info.DType.Valid() || slices.ContainsFunc(info.Shape, func(d int) bool { return d < -1 }) {
+				return errNonsense
 			}
+			if q := info.Quant; q != nil && (len(q.Scale) == 0 || len(q.ZeroPoint) != len(q.Scale)) {
+				return errNonsense
+			}
+			if info.Shape.Dynamic() {
+				continue
+			}
+			if _, err := l.add(info.DType, info.Shape); err != nil {
+				return errNonsense
+			}
+		}
+		if err := o.allow(l.size); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -80,6 +80,8 @@ func open(r common.Registration, c common.Config, o *Options) (common.Driver, er
 // check returns an error for Options that this system or no system supports.
 func (o *Options) check() error {
 	switch {
+	case runtime.GOOS == "android" || runtime.GOOS == "ios":
+		return &common.Error{Kind: common.ErrNotAvailable, Message: "apps cannot start isolated engines on " + runtime.GOOS}
 	case o.Children < 0 || o.LoadTime < 0 || o.Grace < 0 || o.Memory < 0 || o.CPUTime < 0:
 		return &common.Error{Kind: common.ErrOption, Message: "a number in isolate.Options is negative"}
 	case o.Sandbox < FullSandbox || o.Sandbox > NoSandbox:

@@ -85,7 +85,7 @@ func start(o *Options, r *rules, log nativelog.Log, stderr io.Writer) (_ *proces
 		read.Close()
 		return nil, &common.Error{Kind: common.ErrNotAvailable, Path: path, Message: "the child process does not start", Err: err}
 	}
-	p.conn = newConn(own, p.handle, false)
+	p.conn = newConn(own, p.handle, false, maxAnswer)
 	go p.live(own, read, stderr)
 	go p.watch(o)
 	return p, nil

@@ -209,11 +209,11 @@ func (s *session) bind(outputs []common.Shape) (err error) {
 
 var errAnswer = &common.Error{Kind: common.ErrRun, Message: "the engine's process has answered nonsense"}
 
-// allow returns an error for tensors that need more memory than Options.Memory, or than the machine has: the sizes are
-// what a child says.
+// allow returns an error for tensors that need more memory than Options.Memory or, if that is not set, than a quarter of
+// the machine's: the sizes are what a child says, which may run a stranger's code.
 func (o *Options) allow(size int) error {
-	if most := cmp.Or(o.Memory, machineMemory()); int64(size) > most {
-		return &common.Error{Kind: common.ErrRun, Message: fmt.Sprintf("the tensors of a Run need %d bytes, of at most %d", size, most), Hint: "isolate.Options.Memory is the limit, else the machine's memory"}
+	if most := cmp.Or(o.Memory, machineMemory()/4); int64(size) > most {
+		return &common.Error{Kind: common.ErrRun, Message: fmt.Sprintf("the tensors of a Run need %d bytes, of at most %d", size, most), Hint: "isolate.Options.Memory is the limit, else a quarter of the machine's memory"}
 	}
 	return nil
 }
