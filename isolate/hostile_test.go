@@ -110,7 +110,7 @@ var floods = map[string]func(*conn){
 	},
 	"unknown calls": func(c *conn) { c.write(frame{ID: 1, Op: "unknown", Body: json.RawMessage(`7`)}) },
 	"length 4 GB":   func(c *conn) { sendRaw(c, 0xffffffff, 0, nil) },
-	"half a frame":  func(c *conn) { sendRaw(c, maxFrame, 0, []byte("{")); select {} },
+	"half a frame":  func(c *conn) { sendRaw(c, maxAnswer, 0, []byte("{")); select {} },
 	"no files":      func(c *conn) { sendRaw(c, 2, 64, []byte("{}")) },
 	"no JSON":       func(c *conn) { sendRaw(c, 5, 0, []byte("hello")) },
 	"closed":        func(c *conn) { unix.Shutdown(int(c.socket.Fd()), unix.SHUT_RDWR); c.socket.Close(); select {} },
@@ -176,7 +176,7 @@ func Hostile(text string) {
 		}
 		return c.handle(op, body, files)
 	}
-	c.conn = newConn(os.NewFile(socketFD, "socket"), handle, fault != "deaf")
+	c.conn = newConn(os.NewFile(socketFD, "socket"), handle, fault != "deaf", maxCall)
 	for fault == "deaf" { // it answers the call, and reads no other one
 		f, err := c.conn.read()
 		if err != nil {
