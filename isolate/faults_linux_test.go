@@ -32,12 +32,7 @@ func leftNow(t testing.TB) (l left) {
 	maps, err := os.ReadFile("/proc/self/maps")
 	require.NoError(t, err)
 	l.mappings = strings.Count(string(maps), "anyinfer-tensors")
-	tasks, err := filepath.Glob("/proc/self/task/*/children")
-	require.NoError(t, err)
-	for _, task := range tasks {
-		text, _ := os.ReadFile(task) // the thread may have ended
-		l.children += len(strings.Fields(string(text)))
-	}
+	l.children = len(childrenNow(t))
 	folders, err := filepath.Glob(filepath.Join(os.TempDir(), "anyinfer-child-*"))
 	require.NoError(t, err)
 	l.folders = len(folders)
