@@ -178,7 +178,7 @@ func (p *process) call(ctx context.Context, limit time.Duration, op string, args
 	if errors.As(err, &e) {
 		return err
 	}
-	p.kill("the connection to it broke")
+	p.cmd.Process.Kill() // if it has not ended by itself, which is the reason to report
 	return p.crashed()
 }
 
