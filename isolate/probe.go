@@ -223,6 +223,9 @@ func (p *prober) Load(ctx context.Context, files *common.ModelFiles, o common.Op
 // find looks for the verdict on a model. The error is errKnown if there is one.
 func (p *prober) find(ctx context.Context, files *common.ModelFiles, o common.Options) error {
 	p.verdict.Files = map[string]string{}
+	if len(o.Shapes) == 0 {
+		o.Shapes = nil // which is the same
+	}
 	if p.options.NoCache {
 		return nil
 	}

@@ -18,12 +18,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anyinfer/anyinfer/internal/bench"
+	"github.com/anyinfer/anyinfer/isolate"
 )
 
 // envMain is the variable that makes the test binary run the command.
 const envMain = "ANYINFER_TEST_MAIN"
 
 func TestMain(m *testing.M) {
+	isolate.Main()
 	if os.Getenv(envMain) != "" || slices.Contains(os.Args, bench.WorkerCommand) {
 		main()
 	}
