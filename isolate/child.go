@@ -55,7 +55,7 @@ func runChild(settings string) error {
 		return fmt.Errorf("this process was not started by package isolate: %w", err)
 	}
 	c := &child{sessions: map[sessionID]*childSession{}}
-	c.conn = newConn(os.NewFile(socketFD, "socket"), c.handle, true)
+	c.conn = newConn(os.NewFile(socketFD, "socket"), c.handle, true, maxCall)
 	c.conn.serve()
 	return nil
 }
@@ -84,6 +84,7 @@ func confineAndRestart(s childSettings) error {
 type child struct {
 	conn         *conn
 	registration common.Registration
+	level        slog.LevelVar // the lowest that is sent
 
 	mu       sync.Mutex // guards what follows; calls of one session come one at a time
 	driver   common.Driver
@@ -172,7 +173,8 @@ func (c *child) open(a openArgs) (info common.EngineInfo, err error) {
 	if !ok {
 		return info, &common.Error{Kind: common.ErrNotAvailable, Message: "the child's program does not import the engine"}
 	}
-	cfg := common.Config{Library: a.Library, Logger: slog.New(logSender{c.conn, nil}), KeepStderr: true}
+	c.level.Set(a.Level)
+	cfg := common.Config{Library: a.Library, Logger: slog.New(logSender{c.conn, &c.level, nil}), KeepStderr: true}
 	if cfg.Native, err = decodeNative(a.Native, r.Config); err != nil {
 		return info, err
 	}
@@ -215,6 +217,7 @@ func (c *child) load(a loadArgs, files []*os.File) (r loadResult, err error) {
 	if a.Options.Native, err = decodeNative(a.Native, c.registration.Options); err != nil {
 		return r, err
 	}
+	c.level.Set(a.Level)
 	ctx := context.Background()
 	var src common.Source
 	switch {
@@ -300,10 +303,11 @@ func duplicate(file *os.File) (*os.File, error) {
 // logSender sends records to the program.
 type logSender struct {
 	conn  *conn
+	level *slog.LevelVar
 	attrs []slog.Attr
 }
 
-func (l logSender) Enabled(context.Context, slog.Level) bool { return true }
+func (l logSender) Enabled(_ context.Context, level slog.Level) bool { return level >= l.level.Level() }
 
 func (l logSender) Handle(_ context.Context, r slog.Record) error {
 	record := logRecord{Level: r.Level, Message: r.Message, Attrs: map[string]string{}}
@@ -555,7 +559,9 @@ func (s *childSession) writeResults() uint32 {
 		for j, d := range shape {
 			r.dims[j] = int64(d)
 		}
-		encode(s.results.data[places[i]:], t)
+		if r.size > 0 {
+			encode(s.results.data[places[i]:], t)
+		}
 	}
 	return succeeded
 }

@@ -36,6 +36,7 @@ type openArgs struct {
 	Engine   string
 	Library  string
 	Native   json.RawMessage `json:",omitempty"`
+	Level    slog.Level      // records below it are not wanted
 }
 
 type propertyArgs struct {
@@ -47,8 +48,9 @@ type loadArgs struct {
 	Options common.Options  // without Native
 	Native  json.RawMessage `json:",omitempty"`
 	Format  string
-	Names   []string // of the files; nil: they have none
-	Folder  string   // the model is this folder, and no files come
+	Names   []string   // of the files; nil: they have none
+	Folder  string     // the model is this folder, and no files come
+	Level   slog.Level // as in openArgs
 }
 
 type loadResult struct {

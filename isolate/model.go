@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -104,13 +105,14 @@ func (m *model) start(ctx context.Context) (_ *process, r loadResult, err error)
 	if args.Names != nil {
 		args.Names = args.Names[:len(files)]
 	}
+	args.Level = m.engine.logLevel()
 	p.setFiles(m.beside)
 	p.loading.Store(true)
-	err = p.call(ctx, m.engine.options.loadTime(), opLoad, args, &r, files...)
+	err = p.call(ctx, 0, m.engine.options.loadTime(), opLoad, args, &r, files...)
 	p.loading.Store(false)
 	p.setFiles(nil)
 	if err == nil {
-		err = r.check()
+		err = r.check(m.engine.options)
 	}
 	if err != nil {
 		p.close()
@@ -139,25 +141,28 @@ func (m *model) beside(name string) (*os.File, error) {
 }
 
 // check returns an error for what no engine may say of a model: a child can run a stranger's code.
-func (r *loadResult) check() error {
+func (r *loadResult) check(o *Options) error {
 	if len(r.Signatures) == 0 || r.Info.State > common.Stateful {
 		return errNonsense
 	}
 	for _, s := range r.Signatures {
-		for _, infos := range [][]common.TensorInfo{s.Inputs, s.Outputs} {
-			for _, info := range infos {
-				if !info.DType.Valid() || !info.Shape.Dynamic() && info.Shape.Elems() < 0 {
-					return errNonsense
-				}
-				for _, d := range info.Shape {
-					if d < -1 {
-						return errNonsense
-					}
-				}
-				if q := info.Quant; q != nil && (len(q.Scale) == 0 || len(q.ZeroPoint) != len(q.Scale)) {
-					return errNonsense
-				}
+		var l layout
+		for _, info := range slices.Concat(s.Inputs, s.Outputs) {
+			if !info.DType.Valid() || slices.ContainsFunc(info.Shape, func(d int) bool { return d < -1 }) {
+				return errNonsense
 			}
+			if q := info.Quant; q != nil && (len(q.Scale) == 0 || len(q.ZeroPoint) != len(q.Scale)) {
+				return errNonsense
+			}
+			if info.Shape.Dynamic() {
+				continue
+			}
+			if _, err := l.add(info.DType, info.Shape); err != nil {
+				return errNonsense
+			}
+		}
+		if err := o.allow(l.size); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -223,7 +228,7 @@ func (s *slot) set(p *process, err error) {
 
 // get returns a child that runs. If there is none, it waits until one is started, or returns the error if that is not
 // done any more.
-func (s *slot) get(ctx context.Context, interrupt <-chan struct{}) (*process, error) {
+func (s *slot) get(ctx context.Context) (*process, error) {
 	for {
 		s.mu.Lock()
 		p, err, changed := s.child, s.err, s.changed
@@ -238,8 +243,6 @@ func (s *slot) get(ctx context.Context, interrupt <-chan struct{}) (*process, er
 		case <-changed:
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-interrupt:
-			return nil, &common.Error{Kind: common.ErrCrashed, Message: "the Run was cancelled while it waited for another process"}
 		case <-s.model.closing.Done():
 			return nil, &common.Error{Kind: common.ErrClosed}
 		}
@@ -253,11 +256,11 @@ func (m *model) Signatures() []common.Signature { return m.loaded.Signatures }
 // Property asks the first child.
 func (m *model) Property(key string) (value string, err error) {
 	ctx := context.Background()
-	p, err := m.slots[0].get(ctx, nil)
+	p, err := m.slots[0].get(ctx)
 	if err != nil {
 		return "", err
 	}
-	err = p.call(ctx, m.engine.options.loadTime(), opProperty, propertyArgs{OfModel: true, Key: key}, &value)
+	err = p.call(ctx, 0, m.engine.options.loadTime(), opProperty, propertyArgs{OfModel: true, Key: key}, &value)
 	return value, err
 }
 
@@ -282,7 +285,7 @@ func (m *model) NewSession(ctx context.Context, signature int) (common.DriverSes
 			least = s
 		}
 	}
-	s := &session{slot: least, signature: m.loaded.Signatures[signature], index: signature, limits: m.engine.options, interrupt: make(chan struct{}, 1)}
+	s := &session{slot: least, signature: m.loaded.Signatures[signature], index: signature, limits: m.engine.options, shape: make(common.Shape, maxRank)}
 	control, file, err := newShared(controlSize(len(s.signature.Outputs)))
 	if err != nil {
 		return nil, err

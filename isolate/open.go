@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"reflect"
@@ -79,6 +80,8 @@ func open(r common.Registration, c common.Config, o *Options) (common.Driver, er
 // check returns an error for Options that this system or no system supports.
 func (o *Options) check() error {
 	switch {
+	case runtime.GOOS == "android" || runtime.GOOS == "ios":
+		return &common.Error{Kind: common.ErrNotAvailable, Message: "apps cannot start isolated engines on " + runtime.GOOS}
 	case o.Children < 0 || o.LoadTime < 0 || o.Grace < 0 || o.Memory < 0 || o.CPUTime < 0:
 		return &common.Error{Kind: common.ErrOption, Message: "a number in isolate.Options is negative"}
 	case o.Sandbox < FullSandbox || o.Sandbox > NoSandbox:
@@ -154,12 +157,22 @@ func (e *engine) newChild(ctx context.Context, r *rules) (*process, common.Engin
 	if err != nil {
 		return nil, info, err
 	}
-	args := openArgs{Protocol: protocol, Engine: e.registration.Name, Library: e.config.Library, Native: e.native}
-	if err := p.call(ctx, e.options.loadTime(), opOpen, args, &info); err != nil {
+	args := openArgs{protocol, e.registration.Name, e.config.Library, e.native, e.logLevel()}
+	if err := p.call(ctx, 0, e.options.loadTime(), opOpen, args, &info); err != nil {
 		p.close()
 		return nil, info, explainStart(p, err)
 	}
 	return p, info, nil
+}
+
+// logLevel returns the lowest level that the logger wants now. A child sends no record below it.
+func (e *engine) logLevel() slog.Level {
+	for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn} {
+		if e.config.Logger.Enabled(context.Background(), level) {
+			return level
+		}
+	}
+	return slog.LevelError
 }
 
 // explainStart returns the error of a child that has ended before it opened an engine.
@@ -186,7 +199,7 @@ func (e *engine) Devices(ctx context.Context) (devices []common.Device, err erro
 		return nil, err
 	}
 	defer p.close()
-	err = p.call(ctx, e.options.loadTime(), opDevices, nil, &devices)
+	err = p.call(ctx, 0, e.options.loadTime(), opDevices, nil, &devices)
 	return devices, err
 }
 
@@ -200,7 +213,7 @@ func (e *engine) Property(key string) (value string, err error) {
 			return "", err
 		}
 	}
-	err = e.spare.call(ctx, e.options.loadTime(), opProperty, propertyArgs{Key: key}, &value)
+	err = e.spare.call(ctx, 0, e.options.loadTime(), opProperty, propertyArgs{Key: key}, &value)
 	return value, err
 }
 

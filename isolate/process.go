@@ -84,7 +84,7 @@ func start(o *Options, r *rules, log nativelog.Log, stderr io.Writer) (_ *proces
 		read.Close()
 		return nil, &common.Error{Kind: common.ErrNotAvailable, Path: path, Message: "the child process does not start", Err: err}
 	}
-	p.conn = newConn(own, p.handle, false)
+	p.conn = newConn(own, p.handle, false, maxAnswer)
 	go p.live(own, read, stderr)
 	go p.watch(o)
 	return p, nil
@@ -98,16 +98,17 @@ func (p *process) live(socket, output *os.File, stderr io.Writer) {
 		defer output.Close()
 		lines := bufio.NewReader(output)
 		for {
-			line, err := lines.ReadString('\n')
-			if line = strings.TrimRight(line, "\r\n"); line != "" && p.words.add(line) {
+			text, _, err := lines.ReadLine() // a part, if the line is long
+			if err != nil {
+				return
+			}
+			if line := string(text); line != "" {
+				p.words.add(line)
 				if stderr != nil {
 					fmt.Fprintln(stderr, line)
 				} else {
 					p.log.Line(line)
 				}
-			}
-			if err != nil {
-				return
 			}
 		}
 	}()
@@ -158,21 +159,28 @@ func (p *process) crashed() error {
 	return e
 }
 
-// call calls the child. If ctx or limit ends first, the child is killed.
-func (p *process) call(ctx context.Context, limit time.Duration, op string, args, result any, files ...*os.File) error {
-	limited, cancel := context.WithTimeout(ctx, limit)
+// call calls the child, which is killed if it does not answer within limit, or within patience after ctx has ended.
+func (p *process) call(ctx context.Context, patience, limit time.Duration, op string, args, result any, files ...*os.File) error {
+	limited, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(patience):
+			cancel()
+		case <-limited.Done():
+		}
+	})()
 	got, err := p.conn.call(limited, op, args, result, files...)
 	closeAll(got)
 	switch {
 	case err == nil:
 		return nil
-	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
-		p.kill("it was killed, because the call's context has ended")
-		return ctx.Err()
 	case errors.Is(err, context.DeadlineExceeded) && limited.Err() != nil:
 		p.kill(fmt.Sprintf("it was killed, because %s took longer than %v", op, limit))
 		return p.crashed()
+	case limited.Err() != nil:
+		p.kill("it was killed, because " + op + " went on after its context had ended")
+		return ctx.Err()
 	}
 	var e *common.Error
 	if errors.As(err, &e) {
@@ -209,18 +217,19 @@ func (p *process) handle(op string, body json.RawMessage, files []*os.File) (any
 }
 
 func (p *process) record(r logRecord) {
+	const mostAttrs, most = 16, 16 << 10 // because the records wait for the logger
 	var attrs []any
 	for key, value := range r.Attrs {
-		if key != "engine" { // the log adds it
-			attrs = append(attrs, key, value)
+		if key != "engine" && len(attrs) < 2*mostAttrs { // the log adds the engine
+			attrs = append(attrs, key[:min(len(key), most)], value[:min(len(value), most)])
 		}
 	}
-	p.log.Log(context.Background(), r.Level, r.Message, attrs...)
+	p.log.Log(context.Background(), r.Level, r.Message[:min(len(r.Message), most)], attrs...)
 }
 
 // close ends the child, which first closes what it has open, if it does so in time.
 func (p *process) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
 	defer cancel()
 	var nothing any
 	p.conn.call(ctx, opClose, nil, &nothing)
@@ -228,8 +237,8 @@ func (p *process) close() {
 	<-p.ended
 }
 
-// closeTime is how long a child may take to close a model and an engine.
-const closeTime = 10 * time.Second
+// answerTime is how long a child may take to answer what needs no work, and to close a model and an engine.
+const answerTime = 10 * time.Second
 
 // lastWords keeps the last lines that a child has printed, and the first of what Go's runtime prints when it dies.
 type lastWords struct {
@@ -241,8 +250,8 @@ type lastWords struct {
 
 const keptLines = 8
 
-// add adds a line. It returns false for what only the runtime has to say.
-func (w *lastWords) add(line string) bool {
+// add adds a line, unless it is of the stacks and registers that the runtime prints.
+func (w *lastWords) add(line string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, begin := range []string{"SIG", "fatal error: ", "panic: ", "runtime: ", "unexpected fault address"} {
@@ -251,12 +260,11 @@ func (w *lastWords) add(line string) bool {
 		}
 	}
 	if w.stacks {
-		return false
+		return
 	}
 	if w.lines = append(w.lines, line); len(w.lines) > keptLines {
 		w.lines = w.lines[1:]
 	}
-	return true
 }
 
 func (w *lastWords) cause() string {

@@ -5,6 +5,7 @@
 package isolate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,19 +34,20 @@ type session struct {
 	reset       bool   // the next Run begins with the variables' initial values
 
 	// Cancel, which is called while Run executes, uses these.
-	running   atomic.Uint32 // the number of the Run that the child executes, or 0
-	canceled  uint32        // the number of the last Run that was cancelled
-	interrupt chan struct{} // has an element if Run is not to wait for a child
-	moving    sync.Mutex    // held while child and id change
-	child     *process      // in which the session is, unless it has ended; or nil
-	id        sessionID
+	running  atomic.Uint32 // the number of the Run that the child executes, or 0
+	canceled uint32        // the number of the last Run that was cancelled
+	moving   sync.Mutex    // held while what follows changes
+	stop     func()        // ends revive, while it executes; else nil
+	child    *process      // in which the session is, unless it has ended; or nil
+	id       sessionID
 
 	can     sessionResult
 	bound   bool // in the child, with places for the shapes of in and out
 	places  bindArgs
 	shapes  []common.Shape // of the outputs, as far as Bind knows them
 	tensors *shared
-	results *shared // outputs whose shape only Run knows, and strings
+	results *shared      // outputs whose shape only Run knows, and strings
+	shape   common.Shape // has room for the shape of any of them
 }
 
 // resettable is a session whose variables can be reset (common.Resetter).
@@ -66,7 +68,7 @@ func (r *resettable) Reset() error {
 
 // open makes the session in a child.
 func (s *session) open(ctx context.Context) error {
-	p, err := s.slot.get(ctx, s.interrupt)
+	p, err := s.slot.get(ctx)
 	if err != nil {
 		return err
 	}
@@ -75,7 +77,7 @@ func (s *session) open(ctx context.Context) error {
 	h := s.control.header()
 	h.request.Store(s.number)
 	h.reply.Store(s.number)
-	return p.call(context.Background(), s.limits.loadTime(), opSession, sessionArgs{s.id, s.index}, &s.can, s.controlFile)
+	return p.call(ctx, s.limits.grace(), s.limits.loadTime(), opSession, sessionArgs{s.id, s.index}, &s.can, s.controlFile)
 }
 
 // move makes p, or none, the child in which the session is.
@@ -139,7 +141,7 @@ func (s *session) prepare(ctx context.Context) error {
 	}
 	// A second bind gives places to outputs whose shapes the first one finds out.
 	for range 2 {
-		if err := s.bind(outputs); err != nil {
+		if err := s.bind(ctx, outputs); err != nil {
 			return err
 		}
 		complete := true
@@ -157,7 +159,7 @@ func (s *session) prepare(ctx context.Context) error {
 }
 
 // bind gives places to the inputs and to outputs of these shapes, and tells the child.
-func (s *session) bind(outputs []common.Shape) (err error) {
+func (s *session) bind(ctx context.Context, outputs []common.Shape) (err error) {
 	var l layout
 	a := bindArgs{ID: s.id, In: make([]place, len(s.in)), Out: make([]place, len(outputs))}
 	for i, t := range s.in {
@@ -185,7 +187,7 @@ func (s *session) bind(outputs []common.Shape) (err error) {
 	}
 	defer file.Close()
 	var shapes []common.Shape
-	if err := s.call(opBind, a, &shapes, file); err != nil {
+	if err := s.child.call(ctx, s.limits.grace(), s.limits.loadTime(), opBind, a, &shapes, file); err != nil {
 		memory.close()
 		return err
 	}
@@ -207,21 +209,21 @@ func (s *session) bind(outputs []common.Shape) (err error) {
 
 var errAnswer = &common.Error{Kind: common.ErrRun, Message: "the engine's process has answered nonsense"}
 
-// allow returns an error for tensors that need more memory than Options.Memory.
+// allow returns an error for tensors that need more memory than Options.Memory. Without it there is a limit, too,
+// because a child that runs a stranger's code could otherwise make the program use up the machine's memory.
 func (o *Options) allow(size int) error {
-	if o.Memory > 0 && int64(size) > o.Memory {
-		return &common.Error{Kind: common.ErrRun, Message: fmt.Sprintf("the tensors of a Run need %d bytes, more than isolate.Options.Memory", size)}
+	if most := cmp.Or(o.Memory, 4<<30); int64(size) > most {
+		return &common.Error{
+			Kind: common.ErrRun, Message: fmt.Sprintf("the tensors of a Run need %d bytes; %d are allowed", size, most),
+			Hint: "set isolate.Options.Memory",
+		}
 	}
 	return nil
 }
 
 func (s *session) Run(ctx context.Context) error {
-	select {
-	case <-s.interrupt: // it was meant for an earlier Run
-	default:
-	}
 	if s.child == nil || s.child.dead.Load() {
-		if err := s.prepare(ctx); err != nil {
+		if err := s.revive(ctx); err != nil {
 			return err
 		}
 	}
@@ -264,6 +266,20 @@ func (s *session) Run(ctx context.Context) error {
 	return nil
 }
 
+// revive makes the session in another child, at the beginning of a Run.
+func (s *session) revive(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	s.moving.Lock()
+	s.stop = cancel
+	s.moving.Unlock()
+	err := s.prepare(ctx)
+	s.moving.Lock()
+	s.stop = nil
+	s.moving.Unlock()
+	cancel()
+	return err
+}
+
 // wait waits until the Run has ended, or the child.
 func (s *session) wait(h *header) {
 	for {
@@ -304,13 +320,13 @@ func (s *session) failure() error {
 	return errAnswer
 }
 
-// call calls the session's child. It cannot be cancelled, as native code of this process could not be.
+// call calls the session's child, for what needs no work.
 func (s *session) call(op string, args, result any, files ...*os.File) error {
 	var nothing any
 	if result == nil {
 		result = &nothing
 	}
-	return s.child.call(context.Background(), s.limits.loadTime(), op, args, result, files...)
+	return s.child.call(context.Background(), 0, answerTime, op, args, result, files...)
 }
 
 // enlarge gives the child memory for results, to which it writes those of the last Run.
@@ -362,7 +378,7 @@ func (s *session) readLoose(i int, r result) (err error) {
 	if r.offset > uint64(len(data)) || r.size > uint64(len(data))-r.offset {
 		return errAnswer
 	}
-	shape := make(common.Shape, r.rank)
+	shape := s.shape[:r.rank]
 	for j := range shape {
 		if shape[j] = int(r.dims[j]); shape[j] < 0 || int64(shape[j]) != r.dims[j] {
 			return errAnswer
@@ -386,14 +402,11 @@ func (s *session) Cancel() {
 	s.moving.Lock()
 	defer s.moving.Unlock()
 	number, p := s.running.Load(), s.child
-	if number == 0 || p == nil {
-		select {
-		case s.interrupt <- struct{}{}:
-		default:
-		}
+	switch {
+	case s.stop != nil:
+		s.stop()
 		return
-	}
-	if s.canceled == number {
+	case number == 0 || p == nil || s.canceled == number:
 		return // the child repeats it
 	}
 	s.canceled = number

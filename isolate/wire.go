@@ -22,11 +22,10 @@ import (
 // protocol is the version of the messages. Program and child must have the same.
 const protocol = 1
 
-// maxFrame is the size in bytes of the largest message, and maxFiles the number of
-// files that one can bring.
 const (
-	maxFrame = 64 << 20
-	maxFiles = 64
+	maxAnswer = 16 << 20 // the size in bytes of the largest message of a child
+	maxCall   = 1 << 30  // of the program
+	maxFiles  = 64       // that come with a message
 )
 
 // frame is a message: a call, or the answer to one. A call without an ID has no answer.
@@ -46,6 +45,7 @@ type conn struct {
 	socket *os.File
 	handle handler
 	async  bool // each call is handled on a goroutine of its own
+	most   int  // the size of the largest message that is read
 
 	writing sync.Mutex
 	mu      sync.Mutex
@@ -57,8 +57,8 @@ type conn struct {
 // errEnded is the error of calls whose answer will not come.
 var errEnded = errors.New("the other process has ended")
 
-func newConn(socket *os.File, handle handler, async bool) *conn {
-	return &conn{socket: socket, handle: handle, async: async, waiting: map[uint64]chan frame{}}
+func newConn(socket *os.File, handle handler, async bool, most int) *conn {
+	return &conn{socket: socket, handle: handle, async: async, most: most, waiting: map[uint64]chan frame{}}
 }
 
 // socketPair returns both ends of a socket. The first is for this process and does not block, the second for a child.
@@ -228,7 +228,7 @@ func (c *conn) read() (f frame, err error) {
 	}
 	if err == nil {
 		length, files := binary.LittleEndian.Uint32(prefix[:]), binary.LittleEndian.Uint32(prefix[4:])
-		if length > maxFrame || int(files) != len(f.files) {
+		if int64(length) > int64(c.most) || int(files) != len(f.files) {
 			err = fmt.Errorf("a message of %d bytes with %d files, of which %d came", length, files, len(f.files))
 		} else {
 			text := make([]byte, length)
