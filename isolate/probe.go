@@ -223,8 +223,8 @@ func (p *prober) Load(ctx context.Context, files *common.ModelFiles, o common.Op
 // find looks for the verdict on a model. The error is errKnown if there is one.
 func (p *prober) find(ctx context.Context, files *common.ModelFiles, o common.Options) error {
 	p.verdict.Files = map[string]string{}
-	if len(o.Shapes) == 0 {
-		o.Shapes = nil // which is the same
+	if o.Sessions = max(o.Sessions, 1); len(o.Shapes) == 0 { // as if they were not set
+		o.Shapes = nil
 	}
 	if p.options.NoCache {
 		return nil

@@ -25,6 +25,9 @@ import (
 const envMain = "ANYINFER_TEST_MAIN"
 
 func TestMain(m *testing.M) {
+	if os.Getenv(envFragile) != "" {
+		registerFragile()
+	}
 	isolate.Main()
 	if os.Getenv(envMain) != "" || slices.Contains(os.Args, bench.WorkerCommand) {
 		main()
