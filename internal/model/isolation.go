@@ -31,9 +31,14 @@ func (i Isolation) Probe(ctx context.Context, engine string, src common.Source, 
 		probe.Load = o
 		return isolate.Probe(ctx, engine, src, &probe)
 	})
-	if err != nil && !errors.Is(err, common.ErrCrashed) {
-		slog.Debug("the model is loaded without a probe", "engine", engine, "reason", err)
+	var e *common.Error
+	switch {
+	case err == nil:
 		return nil
+	case errors.Is(err, common.ErrCrashed) && errors.As(err, &e):
+		e.Hint = "'anyinfer run', 'bench' and 'see' have --isolate, which runs it in another process"
+		return e
 	}
-	return err
+	slog.Debug("the model is loaded without a probe", "engine", engine, "reason", err)
+	return nil
 }
