@@ -3,6 +3,7 @@
 package isolate
 
 import (
+	"debug/elf"
 	"iter"
 	"os"
 	"path/filepath"
@@ -95,8 +96,25 @@ func (r *rules) readFolderOf(path string) {
 			r.read = append(r.read, p)
 		default:
 			r.read = append(r.read, filepath.Dir(p))
+			r.read = append(r.read, runPaths(p)...)
 		}
 	}
+}
+
+// runPaths returns the folders of the libraries that a library needs, as far as its file names them.
+func runPaths(library string) (folders []string) {
+	file, err := elf.Open(library)
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	for _, tag := range []elf.DynTag{elf.DT_RUNPATH, elf.DT_RPATH} {
+		lists, _ := file.DynString(tag)
+		for _, list := range lists {
+			folders = append(folders, filepath.SplitList(strings.ReplaceAll(list, "$ORIGIN", filepath.Dir(library)))...)
+		}
+	}
+	return folders
 }
 
 func resolved(path string) string {

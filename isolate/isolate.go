@@ -30,7 +30,7 @@ type Options struct {
 	Grace time.Duration
 	// Memory is the largest size in bytes of each child: of its resident memory, and of the memory that it allocates
 	// (RLIMIT_DATA). A child that needs more is killed, or its allocation fails. It is also the largest size of a Run's
-	// tensors. 0: no limit, except 4 GiB for tensors. Only on Linux.
+	// tensors. 0: no limit, except that a Run's tensors have a quarter of the machine's memory. Only on Linux.
 	Memory int64
 	// CPUTime is the longest processor time, of all threads, that a child may use while a Load or a Run executes. Then it
 	// is killed. 0: no limit. Only on Linux.

@@ -108,7 +108,7 @@ func (m *model) start(ctx context.Context) (_ *process, r loadResult, err error)
 	args.Level = m.engine.logLevel()
 	p.setFiles(m.beside)
 	p.loading.Store(true)
-	err = p.call(ctx, 0, m.engine.options.loadTime(), opLoad, args, &r, files...)
+	err = p.call(ctx, m.engine.options.loadTime(), opLoad, args, &r, files...)
 	p.loading.Store(false)
 	p.setFiles(nil)
 	if err == nil {
@@ -228,7 +228,7 @@ func (s *slot) set(p *process, err error) {
 
 // get returns a child that runs. If there is none, it waits until one is started, or returns the error if that is not
 // done any more.
-func (s *slot) get(ctx context.Context) (*process, error) {
+func (s *slot) get(ctx context.Context, interrupt <-chan struct{}) (*process, error) {
 	for {
 		s.mu.Lock()
 		p, err, changed := s.child, s.err, s.changed
@@ -243,6 +243,8 @@ func (s *slot) get(ctx context.Context) (*process, error) {
 		case <-changed:
 		case <-ctx.Done():
 			return nil, ctx.Err()
+		case <-interrupt:
+			return nil, &common.Error{Kind: common.ErrCrashed, Message: "the Run was cancelled while it waited for another process"}
 		case <-s.model.closing.Done():
 			return nil, &common.Error{Kind: common.ErrClosed}
 		}
@@ -256,11 +258,11 @@ func (m *model) Signatures() []common.Signature { return m.loaded.Signatures }
 // Property asks the first child.
 func (m *model) Property(key string) (value string, err error) {
 	ctx := context.Background()
-	p, err := m.slots[0].get(ctx)
+	p, err := m.slots[0].get(ctx, nil)
 	if err != nil {
 		return "", err
 	}
-	err = p.call(ctx, 0, m.engine.options.loadTime(), opProperty, propertyArgs{OfModel: true, Key: key}, &value)
+	err = p.call(ctx, m.engine.options.loadTime(), opProperty, propertyArgs{OfModel: true, Key: key}, &value)
 	return value, err
 }
 
@@ -285,7 +287,7 @@ func (m *model) NewSession(ctx context.Context, signature int) (common.DriverSes
 			least = s
 		}
 	}
-	s := &session{slot: least, signature: m.loaded.Signatures[signature], index: signature, limits: m.engine.options, shape: make(common.Shape, maxRank)}
+	s := &session{slot: least, signature: m.loaded.Signatures[signature], index: signature, limits: m.engine.options, interrupt: make(chan struct{}, 1), shape: make(common.Shape, maxRank)}
 	control, file, err := newShared(controlSize(len(s.signature.Outputs)))
 	if err != nil {
 		return nil, err

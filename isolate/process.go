@@ -96,19 +96,19 @@ func (p *process) live(socket, output *os.File, stderr io.Writer) {
 	go func() {
 		defer close(said)
 		defer output.Close()
-		lines := bufio.NewReader(output)
+		lines := bufio.NewReaderSize(output, 1<<14)
 		for {
-			text, _, err := lines.ReadLine() // a part, if the line is long
-			if err != nil {
-				return
-			}
-			if line := string(text); line != "" {
+			part, _, err := lines.ReadLine() // the parts of a longer line are lines
+			if line := strings.TrimRight(string(part), "\r"); line != "" {
 				p.words.add(line)
 				if stderr != nil {
 					fmt.Fprintln(stderr, line)
 				} else {
 					p.log.Line(line)
 				}
+			}
+			if err != nil {
+				return
 			}
 		}
 	}()
@@ -159,34 +159,28 @@ func (p *process) crashed() error {
 	return e
 }
 
-// call calls the child, which is killed if it does not answer within limit, or within patience after ctx has ended.
-func (p *process) call(ctx context.Context, patience, limit time.Duration, op string, args, result any, files ...*os.File) error {
-	limited, cancel := context.WithTimeout(context.Background(), limit)
+// call calls the child. If ctx or limit ends first, the child is killed, even while it does not read the call.
+func (p *process) call(ctx context.Context, limit time.Duration, op string, args, result any, files ...*os.File) error {
+	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	defer context.AfterFunc(ctx, func() {
-		select {
-		case <-time.After(patience):
-			cancel()
-		case <-limited.Done():
+	defer context.AfterFunc(limited, func() {
+		if ctx.Err() != nil {
+			p.kill("it was killed, because the call's context has ended")
+		} else {
+			p.kill(fmt.Sprintf("it was killed, because %s took longer than %v", op, limit))
 		}
 	})()
 	got, err := p.conn.call(limited, op, args, result, files...)
 	closeAll(got)
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, context.DeadlineExceeded) && limited.Err() != nil:
-		p.kill(fmt.Sprintf("it was killed, because %s took longer than %v", op, limit))
-		return p.crashed()
-	case limited.Err() != nil:
-		p.kill("it was killed, because " + op + " went on after its context had ended")
-		return ctx.Err()
-	}
 	var e *common.Error
-	if errors.As(err, &e) {
+	switch {
+	case err == nil || errors.As(err, &e):
 		return err
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case limited.Err() == nil:
+		p.cmd.Process.Kill() // if only the connection ended. How the child ended says more than that.
 	}
-	p.cmd.Process.Kill() // if it has not ended by itself, which is the reason to report
 	return p.crashed()
 }
 
@@ -195,8 +189,7 @@ func (p *process) handle(op string, body json.RawMessage, files []*os.File) (any
 	closeAll(files)
 	switch op {
 	case opLog:
-		r, err := decode[logRecord](body)
-		if err == nil {
+		if r, err := decode[logRecord](body); err == nil && len(body) <= maxRecord {
 			p.record(r)
 		}
 	case opFile:
@@ -217,28 +210,28 @@ func (p *process) handle(op string, body json.RawMessage, files []*os.File) (any
 }
 
 func (p *process) record(r logRecord) {
-	const mostAttrs, most = 16, 16 << 10 // because the records wait for the logger
 	var attrs []any
 	for key, value := range r.Attrs {
-		if key != "engine" && len(attrs) < 2*mostAttrs { // the log adds the engine
-			attrs = append(attrs, key[:min(len(key), most)], value[:min(len(value), most)])
+		if key != "engine" { // the log adds it
+			attrs = append(attrs, key, value)
 		}
 	}
-	p.log.Log(context.Background(), r.Level, r.Message[:min(len(r.Message), most)], attrs...)
+	p.log.Log(context.Background(), r.Level, r.Message, attrs...)
 }
 
 // close ends the child, which first closes what it has open, if it does so in time.
 func (p *process) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
-	defer cancel()
 	var nothing any
-	p.conn.call(ctx, opClose, nil, &nothing)
+	p.call(context.Background(), closeTime, opClose, nil, &nothing)
 	p.kill("it was closed")
 	<-p.ended
 }
 
-// answerTime is how long a child may take to answer what needs no work, and to close a model and an engine.
-const answerTime = 10 * time.Second
+// maxRecord is the size in bytes of the largest record of a child's log: many wait for a handler that is slow.
+const maxRecord = 64 << 10
+
+// closeTime is how long a child may take to close a model and an engine.
+const closeTime = 10 * time.Second
 
 // lastWords keeps the last lines that a child has printed, and the first of what Go's runtime prints when it dies.
 type lastWords struct {

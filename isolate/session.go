@@ -34,12 +34,12 @@ type session struct {
 	reset       bool   // the next Run begins with the variables' initial values
 
 	// Cancel, which is called while Run executes, uses these.
-	running  atomic.Uint32 // the number of the Run that the child executes, or 0
-	canceled uint32        // the number of the last Run that was cancelled
-	moving   sync.Mutex    // held while what follows changes
-	stop     func()        // ends revive, while it executes; else nil
-	child    *process      // in which the session is, unless it has ended; or nil
-	id       sessionID
+	running   atomic.Uint32 // the number of the Run that executes, or 0
+	canceled  atomic.Uint32 // the number of the last Run that was cancelled
+	interrupt chan struct{} // has an element if Run is not to wait for a child
+	moving    sync.Mutex    // held while child and id change
+	child     *process      // in which the session is, unless it has ended; or nil
+	id        sessionID
 
 	can     sessionResult
 	bound   bool // in the child, with places for the shapes of in and out
@@ -68,16 +68,16 @@ func (r *resettable) Reset() error {
 
 // open makes the session in a child.
 func (s *session) open(ctx context.Context) error {
-	p, err := s.slot.get(ctx)
+	p, err := s.slot.get(ctx, s.interrupt)
 	if err != nil {
 		return err
 	}
 	s.move(p)
 	s.bound, s.reset = false, false
 	h := s.control.header()
-	h.request.Store(s.number)
-	h.reply.Store(s.number)
-	return p.call(ctx, s.limits.grace(), s.limits.loadTime(), opSession, sessionArgs{s.id, s.index}, &s.can, s.controlFile)
+	h.request.Store(s.number - 1) // while Run makes the session anew, number is that of the Run
+	h.reply.Store(s.number - 1)
+	return p.call(context.Background(), s.limits.loadTime(), opSession, sessionArgs{s.id, s.index}, &s.can, s.controlFile)
 }
 
 // move makes p, or none, the child in which the session is.
@@ -141,7 +141,7 @@ func (s *session) prepare(ctx context.Context) error {
 	}
 	// A second bind gives places to outputs whose shapes the first one finds out.
 	for range 2 {
-		if err := s.bind(ctx, outputs); err != nil {
+		if err := s.bind(outputs); err != nil {
 			return err
 		}
 		complete := true
@@ -159,7 +159,7 @@ func (s *session) prepare(ctx context.Context) error {
 }
 
 // bind gives places to the inputs and to outputs of these shapes, and tells the child.
-func (s *session) bind(ctx context.Context, outputs []common.Shape) (err error) {
+func (s *session) bind(outputs []common.Shape) (err error) {
 	var l layout
 	a := bindArgs{ID: s.id, In: make([]place, len(s.in)), Out: make([]place, len(outputs))}
 	for i, t := range s.in {
@@ -187,7 +187,7 @@ func (s *session) bind(ctx context.Context, outputs []common.Shape) (err error) 
 	}
 	defer file.Close()
 	var shapes []common.Shape
-	if err := s.child.call(ctx, s.limits.grace(), s.limits.loadTime(), opBind, a, &shapes, file); err != nil {
+	if err := s.call(opBind, a, &shapes, file); err != nil {
 		memory.close()
 		return err
 	}
@@ -209,21 +209,27 @@ func (s *session) bind(ctx context.Context, outputs []common.Shape) (err error) 
 
 var errAnswer = &common.Error{Kind: common.ErrRun, Message: "the engine's process has answered nonsense"}
 
-// allow returns an error for tensors that need more memory than Options.Memory. Without it there is a limit, too,
-// because a child that runs a stranger's code could otherwise make the program use up the machine's memory.
+// allow returns an error for tensors that need more memory than Options.Memory or, if that is not set, than a quarter of
+// the machine's: the sizes are what a child says, which may run a stranger's code.
 func (o *Options) allow(size int) error {
-	if most := cmp.Or(o.Memory, 4<<30); int64(size) > most {
-		return &common.Error{
-			Kind: common.ErrRun, Message: fmt.Sprintf("the tensors of a Run need %d bytes; %d are allowed", size, most),
-			Hint: "set isolate.Options.Memory",
-		}
+	if most := cmp.Or(o.Memory, machineMemory()/4); int64(size) > most {
+		return &common.Error{Kind: common.ErrRun, Message: fmt.Sprintf("the tensors of a Run need %d bytes, of at most %d", size, most), Hint: "isolate.Options.Memory is the limit, else a quarter of the machine's memory"}
 	}
 	return nil
 }
 
 func (s *session) Run(ctx context.Context) error {
+	select {
+	case <-s.interrupt: // it was meant for an earlier Run
+	default:
+	}
+	if s.number++; s.number == 0 {
+		s.number = 1 // because 0 is no Run
+	}
+	s.running.Store(s.number)
+	defer s.running.Store(0)
 	if s.child == nil || s.child.dead.Load() {
-		if err := s.revive(ctx); err != nil {
+		if err := s.prepare(ctx); err != nil {
 			return err
 		}
 	}
@@ -236,18 +242,16 @@ func (s *session) Run(ctx context.Context) error {
 			copy(s.tensors.data[s.places.In[i].Offset:], t.Bytes())
 		}
 	}
+	if s.canceled.Load() == s.number {
+		return &common.Error{Kind: common.ErrRun, Message: "it was cancelled before it began"}
+	}
 	h := s.control.header()
 	if h.reset = 0; s.reset {
 		h.reset, s.reset = 1, false
 	}
-	if s.number++; s.number == 0 {
-		s.number = 1 // because 0 is no Run
-	}
-	s.running.Store(s.number)
 	h.request.Store(s.number)
 	wake(&h.request)
 	s.wait(h)
-	s.running.Store(0)
 	switch {
 	case h.reply.Load() != s.number:
 		return s.child.crashed()
@@ -264,20 +268,6 @@ func (s *session) Run(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// revive makes the session in another child, at the beginning of a Run.
-func (s *session) revive(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	s.moving.Lock()
-	s.stop = cancel
-	s.moving.Unlock()
-	err := s.prepare(ctx)
-	s.moving.Lock()
-	s.stop = nil
-	s.moving.Unlock()
-	cancel()
-	return err
 }
 
 // wait waits until the Run has ended, or the child.
@@ -320,13 +310,13 @@ func (s *session) failure() error {
 	return errAnswer
 }
 
-// call calls the session's child, for what needs no work.
+// call calls the session's child. It cannot be cancelled, as native code of this process could not be.
 func (s *session) call(op string, args, result any, files ...*os.File) error {
 	var nothing any
 	if result == nil {
 		result = &nothing
 	}
-	return s.child.call(context.Background(), 0, answerTime, op, args, result, files...)
+	return s.child.call(context.Background(), s.limits.loadTime(), op, args, result, files...)
 }
 
 // enlarge gives the child memory for results, to which it writes those of the last Run.
@@ -402,14 +392,14 @@ func (s *session) Cancel() {
 	s.moving.Lock()
 	defer s.moving.Unlock()
 	number, p := s.running.Load(), s.child
-	switch {
-	case s.stop != nil:
-		s.stop()
-		return
-	case number == 0 || p == nil || s.canceled == number:
-		return // the child repeats it
+	select {
+	case s.interrupt <- struct{}{}:
+	default:
 	}
-	s.canceled = number
+	if number == 0 || p == nil || s.canceled.Load() == number { // the child repeats it
+		return
+	}
+	s.canceled.Store(number)
 	args := cancelArgs{s.id, number}
 	go func() {
 		var nothing any
@@ -433,7 +423,7 @@ func (s *session) Profile() (times []common.LayerTime, err error) {
 func (s *session) Close() error {
 	var err error
 	if s.child != nil && !s.child.dead.Load() {
-		if err = s.call(opEnd, memoryArgs{ID: s.id}, nil); errors.Is(err, common.ErrCrashed) {
+		if err = s.child.call(context.Background(), closeTime, opEnd, memoryArgs{ID: s.id}, new(any)); errors.Is(err, common.ErrCrashed) {
 			err = nil
 		}
 	}

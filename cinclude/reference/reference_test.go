@@ -15,6 +15,7 @@ import (
 	"github.com/anyinfer/anyinfer/internal/testing/linktest"
 	"github.com/anyinfer/anyinfer/internal/toolchain"
 	"github.com/anyinfer/anyinfer/internal/toolchain/sources"
+	"github.com/anyinfer/anyinfer/isolate"
 	"github.com/stretchr/testify/require"
 )
 
@@ -23,6 +24,7 @@ const libraryVariable = "ANYINFER_REFERENCE_LIBRARY"
 // TestMain compiles the engine if it is not linked and ANYINFER_REFERENCE_LIBRARY is
 // not set.
 func TestMain(m *testing.M) {
+	isolate.Main()
 	e, err := common.Open("reference", nil)
 	linked := err == nil && e.Info().Library == "linked"
 	e.Close()

@@ -48,9 +48,15 @@ var mutants = []mutant{
 	{"cinclude/reference/reference.c", "if (memory != NULL) t->data = t->target", "t->data = t->target", "cinclude/reference", "TestConformance/results"},
 
 	// Files, folders and what strangers put in them.
-	{"internal/memfile/memfile_linux.go", "unix.F_SEAL_WRITE|", "", "internal/memfile", "TestSealed"},
+	{"internal/memfile/memfile_linux.go", " | unix.F_SEAL_WRITE", "", "internal/memfile", "TestSealed"},
 	{"internal/memfile/memfile.go", "n > 0 {\n\t\treturn errChanged", "n > 1 {\n\t\treturn errChanged", "internal/memfile", "TestReadErrors"},
 	{"internal/privdir/check_unix.go", "0o022 != 0", "0o002 != 0", "internal/privdir", "TestMode"},
+	{"internal/sandbox/confine.go", "if fs.Type != unix.PROC_SUPER_MAGIC {", "if true {", "internal/sandbox", "TestProc"},
+	{"internal/sandbox/confine.go", "unix.CloseOnExec(fd)", "", "internal/sandbox", "TestAttack$"},
+	{"internal/sandbox/confine.go", "unix.Capset(&header, &none[0])", "unix.Capget(&header, &none[0])", "internal/sandbox", "TestProc"},
+	{"internal/sandbox/filter.go", "unix.SECCOMP_FILTER_FLAG_TSYNC", "0", "internal/sandbox", "TestProc"},
+	{"internal/sandbox/filter.go", "1, 0), end(errno | uint32(unix.ENOSYS))", "1, 0), end(allowed)", "internal/sandbox", "TestProgram"},
+	{"internal/sandbox/filter.go", "not: true, values: []uint32{unix.CLONE_THREAD}}}", "not: true, values: []uint32{unix.CLONE_THREAD, 0}}}", "internal/sandbox", "TestAttack$"},
 	{"internal/filelock/lock_unix.go", "unix.LOCK_EX", "unix.LOCK_SH", "internal/filelock", "TestMutualExclusion"},
 	{"internal/formats/formats.go", "head[1] < 0x20", "head[1] < 0x8", "internal/formats", "TestFormat"},
 	{"internal/values/values.go", "case common.Uint16:\n\t\treturn convert(t, func(v uint16)", "case common.Uint16:\n\t\treturn convert(t, func(v int16)", "internal/values", "TestFloat64s"},

@@ -29,6 +29,7 @@ func Confine(r Rules) error {
 			return fmt.Errorf("sandbox: landlock: %w", err)
 		}
 	}
+	unix.Umask(0o077) // because Filter ignores changes of permissions
 	// With no_new_privs a program that root executes gets no capability back. Without them root cannot raise limits, set the
 	// clock, or change files of other users.
 	header, none := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, [2]unix.CapUserData{}

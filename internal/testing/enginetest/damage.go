@@ -3,7 +3,8 @@
 package enginetest
 
 import (
-	"bufio"
+	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -14,162 +15,150 @@ import (
 	"time"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/isolate"
 	"github.com/stretchr/testify/require"
 )
 
-// damage loads models that are cut short, empty, random, or have flipped bits. Each must end in a typed
-// error, or for those that may still be models, in a normal Run. It happens in other processes, where each
-// case is a subtest of its number, so that a crash is a failure of that one model.
+// damageLimits keep a damaged model from all memory and time of the machine.
+var damageLimits = isolate.Options{
+	Memory: 2 << 30, CPUTime: 10 * time.Second, LoadTime: time.Minute, Restarts: -1,
+}
+
+// damage loads and runs damaged models in children of an isolated engine. Each must end in a normal Run or in a typed
+// error, of which one says that the child crashed. Each case is a subtest of its number, which is its seed.
 func (s *suite) damage(t *testing.T) {
 	for _, format := range s.Formats {
 		s.parallel(t, format, func(t *testing.T) {
-			cases := s.damages(t, format)
-			if isChild {
-				s.runDamages(t, format, cases)
-				return
-			}
-			for from, crashes := 0, 0; from < len(cases); crashes++ {
-				require.Less(t, crashes, 20, "enough crashes")
-				from = damagedFrom(t, cases, from)
-			}
-		})
-	}
-}
-
-// damagedFrom runs cases in a process, until one crashes it or all are done, and returns the number of the
-// next.
-func damagedFrom(t *testing.T, cases []damaged, from int) int {
-	cmd := command(t, settings{From: from})
-	pipe, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	cmd.Stderr = cmd.Stdout // one pipe: what is printed comes after its case's name
-	require.NoError(t, cmd.Start())
-	hang := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() })
-	at, done, printed := from, false, "" // by the case that runs
-	lines := bufio.NewScanner(pipe)
-	lines.Buffer(nil, 1<<24)
-	for lines.Scan() {
-		hang.Reset(time.Minute)
-		_, number, begins := strings.Cut(lines.Text(), "=== RUN   "+t.Name()+"/")
-		done = done || lines.Text() == "PASS" || lines.Text() == "FAIL" // an SDK may print when the process exits
-		if (begins || done) && strings.Contains(printed, "Error Trace:") {
-			t.Errorf("%s: %s", cases[at].name, printed)
-		}
-		if begins {
-			at, err = strconv.Atoi(number)
+			e, err := isolate.Open(s.Name, nil, &damageLimits)
 			require.NoError(t, err)
-			printed = ""
-		} else if len(printed) < 4000 {
-			printed += lines.Text() + "\n"
-		}
-	}
-	if err = cmd.Wait(); done {
-		require.True(t, err == nil || t.Failed(), "the process failed: %v", err)
-		return len(cases)
-	}
-	t.Errorf("%s: the process crashed, or was ended after a minute (%t): %v\n%s", cases[at].name, !hang.Stop(), err, printed)
-	return at + 1
-}
-
-// damaged is one case: one file of a model, changed.
-type damaged struct {
-	name   string
-	model  *model
-	file   int
-	bad    bool // it cannot be a model any more
-	change func([]byte) []byte
-}
-
-// damages are the cases for a format, the same in every process.
-func (s *suite) damages(t *testing.T, format string) (all []damaged) {
-	var models []*model
-	for _, e := range s.entries {
-		if e.Files[format] != nil && !strings.HasPrefix(e.Name, "slow") {
-			models = append(models, &model{entry: e, suite: s, format: format})
-		}
-	}
-	add := func(m *model, file int, bad bool, change func([]byte) []byte, name string, args ...any) {
-		all = append(all, damaged{m.Files[format][file] + " " + fmt.Sprintf(name, args...), m, file, bad, change})
-	}
-	for _, m := range models {
-		if !m.named([]string{"digits", "multi"}) {
-			continue
-		}
-		for f, data := range m.bytes(t) {
-			lengths := []int{0, 1, 2, 3, 4, 5, 7, 8, 12, 16, 20, 31, 32, 64}
-			for i := 1; i < 40; i++ {
-				lengths = append(lengths, len(data)*i/40, len(data)-i/2)
-			}
-			for _, n := range lengths {
-				if n >= 0 && n < len(data) {
-					// Some bytes less can be only white space or an optional field less. Weights that are cut
-					// never fit.
-					bad := n < len(data)/2 || f > 0
-					add(m, f, bad, func(b []byte) []byte { return b[:n:n] }, "truncated to %d of %d bytes", n, len(data))
+			defer func() { require.NoError(t, e.Close()) }()
+			d := &damaged{ends: map[string]int{}}
+			for _, entry := range s.entries {
+				if entry.Files[format] != nil && !strings.HasPrefix(entry.Name, "slow") {
+					d.models = append(d.models, &model{entry: entry, suite: s, format: format})
 				}
 			}
-		}
-	}
-	for seed := range 24 {
-		add(models[0], 0, true, func(begin []byte) []byte {
-			random := rand.New(rand.NewPCG(uint64(seed), 1))
-			b := make([]byte, 1+random.IntN(1<<(4+seed/2)))
-			for i := range b {
-				b[i] = byte(random.Uint32())
+			for i := range 100 * soak(t) {
+				t.Run(strconv.Itoa(i), func(t *testing.T) { d.run(t, e, i) })
 			}
-			if seed%2 == 1 { // that begin as a model does
-				copy(b, begin[:min(16, len(b))])
-			}
-			return b
-		}, "random, seed %d", seed)
-	}
-	for seed := range 300 * soak(t) {
-		random := rand.New(rand.NewPCG(uint64(seed), 3))
-		m := models[random.IntN(len(models))]
-		data, f := m.bytes(t), 0
-		if len(data) > 1 && len(data[1]) > 0 && random.IntN(8) == 0 {
-			f = 1 // weights: mostly still a model, so not often
-		}
-		bits := make([]int, 1+random.IntN(3))
-		for i := range bits {
-			bits[i] = random.IntN(8 * len(data[f]))
-		}
-		add(m, f, false, func(b []byte) []byte {
-			for _, bit := range bits {
-				b[bit/8] ^= 1 << (bit % 8)
-			}
-			return b
-		}, "with bits flipped %d, seed %d", bits, seed)
-	}
-	return all
-}
-
-// runDamages runs the cases in the process made for it.
-func (s *suite) runDamages(t *testing.T, format string, cases []damaged) {
-	e := Open(t, s.Name, &common.Config{KeepStderr: true}) // a crash is to be explained
-	for i, c := range cases[child.From:] {
-		i += child.From
-		t.Run(strconv.Itoa(i), func(t *testing.T) {
-			files := c.model.bytes(t)
-			files[c.file] = c.change(files[c.file])
-			src := common.Bytes(files...).As(format)
-			if i%2 == 0 {
-				src = common.File(writeFiles(t, t.TempDir(), c.model.paths(), files)[0]).As(format)
-			}
-			runDamaged(t, e, src, c.bad)
+			t.Logf("damaged models: %v", d.ends)
 		})
 	}
 }
 
-func runDamaged(t *testing.T, e *common.Engine, src common.Source, bad bool) {
-	m, err := e.Load(ctx, src, nil)
+// damaged counts how damaged models have ended.
+type damaged struct {
+	models []*model
+	ends   map[string]int
+}
+
+// run damages a model and runs it.
+func (d *damaged) run(t *testing.T, e *common.Engine, seed int) {
+	random := rand.New(rand.NewPCG(uint64(seed), 5))
+	m := d.models[random.IntN(len(d.models))]
+	files, f := m.bytes(t), 0
+	if len(files) > 1 && len(files[1]) > 0 && random.IntN(4) == 0 {
+		f = 1 // weights: mostly still a model, so not often
+	}
+	kind := seed % len(damages)
+	donor := d.models[random.IntN(len(d.models))].bytes(t)[0]
+	name := fmt.Sprintf("%s, damage %d, seed %d", m.Files[m.format][f], kind, seed)
+	var bad bool
+	files[f], bad = damages[kind](random, files[f], donor)
+	src := common.Bytes(files...).As(m.format)
+	if random.IntN(2) == 0 {
+		src = common.File(writeFiles(t, t.TempDir(), m.paths(), files)[0]).As(m.format)
+	}
+	hang := time.AfterFunc(3*time.Minute, func() { panic(name + " hangs") })
+	defer hang.Stop()
+	err := runDamaged(t, e, src)
+	end := "ran"
+	switch {
+	case err == nil:
+		require.False(t, bad && f == 0, "%s is no model, and runs", name)
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, common.ErrCrashed) && strings.Contains(err.Error(), "it was killed"):
+		end = "exceeded a limit"
+	case errors.Is(err, common.ErrCrashed):
+		end = "crashed"
+	default:
+		require.True(t, typed(err), "%s: %v", name, err)
+		end = "refused"
+	}
+	d.ends[end]++
+	t.Logf("%s: it %s: %v", name, end, err)
+}
+
+// damages are the kinds of damage. They return the damaged file, and whether it cannot be a model any more.
+var damages = []func(r *rand.Rand, b, donor []byte) ([]byte, bool){
+	flipBits, setBytes, splice, setCounts, flipBits, truncate, setCounts, splice, setBytes, randomBytes,
+}
+
+func flipBits(r *rand.Rand, b, _ []byte) ([]byte, bool) {
+	for range 1 + r.IntN(3) {
+		b[r.IntN(len(b))] ^= 1 << r.IntN(8)
+	}
+	return b, false
+}
+
+func setBytes(r *rand.Rand, b, _ []byte) ([]byte, bool) {
+	for range 1 + r.IntN(4) {
+		b[r.IntN(len(b))] = byte(r.Uint32())
+	}
+	return b, false
+}
+
+// setCounts sets aligned words, among which are counts, offsets and dimensions.
+func setCounts(r *rand.Rand, b, _ []byte) ([]byte, bool) {
+	for range 1 + r.IntN(2) {
+		if at := r.IntN(len(b)) &^ 3; at+4 <= len(b) {
+			binary.LittleEndian.PutUint32(b[at:], []uint32{0x7fffffff, 0xffffffff, 0x80000000}[r.IntN(3)])
+		}
+	}
+	return b, false
+}
+
+// splice copies a piece of another model over the file, or inserts it.
+func splice(r *rand.Rand, b, donor []byte) ([]byte, bool) {
+	from := r.IntN(len(donor))
+	piece := donor[from:min(len(donor), from+1+r.IntN(1<<r.IntN(12)))]
+	at := r.IntN(len(b))
+	if r.IntN(2) == 0 {
+		copy(b[at:], piece)
+		return b, false
+	}
+	return slices.Insert(b, at, piece...), false
+}
+
+// truncate cuts the file. Some bytes less can be only white space, or a field that need not be there.
+func truncate(r *rand.Rand, b, _ []byte) ([]byte, bool) {
+	n := r.IntN(len(b))
+	if r.IntN(2) == 0 {
+		n = r.IntN(min(len(b), 80))
+	}
+	return b[:n:n], n < len(b)/2
+}
+
+// randomBytes are no model. Some begin as one does.
+func randomBytes(r *rand.Rand, b, _ []byte) ([]byte, bool) {
+	random := make([]byte, 1+r.IntN(1<<(4+r.IntN(12))))
+	for i := range random {
+		random[i] = byte(r.Uint32())
+	}
+	if r.IntN(2) == 0 {
+		copy(random, b[:min(16, len(b))])
+	}
+	return random, true
+}
+
+// runDamaged runs every signature of a model twice, with inputs that are not larger than they are worth.
+func runDamaged(t *testing.T, e *common.Engine, src common.Source) error {
+	limited, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	m, err := e.Load(limited, src, nil)
 	if err != nil {
-		require.True(t, typed(err), "%v", err)
-		require.True(t, !bad || errors.Is(err, common.ErrModel), "%v", err)
-		return
+		return err
 	}
 	defer m.Close()
-	require.False(t, bad, "it loads")
 signatures:
 	for _, sig := range m.Signatures() {
 		in := common.Tensors{}
@@ -181,16 +170,19 @@ signatures:
 				}
 			}
 			if n := shape.Elems(); n < 0 || n > 1<<22 {
-				continue signatures // a flip made it larger than it is worth
+				continue signatures
 			}
 			in[info.Name] = Random(t, 1, info.DType, shape...)
 		}
 		for range 2 {
-			out, err := m.RunSignature(ctx, sig.Name, in)
-			require.True(t, err == nil || typed(err), "%v", err)
+			out, err := m.RunSignature(limited, sig.Name, in)
+			if err != nil {
+				return err
+			}
 			for name, x := range out {
 				require.NotNil(t, x, name)
 			}
 		}
 	}
+	return nil
 }

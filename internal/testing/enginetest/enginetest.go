@@ -149,7 +149,6 @@ const childVariable = "ANYINFER_TEST_CHILD"
 // settings are what such a process needs to know, as JSON in the variable.
 type settings struct {
 	Unopened bool // the test is the first to open the engine
-	From     int  // the number of the first damaged model
 }
 
 // child are the settings of this process, and whether it has any.
