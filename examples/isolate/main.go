@@ -4,6 +4,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,7 +40,7 @@ func run() error {
 		return err
 	}
 	defer engine.Close()
-	model, err := engine.Load(nil, common.FS(testdata.FS, "digits.tflite"), nil)
+	model, err := engine.Load(context.Background(), common.FS(testdata.FS, "digits.tflite"), nil)
 	if err != nil {
 		return err
 	}
@@ -107,6 +108,10 @@ func (d digits) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // killChildren kills the child processes of this one, on Linux, as a crash of the engine ends them.
 func killChildren() error {
 	lists, err := filepath.Glob("/proc/self/task/*/children")
+	if err != nil {
+		return err
+	}
+	killed := 0
 	for _, list := range lists {
 		pids, _ := os.ReadFile(list) // its thread may have ended
 		for pid := range strings.FieldsSeq(string(pids)) {
@@ -121,7 +126,11 @@ func killChildren() error {
 			if err := process.Kill(); err != nil {
 				return err
 			}
+			killed++
 		}
 	}
-	return err
+	if killed == 0 {
+		return errors.New("this system does not tell which processes are the program's children")
+	}
+	return nil
 }
