@@ -56,6 +56,7 @@ func runChild(settings string) error {
 	}
 	c := &child{sessions: map[sessionID]*childSession{}}
 	c.conn = newConn(os.NewFile(socketFD, "socket"), c.handle, true, maxCall)
+	c.conn.takesFiles = true
 	c.conn.serve()
 	return nil
 }

@@ -42,10 +42,11 @@ type handler func(op string, body json.RawMessage, files []*os.File) (result any
 
 // conn is one end of the socket between program and child. Both sides can call the other.
 type conn struct {
-	socket *os.File
-	handle handler
-	async  bool // each call is handled on a goroutine of its own
-	most   int  // the size of the largest message that is read
+	socket     *os.File
+	handle     handler
+	async      bool // each call is handled on a goroutine of its own
+	takesFiles bool // that come with messages; a program gets none from its children
+	most       int  // the size of the largest message that is read
 
 	writing sync.Mutex
 	mu      sync.Mutex
@@ -221,7 +222,10 @@ func (c *conn) write(f frame) error {
 
 func (c *conn) read() (f frame, err error) {
 	var prefix [prefixLen]byte
-	rights := make([]byte, unix.CmsgSpace(4*maxFiles))
+	var rights []byte
+	if c.takesFiles {
+		rights = make([]byte, unix.CmsgSpace(4*maxFiles))
+	}
 	n, err := c.receive(prefix[:], rights, &f.files)
 	if err == nil && n < prefixLen {
 		_, err = io.ReadFull(c.socket, prefix[n:])
