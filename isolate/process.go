@@ -80,7 +80,7 @@ func start(o *Options, r *rules, log nativelog.Log, stderr io.Writer) (_ *proces
 		return nil, &common.Error{Kind: common.ErrNotAvailable, Message: "no pipe for a child process", Err: err}
 	}
 	p.cmd.Stdout, p.cmd.Stderr = write, write
-	err = p.cmd.Start()
+	err = startProcess(p.cmd)
 	write.Close()
 	if err != nil {
 		read.Close()

@@ -147,6 +147,9 @@ var mutants = []mutant{
 	{"internal/pack/write.go", "ModTime: modTime", "ModTime: time.Now()", "internal/pack", "TestArchive"},
 	{"internal/pack/elf.go", "want != \"\" && loader != want", "false", "internal/pack", "TestArchiveRefuses"},
 	{"internal/model/load.go", "common.ErrNotAvailable, common.ErrVersion,", "common.ErrNotAvailable,", "internal/model", "TestFirstOf"},
+	{"internal/model/isolation.go", "if i != Probed {", "if true {", "cmd/anyinfer", "TestIsolation"},
+	{"isolate/probe.go", "err != nil || digest(data) != sum", "err != nil || digest(data) != sum && sum == \"\"", "isolate", "TestProbeFiles"},
+	{"isolate/probe.go", "p.isolate.Children, p.isolate.Restarts = 1, -1", "p.isolate.Children = 2", "isolate", "TestProbe"},
 	{"cmd/anyinfer/compare.go", "case math.IsNaN(d) || math.IsInf(d, 0):", "case false:", "cmd/anyinfer", "TestLargestDifference"},
 	{"examples/pool/handler.go", "http.StatusTooManyRequests", "http.StatusServiceUnavailable", "examples/pool", "TestBusy"},
 }
