@@ -21,10 +21,10 @@ const (
 	opBind     = "bind"     // bindArgs and the memory of the tensors, []common.Shape: of the outputs, null if it is not known
 	opStrings  = "strings"  // stringsArgs, nothing: sets an input of strings
 	opResults  = "results"  // memoryArgs and the memory, nothing: writes the results without a place to it
-	opFailure  = "failure"  // sessionID, nothing: the error is that of the last Run
-	opProfile  = "profile"  // sessionID, []common.LayerTime
-	opCancel   = "cancel"   // cancelArgs; no answer
-	opEnd      = "end"      // sessionID, nothing: closes the session
+	opFailure  = "failure"  // memoryArgs without a size, nothing: the error is that of the last Run
+	opProfile  = "profile"  // memoryArgs without a size, []common.LayerTime
+	opCancel   = "cancel"   // cancelArgs, nothing: when the Run has ended
+	opEnd      = "end"      // memoryArgs without a size, nothing: closes the session
 	opClose    = "close"    // nothing, nothing: closes everything
 
 	opFile = "file" // string: a name; the file
@@ -56,7 +56,6 @@ type loadArgs struct {
 type loadResult struct {
 	Info       common.ModelInfo
 	Signatures []common.Signature
-	Properties bool // the model has a Property method
 }
 
 type sessionID uint32
@@ -71,8 +70,7 @@ type sessionResult struct{ Cancels, Resets, Profiles bool }
 type bindArgs struct {
 	ID      sessionID
 	Size    int
-	In, Out []place        // of an output whose shape is not known, and of strings: with a nil Shape
-	Strings []common.Shape // of inputs that are strings, else nil
+	In, Out []place // without an Offset: an input of strings; without a Shape: an output of strings or of a shape not known yet
 }
 
 type stringsArgs struct {
