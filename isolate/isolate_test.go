@@ -220,14 +220,3 @@ func TestCancel(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEqual(t, before, after, "the child was killed")
 }
-
-func TestSandbox(t *testing.T) {
-	t.Setenv("PRIVATE_SECRET", "secret")
-	m := load(t, nil, nil)
-	said, _, err := run(t, m, "env PRIVATE_SECRET")
-	require.NoError(t, err)
-	require.Empty(t, said)
-	said, _, err = run(t, m, "read /etc/passwd")
-	require.NoError(t, err)
-	require.Contains(t, said, "permission denied")
-}

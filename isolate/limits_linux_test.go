@@ -4,6 +4,7 @@ package isolate_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,17 +14,22 @@ import (
 )
 
 func TestMemory(t *testing.T) {
-	m := load(t, &isolate.Options{Memory: 256 << 20}, nil)
-	for _, action := range []string{"allocate", "share"} {
+	m := load(t, &isolate.Options{Memory: 160 << 20}, nil)
+	// Without memory to allocate, Go's runtime ends the process in one of several ways.
+	for action, want := range map[string]string{"allocate": "", "share": "isolate.Options.Memory"} {
 		_, _, err := run(t, m, action+" 10000000")
 		require.NoError(t, err)
-		_, _, err = run(t, m, action+" 400000000")
+		_, _, err = run(t, m, action+" 250000000")
 		require.ErrorIs(t, err, common.ErrCrashed)
-		require.ErrorContains(t, err, "memory")
+		require.ErrorContains(t, err, want)
 		_, _, err = run(t, m, "hello")
 		require.NoError(t, err)
 	}
-	_, _, err := run(t, m, "hello", make([]float32, 80_000_000)...)
+	in := inputs(t, "hello")
+	var err error
+	in["x"], err = common.NewTensor(common.Float32, 50_000_000)
+	require.NoError(t, err)
+	_, err = m.Run(t.Context(), in)
 	require.ErrorContains(t, err, "isolate.Options.Memory")
 }
 
@@ -100,4 +106,36 @@ func TestRestarts(t *testing.T) {
 	_, _, err = run(t, m, "hello")
 	require.ErrorIs(t, err, common.ErrCrashed)
 	require.ErrorContains(t, err, "has ended 1 times")
+}
+
+// TestPaths refuses files that do not exist, which landlock could not allow.
+func TestPaths(t *testing.T) {
+	for _, o := range []*isolate.Options{{Read: []string{"/none"}}, {Write: []string{"/none"}}} {
+		_, err := isolate.Open("fake", nil, o)
+		require.ErrorIs(t, err, common.ErrOption)
+		require.ErrorContains(t, err, "/none")
+	}
+}
+
+// TestNoChild starts programs that are no children, and one that does not exist.
+func TestNoChild(t *testing.T) {
+	for command, want := range map[string]string{
+		"true": "it has printed nothing: the child process has ended before it opened the engine; the child's program must call isolate.Main in the first line of its main function",
+		"none": `there is no program for the child process: exec: "none": executable file not found in $PATH`,
+	} {
+		_, err := isolate.Open("fake", nil, &isolate.Options{Command: []string{command}})
+		require.ErrorIs(t, err, common.ErrNotAvailable)
+		require.True(t, strings.HasSuffix(err.Error(), want), "%v", err)
+	}
+}
+
+func TestSandbox(t *testing.T) {
+	t.Setenv("PRIVATE_SECRET", "secret")
+	m := load(t, nil, nil)
+	said, _, err := run(t, m, "env PRIVATE_SECRET")
+	require.NoError(t, err)
+	require.Empty(t, said)
+	said, _, err = run(t, m, "read /etc/passwd")
+	require.NoError(t, err)
+	require.Contains(t, said, "permission denied")
 }

@@ -60,7 +60,7 @@ func TestSoak(t *testing.T) {
 		begin, kills, stops := time.Now(), 0, 0
 		for _, m := range models {
 			m.engine, err = isolate.Open(m.name, nil, &isolate.Options{
-				Children: 2, Restarts: 1 << 20, Grace: 500 * time.Millisecond, LoadTime: 30 * time.Second, CPUTime: 20 * time.Second,
+				Children: 2, Restarts: 1 << 20, Grace: 500 * time.Millisecond, LoadTime: 10 * time.Second, CPUTime: 20 * time.Second,
 			})
 			require.NoError(t, err)
 			first, err := m.load(t.Context())
