@@ -198,7 +198,7 @@ func (o *Options) checkSandbox() error {
 	if err := sandbox.Landlock(); err != nil {
 		return &common.Error{
 			Kind: common.ErrNotAvailable, Message: "this kernel cannot keep a process from reading files", Err: err,
-			Hint: "use Linux 5.13 or newer with landlock, or set isolate.Options.Sandbox to SystemCalls, with which models can read files",
+			Hint: "use Linux 5.13 or newer with landlock, or set isolate.Options.Sandbox to SystemCalls, with which models can read and change files",
 		}
 	}
 	return nil

@@ -19,8 +19,8 @@ type Options struct {
 	// Children is the number of processes that run each model; its sessions are shared out among them. If one crashes,
 	// only its own requests fail. 0: one.
 	Children int
-	// Restarts is how many children of a model may be started again in a minute. Further calls return ErrCrashed until
-	// the minute is over. 0: ten; negative: none.
+	// Restarts is how often, in a minute, another process may take the place of each of a model's children. Further calls
+	// that need it return ErrCrashed until the minute is over. 0: ten; negative: never.
 	Restarts int
 	// LoadTime is the longest time that a child may take to load a model, or to prepare a session or new shapes, which some
 	// engines compile for. Then it is killed. 0: one hour. Starting a child and opening the engine may take a minute of it.
@@ -29,16 +29,17 @@ type Options struct {
 	// is killed, with all of the child's requests. An engine that cannot be interrupted needs all of it. 0: one second.
 	Grace time.Duration
 	// Memory is the largest size in bytes of each child: of its resident memory, and of the memory that it allocates
-	// (RLIMIT_DATA). A child that needs more is killed, or its allocation fails. It is also the largest size of a Run's
-	// tensors. 0: no limit, except that a Run's tensors have a quarter of the machine's memory. Only on Linux.
+	// (RLIMIT_DATA). A child that needs more is killed, or its allocation fails, which few SDKs survive. Go and a small
+	// SDK need 100 MB, and the stack of each thread counts 8 MB. It is also the largest size of a Run's tensors. 0: no
+	// limit, except that a Run's tensors have a quarter of the machine's memory. Only on Linux.
 	Memory int64
 	// CPUTime is the longest processor time, of all threads, that a child may use while a Load or a Run executes. Then it
 	// is killed. 0: no limit. Only on Linux.
 	CPUTime time.Duration
 	// Sandbox selects what a child is kept from.
 	Sandbox Sandbox
-	// Read are further files and folders that children may read, and Write folders and files that they may change. The
-	// model, the engine's libraries, Options.CacheDir and the paths in Native options are known.
+	// Read are further files and folders that children may read, and Write folders and files that they may change. They
+	// must exist. The model, the engine's libraries, Options.CacheDir and the paths in Native options are known.
 	Read, Write []string
 	// Env are environment variables, as "KEY=value" or the KEY of one of the program's, that children get besides those
 	// for the loader, for this module and for the engines' libraries. A program's other variables may hold secrets.
@@ -59,6 +60,9 @@ const (
 	NoSandbox
 )
 
+// complaint begins what Main prints if it cannot serve the program.
+const complaint = "anyinfer: isolate:"
+
 // hasMain is set if the program calls Main, so that it can be its own child.
 var hasMain atomic.Bool
 
@@ -72,7 +76,7 @@ func Main() {
 		return
 	}
 	if err := runChild(settings); err != nil {
-		fmt.Fprintln(os.Stderr, "anyinfer: isolate:", err)
+		fmt.Fprintln(os.Stderr, complaint, err)
 		os.Exit(1)
 	}
 	os.Exit(0)

@@ -89,6 +89,11 @@ func (o *Options) check() error {
 	case runtime.GOOS != "linux" && (o.Memory > 0 || o.CPUTime > 0):
 		return &common.Error{Kind: common.ErrOption, Message: "isolate limits Memory and CPUTime on Linux only"}
 	}
+	for _, path := range slices.Concat(o.Read, o.Write) {
+		if _, err := os.Stat(path); err != nil {
+			return &common.Error{Kind: common.ErrOption, Path: path, Message: "isolate.Options.Read or Write has a path that cannot be used", Err: err}
+		}
+	}
 	return o.checkSandbox()
 }
 
@@ -105,12 +110,13 @@ func (o *Options) command() (path string, args []string, err error) {
 	}
 	path, err = exec.LookPath(args[0])
 	if err != nil {
-		err = &common.Error{
-			Kind: common.ErrNotAvailable, Message: "there is no program for the child process", Err: err,
-			Hint: "call isolate.Main in the first line of main, or install the anyinfer command: go install github.com/anyinfer/anyinfer/cmd/anyinfer@latest",
+		e := &common.Error{Kind: common.ErrNotAvailable, Message: "there is no program for the child process", Err: err}
+		if len(o.Command) == 0 {
+			e.Hint = "call isolate.Main in the first line of main, or install the anyinfer command: go install github.com/anyinfer/anyinfer/cmd/anyinfer@latest"
 		}
+		return "", nil, e
 	}
-	return path, args, err
+	return path, args, nil
 }
 
 // inherited are the beginnings of the environment variables that children get.
@@ -180,10 +186,11 @@ func explainStart(p *process, err error) error {
 	if !errors.Is(err, common.ErrCrashed) || p.cmd.ProcessState == nil || p.cmd.ProcessState.ExitCode() < 0 || p.words.cause() != "" {
 		return err
 	}
-	return &common.Error{
-		Kind: common.ErrNotAvailable, Path: p.cmd.Path, Message: cmp.Or(p.words.text(), "it ended without a word"), Err: errNoChild,
-		Hint: "the child's program must call isolate.Main in the first line of its main function",
+	e := &common.Error{Kind: common.ErrNotAvailable, Path: p.cmd.Path, Message: cmp.Or(p.words.text(), "it has printed nothing"), Err: errNoChild}
+	if !strings.Contains(e.Message, complaint) {
+		e.Hint = "the child's program must call isolate.Main in the first line of its main function"
 	}
+	return e
 }
 
 var errNoChild = errors.New("the child process has ended before it opened the engine")
