@@ -71,7 +71,8 @@ outputs. With onnxruntime and tensorrt only dynamic dimensions can be set; the
 other engines also change fixed ones. If a model fails, the others are still
 printed, and the exit code is 1.
 
-A model is first loaded and run once by another process, as by 'anyinfer run'.`,
+A model is first loaded and run once by another process, as by 'anyinfer run'. With
+--isolate it is loaded there only.`,
 		Example: `  anyinfer inspect digits.tflite digits.xml digits.bin
   anyinfer inspect yolo.onnx --shape images=1,3,640,640
   anyinfer inspect digits.onnx --json | jq '.models[].signatures[].inputs'`,
@@ -95,6 +96,7 @@ A model is first loaded and run once by another process, as by 'anyinfer run'.`,
 	cmd.Flags().StringArrayVar(&shapes, "shape", nil, "NAME=1,3,224,224, shape of an input for which the model is loaded; may be repeated")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	isolation.add(cmd)
+	isolation.addIsolate(cmd)
 	return cmd
 }
 

@@ -84,6 +84,8 @@ func TestIsolation(t *testing.T) {
 		{[]string{"bench", crash}, exitFailure, "has ended in load: " + words, 0},
 		{[]string{"run", crash, "--isolate"}, exitFailure, words, 0},
 		{[]string{"see", crash, photo, "--isolate"}, exitFailure, words, 0},
+		{[]string{"inspect", crash, "--isolate"}, exitFailure, words, 0},
+		{[]string{"inspect", good, "--isolate"}, 0, "fragile", 0},
 		{[]string{"bench", crash, "--isolate"}, exitFailure, words, 0},
 		{[]string{"run", crash, "--no-probe"}, 2, "panic: ", 1}, // the exit code of Go's runtime
 	} {

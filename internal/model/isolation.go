@@ -36,7 +36,7 @@ func (i Isolation) Probe(ctx context.Context, engine string, src common.Source, 
 	case err == nil:
 		return nil
 	case errors.Is(err, common.ErrCrashed) && errors.As(err, &e):
-		e.Hint = "'anyinfer run', 'bench' and 'see' have --isolate, which runs it in another process"
+		e.Hint = "'anyinfer run', 'bench', 'inspect' and 'see' have --isolate, which loads it in another process only"
 		return e
 	}
 	slog.Debug("the model is loaded without a probe", "engine", engine, "reason", err)
