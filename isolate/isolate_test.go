@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -34,12 +36,19 @@ func TestMain(m *testing.M) {
 		Load: func(files *common.ModelFiles, _ common.Options) error {
 			if text := string(files.Bytes(0)); strings.HasPrefix(text, "crash") {
 				crash("while loading")
+			} else if strings.HasPrefix(text, "slow") {
+				select {}
+			} else if strings.HasPrefix(text, "spin") {
+				spin()
 			} else if strings.HasPrefix(text, "bad") {
 				return &common.Error{Kind: common.ErrModel, Message: "it is bad", Hint: "make it better", Code: 7}
 			}
 			return nil
 		},
 	}).Register()
+	if fault := os.Getenv(isolate.HostileVariable); fault != "" && os.Getenv(isolate.Variable) != "" {
+		isolate.Hostile(fault)
+	}
 	isolate.Main()
 	os.Exit(m.Run())
 }
@@ -64,6 +73,11 @@ func act(ctx context.Context, _ int, in, out []*common.Tensor) error {
 		return ctx.Err()
 	case "hang":
 		select {}
+	case "spin":
+		spin()
+	case "allocate", "share":
+		size, _ := strconv.Atoi(argument)
+		use(verb, size)
 	case "pid":
 		said = fmt.Sprint(os.Getpid())
 	case "env":
@@ -84,6 +98,26 @@ func act(ctx context.Context, _ int, in, out []*common.Tensor) error {
 	out[0] = y
 	out[1], err = common.FromSlice([]string{said}, common.Shape{}...)
 	return err
+}
+
+func spin() {
+	for {
+	}
+}
+
+// use takes memory of that size: of its own, or a mapping, which RLIMIT_DATA does not count.
+func use(verb string, size int) {
+	memory := make([]byte, 0)
+	if verb == "allocate" {
+		memory = make([]byte, size)
+	} else {
+		memory, _ = syscall.Mmap(-1, 0, size, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED|syscall.MAP_ANON)
+	}
+	for i := range memory {
+		memory[i] = 1
+	}
+	time.Sleep(200 * time.Millisecond)
+	runtime.KeepAlive(memory)
 }
 
 func open(t *testing.T, o *isolate.Options) *common.Engine {

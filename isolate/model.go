@@ -6,6 +6,7 @@ package isolate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -170,16 +171,19 @@ func (r *loadResult) check(o *Options) error {
 
 var errNonsense = &common.Error{Kind: common.ErrModel, Message: "the engine's process describes a model that cannot be"}
 
-// keep starts another child whenever the slot's one has ended, until the model is closed.
+// keep starts another child whenever the slot's one has ended, until the model is closed. Calls wait for it, also where it
+// crashes while it starts.
 func (s *slot) keep() {
 	var ends []time.Time // of the last minute
-	for {
-		select {
-		case <-s.child.ended:
-		case <-s.model.closing.Done():
-			return
+	for p := s.child; ; {
+		if p != nil {
+			select {
+			case <-p.ended:
+			case <-s.model.closing.Done():
+				return
+			}
+			s.set(nil, nil)
 		}
-		s.set(nil, nil)
 		const window = time.Minute
 		now := time.Now()
 		for len(ends) > 0 && now.Sub(ends[0]) > window {
@@ -197,24 +201,19 @@ func (s *slot) keep() {
 				return
 			}
 		}
-		for p := (*process)(nil); p == nil; {
-			select {
-			case <-time.After(pause):
-			case <-s.model.closing.Done():
-				return
-			}
-			s.set(nil, nil)
-			var err error
-			if p, _, err = s.model.start(s.model.closing); err != nil {
-				if s.model.closing.Err() != nil {
-					return
-				}
-				s.set(nil, err)
-				pause = time.Second
-				continue
-			}
-			s.set(p, nil)
+		select {
+		case <-time.After(pause):
+		case <-s.model.closing.Done():
+			return
 		}
+		s.set(nil, nil)
+		var err error
+		if p, _, err = s.model.start(s.model.closing); err != nil && s.model.closing.Err() != nil {
+			return
+		} else if errors.Is(err, common.ErrCrashed) {
+			continue
+		}
+		s.set(p, err)
 	}
 }
 

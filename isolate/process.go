@@ -33,6 +33,7 @@ type process struct {
 	words   *lastWords
 	log     nativelog.Log
 	loading atomic.Bool
+	closing time.Duration // how long closing a session, a model or the engine may take
 
 	ended  chan struct{} // closed when nothing of the child is left
 	dead   atomic.Bool   // its sessions must not wait any more
@@ -51,7 +52,7 @@ func start(o *Options, r *rules, log nativelog.Log, stderr io.Writer) (_ *proces
 		return nil, &common.Error{Kind: common.ErrNotAvailable, Message: "no socket for a child process", Err: err}
 	}
 	defer other.Close()
-	p := &process{log: log, words: &lastWords{}, ended: make(chan struct{}), sessions: map[*session]bool{}}
+	p := &process{log: log, words: &lastWords{}, closing: min(closeTime, o.loadTime()), ended: make(chan struct{}), sessions: map[*session]bool{}}
 	defer func() {
 		if err != nil {
 			own.Close()
@@ -79,7 +80,7 @@ func start(o *Options, r *rules, log nativelog.Log, stderr io.Writer) (_ *proces
 		return nil, &common.Error{Kind: common.ErrNotAvailable, Message: "no pipe for a child process", Err: err}
 	}
 	p.cmd.Stdout, p.cmd.Stderr = write, write
-	err = p.cmd.Start()
+	err = startProcess(p.cmd)
 	write.Close()
 	if err != nil {
 		read.Close()
@@ -223,7 +224,7 @@ func (p *process) record(r logRecord) {
 // close ends the child, which first closes what it has open, if it does so in time.
 func (p *process) close() {
 	var nothing any
-	p.call(context.Background(), closeTime, opClose, nil, &nothing)
+	p.call(context.Background(), p.closing, opClose, nil, &nothing)
 	p.kill("it was closed")
 	<-p.ended
 }
@@ -231,7 +232,7 @@ func (p *process) close() {
 // maxRecord is the size in bytes of the largest record of a child's log: many wait for a handler that is slow.
 const maxRecord = 64 << 10
 
-// closeTime is how long a child may take to close a model and an engine.
+// closeTime is how long a child may take to close what it has, unless Options.LoadTime is shorter.
 const closeTime = 10 * time.Second
 
 // lastWords keeps the last lines that a child has printed, and the first of what Go's runtime prints when it dies.

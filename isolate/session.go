@@ -423,7 +423,7 @@ func (s *session) Profile() (times []common.LayerTime, err error) {
 func (s *session) Close() error {
 	var err error
 	if s.child != nil && !s.child.dead.Load() {
-		if err = s.child.call(context.Background(), closeTime, opEnd, memoryArgs{ID: s.id}, new(any)); errors.Is(err, common.ErrCrashed) {
+		if err = s.child.call(context.Background(), s.child.closing, opEnd, memoryArgs{ID: s.id}, new(any)); errors.Is(err, common.ErrCrashed) {
 			err = nil
 		}
 	}

@@ -42,11 +42,10 @@ type handler func(op string, body json.RawMessage, files []*os.File) (result any
 
 // conn is one end of the socket between program and child. Both sides can call the other.
 type conn struct {
-	socket     *os.File
-	handle     handler
-	async      bool // each call is handled on a goroutine of its own
-	takesFiles bool // that come with messages; a program gets none from its children
-	most       int  // the size of the largest message that is read
+	socket *os.File
+	handle handler
+	async  bool // it is the child: each call is handled on a goroutine of its own, and files come with calls
+	most   int  // the size of the largest message that is read
 
 	writing sync.Mutex
 	mu      sync.Mutex
@@ -223,7 +222,7 @@ func (c *conn) write(f frame) error {
 func (c *conn) read() (f frame, err error) {
 	var prefix [prefixLen]byte
 	var rights []byte
-	if c.takesFiles {
+	if c.async { // a program takes no files from its children
 		rights = make([]byte, unix.CmsgSpace(4*maxFiles))
 	}
 	n, err := c.receive(prefix[:], rights, &f.files)
