@@ -40,7 +40,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var examples = []string{"classify", "cutout", "detect", "embedded", "faces", "pool", "quickstart", "stream"}
+var examples = []string{"classify", "cutout", "detect", "embedded", "faces", "isolate", "pool", "quickstart", "stream"}
 
 // binaries is the folder of the examples, which are built with this test's settings.
 var binaries string

@@ -57,6 +57,7 @@ func runChild(settings string) error {
 	c := &child{sessions: map[sessionID]*childSession{}}
 	c.conn = newConn(os.NewFile(socketFD, "socket"), c.handle, true, maxCall)
 	c.conn.serve()
+	os.RemoveAll(os.TempDir()) // what is in it, if the program cannot do so any more
 	return nil
 }
 

@@ -19,7 +19,8 @@ import (
 // systemFiles are what programs and the engines' libraries read of the system. Nothing in them is a secret.
 var systemFiles = []string{
 	"/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache",
-	"/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys/vm", "/proc/sys/kernel/osrelease",
+	"/proc/self/maps", "/proc/self/status", "/proc/self/stat", "/proc/self/statm", "/proc/self/cgroup", "/proc/self/mountinfo",
+	"/proc/self/auxv", "/proc/self/exe", "/proc/self/fd", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys/vm", "/proc/sys/kernel/osrelease",
 	"/sys/devices/system", "/sys/bus/pci/devices", "/sys/fs/cgroup", "/sys/kernel/mm",
 	"/dev/urandom", "/dev/random", "/dev/zero",
 }
@@ -94,6 +95,10 @@ func (r *rules) readFolderOf(path string) {
 		case p == "" || err != nil:
 		case info.IsDir():
 			r.read = append(r.read, p)
+			shims, _ := filepath.Glob(filepath.Join(p, "libanyinfer_*.so"))
+			for _, shim := range shims {
+				r.read = append(r.read, runPaths(shim)...)
+			}
 		default:
 			r.read = append(r.read, filepath.Dir(p))
 			r.read = append(r.read, runPaths(p)...)

@@ -22,8 +22,8 @@ type Options struct {
 	// Restarts is how many children of a model may be started again in a minute. Further calls return ErrCrashed until
 	// the minute is over. 0: ten; negative: none.
 	Restarts int
-	// LoadTime is the longest time that a child may take to start, to open the engine, to load a model, or to prepare a
-	// session. Then it is killed. 0: ten minutes.
+	// LoadTime is the longest time that a child may take to load a model, or to prepare a session or new shapes, which some
+	// engines compile for. Then it is killed. 0: one hour. Starting a child and opening the engine may take a minute of it.
 	LoadTime time.Duration
 	// Grace is how long a Run may go on after it was cancelled, by its context, by Close or by Shutdown. Then its child
 	// is killed, with all of the child's requests. An engine that cannot be interrupted needs all of it. 0: one second.
@@ -82,6 +82,8 @@ func (o *Options) children() int { return max(o.Children, 1) }
 
 func (o *Options) restarts() int { return max(cmp.Or(o.Restarts, 10), 0) }
 
-func (o *Options) loadTime() time.Duration { return cmp.Or(o.LoadTime, 10*time.Minute) }
+func (o *Options) loadTime() time.Duration { return cmp.Or(o.LoadTime, time.Hour) }
+
+func (o *Options) startTime() time.Duration { return min(o.loadTime(), time.Minute) }
 
 func (o *Options) grace() time.Duration { return cmp.Or(o.Grace, time.Second) }

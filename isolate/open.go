@@ -158,7 +158,7 @@ func (e *engine) newChild(ctx context.Context, r *rules) (*process, common.Engin
 		return nil, info, err
 	}
 	args := openArgs{protocol, e.registration.Name, e.config.Library, e.native, e.logLevel()}
-	if err := p.call(ctx, e.options.loadTime(), opOpen, args, &info); err != nil {
+	if err := p.call(ctx, e.options.startTime(), opOpen, args, &info); err != nil {
 		p.close()
 		return nil, info, explainStart(p, err)
 	}
@@ -199,7 +199,7 @@ func (e *engine) Devices(ctx context.Context) (devices []common.Device, err erro
 		return nil, err
 	}
 	defer p.close()
-	err = p.call(ctx, e.options.loadTime(), opDevices, nil, &devices)
+	err = p.call(ctx, e.options.startTime(), opDevices, nil, &devices)
 	return devices, err
 }
 
@@ -213,7 +213,7 @@ func (e *engine) Property(key string) (value string, err error) {
 			return "", err
 		}
 	}
-	err = e.spare.call(ctx, e.options.loadTime(), opProperty, propertyArgs{Key: key}, &value)
+	err = e.spare.call(ctx, e.options.startTime(), opProperty, propertyArgs{Key: key}, &value)
 	return value, err
 }
 

@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+	"unicode"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/nativelog"
@@ -79,7 +80,7 @@ func start(o *Options, r *rules, log nativelog.Log, stderr io.Writer) (_ *proces
 		return nil, &common.Error{Kind: common.ErrNotAvailable, Message: "no pipe for a child process", Err: err}
 	}
 	p.cmd.Stdout, p.cmd.Stderr = write, write
-	err = p.cmd.Start()
+	err = startProcess(p.cmd)
 	write.Close()
 	if err != nil {
 		read.Close()
@@ -248,6 +249,12 @@ const keptLines = 8
 func (w *lastWords) add(line string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	line = strings.Map(func(r rune) rune { // a terminal must not obey what a child prints
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, line)
 	for _, begin := range []string{"SIG", "fatal error: ", "panic: ", "runtime: ", "unexpected fault address"} {
 		if !w.stacks && strings.HasPrefix(line, begin) {
 			w.stacks, w.death = true, strings.TrimPrefix(line, "fatal error: ")

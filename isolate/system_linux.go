@@ -2,5 +2,33 @@
 
 package isolate
 
+import (
+	"os/exec"
+	"runtime"
+	"sync"
+	"syscall"
+)
+
 // ownExecutable returns the path of this program's file, even if the file was replaced or deleted since.
 func ownExecutable() (string, error) { return "/proc/self/exe", nil }
+
+// starter is a thread that starts all children, because a child is killed when the thread that has started it ends.
+var starter = sync.OnceValue(func() chan<- func() {
+	work := make(chan func())
+	go func() {
+		runtime.LockOSThread()
+		for f := range work {
+			f()
+		}
+	}()
+	return work
+})
+
+// startProcess starts a child that is killed when this program ends in any way: code of a stranger's model that has taken
+// over the child could else go on.
+func startProcess(cmd *exec.Cmd) error {
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	err := make(chan error)
+	starter() <- func() { err <- cmd.Start() }
+	return <-err
+}

@@ -44,7 +44,7 @@ type handler func(op string, body json.RawMessage, files []*os.File) (result any
 type conn struct {
 	socket *os.File
 	handle handler
-	async  bool // each call is handled on a goroutine of its own
+	async  bool // it is the child: each call is handled on a goroutine of its own, and files come with calls
 	most   int  // the size of the largest message that is read
 
 	writing sync.Mutex
@@ -221,7 +221,10 @@ func (c *conn) write(f frame) error {
 
 func (c *conn) read() (f frame, err error) {
 	var prefix [prefixLen]byte
-	rights := make([]byte, unix.CmsgSpace(4*maxFiles))
+	var rights []byte
+	if c.async { // a program takes no files from its children
+		rights = make([]byte, unix.CmsgSpace(4*maxFiles))
+	}
 	n, err := c.receive(prefix[:], rights, &f.files)
 	if err == nil && n < prefixLen {
 		_, err = io.ReadFull(c.socket, prefix[n:])

@@ -11,8 +11,8 @@ import (
 	"github.com/anyinfer/anyinfer/internal/mnncheck"
 )
 
-// check refuses files that crash MNN, and files with incomplete external
-// weights: MNN would compute with uninitialized memory.
+// check refuses files whose structure is damaged, and files with incomplete
+// external weights: MNN would compute with uninitialized memory.
 func check(files *common.ModelFiles, _ common.Options) error {
 	if files.Len() != 1 {
 		return nil // the shim refuses it
@@ -42,12 +42,4 @@ func describe(files *common.ModelFiles, _ common.Options) map[string]string {
 		return all
 	}
 	return metadata.Add(nil, "bizCode", text)
-}
-
-// unknown returns the operators that only later releases of MNN know.
-func unknown(files *common.ModelFiles) []string {
-	if files.Len() != 1 {
-		return nil
-	}
-	return mnncheck.Unknown(files.Bytes(0))
 }

@@ -13,8 +13,9 @@
 // # Models
 //
 // The engine loads .mnn files, which MNN's converter makes from ONNX, TensorFlow,
-// TFLite, Caffe and PyTorch, from a file or from memory. It checks them first,
-// because MNN crashes on damaged ones. For a model in a file it finds external
+// TFLite, Caffe and PyTorch, from a file or from memory. It checks their structure
+// first, and no more: an operator that is damaged can crash MNN, so models of
+// strangers belong in package isolate. For a model in a file it finds external
 // weights, NAME.mnn.weight, beside it.
 //
 // Inputs and outputs have MNN's element types: float32, int32, int8, uint8 and

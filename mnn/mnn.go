@@ -44,7 +44,7 @@ var spec = dylib.Spec{Engine: "mnn", Stem: "anyinfer_mnn"}
 func init() {
 	sources.Register(spec.Engine, shimSources)
 	cengine.Register(cengine.Engine{
-		Library: spec, Formats: []common.Format{formats.MNN}, Native: native, Check: check, Unknown: unknown, Metadata: describe,
+		Library: spec, Formats: []common.Format{formats.MNN}, Native: native, Check: check, Metadata: describe,
 		Rebuild: "anyinfer shim build mnn",
 	})
 }

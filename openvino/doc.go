@@ -18,7 +18,9 @@
 // memory in a private folder below TMPDIR. TFLite needs OpenVINO 2026.1, because
 // older releases compute some models wrong and crash on damaged files. Releases
 // before 2026.3 crash on ONNX whose edges do not match, so ONNX is checked for
-// these. 2024.6 and 2025.0 may crash on damaged IR.
+// these. Of TFLite files the structure is checked, of the other formats nothing, so
+// models of strangers belong in package isolate: 2024.6 and 2025.0 may crash on
+// damaged IR.
 //
 // Inputs and outputs can have every DType except String; a model with sub-byte
 // types is refused at Load with ErrDType. TensorInfo.Quant is always nil, because

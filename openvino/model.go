@@ -197,7 +197,7 @@ func (m *model) readTFLite(files *common.ModelFiles) (uintptr, error) {
 	if m.driver.release.before(2026, 1) {
 		return 0, fail("load", common.ErrVersion, "OpenVINO %d.%d computes wrong results for some TFLite models; use 2026.1 or newer, or convert the model to IR", m.driver.release.year, m.driver.release.minor)
 	}
-	bytes, err := tfl.Read(files, m.driver.log) // Read checks the file: the frontend crashes on damaged ones
+	bytes, err := tfl.Read(files) // Read checks the structure
 	if err != nil {
 		return 0, err
 	}

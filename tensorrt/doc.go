@@ -21,7 +21,9 @@
 // makes TensorRT build a plan. That takes seconds to minutes, logs its progress, and
 // stops when the context ends (since TensorRT 10). Options.CacheDir stores the plan
 // for the next Load. A plan works only with the TensorRT release and the kind of GPU
-// that it was built for. It contains code: load only plans that you trust.
+// that it was built for. It contains code: load only plans that you trust. Of an ONNX
+// file only the structure of the graph is checked: models of strangers belong in
+// package isolate.
 //
 // ModelInfo.Metadata has what an ONNX file says of its model, or the JSON object that
 // Ultralytics writes before a plan, which TensorRT alone does not accept. The class

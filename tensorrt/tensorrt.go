@@ -56,7 +56,7 @@ func init() {
 	common.Register(common.Registration{Name: spec.Engine, Formats: []common.Format{formats.TensorRT, formats.ONNX}, Options: Options{}, Open: open})
 }
 
-// check refuses damaged ONNX files. A plan cannot be checked.
+// check refuses ONNX files whose structure is damaged. A plan cannot be checked.
 func check(files *common.ModelFiles, _ common.Options) error {
 	if files.Len() != 1 || files.Format() != "onnx" {
 		return nil

@@ -8,7 +8,9 @@
 // # Models
 //
 // The engine loads .tflite files, float and quantized, from a file or from memory. Quantized inputs and outputs keep
-// their integers; TensorInfo.Quant has their scales and zero points, per channel if the file has them per channel.
+// their integers; TensorInfo.Quant has their scales and zero points, per channel if the file has them per channel. The
+// structure of a file is checked first, and no more: a damaged operator can crash TFLite, so models of strangers belong
+// in package isolate.
 //
 // Shapes are the file's, mostly batch, height, width, channels (NHWC). A dimension of -1 is dynamic and takes any
 // length. Options.Shapes makes other dimensions resizable, except the last one, along which weights lie. Tensors of

@@ -65,12 +65,15 @@ func (d *driver) load(files *common.ModelFiles, o common.Options, n Options) (_ 
 
 // read makes the TfLiteModel.
 func (m *model) read(files *common.ModelFiles) error {
-	bytes, err := tfl.Read(files, m.log)
+	bytes, err := tfl.Read(files)
 	if err != nil {
 		return err
 	}
 	if m.file, err = tfl.Describe(bytes); err != nil {
 		return err
+	}
+	if m.file.ComparesScaleOne {
+		return tfl.Errorf(common.ErrModel, "it compares quantized tensors, one with a scale of exactly 1, for which the library ends the process")
 	}
 	callback, userData := m.reporter.args()
 	// TFLite reads constants in place, so bytes must stay at its address until the model is closed.

@@ -14,11 +14,10 @@
 //
 // A model is a pair of files, as TNN's converter makes them: a .tnnproto, which is
 // text, and a .tnnmodel with the weights. File and FS find the second beside the
-// first; Files and Bytes get both, in this order. The files are checked before TNN
-// reads them, because TNN crashes on damaged ones. For the layers Convolution,
-// InnerProduct, Pooling, Flatten, Softmax, binary arithmetic and common activations
-// the check covers shapes, parameters and weights. For other layers it covers only
-// the structure of the files, and a damaged model with them may still crash TNN.
+// first; Files and Bytes get both, in this order. The structure of the files is
+// checked before TNN reads them, and whether the shapes of inputs fit the layers
+// Convolution, InnerProduct and Pooling, because TNN does not. A damaged parameter can
+// still crash TNN, so models of strangers belong in package isolate.
 //
 // Inputs and outputs are float32 or int32, in NCHW memory. The engine converts from
 // and to the types of quantized models and the memory layouts of TNN's devices. A

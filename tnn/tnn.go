@@ -24,13 +24,10 @@ var spec = dylib.Spec{Engine: "tnn", Stem: "anyinfer_tnn", Install: "TNN_ROOT=..
 func init() {
 	sources.Register(spec.Engine, shimSources)
 	cengine.Register(cengine.Engine{
-		Library: spec, Formats: []common.Format{formats.TNN}, Check: check, Unknown: unknown, PrintsLog: true, Rebuild: "anyinfer shim build tnn",
+		Library: spec, Formats: []common.Format{formats.TNN}, Check: check, PrintsLog: true, Rebuild: "anyinfer shim build tnn",
 	})
 }
 
 func check(files *common.ModelFiles, o common.Options) error {
 	return tnncheck.Check(files.All(), o.Shapes)
 }
-
-// unknown returns the layers for which the check has no rules.
-func unknown(files *common.ModelFiles) []string { return tnncheck.Unknown(files.Bytes(0)) }

@@ -41,7 +41,10 @@ opening the library, FIRST the time of the first run; MIN to MAX are latencies o
 the other runs, P50 is the median; PEAK MEM is the growth of the process's peak
 memory since before it opened the engine; RATIO is P50 divided by the first
 engine's. --json has more, such as P95 and the mean. An interrupt ends the
-benchmark early and prints the results so far.`,
+benchmark early and prints the results so far.
+
+A model is first loaded and run once by another process, as by 'anyinfer run'. With
+--isolate all runs are there, which takes longer; PEAK MEM is not known then.`,
 		Example: `  anyinfer bench digits.onnx digits.tflite
   anyinfer bench digits.onnx --engine openvino --threads 1 --concurrency 4 --json`,
 		Args:              someModels,
@@ -81,7 +84,7 @@ func runBench(ctx context.Context, w, log io.Writer, models []string, f benchFla
 		Engines: engines, Duration: f.duration, SkipMissing: len(f.engines) == 0, Progress: status.show,
 		Workload: bench.Workload{
 			Files: models, Signature: f.signature, Inputs: args.files, Shapes: args.inputs.Shapes,
-			Device: f.device, Threads: f.threads, Sessions: f.concurrency, Warmup: f.warmup,
+			Device: f.device, Threads: f.threads, Sessions: f.concurrency, Warmup: f.warmup, Isolation: f.isolation.isolation(),
 		},
 	})
 	status.clear()

@@ -25,8 +25,11 @@ func printBench(w io.Writer, r *bench.Report) error {
 			t.row(e.Engine, "failed, see below")
 			continue
 		}
-		l := e.Latency
-		cells := []string{e.Engine, bench.FormatLatency(1000 * e.LoadMS), bench.FormatLatency(1000 * e.FirstRunMS)}
+		l, name := e.Latency, e.Engine
+		if e.Isolated {
+			name += " (isolated)"
+		}
+		cells := []string{name, bench.FormatLatency(1000 * e.LoadMS), bench.FormatLatency(1000 * e.FirstRunMS)}
 		for _, v := range []float64{l.Min, l.P50, l.P90, l.P99, l.Max} {
 			cells = append(cells, bench.FormatLatency(v))
 		}

@@ -27,6 +27,7 @@ import (
 
 func newDemoCommand() *cobra.Command {
 	var out string
+	var isolation isolationFlags
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Run small models with every engine, installing what is missing",
@@ -43,15 +44,16 @@ Then the engines that run these models find a face in a photo, and cut the perso
 out of it, in pictures named faces-ENGINE.png and person-ENGINE.png.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return demo(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), out)
+			return demo(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), out, isolation.isolation())
 		},
 	}
 	cmd.Flags().StringVar(&out, "out", "anyinfer-demo", "folder to write the pictures to")
 	must(cmd.MarkFlagDirname("out"))
+	isolation.add(cmd)
 	return cmd
 }
 
-func demo(ctx context.Context, w, log io.Writer, out string) error {
+func demo(ctx context.Context, w, log io.Writer, out string, isolation model.Isolation) error {
 	d, err := readDigits()
 	if err != nil {
 		return err
@@ -74,7 +76,7 @@ func demo(ctx context.Context, w, log io.Writer, out string) error {
 			notes = append(notes, name+": "+note)
 			continue
 		}
-		line, err := demoEngine(ctx, log, status, name, d, photo, filepath.Join(out, "edges-"+name+".png"))
+		line, err := demoEngine(ctx, log, status, name, d, photo, filepath.Join(out, "edges-"+name+".png"), isolation)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -95,7 +97,7 @@ func demo(ctx context.Context, w, log io.Writer, out string) error {
 		return err
 	}
 	fmt.Fprintln(w)
-	if err := demoPictures(ctx, w, log, status, ready, out); ctx.Err() != nil {
+	if err := demoPictures(ctx, w, log, status, ready, out, isolation); ctx.Err() != nil {
 		return ctx.Err()
 	} else if err != nil {
 		failed = append(failed, err)
@@ -134,19 +136,19 @@ func reasonToSkip(name string) string {
 }
 
 // demoEngine runs an engine and returns its line of the table.
-func demoEngine(ctx context.Context, log io.Writer, status *statusLine, name string, d digits, photo *image.Gray, file string) ([]string, error) {
+func demoEngine(ctx context.Context, log io.Writer, status *statusLine, name string, d digits, photo *image.Gray, file string, isolation model.Isolation) ([]string, error) {
 	e, err := openOrInstall(ctx, log, status, name)
 	if err != nil {
 		return nil, err
 	}
 	defer e.Close()
 	status.show(name + ": recognizing digits")
-	result, err := d.run(ctx, e)
+	result, err := d.run(ctx, e, isolation)
 	if err != nil {
 		return nil, err
 	}
 	status.show(name + ": filtering the photo")
-	edges, err := filter(ctx, e, photo)
+	edges, err := filter(ctx, e, photo, isolation)
 	if err != nil {
 		return nil, err
 	}
@@ -241,14 +243,14 @@ type digitsResult struct {
 	latency time.Duration
 }
 
-func (d digits) run(ctx context.Context, e *common.Engine) (r digitsResult, err error) {
+func (d digits) run(ctx context.Context, e *common.Engine, isolation model.Isolation) (r digitsResult, err error) {
 	src, err := source(e.Info().Name, "digits")
 	if err != nil {
 		return r, err
 	}
-	m, err := e.Load(ctx, src, &common.Options{Threads: 1})
+	m, err := model.LoadOn(ctx, e, src, common.Options{Threads: 1}, model.Inputs{}, isolation)
 	if errors.Is(err, common.ErrOption) { // a GPU has no threads
-		m, err = e.Load(ctx, src, nil)
+		m, err = model.LoadOn(ctx, e, src, common.Options{}, model.Inputs{}, isolation)
 	}
 	if err != nil {
 		return r, err
@@ -310,16 +312,17 @@ func readPhoto() (*image.Gray, error) {
 }
 
 // filter runs the edge filter, whose input has a dynamic height and width.
-func filter(ctx context.Context, e *common.Engine, photo *image.Gray) (*image.Gray, error) {
+func filter(ctx context.Context, e *common.Engine, photo *image.Gray, isolation model.Isolation) (*image.Gray, error) {
 	src, err := source(e.Info().Name, "edges")
 	if err != nil {
 		return nil, err
 	}
 	height, width := photo.Rect.Dy(), photo.Rect.Dx()
-	m, err := e.Load(ctx, src, nil)
+	m, err := model.LoadOn(ctx, e, src, common.Options{}, model.Inputs{}, isolation)
 	if errors.Is(err, common.ErrOption) || err == nil && !m.Signatures()[0].Dynamic() { // the engine or the format has only fixed shapes
 		m.Close()
-		m, err = e.Load(ctx, src, &common.Options{Shapes: map[string]common.ShapeRange{"image": common.Fixed(1, 1, height, width)}})
+		o := common.Options{Shapes: map[string]common.ShapeRange{"image": common.Fixed(1, 1, height, width)}}
+		m, err = model.LoadOn(ctx, e, src, o, model.Inputs{}, isolation)
 	}
 	if err != nil {
 		return nil, err

@@ -22,7 +22,7 @@ import (
 
 // demoPictures finds faces in a photo and cuts out the person, with each of engines that
 // runs the models for that, and prints a table. It writes pictures to the folder out.
-func demoPictures(ctx context.Context, w, log io.Writer, status *statusLine, engines []string, out string) error {
+func demoPictures(ctx context.Context, w, log io.Writer, status *statusLine, engines []string, out string, isolation model.Isolation) error {
 	photo, err := testdata.FS.ReadFile("astronaut.jpg")
 	if err != nil {
 		return err
@@ -48,7 +48,7 @@ func demoPictures(ctx context.Context, w, log io.Writer, status *statusLine, eng
 			}
 			status.show(name + ": " + m.Description)
 			file := filepath.Join(out, m.Name+"-"+name+".png")
-			found, latency, err := demoPicture(ctx, name, path, photo, file)
+			found, latency, err := demoPicture(ctx, name, path, photo, file, isolation)
 			if errors.Is(err, common.ErrModel) { // an older release of the engine may lack an operator
 				t.row(m.Name, name, "this release does not run the model", "", "")
 				continue
@@ -64,12 +64,12 @@ func demoPictures(ctx context.Context, w, log io.Writer, status *statusLine, eng
 
 // demoPicture looks at a photo with a model, twice, because the first time takes longer,
 // and draws what it has found.
-func demoPicture(ctx context.Context, engine, path string, photo []byte, file string) (found string, latency time.Duration, err error) {
+func demoPicture(ctx context.Context, engine, path string, photo []byte, file string, isolation model.Isolation) (found string, latency time.Duration, err error) {
 	sources, err := model.Sources([]string{path})
 	if err != nil {
 		return "", 0, err
 	}
-	e, m, err := model.Load(ctx, engine, sources, common.Options{}, model.Inputs{})
+	e, m, err := model.Load(ctx, engine, sources, common.Options{}, model.Inputs{}, isolation)
 	if err != nil {
 		return "", 0, err
 	}

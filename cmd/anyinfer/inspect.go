@@ -56,6 +56,7 @@ func newInspectCommand() *cobra.Command {
 	var engine string
 	var shapes []string
 	var asJSON bool
+	var isolation isolationFlags
 	cmd := &cobra.Command{
 		Use:   "inspect MODEL...",
 		Short: "Show the inputs and outputs of models",
@@ -68,7 +69,9 @@ of each input and output. With --json nothing is cut.
 With --shape the inputs have these shapes, which determine the shapes of the
 outputs. With onnxruntime and tensorrt only dynamic dimensions can be set; the
 other engines also change fixed ones. If a model fails, the others are still
-printed, and the exit code is 1.`,
+printed, and the exit code is 1.
+
+A model is first loaded and run once by another process, as by 'anyinfer run'.`,
 		Example: `  anyinfer inspect digits.tflite digits.xml digits.bin
   anyinfer inspect yolo.onnx --shape images=1,3,640,640
   anyinfer inspect digits.onnx --json | jq '.models[].signatures[].inputs'`,
@@ -84,21 +87,22 @@ printed, and the exit code is 1.`,
 			if err != nil {
 				return err
 			}
-			return inspect(cmd.Context(), cmd.OutOrStdout(), args, engine, fixed, asJSON)
+			return inspect(cmd.Context(), cmd.OutOrStdout(), args, engine, fixed, asJSON, isolation.isolation())
 		},
 	}
 	cmd.Flags().StringVar(&engine, "engine", "", "engine that loads the models")
 	must(cmd.RegisterFlagCompletionFunc("engine", cobra.FixedCompletions(common.Engines(), cobra.ShellCompDirectiveNoFileComp)))
 	cmd.Flags().StringArrayVar(&shapes, "shape", nil, "NAME=1,3,224,224, shape of an input for which the model is loaded; may be repeated")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	isolation.add(cmd)
 	return cmd
 }
 
-func inspect(ctx context.Context, w io.Writer, models []string, engine string, shapes map[string]common.Shape, asJSON bool) error {
+func inspect(ctx context.Context, w io.Writer, models []string, engine string, shapes map[string]common.Shape, asJSON bool, isolation model.Isolation) error {
 	var all []inspection
 	var failed []error
 	for _, files := range model.Group(models) {
-		i, err := inspectModel(ctx, files, engine, shapes)
+		i, err := inspectModel(ctx, files, engine, shapes, isolation)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -123,12 +127,12 @@ func inspect(ctx context.Context, w io.Writer, models []string, engine string, s
 	return errors.Join(failed...)
 }
 
-func inspectModel(ctx context.Context, files []string, engine string, shapes map[string]common.Shape) (inspection, error) {
+func inspectModel(ctx context.Context, files []string, engine string, shapes map[string]common.Shape, isolation model.Isolation) (inspection, error) {
 	sources, err := model.Sources(files)
 	if err != nil {
 		return inspection{}, err
 	}
-	opened, m, err := model.Load(ctx, engine, sources, common.Options{Shapes: model.FixedShapes(shapes)}, model.Inputs{})
+	opened, m, err := model.Load(ctx, engine, sources, common.Options{Shapes: model.FixedShapes(shapes)}, model.Inputs{}, isolation)
 	if err != nil {
 		return inspection{}, err
 	}

@@ -12,15 +12,16 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
-	"github.com/anyinfer/anyinfer/internal/pack"
+	"github.com/anyinfer/anyinfer/internal/module"
+	"github.com/anyinfer/anyinfer/isolate"
 )
 
 func main() {
+	isolate.Main()
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -88,19 +89,5 @@ invalid value. It is 130 after Ctrl-C and 143 after SIGTERM.`,
 }
 
 func version() string {
-	return fmt.Sprintf("%s (%s %s/%s)", cmp.Or(ownVersion(), "(unknown)"), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-}
-
-// ownVersion returns the version of this module, even if another module built the program.
-func ownVersion() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	for _, m := range append(info.Deps, &info.Main) {
-		if m.Path == pack.ModulePath {
-			return m.Version
-		}
-	}
-	return ""
+	return fmt.Sprintf("%s (%s %s/%s)", cmp.Or(module.Version(), "(unknown)"), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

@@ -18,12 +18,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/anyinfer/anyinfer/internal/bench"
+	"github.com/anyinfer/anyinfer/isolate"
 )
 
 // envMain is the variable that makes the test binary run the command.
 const envMain = "ANYINFER_TEST_MAIN"
 
 func TestMain(m *testing.M) {
+	if os.Getenv(envFragile) != "" {
+		registerFragile()
+	}
+	isolate.Main()
 	if os.Getenv(envMain) != "" || slices.Contains(os.Args, bench.WorkerCommand) {
 		main()
 	}

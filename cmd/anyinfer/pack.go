@@ -17,6 +17,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/model"
+	"github.com/anyinfer/anyinfer/internal/module"
 	"github.com/anyinfer/anyinfer/internal/pack"
 	"github.com/anyinfer/anyinfer/internal/pypi"
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
@@ -105,7 +106,7 @@ func (p *packing) run(ctx context.Context) error {
 			return err
 		}
 		defer os.RemoveAll(temp)
-		err = archive.AddCommand(ctx, temp, ownVersion(), p.stdout, p.stderr)
+		err = archive.AddCommand(ctx, temp, module.Version(), p.stdout, p.stderr)
 		if err != nil {
 			return err
 		}

@@ -25,6 +25,7 @@ type runFlags struct {
 	device    string
 	threads   int
 	json      bool
+	isolation isolationFlags
 }
 
 func (f *runFlags) add(cmd *cobra.Command) {
@@ -35,8 +36,31 @@ func (f *runFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.device, "device", "", "device to run on, from the list of 'anyinfer doctor ENGINE'")
 	cmd.Flags().IntVar(&f.threads, "threads", 0, "threads (0: all cores)")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
+	f.isolation.add(cmd)
+	f.isolation.addIsolate(cmd)
 	must(cmd.RegisterFlagCompletionFunc("engine", completeEngines))
 	must(cmd.RegisterFlagCompletionFunc("device", completeDevice))
+}
+
+// isolationFlags say what keeps a model from crashing the command.
+type isolationFlags struct{ noProbe, isolate bool }
+
+func (f *isolationFlags) add(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.noProbe, "no-probe", false, "load a model without trying first, in another process, whether it crashes the engine")
+}
+
+func (f *isolationFlags) addIsolate(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.isolate, "isolate", false, "run the model in another process, on Linux in a sandbox")
+}
+
+func (f isolationFlags) isolation() model.Isolation {
+	switch {
+	case f.isolate:
+		return model.Isolated
+	case f.noProbe:
+		return model.NotIsolated
+	}
+	return model.Probed
 }
 
 // arguments has the values of the arguments and flags of run and bench.
@@ -115,7 +139,12 @@ MODEL... are the files of a model, or the same model in several formats; each
 engine loads the format that comes first in its list. Without --engine the first
 ready engine that reads MODEL runs it. Inputs without --input get seeded random data,
 and their dynamic dimensions have length 1 unless --shape sets another. With
-several engines a table compares their outputs.`,
+several engines a table compares their outputs.
+
+A model is first loaded and run in another process, once, with zeros, so that one that
+crashes its engine is an error. The result is kept in the user's cache folder. --no-probe
+leaves that out; --isolate runs everything in the other process, where the model can
+use neither the network nor other files (on Linux).`,
 		Example: `  anyinfer run digits.onnx --input image=scan.npy --out results
   anyinfer run yolo11n.onnx --input images=street.jpg
   anyinfer run digits.onnx digits.tflite --engine openvino,tflite`,
@@ -168,7 +197,7 @@ func run(ctx context.Context, w io.Writer, models []string, f runFlags, out stri
 
 func runEngine(ctx context.Context, name string, args arguments, f runFlags) (*outcome, error) {
 	start := time.Now()
-	e, m, err := model.Load(ctx, name, args.sources, common.Options{Device: f.device, Threads: f.threads}, args.inputs)
+	e, m, err := model.Load(ctx, name, args.sources, common.Options{Device: f.device, Threads: f.threads}, args.inputs, f.isolation.isolation())
 	if err != nil {
 		return nil, err
 	}

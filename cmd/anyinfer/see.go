@@ -30,6 +30,7 @@ type seeFlags struct {
 	engine, device, out, labels string
 	minScore                    float32
 	json                        bool
+	isolation                   isolationFlags
 }
 
 func newSeeCommand() *cobra.Command {
@@ -45,7 +46,9 @@ person, layout or orientation, for a model that is installed first ('anyinfer mo
 list'). IMAGE is a picture, a folder of them, or - for a stream of JPEG or PNG frames.
 
 The results are printed, or drawn with -o: into a file for one picture, into a folder
-for several, or, with -o -, as a stream of PNG frames.`,
+for several, or, with -o -, as a stream of PNG frames.
+
+A model is first loaded and run once by another process, as by 'anyinfer run'.`,
 		Example: `  anyinfer see faces party.jpg -o faces.png
   anyinfer see yolo11n.onnx street.jpg --min-score 0.5
   anyinfer see yolo11n.onnx photos --json > found.jsonl
@@ -62,6 +65,8 @@ for several, or, with -o -, as a stream of PNG frames.`,
 	cmd.Flags().StringVar(&f.labels, "labels", "", "coco, coco91, voc, or a file with a label on each line, for a model without labels")
 	cmd.Flags().Float32Var(&f.minScore, "min-score", 0, "least score of what is found, 0 to 1 (default what suits the model)")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print a line of JSON for each picture")
+	f.isolation.add(cmd)
+	f.isolation.addIsolate(cmd)
 	must(cmd.RegisterFlagCompletionFunc("engine", completeEngines))
 	must(cmd.RegisterFlagCompletionFunc("device", completeDevice))
 	return cmd
@@ -98,7 +103,7 @@ func runSee(ctx context.Context, in io.Reader, out, progress io.Writer, status *
 	if err != nil {
 		return err
 	}
-	e, m, err := model.Load(ctx, f.engine, sources, common.Options{Device: f.device}, model.Inputs{})
+	e, m, err := model.Load(ctx, f.engine, sources, common.Options{Device: f.device}, model.Inputs{}, f.isolation.isolation())
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/model"
 )
 
 // Config configures Run.
@@ -36,6 +37,7 @@ type Workload struct {
 	Threads   int                     `json:"threads"`
 	Sessions  int                     `json:"sessions"` // the number that run at once
 	Warmup    int                     `json:"warmup"`   // runs of each session before it is measured, besides the first
+	Isolation model.Isolation         `json:"isolation"`
 }
 
 // Run measures the engines. Besides the report it returns the errors of the

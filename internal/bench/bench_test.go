@@ -17,6 +17,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
+	"github.com/anyinfer/anyinfer/isolate"
 	_ "github.com/anyinfer/anyinfer/openvino"
 	_ "github.com/anyinfer/anyinfer/tflite"
 )
@@ -25,6 +26,7 @@ const models = "../../testdata/"
 
 // TestMain makes the test binary a worker where Run starts it as one.
 func TestMain(m *testing.M) {
+	isolate.Main()
 	if len(os.Args) > 1 && os.Args[1] == WorkerCommand {
 		if err := Work(os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -39,6 +39,7 @@ type Loaded struct {
 	Precision  string            `json:"precision"` // empty if the engine does not report it
 	Threads    int               `json:"threads"`   // of a session; 0: the engine decides
 	Details    map[string]string `json:"details,omitempty"`
+	Isolated   bool              `json:"isolated,omitempty"` // in a child of the worker
 	Signature  string            `json:"signature"`
 	OpenMS     float64           `json:"open_ms"`      // the engine's library
 	LoadMS     float64           `json:"load_ms"`      // the model, until a session is ready

@@ -106,7 +106,7 @@ func newBencher(ctx context.Context, j job) (_ *bencher, err error) {
 	}
 	b.before = peakMemory()
 	start := time.Now()
-	if b.engine, err = model.Open(j.Engine); err != nil {
+	if b.engine, err = model.Open(j.Engine, w.Isolation); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -115,8 +115,12 @@ func newBencher(ctx context.Context, j job) (_ *bencher, err error) {
 		}
 	}()
 	b.loaded.OpenMS = us(time.Since(start)) / 1000
+	o := common.Options{Device: w.Device, Threads: w.Threads, Sessions: w.Sessions}
+	if err := w.Isolation.Probe(ctx, j.Engine, src, o, in); err != nil {
+		return nil, err
+	}
 	start = time.Now()
-	m, err := model.LoadOn(ctx, b.engine, src, common.Options{Device: w.Device, Threads: w.Threads, Sessions: w.Sessions}, in)
+	m, err := model.LoadOn(ctx, b.engine, src, o, in, model.NotIsolated)
 	if err != nil {
 		return nil, err
 	}
@@ -150,6 +154,7 @@ func newBencher(ctx context.Context, j job) (_ *bencher, err error) {
 	e, info := b.engine.Info(), m.Info()
 	b.loaded.Version, b.loaded.Library, b.loaded.File, b.loaded.Format = e.Version, e.Library, src.Name(), info.Format
 	b.loaded.Device, b.loaded.Threads, b.loaded.Details = info.Device, info.Threads, info.Details
+	b.loaded.Isolated = w.Isolation == model.Isolated
 	b.loaded.Signature = b.runners[0].session.Signature().Name
 	if info.Precision != 0 {
 		b.loaded.Precision = info.Precision.String()
@@ -224,11 +229,14 @@ func (r *runner) run() error {
 
 // latencies returns the statistics of all rounds so far.
 func (b *bencher) latencies() *latencies {
-	h := b.total
+	h, peak := b.total, peakMemory()-b.before
+	if b.loaded.Isolated {
+		peak = 0 // the engine is in another process
+	}
 	at := func(q float64) time.Duration { return time.Duration(h.ValueAtQuantile(q)) }
 	return &latencies{
 		Runs: h.TotalCount(), Min: time.Duration(h.Min()), Mean: time.Duration(h.Mean()), Max: time.Duration(h.Max()),
 		P50: at(50), P90: at(90), P95: at(95), P99: at(99),
-		PeakMemory: peakMemory() - b.before,
+		PeakMemory: peak,
 	}
 }

@@ -26,12 +26,10 @@ type Engine struct {
 	// Native converts Options.Native, which is not nil, to keys and values of
 	// anyinfer_source. It is nil if the engine has no options of its own.
 	Native func(native any) (map[string]string, error)
-	// Check refuses a model that could crash the SDK, because it is damaged or has
-	// these options. It also reads the files that the model refers to
+	// Check refuses a model whose structure is damaged, or that could crash the SDK
+	// with these options. It also reads the files that the model refers to
 	// (ModelFiles.Beside), whose paths the shim then gets. It may be nil.
 	Check func(files *common.ModelFiles, o common.Options) error
-	// Unknown returns the operators that Check does not know. It may be nil.
-	Unknown func(files *common.ModelFiles) []string
 	// Metadata returns the metadata of a model that Check accepted. It may be nil.
 	Metadata func(files *common.ModelFiles, o common.Options) map[string]string
 	// PrintsLog is set if the SDK has no log interface and prints to C's stderr,

@@ -176,9 +176,6 @@ func (m *model) load(ctx context.Context, files *common.ModelFiles, keyValues ma
 			return err
 		}
 	}
-	if e.Unknown != nil {
-		m.driver.log.Unchecked(e.Unknown(files))
-	}
 	if files.RefersToOthers() {
 		paths, err := files.Link()
 		if err != nil {

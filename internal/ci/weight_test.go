@@ -18,7 +18,7 @@ func TestKind(t *testing.T) {
 		"tflite/litert/model.go":                  {product, "tflite"},
 		"internal/dylib/trampoline_amd64.s":       {product, "internal/dylib"},
 		"mnn/shim.cc":                             {product, "mnn"},
-		"internal/mnncheck/conv.go":               {checks, "internal/mnncheck"},
+		"internal/mnncheck/check.go":              {checks, "internal/mnncheck"},
 		"internal/onnxfile/check.go":              {checks, "internal/onnxfile"},
 		"internal/onnxfile/describe.go":           {product, "internal/onnxfile"},
 		"internal/testing/standins/tnn/build.sh":  {scaffolding, "internal/testing"},

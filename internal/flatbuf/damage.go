@@ -49,12 +49,3 @@ func (f *File) Put(at, size, n int64) {
 	binary.LittleEndian.PutUint64(all[:], uint64(n))
 	copy(f.data[at:at+size], all[:])
 }
-
-// Ints returns a vector of int32 in a new file.
-func Ints(all ...int64) Vector {
-	v := Vector{&File{data: make([]byte, 4*len(all))}, kinds["i32"], 0, int64(len(all))}
-	for i, n := range all {
-		v.Set(int64(i), n)
-	}
-	return v
-}

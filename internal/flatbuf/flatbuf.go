@@ -73,9 +73,6 @@ func (f *File) has(at, n, align int64) bool {
 // Verify checks that a table and all objects to which it refers are inside the file.
 func (t Table) Verify() error {
 	f, at := t.f, t.at
-	if err := f.Spend(1 + int64(len(t.l.Columns))); err != nil {
-		return err
-	}
 	if f.depth++; f.depth > maxNesting {
 		return Unsupported(fmt.Sprintf(": tables are nested more than %d deep", maxNesting))
 	}
@@ -88,6 +85,14 @@ func (t Table) Verify() error {
 		f.u16(vt+2) < 4 || !f.has(at, f.u16(vt+2), 4) {
 		return fmt.Errorf(": the table at %d is damaged", at)
 	}
+	if err := f.Spend(1 + int64(len(t.l.Columns)) + f.u16(vt)/2); err != nil {
+		return err
+	}
+	for slot := int64(4); slot+2 <= f.u16(vt); slot += 2 { // also those of fields that the schema does not have
+		if off := f.u16(vt + slot); off != 0 && (off < 4 || off >= f.u16(vt+2)) {
+			return fmt.Errorf(": field %d of the table at %d lies outside of it", (slot-4)/2, at)
+		}
+	}
 	for i, c := range t.l.Columns {
 		at := t.slot(i)
 		if at == 0 {
@@ -97,7 +102,7 @@ func (t Table) Verify() error {
 		if c.IsVector {
 			size = 4
 		}
-		if off := at - t.at; off < 4 || off+size > f.u16(vt+2) || at%size != 0 {
+		if at-t.at+size > f.u16(vt+2) || at%size != 0 {
 			return fmt.Errorf(".%s lies outside its table", c.Name)
 		}
 		if err := t.column(i, c, at); err != nil {
@@ -111,7 +116,7 @@ func (t Table) Verify() error {
 func (t Table) column(i int, c Column, at int64) error {
 	f := t.f
 	if !c.IsVector && c.kind != 's' && c.kind != 't' {
-		return f.number(c, at)
+		return nil
 	}
 	at = f.target(at)
 	switch {
@@ -119,24 +124,22 @@ func (t Table) column(i int, c Column, at int64) error {
 		if !f.has(at, 4, 4) || !f.has(at+4, f.u32(at)*c.size, c.size) {
 			return fmt.Errorf(": the vector at %d is not in the file", at)
 		}
+		if c.kind != 't' && c.kind != 's' {
+			return nil
+		}
 		v := Vector{f, c, at + 4, f.u32(at)}
-		if c.kind == 't' || c.kind == 's' || c.bounded() {
-			if err := f.Spend(v.n); err != nil {
-				return err
+		if err := f.Spend(v.n); err != nil {
+			return err
+		}
+		for i := range v.n {
+			var err error
+			if c.kind == 't' {
+				err = v.Table(i).Verify()
+			} else {
+				err = f.text(f.target(v.at + 4*i))
 			}
-			for i := range v.n {
-				var err error
-				switch at := v.at + i*c.size; c.kind {
-				case 't':
-					err = v.Table(i).Verify()
-				case 's':
-					err = f.text(f.target(at))
-				default:
-					err = f.number(c, at)
-				}
-				if err != nil {
-					return fmt.Errorf("[%d]%w", i, err)
-				}
+			if err != nil {
+				return fmt.Errorf("[%d]%w", i, err)
 			}
 		}
 	case c.kind == 's':
@@ -157,14 +160,6 @@ func (t Table) column(i int, c Column, at int64) error {
 func (f *File) text(at int64) error {
 	if !f.has(at, 4, 4) || !f.has(at+4, f.u32(at)+1, 1) || f.data[at+4+f.u32(at)] != 0 {
 		return fmt.Errorf(": the string at %d is not in the file", at)
-	}
-	return nil
-}
-
-// number checks a number against the schema's bounds.
-func (f *File) number(c Column, at int64) error {
-	if n := f.read(c, at); !c.within(n) {
-		return fmt.Errorf(" is %d, which is out of range", n)
 	}
 	return nil
 }
@@ -193,9 +188,6 @@ type Table struct {
 	l  *Layout
 	at int64
 }
-
-// Absent returns a table of a layout without any fields.
-func Absent(l *Layout) Table { return Table{l: l} }
 
 // Layout returns the table's layout. It is Unknown for a union's member that the
 // schema does not have, and nil for the zero Table.

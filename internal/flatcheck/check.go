@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package flatcheck checks and reads TFLite files, because SDKs do not check all their
-// assumptions and crash the process on a damaged file. A file that passes is a valid
-// FlatBuffer, and its graphs have the properties that kernels assume.
-//
-// Additions of a later schema (operators, their inputs and options, element types,
-// values of enumerations) are only checked to be inside the file. The SDK decides
-// whether it can run them. Unknown lists such operators.
+// Package flatcheck checks the structure of TFLite files and reads them: every offset,
+// count, size and index in a file that passes lies within the file or its tables, and no
+// subgraph calls itself. It knows no operators, so an operator with inputs or options
+// that its kernel does not expect can still crash the SDK.
 package flatcheck
 
 import (
+	"encoding/binary"
 	"fmt"
-	"slices"
-	"strings"
-	"sync"
+	"math"
 
 	"github.com/anyinfer/anyinfer/internal/flatbuf"
 )
@@ -24,36 +20,13 @@ type (
 	Vector = flatbuf.Vector
 )
 
-const (
-	maxRank    = 32 // of tensors that the rules for single operators check
-	maxNesting = 32 // of calls of subgraphs, which the SDK's stack limits
-)
-
-// operator is a builtin operator; see opsText.
-type operator struct {
-	name, inputs, outputs string
-	options               *flatbuf.Layout
-	elementwise           bool // the output has the broadcast shape of the inputs
-	unknown               bool // only its tensors' indices are checked
-}
-
-var operators = sync.OnceValue(func() (all []operator) {
-	for _, line := range strings.Split(opsText, ";") {
-		w := strings.Fields(line)
-		for i := range w {
-			w[i] = strings.Trim(w[i], "-")
-		}
-		outputs, elementwise := strings.CutSuffix(w[3], "=")
-		all = append(all, operator{w[0], w[2], outputs, schema()[w[1]+"Options"], elementwise, false})
-	}
-	return all
-})
+const maxNesting = 32 // of calls of subgraphs, which the SDK's stack limits
 
 // Check returns an Error of kind ErrModel if a TFLite file must not be passed to an
 // SDK. Its time is linear in the file's size without constants, and it uses little
 // memory in comparison.
 func Check(model []byte) error {
-	c := &checker{File: flatbuf.New(model, 1<<16+16*int64(len(model))), variables: map[string]*tensor{}}
+	c := &checker{File: flatbuf.New(model, 1<<16+16*int64(len(model)))}
 	if err := c.check(); err != nil {
 		return flatbuf.Refuse(err)
 	}
@@ -82,41 +55,17 @@ func Content(buffer Table) []byte {
 	return b
 }
 
-// Operator returns the name of the builtin operator of an operator code; CUSTOM for a
-// custom one.
-func Operator(code Table) string { return builtinOperator(code).name }
-
-// builtinOperator returns the builtin operator of an operator code.
-func builtinOperator(code Table) operator {
-	if n := builtin(code); n >= int64(len(operators())) {
-		return operator{name: fmt.Sprintf("builtin operator %d", n), inputs: "X*", outputs: "X*", unknown: true}
-	}
-	return operators()[builtin(code)]
-}
-
-// Unknown returns the names of the operators, builtin and custom, of which Check only
-// checked the indices of their tensors. The file is one that Check accepted.
-func Unknown(model []byte) (all []string) {
-	codes := Model(model).Vector("operator_codes")
-	for i := range codes.Len() {
-		code := codes.Table(i)
-		name := Operator(code)
-		if name == "CUSTOM" {
-			name = code.Text("custom_code")
-		}
-		if _, ok := customOperators[name]; !ok && (builtinOperator(code).unknown || Operator(code) == "CUSTOM") && !slices.Contains(all, name) {
-			all = append(all, name)
-		}
-	}
-	return all
+// Operator returns the number of an operator code's builtin operator, which older files
+// have in a field of one byte.
+func Operator(code Table) int64 {
+	return max(code.Int("deprecated_builtin_code"), code.Int("builtin_code"))
 }
 
 type checker struct {
 	*flatbuf.File
 	codes, buffers Vector
 	graphs         Vector
-	calls          [][]int64          // the subgraphs that each one calls
-	variables      map[string]*tensor // the first tensor read from or written to each variable
+	calls          [][]int64 // the subgraphs that each one calls
 }
 
 func (c *checker) check() error {
@@ -130,9 +79,6 @@ func (c *checker) check() error {
 	if err := m.Verify(); err != nil {
 		return fmt.Errorf("model%w", err)
 	}
-	if v := m.Int("version"); v < 3 {
-		return fmt.Errorf("the schema has version %d, want 3 or later", v)
-	}
 	for _, name := range []string{"operator_codes", "subgraphs", "buffers"} {
 		if !m.Has(name) {
 			return fmt.Errorf("it has no %s", name)
@@ -140,10 +86,8 @@ func (c *checker) check() error {
 	}
 	c.codes, c.buffers, c.graphs = m.Vector("operator_codes"), m.Vector("buffers"), m.Vector("subgraphs")
 	for i := range c.codes.Len() {
-		if code := c.codes.Table(i); builtin(code) < 0 {
-			return fmt.Errorf("operator code %d is negative: %d", i, builtin(code))
-		} else if Operator(code) == "CUSTOM" && !code.Has("custom_code") {
-			return fmt.Errorf("operator code %d is custom and has no name", i)
+		if n := Operator(c.codes.Table(i)); n < 0 {
+			return fmt.Errorf("operator code %d is negative: %d", i, n)
 		}
 	}
 	for i := range c.buffers.Len() {
@@ -167,8 +111,8 @@ func (c *checker) check() error {
 		}
 	}
 	for i, v := int64(0), m.Vector("metadata"); i < v.Len(); i++ {
-		if e := v.Table(i); !e.Has("name") || e.Int("buffer") >= c.buffers.Len() {
-			return fmt.Errorf("metadata %d has no name, or its buffer %d is not one of %d", i, e.Int("buffer"), c.buffers.Len())
+		if b := v.Table(i).Int("buffer"); b >= c.buffers.Len() {
+			return fmt.Errorf("metadata %d has buffer %d of %d", i, b, c.buffers.Len())
 		}
 	}
 	for i, v := int64(0), m.Vector("signature_defs"); i < v.Len(); i++ {
@@ -177,12 +121,6 @@ func (c *checker) check() error {
 		}
 	}
 	return nil
-}
-
-// builtin returns the number of a builtin operator, which older files have in a field
-// of one byte.
-func builtin(code Table) int64 {
-	return max(code.Int("deprecated_builtin_code"), code.Int("builtin_code"))
 }
 
 // inRange reports whether n bytes at offset are inside a file of size bytes.
@@ -243,42 +181,174 @@ func (c *checker) signature(s Table) error {
 	return nil
 }
 
-// graph checks a subgraph. Its operators run in the order of the file.
+// graph checks a subgraph.
 func (c *checker) graph(index int64) error {
 	g := c.graphs.Table(index)
 	if !g.Has("tensors") {
 		return fmt.Errorf(" has no tensors")
 	}
-	v := g.Vector("tensors")
-	s := &scope{checker: c, index: index, tensors: make([]tensor, v.Len()), handles: map[int64]string{}}
-	for i := range s.tensors {
-		if err := s.tensors[i].init(c, v.Table(int64(i))); err != nil {
+	tensors, constant := g.Vector("tensors"), make([]bool, g.Vector("tensors").Len())
+	for i := range tensors.Len() {
+		var err error
+		if constant[i], err = c.tensor(tensors.Table(i)); err != nil {
 			return fmt.Errorf(", tensor %d%w", i, err)
 		}
 	}
+	if err := c.tensorIndices(g, 0, tensors.Len(), "inputs", "outputs"); err != nil {
+		return err
+	}
 	for i, v := int64(0), g.Vector("inputs"); i < v.Len(); i++ {
-		t, err := s.tensorAt(v, i)
-		if err == nil && t.constant {
-			err = fmt.Errorf(" is tensor %d, a constant", v.Int(i))
+		if constant[v.Int(i)] {
+			return fmt.Errorf(", inputs %d is tensor %d, a constant, which callers cannot write", i, v.Int(i))
 		}
-		if err != nil {
-			return fmt.Errorf(", input %d%w", i, err)
-		}
-		t.ready = true
 	}
 	for i, v := int64(0), g.Vector("operators"); i < v.Len(); i++ {
-		if err := s.operator(v.Table(i)); err != nil {
+		op := v.Table(i)
+		err := c.tensorIndices(op, -1, tensors.Len(), "inputs", "outputs", "intermediates")
+		if code := op.Int("opcode_index"); code >= c.codes.Len() {
+			err = fmt.Errorf(": operator code %d of %d", code, c.codes.Len())
+		} else if !inRange(op.Int("large_custom_options_offset"), op.Int("large_custom_options_size"), c.Size()) {
+			err = fmt.Errorf(": its options are not in the file")
+		}
+		for _, name := range []string{"builtin_options", "builtin_options_2"} {
+			if o, kind := op.Table(name); err == nil && kind != 0 {
+				err = c.subgraphs(index, o)
+			}
+		}
+		if err != nil {
 			return fmt.Errorf(", operator %d%w", i, err)
 		}
 	}
-	for i, v := int64(0), g.Vector("outputs"); i < v.Len(); i++ {
-		t, err := s.tensorAt(v, i)
-		if err == nil && !t.ready {
-			err = fmt.Errorf(" is tensor %d, which no operator writes", v.Int(i))
+	return nil
+}
+
+// tensorIndices checks that all elements of the vectors of t are indices of n tensors, or
+// at least low: an operator has -1 for a tensor that it does without.
+func (c *checker) tensorIndices(t Table, low, n int64, names ...string) error {
+	for _, name := range names {
+		v := t.Vector(name)
+		if err := c.Spend(v.Len()); err != nil { // because many operators may share it
+			return err
 		}
-		if err != nil {
-			return fmt.Errorf(", output %d%w", i, err)
+		for i := range v.Len() {
+			if k := v.Int(i); k < low || k >= n {
+				return fmt.Errorf(", %s %d is tensor %d of %d", name, i, k, n)
+			}
 		}
 	}
 	return nil
+}
+
+// subgraphs checks that the subgraphs that an operator's options name exist.
+func (c *checker) subgraphs(caller int64, options Table) error {
+	for _, column := range options.Layout().Columns {
+		if column.Type != "graph" {
+			continue
+		}
+		n, number := int64(1), func(int64) int64 { return options.Int(column.Name) }
+		if column.IsVector {
+			v := options.Vector(column.Name)
+			n, number = v.Len(), v.Int
+		}
+		if err := c.Spend(n); err != nil {
+			return err
+		}
+		for i := range n {
+			g := number(i)
+			if g < 0 || g >= c.graphs.Len() {
+				return fmt.Errorf(": %s is subgraph %d of %d", column.Name, g, c.graphs.Len())
+			}
+			c.calls[caller] = append(c.calls[caller], g)
+		}
+	}
+	return nil
+}
+
+// elementBits has the size of an element by TensorType; 0 if it is not fixed.
+var elementBits = [...]int64{32, 16, 32, 8, 64, 0, 8, 16, 64, 8, 64, 128, 64, 0, 0, 32, 16, 4, 16, 2, 4, 8, 8}
+
+const stringType = 5
+
+// tensor checks a tensor, and reports whether it is a constant.
+func (c *checker) tensor(t Table) (constant bool, err error) {
+	dtype, shape, sig := t.Int("type"), t.Vector("shape"), t.Vector("shape_signature")
+	if dtype < 0 {
+		return false, fmt.Errorf(" is of type %d", dtype)
+	}
+	if sig.Len() != 0 && sig.Len() != shape.Len() {
+		return false, fmt.Errorf(" has %d dimensions and %d in its signature", shape.Len(), sig.Len())
+	}
+	if err := c.Spend(shape.Len()); err != nil {
+		return false, err
+	}
+	n, positive := int64(1), int64(1) // the product without dimensions of 0, which SDKs also compute
+	for i := range shape.Len() {
+		d := shape.Int(i)
+		if d < 0 || sig.Len() != 0 && sig.Int(i) != -1 && sig.Int(i) != d {
+			return false, fmt.Errorf(" has %d for dimension %d, which is negative or another one in its signature", d, i)
+		}
+		n *= d
+		if positive *= max(d, 1); positive > math.MaxInt32 { // SDKs count elements in 32 bits
+			return false, flatbuf.Unsupported(fmt.Sprintf(" has more than %d elements", math.MaxInt32))
+		}
+	}
+	if err := c.quantization(t, shape); err != nil {
+		return false, fmt.Errorf(", quantization: %w", err)
+	}
+	b := t.Int("buffer")
+	if b >= c.buffers.Len() && b != 0 {
+		return false, fmt.Errorf(" has buffer %d of %d", b, c.buffers.Len())
+	} else if b == 0 {
+		return false, nil
+	}
+	data := Content(c.buffers.Table(b))
+	switch {
+	case len(data) == 0:
+		return false, nil
+	case dtype == stringType:
+		return true, c.strings(data)
+	case t.Has("sparsity") || dtype >= int64(len(elementBits)) || elementBits[dtype] == 0: // the size is not known
+	case (n*elementBits[dtype]+7)/8 != int64(len(data)):
+		return true, fmt.Errorf(" needs %d bytes, has %d", (n*elementBits[dtype]+7)/8, len(data))
+	}
+	return true, nil
+}
+
+// quantization checks what common.Quantization takes from the file.
+func (c *checker) quantization(t Table, shape Vector) error {
+	q, _ := t.Table("quantization")
+	scale, zero, axis := q.Vector("scale"), q.Vector("zero_point"), q.Int("quantized_dimension")
+	if scale.Len() == 0 {
+		return nil
+	}
+	if zero.Len() != scale.Len() {
+		return fmt.Errorf("%d scales, %d zero points", scale.Len(), zero.Len())
+	}
+	if details, _ := q.Table("details"); details.Layout() == flatbuf.Unknown {
+		return c.Spend(scale.Len())
+	}
+	if axis < 0 || scale.Len() > 1 && (axis >= shape.Len() || shape.Int(axis) != scale.Len()) {
+		return fmt.Errorf("%d scales for dimension %d", scale.Len(), axis)
+	}
+	for i := range scale.Len() {
+		if s := math.Float32frombits(uint32(scale.Int(i))); !(s >= 0 && s <= math.MaxFloat32) {
+			return fmt.Errorf("scale %d is %v", i, s)
+		}
+	}
+	return c.Spend(scale.Len())
+}
+
+// strings checks the strings of a constant: their number, their offsets and the end.
+func (c *checker) strings(data []byte) error {
+	size := int64(len(data))
+	at := func(i int64) int64 { return int64(binary.LittleEndian.Uint32(data[4*i:])) }
+	if size < 8 || at(0) > size/4-2 || at(1) != 4*(at(0)+2) || at(at(0)+1) != size {
+		return fmt.Errorf(" has strings that are not in its buffer")
+	}
+	for i := range at(0) {
+		if at(i+1) > at(i+2) {
+			return fmt.Errorf(", string %d is not in its buffer", i)
+		}
+	}
+	return c.Spend(at(0))
 }

@@ -15,12 +15,17 @@ import (
 	"github.com/anyinfer/anyinfer/internal/sdkdir"
 	"github.com/anyinfer/anyinfer/internal/sdkinstall"
 	"github.com/anyinfer/anyinfer/internal/toolchain"
+	"github.com/anyinfer/anyinfer/isolate"
 )
 
-// Open opens an engine. The error is a NotInstalledError or a NotSupportedError
+// Open opens an engine, in a child process if it is Isolated. The error is a NotInstalledError or a NotSupportedError
 // if there is no other problem.
-func Open(engine string) (*common.Engine, error) {
-	e, err := common.Open(engine, nil)
+func Open(engine string, i Isolation) (e *common.Engine, err error) {
+	if i == Isolated {
+		e, err = isolate.Open(engine, nil, nil)
+	} else {
+		e, err = common.Open(engine, nil)
+	}
 	switch {
 	case LibraryMissing(err) && !LibrarySet(engine):
 		return nil, NotInstalledError{err, []string{engine}}

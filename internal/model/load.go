@@ -19,7 +19,7 @@ import (
 // Load loads the source that suits the engine. An empty name stands for the
 // first engine that is ready and can load one of them. The caller closes the
 // engine, which closes the model.
-func Load(ctx context.Context, name string, sources []common.Source, o common.Options, in Inputs) (*common.Engine, *common.Model, error) {
+func Load(ctx context.Context, name string, sources []common.Source, o common.Options, in Inputs, i Isolation) (*common.Engine, *common.Model, error) {
 	engines := []string{name}
 	if name == "" {
 		var err error
@@ -30,7 +30,7 @@ func Load(ctx context.Context, name string, sources []common.Source, o common.Op
 	var e *common.Engine
 	var m *common.Model
 	err := firstOf(ctx, engines, func(name string) (err error) {
-		e, m, err = loadWith(ctx, name, sources, o, in)
+		e, m, err = loadWith(ctx, name, sources, o, in, i)
 		return err
 	})
 	return e, m, err
@@ -82,16 +82,16 @@ func firstOf(ctx context.Context, engines []string, load func(engine string) err
 	return errors.Join(all...)
 }
 
-func loadWith(ctx context.Context, name string, sources []common.Source, o common.Options, in Inputs) (*common.Engine, *common.Model, error) {
+func loadWith(ctx context.Context, name string, sources []common.Source, o common.Options, in Inputs, i Isolation) (*common.Engine, *common.Model, error) {
 	src, err := SourceFor(name, sources)
 	if err != nil {
 		return nil, nil, err
 	}
-	e, err := Open(name)
+	e, err := Open(name, i)
 	if err != nil {
 		return nil, nil, err
 	}
-	m, err := LoadOn(ctx, e, src, o, in)
+	m, err := LoadOn(ctx, e, src, o, in, i)
 	if err != nil {
 		e.Close()
 		return nil, nil, err
@@ -110,12 +110,24 @@ func passOver(err error) bool {
 	return false
 }
 
-// LoadOn loads a model. An engine that needs the shapes of inputs for that gets
-// those of in.
-func LoadOn(ctx context.Context, e *common.Engine, src common.Source, o common.Options, in Inputs) (*common.Model, error) {
-	m, err := e.Load(ctx, src, &o)
+// LoadOn loads a model, if it passes the probe. An engine that needs the shapes of
+// inputs for that gets those of in.
+func LoadOn(ctx context.Context, e *common.Engine, src common.Source, o common.Options, in Inputs, i Isolation) (m *common.Model, err error) {
+	if err := i.Probe(ctx, e.Info().Name, src, o, in); err != nil {
+		return nil, err
+	}
+	err = in.withShapes(o, func(o *common.Options) error {
+		m, err = e.Load(ctx, src, o)
+		return err
+	})
+	return m, err
+}
+
+// withShapes calls load, and again with the shapes of in if it refuses the options.
+func (in Inputs) withShapes(o common.Options, load func(*common.Options) error) error {
+	err := load(&o)
 	if !errors.Is(err, common.ErrOption) {
-		return m, err
+		return err
 	}
 	shapes := maps.Clone(in.Shapes)
 	for name, t := range in.Tensors {
@@ -125,10 +137,10 @@ func LoadOn(ctx context.Context, e *common.Engine, src common.Source, o common.O
 		shapes[name] = t.Shape()
 	}
 	if len(shapes) == 0 {
-		return nil, err
+		return err
 	}
 	o.Shapes = FixedShapes(shapes)
-	return e.Load(ctx, src, &o)
+	return load(&o)
 }
 
 // FixedShapes converts shapes to the form of Options.Shapes.

@@ -22,13 +22,6 @@ type Log struct {
 	captures bool
 }
 
-// Unchecked logs the operators of a model that its checker does not know.
-func (l Log) Unchecked(operators []string) {
-	if operators != nil {
-		l.Debug("operators that this version does not know were not checked", "operators", operators)
-	}
-}
-
 // New makes a Log whose records have the engine's name. With printsLog the library
 // has no log interface and prints to C's stderr, which Capture then logs unless
 // c.KeepStderr is set.

@@ -17,11 +17,9 @@ import (
 
 	"github.com/anyinfer/anyinfer/internal/execgroup"
 	"github.com/anyinfer/anyinfer/internal/gobuild"
+	"github.com/anyinfer/anyinfer/internal/module"
 	"github.com/anyinfer/anyinfer/internal/platform"
 )
-
-// ModulePath is the path of this module.
-const ModulePath = "github.com/anyinfer/anyinfer"
 
 // AddCommand builds the command anyinfer below the folder temp, which must exist
 // until Write, and adds it with the licences of its modules.
@@ -36,7 +34,7 @@ func (a *Archive) AddCommand(ctx context.Context, temp, version string, stdout, 
 		Interpreter: platform.Linux[a.arch].Interpreter,
 		Out:         filepath.Join(temp, "anyinfer"),
 		Flags:       []string{"-trimpath", "-ldflags=-s -w"},
-		Packages:    []string{ModulePath + "/cmd/anyinfer"},
+		Packages:    []string{module.Path + "/cmd/anyinfer"},
 	}
 	if a.arm != "" {
 		b.Env = append(b.Env, "GOARM="+a.arm)
@@ -60,13 +58,13 @@ func (a *Archive) AddCommand(ctx context.Context, temp, version string, stdout, 
 			b.Env = append(b.Env, "GOWORK=off")
 			b.Flags = append(b.Flags, "-mod=mod")
 			b.Dir = filepath.Join(temp, "module")
-			text := fmt.Sprintf("module pack\n\ngo 1.26.0\n\nrequire %s %s\n", ModulePath, version)
+			text := fmt.Sprintf("module pack\n\ngo 1.26.0\n\nrequire %s %s\n", module.Path, version)
 			if err := errors.Join(os.Mkdir(b.Dir, 0o777), os.WriteFile(filepath.Join(b.Dir, "go.mod"), []byte(text), 0o666)); err != nil {
 				return err
 			}
 		default:
 			return fmt.Errorf("this program is not a released version that could be fetched, and the working folder is neither in its module nor in one that requires %s; "+
-				"change to such a folder, or %s. The go command reports:\n  %s", ModulePath, hint, strings.ReplaceAll(err.Error(), "\n", "\n  "))
+				"change to such a folder, or %s. The go command reports:\n  %s", module.Path, hint, strings.ReplaceAll(err.Error(), "\n", "\n  "))
 		}
 		if modules, err = moduleFolders(ctx, b); err != nil {
 			err = fmt.Errorf("%s; %s. The go command reports:\n  %s", problem, hint, strings.ReplaceAll(err.Error(), "\n", "\n  "))
@@ -139,7 +137,7 @@ func copyModule(ctx context.Context, dir string) (required bool, err error) {
 	if err := errors.Join(os.WriteFile(file, text, 0o666), os.WriteFile(strings.TrimSuffix(file, ".mod")+".sum", sums, 0o666)); err != nil {
 		return false, err
 	}
-	list := execgroup.CommandContext(ctx, "go", "list", "-m", "-mod=mod", "-modfile="+file, "-f", "{{.Dir}}", ModulePath)
+	list := execgroup.CommandContext(ctx, "go", "list", "-m", "-mod=mod", "-modfile="+file, "-f", "{{.Dir}}", module.Path)
 	list.Env = append(os.Environ(), "GOWORK=off")
 	source, err := list.Output()
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/anyinfer/anyinfer/internal/execgroup"
+	"github.com/anyinfer/anyinfer/internal/module"
 )
 
 // licenseFile matches the names of files with licences.
@@ -59,10 +60,10 @@ func (a *Archive) AddProgram(ctx context.Context, program string) error {
 			folders[m.Path] = from.Path
 		}
 	}
-	if info.Main.Path == ModulePath {
-		paths = append(paths, ModulePath)
-		if dir, err := execgroup.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", ModulePath).Output(); err == nil {
-			folders[ModulePath] = strings.TrimSpace(string(dir))
+	if info.Main.Path == module.Path {
+		paths = append(paths, module.Path)
+		if dir, err := execgroup.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", module.Path).Output(); err == nil {
+			folders[module.Path] = strings.TrimSpace(string(dir))
 		}
 	}
 	if err := downloadModules(ctx, versions, folders); err != nil {

@@ -37,7 +37,7 @@ func Confine(r Rules) error {
 		return fmt.Errorf("sandbox: capabilities: %w", err)
 	}
 	// A core file is at least a page, so a limit of one byte allows none; and only this limit, not 0, keeps the kernel from
-	// starting the program that the system collects cores with (see core(5)).
+	// starting the program that the system collects cores with (fs/coredump.c).
 	if err := limit(unix.RLIMIT_CORE, 1); err != nil {
 		return fmt.Errorf("sandbox: RLIMIT_CORE: %w", err)
 	}

@@ -8,12 +8,10 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/flatcheck"
-	"github.com/anyinfer/anyinfer/internal/nativelog"
 )
 
-// Read checks the one file of a TFLite model and returns it. The libraries read its constants in place. Operators that
-// the check does not know are logged.
-func Read(files *common.ModelFiles, log nativelog.Log) ([]byte, error) {
+// Read checks the one file of a TFLite model and returns it. The libraries read its constants in place.
+func Read(files *common.ModelFiles) ([]byte, error) {
 	if files.Len() != 1 {
 		return nil, Errorf(common.ErrModel, "a TFLite model is one file, not %d", files.Len())
 	}
@@ -21,7 +19,6 @@ func Read(files *common.ModelFiles, log nativelog.Log) ([]byte, error) {
 	if err := flatcheck.Check(model); err != nil {
 		return nil, err
 	}
-	log.Unchecked(flatcheck.Unknown(model))
 	return model, nil
 }
 

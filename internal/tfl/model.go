@@ -22,6 +22,9 @@ type Model struct {
 	// DynamicQuantization reports whether an operator has a float32 input and weights of 8 or 4 bits, and so quantizes
 	// the input in each run.
 	DynamicQuantization bool
+	// ComparesScaleOne reports whether an operator compares quantized tensors, of which one has a scale of exactly 1. In
+	// TFLite 2.17 and LiteRT 2.3 its kernel ends the process, also when the model is valid.
+	ComparesScaleOne bool
 }
 
 // CommonSignatures returns the signatures as package common's type.
@@ -83,12 +86,18 @@ func Describe(model []byte) (*Model, error) {
 		}
 		m.DynamicQuantization = m.DynamicQuantization || quantizesDynamically(graphs.Table(g))
 	}
-	for i, codes := int64(0), root.Vector("operator_codes"); i < codes.Len(); i++ {
-		m.Resources = m.Resources || flatcheck.Operator(codes.Table(i)) == "VAR_HANDLE"
+	codes := root.Vector("operator_codes")
+	for g := range graphs.Len() {
+		m.ComparesScaleOne = m.ComparesScaleOne || comparesScaleOne(graphs.Table(g), codes)
+	}
+	for i := range codes.Len() {
+		m.Resources = m.Resources || flatcheck.Operator(codes.Table(i)) == varHandle
 	}
 	m.readMetadata(model, root)
 	return m, nil
 }
+
+const varHandle = 142 // the number of the operator VAR_HANDLE
 
 // quantizesDynamically reports whether the subgraph has an operator as DynamicQuantization describes it.
 func quantizesDynamically(graph flatcheck.Table) bool {
@@ -102,6 +111,29 @@ func quantizesDynamically(graph flatcheck.Table) bool {
 		weights := tensors.Table(inputs.Int(1)).Int("type")
 		if tensors.Table(inputs.Int(0)).Int("type") == float32Type && (weights == int8Type || weights == int4Type) {
 			return true
+		}
+	}
+	return false
+}
+
+// comparesScaleOne reports whether the subgraph has an operator as ComparesScaleOne describes it.
+func comparesScaleOne(graph flatcheck.Table, codes flatcheck.Vector) bool {
+	const uint8Type, int8Type = 3, 9
+	tensors := graph.Vector("tensors")
+	for i, operators := int64(0), graph.Vector("operators"); i < operators.Len(); i++ {
+		op := operators.Table(i)
+		switch flatcheck.Operator(codes.Table(op.Int("opcode_index"))) {
+		case 58, 61, 62, 63, 71, 72: // LESS, GREATER, GREATER_EQUAL, LESS_EQUAL, EQUAL, NOT_EQUAL
+		default:
+			continue
+		}
+		for j, inputs := int64(0), op.Vector("inputs"); j < inputs.Len() && inputs.Int(j) >= 0; j++ {
+			t := tensors.Table(inputs.Int(j))
+			q, _ := t.Table("quantization")
+			scale, dtype := q.Vector("scale"), t.Int("type")
+			if (dtype == uint8Type || dtype == int8Type) && scale.Len() == 1 && uint32(scale.Int(0)) == math.Float32bits(1) {
+				return true
+			}
 		}
 	}
 	return false

@@ -5,7 +5,7 @@ package tfl
 import (
 	"archive/zip"
 	"bytes"
-	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -14,7 +14,6 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/flatcheck"
-	"github.com/anyinfer/anyinfer/internal/nativelog"
 	"github.com/stretchr/testify/require"
 )
 
@@ -36,7 +35,7 @@ func TestDescribe(t *testing.T) {
 			files, err := common.OpenFiles(t.Context(), common.File(file), false)
 			require.NoError(t, err, file)
 			defer files.Release()
-			model, err := Read(files, nativelog.Log{Logger: slog.Default()})
+			model, err := Read(files)
 			require.NoError(t, err, file)
 			m, err := Describe(model)
 			require.NoError(t, err, file)
@@ -50,6 +49,19 @@ func TestDescribe(t *testing.T) {
 	m, err := Describe(model)
 	require.NoError(t, err)
 	require.Equal(t, common.Shape{-1, 8, 8, 1}, m.Signatures[0].Inputs[0].Shape)
+}
+
+// TestComparesScaleOne changes the scale of one of the numbers that are compared.
+func TestComparesScaleOne(t *testing.T) {
+	for scale, want := range map[float32]bool{0.5: false, 1: true, 2: false} {
+		model, err := os.ReadFile("../../testdata/sums_int8.tflite")
+		require.NoError(t, err)
+		q, _ := flatcheck.Model(model).Vector("subgraphs").Table(0).Vector("tensors").Table(0).Table("quantization")
+		q.Vector("scale").Set(0, int64(math.Float32bits(scale)))
+		m, err := Describe(model)
+		require.NoError(t, err)
+		require.Equal(t, want, m.ComparesScaleOne, scale)
+	}
 }
 
 // TestDamagedMetadata checks that a model with damaged metadata or a damaged archive is described without them.
@@ -150,4 +162,21 @@ func TestLabelBomb(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, m.Signatures[0].Outputs[0].Labels)
 	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(16<<20))
+}
+
+// FuzzDescribe checks that what the check of structure accepts can be described.
+func FuzzDescribe(f *testing.F) {
+	for _, name := range []string{"labels", "multi_signatures", "digits_int8", "channels"} {
+		model, err := os.ReadFile("../../testdata/" + name + ".tflite")
+		require.NoError(f, err)
+		f.Add(model)
+	}
+	f.Fuzz(func(t *testing.T, model []byte) {
+		if flatcheck.Check(model) != nil {
+			return
+		}
+		if _, err := Describe(model); err != nil {
+			require.ErrorIs(t, err, common.ErrModel)
+		}
+	})
 }

@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package tnncheck checks TNN models, because TNN does not check the counts, names,
-// parameters of layers and sizes of weights in its files, nor the caller's shapes, and
-// crashes on invalid ones.
-//
-// The structure of both files is checked for every model. Shapes and parameters are
-// checked for the layers in layers.go. After a layer of another kind shapes are not
-// known, so they are not checked. Additions of a later TNN (layers, element types,
-// values of enumerations) are not checked either. Unknown lists such layers.
+// Package tnncheck checks the structure of TNN models: the counts and sizes in both files,
+// and that each name is defined once, before it is used. Layers that it does not know are
+// accepted. It also refuses shapes of inputs that do not fit a model, because TNN computes
+// with them outside of its memory.
 package tnncheck
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/flatbuf"
@@ -33,7 +28,9 @@ func Check(files [][]byte, shapes map[string]common.ShapeRange) error {
 		err = n.checkNames(w)
 	}
 	if err == nil && shapes == nil && !w.partial {
-		err = n.checkShapes(w, n.inputs)
+		if e := n.checkShapes(w, n.inputs); e != nil {
+			err = flatbuf.Unsupported(e.Error())
+		}
 	}
 	if err != nil {
 		return flatbuf.Refuse(err)
@@ -55,21 +52,6 @@ func Check(files [][]byte, shapes map[string]common.ShapeRange) error {
 		}
 	}
 	return nil
-}
-
-// Unknown returns the kinds of layers in a .tnnproto whose shapes, parameters and
-// weights Check did not check.
-func Unknown(proto []byte) (all []string) {
-	n, err := parse(string(proto))
-	if err != nil {
-		return nil
-	}
-	for _, l := range n.layers {
-		if checks[l.kind] == nil && !slices.Contains(all, l.kind) {
-			all = append(all, l.kind)
-		}
-	}
-	return all
 }
 
 // checkNames checks that each blob is an input, a constant or the output of exactly
@@ -102,46 +84,6 @@ func (n *net) checkNames(w *weights) error {
 		if !defined[name] && !w.partial {
 			return fmt.Errorf("no layer produces the output %.100q", name)
 		}
-	}
-	return nil
-}
-
-// checkShapes checks that the layers fit their inputs and their weights.
-func (n *net) checkShapes(w *weights, inputs []blob) error {
-	known := map[string][]int{} // dims, nil if not known
-	for _, b := range inputs {
-		if err := checkDims(b.dims); err != nil {
-			return fmt.Errorf("input %.100q: %w", b.name, err)
-		}
-		known[b.name] = b.dims
-	}
-	for _, l := range n.layers {
-		dims, err := l.infer(known, w)
-		if err == nil && dims != nil {
-			err = checkDims(dims)
-		}
-		if err != nil {
-			return fmt.Errorf("layer %.100q, %.100s: %w", l.name, l.kind, err)
-		}
-		if len(l.outputs) == 1 {
-			known[l.outputs[0]] = dims
-		}
-	}
-	return nil
-}
-
-// maxElements is the number of elements of four bytes that TNN can count: it stores
-// sizes in an int.
-const maxElements = 1<<29 - 1
-
-// checkDims checks that TNN can count the elements of a shape.
-func checkDims(dims []int) error {
-	n := 1
-	for _, d := range dims {
-		if d < 1 || d > maxElements/n {
-			return fmt.Errorf("the shape %v is not one that TNN supports", dims)
-		}
-		n *= d
 	}
 	return nil
 }

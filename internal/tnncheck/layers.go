@@ -3,208 +3,173 @@
 package tnncheck
 
 import (
-	"errors"
 	"fmt"
+	"strconv"
 )
 
-// infer returns the shape of a layer's output; nil if it is not known.
-func (l layer) infer(known map[string][]int, w *weights) ([]int, error) {
-	var in [][]int
-	for _, name := range l.inputs {
-		dims := known[name]
-		if c, ok := w.constants[name]; ok {
-			dims = c.dims
+// maxElements is the number of elements of four bytes that TNN can count: it stores
+// sizes in an int.
+const maxElements = 1<<29 - 1
+
+// checkShapes checks that inputs of these shapes fit the layers and their weights: with
+// other shapes, also those that a caller chooses for a valid model, TNN reads and writes
+// outside of its memory. After a layer that is not in shapesOf, or has parameters that
+// are not as expected, shapes are not known, so they are not checked.
+func (n *net) checkShapes(w *weights, inputs []blob) error {
+	known := map[string][]int{} // dims, nil if not known
+	for name, c := range w.constants {
+		known[name] = c.dims
+	}
+	for _, b := range inputs {
+		if product(b.dims) < 1 {
+			return fmt.Errorf("input %.100q: the shape %v is not one that TNN supports", b.name, b.dims)
 		}
-		in = append(in, dims)
+		known[b.name] = b.dims
 	}
-	own, ok := w.layers[l.name]
-	if _, has := layouts[baseKind(l.kind)]; ok && has && own.kind != baseKind(l.kind) {
-		return nil, fmt.Errorf("its weights are those of a layer %.100s", own.kind)
+	for _, l := range n.layers {
+		f := shapesOf[l.kind]
+		if f == nil || len(l.outputs) != 1 {
+			continue
+		}
+		var in [][]int
+		for _, name := range l.inputs {
+			in = append(in, known[name])
+		}
+		dims, err := f(l, in, w.layers[l.name])
+		if err == nil && dims != nil && product(dims) < 1 {
+			err = fmt.Errorf("the shape %v of its output is not one that TNN supports", dims)
+		}
+		if err != nil {
+			return fmt.Errorf("layer %.100q, %.100s: %w", l.name, l.kind, err)
+		}
+		known[l.outputs[0]] = dims
 	}
-	f := checks[l.kind]
-	if f == nil {
-		return nil, nil
-	}
-	if len(l.outputs) != 1 {
-		return nil, fmt.Errorf("it has %d outputs", len(l.outputs))
-	}
-	return f(l, in, own)
+	return nil
 }
 
-var checks = map[string]func(l layer, in [][]int, own resource) ([]int, error){
-	"Convolution": convolution, "InnerProduct": innerProduct, "Pooling": pooling, "Flatten": flatten, "Softmax": softmax,
+// shapesOf has, for each kind of layer, a function that returns the shape of its output;
+// nil if it is not known.
+var shapesOf = map[string]func(l layer, in [][]int, own []raw) ([]int, error){
+	"Convolution": convolution, "InnerProduct": innerProduct, "Pooling": pooling, "Flatten": flatten,
 	"Add": broadcastShape, "Sub": broadcastShape, "Mul": broadcastShape, "Div": broadcastShape, "Maximum": broadcastShape, "Minimum": broadcastShape,
 	"ReLU": sameShape, "ReLU6": sameShape, "Sigmoid": sameShape, "Tanh": sameShape, "Abs": sameShape, "Exp": sameShape, "Neg": sameShape, "Sqrt": sameShape, "HardSwish": sameShape,
-	"Dropout": sameShape, "Identity": sameShape,
+	"Dropout": sameShape, "Identity": sameShape, "Softmax": sameShape,
 }
 
-// extent returns the length of an input that a window covers.
-func extent(kernel, dilation int) (int, error) {
-	if kernel < 1 || dilation < 1 || kernel > maxElements/dilation {
-		return 0, fmt.Errorf("a kernel of %d with a dilation of %d", kernel, dilation)
+// ints returns the parameters of a layer, and the last of defaults to make them n; or nil
+// if there are too few, or one is not a number from -1 to maxElements.
+func (l layer) ints(n int, defaults ...int) []int {
+	var p []int
+	for _, w := range l.params {
+		v, err := strconv.Atoi(w)
+		if err != nil || v < -1 || v > maxElements {
+			return nil
+		}
+		p = append(p, v)
 	}
-	return dilation*(kernel-1) + 1, nil
+	if len(p)+len(defaults) < n {
+		return nil
+	}
+	return append(p, defaults[min(len(p)+len(defaults)-n, len(defaults)):]...)
 }
 
-// windowCount returns the number of windows of an extent that fit into size with
-// padding on both sides.
-func windowCount(size, extent, stride, pad, padKind int, roundUp bool) (int, error) {
-	if stride < 1 || pad < 0 || pad >= extent || padKind < -1 {
-		return 0, fmt.Errorf("a stride of %d and a padding of %d, kind %d, for windows of %d", stride, pad, padKind, extent)
+// windowCount returns the number of windows that fit into size with padding on both
+// sides; -1 if that is not known.
+func windowCount(size, window, stride, pad, padKind int, roundUp bool) (int, error) {
+	if stride < 1 || pad < 0 || padKind < -1 || padKind > 1 {
+		return -1, nil
 	}
-	rest := size + 2*pad - extent
+	rest := size + 2*pad - window
 	switch {
 	case padKind == 0: // one window for each stride
 		return (size + stride - 1) / stride, nil
 	case padKind == 1:
-		rest, roundUp = size-extent, false
+		rest, roundUp = size-window, false
 	}
 	if rest < 0 {
-		return 0, fmt.Errorf("windows of %d do not fit into %d", extent, size)
+		return 0, fmt.Errorf("windows of %d do not fit into %d", window, size)
 	}
 	n := rest/stride + 1
 	if roundUp && rest%stride != 0 {
-		if n++; (n-1)*stride-pad >= size {
-			return 0, errors.New("a window begins beyond the input")
-		}
+		n++
 	}
 	return n, nil
 }
 
 // checkPadding returns an error if a column of windows is completely in the padding,
 // because TNN then writes beyond the end of a row.
-func checkPadding(size, out, extent, stride, pad, padKind int) error {
+func checkPadding(size, out, window, stride, pad, padKind int) error {
 	switch padKind {
 	case 0:
-		pad = max(0, (out-1)*stride+extent-size) / 2
+		pad = max(0, (out-1)*stride+window-size) / 2
 	case 1:
 		pad = 0
 	}
-	if (pad+stride-1)/stride > out || extent-1-pad > size {
-		return fmt.Errorf("a padding of %d for windows of %d on an input of %d, which crashes TNN", pad, extent, size)
+	if (pad+stride-1)/stride > out || window-1-pad > size {
+		return fmt.Errorf("a padding of %d for windows of %d on an input of %d, which crashes TNN", pad, window, size)
 	}
 	return nil
 }
 
-// checkCount checks the number of weights, and that they are not quantized, because
-// quantized layers are of another kind.
-func (r resource) checkCount(i, count int) error {
-	if len(r.raws) > i && !r.raws[i].known() {
-		return nil
+// checkWeights checks the number of a layer's first weights, which TNN finds by the
+// layer's name.
+func checkWeights(own []raw, count int) error {
+	first := raw{}
+	if len(own) > 0 {
+		first = own[0]
 	}
-	if len(r.raws) <= i || r.raws[i].count() != count {
-		got := 0
-		if len(r.raws) > i {
-			got = r.raws[i].count()
-		}
-		return fmt.Errorf("it has %d weights, not %d", got, count)
-	}
-	if t := r.raws[i].dtype; t != 0 && t != 1 {
-		return fmt.Errorf("its weights are of type %d", t)
+	if first.known() && first.count() != count {
+		return fmt.Errorf("it has %d weights, and needs %d", first.count(), count)
 	}
 	return nil
 }
 
-func convolution(l layer, in [][]int, own resource) ([]int, error) {
-	p, err := l.ints(11)
-	if err != nil {
-		return nil, err
-	}
-	p = append(p, []int{1, 1, 0}[min(3, len(p)-11):]...)
-	group, channels, out := p[0], p[1], p[2]
-	pads := p[10]
-	x := in[0]
-	if group < 1 || channels < 1 || out < 1 || out%group != 0 || channels%group != 0 && channels*group > maxElements {
-		return nil, fmt.Errorf("%d groups for %d channels and %d outputs", group, channels, out)
-	}
-	if p[13] < 0 {
-		return nil, fmt.Errorf("an activation %d", p[13])
-	}
-	if x != nil {
-		if len(x) != 4 || x[1]%group != 0 || channels != x[1] && channels != x[1]/group {
-			return nil, fmt.Errorf("%d channels in %d groups for an input of %v", channels, group, x)
-		}
-		channels = x[1]
-	}
-	h, err := extent(p[3], p[11])
-	if err != nil {
-		return nil, err
-	}
-	w, err := extent(p[4], p[12])
-	if err != nil {
-		return nil, err
-	}
-	if x != nil || group == 1 {
-		if err := own.checkCount(0, product([]int{out, channels / group, p[3], p[4]})); err != nil {
-			return nil, err
-		}
-	}
-	if p[9] != 0 {
-		if err := own.checkCount(1, out); err != nil {
-			return nil, err
-		}
-	}
-	if x == nil || pads > 1 { // an unknown kind of padding
+func convolution(l layer, in [][]int, own []raw) ([]int, error) {
+	x, p := in[0], l.ints(14, 1, 1, 0)
+	if len(x) != 4 || p == nil || p[0] < 1 {
 		return nil, nil
 	}
-	y := []int{x[0], out, 0, 0}
-	for i, extent := range []int{h, w} {
-		if y[2+i], err = windowCount(x[2+i], extent, p[5+i], p[7+i], pads, false); err == nil {
-			err = checkPadding(x[2+i], y[2+i], extent, p[5+i], p[7+i], pads)
+	if x[1]%p[0] != 0 || p[1] != x[1] && p[1] != x[1]/p[0] {
+		return nil, fmt.Errorf("%d channels in %d groups for an input of %v", p[1], p[0], x)
+	}
+	if err := checkWeights(own, product([]int{p[2], x[1] / p[0], p[3], p[4]})); err != nil {
+		return nil, err
+	}
+	y := []int{x[0], p[2], 0, 0}
+	for i := range 2 {
+		window, stride, pad := p[11+i]*(p[3+i]-1)+1, p[5+i], p[7+i]
+		n, err := windowCount(x[2+i], window, stride, pad, p[10], false)
+		if err == nil && n >= 0 {
+			err = checkPadding(x[2+i], n, window, stride, pad, p[10])
 		}
-		if err != nil {
+		if err != nil || n < 0 {
 			return nil, err
 		}
+		y[2+i] = n
 	}
 	return y, nil
 }
 
-func innerProduct(l layer, in [][]int, own resource) ([]int, error) {
-	p, err := l.ints(4)
-	if err != nil {
-		return nil, err
-	}
-	n, x := p[0], in[0]
-	if n < 1 || p[2] != 0 || p[3] != 1 { // TNN starts at axis 1 and ignores the parameter
-		return nil, fmt.Errorf("%d outputs, transposed %d, from axis %d", n, p[2], p[3])
-	}
-	if p[1] != 0 {
-		if err := own.checkCount(1, n); err != nil {
-			return nil, err
-		}
-	}
-	if x == nil {
+func innerProduct(l layer, in [][]int, own []raw) ([]int, error) {
+	x, p := in[0], l.ints(4)
+	if len(x) < 2 || p == nil {
 		return nil, nil
 	}
-	if len(x) < 2 {
-		return nil, fmt.Errorf("an input %v", x)
+	if p[2] != 0 || p[3] != 1 { // TNN ignores both parameters
+		return nil, fmt.Errorf("transposed %d, from axis %d", p[2], p[3])
 	}
-	return []int{x[0], n}, own.checkCount(0, product(append([]int{n}, x[1:]...)))
+	return []int{x[0], p[0]}, checkWeights(own, product(append([]int{p[0]}, x[1:]...)))
 }
 
-func pooling(l layer, in [][]int, _ resource) ([]int, error) {
-	p, err := l.ints(7)
-	if err != nil {
-		return nil, err
-	}
-	p = append(p, []int{-1, -1, 0, 0, 0, 0, 0}[min(7, len(p)-7):]...)
-	x := in[0]
-	if p[0] < 0 || p[7] < -1 || p[7] > 3 || p[8] < -1 || p[8] > 3 || p[10] != 0 && p[10] != 1 || p[11] != 0 && p[11] != 1 {
-		return nil, fmt.Errorf("parameters %v", p)
-	}
-	if x == nil || p[9] > 1 { // an unknown kind of padding
+func pooling(l layer, in [][]int, _ []raw) ([]int, error) {
+	x, p := in[0], l.ints(14, -1, -1, 0, 0, 0, 0, 0)
+	if len(x) != 4 || p == nil || max(p[7], p[8]) > 3 {
 		return nil, nil
 	}
-	if len(x) != 4 {
-		return nil, fmt.Errorf("an input %v", x)
-	}
 	if p[11] == 1 {
-		if p[12] < 1 || p[13] < 1 {
-			return nil, fmt.Errorf("an output of %dx%d", p[12], p[13])
-		}
 		return []int{x[0], x[1], p[12], p[13]}, nil
 	}
-	out := []int{x[0], x[1], 0, 0}
+	y := []int{x[0], x[1], 0, 0}
 	for i := range 2 {
 		kernel := p[1+i]
 		if kernel == 0 {
@@ -213,44 +178,29 @@ func pooling(l layer, in [][]int, _ resource) ([]int, error) {
 		if at := max(p[7+i], p[8]); at >= 0 {
 			kernel = x[at]
 		}
-		if kernel, err = extent(kernel, 1); err == nil {
-			out[2+i], err = windowCount(x[2+i], kernel, p[3+i], p[5+i], p[9], p[10] == 1)
-		}
-		if err != nil {
+		n, err := windowCount(x[2+i], kernel, p[3+i], p[5+i], p[9], p[10] == 1)
+		if err != nil || n < 0 {
 			return nil, err
 		}
+		y[2+i] = n
 	}
-	return out, nil
+	return y, nil
 }
 
-func flatten(l layer, in [][]int, _ resource) ([]int, error) {
-	p, err := l.ints(1)
-	if err != nil || in[0] == nil {
-		return nil, err
+func flatten(l layer, in [][]int, _ []raw) ([]int, error) {
+	x, p := in[0], l.ints(1)
+	if p == nil || p[0] < 0 || p[0] > len(x) || x == nil {
+		return nil, nil
 	}
-	if p[0] < 0 || p[0] > len(in[0]) {
-		return nil, fmt.Errorf("axis %d of %v", p[0], in[0])
-	}
-	return []int{product(in[0][:p[0]]), product(in[0][p[0]:])}, nil
+	return []int{product(x[:p[0]]), product(x[p[0]:])}, nil
 }
 
-func softmax(l layer, in [][]int, _ resource) ([]int, error) {
-	p, err := l.ints(0)
-	p = append(p, 1)
-	if x := in[0]; err == nil && x != nil && (p[0] < -len(x) || p[0] >= len(x)) {
-		return nil, fmt.Errorf("axis %d of %v", p[0], x)
-	}
-	return in[0], err
-}
-
-func broadcastShape(l layer, in [][]int, own resource) ([]int, error) {
-	if len(own.raws) > 0 {
-		if len(in) != 1 || own.raws[0].count() == 0 || own.raws[0].dims == nil {
+func broadcastShape(_ layer, in [][]int, own []raw) ([]int, error) {
+	if len(own) > 0 {
+		if len(in) != 1 || own[0].count() == 0 || own[0].dims == nil {
 			return nil, nil // TNN infers the shape, or refuses the layer
 		}
-		in = append(in, own.raws[0].dims)
-	} else if len(in) < 2 {
-		return nil, errors.New("it has one input, and no weights")
+		in = append(in, own[0].dims)
 	}
 	var out []int
 	for _, x := range in {
@@ -269,7 +219,7 @@ func broadcastShape(l layer, in [][]int, own resource) ([]int, error) {
 	return out, nil
 }
 
-func sameShape(_ layer, in [][]int, _ resource) ([]int, error) { return in[0], nil }
+func sameShape(_ layer, in [][]int, _ []raw) ([]int, error) { return in[0], nil }
 
 // product returns the product of dims, or -1 if it is too large for TNN.
 func product(dims []int) int {

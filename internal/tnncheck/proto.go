@@ -5,7 +5,6 @@ package tnncheck
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -20,9 +19,8 @@ type net struct {
 }
 
 type blob struct {
-	name  string
-	dtype int
-	dims  []int
+	name string
+	dims []int
 }
 
 type layer struct {
@@ -90,12 +88,6 @@ func parse(text string) (*net, error) {
 		}
 		n.layers = append(n.layers, l)
 	}
-	quantized := slices.ContainsFunc(n.layers, func(l layer) bool { return strings.HasPrefix(l.kind, "Quantized") })
-	for _, b := range n.inputs {
-		if b.dtype == int8Type && !quantized {
-			return nil, fmt.Errorf("input %.100q has the type int8, and no layer is quantized", b.name)
-		}
-	}
 	if want, err := strconv.Atoi(lines[4]); err != nil || want > len(n.layers) {
 		return nil, fmt.Errorf("it has %d layers, want %.20s", len(n.layers), lines[4])
 	}
@@ -104,7 +96,6 @@ func parse(text string) (*net, error) {
 
 func parseInput(words []string, v2 bool) (blob, error) {
 	var dims []int
-	dtype := 0
 	for _, w := range words[1:] {
 		d, err := strconv.Atoi(w)
 		if err != nil {
@@ -116,12 +107,12 @@ func parseInput(words []string, v2 bool) (blob, error) {
 		if len(dims) < 3 || dims[0] != len(dims)-2 || dims[len(dims)-1] < 0 {
 			return blob{}, fmt.Errorf("input %.100q does not have the given number of dimensions, and a type", words[0])
 		}
-		dtype, dims = dims[len(dims)-1], dims[1:len(dims)-1]
+		dims = dims[1 : len(dims)-1]
 	}
 	if words[0] == "" || len(dims) == 0 {
 		return blob{}, errors.New("an input lacks its name or its shape")
 	}
-	return blob{words[0], dtype, dims}, nil
+	return blob{words[0], dims}, nil
 }
 
 func parseLayer(words []string) (layer, error) {
@@ -136,22 +127,6 @@ func parseLayer(words []string) (layer, error) {
 	}
 	l.inputs, l.outputs, l.params = words[4:4+in], words[4+in:4+in+out], words[4+in+out:]
 	return l, nil
-}
-
-// ints returns the parameters of a layer, at least min of them.
-func (l layer) ints(min int) ([]int, error) {
-	if len(l.params) < min {
-		return nil, fmt.Errorf("it has %d parameters, not %d", len(l.params), min)
-	}
-	p := make([]int, len(l.params))
-	for i, w := range l.params {
-		v, err := strconv.ParseInt(w, 10, 32)
-		if err != nil {
-			return nil, fmt.Errorf("its parameter %.100q is not a number", w)
-		}
-		p[i] = int(v)
-	}
-	return p, nil
 }
 
 // fields splits at each space, so that there is an empty word between two spaces.

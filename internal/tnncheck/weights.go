@@ -12,15 +12,9 @@ import (
 
 // weights is the content of a .tnnmodel.
 type weights struct {
-	layers    map[string]resource
+	layers    map[string][]raw // in the order of layouts; an absent array is empty
 	constants map[string]raw
 	partial   bool // the rest of the file was not read
-}
-
-// resource has the weights of a layer.
-type resource struct {
-	kind string
-	raws []raw // in the order of layouts; an absent array is empty
 }
 
 // raw is an array of weights.
@@ -76,7 +70,7 @@ func readWeights(data []byte) (*weights, error) {
 	if r.err == nil && n >= 10000 {
 		return nil, errors.New("the .tnnmodel does not start with its magic number")
 	}
-	w := &weights{layers: map[string]resource{}, constants: map[string]raw{}}
+	w := &weights{layers: map[string][]raw{}, constants: map[string]raw{}}
 	for i := 0; i < n && r.err == nil; i++ {
 		number, kind, name := int32(r.uint32()), r.string(), r.string()
 		layout, ok := layouts[baseKind(kind)]
@@ -88,7 +82,7 @@ func readWeights(data []byte) (*weights, error) {
 			w.partial = true
 			return w, nil
 		}
-		w.layers[name] = resource{baseKind(kind), r.layout(layout)}
+		w.layers[name] = r.layout(layout)
 	}
 	if r.err == nil && r.at < len(data) { // constants
 		r.uint32()

@@ -8,7 +8,7 @@
 // # Models
 //
 // The engine loads .tflite files, from a file or from memory. Quantized integers, shapes, signatures, labels and
-// metadata are as in package tflite.
+// metadata are as in package tflite, and files are checked as there: for structure, and no more.
 //
 // LiteRT lacks some capabilities of the TFLite library. Load returns an error that wraps common.ErrModel, with the hint
 // to use engine "tflite", for models with

@@ -115,12 +115,15 @@ func classifyError(err error, hardware uint32) error {
 
 // read makes the LiteRtModel and finds its signatures.
 func (m *model) read(files *common.ModelFiles) error {
-	bytes, err := tfl.Read(files, m.driver.log)
+	bytes, err := tfl.Read(files)
 	if err != nil {
 		return err
 	}
 	if m.file, err = tfl.Describe(bytes); err != nil {
 		return err
+	}
+	if m.file.ComparesScaleOne {
+		return tfl.Errorf(common.ErrModel, "it compares quantized tensors, one with a scale of exactly 1, for which the library ends the process")
 	}
 	m.info.Metadata, m.info.State, m.stateful = m.file.Metadata, m.file.State(), m.file.Resources
 	create := func(model *uintptr) error {

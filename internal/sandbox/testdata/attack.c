@@ -39,13 +39,14 @@
 
 #define UPPER ((long)((uint64_t)1 << 32)) // the kernel ignores the upper half of an int; with 32 bits there is none
 
-static char secret[512], fresh[512], readable[512], own[512], other[512];
+static char secret[512], fresh[512], readable[512], folder[512], own[512], other[512];
 static pid_t parent;
 
 // prepare says where things are: a folder outside, one for reading, one for writing.
 void prepare(const char *outside, const char *read, const char *write, int pid) {
 	snprintf(secret, sizeof secret, "%s/secret", outside);
 	snprintf(fresh, sizeof fresh, "%s/fresh", outside);
+	snprintf(folder, sizeof folder, "%s", read);
 	snprintf(readable, sizeof readable, "%s/readable", read);
 	snprintf(own, sizeof own, "%s/own", write);
 	snprintf(other, sizeof other, "%s/other", write);
@@ -209,6 +210,14 @@ static int mode_of(const char *path) {
 	return after.st_mode == before.st_mode ? EPERM : 0;
 }
 
+// An open descriptor of a folder, of any kind, does not lead out of it.
+static int from_descriptor(void) {
+	int dir = open(folder, O_PATH), err = opened(openat(dir, "../outside/secret", O_RDONLY));
+	if (err != 0 && fchdir(dir) == 0) err = opened(open("../outside/secret", O_RDONLY));
+	close(dir);
+	return err;
+}
+
 static int mode_of_readable(void) {
 	struct stat before, after;
 	int fd = open(readable, O_RDONLY), err;
@@ -257,6 +266,7 @@ static struct sockaddr_storage nowhere = {.ss_family = AF_INET};
 	A(open_link_to, open_link()) \
 	A(open_hard_link, hard_link()) \
 	A(open_path_descriptor, link_of_path_descriptor()) \
+	A(open_from_descriptor, from_descriptor()) \
 	A(open_moved, move_out()) \
 	A(open_handle, by_handle()) \
 	A(open_for_ioctl, opened(open(secret, O_ACCMODE))) \
@@ -276,6 +286,8 @@ static struct sockaddr_storage nowhere = {.ss_family = AF_INET};
 	A(write_readable, opened(open(readable, O_WRONLY))) \
 	A(write_empty, opened(open(readable, O_RDONLY | O_TRUNC))) \
 	A(write_truncate, result(truncate(readable, 1))) \
+	A(write_unnamed, opened(open(folder, O_TMPFILE | O_WRONLY, 0600))) \
+	A(open_shared_memory, opened(open("/dev/shm", O_RDONLY | O_DIRECTORY))) \
 	A(write_folder, result(mkdir(fresh, 0700))) \
 	A(write_remove, result(unlink(readable))) \
 	A(write_device, result(mknod(other, S_IFCHR | 0600, 0x103))) \

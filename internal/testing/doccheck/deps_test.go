@@ -35,15 +35,18 @@ func TestGoVersion(t *testing.T) {
 	}
 }
 
-// TestDependencies: this is what a program compiles that imports common and engines, or vision.
+// TestDependencies: this is what a program compiles that imports common and engines, isolate, or vision.
 func TestDependencies(t *testing.T) {
 	t.Parallel()
 	allowed := []string{self, purego, "golang.org/x/sync", "golang.org/x/sys"}
 	for _, goos := range []string{"linux", "darwin", "windows"} {
-		for _, pkg := range []string{"common", "onnxruntime", "openvino", "tflite", "tflite/litert", "mnn", "tnn", "tensorrt", "vision", "vision/overlay", "vision/turbojpeg"} {
+		for _, pkg := range []string{"common", "onnxruntime", "openvino", "tflite", "tflite/litert", "mnn", "tnn", "tensorrt", "isolate", "vision", "vision/overlay", "vision/turbojpeg"} {
 			allowed, opens := allowed, pkg != "common"
 			if strings.HasPrefix(pkg, "vision") {
 				allowed, opens = append(allowed[:len(allowed):len(allowed)], "golang.org/x/image"), pkg == "vision/turbojpeg"
+			}
+			if pkg == "isolate" && goos == "linux" {
+				allowed = append(allowed, "github.com/elastic/go-seccomp-bpf") // for its table of system calls
 			}
 			if pkg == "vision/overlay" {
 				allowed = append(allowed, "golang.org/x/text") // which x/image's fonts want
