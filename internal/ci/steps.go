@@ -91,7 +91,7 @@ var steps = []step{
 			`^TestConformance$/^(big|damage|reference|resources)$|^Test(Build|EnvStopsBuild|LinkedBuild|ShimBuild|InModule|README|Blocks|Headers|Shim|Linked|Operators|MemoryLimit)$' ./...`}},
 	{name: "isolated", help: "The conformance suite on engines in child processes. Left out: what is of the program's own process, or is measured.",
 		needs: everything, lines: []string{"ANYINFER_TEST_ISOLATE=1 CGO_ENABLED=0 " + tested + "go test -timeout 20m -run '" +
-			`^TestConformance$/^(close|interrupt|log|metadata|open|options|results|shapes|states)$` + "' ./onnxruntime ./openvino ./tflite ./mnn"}},
+			`^TestConformance$/^(close|files|interrupt|log|metadata|open|options|results|shapes|sources|states)$` + "' ./onnxruntime ./openvino ./tflite ./mnn"}},
 	{name: "linked", help: "Engines in programs that link their SDKs, and all in one: how functions are found, and what opening and logs are then. Left out: what the calls do, which is the same.",
 		needs: everything, lines: []string{
 			linkSDKs + "CGO_ENABLED=1 go test " + tags + "-timeout 20m -skip '" +
