@@ -46,6 +46,14 @@ func TestMain(m *testing.M) {
 			return nil
 		},
 	}).Register()
+	(&fake.Engine{ // takes 600 kB and does nothing
+		Name: "sink", Formats: []common.Format{{Name: "sink"}},
+		Signatures: []common.Signature{{
+			Inputs:  []common.TensorInfo{{Name: "x", DType: common.Float32, Shape: common.Shape{150_000}}},
+			Outputs: []common.TensorInfo{{Name: "y", DType: common.Float32, Shape: common.Shape{1}}},
+		}},
+		Run: func(context.Context, int, []*common.Tensor, []*common.Tensor) error { return nil },
+	}).Register()
 	if fault := os.Getenv(isolate.HostileVariable); fault != "" && os.Getenv(isolate.Variable) != "" {
 		isolate.Hostile(fault)
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestMemory(t *testing.T) {
+func TestMemoryLimit(t *testing.T) {
 	m := load(t, &isolate.Options{Memory: 256 << 20}, nil)
 	for _, action := range []string{"allocate", "share"} {
 		_, _, err := run(t, m, action+" 10000000")
