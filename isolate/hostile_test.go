@@ -68,21 +68,29 @@ func load(output string) string {
 // writes are what a child writes to the control memory of a session, after a Run was requested and before it says that
 // it ended.
 var writes = map[string]func(*header, *result){
-	"status":         func(h *header, _ *result) { h.status = 77 },
-	"failed":         func(h *header, _ *result) { h.status = failed },
-	"needs all":      func(h *header, _ *result) { h.status, h.needed = tooSmall, math.MaxUint64 },
-	"needs most":     func(h *header, _ *result) { h.status, h.needed = tooSmall, math.MaxInt64 },
-	"needs 2^50":     func(h *header, _ *result) { h.status, h.needed = tooSmall, 1<<50 },
-	"no place":       func(_ *header, r *result) { r.loose = 0 },
-	"no results":     func(_ *header, r *result) { *r = result{loose: 1, rank: 1, size: 4, dims: [maxRank]int64{1}} },
-	"offset":         func(_ *header, r *result) { r.loose, r.offset = 1, 1<<40 },
-	"offset wraps":   func(_ *header, r *result) { r.loose, r.offset, r.size = 1, math.MaxUint64, 8 },
-	"size":           func(_ *header, r *result) { r.loose, r.size = 1, math.MaxUint64 },
-	"rank":           func(_ *header, r *result) { r.loose, r.rank = 1, maxRank+1 },
-	"most rank":      func(_ *header, r *result) { r.loose, r.rank = 1, math.MaxUint32 },
-	"negative":       func(_ *header, r *result) { *r = result{loose: 1, rank: 1, dims: [maxRank]int64{-1}} },
-	"overflow":       func(_ *header, r *result) { *r = result{loose: 1, rank: 2, dims: [maxRank]int64{1 << 32, 1 << 32}} },
-	"many of none":   func(_ *header, r *result) { *r = result{loose: 1, rank: 2, dims: [maxRank]int64{0, 1 << 62}} },
+	"status":       func(h *header, _ *result) { h.status = 77 },
+	"failed":       func(h *header, _ *result) { h.status = failed },
+	"needs all":    func(h *header, _ *result) { h.status, h.needed = tooSmall, math.MaxUint64 },
+	"needs most":   func(h *header, _ *result) { h.status, h.needed = tooSmall, math.MaxInt64 },
+	"needs 2^50":   func(h *header, _ *result) { h.status, h.needed = tooSmall, 1<<50 },
+	"no place":     func(_ *header, r *result) { r.loose = 0 },
+	"no results":   func(_ *header, r *result) { *r = result{loose: 1, rank: 1, size: 4, dims: [maxRank]int64{1}} },
+	"offset":       func(_ *header, r *result) { r.loose, r.offset = 1, 1<<40 },
+	"offset wraps": func(_ *header, r *result) { r.loose, r.offset, r.size = 1, math.MaxUint64, 8 },
+	"size":         func(_ *header, r *result) { r.loose, r.size = 1, math.MaxUint64 },
+	"rank":         func(_ *header, r *result) { r.loose, r.rank = 1, maxRank+1 },
+	"most rank":    func(_ *header, r *result) { r.loose, r.rank = 1, math.MaxUint32 },
+	"negative":     func(_ *header, r *result) { *r = result{loose: 1, rank: 1, dims: [maxRank]int64{-1}} },
+	"overflow":     func(_ *header, r *result) { *r = result{loose: 1, rank: 2, dims: [maxRank]int64{1 << 32, 1 << 32}} },
+	"many of none": func(_ *header, r *result) { *r = result{loose: 1, rank: 2, dims: [maxRank]int64{0, 1 << 62}} },
+	"beyond results": func(h *header, r *result) {
+		h.status, h.needed = tooSmall, 64
+		*r = result{loose: 1, rank: 1, offset: 1 << 40, size: 4, dims: [maxRank]int64{1}}
+	},
+	"over the end of results": func(h *header, r *result) {
+		h.status, h.needed = tooSmall, 64
+		*r = result{loose: 1, rank: 1, offset: 60, size: 1 << 30, dims: [maxRank]int64{1 << 28}}
+	},
 	"all ones":       func(h *header, r *result) { fill(h, r, 0xff) },
 	"seven times 11": func(h *header, r *result) { fill(h, r, 77) },
 }

@@ -46,6 +46,14 @@ func TestMain(m *testing.M) {
 			return nil
 		},
 	}).Register()
+	(&fake.Engine{ // takes 600 kB and does nothing
+		Name: "sink", Formats: []common.Format{{Name: "sink"}},
+		Signatures: []common.Signature{{
+			Inputs:  []common.TensorInfo{{Name: "x", DType: common.Float32, Shape: common.Shape{150_000}}},
+			Outputs: []common.TensorInfo{{Name: "y", DType: common.Float32, Shape: common.Shape{1}}},
+		}},
+		Run: func(context.Context, int, []*common.Tensor, []*common.Tensor) error { return nil },
+	}).Register()
 	if fault := os.Getenv(isolate.HostileVariable); fault != "" && os.Getenv(isolate.Variable) != "" {
 		isolate.Hostile(fault)
 	}
@@ -101,13 +109,13 @@ func act(ctx context.Context, _ int, in, out []*common.Tensor) error {
 }
 
 func spin() {
-	for {
+	for begin := time.Now(); time.Since(begin) < time.Hour; {
 	}
 }
 
 // use takes memory of that size: of its own, or a mapping, which RLIMIT_DATA does not count.
 func use(verb string, size int) {
-	memory := make([]byte, 0)
+	var memory []byte
 	if verb == "allocate" {
 		memory = make([]byte, size)
 	} else {

@@ -13,9 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestMemory(t *testing.T) {
+func TestMemoryLimit(t *testing.T) {
 	m := load(t, &isolate.Options{Memory: 160 << 20}, nil)
-	// Without memory to allocate, Go's runtime ends the process in one of several ways.
+	// Without memory to allocate, the process ends in one of several ways.
 	for action, want := range map[string]string{"allocate": "", "share": "isolate.Options.Memory"} {
 		_, _, err := run(t, m, action+" 10000000")
 		require.NoError(t, err)

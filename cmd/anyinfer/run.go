@@ -141,10 +141,10 @@ ready engine that reads MODEL runs it. Inputs without --input get seeded random 
 and their dynamic dimensions have length 1 unless --shape sets another. With
 several engines a table compares their outputs.
 
-A model is first loaded and run in another process, once, with zeros, so that one that
-crashes its engine is an error. The result is kept in the user's cache folder. --no-probe
-leaves that out; --isolate runs everything in the other process, where the model can
-use neither the network nor other files (on Linux).`,
+A model is first loaded and run once in another process, with zeros, so that one that
+crashes its engine is an error. This takes longer the first time; the result is kept in
+the user's cache folder. --no-probe leaves it out; --isolate runs everything in the other
+process, where on Linux a model has neither the network nor other files.`,
 		Example: `  anyinfer run digits.onnx --input image=scan.npy --out results
   anyinfer run yolo11n.onnx --input images=street.jpg
   anyinfer run digits.onnx digits.tflite --engine openvino,tflite`,

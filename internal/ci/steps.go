@@ -32,8 +32,9 @@ const (
 		`CGO_LDFLAGS="-fsanitize=address,undefined $CGO_LDFLAGS" LSAN_OPTIONS=use_root_regions=0 ANYINFER_TEST_SOAK=2 ` +
 		`go test -asan -ldflags='-s=0 -w=0' -timeout 20m `
 
-	// Tests that call C as others do: races closes sessions as close does, and more often.
-	sameInC = "^TestConformance$/^(big|close|files|reference|resources|sources)$|^Test(Headers|Shim)$"
+	// Tests that call C as others do: races closes sessions as close does, and more often. Of damage a report of a
+	// sanitizer would be one crash of many.
+	sameInC = "^TestConformance$/^(big|close|damage|files|reference|resources|sources)$|^Test(Headers|Shim)$"
 
 	// The crates have the C headers of TFLite and LiteRT, and the C++ headers of TensorRT.
 	headers     = "edgefirst-tflite-sys@0.10.3 trtx-sys@0.9.1"
@@ -84,10 +85,13 @@ var steps = []step{
 		}},
 
 	{name: "matrix", help: "What CI runs besides lint and test.",
-		group: "race sanitizers boards-arm64 sanitizers-tnn sanitizers-tensorrt linked openvino-2024.6.0 openvino-2025.4.1 mutants fuzz boards-arm leakprofile"},
+		group: "race isolated sanitizers boards-arm64 sanitizers-tnn sanitizers-tensorrt linked openvino-2024.6.0 openvino-2025.4.1 mutants fuzz boards-arm leakprofile"},
 	{name: "race", help: "The race detector, with cgo. Left out: what one goroutine does, what is measured, and what other programs do.",
 		needs: everything, lines: []string{"CGO_ENABLED=1 ANYINFER_TEST_SOAK=10 " + tested + "go test -race -timeout 20m -skip '" +
-			`^TestConformance$/^(big|damage|reference|resources)$|^Test(Build|EnvStopsBuild|LinkedBuild|ShimBuild|InModule|README|Blocks|Headers|Shim|Linked|Operators)$' ./...`}},
+			`^TestConformance$/^(big|damage|reference|resources)$|^Test(Build|EnvStopsBuild|LinkedBuild|ShimBuild|InModule|README|Blocks|Headers|Shim|Linked|Operators|MemoryLimit)$' ./...`}},
+	{name: "isolated", help: "The conformance suite on engines in child processes. Left out: what is of the program's own process, or is measured.",
+		needs: everything, lines: []string{"ANYINFER_TEST_ISOLATE=1 CGO_ENABLED=0 " + tested + "go test -timeout 20m -run '" +
+			`^TestConformance$/^(close|files|interrupt|log|metadata|open|options|results|shapes|sources|states)$` + "' ./onnxruntime ./openvino ./tflite ./mnn"}},
 	{name: "linked", help: "Engines in programs that link their SDKs, and all in one: how functions are found, and what opening and logs are then. Left out: what the calls do, which is the same.",
 		needs: everything, lines: []string{
 			linkSDKs + "CGO_ENABLED=1 go test " + tags + "-timeout 20m -skip '" +

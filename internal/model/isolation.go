@@ -25,8 +25,10 @@ func (i Isolation) Probe(ctx context.Context, engine string, src common.Source, 
 	if i != Probed {
 		return nil
 	}
-	// A sandbox would keep no model from doing in this process, later, what it likes.
-	probe := isolate.ProbeOptions{Isolate: &isolate.Options{Sandbox: isolate.NoSandbox}}
+	probe := isolate.ProbeOptions{
+		Config:  &common.Config{Logger: slog.New(slog.DiscardHandler)}, // what the engine logs comes again
+		Isolate: &isolate.Options{Sandbox: isolate.NoSandbox},          // because the model is loaded here afterwards
+	}
 	err := in.withShapes(o, func(o *common.Options) error {
 		probe.Load = o
 		return isolate.Probe(ctx, engine, src, &probe)

@@ -129,13 +129,13 @@ func splice(r *rand.Rand, b, donor []byte) ([]byte, bool) {
 	return slices.Insert(b, at, piece...), false
 }
 
-// truncate cuts the file. Some bytes less can be only white space, or a field that need not be there.
+// truncate cuts the file. What is left can be a model without metadata, which are as long as the rest in some.
 func truncate(r *rand.Rand, b, _ []byte) ([]byte, bool) {
 	n := r.IntN(len(b))
 	if r.IntN(2) == 0 {
 		n = r.IntN(min(len(b), 80))
 	}
-	return b[:n:n], n < len(b)/2
+	return b[:n:n], n < min(len(b)/2, 16)
 }
 
 // randomBytes are no model. Some begin as one does.
