@@ -17,7 +17,7 @@ import (
 // model says of itself; they may be changed before the first Classify, or be filled
 // without it. Many goroutines may call Classify.
 type Classifier struct {
-	Model  *common.Model
+	Model  Model
 	Input  Input
 	Output int      // the output that has a number for each class
 	Labels []string // by class; one less than there are classes: without the background, which is class 0
@@ -39,11 +39,9 @@ type Class struct {
 
 // NewClassifier returns a Classifier for a model with a single output of one number a
 // class. Otherwise the error wraps common.ErrModel and says what the model has.
-func NewClassifier(m *common.Model) (*Classifier, error) {
-	return newTask[*Classifier](m, recognizeClassifier)
-}
+func NewClassifier(m Model) (*Classifier, error) { return newTask[*Classifier](m, false) }
 
-func (c *Classifier) parts() (**common.Model, *Input) { return &c.Model, &c.Input }
+func (c *Classifier) parts() (*Model, *Input) { return &c.Model, &c.Input }
 
 // Classify returns the best classes, the best first.
 func (c *Classifier) Classify(ctx context.Context, img image.Image) (best []Class, err error) {
@@ -127,12 +125,12 @@ func count(sig common.Signature) int {
 	return n
 }
 
-// recognizeClassifier is sure if it knows that the numbers are of classes.
-func recognizeClassifier(sig common.Signature, metadata map[string]string) (_ task, sure, ok bool) {
+// recognizeClassifier is certain if it knows that the numbers are of classes.
+func recognizeClassifier(sig common.Signature, metadata map[string]string) (_ Task, certain bool) {
 	input, size, layout, ok := colorInput(sig)
 	n := count(sig)
 	if task := metadata["task"]; !ok || n == 0 || n == 1 || task != "" && task != "classify" {
-		return nil, false, false
+		return nil, false
 	}
 	c := &Classifier{Labels: sig.Outputs[0].Labels}
 	switch c.Input = rawInput(input); {
@@ -146,5 +144,5 @@ func recognizeClassifier(sig common.Signature, metadata map[string]string) (_ ta
 	if lines := strings.Split(strings.TrimSpace(metadata["character"]), "\n"); c.Labels == nil && len(lines) == n { // PaddleOCR's relatives
 		c.Labels = lines
 	}
-	return c, c.Labels != nil || metadata["task"] != "" || n == 1000 || n == 1001, true
+	return c, c.Labels != nil || metadata["task"] != "" || n == 1000 || n == 1001
 }

@@ -15,7 +15,7 @@ import (
 // what the model says of itself; they may be changed before the first Embed, or be filled
 // without it. Many goroutines may call Embed and EmbedFace.
 type Embedder struct {
-	Model  *common.Model
+	Model  Model
 	Input  Input
 	Output int // the output that is the vector
 
@@ -29,9 +29,9 @@ type Embedder struct {
 //
 // ArcFace models of MXNet normalize the picture themselves: set Input.Mean to zero and
 // Input.Std to 1 for them, or all faces look alike.
-func NewEmbedder(m *common.Model) (*Embedder, error) { return newTask[*Embedder](m, recognizeEmbedder) }
+func NewEmbedder(m Model) (*Embedder, error) { return newTask[*Embedder](m, false) }
 
-func (e *Embedder) parts() (**common.Model, *Input) { return &e.Model, &e.Input }
+func (e *Embedder) parts() (*Model, *Input) { return &e.Model, &e.Input }
 
 // Embed returns the vector of a whole picture.
 func (e *Embedder) Embed(ctx context.Context, img image.Image) ([]float32, error) {
@@ -45,7 +45,7 @@ func (e *Embedder) EmbedFace(ctx context.Context, img image.Image, points []KeyP
 	return e.embed(ctx, img, func(size image.Point) (Affine, error) { return alignFace(points, size) })
 }
 
-func (e *Embedder) embed(ctx context.Context, img image.Image, to func(image.Point) (Affine, error)) (unit []float32, err error) {
+func (e *Embedder) embed(ctx context.Context, img image.Image, to toInput) (unit []float32, err error) {
 	err = e.runner.picture(ctx, e.Model, &e.Input, img, to, e.Output, func(_ *frame, a array) error {
 		sum := 0.0
 		for _, v := range a.data {
@@ -120,25 +120,25 @@ func Cosine(a, b []float32) float32 {
 	return float32(ab / math.Sqrt(aa*bb))
 }
 
-// recognizeEmbedder is sure if it knows that the model is no Classifier, whose shapes are
+// recognizeEmbedder is certain if it knows that the model is no Classifier, whose shapes are
 // the same.
-func recognizeEmbedder(sig common.Signature, metadata map[string]string) (_ task, sure, ok bool) {
+func recognizeEmbedder(sig common.Signature, metadata map[string]string) (_ Task, certain bool) {
 	input, size, layout, ok := colorInput(sig)
 	n := count(sig)
 	if !ok || n == 0 || n == 1 || metadata["task"] != "" {
-		return nil, false, false
+		return nil, false
 	}
 	e := &Embedder{Input: rawInput(input)}
 	switch {
 	case sig.Outputs[0].Name == "image_embeds": // CLIP
-		sure = true
+		certain = true
 		e.Input = Input{Fit: Crop, Filter: SmoothCubic, Mean: [3]float32{0.48145466 * 255, 0.4578275 * 255, 0.40821073 * 255},
 			Std: [3]float32{0.26862954 * 255, 0.26130258 * 255, 0.27577711 * 255}}
 	case size == image.Pt(112, 112) || size == image.Pt(128, 128): // ArcFace
-		sure = n == 512 || n == 256 || n == 128
+		certain = n == 512 || n == 256 || n == 128
 	case layout == NCHW && input.Quant == nil:
 		e.Input = Input{Fit: Crop, Filter: Smooth, Mean: imageNetMean, Std: imageNetStd}
 	}
 	e.Input.Size = sizeOr(size, 224)
-	return e, sure, true
+	return e, certain
 }

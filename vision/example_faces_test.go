@@ -37,7 +37,7 @@ func Example_faces() {
 	same := func() (bool, error) {
 		faces := &vision.Detector{
 			Model:    detector,
-			Input:    vision.Input{Size: image.Pt(640, 640), Fit: vision.InsightFace, Mean: [3]float32{127.5, 127.5, 127.5}, Std: [3]float32{128, 128, 128}},
+			Input:    vision.Input{Size: image.Pt(640, 640), Fit: vision.LetterboxByHeight, Mean: [3]float32{127.5, 127.5, 127.5}, Std: [3]float32{128, 128, 128}},
 			Head:     faceHeads["SCRFD"],
 			MinScore: 0.6,
 		}

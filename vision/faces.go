@@ -204,7 +204,7 @@ func recognizeBlazeFace(sig common.Signature, _ map[string]string) (Head, Input,
 	}
 	all, ok := faceOutputs(sig, h, n, 1, blazeColumns)
 	h.Scores, h.Boxes = all[0], all[1]
-	return h, Input{Fit: Letterbox, Filter: MediaPipe, Mean: same(127.5), Std: same(127.5)}, face, ok
+	return h, Input{Fit: Letterbox, Filter: LinearWarp, Mean: same(127.5), Std: same(127.5)}, face, ok
 }
 
 // SCRFD is the head of insightface's SCRFD detectors. If the model gives points, a face
@@ -257,7 +257,7 @@ func recognizeSCRFD(sig common.Signature, _ map[string]string) (Head, Input, []s
 		h.Points = all[2]
 	}
 	h.Scores, h.Boxes = all[0], all[1]
-	return h, Input{Size: sizeOr(size, 640), Fit: InsightFace, Mean: same(127.5), Std: same(128)}, face, ok
+	return h, Input{Size: sizeOr(size, 640), Fit: LetterboxByHeight, Mean: same(127.5), Std: same(128)}, face, ok
 }
 
 // RetinaFace is the head of the RetinaFace detectors that were trained with PyTorch. A

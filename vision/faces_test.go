@@ -139,7 +139,7 @@ func TestBlazeFace(t *testing.T) {
 		out := Outputs{Tensors: append(boxes, scores...), Size: image.Pt(c.side, c.side)}
 		h, in, labels, ok := recognizeBlazeFace(signatureOf(infoOf("input", 1, c.side, c.side, 3), out.Tensors...), nil)
 		require.True(t, ok)
-		require.Equal(t, Input{Fit: Letterbox, Filter: MediaPipe, Mean: same(127.5), Std: same(127.5)}, in)
+		require.Equal(t, Input{Fit: Letterbox, Filter: LinearWarp, Mean: same(127.5), Std: same(127.5)}, in)
 		require.Equal(t, face, labels)
 		requireFaces(t, goldenFaces.BlazeFace[fmt.Sprint(c.side)], facesOf(t, h, out, 0.5, h.Suppression()))
 
@@ -182,7 +182,7 @@ func TestSCRFD(t *testing.T) {
 			sig := signatureOf(infoOf("input.1", 1, 3, c.size.Y, c.size.X), out.Tensors...)
 			h, in, _, ok := recognizeSCRFD(sig, nil)
 			require.True(t, ok)
-			require.Equal(t, Input{Size: c.size, Fit: InsightFace, Mean: same(127.5), Std: same(128)}, in)
+			require.Equal(t, Input{Size: c.size, Fit: LetterboxByHeight, Mean: same(127.5), Std: same(128)}, in)
 			requireFaces(t, goldenFaces.SCRFD[name], facesOf(t, h, out, 0.5, h.Suppression()))
 
 			sig.Outputs[0].Shape[len(sig.Outputs[0].Shape)-2]--

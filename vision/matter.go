@@ -14,13 +14,13 @@ import (
 // the fields with what the model says of itself; they may be changed before the first
 // Matte, or be filled without it. Many goroutines may call Matte.
 type Matter struct {
-	Model  *common.Model
+	Model  Model
 	Input  Input
 	Output int // the output that has the alpha of each place
-	// Short is the length of the shorter side of the input, if the model takes any size
-	// and keeps the shape of the picture; sides are rounded down to multiples of 32.
-	// 0: Input.Size.
-	Short int
+	// ShorterSide is the length of the shorter side of the input, if the model takes any
+	// size: the input then has the proportions of the picture, with sides that are rounded
+	// down to multiples of 32. 0: the input has Input.Size.
+	ShorterSide int
 	// MinMax makes the least alpha of a picture 0 and the greatest 1, as models of the
 	// kind of U2-Net need it.
 	MinMax bool
@@ -31,25 +31,22 @@ type Matter struct {
 // NewMatter returns a Matter for MediaPipe's selfie segmentation, MODNet and U2-Net, and
 // what has their shapes. Otherwise the error wraps common.ErrModel and says what the
 // model has.
-func NewMatter(m *common.Model) (*Matter, error) { return newTask[*Matter](m, recognizeMatter) }
+func NewMatter(m Model) (*Matter, error) { return newTask[*Matter](m, false) }
 
-func (t *Matter) parts() (**common.Model, *Input) { return &t.Model, &t.Input }
+func (t *Matter) parts() (*Model, *Input) { return &t.Model, &t.Input }
 
 // Matte returns a picture of the same size that tells how much of each pixel belongs to
 // the foreground. As the mask of draw.DrawMask it cuts the foreground out.
 func (t *Matter) Matte(ctx context.Context, img image.Image) (dst *image.Alpha, err error) {
 	in := t.Input
-	if t.Short > 0 {
-		var size image.Point // without a picture, which Fill reports
-		if !isNil(img) {
-			size = img.Bounds().Size()
-		}
-		in.Size = t.shaped(size)
+	if t.ShorterSide > 0 {
+		in.Size = t.inputSize(img)
 	}
 	err = t.runner.picture(ctx, t.Model, &in, img, nil, t.Output, func(f *frame, a array) error {
-		p, err := f.planeOf(a, t.Output)
+		p, err := f.planeOf(a, t.Output, 1)
 		if err == nil && p.classes != 1 {
-			err = fail(common.ErrShape, "output %d has the shape %v, not one alpha at each place", t.Output, f.outputs[t.Output].Shape())
+			err = fail(common.ErrShape, "output %d has the shape %v, not one alpha at each place",
+				t.Output, f.outputs[t.Output].Shape())
 		}
 		if err != nil {
 			return err
@@ -62,10 +59,14 @@ func (t *Matter) Matte(ctx context.Context, img image.Image) (dst *image.Alpha, 
 	return dst, err
 }
 
-// shaped returns the size of the input for a picture of that size.
-func (t *Matter) shaped(size image.Point) image.Point {
-	short := max(min(size.X, size.Y), 1)
-	side := func(n int) int { return max(min(n*t.Short/short, 4*t.Short)/32*32, 32) }
+// inputSize returns the size of the input that has the shape of the picture.
+func (t *Matter) inputSize(img image.Image) image.Point {
+	var size image.Point // without a picture, which Fill reports
+	if !isNil(img) {
+		size = img.Bounds().Size()
+	}
+	shorter := max(min(size.X, size.Y), 1)
+	side := func(n int) int { return max(min(n*t.ShorterSide/shorter, 4*t.ShorterSide)/32*32, 32) }
 	return image.Pt(side(size.X), side(size.Y))
 }
 
@@ -92,33 +93,33 @@ func (p *plane) matte(dst *image.Alpha, minMax bool) {
 	}
 }
 
-// recognizeMatter is sure if it knows that the numbers are alphas, and not, say, distances.
-func recognizeMatter(sig common.Signature, metadata map[string]string) (_ task, sure, ok bool) {
+// recognizeMatter is certain if it knows that the numbers are alphas, and not, say, distances.
+func recognizeMatter(sig common.Signature, metadata map[string]string) (_ Task, certain bool) {
 	input, size, layout, ok := colorInput(sig)
-	if !ok || len(sig.Outputs) == 0 || metadata["task"] != "" {
-		return nil, false, false
+	if !ok || len(sig.Outputs) == 0 || metadata["task"] != "" || len(sig.Outputs[0].Shape) != 4 {
+		return nil, false
 	}
-	h, w, classes, _, ok := places(sig.Outputs[0].Shape)
-	if !ok || len(sig.Outputs[0].Shape) != 4 || classes != 1 || image.Pt(max(w, 0), max(h, 0)) != size { // a place for each pixel
-		return nil, false, false
+	g, ok := gridOf(sig.Outputs[0].Shape, size, layout, 1)
+	if !ok || g.classes != 1 || image.Pt(max(g.w, 0), max(g.h, 0)) != size { // a place for each pixel
+		return nil, false
 	}
 	t := new(Matter)
 	switch n := len(sig.Outputs); {
 	case n == 7: // U2-Net, whose first output is the result
 		t.Input, t.MinMax = Input{Size: sizeOr(size, 320), Filter: Smooth, Mean: imageNetMean, Std: imageNetStd}, true
 	case n == 1 && layout == NHWC && input.DType == common.Float32: // selfie segmentation
-		t.Input = Input{Filter: MediaPipe, Std: same(255)}
+		t.Input = Input{Filter: LinearWarp, Std: same(255)}
 	case n == 1 && layout == NHWC:
 		t.Input = rawInput(input)
 	case n == 1 && size.X <= 512: // MODNet
 		t.Input = Input{Size: size, Filter: Smooth, Mean: same(127.5), Std: same(127.5)}
 		if size == (image.Point{}) {
-			t.Short = 512
+			t.ShorterSide = 512
 		}
 	default:
-		return nil, false, false
+		return nil, false
 	}
 	name := sig.Outputs[0].Name
-	sure = t.MinMax || slices.Contains(sig.Outputs[0].Labels, "selfie") || name == "activation_10" || name == "segment_back"
-	return t, sure, true
+	certain = t.MinMax || slices.Contains(sig.Outputs[0].Labels, "selfie") || name == "activation_10" || name == "segment_back"
+	return t, certain
 }

@@ -26,24 +26,18 @@ type runner struct {
 
 // frame has the tensors and the memory of one Run.
 type frame struct {
+	model      *common.Model
 	signature  common.Signature
 	input      *common.Tensor // of the pictures
 	quant      *common.Quantization
+	layout     Layout
+	size       image.Point // of the pictures in input
 	inputs     []*common.Tensor
 	outputs    []*common.Tensor // of the last Run: the next one writes to them if it can
 	quants     []*common.Quantization
-	size       image.Point // of the pictures in input
-	backs      []Affine    // for each picture of the batch: from points of the input to its own
+	backs      []Affine    // for each picture of the batch: from points of the input to its own, the first pixel at 0,0
 	candidates []Detection // for heads
 	plane      plane       // for maps of places
-}
-
-// firstSignature returns the signature of a model that a task runs.
-func firstSignature(m *common.Model) (common.Signature, error) {
-	if all := m.Signatures(); len(all) > 0 {
-		return all[0], nil
-	}
-	return common.Signature{}, fail(common.ErrModel, "there is no model; set Model to one that common.Load returned")
 }
 
 // pictureInput returns the index of the input for pictures, or -1.
@@ -51,41 +45,39 @@ func pictureInput(sig common.Signature) int {
 	return slices.IndexFunc(sig.Inputs, func(i common.TensorInfo) bool { return len(i.Shape) == 4 })
 }
 
+// toInput returns the map from points of a picture to points of an input of that size.
+type toInput func(size image.Point) (Affine, error)
+
 // run runs a model on pictures, as many at a time as its batch has, and calls read for each
 // of them with its number in the frame. Of each picture the input shows what Input says, or
 // where to maps its points, unless to is nil.
-func (r *runner) run(ctx context.Context, m *common.Model, in *Input, imgs []image.Image, to func(size image.Point) (Affine, error), read func(f *frame, n int, img image.Image) error) error {
+func (r *runner) run(ctx context.Context, m Model, in *Input, imgs []image.Image, to toInput,
+	read func(f *frame, n int, img image.Image) error) error {
 	for len(imgs) > 0 {
-		f, err := r.take(m, in, len(imgs))
+		now := current(m)
+		f, err := r.take(now, in, len(imgs))
 		if err != nil {
 			return err
 		}
 		some := imgs[:min(len(imgs), len(f.backs))]
-		imgs = imgs[len(some):]
-		for i := 0; i < len(some) && err == nil; i++ {
-			var a Affine
-			if to == nil {
-				f.backs[i], err = in.Fill(f.input, f.quant, i, some[i])
-			} else if a, err = to(f.size); err == nil {
-				err = in.FillWarped(f.input, f.quant, i, some[i], a)
-			}
-		}
-		if err == nil {
-			err = f.run(ctx, m)
-		}
+		err = f.run(ctx, in, some, to)
+		replaced := errors.Is(err, common.ErrClosed) && now != current(m)
 		for i := 0; i < len(some) && err == nil; i++ {
 			err = read(f, i, some[i])
 		}
 		r.give(f)
-		if err != nil {
+		if err != nil && !replaced {
 			return err
+		} else if !replaced {
+			imgs = imgs[len(some):]
 		}
 	}
 	return nil
 }
 
 // picture runs a model on one picture, and calls read with what one of its outputs has.
-func (r *runner) picture(ctx context.Context, m *common.Model, in *Input, img image.Image, to func(image.Point) (Affine, error), output int, read func(f *frame, a array) error) error {
+func (r *runner) picture(ctx context.Context, m Model, in *Input, img image.Image, to toInput, output int,
+	read func(f *frame, a array) error) error {
 	return r.run(ctx, m, in, []image.Image{img}, to, func(f *frame, n int, _ image.Image) error {
 		a, err := f.of(n).all(output)
 		if err != nil {
@@ -110,32 +102,34 @@ func (r *runner) take(m *common.Model, in *Input, n int) (*frame, error) {
 	sig := r.signature
 	at := pictureInput(sig)
 	if at < 0 {
-		return nil, fail(common.ErrModel, "the model has no input of four dimensions for pictures; its inputs are %s", describe(sig.Inputs...))
+		return nil, fail(common.ErrModel, "the model has no input of four dimensions for pictures; its inputs are %s",
+			describe(sig.Inputs...))
 	}
-	dtype, quant := sig.Inputs[at].DType, sig.Inputs[at].Quant
-	shape, size, err := in.shape(sig.Inputs[at], n)
+	info := sig.Inputs[at]
+	shape, size, err := in.shape(info, n)
 	if err != nil {
 		return nil, err
 	}
-	if i := slices.IndexFunc(r.idle, func(f *frame) bool { return f.input.Is(dtype, shape[:]) }); i >= 0 {
+	if i := slices.IndexFunc(r.idle, func(f *frame) bool { return f.input.Is(info.DType, shape[:]) }); i >= 0 {
 		f := r.idle[i]
 		r.idle = slices.Delete(r.idle, i, i+1)
 		return f, nil
 	}
 	f := &frame{
-		signature: sig, size: size, quant: quant, backs: make([]Affine, shape[0]),
+		model: m, signature: sig, quant: info.Quant, layout: in.layout(info.Shape), size: size, backs: make([]Affine, shape[0]),
 		inputs: make([]*common.Tensor, len(sig.Inputs)), outputs: make([]*common.Tensor, len(sig.Outputs)),
 	}
-	if f.input, err = common.NewTensor(dtype, shape[0], shape[1], shape[2], shape[3]); err != nil { // shape[:] would allocate
-		return nil, err
-	}
 	for i, info := range sig.Inputs {
-		if f.inputs[i] = f.input; i != at {
-			if f.inputs[i], err = constant(info, shape[0], size); err != nil {
-				return nil, err
-			}
+		if i == at {
+			f.inputs[i], err = common.NewTensor(info.DType, shape[0], shape[1], shape[2], shape[3]) // shape[:] would allocate
+		} else {
+			f.inputs[i], err = constant(info, shape[0], size)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
+	f.input = f.inputs[at]
 	for _, info := range sig.Outputs {
 		f.quants = append(f.quants, info.Quant)
 	}
@@ -170,16 +164,24 @@ func (r *runner) give(f *frame) {
 	const most = 8
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if f.model != r.model {
+		return
+	}
 	if len(r.idle) == most {
 		r.idle = slices.Delete(r.idle, 0, 1)
 	}
 	r.idle = append(r.idle, f)
 }
 
-// run runs the model with a session of its pool. If the shape of an output is not
-// that of the last Run, it runs again with new tensors.
-func (f *frame) run(ctx context.Context, m *common.Model) error {
-	s, err := m.AcquireSession(ctx, f.signature.Name)
+// run fills the input with pictures and runs the model with a session of its pool. If the
+// shape of an output is not that of the last Run, it runs again with new tensors.
+func (f *frame) run(ctx context.Context, in *Input, imgs []image.Image, to toInput) (err error) {
+	for i, img := range imgs {
+		if f.backs[i], err = in.fill(f.input, f.quant, i, img, to); err != nil {
+			return err
+		}
+	}
+	s, err := f.model.AcquireSession(ctx, f.signature.Name)
 	if err != nil {
 		return err
 	}
@@ -214,9 +216,8 @@ func (f *frame) of(n int) Outputs { return Outputs{f.outputs, f.quants, n, f.siz
 
 // shape returns the shape of the input for n pictures, and their size.
 func (in *Input) shape(info common.TensorInfo, n int) (shape [4]int, size image.Point, err error) {
-	copy(shape[:], info.Shape)
 	const most = 16 // pictures at a time, where the model takes any number
-	if shape[0] < 1 {
+	if copy(shape[:], info.Shape); shape[0] < 1 {
 		shape[0] = min(n, most)
 	}
 	c, y := 1, 2
@@ -227,14 +228,13 @@ func (in *Input) shape(info common.TensorInfo, n int) (shape [4]int, size image.
 		shape[c] = 3
 	}
 	size = image.Pt(cmp.Or(max(shape[y+1], 0), in.Size.X), cmp.Or(max(shape[y], 0), in.Size.Y))
-	switch {
-	case min(size.X, size.Y) < 1:
-		return shape, size, fail(common.ErrModel, "the model takes pictures of any size, %s; set Input.Size", describe(info))
-	case cmp.Or(in.Size.X, size.X) != size.X || cmp.Or(in.Size.Y, size.Y) != size.Y:
-		return shape, size, fail(common.ErrShape, "Input.Size is %v, but the model's input is %s", in.Size, describe(info))
-	}
 	shape[y], shape[y+1] = size.Y, size.X
-	return shape, size, nil
+	if min(size.X, size.Y) < 1 {
+		err = advise("set Input.Size", common.ErrModel, "the model takes pictures of any size, %s", describe(info))
+	} else if cmp.Or(in.Size.X, size.X) != size.X || cmp.Or(in.Size.Y, size.Y) != size.Y {
+		err = fail(common.ErrShape, "Input.Size is %v, but the model's input is %s", in.Size, describe(info))
+	}
+	return shape, size, err
 }
 
 // Tensor returns a new tensor with img for the input that info describes.
@@ -271,6 +271,9 @@ func describe(infos ...common.TensorInfo) string {
 }
 
 // fail returns an error of this package.
-func fail(kind error, format string, args ...any) error {
-	return &common.Error{Op: "vision", Kind: kind, Message: fmt.Sprintf(format, args...)}
+func fail(kind error, format string, args ...any) error { return advise("", kind, format, args...) }
+
+// advise returns an error of this package with what a program can do.
+func advise(hint string, kind error, format string, args ...any) error {
+	return &common.Error{Op: "vision", Kind: kind, Message: fmt.Sprintf(format, args...), Hint: hint}
 }

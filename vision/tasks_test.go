@@ -79,20 +79,20 @@ func TestClassifier(t *testing.T) {
 
 func TestClassifierOfMetadata(t *testing.T) {
 	sig := common.Signature{Inputs: []common.TensorInfo{infoOf("x", -1, 3, 224, 224)}, Outputs: []common.TensorInfo{infoOf("y", -1, 4)}}
-	c, sure, ok := recognizeClassifier(sig, map[string]string{"character": "0\n90\n180\n270\n"})
-	require.True(t, ok && sure)
+	c, certain := recognizeClassifier(sig, map[string]string{"character": "0\n90\n180\n270\n"})
+	require.True(t, certain)
 	require.Equal(t, []string{"0", "90", "180", "270"}, c.(*Classifier).Labels)
-	require.Equal(t, Input{Size: image.Pt(224, 224), Fit: Crop, Short: 256, Filter: Smooth, Mean: imageNetMean, Std: imageNetStd}, InputOf(c))
-	c, sure, ok = recognizeClassifier(sig, map[string]string{"task": "classify"})
-	require.True(t, ok && sure)
-	require.Equal(t, Input{Size: image.Pt(224, 224), Fit: Crop, Filter: Smooth, Std: same(255)}, InputOf(c))
-	_, sure, ok = recognizeClassifier(sig, nil)
-	require.True(t, ok && !sure)
-	_, _, ok = recognizeClassifier(sig, map[string]string{"task": "detect"})
-	require.False(t, ok)
+	require.Equal(t, Input{Size: image.Pt(224, 224), Fit: Crop, Short: 256, Filter: Smooth, Mean: imageNetMean, Std: imageNetStd}, *InputOf(c))
+	c, certain = recognizeClassifier(sig, map[string]string{"task": "classify"})
+	require.True(t, certain)
+	require.Equal(t, Input{Size: image.Pt(224, 224), Fit: Crop, Filter: Smooth, Std: same(255)}, *InputOf(c))
+	c, certain = recognizeClassifier(sig, nil)
+	require.True(t, c != nil && !certain)
+	c, _ = recognizeClassifier(sig, map[string]string{"task": "detect"})
+	require.Nil(t, c)
 	sig.Outputs[0].Shape = common.Shape{1, 4, 2}
-	_, _, ok = recognizeClassifier(sig, nil)
-	require.False(t, ok)
+	c, _ = recognizeClassifier(sig, nil)
+	require.Nil(t, c)
 }
 
 func keyPoints(coordinates []float32) (all []KeyPoint) {
@@ -152,7 +152,7 @@ func requireInput(t *testing.T, name string, got []float32) {
 func TestMediaPipeFilter(t *testing.T) {
 	x, err := common.NewTensor(common.Float32, 1, 3, 32, 32)
 	require.NoError(t, err)
-	in := Input{Fit: Letterbox, Filter: MediaPipe, Mean: same(127.5), Std: same(127.5)}
+	in := Input{Fit: Letterbox, Filter: LinearWarp, Mean: same(127.5), Std: same(127.5)}
 	back, err := in.Fill(x, nil, 0, goldenImage(t, "face.png")) // of 100x120
 	require.NoError(t, err)
 	require.InDeltaSlice(t, []float32{3.75, 0, -10, 0, 3.75, 0}, back[:], 1e-4)
@@ -182,7 +182,7 @@ func TestEmbedder(t *testing.T) {
 	require.NoError(t, err)
 	require.IsType(t, e, task)
 	_, err = NewSegmenter(m)
-	require.ErrorContains(t, err, "the model is for vision.Embedder, not for vision.Segmenter")
+	require.ErrorContains(t, err, "the model is for *vision.Embedder, not for *vision.Segmenter")
 
 	zero := modelOf(infoOf("x", 1, 3, 112, 112), infoOf("y", 1, 2), tensorOf(t, []float32{0, 0}, 1, 2), nil)
 	defer zero.Close()
@@ -273,7 +273,7 @@ func TestSegmenter(t *testing.T) {
 func TestRecognizeSegmenter(t *testing.T) {
 	for _, c := range []struct {
 		input, output common.Shape
-		sure, ok      bool
+		certain, ok   bool
 	}{
 		{common.Shape{1, 257, 257, 3}, common.Shape{1, 257, 257, 21}, true, true},
 		{common.Shape{-1, 3, 512, 512}, common.Shape{-1, 150, 128, 128}, false, true},
@@ -286,8 +286,8 @@ func TestRecognizeSegmenter(t *testing.T) {
 		{common.Shape{1, 3, 640, 640}, common.Shape{1, 84, 8400}, false, false},
 	} {
 		sig := common.Signature{Inputs: []common.TensorInfo{infoOf("x", c.input...)}, Outputs: []common.TensorInfo{infoOf("y", c.output...)}}
-		_, sure, ok := recognizeSegmenter(sig, nil)
-		require.Equal(t, []bool{c.sure, c.ok}, []bool{sure, ok}, c.output)
+		task, certain := recognizeSegmenter(sig, nil)
+		require.Equal(t, []bool{c.certain, c.ok}, []bool{certain, task != nil}, c.output)
 	}
 }
 
@@ -326,12 +326,14 @@ func TestMatter(t *testing.T) {
 	require.NoError(t, err)
 	requirePixels(t, "matte_minmax.png", got.Pix, 1)
 
-	modnet, sure, ok := recognizeMatter(common.Signature{Inputs: []common.TensorInfo{infoOf("input", -1, 3, -1, -1)}, Outputs: []common.TensorInfo{infoOf("output", -1, 1, -1, -1)}}, nil)
-	require.True(t, ok && !sure)
-	require.Equal(t, image.Pt(896, 512), modnet.(*Matter).shaped(image.Pt(1920, 1080)))
-	require.Equal(t, image.Pt(512, 640), modnet.(*Matter).shaped(image.Pt(1080, 1400)))
-	require.Equal(t, image.Pt(512, 2048), modnet.(*Matter).shaped(image.Pt(1, 9999)))
-	require.Equal(t, image.Pt(512, 512), modnet.(*Matter).shaped(image.Pt(0, 0)).Add(image.Pt(480, 480)))
+	modnet, certain := recognizeMatter(common.Signature{
+		Inputs: []common.TensorInfo{infoOf("input", -1, 3, -1, -1)}, Outputs: []common.TensorInfo{infoOf("output", -1, 1, -1, -1)},
+	}, nil)
+	require.False(t, certain)
+	for size, want := range map[image.Point]image.Point{{1920, 1080}: {896, 512}, {1080, 1400}: {512, 640}, {1, 9999}: {512, 2048}, {}: {32, 32}} {
+		require.Equal(t, want, modnet.(*Matter).inputSize(&image.Gray{Rect: image.Rectangle{Max: size}}))
+	}
+	require.Equal(t, image.Pt(32, 32), modnet.(*Matter).inputSize(nil))
 }
 
 // A task is used by many goroutines, and allocates nothing but its result.
@@ -462,7 +464,7 @@ func TestTasksWithout(t *testing.T) {
 		_, all["EmbedFace"] = (&Embedder{Model: m, Input: in}).EmbedFace(ctx, img, keyPoints([]float32{0, 0, 1, 0, 0, 1, 1, 1, 2, 2}))
 		_, all["Segmenter"] = (&Segmenter{Model: m, Input: in}).Segment(ctx, img)
 		_, all["Matter"] = (&Matter{Model: m, Input: in}).Matte(ctx, img)
-		_, all["Matter of any size"] = (&Matter{Model: m, Short: 32}).Matte(ctx, img)
+		_, all["Matter of any size"] = (&Matter{Model: m, ShorterSide: 32}).Matte(ctx, img)
 		return all
 	}
 	for _, m := range []*common.Model{nil, new(common.Model)} {
@@ -485,7 +487,6 @@ func TestTasksWithout(t *testing.T) {
 	_, err := (&Detector{Model: m, Input: Input{Size: image.Pt(2, 2)}}).Detect(ctx, gray)
 	require.ErrorIs(t, err, common.ErrOption)
 	require.ErrorContains(t, err, "Head")
-	require.Equal(t, Input{}, InputOf(3))
 }
 
 // FuzzTasks gives tasks outputs of any shape and any numbers.

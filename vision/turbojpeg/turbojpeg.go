@@ -94,7 +94,7 @@ func Decode(r io.Reader, o *Options) (img image.Image, scale int, err error) {
 func (o *Options) scale(size image.Point) int {
 	x, y := float64(o.Size.X)/float64(size.X), float64(o.Size.Y)/float64(size.Y)
 	part := max(x, y) // what is left of the size in the input
-	if o.Fit == vision.Letterbox || o.Fit == vision.LetterboxCorner || o.Fit == vision.InsightFace {
+	if o.Fit == vision.Letterbox || o.Fit == vision.LetterboxCorner || o.Fit == vision.LetterboxByHeight {
 		part = min(x, y)
 	}
 	scale := 8
