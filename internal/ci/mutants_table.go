@@ -111,8 +111,8 @@ var mutants = []mutant{
 	{"onnxruntime/cache.go", "Dims: s.dims,", "", "onnxruntime", "TestCacheKey"},
 	{"onnxruntime/table.go", "release >= f.since", "true", "onnxruntime", "TestOlder"},
 	{"onnxruntime/log.go", "loggers.Load(key)", "loggers.Load(uintptr(0))", "onnxruntime", "TestOtherEnvironment"},
-	{"vision/overlay/text.go", "max(slices.IndexFunc(places, free), 0)", "0*max(slices.IndexFunc(places, free), 0)", "vision/overlay", "TestLabels"},
-	{"vision/overlay/overlay.go", "255 - matte.Pix", "matte.Pix", "vision/overlay", "TestGolden/recolor"},
+	{"vision/overlay/canvas.go", "max(slices.IndexFunc(places, free), 0)", "0*max(slices.IndexFunc(places, free), 0)", "vision/overlay", "TestLabels"},
+	{"vision/overlay/overlay.go", "draw.DrawMask(dst, r, front", "draw.DrawMask(dst, r, background", "vision/overlay", "TestGolden/recolor"},
 	{"vision/turbojpeg/turbojpeg.go", "turn >= 5", "turn > 6", "vision/turbojpeg", "TestScaled"},
 
 	// What models find in pictures.
@@ -127,9 +127,9 @@ var mutants = []mutant{
 
 	// Pictures.
 	{"vision/input.go", "float64(out.X-g.size.X)/2-0.1", "float64(out.X-g.size.X)/2", "vision", "TestPlaces"},
-	{"vision/pixels.go", "a < 0xffff {", "a < 1 {", "vision", "TestTypes"},
+	{"vision/filler.go", "a < 0xffff {", "a < 1 {", "vision", "TestTypes"},
 	{"vision/resize.go", ">>16 + 2<<32 + 2", ">>16", "vision", "TestFillGolden"},
-	{"vision/exif.go", "case 3, 4, 6, 7:", "case 3, 4, 6:", "vision", "TestTurnedJPEG"},
+	{"vision/decode.go", "case 3, 4, 6, 7:", "case 3, 4, 6:", "vision", "TestTurnedJPEG"},
 
 	// The command and the examples.
 	{"cmd/anyinfer/exit.go", "return exitUsage", "return exitFailure", "cmd/anyinfer", "TestExitCodes"},

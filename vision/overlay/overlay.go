@@ -2,7 +2,8 @@
 
 // Package overlay draws results of package vision on pictures: boxes with labels,
 // masks, key points, segmentation maps and lists of classes, and it cuts things out.
-// Lines and text grow with the picture and can be read on any background.
+// Lines and text grow with the picture and can be read on any background. Places are in
+// the coordinates of the picture, as those of package vision are.
 //
 // Results that do not make sense, such as boxes that are not numbers or lie outside
 // of the picture, are left out.
@@ -62,7 +63,7 @@ func Draw(dst draw.Image, found []vision.Detection, s *Style) {
 			for i := 128; i < 256; i++ {
 				colors[i] = colorOf(d.Class)
 			}
-			c.areas(m.Pix, m.Stride, m.Rect, &colors)
+			c.areas(&image.Paletted{Pix: m.Pix, Stride: m.Stride, Rect: m.Rect}, &colors)
 		}
 	}
 	for _, d := range found {
@@ -107,7 +108,7 @@ func Segments(dst draw.Image, m *image.Paletted, labels []string, s *Style) {
 			rows = append(rows, row{colors[class], label, float32(count) / float32(size.X*size.Y)})
 		}
 	}
-	c.areas(m.Pix, m.Stride, image.Rectangle{Max: size}, &colors)
+	c.areas(m, &colors)
 	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Compare(b.part, a.part) })
 	c.list(rows)
 }
@@ -125,21 +126,17 @@ func Classes(dst draw.Image, found []vision.Class, s *Style) {
 	c.list(rows)
 }
 
-// Cutout replaces the part of a picture that the matte, which has the same size, does
-// not show by that of a background: a picture, or an image.Uniform of a colour. If it is
-// nil, that part becomes transparent.
+// Cutout replaces the part of a picture that the matte does not show by that of a
+// background: a picture, whose top left corner is that of dst, or an image.Uniform of a
+// color. If it is nil, that part becomes transparent.
 func Cutout(dst draw.Image, matte *image.Alpha, background image.Image) {
 	if dst == nil || matte == nil {
 		return
 	}
-	r := dst.Bounds()
 	if background == nil {
-		draw.DrawMask(dst, r, dst, r.Min, matte, matte.Rect.Min, draw.Src)
-		return
+		background = image.Transparent
 	}
-	rest := image.NewAlpha(image.Rectangle{Max: matte.Rect.Size()})
-	for i := range rest.Pix {
-		rest.Pix[i] = 255 - matte.Pix[i/rest.Stride*matte.Stride+i%rest.Stride]
-	}
-	draw.DrawMask(dst, r.Intersect(rest.Rect.Add(r.Min)), background, background.Bounds().Min, rest, image.Point{}, draw.Over)
+	r, front := dst.Bounds(), Copy(dst)
+	draw.Draw(dst, r, background, background.Bounds().Min, draw.Src)
+	draw.DrawMask(dst, r, front, r.Min, matte, r.Min, draw.Over)
 }
