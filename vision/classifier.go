@@ -44,12 +44,10 @@ func NewClassifier(m Model) (*Classifier, error) { return newTask[*Classifier](m
 func (c *Classifier) parts() (*Model, *Input) { return &c.Model, &c.Input }
 
 // Classify returns the best classes, the best first.
-func (c *Classifier) Classify(ctx context.Context, img image.Image) (best []Class, err error) {
-	err = c.runner.picture(ctx, c.Model, &c.Input, img, nil, c.Output, func(f *frame, a array) error {
-		best = c.best(a.data, f.signature.Outputs[c.Output])
-		return nil
+func (c *Classifier) Classify(ctx context.Context, img image.Image) ([]Class, error) {
+	return picture(ctx, &c.runner, c.Model, &c.Input, img, nil, c.Output, func(f *frame, a array) ([]Class, error) {
+		return c.best(a.data, f.signature.Outputs[c.Output]), nil
 	})
-	return best, err
 }
 
 // best returns the best classes of an output with these values.

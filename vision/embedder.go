@@ -45,23 +45,22 @@ func (e *Embedder) EmbedFace(ctx context.Context, img image.Image, points []KeyP
 	return e.embed(ctx, img, func(size image.Point) (Affine, error) { return alignFace(points, size) })
 }
 
-func (e *Embedder) embed(ctx context.Context, img image.Image, to toInput) (unit []float32, err error) {
-	err = e.runner.picture(ctx, e.Model, &e.Input, img, to, e.Output, func(_ *frame, a array) error {
+func (e *Embedder) embed(ctx context.Context, img image.Image, to toInput) ([]float32, error) {
+	return picture(ctx, &e.runner, e.Model, &e.Input, img, to, e.Output, func(_ *frame, a array) ([]float32, error) {
 		sum := 0.0
 		for _, v := range a.data {
 			sum += float64(v) * float64(v)
 		}
 		length := math.Sqrt(sum)
 		if !(length > 0) || math.IsInf(length, 1) {
-			return fail(common.ErrRun, "the vector has the length %v; the model may need another Input", length)
+			return nil, advise("the model may need another Input", common.ErrRun, "the vector has the length %v", length)
 		}
-		unit = make([]float32, len(a.data))
+		unit := make([]float32, len(a.data))
 		for i, v := range a.data {
 			unit[i] = float32(float64(v) / length)
 		}
-		return nil
+		return unit, nil
 	})
-	return unit, err
 }
 
 // arcFace are the places of a face's points in ArcFace's picture of 112x112: the eyes,

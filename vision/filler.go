@@ -56,13 +56,10 @@ const maxSide = 1 << 20
 
 // open takes the picture, or says why it cannot.
 func (f *filler) open(img image.Image) error {
-	if isNil(img) {
-		return fail(common.ErrInput, "the picture is nil")
-	}
-	f.img, f.bounds, f.err = img, img.Bounds(), nil
+	f.img, f.bounds, f.err = img, boundsOf(img), nil
 	f.size = f.bounds.Size()
 	if f.bounds.Empty() {
-		return fail(common.ErrInput, "the picture has no pixels; its bounds are %v", f.bounds)
+		return fail(common.ErrInput, "the picture is nil or has no pixels; its bounds are %v", f.bounds)
 	}
 	if f.size.X > maxSide || f.size.Y > maxSide {
 		return fail(common.ErrInput, "the picture has %d x %d pixels; at most %d are supported on a side",
@@ -90,10 +87,12 @@ func (f *filler) open(img image.Image) error {
 	return nil
 }
 
-// isNil reports whether there is no picture, also where its type is known.
-func isNil(img image.Image) bool {
-	v := reflect.ValueOf(img)
-	return img == nil || v.Kind() == reflect.Pointer && v.IsNil()
+// boundsOf returns the bounds of a picture; empty ones if it is nil.
+func boundsOf(img image.Image) image.Rectangle {
+	if v := reflect.ValueOf(img); img == nil || v.Kind() == reflect.Pointer && v.IsNil() {
+		return image.Rectangle{}
+	}
+	return img.Bounds()
 }
 
 // check returns an error if a plane is too small for the picture.
@@ -272,7 +271,7 @@ func store[T float32 | common.Half | common.BHalf | int8 | uint8](f *filler, dst
 	w, plane := f.out.X, f.out.X*f.out.Y
 	data = data[n*f.channels*plane:][:f.channels*plane]
 	first, third := f.colors[0], f.colors[2] // where red and blue go
-	for y := range f.out.Y {
+	for y := 0; y < f.out.Y && f.err == nil; y++ {
 		row := f.line[1]
 		if y >= f.at.Min.Y && y < f.at.Max.Y {
 			row = f.line[0]
@@ -289,14 +288,14 @@ func store[T float32 | common.Half | common.BHalf | int8 | uint8](f *filler, dst
 				to[first], to[1], to[third] = red[uint8(p)], green[uint8(p>>8)], blue[uint8(p>>16)]
 				to = to[3:]
 			}
-		default:
+		default: // slices of one length, whose indexes the compiler need not check
 			r, g, b := data[first*plane+y*w:][:len(row)], data[plane+y*w:][:len(row)], data[third*plane+y*w:][:len(row)]
 			for x, p := range row {
 				r[x], g[x], b[x] = red[uint8(p)], green[uint8(p>>8)], blue[uint8(p>>16)]
 			}
 		}
 	}
-	return nil
+	return f.err
 }
 
 // resized returns a slice of n elements, in the memory of s if that is large enough.

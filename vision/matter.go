@@ -37,34 +37,29 @@ func (t *Matter) parts() (*Model, *Input) { return &t.Model, &t.Input }
 
 // Matte returns a picture of the same size that tells how much of each pixel belongs to
 // the foreground. As the mask of draw.DrawMask it cuts the foreground out.
-func (t *Matter) Matte(ctx context.Context, img image.Image) (dst *image.Alpha, err error) {
+func (t *Matter) Matte(ctx context.Context, img image.Image) (*image.Alpha, error) {
 	in := t.Input
 	if t.ShorterSide > 0 {
-		in.Size = t.inputSize(img)
+		in.Size = t.inputSize(boundsOf(img).Size())
 	}
-	err = t.runner.picture(ctx, t.Model, &in, img, nil, t.Output, func(f *frame, a array) error {
+	return picture(ctx, &t.runner, t.Model, &in, img, nil, t.Output, func(f *frame, a array) (*image.Alpha, error) {
 		p, err := f.planeOf(a, t.Output, 1)
 		if err == nil && p.classes != 1 {
 			err = fail(common.ErrShape, "output %d has the shape %v, not one alpha at each place",
 				t.Output, f.outputs[t.Output].Shape())
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 		p.spread(f, img.Bounds().Size(), false)
-		dst = image.NewAlpha(img.Bounds())
+		dst := image.NewAlpha(img.Bounds())
 		p.matte(dst, t.MinMax)
-		return nil
+		return dst, nil
 	})
-	return dst, err
 }
 
-// inputSize returns the size of the input that has the shape of the picture.
-func (t *Matter) inputSize(img image.Image) image.Point {
-	var size image.Point // without a picture, which Fill reports
-	if !isNil(img) {
-		size = img.Bounds().Size()
-	}
+// inputSize returns the size of the input for a picture of that size.
+func (t *Matter) inputSize(size image.Point) image.Point {
 	shorter := max(min(size.X, size.Y), 1)
 	side := func(n int) int { return max(min(n*t.ShorterSide/shorter, 4*t.ShorterSide)/32*32, 32) }
 	return image.Pt(side(size.X), side(size.Y))

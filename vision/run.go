@@ -15,27 +15,22 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// runner runs a model on tensors that it uses again, so that a picture allocates
-// nothing but its results. The zero runner is ready to use.
-type runner struct {
-	mu        sync.Mutex
-	model     *common.Model
-	signature common.Signature // of model, which clones it for each caller
-	idle      []*frame
-}
+// runner runs a model on pictures. It uses the memory of earlier ones again, so that a
+// picture allocates nothing but its results, unless the batch or the size of the input
+// changes. The zero runner is ready to use.
+type runner struct{ frames sync.Pool }
 
 // frame has the tensors and the memory of one Run.
 type frame struct {
 	model      *common.Model
 	signature  common.Signature
-	input      *common.Tensor // of the pictures
-	quant      *common.Quantization
-	layout     Layout
-	size       image.Point // of the pictures in input
-	inputs     []*common.Tensor
+	at         int              // the input for pictures
+	inputs     []*common.Tensor // nil: not made yet
 	outputs    []*common.Tensor // of the last Run: the next one writes to them if it can
 	quants     []*common.Quantization
-	backs      []Affine    // for each picture of the batch: from points of the input to its own, the first pixel at 0,0
+	layout     Layout
+	size       image.Point // of the pictures in the input
+	backs      []Affine    // for each picture of the batch: from points of the input to its own, which begins at 0,0
 	candidates []Detection // for heads
 	plane      plane       // for maps of places
 }
@@ -61,77 +56,70 @@ func (r *runner) run(ctx context.Context, m Model, in *Input, imgs []image.Image
 		}
 		some := imgs[:min(len(imgs), len(f.backs))]
 		err = f.run(ctx, in, some, to)
-		replaced := errors.Is(err, common.ErrClosed) && now != current(m)
+		if errors.Is(err, common.ErrClosed) && now != current(m) {
+			continue // with the model that has replaced it
+		}
 		for i := 0; i < len(some) && err == nil; i++ {
 			err = read(f, i, some[i])
 		}
-		r.give(f)
-		if err != nil && !replaced {
+		r.frames.Put(f)
+		if err != nil {
 			return err
-		} else if !replaced {
-			imgs = imgs[len(some):]
 		}
+		imgs = imgs[len(some):]
 	}
 	return nil
 }
 
-// picture runs a model on one picture, and calls read with what one of its outputs has.
-func (r *runner) picture(ctx context.Context, m Model, in *Input, img image.Image, to toInput, output int,
-	read func(f *frame, a array) error) error {
-	return r.run(ctx, m, in, []image.Image{img}, to, func(f *frame, n int, _ image.Image) error {
+// picture runs a model on one picture, and returns what read makes of one of its outputs.
+func picture[T any](ctx context.Context, r *runner, m Model, in *Input, img image.Image, to toInput, output int,
+	read func(f *frame, a array) (T, error)) (result T, err error) {
+	err = r.run(ctx, m, in, []image.Image{img}, to, func(f *frame, n int, _ image.Image) error {
 		a, err := f.of(n).all(output)
 		if err != nil {
 			return err
 		}
 		defer a.free()
-		return read(f, a)
+		result, err = read(f, a)
+		return err
 	})
+	return result, err
 }
 
 // take returns a frame for n pictures, or for as many as the batch of the model has.
 func (r *runner) take(m *common.Model, in *Input, n int) (*frame, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if m == nil || m != r.model {
+	f, _ := r.frames.Get().(*frame)
+	if f == nil || f.model != m {
 		sig, err := firstSignature(m)
 		if err != nil {
 			return nil, err
 		}
-		r.model, r.signature, r.idle = m, sig, nil
+		f = &frame{model: m, signature: sig, at: pictureInput(sig), outputs: make([]*common.Tensor, len(sig.Outputs))}
+		for _, info := range sig.Outputs {
+			f.quants = append(f.quants, info.Quant)
+		}
 	}
-	sig := r.signature
-	at := pictureInput(sig)
-	if at < 0 {
+	if f.at < 0 {
 		return nil, fail(common.ErrModel, "the model has no input of four dimensions for pictures; its inputs are %s",
-			describe(sig.Inputs...))
+			describe(f.signature.Inputs...))
 	}
-	info := sig.Inputs[at]
+	info := f.signature.Inputs[f.at]
 	shape, size, err := in.shape(info, n)
-	if err != nil {
-		return nil, err
+	if err != nil || f.inputs != nil && f.inputs[f.at].Is(info.DType, shape[:]) {
+		return f, err
 	}
-	if i := slices.IndexFunc(r.idle, func(f *frame) bool { return f.input.Is(info.DType, shape[:]) }); i >= 0 {
-		f := r.idle[i]
-		r.idle = slices.Delete(r.idle, i, i+1)
-		return f, nil
-	}
-	f := &frame{
-		model: m, signature: sig, quant: info.Quant, layout: in.layout(info.Shape), size: size, backs: make([]Affine, shape[0]),
-		inputs: make([]*common.Tensor, len(sig.Inputs)), outputs: make([]*common.Tensor, len(sig.Outputs)),
-	}
-	for i, info := range sig.Inputs {
-		if i == at {
-			f.inputs[i], err = common.NewTensor(info.DType, shape[0], shape[1], shape[2], shape[3]) // shape[:] would allocate
+	f.inputs, f.layout, f.size, f.backs = nil, in.layout(info.Shape), size, make([]Affine, shape[0])
+	for i, info := range f.signature.Inputs {
+		var t *common.Tensor
+		if i == f.at {
+			t, err = common.NewTensor(info.DType, shape[0], shape[1], shape[2], shape[3]) // shape[:] would allocate
 		} else {
-			f.inputs[i], err = constant(info, shape[0], size)
+			t, err = constant(info, shape[0], size)
 		}
 		if err != nil {
 			return nil, err
 		}
-	}
-	f.input = f.inputs[at]
-	for _, info := range sig.Outputs {
-		f.quants = append(f.quants, info.Quant)
+		f.inputs = append(f.inputs, t)
 	}
 	return f, nil
 }
@@ -141,9 +129,10 @@ func (r *runner) take(m *common.Model, in *Input, n int) (*frame, error) {
 // because this package scales boxes itself.
 func constant(info common.TensorInfo, n int, size image.Point) (*common.Tensor, error) {
 	w, h := float32(size.X), float32(size.Y)
-	values := slices.Repeat(map[string][]float32{"orig_target_sizes": {w, h}, "im_shape": {h, w}, "scale_factor": {1, 1}}[info.Name], n)
+	known := map[string][]float32{"orig_target_sizes": {w, h}, "im_shape": {h, w}, "scale_factor": {1, 1}}
+	values := slices.Repeat(known[info.Name], n)
 	if len(values) == 0 {
-		return nil, fail(common.ErrModel, "the model has the further input %s, which this package does not know", describe(info))
+		return nil, fail(common.ErrModel, "the model has the further input %s, which is not known", describe(info))
 	}
 	t, err := common.NewTensor(info.DType, n, 2)
 	if err != nil {
@@ -158,26 +147,11 @@ func constant(info common.TensorInfo, n int, size image.Point) (*common.Tensor, 
 	return t, (*common.Quantization)(nil).Quantize(t, values)
 }
 
-// give returns a frame for later pictures. The last few are kept, because a program may
-// use many shapes once.
-func (r *runner) give(f *frame) {
-	const most = 8
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if f.model != r.model {
-		return
-	}
-	if len(r.idle) == most {
-		r.idle = slices.Delete(r.idle, 0, 1)
-	}
-	r.idle = append(r.idle, f)
-}
-
 // run fills the input with pictures and runs the model with a session of its pool. If the
 // shape of an output is not that of the last Run, it runs again with new tensors.
 func (f *frame) run(ctx context.Context, in *Input, imgs []image.Image, to toInput) (err error) {
 	for i, img := range imgs {
-		if f.backs[i], err = in.fill(f.input, f.quant, i, img, to); err != nil {
+		if f.backs[i], err = in.fill(f.inputs[f.at], f.signature.Inputs[f.at].Quant, i, img, to); err != nil {
 			return err
 		}
 	}

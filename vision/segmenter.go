@@ -35,24 +35,22 @@ func NewSegmenter(m Model) (*Segmenter, error) { return newTask[*Segmenter](m, f
 func (s *Segmenter) parts() (*Model, *Input) { return &s.Model, &s.Input }
 
 // Segment returns a picture with the same bounds, whose pixels are indexes of classes.
-func (s *Segmenter) Segment(ctx context.Context, img image.Image) (dst *image.Paletted, err error) {
-	palette := s.Palette
-	if palette == nil {
-		palette = vocPalette
-	}
-	err = s.runner.picture(ctx, s.Model, &s.Input, img, nil, s.Output, func(f *frame, a array) error {
+func (s *Segmenter) Segment(ctx context.Context, img image.Image) (*image.Paletted, error) {
+	return picture(ctx, &s.runner, s.Model, &s.Input, img, nil, s.Output, func(f *frame, a array) (*image.Paletted, error) {
 		p, err := f.planeOf(a, s.Output, len(s.Labels))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		p.spread(f, img.Bounds().Size(), s.Nearest || p.classes == 1)
-		dst = image.NewPaletted(img.Bounds(), palette)
-		return p.segment(dst)
+		dst := image.NewPaletted(img.Bounds(), s.Palette)
+		if s.Palette == nil {
+			dst.Palette = vocPalette
+		}
+		if err := p.segment(dst); err != nil {
+			return nil, err
+		}
+		return dst, nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return dst, nil
 }
 
 // plane is an output that has numbers of classes at places, and the map from pixels of

@@ -40,7 +40,7 @@ func newCanvas(dst draw.Image, s *Style) *canvas {
 	if dst == nil || dst.Bounds().Empty() {
 		return nil
 	}
-	c := &canvas{dst: dst, bounds: dst.Bounds(), font: goMedium()}
+	c := &canvas{dst: dst, bounds: dst.Bounds()}
 	w, h := float32(c.bounds.Dx()), float32(c.bounds.Dy())
 	c.text = max(float32(math.Sqrt(float64(w*h)))/50, 11)
 	if s != nil && s.Scale > 0 {
@@ -48,6 +48,8 @@ func newCanvas(dst draw.Image, s *Style) *canvas {
 	}
 	if s != nil && s.Font != nil && s.Font.UnitsPerEm() > 0 {
 		c.font = s.Font
+	} else {
+		c.font, _ = goMedium() // which is a part of the program
 	}
 	c.line = max(c.text/7, 1)
 	// NewFace returns no error yet, and the options are valid.
@@ -181,13 +183,7 @@ func (c *canvas) areas(m *image.Paletted, colors *[256]color.RGBA) {
 	draw.Draw(c.dst, layer.Rect, layer, layer.Rect.Min, draw.Over)
 }
 
-var goMedium = sync.OnceValue(func() *opentype.Font {
-	f, err := opentype.Parse(gomedium.TTF)
-	if err != nil {
-		panic(err) // the font is a part of the program
-	}
-	return f
-})
+var goMedium = sync.OnceValues(func() (*opentype.Font, error) { return opentype.Parse(gomedium.TTF) })
 
 // readable returns s without the characters that the font lacks, in one line. Nobody
 // reads more than the start of a long one.

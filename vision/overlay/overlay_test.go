@@ -102,11 +102,13 @@ func stripes(w, h int, at image.Point) *image.Paletted {
 
 func TestGolden(t *testing.T) {
 	labels := []string{"background", "sky", "grass", ""}
+	medium, err := goMedium()
+	require.NoError(t, err)
 	red := image.NewUniform(color.RGBA{200, 30, 30, 255})
 	for name, f := range map[string]func(dst draw.Image){
 		"detections": func(dst draw.Image) { Draw(dst, moved(found, dst.Bounds().Min), nil) },
 		"style": func(dst draw.Image) {
-			Draw(dst, moved(found[:3], dst.Bounds().Min), &Style{Scale: 1.6, Font: goMedium()})
+			Draw(dst, moved(found[:3], dst.Bounds().Min), &Style{Scale: 1.6, Font: medium})
 		},
 		"segments": func(dst draw.Image) { Segments(dst, stripes(320, 240, dst.Bounds().Min), labels, nil) },
 		"smaller":  func(dst draw.Image) { Segments(dst, stripes(200, 100, dst.Bounds().Min), nil, nil) },
@@ -140,11 +142,11 @@ func TestGolden(t *testing.T) {
 				require.InDelta(t, v, got.Pix[i], float64(tolerance), "at %d,%d", i%got.Stride/4, i/got.Stride)
 			}
 			// Places are in the coordinates of the picture, which is of any type.
-			moved := image.NewNRGBA(image.Rect(-7, 1000, 313, 1240))
+			moved := image.NewNRGBA(image.Rect(-7, 100, 313, 340))
 			draw.Draw(moved, moved.Rect, background(320, 240), image.Point{}, draw.Src)
 			f(moved)
 			for i := range got.Pix {
-				require.InDelta(t, got.Pix[i], moved.Pix[i], 2+float64(tolerance)) // coordinates above 1000 have fewer bits for parts of a pixel
+				require.InDelta(t, got.Pix[i], moved.Pix[i], 8) // parts of a pixel are rounded otherwise there
 			}
 		})
 	}
