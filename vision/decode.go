@@ -12,6 +12,7 @@ import (
 	_ "image/jpeg"
 	_ "image/png"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/anyinfer/anyinfer/common"
@@ -38,27 +39,32 @@ func Decode(r io.Reader) (image.Image, string, error) {
 	if err != nil {
 		return refuse("", "the picture cannot be read", err)
 	}
-	const known = "known formats are JPEG, PNG, GIF, BMP, TIFF and WebP"
+	var img image.Image
 	config, format, err := image.DecodeConfig(bytes.NewReader(file))
 	switch {
-	case err != nil && format == "":
-		return refuse(known, "the file is empty, is no picture or has an unknown format", err)
-	case err == nil && int64(config.Width)*int64(config.Height) > int64(MaxPixels):
-		return refuse("make the picture smaller, or set vision.MaxPixels",
-			fmt.Sprintf("the %s picture has %d x %d pixels, more than %d", format, config.Width, config.Height, MaxPixels), nil)
-	case format == "webp" && len(file) > 20 && string(file[12:16]) == "VP8X" && file[20]&2 != 0:
-		return refuse("save one of its pictures, such as with `webpmux -get frame 1 in.webp -o out.webp`, or all as a GIF file",
+	case err != nil:
+	case int64(config.Width)*int64(config.Height) > int64(MaxPixels):
+		return refuse("make the picture smaller, or set vision.MaxPixels", fmt.Sprintf("the %s picture has %d x %d pixels, more than %d",
+			format, config.Width, config.Height, MaxPixels), nil)
+	case format == "webp" && string(file[12:16]) == "VP8X" && file[20]&2 != 0:
+		return refuse("save a picture of it, such as with `webpmux -get frame 1 in.webp -o out.webp`, or all as a GIF file",
 			"the webp picture is an animation, which cannot be decoded", nil)
-	case format == "tiff" && (tiffTag(file, compression) == 3 || tiffTag(file, compression) == 4) && tiffTag(file, photometric) == 1:
-		// The decoder takes white for black, because it has no other way to read faxes.
+	case format == "tiff" && slices.Contains([]int{3, 4}, tiffTag(file, compression)) && tiffTag(file, photometric) == 1:
+		// Package tiff returns the negative of CCITT's compressions with BlackIsZero.
 		return refuse("save it with another compression, such as with `tiffcp -c zip in.tiff out.tiff`",
-			"the tiff picture is compressed as a fax, with 0 for black, which would be decoded as its negative", nil)
+			"the tiff picture is a fax (CCITT) with 0 for black, which cannot be decoded", nil)
+	default:
+		img, _, err = image.Decode(bytes.NewReader(file))
 	}
-	img, _, err := image.Decode(bytes.NewReader(file))
 	if err != nil {
-		return refuse(known, "the "+format+" picture is damaged, incomplete or of an unknown kind", err)
+		message := "the file is empty, is no picture or has an unknown format"
+		if format != "" {
+			message = "the " + format + " picture is damaged, incomplete or of an unknown kind"
+		}
+		return refuse("known formats are JPEG, PNG, GIF, BMP, TIFF and WebP", message, err)
 	}
-	if all := image.Rect(0, 0, config.Width, config.Height); format == "gif" && img.Bounds() != all { // the first picture is a part
+	all := image.Rect(0, 0, config.Width, config.Height)
+	if format == "gif" && img.Bounds() != all { // the first picture is a part
 		canvas := image.NewRGBA(all)
 		draw.Draw(canvas, img.Bounds(), img, img.Bounds().Min, draw.Src)
 		img = canvas

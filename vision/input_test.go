@@ -309,12 +309,18 @@ func TestFillErrors(t *testing.T) {
 		kind  error
 		text  string
 	}{
-		"nil":        {shape: good, kind: common.ErrInput, text: "picture is nil"},
-		"nil RGBA":   {shape: good, img: (*image.RGBA)(nil), kind: common.ErrInput, text: "picture is nil"},
-		"empty":      {shape: good, img: image.NewRGBA(image.Rect(3, 3, 3, 9)), kind: common.ErrInput, text: "no pixels"},
-		"endless":    {shape: good, img: image.Black, kind: common.ErrInput, text: "on a side"},
-		"short":      {shape: good, img: &image.RGBA{Pix: make([]byte, 99), Stride: 40, Rect: image.Rect(0, 0, 10, 10)}, kind: common.ErrInput, text: "99 bytes"},
-		"chroma":     {shape: good, img: &image.YCbCr{Y: make([]byte, 100), YStride: 10, Rect: image.Rect(0, 0, 10, 10)}, kind: common.ErrInput, text: "chroma"},
+		"nil":          {shape: good, kind: common.ErrInput, text: "picture is nil"},
+		"nil RGBA":     {shape: good, img: (*image.RGBA)(nil), kind: common.ErrInput, text: "picture is nil"},
+		"empty":        {shape: good, img: image.NewRGBA(image.Rect(3, 3, 3, 9)), kind: common.ErrInput, text: "no pixels"},
+		"endless":      {shape: good, img: image.Black, kind: common.ErrInput, text: "on a side"},
+		"short":        {shape: good, img: &image.RGBA{Pix: make([]byte, 99), Stride: 40, Rect: image.Rect(0, 0, 10, 10)}, kind: common.ErrInput, text: "99 bytes"},
+		"chroma":       {shape: good, img: &image.YCbCr{Y: make([]byte, 100), YStride: 10, Rect: image.Rect(0, 0, 10, 10)}, kind: common.ErrInput, text: "chroma"},
+		"short Gray16": {shape: good, img: &image.Gray16{Pix: make([]byte, 99), Stride: 20, Rect: scene.Rect}, kind: common.ErrInput, text: "*image.Gray16"},
+		"short alpha": {shape: good, img: &image.NYCbCrA{YCbCr: *planes(scene, image.YCbCrSubsampleRatio420, image.Point{}), A: make([]byte, 9), AStride: 9},
+			kind: common.ErrInput, text: "*image.NYCbCrA"},
+		"short palette": {shape: good, img: &image.Paletted{Pix: bytes.Repeat([]byte{3}, 81), Stride: 9, Rect: scene.Rect, Palette: color.Palette{color.Black}},
+			kind: common.ErrInput, text: "*image.Paletted"},
+		"short CMYK": {shape: good, img: &image.CMYK{Stride: 36, Rect: scene.Rect}, kind: common.ErrInput, text: "*image.CMYK"},
 		"no tensor":  {img: scene, kind: common.ErrInput, text: "tensor is nil"},
 		"rank":       {shape: common.Shape{3, 8, 8}, img: scene, kind: common.ErrShape, text: "4 dimensions"},
 		"channels":   {shape: common.Shape{1, 4, 8, 8}, img: scene, kind: common.ErrShape, text: "4 channels"},
@@ -337,12 +343,18 @@ func TestFillErrors(t *testing.T) {
 				}
 			}
 			_, err := c.in.Fill(dst, c.quant, c.n, c.img)
+			for _, filter := range []vision.Filter{vision.Smooth, vision.Nearest, vision.LinearWarp} {
+				_, other := (&vision.Input{Size: c.in.Size, Layout: c.in.Layout, Filter: filter}).Fill(dst, c.quant, c.n, c.img)
+				require.ErrorIs(t, other, c.kind)
+			}
 			var e *common.Error
 			require.ErrorAs(t, err, &e)
 			require.ErrorIs(t, err, c.kind)
 			require.ErrorIs(t, err, common.ErrInput)
 			require.ErrorContains(t, err, c.text)
-			require.Equal(t, err, c.in.FillWarped(dst, c.quant, c.n, c.img, vision.Affine{1, 0, 0, 0, 1, 0}))
+			err = c.in.FillWarped(dst, c.quant, c.n, c.img, vision.Affine{1, 0, 0, 0, 1, 0})
+			require.ErrorIs(t, err, c.kind)
+			require.ErrorContains(t, err, c.text)
 		})
 	}
 	err := (&vision.Input{}).FillWarped(newTensor(t, common.Uint8, good...), nil, 0, scene, vision.Affine{})

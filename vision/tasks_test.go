@@ -6,6 +6,7 @@ import (
 	"context"
 	"image"
 	"image/color"
+	"image/draw"
 	"math"
 	"slices"
 	"sync"
@@ -291,6 +292,43 @@ func TestRecognizeSegmenter(t *testing.T) {
 	}
 }
 
+// Classes are where the input has its colors, unless only the other order fits.
+func TestGridOf(t *testing.T) {
+	first := func(s common.Shape) grid {
+		return grid{w: s[3], h: s[2], classes: s[1], column: 1, row: s[3], class: s[2] * s[3]}
+	}
+	last := func(s common.Shape) grid {
+		return grid{w: s[2], h: s[1], classes: s[3], column: s[3], row: s[2] * s[3], class: 1}
+	}
+	for _, c := range []struct {
+		shape  common.Shape
+		size   image.Point
+		layout Layout
+		labels int
+		want   func(common.Shape) grid
+	}{
+		{common.Shape{1, 21, 65, 65}, image.Pt(513, 513), NCHW, 0, first},
+		{common.Shape{1, 65, 65, 21}, image.Pt(513, 513), NHWC, 0, last},
+		{common.Shape{1, 65, 65, 21}, image.Pt(513, 513), NCHW, 0, last}, // a file whose input alone was changed
+		{common.Shape{1, 21, 65, 65}, image.Pt(513, 513), NHWC, 0, first},
+		{common.Shape{1, 150, 128, 128}, image.Pt(512, 512), NCHW, 0, first}, // more classes than places on a side
+		{common.Shape{1, 128, 128, 150}, image.Pt(512, 512), NHWC, 0, last},
+		{common.Shape{1, 21, 21, 21}, image.Pt(321, 321), NCHW, 21, first}, // both fit
+		{common.Shape{1, 21, 21, 21}, image.Pt(321, 321), NHWC, 0, last},
+		{common.Shape{1, 20, 20, 21}, image.Pt(320, 320), NCHW, 0, first}, // one place more
+		{common.Shape{1, 20, 20, 21}, image.Pt(320, 320), NCHW, 21, last}, // as the labels show
+		{common.Shape{1, 12, 20, 12}, image.Pt(640, 360), NHWC, 0, last},
+		{common.Shape{1, 30, 7, 9}, image.Pt(100, 100), NCHW, 0, nil},
+		{common.Shape{1, 30, 7}, image.Pt(100, 100), NCHW, 0, nil},
+		{common.Shape{1, 30}, image.Pt(100, 100), NCHW, 0, nil},
+	} {
+		got, ok := gridOf(c.shape, c.size, c.layout, c.labels)
+		if require.Equal(t, c.want != nil, ok, c); ok {
+			require.Equal(t, c.want(c.shape), got, c)
+		}
+	}
+}
+
 func bestOf(v []float32) (most float32, at int) {
 	most, at = v[0], 0
 	for i, x := range v {
@@ -448,6 +486,133 @@ func TestDetectAllocations(t *testing.T) {
 		return err
 	}))
 	require.Len(t, found, 1)
+}
+
+// A model is replaced while pictures are looked at: no call fails, and each has the results of one model.
+func TestLiveModel(t *testing.T) {
+	ctx := context.Background()
+	load := func(class, size int) *common.Model {
+		numbers := tensorOf(t, []float32{0, 0, 4, 4, 0.9, float32(class)}, 1, 1, 6)
+		return modelOf(infoOf("x", 1, 3, size, size), infoOf("y", 1, 1, 6), numbers, nil)
+	}
+	var live common.LiveModel
+	d := &Detector{Model: &live, Head: &Boxes{ScoreColumn: 4, ClassColumn: 5, Count: -1, Format: Corners}}
+	_, err := d.Detect(ctx, gray)
+	require.ErrorIs(t, err, common.ErrModel)
+	require.NoError(t, live.Replace(ctx, load(0, 8)))
+	done := make(chan struct{})
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			for last := 0; ; {
+				found, err := d.Detect(ctx, gray)
+				if err != nil || len(found) != 1 || found[0].Class < last || found[0].Rect.Dx() != float32(4/(1+found[0].Class%2)) {
+					t.Errorf("after class %d: %v %v", last, found, err)
+					return
+				}
+				last = found[0].Class
+				select {
+				case <-done:
+					return
+				default:
+				}
+			}
+		})
+	}
+	for class := 1; class < 50; class++ { // of inputs of 8x8 and 16x16
+		require.NoError(t, live.Replace(ctx, load(class, 8+8*(class%2))))
+	}
+	close(done)
+	wait.Wait()
+	require.NoError(t, live.Shutdown(ctx))
+	_, err = d.Detect(ctx, gray)
+	require.ErrorIs(t, err, common.ErrClosed)
+	other, err := NewDetector((*common.LiveModel)(nil))
+	require.ErrorIs(t, err, common.ErrModel)
+	require.Nil(t, other)
+}
+
+// points is a head that adds a point and a mask.
+type points struct{ *Boxes }
+
+func (points) Finish(found []Detection, _ Outputs, back Affine, _ image.Point) error {
+	for i := range found {
+		to := back.Inverse()
+		found[i].Points = []KeyPoint{{Point{to[2], to[5]}, 1}}
+		found[i].Mask = image.NewAlpha(image.Rect(1, 2, 3, 4))
+	}
+	return nil
+}
+
+// A part of a picture, whose bounds do not begin at 0,0, has the same results as a copy that does, at its own place.
+func TestPlacesOfParts(t *testing.T) {
+	ctx := context.Background()
+	whole := goldenImage(t, "face.png").(interface {
+		SubImage(image.Rectangle) image.Image
+	})
+	from := image.Pt(13, 21)
+	part := whole.SubImage(image.Rect(13, 21, 90, 110))
+	begins := image.NewRGBA(image.Rectangle{Max: part.Bounds().Size()})
+	draw.Draw(begins, begins.Rect, part, from, draw.Src)
+	var wantFace, wantWhole []float32
+	var wantClasses, wantMatte []uint8
+	for _, img := range []image.Image{part, begins} {
+		at := img.Bounds().Min
+		moved := func(x, y float32) Point { return Point{x + float32(at.X), y + float32(at.Y)} }
+
+		boxes := modelOf(infoOf("x", 1, 3, 77, 89), infoOf("y", 1, 1, 13), tensorOf(t, append([]float32{-5, 4, 30, 200, 0.9}, make([]float32, 8)...), 1, 1, 13), nil)
+		d := &Detector{Model: boxes, Input: Input{Layout: NCHW}, Head: points{&Boxes{ScoreColumn: 4, ClassColumn: 5, Count: -1, Format: Corners}}}
+		found, err := d.Detect(ctx, img)
+		require.NoError(t, err)
+		require.Len(t, found, 1)
+		require.Less(t, found[0].Rect.Min.X, moved(1, 0).X)
+		require.Equal(t, img.Bounds(), img.Bounds().Union(found[0].Rect.Image()))
+		require.Equal(t, float32(img.Bounds().Max.Y), found[0].Rect.Max.Y)
+		require.Equal(t, moved(0, 0), found[0].Points[0].Point)
+		require.Equal(t, image.Rect(1, 2, 3, 4).Add(at), found[0].Mask.Rect)
+		require.NoError(t, boxes.Close())
+
+		var seen []float32
+		maps := modelOf(infoOf("x", 1, 3, 9, 13), infoOf("y", 1, 1, 9, 13), tensorOf(t, spread(81, 9*13, func(u float64) float64 { return u }), 1, 1, 9, 13), nil)
+		matte, err := (&Matter{Model: maps}).Matte(ctx, img)
+		require.NoError(t, err)
+		require.Equal(t, img.Bounds(), matte.Rect)
+		require.NoError(t, maps.Close())
+		maps = modelOf(infoOf("x", 1, 3, 9, 13), infoOf("y", 1, 2, 9, 13), tensorOf(t, spread(81, 2*9*13, func(u float64) float64 { return u }), 1, 2, 9, 13), nil)
+		classes, err := (&Segmenter{Model: maps}).Segment(ctx, img)
+		require.NoError(t, err)
+		require.Equal(t, img.Bounds(), classes.Rect)
+		require.NoError(t, maps.Close())
+
+		vectors := modelOf(infoOf("x", 1, 3, 112, 112), infoOf("y", 1, 4), tensorOf(t, []float32{0, 1, 0, 0}, 1, 4), &seen)
+		points := keyPoints(goldenFaces.ArcFace[0].Points)
+		for i := range points {
+			points[i].Point = Point{points[i].X + float32(at.X-from.X), points[i].Y + float32(at.Y-from.Y)}
+		}
+		_, err = (&Embedder{Model: vectors}).EmbedFace(ctx, img, points)
+		require.NoError(t, err)
+		face := slices.Clone(seen)
+		_, err = (&Embedder{Model: vectors}).Embed(ctx, img)
+		require.NoError(t, err)
+		best, err := (&Classifier{Model: vectors}).Classify(ctx, img)
+		require.NoError(t, err)
+		require.Equal(t, 1, best[0].Index)
+		require.NoError(t, vectors.Close())
+
+		x, err := common.NewTensor(common.Float32, 1, 3, 10, 10)
+		require.NoError(t, err)
+		back, err := new(Input).Fill(x, nil, 0, img)
+		require.NoError(t, err)
+		require.Equal(t, moved(0, 0), back.Apply(Point{}))
+		if img == part {
+			wantFace, wantWhole, wantClasses, wantMatte = face, seen, classes.Pix, matte.Pix
+			continue
+		}
+		require.InDeltaSlice(t, wantFace, face, 1)
+		require.Equal(t, wantWhole, seen)
+		require.Equal(t, wantClasses, classes.Pix)
+		require.Equal(t, wantMatte, matte.Pix)
+	}
 }
 
 // What is missing in a task, or is no picture, is an error.
