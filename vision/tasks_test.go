@@ -488,6 +488,17 @@ func TestDetectAllocations(t *testing.T) {
 	require.Len(t, found, 1)
 }
 
+// onRead is a picture that calls do when it is read.
+type onRead struct {
+	*image.Gray
+	do func()
+}
+
+func (p onRead) RGBA64At(x, y int) color.RGBA64 {
+	p.do()
+	return p.Gray.RGBA64At(x, y)
+}
+
 // A model is replaced while pictures are looked at: no call fails, and each has the results of one model.
 func TestLiveModel(t *testing.T) {
 	ctx := context.Background()
@@ -500,6 +511,12 @@ func TestLiveModel(t *testing.T) {
 	_, err := d.Detect(ctx, gray)
 	require.ErrorIs(t, err, common.ErrModel)
 	require.NoError(t, live.Replace(ctx, load(0, 8)))
+	// The old model is closed after the picture was fitted to its input, and before it runs.
+	replace := sync.OnceFunc(func() { require.NoError(t, live.Replace(ctx, load(1, 16))) })
+	found, err := d.Detect(ctx, onRead{gray, replace})
+	require.NoError(t, err)
+	require.Equal(t, 1, found[0].Class)
+	require.EqualValues(t, 2, found[0].Rect.Dx())
 	done := make(chan struct{})
 	var wait sync.WaitGroup
 	for range 4 {
@@ -519,7 +536,7 @@ func TestLiveModel(t *testing.T) {
 			}
 		})
 	}
-	for class := 1; class < 50; class++ { // of inputs of 8x8 and 16x16
+	for class := 2; class < 50; class++ { // of inputs of 8x8 and 16x16
 		require.NoError(t, live.Replace(ctx, load(class, 8+8*(class%2))))
 	}
 	close(done)
