@@ -15,7 +15,7 @@ import (
 //
 // Colors have 8 bits. What is transparent is drawn on black: Pillow's convert("RGB") and
 // cv2.imread drop the alpha instead, and show the colors that hide there. To have those,
-// or another background, draw the picture on an image.RGBA first.
+// set the alpha of an image.NRGBA to 255; for another background draw the picture on it.
 type Input struct {
 	// Size is the size of the model's input; zero: as the tensor has it.
 	Size image.Point
