@@ -139,7 +139,8 @@ func recognizeClassifier(sig common.Signature, metadata map[string]string) (_ Ta
 		c.Input.Short = min(sizeOr(size, 224).X, sizeOr(size, 224).Y) * 256 / 224
 	}
 	c.Input.Size = sizeOr(size, 224)
-	if lines := strings.Split(strings.TrimSpace(metadata["character"]), "\n"); c.Labels == nil && len(lines) == n { // PaddleOCR's relatives
+	// PaddleOCR's relatives have labels in this field.
+	if lines := strings.Split(strings.TrimSpace(metadata["character"]), "\n"); c.Labels == nil && len(lines) == n {
 		c.Labels = lines
 	}
 	return c, c.Labels != nil || metadata["task"] != "" || n == 1000 || n == 1001

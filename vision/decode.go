@@ -47,13 +47,13 @@ func Decode(r io.Reader) (image.Image, string, error) {
 	switch {
 	case err != nil:
 	case int64(config.Width)*int64(config.Height) > int64(MaxPixels):
-		return refuse("make the picture smaller, or set vision.MaxPixels", fmt.Sprintf("the %s picture has %d x %d pixels, more than %d",
-			format, config.Width, config.Height, MaxPixels), nil)
+		return refuse("make the picture smaller, or set vision.MaxPixels",
+			fmt.Sprintf("the %s picture has %d x %d pixels, more than %d", format, config.Width, config.Height, MaxPixels), nil)
 	case format == "webp" && string(file[12:16]) == "VP8X" && file[20]&2 != 0:
-		return refuse("save a picture of it, such as with `webpmux -get frame 1 in.webp -o out.webp`, or all as a GIF file",
+		return refuse("save a picture of it, as with `webpmux -get frame 1 in.webp -o out.webp`, or all as a GIF file",
 			"the webp picture is an animation, which cannot be decoded", nil)
-	case format == "tiff" && slices.Contains([]int{3, 4}, tiffTag(file, compression)) && tiffTag(file, photometric) == 1:
-		// Package tiff returns the negative of CCITT's compressions with BlackIsZero.
+	case format == "tiff" && tiffTag(file, photometric) == blackIsZero && slices.Contains(fax, tiffTag(file, compression)):
+		// Package tiff returns the negative.
 		return refuse("save it with another compression, such as with `tiffcp -c zip in.tiff out.tiff`",
 			"the tiff picture is a fax (CCITT) with 0 for black, which cannot be decoded", nil)
 	default:
@@ -130,8 +130,14 @@ func exif(file []byte) []byte {
 	return nil
 }
 
-// Tags of TIFF files.
-const compression, photometric, orientation = 0x103, 0x106, 0x112
+// Tags of TIFF files, and values of the second and the first.
+const (
+	compression, photometric, orientation = 0x103, 0x106, 0x112
+
+	blackIsZero = 1
+)
+
+var fax = []int{3, 4}
 
 // tiffTag returns the integer that a tag has in the first directory of a TIFF file; 0 if it is not there.
 func tiffTag(b []byte, tag uint16) int {
@@ -175,8 +181,8 @@ func Upright(img image.Image, orientation int) image.Image {
 		r = image.Rect(0, 0, h, w)
 	}
 	if m, ok := img.(*image.YCbCr); ok {
-		side, known := map[image.YCbCrSubsampleRatio]int{image.YCbCrSubsampleRatio444: 1, image.YCbCrSubsampleRatio420: 2}[m.SubsampleRatio]
-		if known && (b.Min.X|b.Min.Y|w|h)%side == 0 {
+		sides := map[image.YCbCrSubsampleRatio]int{image.YCbCrSubsampleRatio444: 1, image.YCbCrSubsampleRatio420: 2}
+		if side, known := sides[m.SubsampleRatio]; known && (b.Min.X|b.Min.Y|w|h)%side == 0 {
 			out := image.NewYCbCr(r, m.SubsampleRatio)
 			turn(out.Y, m.Y, m.YStride, w, h, 1, orientation)
 			turn(out.Cb, m.Cb, m.CStride, w/side, h/side, 1, orientation)

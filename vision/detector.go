@@ -87,7 +87,8 @@ func (d *Detector) results(f *frame, n int, bounds image.Rectangle) ([]Detection
 		return nil, err
 	}
 	if d.Classes != nil {
-		f.candidates = slices.DeleteFunc(f.candidates, func(c Detection) bool { return !slices.Contains(d.Classes, c.Class) })
+		unwanted := func(c Detection) bool { return !slices.Contains(d.Classes, c.Class) }
+		f.candidates = slices.DeleteFunc(f.candidates, unwanted)
 	}
 	kept := NMS(f.candidates, suppression)
 	found := append(make([]Detection, 0, len(kept)), kept...)

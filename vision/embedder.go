@@ -47,13 +47,9 @@ func (e *Embedder) EmbedFace(ctx context.Context, img image.Image, points []KeyP
 
 func (e *Embedder) embed(ctx context.Context, img image.Image, to toInput) ([]float32, error) {
 	return picture(ctx, &e.runner, e.Model, &e.Input, img, to, e.Output, func(_ *frame, a array) ([]float32, error) {
-		sum := 0.0
-		for _, v := range a.data {
-			sum += float64(v) * float64(v)
-		}
-		length := math.Sqrt(sum)
+		length := math.Sqrt(dot(a.data, a.data))
 		if !(length > 0) || math.IsInf(length, 1) {
-			return nil, advise("the model may need another Input", common.ErrRun, "the vector has the length %v", length)
+			return nil, advise("the model may need another Input", common.ErrRun, "the vector has length %v", length)
 		}
 		unit := make([]float32, len(a.data))
 		for i, v := range a.data {
@@ -65,7 +61,9 @@ func (e *Embedder) embed(ctx context.Context, img image.Image, to toInput) ([]fl
 
 // arcFace are the places of a face's points in ArcFace's picture of 112x112: the eyes,
 // the nose, the corners of the mouth; numbers of pixels, whose centres are whole.
-var arcFace = [facePoints]Point{{38.2946, 51.6963}, {73.5318, 51.5014}, {56.0252, 71.7366}, {41.5493, 92.3655}, {70.7299, 92.2041}}
+var arcFace = [facePoints]Point{
+	{38.2946, 51.6963}, {73.5318, 51.5014}, {56.0252, 71.7366}, {41.5493, 92.3655}, {70.7299, 92.2041},
+}
 
 // alignFace returns the map from points of the picture to points of ArcFace's, which has
 // that size.
@@ -76,7 +74,8 @@ func alignFace(points []KeyPoint, size image.Point) (Affine, error) {
 	case blazePoints: // of which the fourth is the middle of the mouth
 		points, to[3] = points[:4], Point{(to[3].X + to[4].X) / 2, (to[3].Y + to[4].Y) / 2}
 	default:
-		return Affine{}, fail(common.ErrInput, "a face to align has 5 points as SCRFD and RetinaFace have them, or 6 as BlazeFace has them, not %d", len(points))
+		return Affine{}, fail(common.ErrInput, "a face to align has the 5 points of SCRFD and RetinaFace, or the 6 of BlazeFace, not %d",
+			len(points))
 	}
 	side, margin := float32(112), float32(0)
 	if size.Y%112 != 0 && size.Y%128 == 0 {
@@ -106,17 +105,19 @@ func Cosine(a, b []float32) float32 {
 	if len(a) != len(b) {
 		return 0
 	}
-	var ab, aa, bb float64
-	for i := range a {
-		x, y := float64(a[i]), float64(b[i])
-		ab += x * y
-		aa += x * x
-		bb += y * y
-	}
-	if aa*bb == 0 {
+	lengths := math.Sqrt(dot(a, a) * dot(b, b))
+	if lengths == 0 {
 		return 0
 	}
-	return float32(ab / math.Sqrt(aa*bb))
+	return float32(dot(a, b) / lengths)
+}
+
+// dot returns the dot product of two vectors of one length.
+func dot(a, b []float32) (sum float64) {
+	for i, v := range a {
+		sum += float64(v) * float64(b[i])
+	}
+	return sum
 }
 
 // recognizeEmbedder is certain if it knows that the model is no Classifier, whose shapes are
@@ -130,9 +131,10 @@ func recognizeEmbedder(sig common.Signature, metadata map[string]string) (_ Task
 	e := &Embedder{Input: rawInput(input)}
 	switch {
 	case sig.Outputs[0].Name == "image_embeds": // CLIP
-		certain = true
-		e.Input = Input{Fit: Crop, Filter: SmoothCubic, Mean: [3]float32{0.48145466 * 255, 0.4578275 * 255, 0.40821073 * 255},
-			Std: [3]float32{0.26862954 * 255, 0.26130258 * 255, 0.27577711 * 255}}
+		certain, e.Input = true, Input{
+			Fit: Crop, Filter: SmoothCubic, Mean: [3]float32{0.48145466 * 255, 0.4578275 * 255, 0.40821073 * 255},
+			Std: [3]float32{0.26862954 * 255, 0.26130258 * 255, 0.27577711 * 255},
+		}
 	case size == image.Pt(112, 112) || size == image.Pt(128, 128): // ArcFace
 		certain = n == 512 || n == 256 || n == 128
 	case layout == NCHW && input.Quant == nil:

@@ -151,7 +151,7 @@ func (f *filler) read(to []uint32, columns []int32, y int) {
 func (f *filler) readAny(to []uint32, columns []int32, y int) {
 	defer func() {
 		if p := recover(); p != nil {
-			f.err = fail(common.ErrInput, "the picture, a %T with the bounds %v, has no pixels in row %d: %v", f.img, f.bounds, y, p)
+			f.err = fail(common.ErrInput, "a picture of the type %T has no pixels in row %d: %v", f.img, y, p)
 		}
 	}()
 	fast, ok := f.img.(image.RGBA64Image)
@@ -186,12 +186,13 @@ func (f *filler) prepare(in *Input, dst *common.Tensor, quant *common.Quantizati
 	}
 	switch {
 	case f.channels != 1 && f.channels != 3:
-		return fail(common.ErrShape, "the tensor has the shape %v with %d channels; a picture has 3 or, if gray, 1; is the layout right?",
-			dst.Shape(), f.channels)
+		return advise("is the layout right?", common.ErrShape,
+			"the tensor has the shape %v with %d channels; a picture has 3 or, if gray, 1", dst.Shape(), f.channels)
 	case f.out.X <= 0 || f.out.Y <= 0:
 		return fail(common.ErrShape, "the tensor has the shape %v without pixels", dst.Shape())
 	case in.Size != (image.Point{}) && in.Size != f.out:
-		return fail(common.ErrShape, "the tensor has the shape %v for pictures of %v; Input.Size is %v", dst.Shape(), f.out, in.Size)
+		return fail(common.ErrShape, "the tensor has the shape %v for pictures of %v; Input.Size is %v",
+			dst.Shape(), f.out, in.Size)
 	case n < 0 || n >= shape[0]:
 		return fail(common.ErrShape, "there is no picture %d in a batch of %d", n, dst.Shape()[0])
 	}
@@ -249,7 +250,8 @@ func (f *filler) write(dst *common.Tensor, n int) error {
 	case common.Uint8:
 		return store[uint8](f, dst, n)
 	}
-	return fail(common.ErrDType, "a tensor of %v holds no picture; float32, float16, bfloat16, uint8 and int8 do", dst.DType())
+	return fail(common.ErrDType, "a tensor of %v holds no picture; float32, float16, bfloat16, uint8 and int8 do",
+		dst.DType())
 }
 
 func store[T float32 | common.Half | common.BHalf | int8 | uint8](f *filler, dst *common.Tensor, n int) error {

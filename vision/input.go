@@ -112,7 +112,8 @@ func (in *Input) FillWarped(dst *common.Tensor, quant *common.Quantization, n in
 }
 
 // fill returns the map from points of the input to points of a picture that begins at 0,0.
-func (in *Input) fill(dst *common.Tensor, quant *common.Quantization, n int, img image.Image, to toInput) (back Affine, err error) {
+func (in *Input) fill(dst *common.Tensor, quant *common.Quantization, n int, img image.Image, to toInput) (
+	back Affine, err error) {
 	f := fillers.Get().(*filler)
 	defer func() {
 		f.img = nil

@@ -114,7 +114,6 @@ func recognizeMatter(sig common.Signature, metadata map[string]string) (_ Task, 
 	default:
 		return nil, false
 	}
-	name := sig.Outputs[0].Name
-	certain = t.MinMax || slices.Contains(sig.Outputs[0].Labels, "selfie") || name == "activation_10" || name == "segment_back"
-	return t, certain
+	known := slices.Contains([]string{"activation_10", "segment_back"}, sig.Outputs[0].Name)
+	return t, t.MinMax || known || slices.Contains(sig.Outputs[0].Labels, "selfie")
 }

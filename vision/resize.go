@@ -145,7 +145,8 @@ func (f *filler) smoothRow(to []uint32, y int) {
 	for f.filled = max(f.filled, first); f.filled < first+count; f.filled++ {
 		row, slot := f.pixels(f.filled), f.filled%count
 		for x := range to {
-			f.ring[x*count+slot] = weighted(row[f.across.first[x]:], f.across.weights[x*f.across.count:][:f.across.count])
+			weights := f.across.weights[x*f.across.count:][:f.across.count]
+			f.ring[x*count+slot] = weighted(row[f.across.first[x]:], weights)
 		}
 	}
 	for i, w := range f.down.weights[y*count:][:count] {

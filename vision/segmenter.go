@@ -7,6 +7,7 @@ import (
 	"image"
 	"image/color"
 	"math"
+	"slices"
 
 	"github.com/anyinfer/anyinfer/common"
 )
@@ -36,7 +37,7 @@ func (s *Segmenter) parts() (*Model, *Input) { return &s.Model, &s.Input }
 
 // Segment returns a picture with the same bounds, whose pixels are indexes of classes.
 func (s *Segmenter) Segment(ctx context.Context, img image.Image) (*image.Paletted, error) {
-	return picture(ctx, &s.runner, s.Model, &s.Input, img, nil, s.Output, func(f *frame, a array) (*image.Paletted, error) {
+	read := func(f *frame, a array) (*image.Paletted, error) {
 		p, err := f.planeOf(a, s.Output, len(s.Labels))
 		if err != nil {
 			return nil, err
@@ -46,11 +47,9 @@ func (s *Segmenter) Segment(ctx context.Context, img image.Image) (*image.Palett
 		if s.Palette == nil {
 			dst.Palette = vocPalette
 		}
-		if err := p.segment(dst); err != nil {
-			return nil, err
-		}
-		return dst, nil
-	})
+		return dst, p.segment(dst)
+	}
+	return picture(ctx, &s.runner, s.Model, &s.Input, img, nil, s.Output, read)
 }
 
 // plane is an output that has numbers of classes at places, and the map from pixels of
@@ -107,8 +106,8 @@ func gridOf(s common.Shape, input image.Point, layout Layout, classes int) (g gr
 func (f *frame) planeOf(a array, output, classes int) (*plane, error) {
 	p, ok := &f.plane, false
 	if p.grid, ok = gridOf(f.outputs[output].Shape(), f.size, f.layout, classes); !ok || len(a.data) == 0 {
-		return nil, fail(common.ErrShape, "output %d has the shape %v, not numbers of classes at places of an input of %d x %d",
-			output, f.outputs[output].Shape(), f.size.X, f.size.Y)
+		return nil, fail(common.ErrShape, "output %d has the shape %v, not numbers of classes at places of an input of %v",
+			output, f.outputs[output].Shape(), f.size)
 	}
 	p.data = a.data
 	return p, nil
@@ -116,7 +115,8 @@ func (f *frame) planeOf(a array, output, classes int) (*plane, error) {
 
 // spread computes the spans for a picture of that size.
 func (p *plane) spread(f *frame, size image.Point, nearest bool) {
-	to, w, h := f.backs[0].Inverse(), float64(f.size.X), float64(f.size.Y) // from the picture to the input; it does not turn
+	to := f.backs[0].Inverse() // from the picture to the input; it does not turn
+	w, h := float64(f.size.X), float64(f.size.Y)
 	p.x = spans(p.x, size.X, p.w, float64(to[2])/w, float64(to[0])/w, nearest)
 	p.y = spans(p.y, size.Y, p.h, float64(to[5])/h, float64(to[4])/h, nearest)
 }
@@ -142,7 +142,8 @@ func spans(all []span, pixels, places int, shift, scale float64, nearest bool) [
 // segment sets the classes of dst's pixels.
 func (p *plane) segment(dst *image.Paletted) error {
 	if p.classes > min(len(dst.Palette), 256) && p.classes > 1 {
-		return fail(common.ErrOption, "the output has %d classes, but the palette %d colors, of 256 that are possible", p.classes, len(dst.Palette))
+		return fail(common.ErrOption, "the output has %d classes, but the palette %d colors, of 256 that are possible",
+			p.classes, len(dst.Palette))
 	}
 	p.best = resized(p.best, p.w*p.h)
 	for i := range p.best {
@@ -160,7 +161,8 @@ func (p *plane) segment(dst *image.Paletted) error {
 		row := dst.Pix[y*dst.Stride:][:len(p.x)]
 		for x, h := range p.x {
 			row[x] = top[h.at]
-			if c := row[x]; c != top[h.next] || c != bottom[h.at] || c != bottom[h.next] { // else it is the best between them too
+			// If a class is the best at all places around, it is so between them too.
+			if c := row[x]; c != top[h.next] || c != bottom[h.at] || c != bottom[h.next] {
 				a, b := int(v.at)*p.row, int(v.next)*p.row
 				i, j := int(h.at)*p.column, int(h.next)*p.column
 				row[x] = p.between(a+i, a+j, b+i, b+j, h.part, v.part)
@@ -209,7 +211,7 @@ func recognizeSegmenter(sig common.Signature, metadata map[string]string) (_ Tas
 	}
 	info := sig.Outputs[0]
 	g, ok := gridOf(info.Shape, size, layout, len(info.Labels))
-	integers := info.Quant == nil && (info.DType == common.Int64 || info.DType == common.Int32 || info.DType == common.Uint8)
+	integers := info.Quant == nil && slices.Contains([]common.DType{common.Int64, common.Int32, common.Uint8}, info.DType)
 	fine := func(d, n int) bool { return d < 0 || d >= 8 && n/d <= 32 }
 	if !ok || g.classes > 256 || g.classes == 1 && !integers || !fine(g.h, size.Y) || !fine(g.w, size.X) {
 		return nil, false

@@ -101,8 +101,10 @@ func capsule(a, b vision.Point, width float32) (p []vision.Point) {
 
 // inside returns the picture's rectangle without a margin.
 func (c *canvas) inside(margin float32) vision.Rect {
-	left, top, right, bottom := float32(c.bounds.Min.X), float32(c.bounds.Min.Y), float32(c.bounds.Max.X), float32(c.bounds.Max.Y)
-	return vision.Rect{Min: vision.Point{X: left + margin, Y: top + margin}, Max: vision.Point{X: right - margin, Y: bottom - margin}}
+	at := func(p image.Point, by float32) vision.Point {
+		return vision.Point{X: float32(p.X) + by, Y: float32(p.Y) + by}
+	}
+	return vision.Rect{Min: at(c.bounds.Min, margin), Max: at(c.bounds.Max, -margin)}
 }
 
 // visible returns the part of r in the picture, and whether there is one. Its edges
