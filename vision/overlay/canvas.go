@@ -35,10 +35,10 @@ type canvas struct {
 	labels []image.Rectangle // where they are
 }
 
-// newCanvas returns nil if there is nothing to draw on.
+// newCanvas returns a canvas on which nothing can be seen if dst is nil.
 func newCanvas(dst draw.Image, s *Style) *canvas {
-	if dst == nil || dst.Bounds().Empty() {
-		return nil
+	if dst == nil {
+		dst = new(image.RGBA)
 	}
 	c := &canvas{dst: dst, bounds: dst.Bounds()}
 	w, h := float32(c.bounds.Dx()), float32(c.bounds.Dy())

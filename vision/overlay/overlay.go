@@ -52,9 +52,6 @@ func Copy(img image.Image) *image.RGBA {
 // are 17, or of a face, which are 5; those with a score below 0.3 are left out.
 func Draw(dst draw.Image, found []vision.Detection, s *Style) {
 	c := newCanvas(dst, s)
-	if c == nil {
-		return
-	}
 	found = slices.Clone(found)
 	slices.SortStableFunc(found, func(a, b vision.Detection) int { return cmp.Compare(a.Score, b.Score) })
 	for _, d := range found {
@@ -83,11 +80,10 @@ func Draw(dst draw.Image, found []vision.Detection, s *Style) {
 // list of the classes that it has. A class that is called background, or has no label,
 // is not drawn; if labels is nil, this is class 0.
 func Segments(dst draw.Image, m *image.Paletted, labels []string, s *Style) {
-	c := newCanvas(dst, s)
-	if c == nil || m == nil {
+	if m == nil {
 		return
 	}
-	size := m.Rect.Size()
+	c, size := newCanvas(dst, s), m.Rect.Size()
 	var counts [256]int
 	for y := range size.Y {
 		for _, class := range m.Pix[y*m.Stride:][:size.X] {
@@ -116,9 +112,6 @@ func Segments(dst draw.Image, m *image.Paletted, labels []string, s *Style) {
 // Classes lists what a classifier has found.
 func Classes(dst draw.Image, found []vision.Class, s *Style) {
 	c := newCanvas(dst, s)
-	if c == nil {
-		return
-	}
 	var rows []row
 	for i, class := range found {
 		rows = append(rows, row{colorOf(i), cmp.Or(class.Label, fmt.Sprint("class ", class.Index)), class.Score})
