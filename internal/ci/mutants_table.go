@@ -120,7 +120,7 @@ var mutants = []mutant{
 	{"vision/outputs.go", "(*a.scratch)[o.N*size:][:size]", "(*a.scratch)[:size]", "vision", "TestYOLOGolden"},
 	{"vision/masks.go", "input = image.Pt(m.width, m.height)", "", "vision", "TestMasksGolden"},
 	{"vision/recognize.go", "!unnamed || a-4-extras == coco", "true", "vision", "TestRecognizeHeads$"},
-	{"vision/task.go", "clear(f.outputs)", "", "vision", "TestDetectAll"},
+	{"vision/run.go", "clear(f.outputs)", "", "vision", "TestDetectAll"},
 	{"vision/faces.go", "size, strides[grid:])", "size, strides)", "vision", "TestSCRFD"},
 	{"vision/embedder.go", "a[2] += 0.5 - (a[0]+a[1])/2", "", "vision", "TestAlignFace"},
 	{"vision/segmenter.go", "c != top[h.next] || ", "", "vision", "TestSegmenter"},
