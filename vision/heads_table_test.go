@@ -216,7 +216,7 @@ func TestKeyPoints(t *testing.T) {
 			require.Equal(t, 1, len(found))
 			require.NoError(t, c.head.Finish(found, out, Affine{1, 0, 0, 0, 1, 0}, image.Pt(64, 32)))
 			require.Equal(t, c.want, found[0].Points)
-			found[0].candidate = 99
+			found[0].Row = 99
 			require.ErrorIs(t, c.head.Finish(found, out, Affine{1, 0, 0, 0, 1, 0}, image.Pt(64, 32)), common.ErrShape)
 		})
 	}
@@ -368,19 +368,21 @@ func TestRecognizeHeads(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			recognized := 0
+			m := newModelInfo(common.Signature{Inputs: c.inputs, Outputs: c.outputs}, c.metadata)
 			for _, recognize := range heads {
-				head, in, labels, ok := recognize(common.Signature{Inputs: c.inputs, Outputs: c.outputs}, c.metadata)
-				if !ok {
+				d := recognize(m)
+				if d == nil {
 					continue
 				}
 				recognized++
-				require.Equal(t, c.want, head)
-				require.Equal(t, c.labels, labels)
+				require.Equal(t, c.want, d.Head)
+				require.Equal(t, c.labels, d.Labels)
 				if c.inputs[0].Shape[2] < 0 && name != "YOLOv8 dynamic without metadata" { // which needs Input.Size
-					require.Positive(t, in.Size.X*in.Size.Y, "a size is needed")
+					require.Positive(t, d.Input.Size.X*d.Input.Size.Y, "a size is needed")
 				}
 			}
 			require.Equal(t, c.want != nil, recognized == 1, "%d", recognized)
+			require.Equal(t, c.want != nil, recognizeHead(common.Signature{Inputs: c.inputs, Outputs: c.outputs}, c.metadata) != nil)
 		})
 	}
 }
@@ -405,9 +407,11 @@ func FuzzRecognizeHeads(f *testing.F) {
 		n := min(1+int(kind%2), len(all))
 		sig := common.Signature{Inputs: all[:n], Outputs: all[n:]}
 		metadata := map[string]string{"task": task, "names": text, "kpt_shape": text, "imgsz": text, "head": task, "character": text}
-		for _, recognize := range heads {
-			head, in, _, ok := recognize(sig, metadata)
-			require.True(t, !ok || head != nil && in.Size.X >= 0 && in.Size.Y >= 0)
+		if m := newModelInfo(sig, metadata); m.image.Shape != nil {
+			for _, recognize := range heads {
+				d := recognize(m)
+				require.True(t, d == nil || d.Head != nil && d.Input.Size.X >= 0 && d.Input.Size.Y >= 0)
+			}
 		}
 	})
 }

@@ -127,11 +127,11 @@ func TestNMSGolden(t *testing.T) {
 			var all []Detection
 			for i, s := range scores {
 				b := columns(1, boxes[4*i:4*i+4])
-				all = append(all, Detection{Rect: CenterSize.rect(b[0], b[1], b[2], b[3], Point{1, 1}), Score: float32(score(s)), Class: int(classes[i] * 5), candidate: i})
+				all = append(all, Detection{Rect: CenterSize.rect([4]float32(b), Point{1, 1}), Score: float32(score(s)), Class: int(classes[i] * 5), Row: i})
 			}
 			var got []int
 			for _, d := range NMS(all, NMSOptions{IoU: 0.5, Agnostic: name != "classes of supervision", Max: 1000}) {
-				got = append(got, d.candidate)
+				got = append(got, d.Row)
 			}
 			require.Equal(t, g.NMS[name], got)
 		})
@@ -159,7 +159,7 @@ func TestYOLOGolden(t *testing.T) {
 			found := detect(t, c.head, Outputs{Tensors: []*common.Tensor{c.out}, Size: input640}, 0.25)
 			requireFound(t, g.YOLOv8, found, 1e-4)
 			for _, d := range found {
-				require.Equal(t, v8[(4+d.Class)*8400+d.candidate], d.Score)
+				require.Equal(t, v8[(4+d.Class)*8400+d.Row], d.Score)
 			}
 		})
 	}

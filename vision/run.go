@@ -36,6 +36,7 @@ type frame struct {
 	backs      []Affine    // for each picture of the batch: from points of the input to its own
 	candidates []Detection // for heads
 	plane      plane       // for maps of places
+	converted  [][]float32 // for each output: its numbers after the last Run, once a head has read them
 }
 
 // firstSignature returns the signature of a model that a task runs.
@@ -91,7 +92,6 @@ func (r *runner) picture(ctx context.Context, m *common.Model, in *Input, img im
 		if err != nil {
 			return err
 		}
-		defer a.free()
 		return read(f, a)
 	})
 }
@@ -139,6 +139,7 @@ func (r *runner) take(m *common.Model, in *Input, n int) (*frame, error) {
 	for _, info := range sig.Outputs {
 		f.quants = append(f.quants, info.Quant)
 	}
+	f.converted = make([][]float32, len(sig.Outputs))
 	return f, nil
 }
 
@@ -204,13 +205,13 @@ func (f *frame) runOutputs(ctx context.Context, s *common.Session) error {
 	}
 	err := s.Run(ctx)
 	for i := 0; i < len(f.outputs) && err == nil; i++ {
-		f.outputs[i] = s.Output(i)
+		f.outputs[i], f.converted[i] = s.Output(i), f.converted[i][:0]
 	}
 	return err
 }
 
 // of returns what the last Run has made of picture n.
-func (f *frame) of(n int) Outputs { return Outputs{f.outputs, f.quants, n, f.size} }
+func (f *frame) of(n int) Outputs { return Outputs{f.outputs, f.quants, n, f.size, f} }
 
 // shape returns the shape of the input for n pictures, and their size.
 func (in *Input) shape(info common.TensorInfo, n int) (shape [4]int, size image.Point, err error) {

@@ -75,9 +75,10 @@ func (y *YOLO) table(out Outputs) (t yoloTable, err error) {
 		}
 		t.scale, n = Point{1, 1}, cells(out.Size.X, out.Size.Y, t.strides...)
 	}
-	if classes < 0 || (classes == 0) != (y.Form == EndToEnd) || min(y.Masks, y.Points) < 0 || y.Points > 0 && y.PointValues < 2 || n != t.boxes {
-		t.free()
-		return t, fail(common.ErrShape, "output %d of YOLO has %d values for each of %d boxes; that is not %d, classes, %d for masks and %d for key points for each of %d",
+	if classes < 0 || (classes == 0) != (y.Form == EndToEnd) || min(y.Masks, y.Points) < 0 ||
+		y.Points > 0 && y.PointValues < 2 || n != t.boxes {
+		return t, fail(common.ErrShape, "output %d of YOLO has %d values for each of %d boxes; "+
+			"that is not %d, classes, %d for masks and %d for key points for each of %d",
 			y.Output, values, t.boxes, before, y.Masks, y.Points*y.PointValues, n)
 	}
 	if y.Form != YOLOX {
@@ -92,12 +93,11 @@ func (y *YOLO) Decode(dst []Detection, out Outputs, minScore float32) ([]Detecti
 	if err != nil {
 		return dst, err
 	}
-	defer t.free()
 	if t.value != 1 {
 		return t.columns(dst, minScore), nil
 	}
 	for i := range t.boxes {
-		row := t.data[i*t.box : (i+1)*t.box]
+		row := t.row(i)
 		score, class := row[4], -1
 		switch {
 		case y.Form == EndToEnd:
@@ -111,16 +111,17 @@ func (y *YOLO) Decode(dst []Detection, out Outputs, minScore float32) ([]Detecti
 		if class < 0 || !(score >= minScore) {
 			continue
 		}
-		format, scale, a, b, c, d := CenterSize, t.scale, row[0], row[1], row[2], row[3]
+		format, scale, box := CenterSize, t.scale, [4]float32(row)
 		switch y.Form {
 		case EndToEnd:
 			format = Corners
 		case YOLOX:
 			column, line, stride := cell(i, out.Size, t.strides)
 			scale = Point{stride, stride}
-			a, b, c, d = a+float32(column), b+float32(line), float32(math.Exp(float64(c))), float32(math.Exp(float64(d)))
+			box[0], box[2] = box[0]+float32(column), float32(math.Exp(float64(box[2])))
+			box[1], box[3] = box[1]+float32(line), float32(math.Exp(float64(box[3])))
 		}
-		dst = add(dst, format.rect(a, b, c, d, scale), score, class, i)
+		dst = add(dst, format.rect(box, scale), score, class, i)
 	}
 	return dst, nil
 }
@@ -151,7 +152,8 @@ func (t *yoloTable) columns(dst []Detection, minScore float32) []Detection {
 		for i := range n {
 			if classes[i] >= 0 {
 				at := func(c int) float32 { return t.data[c*t.value+from+i] }
-				dst = add(dst, CenterSize.rect(at(0), at(1), at(2), at(3), t.scale), scores[i], classes[i], from+i)
+				box := [4]float32{at(0), at(1), at(2), at(3)}
+				dst = add(dst, CenterSize.rect(box, t.scale), scores[i], classes[i], from+i)
 			}
 		}
 	}
@@ -167,20 +169,19 @@ func (y *YOLO) Finish(found []Detection, out Outputs, back Affine, size image.Po
 	if err != nil {
 		return err
 	}
-	defer t.free()
 	var m *maskMaker
 	if y.Masks > 0 {
 		if m, err = y.masks(out, back, size); err != nil {
 			return err
 		}
-		defer m.free()
+		defer maskMakers.Put(m)
 	}
 	for i := range found {
 		d := &found[i]
-		if d.candidate < 0 || d.candidate >= t.boxes {
-			return fail(common.ErrShape, "detection %d is of box %d, but the model found %d", i, d.candidate, t.boxes)
+		if d.Row < 0 || d.Row >= t.boxes {
+			return fail(common.ErrShape, "detection %d is of box %d, but the model found %d", i, d.Row, t.boxes)
 		}
-		at := func(c int) float32 { return t.data[d.candidate*t.box+(t.extras+c)*t.value] }
+		at := func(c int) float32 { return t.data[d.Row*t.box+(t.extras+c)*t.value] }
 		if y.Masks > 0 {
 			d.Mask = m.mask(back.ApplyRect(d.Rect).Clip(size), at)
 		}
