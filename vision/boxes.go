@@ -3,10 +3,7 @@
 package vision
 
 import (
-	"cmp"
-	"image"
 	"math"
-	"slices"
 
 	"github.com/anyinfer/anyinfer/common"
 )
@@ -64,14 +61,14 @@ func (b *Boxes) Decode(dst []Detection, out Outputs, minScore float32) ([]Detect
 		if rank == 1 {
 			a.dims[1], c.column = 1, 0
 		}
+		a.first, a.end = c.column, c.column+c.width
 		if n < 0 {
 			n = a.dims[0]
 		}
-		if c.column < 0 || c.column+c.width > a.dims[1] || from+n > a.dims[0] || b.Count < 0 && n != a.dims[0] {
+		if a.first < 0 || a.end > a.dims[1] || from+n > a.dims[0] || b.Count < 0 && n != a.dims[0] {
 			return dst, fail(common.ErrShape, "output %d has %d rows of %d numbers, without rows %d to %d and columns %d to %d",
-				c.output, a.dims[0], a.dims[1], from, from+n, c.column, c.column+c.width)
+				c.output, a.dims[0], a.dims[1], from, from+n, a.first, a.end)
 		}
-		a.first = c.column
 		of[k] = a
 	}
 	scale := b.Units.scale(out, of[0].data[min(b.BoxColumn, len(of[0].data)):], of[0].dims[0], of[0].dims[1], 1)
@@ -132,95 +129,4 @@ func (d *DETR) Decode(dst []Detection, out Outputs, minScore float32) ([]Detecti
 		}
 	}
 	return dst, nil
-}
-
-// PicoDet is the head of PicoDet, NanoDet and NanoDet-Plus without NMS: for each cell
-// of a grid for each stride, scores, and the distances to the four sides of a box in
-// strides. A distance is a number, or the mean of a distribution over 0, 1, 2 and so on.
-type PicoDet struct {
-	Strides []int // nil: 8, 16, 32, 64
-	// The indexes of the outputs with scores and distances, one for each stride; nil: output
-	// 0 has a row for each cell of all strides, with Classes scores and then the distances.
-	Scores, Distances []int
-	Classes           int
-	Corner            bool    // distances are from a cell's top left, as in NanoDet-Plus, not from its center
-	MaxIoU            float32 // for NMS; 0: 0.5
-}
-
-var picoDetStrides = []int{8, 16, 32, 64}
-
-// Suppression returns NMS by class.
-func (p *PicoDet) Suppression() NMSOptions { return NMSOptions{IoU: cmp.Or(p.MaxIoU, 0.5)} }
-
-// Decode implements Head.
-func (p *PicoDet) Decode(dst []Detection, out Outputs, minScore float32) ([]Detection, error) {
-	strides := p.Strides
-	if strides == nil {
-		strides = picoDetStrides
-	}
-	if p.Scores != nil && len(p.Scores) != len(strides) || len(p.Scores) != len(p.Distances) {
-		return dst, fail(common.ErrCount, "the head has %d outputs of scores and %d of distances for %d strides",
-			len(p.Scores), len(p.Distances), len(strides))
-	}
-	if p.Scores == nil {
-		a, err := out.array(0, 2)
-		if err != nil {
-			return dst, err
-		}
-		distances := a
-		distances.first = p.Classes
-		return p.decode(dst, a, distances, p.Classes, strides, out.Size, minScore)
-	}
-	for i := range strides {
-		scores, distances, err := out.pair(p.Scores[i], p.Distances[i])
-		if err == nil {
-			dst, err = p.decode(dst, scores, distances, scores.dims[1], strides[i:i+1], out.Size, minScore)
-		}
-		if err != nil {
-			return dst, err
-		}
-	}
-	return dst, nil
-}
-
-// decode appends what cells of grids with these strides have found.
-func (p *PicoDet) decode(dst []Detection, scores, distances array, classes int, strides []int, size image.Point, minScore float32) ([]Detection, error) {
-	n, numbers, center := cells(size.X, size.Y, strides...), distances.dims[1]-distances.first, float32(0.5)
-	if classes < 1 || numbers < 4 || numbers%4 != 0 || scores.dims[0] != n {
-		return dst, fail(common.ErrShape, "outputs have %d rows, of %d numbers for distances; the strides %v in an input of %v "+
-			"make %d rows, of 4 distances or distributions", scores.dims[0], numbers, strides, size, n)
-	}
-	if p.Corner {
-		center = 0
-	}
-	for i := range n {
-		score, class := best(scores.row(i)[:classes])
-		if class < 0 || !(score >= minScore) {
-			continue
-		}
-		var side [4]float32
-		for k := range side {
-			side[k] = mean(distances.row(i)[k*numbers/4:][:numbers/4])
-		}
-		column, row, stride := cell(i, size, strides)
-		x, y := float32(column)+center, float32(row)+center
-		box := [4]float32{x - side[0], y - side[1], x + side[2], y + side[3]}
-		dst = add(dst, Corners.rect(box, Point{stride, stride}), score, class, i)
-	}
-	return dst, nil
-}
-
-// mean returns the mean of the distribution over 0, 1, 2 and so on that logits are, or
-// a single number as it is.
-func mean(logits []float32) float32 {
-	if len(logits) == 1 {
-		return logits[0]
-	}
-	var sum, total float64
-	most := slices.Max(logits)
-	for i, v := range logits {
-		e := math.Exp(float64(v - most))
-		sum, total = sum+e*float64(i), total+e
-	}
-	return float32(sum / total)
 }

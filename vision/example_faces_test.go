@@ -17,15 +17,15 @@ var squares = [][]float32{{16, 32}, {64, 128}, {256, 512}}
 // faceHeads are for models whose outputs have no names or shapes that tell what they are, such
 // as those of any size.
 var faceHeads = map[string]vision.Head{
-	"SCRFD": &vision.Faces{
-		Form: vision.FaceForm(vision.SCRFD), Strides: []int{8, 16, 32}, Anchors: squares,
+	"SCRFD": &vision.Grids{
+		Form: vision.GridForm(vision.SCRFD), Strides: []int{8, 16, 32}, Anchors: squares,
 		Scores: []int{0, 1, 2}, Boxes: []int{3, 4, 5}, Points: []int{6, 7, 8},
 	},
-	"RetinaFace": &vision.Faces{
+	"RetinaFace": &vision.Grids{
 		Form: vision.RetinaFace, Strides: []int{8, 16, 32}, Anchors: squares,
 		Boxes: []int{0}, Scores: []int{1}, Points: []int{2},
 	},
-	"BlazeFace": &vision.Faces{
+	"BlazeFace": &vision.Grids{
 		Form: vision.BlazeFace, Strides: []int{8, 16}, Anchors: [][]float32{{1, 1}, {1, 1, 1, 1, 1, 1}},
 		Boxes: []int{0}, Scores: []int{1},
 	},

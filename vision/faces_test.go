@@ -153,7 +153,7 @@ func TestBlazeFace(t *testing.T) {
 	}
 	require.Nil(t, recognizeHead(common.Signature{Inputs: []common.TensorInfo{infoOf("input", 1, 128, 128, 3)},
 		Outputs: []common.TensorInfo{infoOf("a", 1, 896, 16), infoOf("b", 1, 895, 1)}}, nil))
-	_, err := (&Faces{Strides: []int{8}}).Decode(nil, Outputs{}, 0.5)
+	_, err := (&Grids{Form: BlazeFace, Strides: []int{8}}).Decode(nil, Outputs{}, 0.5)
 	require.ErrorIs(t, err, common.ErrOption)
 }
 
@@ -224,7 +224,7 @@ func TestSCRFD(t *testing.T) {
 	d = recognizeHead(dynamic, nil)
 	require.NotNil(t, d)
 	require.Equal(t, image.Pt(640, 640), d.Input.Size)
-	require.Equal(t, &Faces{Form: SCRFD, Strides: []int{8, 16, 32}, Anchors: squareAnchors, Scores: []int{0, 2, 4}, Boxes: []int{1, 3, 5}}, d.Head)
+	require.Equal(t, &Grids{Form: SCRFD, Strides: []int{8, 16, 32}, Anchors: squareAnchors, Scores: []int{0, 2, 4}, Boxes: []int{1, 3, 5}}, d.Head)
 }
 
 var squareAnchors = [][]float32{{16, 32}, {64, 128}, {256, 512}}
@@ -299,9 +299,9 @@ func FuzzFaceHeads(f *testing.F) {
 		}
 		out := Outputs{Tensors: []*common.Tensor{random(1), random(2), random(4), random(10), random(16)}, Size: image.Pt(int(w), int(h))}
 		head := []Head{
-			&Faces{Strides: []int{8, 16}, Anchors: [][]float32{{1, 1}, {1, 1, 1, 1, 1, 1}}, Scores: []int{0}, Boxes: []int{4}},
-			&Faces{Form: SCRFD, Strides: []int{8}, Anchors: squareAnchors, Scores: []int{0}, Boxes: []int{2}, Points: []int{3}},
-			&Faces{Form: RetinaFace, Strides: []int{8, 16, 32}, Anchors: squareAnchors, Scores: []int{1}, Boxes: []int{2}, Points: []int{3}},
+			&Grids{Form: BlazeFace, Strides: []int{8, 16}, Anchors: [][]float32{{1, 1}, {1, 1, 1, 1, 1, 1}}, Scores: []int{0}, Boxes: []int{4}},
+			&Grids{Form: SCRFD, Strides: []int{8}, Anchors: squareAnchors, Scores: []int{0}, Boxes: []int{2}, Points: []int{3}},
+			&Grids{Form: RetinaFace, Strides: []int{8, 16, 32}, Anchors: squareAnchors, Scores: []int{1}, Boxes: []int{2}, Points: []int{3}},
 			&Boxes{Scores: 1, ScoreColumn: 1, Boxes: 2, Classes: -1, Count: -1, Format: Corners, Units: Normalized},
 		}[kind%4]
 		found, err := head.Decode(nil, out, minScore)

@@ -167,12 +167,12 @@ func TestHeads(t *testing.T) {
 			[]Detection{box(5, 6, 7, 8, 0.8, 2)},
 		},
 		"NanoDet": { // the second cell of two
-			&PicoDet{Strides: []int{32}, Scores: []int{0}, Distances: []int{1}},
+			&Grids{Form: NanoDet, Strides: []int{32}, Scores: []int{0}, Boxes: []int{1}},
 			Outputs{Tensors: []*common.Tensor{f([]float32{0, 0, 0.6, 0.3}, 1, 2, 2), f([]float32{0, 0, 0, 0, 0.5, 0.25, 0.5, 0.25}, 1, 2, 4)}},
 			[]Detection{box(32, 8, 64, 24, 0.6, 0)},
 		},
 		"NanoDet-Plus": { // distances are between 0 and 1
-			&PicoDet{Strides: []int{32}, Classes: 1, Corner: true},
+			&Grids{Form: NanoDetPlus, Strides: []int{32}, Scores: []int{0}, Boxes: []int{0}, Classes: 1},
 			Outputs{Tensors: []*common.Tensor{f([]float32{0, 1, 1, 1, 1, 1, 1, 1, 1, 0.6, 2, 2, 0, 90, 3, 3, 90, 0}, 1, 2, 9)}},
 			[]Detection{box(16, -32, 48, 0, 0.6, 0)},
 		},
@@ -231,7 +231,10 @@ func FuzzHeads(f *testing.F) {
 		&YOLO{}, &YOLO{Form: YOLOv5}, &YOLO{Form: EndToEnd}, &YOLO{Form: EndToEnd, Masks: 32, Protos: 1}, &YOLO{Masks: 4, Protos: 1, Points: 2, PointValues: 3},
 		&YOLO{Form: 77, Output: -1, Protos: 9}, &YOLO{Masks: -4}, &YOLO{Points: 2, PointValues: -90}, &YOLO{Points: 2, PointValues: 1}, &YOLO{Form: YOLOX}, &YOLO{Form: YOLOX, Strides: []int{16}}, &YOLO{Form: YOLOX, Strides: []int{-1, 0}}, &YOLO{Form: RTDETR},
 		&DETR{Boxes: 1}, &DETR{Boxes: 1, Softmax: true}, &DETR{}, &Boxes{Classes: 1, Scores: 2, Count: 3}, &Boxes{BoxColumn: 2, ScoreColumn: 1, Count: 1},
-		&Boxes{BoxColumn: -2, ScoreColumn: 100, ClassColumn: -1, Count: -1}, &PicoDet{}, &PicoDet{Classes: 3}, &PicoDet{Strides: []int{32}, Scores: []int{0}, Distances: []int{1}}, &PicoDet{Strides: []int{-1, 0, 32}, Classes: 2},
+		&Boxes{BoxColumn: -2, ScoreColumn: 100, ClassColumn: -1, Count: -1},
+		&Grids{}, &Grids{Scores: []int{0}, Boxes: []int{0}, Classes: 3}, &Grids{Strides: []int{8, 16, 32, 64}, Scores: []int{0}, Boxes: []int{0}, Classes: 3},
+		&Grids{Strides: []int{32}, Scores: []int{0}, Boxes: []int{1}}, &Grids{Strides: []int{-1, 0, 32}, Scores: []int{0}, Boxes: []int{0}, Classes: 2},
+		&Grids{Form: RetinaFace, Strides: []int{32}, Scores: []int{0}, Boxes: []int{1}}, &Grids{Form: 77, Strides: []int{16}, Scores: []int{0}, Boxes: []int{0}, Classes: -1},
 	}
 	f.Fuzz(func(t *testing.T, dims, content []byte, kind uint8, minScore float32) {
 		out := Outputs{Size: image.Pt(64, 32), N: int(kind >> 6), Quants: []*common.Quantization{{Scale: []float32{0.1}, ZeroPoint: []int64{3}}}}
@@ -355,13 +358,13 @@ func TestRecognizeHeads(t *testing.T) {
 		"EfficientDet without": {infos([]int{1, 320, 320, 3}), infos([]int{1}, []int{1, 25}, []int{1, 25, 4}, []int{1, 25}), nil, nil, nil},
 		"PicoDet": {
 			infos([]int{1, 3, 800, 608}, "image"), infos([]int{1, 7600, 10}, []int{1, 1900, 10}, []int{1, 475, 10}, []int{1, 130, 10}, []int{1, 7600, 32}, []int{1, 1900, 32}, []int{1, 475, 32}, []int{1, 130, 32}),
-			map[string]string{"character": "text\ntitle"}, &PicoDet{Strides: []int{8, 16, 32, 64}, Scores: []int{0, 1, 2, 3}, Distances: []int{4, 5, 6, 7}}, []string{"text", "title"},
+			map[string]string{"character": "text\ntitle"}, &Grids{Strides: []int{8, 16, 32, 64}, Scores: []int{0, 1, 2, 3}, Boxes: []int{4, 5, 6, 7}}, []string{"text", "title"},
 		},
 		"NanoDet": {
 			picture, infos([]int{1, 400, 80}, "cls_pred_stride_16", []int{1, 100, 80}, "cls_pred_stride_32", []int{1, 1600, 80}, "cls_pred_stride_8", []int{1, 400, 4}, "dis_pred_stride_16", []int{1, 100, 4}, "dis_pred_stride_32", []int{1, 1600, 4}, "dis_pred_stride_8"),
-			nil, &PicoDet{Strides: []int{8, 16, 32}, Scores: []int{2, 0, 1}, Distances: []int{5, 3, 4}, MaxIoU: 0.6}, COCO(),
+			nil, &Grids{Form: NanoDet, Strides: []int{8, 16, 32}, Scores: []int{2, 0, 1}, Boxes: []int{5, 3, 4}}, COCO(),
 		},
-		"NanoDet-Plus":          {infos([]int{1, 3, 320, 320}, "data"), infos([]int{1, 2125, 112}, "output"), nil, &PicoDet{Classes: 80, Corner: true, MaxIoU: 0.6}, COCO()},
+		"NanoDet-Plus":          {infos([]int{1, 3, 320, 320}, "data"), infos([]int{1, 2125, 112}, "output"), nil, &Grids{Form: NanoDetPlus, Strides: []int{8, 16, 32, 64}, Scores: []int{0}, Boxes: []int{0}, Classes: 80}, COCO()},
 		"NanoDet-Plus or YOLOX": {infos([]int{1, 3, 320, 320}), infos([]int{1, 2125, 112}), nil, nil, nil},
 		"an image net":          {infos([]int{1, 3, 224, 224}), infos([]int{1, 1000}), nil, nil, nil},
 		"any rank":              {picture, []common.TensorInfo{{}}, ultralytics("detect", two), nil, nil},

@@ -200,7 +200,7 @@ func TestYOLOXGolden(t *testing.T) {
 
 func TestPicoDetGolden(t *testing.T) {
 	out := Outputs{Size: image.Pt(608, 800)}
-	p := &PicoDet{Scores: []int{0, 1, 2, 3}, Distances: []int{4, 5, 6, 7}}
+	p := &Grids{Strides: []int{8, 16, 32, 64}, Scores: []int{0, 1, 2, 3}, Boxes: []int{4, 5, 6, 7}}
 	var all []float32
 	for i, n := range []int{7600, 1900, 475, 130} {
 		u := sparse(uniform(uint64(30+i), 10*n), 0.004)
@@ -233,7 +233,7 @@ func TestPicoDetGolden(t *testing.T) {
 	want := readGolden(t).PicoDet
 	requireFound(t, want, clip(detect(t, p, out, 0.25)), 1e-2)
 	out.Tensors = []*common.Tensor{tensor(t, all, 1, len(all)/42, 42)}
-	requireFound(t, want, clip(detect(t, &PicoDet{Classes: 10}, out, 0.25)), 1e-2)
+	requireFound(t, want, clip(detect(t, &Grids{Strides: p.Strides, Scores: []int{0}, Boxes: []int{0}, Classes: 10}, out, 0.25)), 1e-2)
 }
 
 func TestMasksGolden(t *testing.T) {

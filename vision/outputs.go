@@ -12,13 +12,13 @@ import (
 
 // array has what a model has made of one picture in one of its outputs.
 type array struct {
-	data  []float32
-	dims  [3]int
-	first int // the column with which each row begins
+	data       []float32
+	dims       [3]int
+	first, end int // the columns that rows have
 }
 
 // row returns row i of an array of two dimensions.
-func (a array) row(i int) []float32 { return a.data[i*a.dims[1]:][a.first:a.dims[1]] }
+func (a array) row(i int) []float32 { return a.data[i*a.dims[1]:][a.first:a.end] }
 
 // Floats returns what output i has for the picture, which is in its last rank dimensions, at
 // most three; dims are these, and those before count pictures. Quantized numbers are those
@@ -48,7 +48,7 @@ func (o Outputs) array(i, rank int) (a array, err error) {
 	}
 	copy(a.dims[:], shape[lead:])
 	size := shape[lead:].Elems()
-	a.data = all[o.N*size:][:size]
+	a.data, a.end = all[o.N*size:][:size], a.dims[1]
 	return a, nil
 }
 

@@ -117,18 +117,13 @@ func newModelInfo(sig common.Signature, metadata map[string]string) *modelInfo {
 
 // labels returns the labels in the metadata, else COCO's if there are as many classes.
 func (m *modelInfo) labels(classes int) []string {
-	names, lines := about.Names(m.metadata), strings.TrimSpace(m.metadata["character"])
-	switch {
-	case names != nil:
+	if names := about.Names(m.metadata); names != nil {
 		return names
-	case lines != "": // as RapidAI's files have them
-		return strings.Split(lines, "\n")
-	case classes == 80:
-		return COCO()
-	case classes == 91:
-		return COCO91()
 	}
-	return nil
+	if lines := strings.TrimSpace(m.metadata["character"]); lines != "" { // as RapidAI's files have them
+		return strings.Split(lines, "\n")
+	}
+	return map[int][]string{80: COCO(), 91: COCO91()}[classes]
 }
 
 // recognizeHead returns the Detector of a model that is of one of these families, or nil.
@@ -216,21 +211,20 @@ func recognizeDETR(m *modelInfo) *Detector {
 // recognizePicoDet recognizes a pair of outputs for each of three or four strides, and
 // the single output of NanoDet-Plus, which has the shape of others too, by its name.
 func recognizePicoDet(m *modelInfo) *Detector {
-	h, n := &PicoDet{}, len(m.Outputs)/2
-	in := Input{Size: m.size, Mean: imageNetMean, Std: imageNetStd}
+	h, n := &Grids{Strides: []int{8, 16, 32, 64}}, len(m.Outputs)/2
 	rows := func(o common.TensorInfo, strides ...int) bool {
 		return len(o.Shape) == 3 && o.Shape[1] == cells(m.size.X, m.size.Y, strides...)
 	}
-	classes, nanoDet := 0, true
+	classes := 0
 	switch {
-	case len(m.Outputs) == 1 && m.image.Name == "data" && rows(m.Outputs[0], picoDetStrides...) && m.Outputs[0].Shape[2] > 32:
+	case len(m.Outputs) == 1 && m.image.Name == "data" && rows(m.Outputs[0], h.Strides...) && m.Outputs[0].Shape[2] > 32:
 		classes = m.Outputs[0].Shape[2] - 32
-		h.Corner, h.Classes = true, classes
+		h.Form, h.Classes, h.Scores, h.Boxes = NanoDetPlus, classes, []int{0}, []int{0}
 	case len(m.Outputs) == 2*n && (n == 3 || n == 4):
 		none := slices.Repeat([]int{-1}, n)
-		h.Strides, h.Scores, h.Distances = slices.Clone(picoDetStrides[:n]), none, slices.Clone(none)
+		h.Strides, h.Scores, h.Boxes = h.Strides[:n], none, slices.Clone(none)
 		for i, o := range m.Outputs {
-			k, to := slices.IndexFunc(h.Strides, func(stride int) bool { return rows(o, stride) }), h.Distances
+			k, to := slices.IndexFunc(h.Strides, func(stride int) bool { return rows(o, stride) }), h.Boxes
 			// Where names do not tell, the length of rows does.
 			if k >= 0 && (strings.Contains(o.Name, "cls_") || !strings.Contains(o.Name, "dis_") && o.Shape[2] != 32) {
 				to, classes = h.Scores, o.Shape[2]
@@ -240,13 +234,13 @@ func recognizePicoDet(m *modelInfo) *Detector {
 			}
 			to[k] = i
 		}
-		nanoDet = n == 3 || strings.Contains(m.Outputs[0].Name, "_pred_stride_")
+		if n == 3 || strings.Contains(m.Outputs[0].Name, "_pred_stride_") {
+			h.Form = NanoDet
+		}
 	default:
 		return nil
 	}
-	if nanoDet {
-		in.BGR, h.MaxIoU = true, 0.6
-	}
+	in := Input{Size: m.size, Mean: imageNetMean, Std: imageNetStd, BGR: h.Form != PicoDet}
 	return &Detector{Head: h, Input: in, Labels: m.labels(classes)}
 }
 
