@@ -100,9 +100,13 @@ func (d *DETR) Suppression() NMSOptions { return NMSOptions{None: true} }
 // Decode implements Head. Without Softmax it appends a detection for each class of a box
 // that has the score, as the models' own code does.
 func (d *DETR) Decode(dst []Detection, out Outputs, minScore float32) ([]Detection, error) {
-	scores, boxes, err := out.pair(d.Scores, d.Boxes)
-	if err == nil && boxes.dims[1] != 4 {
-		err = fail(common.ErrShape, "output %d has boxes of %d numbers, not 4", d.Boxes, boxes.dims[1])
+	scores, err := out.array(d.Scores, 2)
+	if err != nil {
+		return dst, err
+	}
+	boxes, err := out.array(d.Boxes, 2)
+	if n := scores.dims[0]; err == nil && (boxes.dims[0] != n || boxes.dims[1] != 4) {
+		err = fail(common.ErrShape, "output %d has %d rows of %d numbers, not %d boxes of 4", d.Boxes, boxes.dims[0], boxes.dims[1], n)
 	}
 	if err != nil {
 		return dst, err

@@ -65,9 +65,6 @@ func (o Outputs) all(i int) (array, error) { return o.array(i, -1) }
 // floats returns output i for all pictures. A frame keeps what is converted until its next Run.
 func (o Outputs) floats(i int) ([]float32, error) {
 	t, all := o.Tensors[i], new([]float32)
-	if t.DType() == common.Float32 {
-		return common.Data[float32](t)
-	}
 	var q *common.Quantization
 	if i < len(o.Quants) {
 		q = o.Quants[i]
@@ -77,34 +74,24 @@ func (o Outputs) floats(i int) ([]float32, error) {
 			all = &f.converted[k]
 		}
 	}
-	if len(*all) == t.Len() {
+	switch {
+	case t.DType() == common.Float32:
+		return common.Data[float32](t)
+	case len(*all) == t.Len():
 		return *all, nil
+	case t.DType() == common.Int64: // which Dequantize does not take
+		integers, err := common.Data[int64](t)
+		for _, v := range integers {
+			*all = append(*all, float32(v))
+		}
+		return *all, err
 	}
 	numbers := resized(*all, t.Len())
-	if t.DType() == common.Int64 { // which Dequantize does not take
-		integers, err := common.Data[int64](t)
-		if err != nil {
-			return nil, err
-		}
-		for i, v := range integers {
-			numbers[i] = float32(v)
-		}
-	} else if err := q.Dequantize(numbers, t); err != nil {
+	if err := q.Dequantize(numbers, t); err != nil {
 		return nil, err
 	}
 	*all = numbers
 	return numbers, nil
-}
-
-// pair returns rows of scores and as many rows of boxes.
-func (o Outputs) pair(scores, boxes int) (s, b array, err error) {
-	if s, err = o.array(scores, 2); err == nil {
-		b, err = o.array(boxes, 2)
-	}
-	if err == nil && s.dims[0] != b.dims[0] {
-		err = fail(common.ErrShape, "output %d has %d scores, but output %d has %d boxes", scores, s.dims[0], boxes, b.dims[0])
-	}
-	return s, b, err
 }
 
 // BoxFormat is the order of the four numbers of a box.

@@ -139,7 +139,7 @@ func (t *yoloTable) columns(dst []Detection, minScore float32) []Detection {
 		for c := 4; c < t.extras; c++ {
 			row := t.data[c*t.value+from:][:n]
 			for i := 0; i < n; {
-				if next := row[i:]; len(next) >= 4 && !(next[0] >= minScore || next[1] >= minScore || next[2] >= minScore || next[3] >= minScore) {
+				if v := row[i:]; len(v) >= 4 && !(v[0] >= minScore || v[1] >= minScore || v[2] >= minScore || v[3] >= minScore) {
 					i += 4 // nearly all scores are low
 					continue
 				}
