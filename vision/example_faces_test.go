@@ -27,7 +27,7 @@ var faceHeads = map[string]vision.Head{
 	},
 	"BlazeFace": &vision.Grids{
 		Form: vision.BlazeFace, Strides: []int{8, 16}, Anchors: [][]float32{{1, 1}, {1, 1, 1, 1, 1, 1}},
-		Boxes: []int{0}, Scores: []int{1},
+		Boxes: []int{0}, Scores: []int{1}, Points: []int{0},
 	},
 	"UltraFace": &vision.Boxes{
 		Scores: 0, ScoreColumn: 1, Boxes: 1, Classes: -1, Count: -1, Format: vision.Corners, Units: vision.Normalized,

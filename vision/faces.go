@@ -48,7 +48,10 @@ func recognizeFaces(m *modelInfo) *Detector {
 		return nil
 	}
 	form, indexes := gridForms[h.Form], [3][]int{}
-	for j, columns := range []int{form.scores, form.boxes, form.points}[:len(m.Outputs)/n] {
+	for j, columns := range []int{form.scores, form.boxes, form.points} {
+		if len(m.Outputs) == 2*n && h.Form == SCRFD && j == 2 {
+			break
+		}
 		for i, o := range m.Outputs {
 			if rowCount(o, columns) != 0 {
 				indexes[j] = append(indexes[j], i)

@@ -299,7 +299,7 @@ func FuzzFaceHeads(f *testing.F) {
 		}
 		out := Outputs{Tensors: []*common.Tensor{random(1), random(2), random(4), random(10), random(16)}, Size: image.Pt(int(w), int(h))}
 		head := []Head{
-			&Grids{Form: BlazeFace, Strides: []int{8, 16}, Anchors: [][]float32{{1, 1}, {1, 1, 1, 1, 1, 1}}, Scores: []int{0}, Boxes: []int{4}},
+			&Grids{Form: BlazeFace, Strides: []int{8, 16}, Anchors: [][]float32{{1, 1}, {1, 1, 1, 1, 1, 1}}, Scores: []int{0}, Boxes: []int{4}, Points: []int{4}},
 			&Grids{Form: SCRFD, Strides: []int{8}, Anchors: squareAnchors, Scores: []int{0}, Boxes: []int{2}, Points: []int{3}},
 			&Grids{Form: RetinaFace, Strides: []int{8, 16, 32}, Anchors: squareAnchors, Scores: []int{1}, Boxes: []int{2}, Points: []int{3}},
 			&Boxes{Scores: 1, ScoreColumn: 1, Boxes: 2, Classes: -1, Count: -1, Format: Corners, Units: Normalized},

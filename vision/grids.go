@@ -11,16 +11,16 @@ import (
 )
 
 // Grids is the head of models whose outputs have a row of numbers for each anchor in the cells
-// of grids: PicoDet and NanoDet without NMS, and detectors of faces.
+// of grids: PicoDet and NanoDet without NMS, YOLOX, and detectors of faces.
 type Grids struct {
 	Form    GridForm
 	Strides []int // of each grid, in pixels of the input
 	// Anchors are the sides of the anchors in a cell, for each grid. Boxes depend on them with
 	// RetinaFace; with other forms only their number counts. A grid without them has one.
 	Anchors [][]float32
-	// The indexes of the outputs: one for all grids, or one for each. Scores and Boxes may be
-	// the same ones; then Classes scores come first in a row. Points may be nil: faces have
-	// none then, but those of BlazeFace are in Boxes.
+	// The indexes of the outputs: one for all grids, or one for each. Points may be nil. They
+	// may be the same ones: for YOLOX; for others if Classes scores are before the box in a
+	// row; for BlazeFace, whose points are behind the box.
 	Scores, Boxes, Points []int
 	Classes               int
 }
@@ -37,6 +37,9 @@ const (
 	NanoDet
 	// NanoDetPlus is NanoDet with distances from a cell's top left.
 	NanoDetPlus
+	// YOLOX has the center and size of a box, which count from a cell, the score that there is
+	// any object, and those of classes.
+	YOLOX
 	// SCRFD is the form of insightface's detectors: distances from a cell's top left. A face
 	// has five points: the eye at the left in the picture, then the other, the tip of the
 	// nose, and the corners of the mouth, the left one first, as Embedder.EmbedFace takes them.
@@ -60,6 +63,7 @@ var gridForms = [...]struct {
 	PicoDet:     {at: 0.5, nms: NMSOptions{IoU: 0.5}},
 	NanoDet:     {at: 0.5, nms: NMSOptions{IoU: 0.6}},
 	NanoDetPlus: {at: 0, nms: NMSOptions{IoU: 0.6}},
+	YOLOX:       {at: 0, nms: NMSOptions{IoU: 0.45, Agnostic: true, PlusOne: true}},
 	SCRFD:       {1, 4, 2 * facePoints, 0, NMSOptions{IoU: 0.4, PlusOne: true}},
 	RetinaFace:  {2, 4, 2 * facePoints, 0.5, NMSOptions{IoU: 0.4, PlusOne: true}},
 	BlazeFace:   {1, 4 + 2*blazePoints, 4 + 2*blazePoints, 0.5, NMSOptions{IoU: 0.3, Weighted: true}},
@@ -90,13 +94,13 @@ func (g *Grids) rows(k, n int, size image.Point) (rows int) {
 
 // Decode implements Head.
 func (g *Grids) Decode(dst []Detection, out Outputs, minScore float32) ([]Detection, error) {
-	form, n, pointsOf, anchor := gridForms[int(g.Form)%len(gridForms)], len(g.Scores), g.Points, 0
-	if g.Form == BlazeFace {
-		pointsOf, minScore = g.Boxes, logit(minScore)
-	}
-	if len(g.Boxes) != n || pointsOf != nil && len(pointsOf) != n || n != 1 && n != max(len(g.Strides), 1) {
+	form, n, anchor := gridForms[int(g.Form)%len(gridForms)], len(g.Scores), 0
+	if len(g.Boxes) != n || g.Points != nil && len(g.Points) != n || n != 1 && n != max(len(g.Strides), 1) {
 		return dst, fail(common.ErrOption, "the head has %d outputs for scores, %d for boxes, %d for points and %d strides; "+
-			"outputs are 1 or as many as strides", n, len(g.Boxes), len(pointsOf), len(g.Strides))
+			"outputs are 1 or as many as strides", n, len(g.Boxes), len(g.Points), len(g.Strides))
+	}
+	if g.Form == BlazeFace {
+		minScore = logit(minScore)
 	}
 	for k := range n {
 		var err error
@@ -107,30 +111,39 @@ func (g *Grids) Decode(dst []Detection, out Outputs, minScore float32) ([]Detect
 			a, err = out.array(outputs[k], 2)
 			rows := g.rows(k, n, out.Size)
 			if err == nil && (rows == 0 || rows != a.dims[0] || columns != 0 && columns != a.dims[1]) {
-				err = fail(common.ErrShape, "output %d has %d rows of %d numbers; the anchors in grids of the strides %v in an input of %v "+
-					"have %d rows", outputs[k], a.dims[0], a.dims[1], g.Strides, out.Size, rows)
+				err = fail(common.ErrShape, "output %d has %d rows of %d numbers; grids of the strides %v in an input of %v have %d anchors",
+					outputs[k], a.dims[0], a.dims[1], g.Strides, out.Size, rows)
 			}
 			return a
 		}
-		scores, boxes, points := read(g.Scores, form.scores), read(g.Boxes, form.boxes), read(pointsOf, form.points)
+		scores, boxes, points := read(g.Scores, form.scores), read(g.Boxes, form.boxes), read(g.Points, form.points)
 		switch {
-		case g.Scores[k] == g.Boxes[k]:
-			scores.end, boxes.first = g.Classes, g.Classes
+		case g.Form == YOLOX: // the fifth number is the score of any object
+			boxes.end, scores.first = 4, 5
 		case g.Form == RetinaFace: // the background's score is the first
 			scores.first = 1
-		case g.Form == BlazeFace: // the box is before its points
+		case g.Form == BlazeFace:
 			boxes.end, points.first = 4, 4
+		case g.Scores[k] == g.Boxes[k]:
+			scores.end, boxes.first = g.Classes, g.Classes
 		}
-		if sides := boxes.end - boxes.first; err == nil && (scores.end < 1 || sides < 4 || sides%4 != 0) {
-			err = fail(common.ErrShape, "output %d has rows of %d scores, and output %d of %d numbers, which are not 4 distances or distributions",
-				g.Scores[k], scores.end, g.Boxes[k], sides)
+		classes, sides := scores.end-scores.first, boxes.end-boxes.first
+		if err == nil && (classes < 1 || sides < 4 || sides%4 != 0 || boxes.end > boxes.dims[1]) {
+			err = fail(common.ErrShape, "output %d has %d scores in a row, and output %d has %d of %d numbers for a box, not 4 or 4 distributions",
+				g.Scores[k], classes, g.Boxes[k], sides, boxes.dims[1])
 		}
 		if err != nil {
 			return dst, err
 		}
 		for i := range scores.dims[0] {
+			object := float32(1)
+			if g.Form == YOLOX {
+				if object = scores.data[i*scores.dims[1]+4]; !(object >= minScore) {
+					continue
+				}
+			}
 			score, class := best(scores.row(i))
-			if class < 0 || !(score >= minScore) {
+			if score *= object; class < 0 || !(score >= minScore) {
 				continue
 			}
 			if g.Form == BlazeFace {
@@ -138,7 +151,7 @@ func (g *Grids) Decode(dst []Detection, out Outputs, minScore float32) ([]Detect
 			}
 			before := len(dst)
 			box, from, unit := g.box(anchor+i, out.Size, boxes.row(i))
-			if dst = add(dst, box, score, class, anchor+i); len(dst) > before && pointsOf != nil {
+			if dst = add(dst, box, score, class, anchor+i); len(dst) > before && g.Points != nil {
 				dst[before].Points = pointsFrom(from, unit, points.row(i))
 			}
 		}
@@ -154,26 +167,29 @@ func (g *Grids) box(anchor int, size image.Point, row []float32) (box Rect, from
 	for ; anchor >= g.rows(grid, len(g.Strides), size); grid++ {
 		anchor -= g.rows(grid, len(g.Strides), size)
 	}
-	sides, at := g.anchors(grid), gridForms[int(g.Form)%len(gridForms)].at
-	column, line, stride := cell(anchor/len(sides), size, g.Strides[grid:])
-	x, y := float32(column)+at, float32(line)+at
+	sides, columns := g.anchors(grid), cells(size.X, 1, g.Strides[grid])
+	at, stride := gridForms[int(g.Form)%len(gridForms)].at, float32(g.Strides[grid])
+	x, y := float32(anchor/len(sides)%columns)+at, float32(anchor/len(sides)/columns)+at
 	from, unit = Point{x * stride, y * stride}, stride
+	b := [4]float32(row)
+	exp := func(v float32, by float64) float32 { return float32(math.Exp(float64(v) * by)) }
 	switch g.Form {
+	case YOLOX:
+		b[2], b[3] = stride*exp(b[2], 1), stride*exp(b[3], 1)
 	case RetinaFace:
 		const centers, sizes = 0.1, 0.2 // the variances by which training divided the numbers
 		side := sides[anchor%len(sides)]
-		grow := func(v float32) float32 { return side * float32(math.Exp(float64(v)*sizes)) }
-		unit, row = centers*side, []float32{row[0], row[1], grow(row[2]), grow(row[3])}
+		unit, b[2], b[3] = centers*side, side*exp(b[2], sizes), side*exp(b[3], sizes)
 	case BlazeFace:
 		unit = 1
 	default:
-		var d [4]float32
-		for i := range d {
-			d[i] = mean(row[i*len(row)/4:][:len(row)/4])
+		for i := range b {
+			b[i] = mean(row[i*len(row)/4:][:len(row)/4])
 		}
-		return Corners.rect([4]float32{x - d[0], y - d[1], x + d[2], y + d[3]}, Point{stride, stride}), from, unit
+		return Corners.rect([4]float32{x - b[0], y - b[1], x + b[2], y + b[3]}, Point{stride, stride}), from, stride
 	}
-	return CenterSize.rect([4]float32{from.X + row[0]*unit, from.Y + row[1]*unit, row[2], row[3]}, Point{1, 1}), from, unit
+	b[0], b[1] = from.X+b[0]*unit, from.Y+b[1]*unit
+	return CenterSize.rect(b, Point{1, 1}), from, unit
 }
 
 // pointsFrom returns the points whose coordinates count from a point in that unit.

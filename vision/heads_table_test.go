@@ -127,7 +127,7 @@ func TestHeads(t *testing.T) {
 			}, 1, 7, 6)}}, nil,
 		},
 		"YOLOX": { // the second cell of the grid of stride 8, and the first of 16
-			&YOLO{Form: YOLOX}, Outputs{Tensors: []*common.Tensor{f(slices.Concat(
+			&Grids{Form: YOLOX, Strides: []int{8, 16, 32}, Scores: []int{0}, Boxes: []int{0}}, Outputs{Tensors: []*common.Tensor{f(slices.Concat(
 				make([]float32, 6), []float32{0.5, 0.25, 0, 0.6931472, 0.8, 0.5}, make([]float32, 6*30), []float32{0, 0, 0, 0, 1, 1}, make([]float32, 6*9)), 1, 42, 6)}},
 			[]Detection{box(8, -6, 16, 10, 0.4, 0), box(-8, -8, 8, 8, 1, 0)},
 		},
@@ -222,6 +222,24 @@ func TestKeyPoints(t *testing.T) {
 	}
 }
 
+// The outputs of Grids must have the columns that the form reads.
+func TestGridsColumns(t *testing.T) {
+	out := Outputs{Tensors: []*common.Tensor{tensor(t, make([]float32, 6*2), 1, 2, 6), tensor(t, make([]float32, 3*2), 1, 2, 3)}, Size: image.Pt(64, 32)}
+	for name, g := range map[string]*Grids{
+		"a box of three numbers": {Form: YOLOX, Scores: []int{0}, Boxes: []int{1}},
+		"no classes":             {Form: YOLOX, Scores: []int{1}, Boxes: []int{0}},
+		"six distances":          {Scores: []int{1}, Boxes: []int{0}},
+		"more classes":           {Scores: []int{0}, Boxes: []int{0}, Classes: 3},
+		"SCRFD":                  {Form: SCRFD, Scores: []int{0}, Boxes: []int{1}},
+	} {
+		g.Strides = []int{32}
+		_, err := g.Decode(nil, out, 0)
+		require.ErrorIs(t, err, common.ErrShape, name)
+	}
+	_, err := (&Grids{Strides: []int{8, 16, 32}, Scores: []int{0, 1}, Boxes: []int{0, 1}}).Decode(nil, out, 0)
+	require.ErrorIs(t, err, common.ErrOption)
+}
+
 // FuzzHeads decodes outputs of any shape and content with all heads.
 func FuzzHeads(f *testing.F) {
 	f.Add([]byte{2, 1, 84, 9, 1, 9, 84}, []byte("0123456789abcdef"), uint8(0), float32(0.25))
@@ -229,11 +247,14 @@ func FuzzHeads(f *testing.F) {
 	f.Add([]byte{1, 1, 3, 38, 1, 32, 4, 4}, []byte{0, 0, 0x80, 0x3f, 1, 0, 0, 0x3f, 2, 0, 0x80, 0x7f}, uint8(1), float32(0.1))
 	all := []Head{
 		&YOLO{}, &YOLO{Form: YOLOv5}, &YOLO{Form: EndToEnd}, &YOLO{Form: EndToEnd, Masks: 32, Protos: 1}, &YOLO{Masks: 4, Protos: 1, Points: 2, PointValues: 3},
-		&YOLO{Form: 77, Output: -1, Protos: 9}, &YOLO{Masks: -4}, &YOLO{Points: 2, PointValues: -90}, &YOLO{Points: 2, PointValues: 1}, &YOLO{Form: YOLOX}, &YOLO{Form: YOLOX, Strides: []int{16}}, &YOLO{Form: YOLOX, Strides: []int{-1, 0}}, &YOLO{Form: RTDETR},
+		&YOLO{Form: 77, Output: -1, Protos: 9}, &YOLO{Masks: -4}, &YOLO{Points: 2, PointValues: -90}, &YOLO{Points: 2, PointValues: 1}, &YOLO{Form: RTDETR},
 		&DETR{Boxes: 1}, &DETR{Boxes: 1, Softmax: true}, &DETR{}, &Boxes{Classes: 1, Scores: 2, Count: 3}, &Boxes{BoxColumn: 2, ScoreColumn: 1, Count: 1},
 		&Boxes{BoxColumn: -2, ScoreColumn: 100, ClassColumn: -1, Count: -1},
 		&Grids{}, &Grids{Scores: []int{0}, Boxes: []int{0}, Classes: 3}, &Grids{Strides: []int{8, 16, 32, 64}, Scores: []int{0}, Boxes: []int{0}, Classes: 3},
 		&Grids{Strides: []int{32}, Scores: []int{0}, Boxes: []int{1}}, &Grids{Strides: []int{-1, 0, 32}, Scores: []int{0}, Boxes: []int{0}, Classes: 2},
+		&Grids{Form: YOLOX, Strides: []int{8, 16, 32}, Scores: []int{0}, Boxes: []int{0}}, &Grids{Form: YOLOX, Strides: []int{16}, Scores: []int{0}, Boxes: []int{0}},
+		&Grids{Form: YOLOX, Strides: []int{-1, 0}, Scores: []int{0}, Boxes: []int{0}}, &Grids{Form: BlazeFace, Strides: []int{32}, Scores: []int{0}, Boxes: []int{0}, Points: []int{0}},
+		&Grids{Form: YOLOX, Strides: []int{32}, Scores: []int{0}, Boxes: []int{1}},
 		&Grids{Form: RetinaFace, Strides: []int{32}, Scores: []int{0}, Boxes: []int{1}}, &Grids{Form: 77, Strides: []int{16}, Scores: []int{0}, Boxes: []int{0}, Classes: -1},
 	}
 	f.Fuzz(func(t *testing.T, dims, content []byte, kind uint8, minScore float32) {
@@ -325,7 +346,7 @@ func TestRecognizeHeads(t *testing.T) {
 		"YOLOv5 with three more":            {picture, infos([]int{1, 6300, 85}, []int{1, 3, 40, 40, 85}, []int{1, 3, 20, 20, 85}, []int{1, 3, 10, 10, 85}), nil, &YOLO{Form: YOLOv5}, COCO()},
 		"faces of YOLOv5":                   {picture, infos([]int{1, 6300, 16}), nil, nil, nil},
 		"YOLOv5 or YOLOX, dynamic":          {dynamic, infos([]int{-1, -1, 85}), nil, nil, nil},
-		"YOLOX":                             {infos([]int{1, 3, 320, 320}, "images"), infos([]int{1, 2100, 85}, "output"), nil, &YOLO{Form: YOLOX}, COCO()},
+		"YOLOX":                             {infos([]int{1, 3, 320, 320}, "images"), infos([]int{1, 2100, 85}, "output"), nil, &Grids{Form: YOLOX, Strides: []int{8, 16, 32}, Scores: []int{0}, Boxes: []int{0}}, COCO()},
 		"YOLOX or decoded boxes":            {picture, infos([]int{1, 2100, 85}), nil, nil, nil},
 		"boxes or turned boxes":             {picture, infos([]int{1, 6, 2100}), nil, nil, nil},
 		"boxes or plates":                   {picture, infos([]int{1, 6300, 14}), nil, nil, nil},

@@ -195,7 +195,7 @@ func TestYOLOXGolden(t *testing.T) {
 	}
 	data := columns(3549, shift(uniform(20, 2*3549), 2, -0.5), shift(uniform(21, 2*3549), 3, -1), sparse(uniform(22, 3549), 0.2), uniform(23, 7*3549))
 	out := Outputs{Tensors: []*common.Tensor{tensor(t, data, 1, 3549, 12)}, Size: image.Pt(416, 416)}
-	requireFound(t, readGolden(t).YOLOX, detect(t, &YOLO{Form: YOLOX}, out, 0.3), 1e-3)
+	requireFound(t, readGolden(t).YOLOX, detect(t, &Grids{Form: YOLOX, Strides: []int{8, 16, 32}, Scores: []int{0}, Boxes: []int{0}}, out, 0.3), 1e-3)
 }
 
 func TestPicoDetGolden(t *testing.T) {

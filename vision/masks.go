@@ -81,8 +81,7 @@ func (y *YOLO) masks(out Outputs, back Affine, size image.Point) (*maskMaker, er
 	if a.dims[0] != y.Masks && a.dims[2] != y.Masks || !finite(used, back[2]+back[5]) ||
 		min(m.width, m.height, size.X, size.Y) < 1 || m.width > input.X || m.height > input.Y {
 		maskMakers.Put(m)
-		return nil, fail(common.ErrShape, "output %d has the shape %v, not %d prototypes of masks, smaller than %v, for a picture of %v",
-			y.Protos, a.dims, y.Masks, input, size)
+		return nil, fail(common.ErrShape, "output %d is %v, not %d prototypes of masks smaller than %v", y.Protos, a.dims, y.Masks, input)
 	}
 	whole := func(v float32, input, protos int) bool { return nearest(v, input)*protos%input == 0 }
 	if whole(used.Min.X, input.X, m.width) && whole(used.Max.X, input.X, m.width) &&

@@ -3,7 +3,6 @@
 package vision
 
 import (
-	"image"
 	"math"
 	"slices"
 
@@ -28,19 +27,15 @@ func (o Outputs) Floats(i, rank int) (numbers []float32, dims [3]int, err error)
 	return a.data, a.dims, err
 }
 
-// array is Floats for heads, with all dimensions but the first one if rank is negative.
+// array is Floats for the heads of this package.
 func (o Outputs) array(i, rank int) (a array, err error) {
 	if i < 0 || i >= len(o.Tensors) || o.Tensors[i] == nil {
 		return a, fail(common.ErrCount, "the head reads output %d, but the model has %d", i, len(o.Tensors))
 	}
 	shape := o.Tensors[i].Shape()
-	if rank < 0 {
-		rank = max(len(shape)-1, 1)
-	}
 	lead := len(shape) - rank
 	if lead < 0 || rank > len(a.dims) || o.N < 0 || o.N >= shape[:lead].Elems() {
-		return a, fail(common.ErrShape, "output %d has the shape %v, without %d dimensions of picture %d",
-			i, o.Tensors[i].Shape(), rank, o.N)
+		return a, fail(common.ErrShape, "output %d is %v, without %d dimensions of picture %d", i, o.Tensors[i].Shape(), rank, o.N)
 	}
 	all, err := o.floats(i)
 	if err != nil {
@@ -60,7 +55,8 @@ func (o Outputs) rank(i int) int {
 	return len(o.Tensors[i].Shape())
 }
 
-func (o Outputs) all(i int) (array, error) { return o.array(i, -1) }
+// all returns output i with all dimensions but the first one.
+func (o Outputs) all(i int) (array, error) { return o.array(i, max(o.rank(i)-1, 1)) }
 
 // floats returns output i for all pictures. A frame keeps what is converted until its next Run.
 func (o Outputs) floats(i int) ([]float32, error) {
@@ -188,13 +184,4 @@ func cells(width, height int, strides ...int) (n int) {
 		}
 	}
 	return n
-}
-
-// cell returns the column and row of cell i of grids, which exists, and its stride.
-func cell(i int, size image.Point, strides []int) (column, row int, stride float32) {
-	for ; i >= cells(size.X, size.Y, strides[0]); strides = strides[1:] {
-		i -= cells(size.X, size.Y, strides[0])
-	}
-	columns := cells(size.X, 1, strides[0])
-	return i % columns, i / columns, float32(strides[0])
 }

@@ -247,7 +247,7 @@ func recognizePicoDet(m *modelInfo) *Detector {
 // nmsInside matches the arguments of an export with NMS, as JSON and as a Python dict.
 var nmsInside = regexp.MustCompile(`["']nms["']: *[tT]rue`)
 
-var yoloStrides = [][]int{yoloxStrides, {8, 16, 32, 64}, {4, 8, 16, 32}, {16, 32}}
+var yoloStrides = [][]int{{8, 16, 32}, {8, 16, 32, 64}, {4, 8, 16, 32}, {16, 32}}
 
 // recognizeYOLO recognizes YOLO by the metadata that Ultralytics writes, else by shapes
 // that no other family has.
@@ -303,16 +303,19 @@ func recognizeYOLO(m *modelInfo) *Detector {
 	case a > 0 && fits(a, 4) && (b < 0 || grid(b, 1)):
 	case b > 0 && fits(b, 5) && (grid(a, 3) || a < 0 && names > 0):
 		y.Form = YOLOv5
-	case a > 0 && a == cells(m.size.X, m.size.Y, yoloxStrides...) && b > 5 && names+extras == 0:
-		y.Form, classes, in = YOLOX, b-5, Input{Size: m.size, Fit: LetterboxCorner, Pad: 114, BGR: true}
-		// The names are those of YOLOX's own exports; others have decoded boxes in this shape.
-		name := m.image.Name + " " + m.Outputs[0].Name
-		if name == "inputs outputs" { // the first YOLOX, 0.1.0, which was trained on normalized RGB
+	case a > 0 && a == cells(m.size.X, m.size.Y, 8, 16, 32) && b > 5 && names+extras == 0:
+		in = Input{Size: m.size, Fit: LetterboxCorner, Pad: 114, BGR: true}
+		switch m.image.Name + " " + m.Outputs[0].Name {
+		case "images output": // of YOLOX's own exports; others have decoded boxes in this shape
+		case "inputs outputs": // of the first YOLOX, 0.1.0, which was trained on normalized RGB
 			in.BGR, in.Mean, in.Std = false, imageNetMean, imageNetStd
+		default:
+			return nil
 		}
-		ok = name == "inputs outputs" || name == "images output"
+		h := &Grids{Form: YOLOX, Strides: []int{8, 16, 32}, Scores: []int{0}, Boxes: []int{0}}
+		return &Detector{Head: h, Input: in, Labels: m.labels(b - 5)}
 	default:
-		ok = false
+		return nil
 	}
 	if !ok {
 		return nil

@@ -9,13 +9,12 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// YOLO is the head of YOLOv5 and its successors, without or with masks or key points,
-// and of YOLOX. The zero YOLO is for detectors of YOLOv8, 9, 11 and 12.
+// YOLO is the head of YOLOv5 and its successors, without or with masks or key points. The
+// zero YOLO is for detectors of YOLOv8, 9, 11 and 12. The head of YOLOX is Grids.
 type YOLO struct {
-	Form    YOLOForm
-	Output  int   // the index of the output with the boxes
-	Units   Units // TFLite files often have normalized boxes
-	Strides []int // of YOLOX's grids, in the order of the rows; nil: 8, 16, 32
+	Form   YOLOForm
+	Output int   // the index of the output with the boxes
+	Units  Units // TFLite files often have normalized boxes
 
 	Masks  int // the numbers by which each box weights the prototypes of masks, often 32; 0: no masks
 	Protos int // the index of the output with the prototypes
@@ -31,7 +30,6 @@ const (
 	YOLOv8   YOLOForm = iota // center, size, classes; the boxes are columns, or rows if there are more rows
 	YOLOv5                   // center, size, score of any object, classes; also YOLOv7, and YOLOX with decode_in_inference
 	EndToEnd                 // corners, score, class; without NMS: YOLOv10 and YOLO26
-	YOLOX                    // YOLOv5's, where center and size count from the cells of grids
 	RTDETR                   // center, size, classes; without NMS: RT-DETR as Ultralytics exported it at first
 )
 
@@ -41,10 +39,8 @@ var yoloForms = [...]struct {
 	nms    NMSOptions
 }{
 	YOLOv8: {4, NMSOptions{IoU: 0.7}}, YOLOv5: {5, NMSOptions{IoU: 0.45}}, EndToEnd: {6, NMSOptions{None: true}},
-	YOLOX: {5, NMSOptions{IoU: 0.45, Agnostic: true, PlusOne: true}}, RTDETR: {4, NMSOptions{None: true}},
+	RTDETR: {4, NMSOptions{None: true}},
 }
-
-var yoloxStrides = []int{8, 16, 32}
 
 // Suppression returns the options that the models' own programs use.
 func (y *YOLO) Suppression() NMSOptions { return yoloForms[int(y.Form)%len(yoloForms)].nms }
@@ -55,7 +51,6 @@ type yoloTable struct {
 	boxes, box, value int
 	extras            int // the first value after the classes
 	scale             Point
-	strides           []int // of YOLOX
 }
 
 func (y *YOLO) table(out Outputs) (t yoloTable, err error) {
@@ -68,22 +63,12 @@ func (y *YOLO) table(out Outputs) (t yoloTable, err error) {
 		t.boxes, t.box, t.value, values = values, 1, values, t.boxes
 	}
 	t.extras = values - y.Masks - y.Points*y.PointValues
-	classes, n := t.extras-before, t.boxes
-	if y.Form == YOLOX {
-		if t.strides = y.Strides; t.strides == nil {
-			t.strides = yoloxStrides
-		}
-		t.scale, n = Point{1, 1}, cells(out.Size.X, out.Size.Y, t.strides...)
+	classes := t.extras - before
+	if classes < 0 || (classes == 0) != (y.Form == EndToEnd) || min(y.Masks, y.Points) < 0 || y.Points > 0 && y.PointValues < 2 {
+		return t, fail(common.ErrShape, "output %d has %d values for each of %d boxes, not %d, classes, %d for masks, %d for points",
+			y.Output, values, t.boxes, before, y.Masks, y.Points*y.PointValues)
 	}
-	if classes < 0 || (classes == 0) != (y.Form == EndToEnd) || min(y.Masks, y.Points) < 0 ||
-		y.Points > 0 && y.PointValues < 2 || n != t.boxes {
-		return t, fail(common.ErrShape, "output %d of YOLO has %d values for each of %d boxes; "+
-			"that is not %d, classes, %d for masks and %d for key points for each of %d",
-			y.Output, values, t.boxes, before, y.Masks, y.Points*y.PointValues, n)
-	}
-	if y.Form != YOLOX {
-		t.scale = y.Units.scale(out, t.data, t.boxes, t.box, t.value)
-	}
+	t.scale = y.Units.scale(out, t.data, t.boxes, t.box, t.value)
 	return t, nil
 }
 
@@ -111,17 +96,11 @@ func (y *YOLO) Decode(dst []Detection, out Outputs, minScore float32) ([]Detecti
 		if class < 0 || !(score >= minScore) {
 			continue
 		}
-		format, scale, box := CenterSize, t.scale, [4]float32(row)
-		switch y.Form {
-		case EndToEnd:
+		format := CenterSize
+		if y.Form == EndToEnd {
 			format = Corners
-		case YOLOX:
-			column, line, stride := cell(i, out.Size, t.strides)
-			scale = Point{stride, stride}
-			box[0], box[2] = box[0]+float32(column), float32(math.Exp(float64(box[2])))
-			box[1], box[3] = box[1]+float32(line), float32(math.Exp(float64(box[3])))
 		}
-		dst = add(dst, format.rect(box, scale), score, class, i)
+		dst = add(dst, format.rect([4]float32(row), t.scale), score, class, i)
 	}
 	return dst, nil
 }

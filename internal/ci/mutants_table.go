@@ -121,7 +121,7 @@ var mutants = []mutant{
 	{"vision/masks.go", "input = image.Pt(m.width, m.height)", "", "vision", "TestMasksGolden"},
 	{"vision/recognize.go", "classes == 0 && d > before+extras", "d > before+extras", "vision", "TestRecognizeHeads$"},
 	{"vision/run.go", "clear(f.outputs)", "", "vision", "TestDetectAll"},
-	{"vision/grids.go", "size, g.Strides[grid:])", "size, g.Strides)", "vision", "TestSCRFD"},
+	{"vision/grids.go", "cells(size.X, 1, g.Strides[grid])", "cells(size.X, 1, g.Strides[0])", "vision", "TestSCRFD"},
 	{"vision/embedder.go", "a[2] += 0.5 - (a[0]+a[1])/2", "", "vision", "TestAlignFace"},
 	{"vision/segmenter.go", "c != top[h.next] || ", "", "vision", "TestSegmenter"},
 
