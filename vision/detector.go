@@ -35,16 +35,11 @@ func NewDetector(m Model) (*Detector, error) { return newTask[*Detector](m, fals
 func (d *Detector) parts() (*Model, *Input) { return &d.Model, &d.Input }
 
 func recognizeDetector(sig common.Signature, metadata map[string]string) (t Task, certain bool) {
-	for _, recognize := range heads {
-		if head, in, labels, ok := recognize(sig, metadata); ok {
-			d := &Detector{Input: in, Head: head, Labels: labels, NMS: head.Suppression()}
-			if usual, ok := head.(interface{ MinScore() float32 }); ok {
-				d.MinScore = usual.MinScore()
-			}
-			return d, true
-		}
+	d := recognizeHead(sig, metadata)
+	if d == nil {
+		return nil, false
 	}
-	return nil, false
+	return d, true
 }
 
 // Detect returns what it finds, the best first.

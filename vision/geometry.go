@@ -11,6 +11,9 @@ import (
 // corner of the first pixel is 0,0 and its centre 0.5,0.5.
 type Point struct{ X, Y float32 }
 
+// corner returns the bottom right corner of a picture of that size.
+func corner(size image.Point) Point { return Point{float32(size.X), float32(size.Y)} }
+
 // Rect is a rectangle in a picture with Min at its top left.
 type Rect struct{ Min, Max Point }
 

@@ -24,12 +24,6 @@ type maskMaker struct {
 
 var maskMakers = sync.Pool{New: func() any { return new(maskMaker) }}
 
-func (m *maskMaker) free() {
-	m.protos.free()
-	m.protos = array{}
-	maskMakers.Put(m)
-}
-
 // maskTap is how much three pixels of the prototypes count for one of the picture.
 type maskTap struct {
 	at     int // the first of them
@@ -83,14 +77,15 @@ func (y *YOLO) masks(out Outputs, back Affine, size image.Point) (*maskMaker, er
 		m.height, m.width = a.dims[0], a.dims[1]
 		m.plane, m.row, m.column = 1, m.width*y.Masks, y.Masks
 	}
-	used, input := back.Inverse().ApplyRect(Rect{Max: Point{float32(size.X), float32(size.Y)}}), out.Size
+	used, input := back.Inverse().ApplyRect(Rect{Max: corner(size)}), out.Size
 	if a.dims[0] != y.Masks && a.dims[2] != y.Masks || !finite(used, back[2]+back[5]) ||
 		min(m.width, m.height, size.X, size.Y) < 1 || m.width > input.X || m.height > input.Y {
-		m.free()
-		return nil, fail(common.ErrShape, "output %d has the shape %v, not %d prototypes of masks, smaller than %v, for a picture of %v", y.Protos, a.dims, y.Masks, input, size)
+		maskMakers.Put(m)
+		return nil, fail(common.ErrShape, "output %d is %v, not %d prototypes of masks smaller than %v", y.Protos, a.dims, y.Masks, input)
 	}
 	whole := func(v float32, input, protos int) bool { return nearest(v, input)*protos%input == 0 }
-	if whole(used.Min.X, input.X, m.width) && whole(used.Max.X, input.X, m.width) && whole(used.Min.Y, input.Y, m.height) && whole(used.Max.Y, input.Y, m.height) {
+	if whole(used.Min.X, input.X, m.width) && whole(used.Max.X, input.X, m.width) &&
+		whole(used.Min.Y, input.Y, m.height) && whole(used.Max.Y, input.Y, m.height) {
 		x, y := float32(m.width)/float32(input.X), float32(m.height)/float32(input.Y)
 		used = Rect{Point{used.Min.X * x, used.Min.Y * y}, Point{used.Max.X * x, used.Max.Y * y}}
 		input = image.Pt(m.width, m.height)

@@ -128,6 +128,7 @@ type frame struct {
 	backs      []Affine    // from points of the input to those of each picture, which begins at 0,0
 	candidates []Detection // for heads
 	plane      plane       // for maps of places
+	converted  [][]float32 // for each output: its numbers after the last Run, once a head has read them
 }
 
 // pictureInput returns the index of the input for pictures, or -1.
@@ -174,7 +175,6 @@ func picture[T any](ctx context.Context, r *runner, m Model, in *Input, img imag
 		if err != nil {
 			return err
 		}
-		defer a.free()
 		result, err = read(f, a)
 		return err
 	})
@@ -193,6 +193,7 @@ func (r *runner) take(m *common.Model, in *Input, n int) (*frame, error) {
 		for _, info := range sig.Outputs {
 			f.quants = append(f.quants, info.Quant)
 		}
+		f.converted = make([][]float32, len(sig.Outputs))
 	}
 	if f.at < 0 {
 		return nil, fail(common.ErrModel, "the model has no input of four dimensions for pictures; its inputs are %s",
@@ -275,13 +276,13 @@ func (f *frame) runOutputs(ctx context.Context, s *common.Session) error {
 	}
 	err := s.Run(ctx)
 	for i := 0; i < len(f.outputs) && err == nil; i++ {
-		f.outputs[i] = s.Output(i)
+		f.outputs[i], f.converted[i] = s.Output(i), f.converted[i][:0]
 	}
 	return err
 }
 
 // of returns what the last Run has made of picture n.
-func (f *frame) of(n int) Outputs { return Outputs{f.outputs, f.quants, n, f.size} }
+func (f *frame) of(n int) Outputs { return Outputs{f.outputs, f.quants, n, f.size, f} }
 
 // shape returns the shape of the input for n pictures, and their size.
 func (in *Input) shape(info common.TensorInfo, n int) (shape [4]int, size image.Point, err error) {

@@ -117,11 +117,11 @@ var mutants = []mutant{
 
 	// What models find in pictures.
 	{"vision/nms.go", "-w*h) > limit", "-w*h) >= limit", "vision", "TestNMS$"},
-	{"vision/outputs.go", "(*a.scratch)[o.N*size:][:size]", "(*a.scratch)[:size]", "vision", "TestYOLOGolden"},
+	{"vision/outputs.go", "all[o.N*size:][:size]", "all[:size]", "vision", "TestYOLOGolden"},
 	{"vision/masks.go", "input = image.Pt(m.width, m.height)", "", "vision", "TestMasksGolden"},
-	{"vision/recognize.go", "!unnamed || a-4-extras == coco", "true", "vision", "TestRecognizeHeads$"},
+	{"vision/recognize.go", "classes == 0 && d > before+extras", "d > before+extras", "vision", "TestRecognizeHeads$"},
 	{"vision/run.go", "clear(f.outputs)", "", "vision", "TestDetectAll"},
-	{"vision/faces.go", "size, strides[grid:])", "size, strides)", "vision", "TestSCRFD"},
+	{"vision/grids.go", "cells(size.X, 1, g.Strides[grid])", "cells(size.X, 1, g.Strides[0])", "vision", "TestSCRFD"},
 	{"vision/embedder.go", "a[2] += 0.5 - (a[0]+a[1])/2", "", "vision", "TestAlignFace"},
 	{"vision/segmenter.go", "c != top[h.next] || ", "", "vision", "TestSegmenter"},
 
