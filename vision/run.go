@@ -34,8 +34,8 @@ type Task interface {
 // Model is the model of a task: a *common.Model or a *common.LiveModel. A LiveModel can be
 // replaced while tasks use it, and none of their calls fails: pictures for which the old
 // model runs are finished by it, with its sessions, before it is closed, and others go to
-// the new one. It must be of the kind that the task's fields describe, but may have another
-// size.
+// the new one. It must be of the kind, and take pictures of the size, that the task's fields
+// describe.
 type Model interface {
 	AcquireSession(ctx context.Context, signature string) (*common.Session, error)
 }
