@@ -7,8 +7,9 @@ import (
 	"math"
 )
 
-// Point is a place in a picture, in pixels from the left and from the top. The
-// corner of the first pixel is 0,0 and its centre 0.5,0.5.
+// Point is a place in a picture, in the picture's coordinates, or in a model's input, in
+// pixels from the left and from the top. If the first pixel is at 0,0, as in an input, its
+// corner is 0,0 and its centre 0.5,0.5.
 type Point struct{ X, Y float32 }
 
 // corner returns the bottom right corner of a picture of that size.

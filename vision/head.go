@@ -52,7 +52,8 @@ type Head interface {
 
 // Finisher is a Head that adds points or masks after NMS to the detections that are
 // left. Their places are in pixels of the input still, but masks are in pixels of
-// the picture, which has the size size; back maps points of the input to it.
+// the picture, which has the size size; back maps points of the input to it. For a Finisher
+// the picture begins at 0,0: the Detector moves all to where the picture's Bounds begin.
 type Finisher interface {
 	Finish(found []Detection, out Outputs, back Affine, size image.Point) error
 }

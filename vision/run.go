@@ -32,8 +32,10 @@ type Task interface {
 }
 
 // Model is the model of a task: a *common.Model or a *common.LiveModel. A LiveModel can be
-// replaced while pictures are looked at: each of them is by one model, and none fails. All
-// of its models must be of the kind that the task's fields describe.
+// replaced while tasks use it, and none of their calls fails: pictures for which the old
+// model runs are finished by it, with its sessions, before it is closed, and others go to
+// the new one. It must be of the kind, and take pictures of the size, that the task's fields
+// describe.
 type Model interface {
 	AcquireSession(ctx context.Context, signature string) (*common.Session, error)
 }
