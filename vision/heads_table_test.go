@@ -261,7 +261,8 @@ func TestConvertedOutputs(t *testing.T) {
 			require.InDelta(t, float32(score)*0.005, f.Score, 1e-6)
 		}
 	}
-	f := d.runner.idle[0]
+	y := tensor(t, []uint8{0, 0, 200, 200, 180, 0}, 1, 1, 6)
+	f := &frame{outputs: []*common.Tensor{y}, quants: []*common.Quantization{quant}, converted: make([][]float32, 1)}
 	out := f.of(0)
 	first, _, err := out.Floats(0, 2)
 	require.NoError(t, err)

@@ -139,7 +139,6 @@ func (r *runner) take(m *common.Model, in *Input, n int) (*frame, error) {
 	for _, info := range sig.Outputs {
 		f.quants = append(f.quants, info.Quant)
 	}
-	f.converted = make([][]float32, len(sig.Outputs))
 	return f, nil
 }
 
@@ -204,6 +203,7 @@ func (f *frame) runOutputs(ctx context.Context, s *common.Session) error {
 		}
 	}
 	err := s.Run(ctx)
+	f.converted = resized(f.converted, len(f.outputs))
 	for i := 0; i < len(f.outputs) && err == nil; i++ {
 		f.outputs[i], f.converted[i] = s.Output(i), f.converted[i][:0]
 	}
