@@ -106,7 +106,7 @@ func (d *DETR) Decode(dst []Detection, out Outputs, minScore float32) ([]Detecti
 	}
 	boxes, err := out.array(d.Boxes, 2)
 	if n := scores.dims[0]; err == nil && (boxes.dims[0] != n || boxes.dims[1] != 4) {
-		err = fail(common.ErrShape, "output %d has %d rows of %d numbers, not %d boxes of 4", d.Boxes, boxes.dims[0], boxes.dims[1], n)
+		err = fail(common.ErrShape, "output %d is %v, not %d boxes of 4", d.Boxes, out.Tensors[d.Boxes].Shape(), n)
 	}
 	if err != nil {
 		return dst, err

@@ -15,9 +15,9 @@ const facePoints, blazePoints = 5, 6
 // face are the labels of face detectors.
 var face = []string{"face"}
 
-// recognizeFaces recognizes the forms of faces by how many there are, by the length of
-// their rows and, unless they depend on the picture, by how many rows they have. Of outputs
-// with rows of one length the first grid, which has the most anchors, is the longest.
+// recognizeFaces recognizes detectors of faces whose head is Grids by the number of their
+// outputs, the lengths of rows and, unless they depend on the picture, the numbers of rows. Of
+// outputs with rows of one length that with the most rows is of the first grid.
 func recognizeFaces(m *modelInfo) *Detector {
 	h := &Grids{Strides: []int{8, 16, 32}, Anchors: [][]float32{{16, 32}, {64, 128}, {256, 512}}}
 	d, n := &Detector{Head: h, MinScore: 0.5, Labels: face}, 1
@@ -47,17 +47,18 @@ func recognizeFaces(m *modelInfo) *Detector {
 	default:
 		return nil
 	}
-	form, indexes := gridForms[h.Form], [3][]int{}
-	for j, columns := range []int{form.scores, form.boxes, form.points} {
-		if len(m.Outputs) == 2*n && h.Form == SCRFD && j == 2 {
-			break
-		}
+	var indexes [3][]int
+	lengths := []int{gridForms[h.Form].scores, gridForms[h.Form].boxes, gridForms[h.Form].points}
+	if h.Form == SCRFD {
+		lengths = lengths[:len(m.Outputs)/n] // points may be missing
+	}
+	for j, length := range lengths {
 		for i, o := range m.Outputs {
-			if rowCount(o, columns) != 0 {
+			if rowCount(o, length) != 0 {
 				indexes[j] = append(indexes[j], i)
 			}
 		}
-		rows := func(i int) int { return rowCount(m.Outputs[i], columns) }
+		rows := func(i int) int { return rowCount(m.Outputs[i], length) }
 		slices.SortStableFunc(indexes[j], func(a, b int) int { return rows(b) - rows(a) })
 		for k, i := range indexes[j] {
 			if rows(i) > 0 && min(m.size.X, m.size.Y) > 0 && rows(i) != h.rows(k, n, m.size) {
@@ -77,11 +78,11 @@ func recognizeFaces(m *modelInfo) *Detector {
 // boxes itself, by the number of its anchors.
 func recognizeUltraFace(m *modelInfo) *Detector {
 	anchors := 3*cells(m.size.X, m.size.Y, 8, 64) + 2*cells(m.size.X, m.size.Y, 16, 32)
-	of := func(columns int) int {
-		return slices.IndexFunc(m.Outputs, func(o common.TensorInfo) bool { return anchors > 0 && rowCount(o, columns) == anchors })
+	of := func(length int) int {
+		return slices.IndexFunc(m.Outputs, func(o common.TensorInfo) bool { return rowCount(o, length) == anchors })
 	}
 	h := &Boxes{Boxes: of(4), Scores: of(2), ScoreColumn: 1, Classes: -1, Count: -1, Format: Corners, Units: Normalized}
-	if !m.color || len(m.Outputs) != 2 || min(h.Boxes, h.Scores) < 0 {
+	if !m.color || len(m.Outputs) != 2 || anchors == 0 || min(h.Boxes, h.Scores) < 0 {
 		return nil
 	}
 	in := Input{Mean: same(127), Std: same(128)}

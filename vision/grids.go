@@ -111,8 +111,8 @@ func (g *Grids) Decode(dst []Detection, out Outputs, minScore float32) ([]Detect
 			a, err = out.array(outputs[k], 2)
 			rows := g.rows(k, n, out.Size)
 			if err == nil && (rows == 0 || rows != a.dims[0] || columns != 0 && columns != a.dims[1]) {
-				err = fail(common.ErrShape, "output %d has %d rows of %d numbers; grids of the strides %v in an input of %v have %d anchors",
-					outputs[k], a.dims[0], a.dims[1], g.Strides, out.Size, rows)
+				err = fail(common.ErrShape, "output %d has %d rows of %d numbers, not %d for anchors of the strides %v in %v",
+					outputs[k], a.dims[0], a.dims[1], rows, g.Strides, out.Size)
 			}
 			return a
 		}
@@ -129,7 +129,7 @@ func (g *Grids) Decode(dst []Detection, out Outputs, minScore float32) ([]Detect
 		}
 		classes, sides := scores.end-scores.first, boxes.end-boxes.first
 		if err == nil && (classes < 1 || sides < 4 || sides%4 != 0 || boxes.end > boxes.dims[1]) {
-			err = fail(common.ErrShape, "output %d has %d scores in a row, and output %d has %d of %d numbers for a box, not 4 or 4 distributions",
+			err = fail(common.ErrShape, "output %d has %d scores in a row, output %d %d of %d numbers for 4 sides",
 				g.Scores[k], classes, g.Boxes[k], sides, boxes.dims[1])
 		}
 		if err != nil {

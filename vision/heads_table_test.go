@@ -4,6 +4,7 @@ package vision
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"image"
 	"math"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/common/fake"
 	"github.com/stretchr/testify/require"
 )
 
@@ -238,6 +240,41 @@ func TestGridsColumns(t *testing.T) {
 	}
 	_, err := (&Grids{Strides: []int{8, 16, 32}, Scores: []int{0, 1}, Boxes: []int{0, 1}}).Decode(nil, out, 0)
 	require.ErrorIs(t, err, common.ErrOption)
+}
+
+// Numbers of other types are converted once a Run, into memory that is used again.
+func TestConvertedOutputs(t *testing.T) {
+	score := uint8(100)
+	quant := &common.Quantization{Scale: []float32{0.005}, ZeroPoint: []int64{0}}
+	info := common.TensorInfo{Name: "y", DType: common.Uint8, Shape: common.Shape{1, 1, 6}, Quant: quant}
+	sig := common.Signature{Inputs: infos([]int{1, 3, 32, 32}), Outputs: []common.TensorInfo{info}}
+	m := fake.NewModel(sig, nil, func(context.Context, common.Tensors) (common.Tensors, error) {
+		return common.Tensors{"y": tensor(t, []uint8{0, 0, 200, 200, score, 0}, 1, 1, 6)}, nil
+	})
+	defer m.Close()
+	d := &Detector{Model: m, Head: &YOLO{Form: EndToEnd}}
+	for score = range uint8(200) {
+		found, err := d.Detect(context.Background(), image.NewGray(image.Rect(0, 0, 32, 32)))
+		require.NoError(t, err)
+		require.Equal(t, score >= 50, len(found) == 1)
+		for _, f := range found {
+			require.InDelta(t, float32(score)*0.005, f.Score, 1e-6)
+		}
+	}
+	y := tensor(t, []uint8{0, 0, 200, 200, 180, 0}, 1, 1, 6)
+	f := &frame{outputs: []*common.Tensor{y}, quants: []*common.Quantization{quant}, converted: make([][]float32, 1)}
+	out := f.of(0)
+	first, _, err := out.Floats(0, 2)
+	require.NoError(t, err)
+	require.Zero(t, testing.AllocsPerRun(10, func() { _, _, _ = out.Floats(0, 2) }))
+	out.Quants = []*common.Quantization{{Scale: []float32{1}, ZeroPoint: []int64{0}}}
+	other, _, err := out.Floats(0, 2)
+	require.NoError(t, err)
+	require.Equal(t, []float32{1, 200}, []float32{first[2], other[2]})
+	out.Quants, out.Tensors = f.quants, []*common.Tensor{tensor(t, make([]uint8, 6), 1, 1, 6)}
+	other, _, err = out.Floats(0, 2)
+	require.NoError(t, err)
+	require.Equal(t, []float32{1, 0}, []float32{first[2], other[2]})
 }
 
 // FuzzHeads decodes outputs of any shape and content with all heads.

@@ -5,7 +5,6 @@ package vision
 import (
 	"image"
 	"math"
-	"slices"
 	"sync"
 
 	"github.com/anyinfer/anyinfer/common"
@@ -81,7 +80,7 @@ func (y *YOLO) masks(out Outputs, back Affine, size image.Point) (*maskMaker, er
 	if a.dims[0] != y.Masks && a.dims[2] != y.Masks || !finite(used, back[2]+back[5]) ||
 		min(m.width, m.height, size.X, size.Y) < 1 || m.width > input.X || m.height > input.Y {
 		maskMakers.Put(m)
-		return nil, fail(common.ErrShape, "output %d is %v, not %d prototypes of masks smaller than %v", y.Protos, a.dims, y.Masks, input)
+		return nil, fail(common.ErrShape, "output %d is %v, not %d masks smaller than %v", y.Protos, a.dims, y.Masks, input)
 	}
 	whole := func(v float32, input, protos int) bool { return nearest(v, input)*protos%input == 0 }
 	if whole(used.Min.X, input.X, m.width) && whole(used.Max.X, input.X, m.width) &&
@@ -98,7 +97,8 @@ func (y *YOLO) masks(out Outputs, back Affine, size image.Point) (*maskMaker, er
 // mask returns the mask of a box in the picture, with that weight of each prototype.
 func (m *maskMaker) mask(box Rect, weight func(int) float32) *image.Alpha {
 	ceil := func(v float32) int { return int(math.Ceil(float64(v))) }
-	bounds := image.Rect(ceil(box.Min.X), ceil(box.Min.Y), ceil(box.Max.X), ceil(box.Max.Y)).Intersect(image.Rect(0, 0, len(m.x), len(m.y)))
+	picture := image.Rect(0, 0, len(m.x), len(m.y))
+	bounds := image.Rect(ceil(box.Min.X), ceil(box.Min.Y), ceil(box.Max.X), ceil(box.Max.Y)).Intersect(picture)
 	mask := image.NewAlpha(bounds)
 	if bounds.Empty() {
 		return mask
@@ -126,8 +126,7 @@ func (m *maskMaker) mask(box Rect, weight func(int) float32) *image.Alpha {
 
 // sum sets small to the weighted sum of the prototypes in a rectangle, and 0 behind their end.
 func (m *maskMaker) sum(left, top, width, height int, weight func(int) float32) {
-	m.small = slices.Grow(m.small[:0], width*height)[:width*height]
-	m.line = slices.Grow(m.line[:0], width)[:width]
+	m.small, m.line = resized(m.small, width*height), resized(m.line, width)
 	clear(m.small)
 	for c := range m.masks {
 		w := weight(c)

@@ -32,10 +32,11 @@ func (o Outputs) array(i, rank int) (a array, err error) {
 	if i < 0 || i >= len(o.Tensors) || o.Tensors[i] == nil {
 		return a, fail(common.ErrCount, "the head reads output %d, but the model has %d", i, len(o.Tensors))
 	}
-	shape := o.Tensors[i].Shape()
+	t := o.Tensors[i]
+	shape := t.Shape()
 	lead := len(shape) - rank
 	if lead < 0 || rank > len(a.dims) || o.N < 0 || o.N >= shape[:lead].Elems() {
-		return a, fail(common.ErrShape, "output %d is %v, without %d dimensions of picture %d", i, o.Tensors[i].Shape(), rank, o.N)
+		return a, fail(common.ErrShape, "output %d is %v, without %d dimensions of picture %d", i, t.Shape(), rank, o.N)
 	}
 	all, err := o.floats(i)
 	if err != nil {

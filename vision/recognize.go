@@ -190,7 +190,7 @@ func recognizeYOLO(m *modelInfo) *Detector {
 	if points := integers(m.metadata["kpt_shape"]); task == "pose" && len(points) == 2 {
 		y.Points, y.PointValues = points[0], points[1]
 	}
-	known := task == "detect" || task == "segment" && y.Masks > 0 || task == "pose" && (y.PointValues == 2 || y.PointValues == 3)
+	known := task == "detect" || task == "segment" && y.Masks > 0 || y.PointValues == 2 || y.PointValues == 3
 	if y.Output < 0 || task != "" && !known {
 		return nil
 	}

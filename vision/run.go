@@ -277,6 +277,7 @@ func (f *frame) runOutputs(ctx context.Context, s *common.Session) error {
 		}
 	}
 	err := s.Run(ctx)
+	f.converted = resized(f.converted, len(f.outputs))
 	for i := 0; i < len(f.outputs) && err == nil; i++ {
 		f.outputs[i], f.converted[i] = s.Output(i), f.converted[i][:0]
 	}

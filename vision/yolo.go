@@ -33,13 +33,15 @@ const (
 	RTDETR                   // center, size, classes; without NMS: RT-DETR as Ultralytics exported it at first
 )
 
-// yoloForms have the number of values before the classes, and the usual NMS.
+// yoloForms have the number of values before the classes, what the first four are, and the
+// usual NMS.
 var yoloForms = [...]struct {
 	before int
+	box    BoxFormat
 	nms    NMSOptions
 }{
-	YOLOv8: {4, NMSOptions{IoU: 0.7}}, YOLOv5: {5, NMSOptions{IoU: 0.45}}, EndToEnd: {6, NMSOptions{None: true}},
-	RTDETR: {4, NMSOptions{None: true}},
+	YOLOv8: {4, CenterSize, NMSOptions{IoU: 0.7}}, YOLOv5: {5, CenterSize, NMSOptions{IoU: 0.45}},
+	EndToEnd: {6, Corners, NMSOptions{None: true}}, RTDETR: {4, CenterSize, NMSOptions{None: true}},
 }
 
 // Suppression returns the options that the models' own programs use.
@@ -64,9 +66,10 @@ func (y *YOLO) table(out Outputs) (t yoloTable, err error) {
 	}
 	t.extras = values - y.Masks - y.Points*y.PointValues
 	classes := t.extras - before
-	if classes < 0 || (classes == 0) != (y.Form == EndToEnd) || min(y.Masks, y.Points) < 0 || y.Points > 0 && y.PointValues < 2 {
-		return t, fail(common.ErrShape, "output %d has %d values for each of %d boxes, not %d, classes, %d for masks, %d for points",
-			y.Output, values, t.boxes, before, y.Masks, y.Points*y.PointValues)
+	if classes < 0 || (classes == 0) != (y.Form == EndToEnd) || min(y.Masks, y.Points) < 0 ||
+		y.Points > 0 && y.PointValues < 2 {
+		return t, fail(common.ErrShape, "output %d has %d values a box, not %d, classes, %d for masks and %d for points",
+			y.Output, values, before, y.Masks, y.Points*y.PointValues)
 	}
 	t.scale = y.Units.scale(out, t.data, t.boxes, t.box, t.value)
 	return t, nil
@@ -96,11 +99,7 @@ func (y *YOLO) Decode(dst []Detection, out Outputs, minScore float32) ([]Detecti
 		if class < 0 || !(score >= minScore) {
 			continue
 		}
-		format := CenterSize
-		if y.Form == EndToEnd {
-			format = Corners
-		}
-		dst = add(dst, format.rect([4]float32(row), t.scale), score, class, i)
+		dst = add(dst, yoloForms[int(y.Form)%len(yoloForms)].box.rect([4]float32(row), t.scale), score, class, i)
 	}
 	return dst, nil
 }
