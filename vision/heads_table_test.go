@@ -267,6 +267,10 @@ func TestConvertedOutputs(t *testing.T) {
 	first, _, err := out.Floats(0, 2)
 	require.NoError(t, err)
 	require.Zero(t, testing.AllocsPerRun(10, func() { _, _, _ = out.Floats(0, 2) }))
+	for _, rank := range []int{-1, 4} {
+		_, _, err = out.Floats(0, rank)
+		require.ErrorIs(t, err, common.ErrShape)
+	}
 	out.Quants = []*common.Quantization{{Scale: []float32{1}, ZeroPoint: []int64{0}}}
 	other, _, err := out.Floats(0, 2)
 	require.NoError(t, err)

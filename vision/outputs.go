@@ -35,7 +35,7 @@ func (o Outputs) array(i, rank int) (a array, err error) {
 	t := o.Tensors[i]
 	shape := t.Shape()
 	lead := len(shape) - rank
-	if lead < 0 || rank > len(a.dims) || o.N < 0 || o.N >= shape[:lead].Elems() {
+	if lead < 0 || rank < 0 || rank > len(a.dims) || o.N < 0 || o.N >= shape[:lead].Elems() {
 		return a, fail(common.ErrShape, "output %d is %v, without %d dimensions of picture %d", i, t.Shape(), rank, o.N)
 	}
 	all, err := o.floats(i)
