@@ -47,6 +47,8 @@ var packaged = map[string]string{
 	"astronaut.png":                           "skimage/data",
 	"page.png":                                "skimage/data",
 	"text.png":                                "skimage/data",
+	"rocket.jpg":                              "skimage/data",
+	"retina.jpg":                              "skimage/data",
 }
 
 // public returns the path of a public model or photo.
@@ -54,7 +56,7 @@ func public(t testing.TB, name string) string {
 	if packaged[name] == "" {
 		path := filepath.Join(cmp.Or(os.Getenv("ANYINFER_TEST_MODELS"), "../../shared/models"), name)
 		if _, err := os.Stat(path); err != nil {
-			t.Skipf("no package has %s, so this test is run by hand: set ANYINFER_TEST_MODELS to a folder with it", name)
+			t.Skipf("this is run by hand, as no package has %s: set ANYINFER_TEST_MODELS to a folder with the model and its photo", name)
 		}
 		return path
 	}
