@@ -240,9 +240,11 @@ func TestBlazeFaceModel(t *testing.T) {
 }
 
 func TestLayoutModel(t *testing.T) {
-	picture := page(t)
+	pictures := map[string]image.Image{"page": page(t), "report": photo(t, "testdata/models/report.png")}
 	onEngines(t, "layout_cdla.onnx", func(t *testing.T, m *common.Model) {
-		requireFound(t, expected[[]found](t, "models/models.json", "layout page"), detect(t, m, picture, 0), 0.5, 0.001)
+		for name, picture := range pictures {
+			requireFound(t, expected[[]found](t, "models/models.json", "layout "+name), detect(t, m, picture, 0), 0.002, 1e-5)
+		}
 	})
 }
 
@@ -263,7 +265,7 @@ func TestDeepLabModel(t *testing.T) {
 			classes[s.Labels[got.Pix[i]]]++
 		}
 		t.Logf("%d of %d pixels differ from OpenCV's and LiteRT's; %v", wrong, len(want.Pix), classes)
-		require.Less(t, wrong, len(want.Pix)/500)
+		require.LessOrEqual(t, wrong, len(want.Pix)/10000)
 		require.Greater(t, classes["dog"], len(want.Pix)/3)
 	})
 }
@@ -325,6 +327,9 @@ func TestOrientationModel(t *testing.T) {
 			require.Equal(t, expected[string](t, "models/models.json", fmt.Sprint("orientation ", quarters)), classes[0].Label)
 			require.Greater(t, classes[0].Score, float32(0.5))
 		}
+		classes, err := c.Classify(ctx, photo(t, "testdata/models/sideways.png"))
+		require.NoError(t, err)
+		require.Equal(t, expected[string](t, "models/models.json", "orientation sideways"), classes[0].Label)
 	})
 }
 

