@@ -85,7 +85,7 @@ func (d *Detector) results(f *frame, n int, bounds image.Rectangle) ([]Detection
 		unwanted := func(c Detection) bool { return !slices.Contains(d.Classes, c.Class) }
 		f.candidates = slices.DeleteFunc(f.candidates, unwanted)
 	}
-	kept := NMS(f.candidates, suppression)
+	kept := suppress(f.candidates, suppression, Point{1 / back[0], 1 / back[4]})
 	found := append(make([]Detection, 0, len(kept)), kept...)
 	if finisher, ok := d.Head.(Finisher); ok {
 		if err := finisher.Finish(found, out, back, bounds.Size()); err != nil {

@@ -63,7 +63,7 @@ type NMSOptions struct {
 	None     bool    // the model has done it
 	IoU      float32 // boxes that overlap a better one more than this are dropped; 0: 0.45
 	Agnostic bool    // boxes of all classes compete, not only those of the same class
-	PlusOne  bool    // widths and heights are one larger, as in some older code
+	PlusOne  bool    // widths and heights are one larger, of a Detector's boxes one pixel of the picture, as in some older code
 	Weighted bool    // overlapping boxes are averaged with their scores as weights, as MediaPipe does
 	Max      int     // the number of detections that are kept; 0: 300
 }

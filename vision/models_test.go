@@ -166,9 +166,21 @@ func two(t *testing.T) image.Image {
 }
 
 func part(t *testing.T) image.Image {
-	return astronaut(t).(interface {
-		SubImage(image.Rectangle) image.Image
-	}).SubImage(image.Rect(60, 0, 401, 300))
+	m := image.NewRGBA(image.Rect(0, 0, 341, 300))
+	draw.Draw(m, m.Rect, astronaut(t), image.Pt(60, 0), draw.Src)
+	return m
+}
+
+// large is the page with pixels of 6 by 6, so that a pixel of the picture is a small part of one of an input.
+func large(t *testing.T) image.Image {
+	one := page(t)
+	m := image.NewRGBA(image.Rectangle{Max: one.Bounds().Size().Mul(6)})
+	for y := range m.Rect.Dy() {
+		for x := range m.Rect.Dx() {
+			m.Set(x, y, one.At(x/6, y/6))
+		}
+	}
+	return m
 }
 
 func detect(t *testing.T, m *common.Model, img image.Image, minScore float32) []vision.Detection {
@@ -182,7 +194,7 @@ func detect(t *testing.T, m *common.Model, img image.Image, minScore float32) []
 
 // ddddocr has YOLOX's demo, with its model.
 func TestYOLOXModel(t *testing.T) {
-	pictures := map[string]image.Image{"letters": photo(t, "testdata/models/letters.png"), "page": page(t), "text": photo(t, public(t, "text.png"))}
+	pictures := map[string]image.Image{"letters": photo(t, "testdata/models/letters.png"), "page": page(t), "text": photo(t, public(t, "text.png")), "large": large(t)}
 	onEngines(t, "common_det.onnx", func(t *testing.T, m *common.Model) {
 		for name, picture := range pictures {
 			requireFound(t, expected[[]found](t, "models/models.json", "yolox "+name), detect(t, m, picture, 0.1), 0.001, 1e-5)

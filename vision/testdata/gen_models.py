@@ -80,7 +80,7 @@ def make(out):
     for picture in pictures.report, pictures.sideways:
         Image.fromarray(picture()).convert("L").save(out / f"{picture.__name__}.png", optimize=True)
     yolox = YOLOX()
-    for picture in pictures.letters, pictures.page, pictures.text:
+    for picture in pictures.letters, pictures.page, pictures.large, pictures.text:
         expected[f"yolox {picture.__name__}"] = yolox.find(picture())
     for picture in pictures.page, pictures.report:
         expected[f"layout {picture.__name__}"] = layout(picture())

@@ -23,6 +23,11 @@ def page():
     return read(SKIMAGE / "data/page.png")
 
 
+def large():
+    """The page with pixels of 6 by 6, so that a pixel of the picture is a small part of one of an input."""
+    return page().repeat(6, 0).repeat(6, 1)
+
+
 def text():
     return read(SKIMAGE / "data/text.png")
 
