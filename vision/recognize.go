@@ -163,8 +163,11 @@ func recognizePicoDet(m *modelInfo) *Detector {
 	default:
 		return nil
 	}
-	in := Input{Size: m.size, Mean: imageNetMean, Std: imageNetStd, BGR: h.Form != PicoDet}
-	return &Detector{Head: h, Input: in, Labels: m.labels(classes)}
+	d := &Detector{Head: h, Input: Input{Size: m.size, Mean: imageNetMean, Std: imageNetStd, BGR: true}, Labels: m.labels(classes)}
+	if h.Form == PicoDet { // PaddleDetection's
+		d.Input.BGR, d.MinScore = false, 0.5
+	}
+	return d
 }
 
 // nmsInside matches the arguments of an export with NMS, as JSON and as a Python dict.
