@@ -442,7 +442,7 @@ func TestRecognizeHeads(t *testing.T) {
 				recognized++
 				require.Equal(t, c.want, d.Head)
 				require.Equal(t, c.labels, d.Labels)
-				require.Equal(t, name == "PicoDet", d.MinScore == 0.5) // of which PaddleDetection's program and rapid-layout take 0.5
+				require.Equal(t, name == "PicoDet", d.MinScore == 0.5)                     // of which PaddleDetection's program and rapid-layout take 0.5
 				if c.inputs[0].Shape[2] < 0 && name != "YOLOv8 dynamic without metadata" { // which needs Input.Size
 					require.Positive(t, d.Input.Size.X*d.Input.Size.Y, "a size is needed")
 				}
