@@ -17,9 +17,10 @@ type Matter struct {
 	Model  Model
 	Input  Input
 	Output int // the output that has the alpha of each place
-	// ShorterSide is the length of the shorter side of the input, if the model takes any
-	// size: the input then has the proportions of the picture, with sides that are rounded
-	// down to multiples of 32. 0: the input has Input.Size.
+	// ShorterSide is for models that take any size, as MODNet's own program has it. The input
+	// has the proportions of the picture: if both sides are shorter than this, or both are
+	// longer, the shorter one becomes this; otherwise they stay. They are then rounded down
+	// to multiples of 32, and are at most 8 times ShorterSide. 0: the input has Input.Size.
 	ShorterSide int
 	// MinMax makes the least alpha of a picture 0 and the greatest 1, as models of the
 	// kind of U2-Net need it.
@@ -60,8 +61,11 @@ func (t *Matter) Matte(ctx context.Context, img image.Image) (*image.Alpha, erro
 
 // inputSize returns the size of the input for a picture of that size.
 func (t *Matter) inputSize(size image.Point) image.Point {
-	shorter := max(min(size.X, size.Y), 1)
-	side := func(n int) int { return max(min(n*t.ShorterSide/shorter, 4*t.ShorterSide)/32*32, 32) }
+	from, to := max(min(size.X, size.Y), 1), t.ShorterSide
+	if from <= to && max(size.X, size.Y) >= to {
+		to = from
+	}
+	side := func(n int) int { return max(min(n*to/from, 8*t.ShorterSide)/32*32, 32) }
 	return image.Pt(side(size.X), side(size.Y))
 }
 
@@ -107,7 +111,7 @@ func recognizeMatter(sig common.Signature, metadata map[string]string) (_ Task, 
 	case n == 1 && layout == NHWC:
 		t.Input = rawInput(input)
 	case n == 1 && size.X <= 512: // MODNet
-		t.Input = Input{Size: size, Filter: Smooth, Mean: same(127.5), Std: same(127.5)}
+		t.Input = Input{Size: size, Filter: Area, Mean: same(127.5), Std: same(127.5)}
 		if size == (image.Point{}) {
 			t.ShorterSide = 512
 		}

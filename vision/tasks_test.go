@@ -368,8 +368,13 @@ func TestMatter(t *testing.T) {
 		Inputs: []common.TensorInfo{infoOf("input", -1, 3, -1, -1)}, Outputs: []common.TensorInfo{infoOf("output", -1, 1, -1, -1)},
 	}, nil)
 	require.False(t, certain)
-	for size, want := range map[image.Point]image.Point{{1920, 1080}: {896, 512}, {1080, 1400}: {512, 640}, {1, 9999}: {512, 2048}, {}: {32, 32}} {
-		require.Equal(t, want, modnet.(*Matter).inputSize(size))
+	for size, want := range map[image.Point]image.Point{
+		// As MODNet's onnx/inference_onnx.py has them.
+		{1920, 1080}: {896, 512}, {1080, 1400}: {512, 640}, {800, 1200}: {512, 768}, {400, 300}: {672, 512},
+		{523, 201}: {512, 192}, {600, 450}: {576, 448}, {451, 800}: {448, 800}, {512, 512}: {512, 512}, {3000, 400}: {2976, 384},
+		{1, 9999}: {32, 4096}, {}: {32, 32}, // which it cannot do
+	} {
+		require.Equal(t, want, modnet.(*Matter).inputSize(size), size)
 	}
 }
 
