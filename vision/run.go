@@ -193,7 +193,6 @@ func (r *runner) take(m *common.Model, in *Input, n int) (*frame, error) {
 		for _, info := range sig.Outputs {
 			f.quants = append(f.quants, info.Quant)
 		}
-		f.converted = make([][]float32, len(sig.Outputs))
 	}
 	if f.at < 0 {
 		return nil, fail(common.ErrModel, "the model has no input of four dimensions for pictures; its inputs are %s",
