@@ -313,6 +313,8 @@ func TestGridOf(t *testing.T) {
 		{common.Shape{1, 21, 65, 65}, image.Pt(513, 513), NHWC, 0, first},
 		{common.Shape{1, 150, 128, 128}, image.Pt(512, 512), NCHW, 0, first}, // more classes than places on a side
 		{common.Shape{1, 128, 128, 150}, image.Pt(512, 512), NHWC, 0, last},
+		{common.Shape{1, 150, 96, 128}, image.Pt(512, 384), NCHW, 0, first},
+		{common.Shape{1, 150, 96, 128}, image.Pt(384, 600), NCHW, 0, last},
 		{common.Shape{1, 21, 21, 21}, image.Pt(321, 321), NCHW, 21, first}, // both fit
 		{common.Shape{1, 21, 21, 21}, image.Pt(321, 321), NHWC, 0, last},
 		{common.Shape{1, 20, 20, 21}, image.Pt(320, 320), NCHW, 0, first}, // one place more
