@@ -5,10 +5,12 @@ package vision_test
 import (
 	"bufio"
 	"cmp"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -18,6 +20,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/vision"
+	"github.com/anyinfer/anyinfer/vision/turbojpeg"
 	"github.com/stretchr/testify/require"
 )
 
@@ -63,7 +66,7 @@ func BenchmarkFill(b *testing.B) {
 			dst := newTensor(b, common.Float32, 1, 3, 640, 640)
 			in := vision.Input{Fit: vision.Letterbox, Filter: c.filter, Pad: 114, Std: [3]float32{255, 255, 255}}
 			var ours, theirs []time.Duration
-			python := startPython(b)
+			python := startPython(b, "-c", opencv)
 			b.ReportAllocs()
 			for b.Loop() {
 				start := time.Now()
@@ -74,20 +77,25 @@ func BenchmarkFill(b *testing.B) {
 					theirs = append(theirs, python(10)...)
 				}
 			}
-			slices.Sort(ours)
-			low := ours[len(ours)/10]
-			b.ReportMetric(float64(low.Microseconds())/1000, "p10-ms")
-			if len(theirs) > 0 {
-				slices.Sort(theirs)
-				b.ReportMetric(float64(low)/float64(theirs[len(theirs)/10]), "x-opencv")
-			}
+			reportRatio(b, ours, theirs)
 		})
 	}
 }
 
-// startPython returns a function that returns as many of OpenCV's times, or nil if there is none.
-func startPython(b *testing.B) func(n int) []time.Duration {
-	cmd := exec.Command(cmp.Or(os.Getenv("ANYINFER_TEST_PYTHON"), "python3"), "-c", opencv)
+// reportRatio reports the 10th percentile of our times, and its ratio to that of OpenCV's.
+func reportRatio(b *testing.B, ours, theirs []time.Duration) {
+	slices.Sort(ours)
+	low := ours[len(ours)/10]
+	b.ReportMetric(float64(low.Microseconds())/1000, "p10-ms")
+	if len(theirs) > 0 {
+		slices.Sort(theirs)
+		b.ReportMetric(float64(low)/float64(theirs[len(theirs)/10]), "x-opencv")
+	}
+}
+
+// startPython returns a function that returns as many times of a program in Python, or nil if a package is missing.
+func startPython(b *testing.B, program ...string) func(n int) []time.Duration {
+	cmd := exec.Command(cmp.Or(os.Getenv("ANYINFER_TEST_PYTHON"), "python3"), program...)
 	stdin, err := cmd.StdinPipe()
 	require.NoError(b, err)
 	stdout, err := cmd.StdoutPipe()
@@ -122,5 +130,63 @@ func BenchmarkFillWarped(b *testing.B) {
 	dst := newTensor(b, common.Float32, 1, 3, 112, 112)
 	for b.Loop() {
 		require.NoError(b, (&vision.Input{}).FillWarped(dst, nil, 0, img, vision.Affine{0.3, 0.1, -50, -0.1, 0.3, -60}))
+	}
+}
+
+// BenchmarkPhoto finds boxes in JPEG files with YOLOX on onnxruntime, on one thread, in turns with OpenCV and ONNX
+// Runtime in Python if there are such.
+func BenchmarkPhoto(b *testing.B) {
+	decoders := map[string]func(io.Reader, *vision.Detector) (image.Image, error){
+		"image": func(r io.Reader, _ *vision.Detector) (image.Image, error) {
+			img, _, err := vision.Decode(r)
+			return img, err
+		},
+		"turbojpeg": func(r io.Reader, _ *vision.Detector) (image.Image, error) {
+			img, _, err := turbojpeg.Decode(r, nil)
+			return img, err
+		},
+		"turbojpeg scaled": func(r io.Reader, d *vision.Detector) (image.Image, error) {
+			img, _, err := turbojpeg.Decode(r, &turbojpeg.Options{Size: d.Input.Size, Fit: d.Input.Fit})
+			return img, err
+		},
+	}
+	for _, c := range [][3]string{{"common_det.onnx", "rocket.jpg", "raw"}, {"common_det.onnx", "retina.jpg", "raw"}, {"yolox_nano.onnx", "tiger_cat.jpg", "normalized"}, {"yolox_nano.onnx", "faces.jpg", "normalized"}} {
+		for _, decoder := range slices.Sorted(maps.Keys(decoders)) {
+			b.Run(c[0]+"/"+c[1]+"/"+decoder, func(b *testing.B) {
+				path, photo := public(b, c[0]), public(b, c[1])
+				engine, err := common.Open("onnxruntime", nil)
+				if errors.Is(err, common.ErrNotAvailable) {
+					b.Skip(err)
+				}
+				require.NoError(b, err)
+				defer engine.Close()
+				model, err := engine.Load(ctx, common.File(path), &common.Options{Threads: 1})
+				require.NoError(b, err)
+				defer model.Close()
+				detector, err := vision.NewDetector(model)
+				require.NoError(b, err)
+				python := startPython(b, "testdata/bench_photo.py", path, photo, c[2])
+				var ours, theirs []time.Duration
+				b.ReportAllocs()
+				for b.Loop() {
+					start := time.Now()
+					file, err := os.Open(photo)
+					require.NoError(b, err)
+					img, err := decoders[decoder](file, detector)
+					file.Close()
+					if errors.Is(err, common.ErrNotAvailable) {
+						b.Skip(err)
+					}
+					require.NoError(b, err)
+					_, err = detector.Detect(ctx, img)
+					ours = append(ours, time.Since(start))
+					require.NoError(b, err)
+					if python != nil {
+						theirs = append(theirs, python(1)...)
+					}
+				}
+				reportRatio(b, ours, theirs)
+			})
+		}
 	}
 }

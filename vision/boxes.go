@@ -3,19 +3,17 @@
 package vision
 
 import (
-	"cmp"
-	"image"
 	"math"
-	"slices"
 
 	"github.com/anyinfer/anyinfer/common"
 )
 
 // Boxes is the head of models that finish boxes, scores and classes themselves, with
-// NMS where they need it: SSD and EfficientDet of TensorFlow, RT-DETR, PP-YOLOE.
+// NMS where they need it: SSD and EfficientDet of TensorFlow, RT-DETR, PP-YOLOE; and, with
+// the NMS of the Detector, UltraFace.
 type Boxes struct {
 	// The indexes of the outputs. They may be the same one, with a row of numbers for
-	// each box; the columns say where in it.
+	// each box; the columns say where in it. Classes -1: all are of class 0.
 	Boxes, Scores, Classes              int
 	BoxColumn, ScoreColumn, ClassColumn int
 	// Count is the index of the output with the number of boxes; -1: all rows are boxes.
@@ -32,7 +30,7 @@ func (b *Boxes) Suppression() NMSOptions { return NMSOptions{None: true} }
 // Decode implements Head.
 func (b *Boxes) Decode(dst []Detection, out Outputs, minScore float32) ([]Detection, error) {
 	from, n, rows := 0, -1, out
-	if b.Count >= 0 && b.Boxes >= 0 && b.Boxes < len(out.Tensors) && len(out.Tensors[b.Boxes].Shape()) == 2 {
+	if b.Count >= 0 && out.rank(b.Boxes) == 2 {
 		rows.N = 0
 	}
 	for k := rows; k.N <= out.N && b.Count >= 0; k.N++ {
@@ -41,40 +39,46 @@ func (b *Boxes) Decode(dst []Detection, out Outputs, minScore float32) ([]Detect
 			return dst, err
 		}
 		from += max(n, 0)
-		n = index(a.data[0])
-		a.free()
-		if n < 0 {
+		if n = index(a.data[0]); n < 0 {
 			return dst, fail(common.ErrShape, "output %d has no number of boxes", b.Count)
 		}
 	}
-	var of [3]array // boxes, scores, classes
-	for k, c := range [...]struct{ output, column, width int }{{b.Boxes, b.BoxColumn, 4}, {b.Scores, b.ScoreColumn, 1}, {b.Classes, b.ClassColumn, 1}} {
+	var of [3]array // boxes, scores and classes, each from its column on
+	for k, c := range [...]struct{ output, column, width int }{
+		{b.Boxes, b.BoxColumn, 4}, {b.Scores, b.ScoreColumn, 1}, {b.Classes, b.ClassColumn, 1},
+	} {
+		if k == 2 && b.Classes < 0 {
+			break
+		}
 		rank := 2
-		if c.output != b.Boxes {
+		if out.rank(c.output) != out.rank(b.Boxes) {
 			rank = 1
 		}
 		a, err := rows.array(c.output, rank)
 		if err != nil {
 			return dst, err
 		}
-		defer a.free()
 		if rank == 1 {
 			a.dims[1], c.column = 1, 0
 		}
+		a.first, a.end = c.column, c.column+c.width
 		if n < 0 {
 			n = a.dims[0]
 		}
-		if c.column < 0 || c.column+c.width > a.dims[1] || from+n > a.dims[0] {
-			return dst, fail(common.ErrShape, "output %d has %d rows of %d numbers, without rows %d to %d and columns %d to %d", c.output, a.dims[0], a.dims[1], from, from+n, c.column, c.column+c.width)
+		if a.first < 0 || a.end > a.dims[1] || from+n > a.dims[0] || b.Count < 0 && n != a.dims[0] {
+			return dst, fail(common.ErrShape, "output %d has %d rows of %d numbers, without rows %d to %d and columns %d to %d",
+				c.output, a.dims[0], a.dims[1], from, from+n, a.first, a.end)
 		}
-		a.data = a.data[min(c.column, len(a.data)):]
 		of[k] = a
 	}
-	scale, width := b.Units.scale(out, of[0].data, of[0].dims[0], of[0].dims[1], 1), of[0].dims[1]
+	scale := b.Units.scale(out, of[0].data[min(b.BoxColumn, len(of[0].data)):], of[0].dims[0], of[0].dims[1], 1)
 	for i := from; i < from+n; i++ {
-		score, class := of[1].data[i*of[1].dims[1]], index(of[2].data[i*of[2].dims[1]])
-		if box := of[0].data[i*width:]; class >= 0 && score >= minScore {
-			dst = add(dst, b.Format.rect(box[0], box[1], box[2], box[3], scale), score, class, i)
+		score, class := of[1].row(i)[0], 0
+		if b.Classes >= 0 {
+			class = index(of[2].row(i)[0])
+		}
+		if class >= 0 && score >= minScore {
+			dst = add(dst, b.Format.rect([4]float32(of[0].row(i)), scale), score, class, i)
 		}
 	}
 	return dst, nil
@@ -96,16 +100,20 @@ func (d *DETR) Suppression() NMSOptions { return NMSOptions{None: true} }
 // Decode implements Head. Without Softmax it appends a detection for each class of a box
 // that has the score, as the models' own code does.
 func (d *DETR) Decode(dst []Detection, out Outputs, minScore float32) ([]Detection, error) {
-	scores, boxes, err := out.pair(d.Scores, 0, d.Boxes, 4)
+	scores, err := out.array(d.Scores, 2)
 	if err != nil {
 		return dst, err
 	}
-	defer scores.free()
-	defer boxes.free()
-	size, least, classes := Point{float32(out.Size.X), float32(out.Size.Y)}, logit(minScore), scores.dims[1]
+	boxes, err := out.array(d.Boxes, 2)
+	if n := scores.dims[0]; err == nil && (boxes.dims[0] != n || boxes.dims[1] != 4) {
+		err = fail(common.ErrShape, "output %d is %v, not %d boxes of 4", d.Boxes, out.Tensors[d.Boxes].Shape(), n)
+	}
+	if err != nil {
+		return dst, err
+	}
+	scale, least := corner(out.Size), logit(minScore)
 	for i := range boxes.dims[0] {
-		row, box := scores.data[i*classes:][:classes], boxes.data[4*i:]
-		r := CenterSize.rect(box[0], box[1], box[2], box[3], size)
+		row, r := scores.row(i), CenterSize.rect([4]float32(boxes.row(i)), scale)
 		if !d.Softmax {
 			for class, v := range row {
 				if v >= least {
@@ -115,7 +123,7 @@ func (d *DETR) Decode(dst []Detection, out Outputs, minScore float32) ([]Detecti
 			continue
 		}
 		most, _ := best(row)
-		score, class := best(row[:max(classes-1, 0)])
+		score, class := best(row[:max(len(row)-1, 0)])
 		sum := 0.0
 		for _, v := range row {
 			sum += math.Exp(float64(v - most))
@@ -125,97 +133,4 @@ func (d *DETR) Decode(dst []Detection, out Outputs, minScore float32) ([]Detecti
 		}
 	}
 	return dst, nil
-}
-
-// PicoDet is the head of PicoDet, NanoDet and NanoDet-Plus without NMS: for each cell
-// of a grid for each stride, scores, and the distances to the four sides of a box in
-// strides. A distance is a number, or the mean of a distribution over 0, 1, 2 and so on.
-type PicoDet struct {
-	Strides []int // nil: 8, 16, 32, 64
-	// The indexes of the outputs with scores and distances, one for each stride; nil: output
-	// 0 has a row for each cell of all strides, with Classes scores and then the distances.
-	Scores, Distances []int
-	Classes           int
-	Corner            bool    // distances are from a cell's top left, as in NanoDet-Plus, not from its center
-	MaxIoU            float32 // for NMS; 0: 0.5
-}
-
-var picoDetStrides = []int{8, 16, 32, 64}
-
-// Suppression returns NMS by class.
-func (p *PicoDet) Suppression() NMSOptions { return NMSOptions{IoU: cmp.Or(p.MaxIoU, 0.5)} }
-
-// Decode implements Head.
-func (p *PicoDet) Decode(dst []Detection, out Outputs, minScore float32) ([]Detection, error) {
-	strides := p.Strides
-	if strides == nil {
-		strides = picoDetStrides
-	}
-	if p.Scores != nil && len(p.Scores) != len(strides) || len(p.Scores) != len(p.Distances) {
-		return dst, fail(common.ErrCount, "the head has %d outputs of scores and %d of distances for %d strides", len(p.Scores), len(p.Distances), len(strides))
-	}
-	if p.Scores == nil {
-		a, err := out.rows(0, 0)
-		if err != nil {
-			return dst, err
-		}
-		defer a.free()
-		return p.decode(dst, a, a, p.Classes, p.Classes, strides, out.Size, minScore)
-	}
-	for i := range strides {
-		scores, distances, err := out.pair(p.Scores[i], 0, p.Distances[i], 0)
-		if err != nil {
-			return dst, err
-		}
-		dst, err = p.decode(dst, scores, distances, scores.dims[1], 0, strides[i:i+1], out.Size, minScore)
-		scores.free()
-		distances.free()
-		if err != nil {
-			return dst, err
-		}
-	}
-	return dst, nil
-}
-
-// decode appends what cells of these grids have found. Before distances, rows have that many
-// other numbers.
-func (p *PicoDet) decode(dst []Detection, scores, distances array, classes, before int, strides []int, size image.Point, minScore float32) ([]Detection, error) {
-	width, n, center := distances.dims[1], cells(size.X, size.Y, strides...), float32(0.5)
-	bins := (width - before) / 4
-	if classes < 1 || bins < 1 || width != before+4*bins || scores.dims[0] != n {
-		return dst, fail(common.ErrShape, "outputs have %d rows, of %d numbers for distances; the strides %v in an input of %v make %d rows, of 4 distances or distributions",
-			scores.dims[0], width-before, strides, size, n)
-	}
-	if p.Corner {
-		center = 0
-	}
-	for i := range n {
-		score, class := best(scores.data[i*scores.dims[1]:][:classes])
-		if class < 0 || !(score >= minScore) {
-			continue
-		}
-		var side [4]float32
-		for k := range side {
-			side[k] = mean(distances.data[i*width+before+k*bins:][:bins])
-		}
-		column, row, stride := cell(i, size, strides)
-		x, y := float32(column)+center, float32(row)+center
-		dst = add(dst, Corners.rect(x-side[0], y-side[1], x+side[2], y+side[3], Point{stride, stride}), score, class, i)
-	}
-	return dst, nil
-}
-
-// mean returns the mean of the distribution over 0, 1, 2 and so on that logits are, or
-// a single number as it is.
-func mean(logits []float32) float32 {
-	if len(logits) == 1 {
-		return logits[0]
-	}
-	var sum, total float64
-	most := slices.Max(logits)
-	for i, v := range logits {
-		e := math.Exp(float64(v - most))
-		sum, total = sum+e*float64(i), total+e
-	}
-	return float32(sum / total)
 }

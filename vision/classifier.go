@@ -8,7 +8,6 @@ import (
 	"image"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/anyinfer/anyinfer/common"
 )
@@ -17,7 +16,7 @@ import (
 // model says of itself; they may be changed before the first Classify, or be filled
 // without it. Many goroutines may call Classify.
 type Classifier struct {
-	Model  *common.Model
+	Model  Model
 	Input  Input
 	Output int      // the output that has a number for each class
 	Labels []string // by class; one less than there are classes: without the background, which is class 0
@@ -39,19 +38,15 @@ type Class struct {
 
 // NewClassifier returns a Classifier for a model with a single output of one number a
 // class. Otherwise the error wraps common.ErrModel and says what the model has.
-func NewClassifier(m *common.Model) (*Classifier, error) {
-	return newTask[*Classifier](m, recognizeClassifier)
-}
+func NewClassifier(m Model) (*Classifier, error) { return newTask[*Classifier](m, false) }
 
-func (c *Classifier) parts() (**common.Model, *Input) { return &c.Model, &c.Input }
+func (c *Classifier) parts() (*Model, *Input) { return &c.Model, &c.Input }
 
 // Classify returns the best classes, the best first.
-func (c *Classifier) Classify(ctx context.Context, img image.Image) (best []Class, err error) {
-	err = c.runner.picture(ctx, c.Model, &c.Input, img, nil, c.Output, func(f *frame, a array) error {
-		best = c.best(a.data, f.signature.Outputs[c.Output])
-		return nil
+func (c *Classifier) Classify(ctx context.Context, img image.Image) ([]Class, error) {
+	return picture(ctx, &c.runner, c.Model, &c.Input, img, nil, c.Output, func(f *frame, a array) ([]Class, error) {
+		return c.best(a.data, f.signature.Outputs[c.Output]), nil
 	})
-	return best, err
 }
 
 // best returns the best classes of an output with these values.
@@ -127,24 +122,23 @@ func count(sig common.Signature) int {
 	return n
 }
 
-// recognizeClassifier is sure if it knows that the numbers are of classes.
-func recognizeClassifier(sig common.Signature, metadata map[string]string) (_ task, sure, ok bool) {
-	input, size, layout, ok := colorInput(sig)
-	n := count(sig)
-	if task := metadata["task"]; !ok || n == 0 || n == 1 || task != "" && task != "classify" {
-		return nil, false, false
+// recognizeClassifier is certain if it knows that the numbers are of classes.
+func recognizeClassifier(m *modelInfo) (_ Task, certain bool) {
+	n, task := count(m.Signature), m.metadata["task"]
+	if !m.color || n == 0 || n == 1 || task != "" && task != "classify" {
+		return nil, false
 	}
-	c := &Classifier{Labels: sig.Outputs[0].Labels}
-	switch c.Input = rawInput(input); {
-	case metadata["task"] == "classify": // Ultralytics
+	c := &Classifier{Labels: m.Outputs[0].Labels}
+	switch c.Input = rawInput(m.image); {
+	case task == "classify": // Ultralytics
 		c.Input = Input{Fit: Crop, Filter: Smooth, Std: same(255)}
-	case layout == NCHW && input.Quant == nil:
+	case m.layout == NCHW && m.image.Quant == nil:
 		c.Input = Input{Fit: Crop, Filter: Smooth, Mean: imageNetMean, Std: imageNetStd}
-		c.Input.Short = min(sizeOr(size, 224).X, sizeOr(size, 224).Y) * 256 / 224
+		c.Input.Short = min(sizeOr(m.size, 224).X, sizeOr(m.size, 224).Y) * 256 / 224
 	}
-	c.Input.Size = sizeOr(size, 224)
-	if lines := strings.Split(strings.TrimSpace(metadata["character"]), "\n"); c.Labels == nil && len(lines) == n { // PaddleOCR's relatives
-		c.Labels = lines
+	c.Input.Size = sizeOr(m.size, 224)
+	if labels := m.labels(0); c.Labels == nil && len(labels) == n {
+		c.Labels = labels
 	}
-	return c, c.Labels != nil || metadata["task"] != "" || n == 1000 || n == 1001, true
+	return c, c.Labels != nil || task != "" || n == 1000 || n == 1001
 }

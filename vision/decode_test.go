@@ -13,6 +13,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/iotest"
 
@@ -192,4 +193,28 @@ func TestLongOrientation(t *testing.T) {
 	for order, entry := range map[string]string{"II*\x00\x08\x00\x00\x00\x01\x00": "\x12\x01\x04\x00\x01\x00\x00\x00\x06\x00\x00\x00", "MM\x00*\x00\x00\x00\x08\x00\x01": "\x01\x12\x00\x04\x00\x00\x00\x01\x00\x00\x00\x06"} {
 		require.Equal(t, 6, vision.Orientation([]byte(order+entry)))
 	}
+}
+
+// TestDecodeRefuses: what package image's decoders would make a wrong or no picture of says what to do.
+func TestDecodeRefuses(t *testing.T) {
+	// Pillow writes a fax that begins with black as this, with 1 for BlackIsZero, or 0 for WhiteIsZero.
+	fax := func(interpretation string) string {
+		return "II*\x00\x10\x00\x00\x00\x36\x1f\xff\xf0\x01\x00\x10\x00\x09\x00" +
+			"\x00\x01\x03\x00\x01\x00\x00\x00\x10\x00\x00\x00" + "\x01\x01\x03\x00\x01\x00\x00\x00\x08\x00\x00\x00" +
+			"\x02\x01\x03\x00\x01\x00\x00\x00\x01\x00\x00\x00" + "\x03\x01\x03\x00\x01\x00\x00\x00\x04\x00\x00\x00" +
+			"\x06\x01\x03\x00\x01\x00\x00\x00" + interpretation + "\x00\x00\x00" + "\x11\x01\x04\x00\x01\x00\x00\x00\x08\x00\x00\x00" +
+			"\x16\x01\x03\x00\x01\x00\x00\x00\x08\x00\x00\x00" + "\x17\x01\x04\x00\x01\x00\x00\x00\x07\x00\x00\x00" +
+			"\x1c\x01\x03\x00\x01\x00\x00\x00\x01\x00\x00\x00" + "\x00\x00\x00\x00"
+	}
+	animation := "RIFF\x16\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x02\x00\x00\x00\x0f\x00\x00\x0f\x00\x00"
+	for file, text := range map[string]string{fax("\x01"): "tiffcp -c zip", animation: "webpmux -get frame 1"} {
+		_, _, err := vision.Decode(strings.NewReader(file))
+		require.ErrorIs(t, err, common.ErrInput)
+		require.ErrorContains(t, err, text)
+	}
+	_, _, err := vision.Decode(strings.NewReader(fax("\x00")))
+	require.NoError(t, err)
+	negative, err := tiff.Decode(strings.NewReader(fax("\x01")))
+	require.NoError(t, err)
+	require.Equal(t, color.Gray{Y: 255}, negative.At(0, 0), "package tiff decodes black as black now, so it need not be refused")
 }

@@ -16,7 +16,7 @@ import (
 // it for a model that it does not know. Many goroutines may call Detect; Model's
 // Options.Sessions says how many run at the same time.
 type Detector struct {
-	Model    *common.Model
+	Model    Model
 	Input    Input
 	Head     Head
 	Labels   []string   // by class; nil: none
@@ -30,29 +30,13 @@ type Detector struct {
 // NewDetector returns a Detector for a model whose metadata, or the names and shapes
 // of whose outputs, this package knows. Otherwise the error wraps common.ErrModel and
 // says what they are.
-func NewDetector(m *common.Model) (*Detector, error) { return newTask[*Detector](m, recognizeDetector) }
+func NewDetector(m Model) (*Detector, error) { return newTask[*Detector](m, false) }
 
-func (d *Detector) parts() (**common.Model, *Input) { return &d.Model, &d.Input }
-
-func recognizeDetector(sig common.Signature, metadata map[string]string) (t task, sure, ok bool) {
-	for _, recognize := range heads {
-		if head, in, labels, ok := recognize(sig, metadata); ok {
-			d := &Detector{Input: in, Head: head, Labels: labels, NMS: head.Suppression()}
-			if usual, ok := head.(interface{ MinScore() float32 }); ok {
-				d.MinScore = usual.MinScore()
-			}
-			return d, true, true
-		}
-	}
-	return nil, false, false
-}
+func (d *Detector) parts() (*Model, *Input) { return &d.Model, &d.Input }
 
 // Detect returns what it finds, the best first.
 func (d *Detector) Detect(ctx context.Context, img image.Image) (found []Detection, err error) {
-	err = d.runner.run(ctx, d.Model, &d.Input, []image.Image{img}, nil, func(f *frame, n int, img image.Image) (err error) {
-		found, err = d.results(f, n, img.Bounds().Size())
-		return err
-	})
+	err = d.detect(ctx, []image.Image{img}, func(one []Detection) { found = one })
 	return found, err
 }
 
@@ -60,21 +44,25 @@ func (d *Detector) Detect(ctx context.Context, img image.Image) (found []Detecti
 // or up to 16 if it is dynamic.
 func (d *Detector) DetectAll(ctx context.Context, imgs []image.Image) ([][]Detection, error) {
 	all := make([][]Detection, 0, len(imgs))
-	err := d.runner.run(ctx, d.Model, &d.Input, imgs, nil, func(f *frame, n int, img image.Image) error {
-		found, err := d.results(f, n, img.Bounds().Size())
-		all = append(all, found)
-		return err
-	})
-	if err != nil {
+	if err := d.detect(ctx, imgs, func(one []Detection) { all = append(all, one) }); err != nil {
 		return nil, err
 	}
 	return all, nil
 }
 
-// results returns what the last Run of f has found in picture n, which has that size.
-func (d *Detector) results(f *frame, n int, size image.Point) ([]Detection, error) {
+// detect calls add with what it finds in each picture.
+func (d *Detector) detect(ctx context.Context, imgs []image.Image, add func([]Detection)) error {
+	return d.runner.run(ctx, d.Model, &d.Input, imgs, nil, func(f *frame, n int, img image.Image) error {
+		found, err := d.results(f, n, img.Bounds())
+		add(found)
+		return err
+	})
+}
+
+// results returns what the last Run of f has found in picture n, which has these bounds.
+func (d *Detector) results(f *frame, n int, bounds image.Rectangle) ([]Detection, error) {
 	if d.Head == nil {
-		return nil, fail(common.ErrOption, "the Detector has no Head; NewDetector sets it for models that it knows")
+		return nil, advise("NewDetector sets it for models that it knows", common.ErrOption, "the Detector has no Head")
 	}
 	suppression := d.NMS
 	if suppression == (NMSOptions{}) {
@@ -86,20 +74,26 @@ func (d *Detector) results(f *frame, n int, size image.Point) ([]Detection, erro
 		return nil, err
 	}
 	if d.Classes != nil {
-		f.candidates = slices.DeleteFunc(f.candidates, func(c Detection) bool { return !slices.Contains(d.Classes, c.Class) })
+		unwanted := func(c Detection) bool { return !slices.Contains(d.Classes, c.Class) }
+		f.candidates = slices.DeleteFunc(f.candidates, unwanted)
 	}
-	kept := NMS(f.candidates, suppression)
+	kept := suppress(f.candidates, suppression, Point{1 / back[0], 1 / back[4]})
 	found := append(make([]Detection, 0, len(kept)), kept...)
 	if finisher, ok := d.Head.(Finisher); ok {
-		if err := finisher.Finish(found, out, back, size); err != nil {
+		if err := finisher.Finish(found, out, back, bounds.Size()); err != nil {
 			return nil, err
 		}
 	}
+	all := Rect{corner(bounds.Min), corner(bounds.Max)}
+	back[2], back[5] = back[2]+all.Min.X, back[5]+all.Min.Y
 	for i := range found {
 		c := &found[i]
-		c.Rect = back.ApplyRect(c.Rect).Clip(size)
+		c.Rect = back.ApplyRect(c.Rect).Intersect(all)
 		for j := range c.Points {
 			c.Points[j].Point = back.Apply(c.Points[j].Point)
+		}
+		if c.Mask != nil {
+			c.Mask.Rect = c.Mask.Rect.Add(bounds.Min)
 		}
 		if c.Class >= 0 && c.Class < len(d.Labels) {
 			c.Label = d.Labels[c.Class]

@@ -15,7 +15,7 @@ import (
 // what the model says of itself; they may be changed before the first Embed, or be filled
 // without it. Many goroutines may call Embed and EmbedFace.
 type Embedder struct {
-	Model  *common.Model
+	Model  Model
 	Input  Input
 	Output int // the output that is the vector
 
@@ -29,9 +29,9 @@ type Embedder struct {
 //
 // ArcFace models of MXNet normalize the picture themselves: set Input.Mean to zero and
 // Input.Std to 1 for them, or all faces look alike.
-func NewEmbedder(m *common.Model) (*Embedder, error) { return newTask[*Embedder](m, recognizeEmbedder) }
+func NewEmbedder(m Model) (*Embedder, error) { return newTask[*Embedder](m, false) }
 
-func (e *Embedder) parts() (**common.Model, *Input) { return &e.Model, &e.Input }
+func (e *Embedder) parts() (*Model, *Input) { return &e.Model, &e.Input }
 
 // Embed returns the vector of a whole picture.
 func (e *Embedder) Embed(ctx context.Context, img image.Image) ([]float32, error) {
@@ -45,28 +45,25 @@ func (e *Embedder) EmbedFace(ctx context.Context, img image.Image, points []KeyP
 	return e.embed(ctx, img, func(size image.Point) (Affine, error) { return alignFace(points, size) })
 }
 
-func (e *Embedder) embed(ctx context.Context, img image.Image, to func(image.Point) (Affine, error)) (unit []float32, err error) {
-	err = e.runner.picture(ctx, e.Model, &e.Input, img, to, e.Output, func(_ *frame, a array) error {
-		sum := 0.0
-		for _, v := range a.data {
-			sum += float64(v) * float64(v)
-		}
-		length := math.Sqrt(sum)
+func (e *Embedder) embed(ctx context.Context, img image.Image, to toInput) ([]float32, error) {
+	return picture(ctx, &e.runner, e.Model, &e.Input, img, to, e.Output, func(_ *frame, a array) ([]float32, error) {
+		length := math.Sqrt(dot(a.data, a.data))
 		if !(length > 0) || math.IsInf(length, 1) {
-			return fail(common.ErrRun, "the vector has the length %v; the model may need another Input", length)
+			return nil, advise("the model may need another Input", common.ErrRun, "the vector has length %v", length)
 		}
-		unit = make([]float32, len(a.data))
+		unit := make([]float32, len(a.data))
 		for i, v := range a.data {
 			unit[i] = float32(float64(v) / length)
 		}
-		return nil
+		return unit, nil
 	})
-	return unit, err
 }
 
 // arcFace are the places of a face's points in ArcFace's picture of 112x112: the eyes,
 // the nose, the corners of the mouth; numbers of pixels, whose centres are whole.
-var arcFace = [facePoints]Point{{38.2946, 51.6963}, {73.5318, 51.5014}, {56.0252, 71.7366}, {41.5493, 92.3655}, {70.7299, 92.2041}}
+var arcFace = [facePoints]Point{
+	{38.2946, 51.6963}, {73.5318, 51.5014}, {56.0252, 71.7366}, {41.5493, 92.3655}, {70.7299, 92.2041},
+}
 
 // alignFace returns the map from points of the picture to points of ArcFace's, which has
 // that size.
@@ -77,7 +74,8 @@ func alignFace(points []KeyPoint, size image.Point) (Affine, error) {
 	case blazePoints: // of which the fourth is the middle of the mouth
 		points, to[3] = points[:4], Point{(to[3].X + to[4].X) / 2, (to[3].Y + to[4].Y) / 2}
 	default:
-		return Affine{}, fail(common.ErrInput, "a face to align has 5 points as SCRFD and RetinaFace have them, or 6 as BlazeFace has them, not %d", len(points))
+		return Affine{}, fail(common.ErrInput, "a face to align has the 5 points of SCRFD and RetinaFace, or the 6 of BlazeFace, not %d",
+			len(points))
 	}
 	side, margin := float32(112), float32(0)
 	if size.Y%112 != 0 && size.Y%128 == 0 {
@@ -107,38 +105,40 @@ func Cosine(a, b []float32) float32 {
 	if len(a) != len(b) {
 		return 0
 	}
-	var ab, aa, bb float64
-	for i := range a {
-		x, y := float64(a[i]), float64(b[i])
-		ab += x * y
-		aa += x * x
-		bb += y * y
-	}
-	if aa*bb == 0 {
+	lengths := math.Sqrt(dot(a, a) * dot(b, b))
+	if lengths == 0 {
 		return 0
 	}
-	return float32(ab / math.Sqrt(aa*bb))
+	return float32(dot(a, b) / lengths)
 }
 
-// recognizeEmbedder is sure if it knows that the model is no Classifier, whose shapes are
-// the same.
-func recognizeEmbedder(sig common.Signature, metadata map[string]string) (_ task, sure, ok bool) {
-	input, size, layout, ok := colorInput(sig)
-	n := count(sig)
-	if !ok || n == 0 || n == 1 || metadata["task"] != "" {
-		return nil, false, false
+// dot returns the dot product of two vectors of one length.
+func dot(a, b []float32) (sum float64) {
+	for i, v := range a {
+		sum += float64(v) * float64(b[i])
 	}
-	e := &Embedder{Input: rawInput(input)}
+	return sum
+}
+
+// recognizeEmbedder is certain if it knows that the model is no Classifier, whose shapes are
+// the same.
+func recognizeEmbedder(m *modelInfo) (_ Task, certain bool) {
+	n := count(m.Signature)
+	if !m.color || n == 0 || n == 1 || m.metadata["task"] != "" {
+		return nil, false
+	}
+	e := &Embedder{Input: rawInput(m.image)}
 	switch {
-	case sig.Outputs[0].Name == "image_embeds": // CLIP
-		sure = true
-		e.Input = Input{Fit: Crop, Filter: SmoothCubic, Mean: [3]float32{0.48145466 * 255, 0.4578275 * 255, 0.40821073 * 255},
-			Std: [3]float32{0.26862954 * 255, 0.26130258 * 255, 0.27577711 * 255}}
-	case size == image.Pt(112, 112) || size == image.Pt(128, 128): // ArcFace
-		sure = n == 512 || n == 256 || n == 128
-	case layout == NCHW && input.Quant == nil:
+	case m.Outputs[0].Name == "image_embeds": // CLIP
+		certain, e.Input = true, Input{
+			Fit: Crop, Filter: SmoothCubic, Mean: [3]float32{0.48145466 * 255, 0.4578275 * 255, 0.40821073 * 255},
+			Std: [3]float32{0.26862954 * 255, 0.26130258 * 255, 0.27577711 * 255},
+		}
+	case m.size == image.Pt(112, 112) || m.size == image.Pt(128, 128): // ArcFace
+		certain = n == 512 || n == 256 || n == 128
+	case m.layout == NCHW && m.image.Quant == nil:
 		e.Input = Input{Fit: Crop, Filter: Smooth, Mean: imageNetMean, Std: imageNetStd}
 	}
-	e.Input.Size = sizeOr(size, 224)
-	return e, sure, true
+	e.Input.Size = sizeOr(m.size, 224)
+	return e, certain
 }

@@ -11,13 +11,27 @@ import (
 	"github.com/anyinfer/anyinfer/vision"
 )
 
+// squares are the sides of the anchors of SCRFD and RetinaFace.
+var squares = [][]float32{{16, 32}, {64, 128}, {256, 512}}
+
 // faceHeads are for models whose outputs have no names or shapes that tell what they are, such
 // as those of any size.
 var faceHeads = map[string]vision.Head{
-	"SCRFD":      &vision.SCRFD{Strides: []int{8, 16, 32}, Anchors: 2, Scores: []int{0, 1, 2}, Boxes: []int{3, 4, 5}, Points: []int{6, 7, 8}},
-	"RetinaFace": &vision.RetinaFace{Strides: []int{8, 16, 32}, Sides: [][]float32{{16, 32}, {64, 128}, {256, 512}}, Boxes: 0, Scores: 1, Points: 2},
-	"UltraFace":  &vision.UltraFace{Scores: 0, Boxes: 1},
-	"BlazeFace":  &vision.BlazeFace{Strides: []int{8, 16}, Anchors: []int{2, 6}, Boxes: []int{0}, Scores: []int{1}},
+	"SCRFD": &vision.Grids{
+		Form: vision.GridForm(vision.SCRFD), Strides: []int{8, 16, 32}, Anchors: squares,
+		Scores: []int{0, 1, 2}, Boxes: []int{3, 4, 5}, Points: []int{6, 7, 8},
+	},
+	"RetinaFace": &vision.Grids{
+		Form: vision.RetinaFace, Strides: []int{8, 16, 32}, Anchors: squares,
+		Boxes: []int{0}, Scores: []int{1}, Points: []int{2},
+	},
+	"BlazeFace": &vision.Grids{
+		Form: vision.BlazeFace, Strides: []int{8, 16}, Anchors: [][]float32{{1, 1}, {1, 1, 1, 1, 1, 1}},
+		Boxes: []int{0}, Scores: []int{1}, Points: []int{0},
+	},
+	"UltraFace": &vision.Boxes{
+		Scores: 0, ScoreColumn: 1, Boxes: 1, Classes: -1, Count: -1, Format: vision.Corners, Units: vision.Normalized,
+	},
 }
 
 // vector returns the vector of the best face in a picture.
@@ -37,7 +51,7 @@ func Example_faces() {
 	same := func() (bool, error) {
 		faces := &vision.Detector{
 			Model:    detector,
-			Input:    vision.Input{Size: image.Pt(640, 640), Fit: vision.InsightFace, Mean: [3]float32{127.5, 127.5, 127.5}, Std: [3]float32{128, 128, 128}},
+			Input:    vision.Input{Size: image.Pt(640, 640), Fit: vision.LetterboxByHeight, Mean: [3]float32{127.5, 127.5, 127.5}, Std: [3]float32{128, 128, 128}},
 			Head:     faceHeads["SCRFD"],
 			MinScore: 0.6,
 		}

@@ -18,7 +18,9 @@ var heads = map[string]vision.Head{
 	"poses of YOLO11":              &vision.YOLO{Points: 17, PointValues: 3},
 	"YOLOX that decodes itself":    &vision.YOLO{Form: vision.YOLOv5, Units: vision.Pixels},
 	"DETR of another name":         &vision.DETR{Boxes: 1, Softmax: true},
-	"NanoDet-Plus of 20 classes":   &vision.PicoDet{Classes: 20, Corner: true},
+	"NanoDet-Plus of 20 classes": &vision.Grids{
+		Form: vision.NanoDetPlus, Strides: []int{8, 16, 32, 64}, Scores: []int{0}, Boxes: []int{0}, Classes: 20,
+	},
 	"rows of x0, y0, x1, y1, score, class": &vision.Boxes{
 		ScoreColumn: 4, ClassColumn: 5, Count: -1, Format: vision.BoxFormat(vision.Corners),
 	},

@@ -116,3 +116,58 @@ func ExampleClass() {
 	fmt.Printf("%+v\n", vision.Class{Index: 281, Label: "tabby", Score: 0.75})
 	// Output: {Index:281 Label:tabby Score:0.75}
 }
+
+// describe says what a task of any kind finds in a picture.
+func describe(ctx context.Context, task vision.Task, img image.Image) (string, error) {
+	switch t := task.(type) {
+	case *vision.Classifier:
+		classes, err := t.Classify(ctx, img)
+		return fmt.Sprint("classes: ", len(classes)), err
+	case *vision.Matter:
+		matte, err := t.Matte(ctx, img)
+		return fmt.Sprint("matte of ", matte.Bounds()), err
+	}
+	return "", fmt.Errorf("no words for %T", task)
+}
+
+// A program takes whatever model its user has.
+func ExampleTask() {
+	model := pretend(common.TensorInfo{Name: "scores", DType: common.Float32, Shape: common.Shape{1, 2}, Labels: []string{"cat", "dog"}}, 1, 2)
+	defer model.Close()
+	task, err := vision.New(model)
+	if err != nil {
+		log.Fatal(err)
+	}
+	vision.InputOf(task).Fit = vision.Stretch
+	fmt.Println(describe(context.Background(), task, photograph))
+	// Output: classes: 2 <nil>
+}
+
+// A server replaces the model of a task while its handlers use it.
+func ExampleModel() {
+	ctx := context.Background()
+	info := common.TensorInfo{Name: "scores", DType: common.Float32, Shape: common.Shape{1, 2}, Labels: []string{"cat", "dog"}}
+	var live common.LiveModel
+	if err := live.Replace(ctx, pretend(info, 1, 3)); err != nil {
+		log.Fatal(err)
+	}
+	defer live.Shutdown(ctx)
+	var model vision.Model = &live
+	classifier, err := vision.NewClassifier(model)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for range 2 {
+		classes, err := classifier.Classify(ctx, photograph)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(classes[0].Label)
+		if err := live.Replace(ctx, pretend(info, 3, 1)); err != nil {
+			log.Fatal(err)
+		}
+	}
+	// Output:
+	// dog
+	// cat
+}

@@ -137,11 +137,13 @@ func TestBlazeFace(t *testing.T) {
 	}{{128, 1, []int{896}}, {128, 1, []int{512, 384}}, {192, 3, []int{2304}}, {256, 5, []int{896}}, {256, 5, []int{512, 384}}} {
 		scores, boxes := blazeTensors(t, c.seed, c.parts...)
 		out := Outputs{Tensors: append(boxes, scores...), Size: image.Pt(c.side, c.side)}
-		h, in, labels, ok := recognizeBlazeFace(signatureOf(infoOf("input", 1, c.side, c.side, 3), out.Tensors...), nil)
-		require.True(t, ok)
-		require.Equal(t, Input{Fit: Letterbox, Filter: MediaPipe, Mean: same(127.5), Std: same(127.5)}, in)
-		require.Equal(t, face, labels)
-		requireFaces(t, goldenFaces.BlazeFace[fmt.Sprint(c.side)], facesOf(t, h, out, 0.5, h.Suppression()))
+		d := recognizeHead(signatureOf(infoOf("input", 1, c.side, c.side, 3), out.Tensors...), nil)
+		require.NotNil(t, d)
+		require.Equal(t, Input{Size: out.Size, Fit: Letterbox, Filter: LinearWarp, Mean: same(127.5), Std: same(127.5)}, d.Input)
+		require.Equal(t, face, d.Labels)
+		require.Equal(t, map[bool]float32{true: 0.6, false: 0.5}[c.side == 192], d.MinScore)
+		h := d.Head
+		requireFaces(t, goldenFaces.BlazeFace[fmt.Sprint(c.side)], facesOf(t, h, out, 0.5, d.NMS))
 
 		_, err := h.Decode(nil, Outputs{Tensors: out.Tensors, Size: image.Pt(64, c.side)}, 0.5)
 		require.ErrorIs(t, err, common.ErrShape)
@@ -149,10 +151,9 @@ func TestBlazeFace(t *testing.T) {
 		_, err = h.Decode(nil, Outputs{Tensors: out.Tensors[:1], Size: out.Size}, 0.5)
 		require.ErrorIs(t, err, common.ErrCount)
 	}
-	_, _, _, ok := recognizeBlazeFace(common.Signature{Inputs: []common.TensorInfo{infoOf("input", 1, 128, 128, 3)},
-		Outputs: []common.TensorInfo{infoOf("a", 1, 896, 16), infoOf("b", 1, 895, 1)}}, nil)
-	require.False(t, ok)
-	_, err := (&BlazeFace{Strides: []int{8}}).Decode(nil, Outputs{}, 0.5)
+	require.Nil(t, recognizeHead(common.Signature{Inputs: []common.TensorInfo{infoOf("input", 1, 128, 128, 3)},
+		Outputs: []common.TensorInfo{infoOf("a", 1, 896, 16), infoOf("b", 1, 895, 1)}}, nil))
+	_, err := (&Grids{Form: BlazeFace, Strides: []int{8}}).Decode(nil, Outputs{}, 0.5)
 	require.ErrorIs(t, err, common.ErrOption)
 }
 
@@ -180,16 +181,16 @@ func TestSCRFD(t *testing.T) {
 		}{"9": {10, image.Pt(256, 128), []int{8, 16, 32}, 2}, "15": {30, image.Pt(384, 256), []int{8, 16, 32, 64, 128}, 1}} {
 			out := Outputs{Tensors: scrfdTensors(t, c.seed, c.size, c.strides, c.anchors, batch...), Size: c.size}
 			sig := signatureOf(infoOf("input.1", 1, 3, c.size.Y, c.size.X), out.Tensors...)
-			h, in, _, ok := recognizeSCRFD(sig, nil)
-			require.True(t, ok)
-			require.Equal(t, Input{Size: c.size, Fit: InsightFace, Mean: same(127.5), Std: same(128)}, in)
-			requireFaces(t, goldenFaces.SCRFD[name], facesOf(t, h, out, 0.5, h.Suppression()))
+			d := recognizeHead(sig, nil)
+			require.NotNil(t, d)
+			require.Equal(t, Input{Size: c.size, Fit: LetterboxByHeight, Mean: same(127.5), Std: same(128)}, d.Input)
+			require.Equal(t, float32(0.5), d.MinScore)
+			requireFaces(t, goldenFaces.SCRFD[name], facesOf(t, d.Head, out, 0.5, d.NMS))
 
 			sig.Outputs[0].Shape[len(sig.Outputs[0].Shape)-2]--
-			_, _, _, ok = recognizeSCRFD(sig, nil)
-			require.False(t, ok)
+			require.Nil(t, recognizeHead(sig, nil))
 			out.Size.X -= 32
-			_, err := h.Decode(nil, out, 0.5)
+			_, err := d.Head.Decode(nil, out, 0.5)
 			require.ErrorIs(t, err, common.ErrShape)
 		}
 	}
@@ -220,11 +221,13 @@ func TestSCRFD(t *testing.T) {
 	for _, s := range []int{8, 16, 32} {
 		dynamic.Outputs = append(dynamic.Outputs, infoOf(fmt.Sprint("score_", s), -1, 1), infoOf(fmt.Sprint("bbox_", s), -1, 4))
 	}
-	h, in, _, ok := recognizeSCRFD(dynamic, nil)
-	require.True(t, ok)
-	require.Equal(t, image.Pt(640, 640), in.Size)
-	require.Equal(t, &SCRFD{Strides: []int{8, 16, 32}, Anchors: 2, Scores: []int{0, 2, 4}, Boxes: []int{1, 3, 5}}, h)
+	d = recognizeHead(dynamic, nil)
+	require.NotNil(t, d)
+	require.Equal(t, image.Pt(640, 640), d.Input.Size)
+	require.Equal(t, &Grids{Form: SCRFD, Strides: []int{8, 16, 32}, Anchors: squareAnchors, Scores: []int{0, 2, 4}, Boxes: []int{1, 3, 5}}, d.Head)
 }
+
+var squareAnchors = [][]float32{{16, 32}, {64, 128}, {256, 512}}
 
 func TestRetinaFace(t *testing.T) {
 	size := image.Pt(160, 96)
@@ -235,21 +238,21 @@ func TestRetinaFace(t *testing.T) {
 		tensorOf(t, spread(52, n*2, func(u float64) float64 { return u }), 1, n, 2),
 		tensorOf(t, spread(51, n*10, centered), 1, n, 10),
 	}}
-	h, in, _, ok := recognizeRetinaFace(signatureOf(infoOf("input0", 1, 3, 96, 160), out.Tensors...), nil)
-	require.True(t, ok)
-	require.Equal(t, Input{Size: size, BGR: true, Mean: [3]float32{123, 117, 104}}, in)
-	found, err := h.Decode(nil, out, 0.95)
+	d := recognizeHead(signatureOf(infoOf("input0", 1, 3, 96, 160), out.Tensors...), nil)
+	require.NotNil(t, d)
+	require.Equal(t, Input{Size: size, BGR: true, Mean: [3]float32{123, 117, 104}}, d.Input)
+	require.Equal(t, float32(0.6), d.MinScore)
+	found, err := d.Head.Decode(nil, out, 0.95)
 	require.NoError(t, err)
-	require.NoError(t, h.(Finisher).Finish(found, out, Affine{}, size))
 	requireFaces(t, goldenFaces.RetinaFace, found)
-	require.Equal(t, NMSOptions{IoU: 0.4, PlusOne: true}, h.Suppression())
+	require.Equal(t, NMSOptions{IoU: 0.4, PlusOne: true}, d.NMS)
 
-	_, _, _, ok = recognizeRetinaFace(signatureOf(infoOf("input0", 1, 3, 96, 192), out.Tensors...), nil)
-	require.False(t, ok)
+	require.Nil(t, recognizeHead(signatureOf(infoOf("input0", 1, 3, 96, 192), out.Tensors...), nil))
 	short := Outputs{Size: size, Tensors: append(out.Tensors[:2:2], tensorOf(t, make([]float32, 10), 1, 1, 10))}
-	require.ErrorIs(t, h.(Finisher).Finish(found, short, Affine{}, size), common.ErrShape)
+	_, err = d.Head.Decode(nil, short, 0.95)
+	require.ErrorIs(t, err, common.ErrShape)
 	out.Size.X = 192
-	_, err = h.Decode(nil, out, 0.95)
+	_, err = d.Head.Decode(nil, out, 0.95)
 	require.ErrorIs(t, err, common.ErrShape)
 }
 
@@ -261,14 +264,15 @@ func TestUltraFace(t *testing.T) {
 	copy(scores[2*9:], []float32{0.9, 0.1})
 	copy(boxes[4*9:], []float32{0, 0, 1, 1})
 	out := Outputs{Tensors: []*common.Tensor{tensorOf(t, scores, 1, n, 2), tensorOf(t, boxes, 1, n, 4)}, Size: image.Pt(320, 240)}
-	h, in, _, ok := recognizeUltraFace(signatureOf(infoOf("input", 1, 3, 240, 320), out.Tensors...), nil)
-	require.True(t, ok)
-	require.Equal(t, Input{Mean: same(127), Std: same(128)}, in)
-	require.Equal(t, []Detection{{Rect: Rect{Point{80, 120}, Point{240, 240}}, Score: 0.9, candidate: 7}}, facesOf(t, h, out, 0.7, h.Suppression()))
-	_, _, _, ok = recognizeUltraFace(signatureOf(infoOf("input", 1, 3, 240, 240), out.Tensors...), nil)
-	require.False(t, ok)
+	d := recognizeHead(signatureOf(infoOf("input", 1, 3, 240, 320), out.Tensors...), nil)
+	require.NotNil(t, d)
+	require.Equal(t, Input{Mean: same(127), Std: same(128)}, d.Input)
+	require.Equal(t, NMSOptions{IoU: 0.5}, d.NMS)
+	require.Equal(t, float32(0.7), d.MinScore)
+	require.Equal(t, []Detection{{Rect: Rect{Point{80, 120}, Point{240, 240}}, Score: 0.9, Row: 7}}, facesOf(t, d.Head, out, 0.7, d.NMS))
+	require.Nil(t, recognizeHead(signatureOf(infoOf("input", 1, 3, 240, 240), out.Tensors...), nil))
 	out.Tensors[1] = tensorOf(t, boxes[:4], 1, 1, 4)
-	_, err := h.Decode(nil, out, 0.7)
+	_, err := d.Head.Decode(nil, out, 0.7)
 	require.ErrorIs(t, err, common.ErrShape)
 }
 
@@ -295,10 +299,10 @@ func FuzzFaceHeads(f *testing.F) {
 		}
 		out := Outputs{Tensors: []*common.Tensor{random(1), random(2), random(4), random(10), random(16)}, Size: image.Pt(int(w), int(h))}
 		head := []Head{
-			&BlazeFace{Strides: []int{8, 16}, Anchors: []int{2, 6}, Scores: []int{0}, Boxes: []int{4}},
-			&SCRFD{Strides: []int{8}, Anchors: 2, Scores: []int{0}, Boxes: []int{2}, Points: []int{3}},
-			&RetinaFace{Strides: []int{8, 16, 32}, Sides: [][]float32{{16, 32}, {64, 128}, {256, 512}}, Scores: 1, Boxes: 2, Points: 3},
-			&UltraFace{Scores: 1, Boxes: 2},
+			&Grids{Form: BlazeFace, Strides: []int{8, 16}, Anchors: [][]float32{{1, 1}, {1, 1, 1, 1, 1, 1}}, Scores: []int{0}, Boxes: []int{4}, Points: []int{4}},
+			&Grids{Form: SCRFD, Strides: []int{8}, Anchors: squareAnchors, Scores: []int{0}, Boxes: []int{2}, Points: []int{3}},
+			&Grids{Form: RetinaFace, Strides: []int{8, 16, 32}, Anchors: squareAnchors, Scores: []int{1}, Boxes: []int{2}, Points: []int{3}},
+			&Boxes{Scores: 1, ScoreColumn: 1, Boxes: 2, Classes: -1, Count: -1, Format: Corners, Units: Normalized},
 		}[kind%4]
 		found, err := head.Decode(nil, out, minScore)
 		if err != nil {

@@ -7,9 +7,13 @@ import (
 	"math"
 )
 
-// Point is a place in a picture, in pixels from the left and from the top. The
-// corner of the first pixel is 0,0 and its centre 0.5,0.5.
+// Point is a place in a picture, in the picture's coordinates, or in a model's input, in
+// pixels from the left and from the top. If the first pixel is at 0,0, as in an input, its
+// corner is 0,0 and its centre 0.5,0.5.
 type Point struct{ X, Y float32 }
+
+// corner returns the bottom right corner of a picture of that size.
+func corner(size image.Point) Point { return Point{float32(size.X), float32(size.Y)} }
 
 // Rect is a rectangle in a picture with Min at its top left.
 type Rect struct{ Min, Max Point }
@@ -46,9 +50,10 @@ func (r Rect) Clip(size image.Point) Rect {
 // Image returns the smallest rectangle of whole pixels that contains r.
 func (r Rect) Image() image.Rectangle {
 	floor := func(v float32) int { return int(math.Floor(float64(v))) }
-	ceil := func(v float32) int { return int(math.Ceil(float64(v))) }
 	return image.Rect(floor(r.Min.X), floor(r.Min.Y), ceil(r.Max.X), ceil(r.Max.Y))
 }
+
+func ceil(v float32) int { return int(math.Ceil(float64(v))) }
 
 // Affine is a map of points: x' = a[0]x + a[1]y + a[2], y' = a[3]x + a[4]y + a[5].
 type Affine [6]float32

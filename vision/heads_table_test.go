@@ -4,6 +4,7 @@ package vision
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"image"
 	"math"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/common/fake"
 	"github.com/stretchr/testify/require"
 )
 
@@ -127,7 +129,7 @@ func TestHeads(t *testing.T) {
 			}, 1, 7, 6)}}, nil,
 		},
 		"YOLOX": { // the second cell of the grid of stride 8, and the first of 16
-			&YOLO{Form: YOLOX}, Outputs{Tensors: []*common.Tensor{f(slices.Concat(
+			&Grids{Form: YOLOX, Strides: []int{8, 16, 32}, Scores: []int{0}, Boxes: []int{0}}, Outputs{Tensors: []*common.Tensor{f(slices.Concat(
 				make([]float32, 6), []float32{0.5, 0.25, 0, 0.6931472, 0.8, 0.5}, make([]float32, 6*30), []float32{0, 0, 0, 0, 1, 1}, make([]float32, 6*9)), 1, 42, 6)}},
 			[]Detection{box(8, -6, 16, 10, 0.4, 0), box(-8, -8, 8, 8, 1, 0)},
 		},
@@ -167,12 +169,12 @@ func TestHeads(t *testing.T) {
 			[]Detection{box(5, 6, 7, 8, 0.8, 2)},
 		},
 		"NanoDet": { // the second cell of two
-			&PicoDet{Strides: []int{32}, Scores: []int{0}, Distances: []int{1}},
+			&Grids{Form: NanoDet, Strides: []int{32}, Scores: []int{0}, Boxes: []int{1}},
 			Outputs{Tensors: []*common.Tensor{f([]float32{0, 0, 0.6, 0.3}, 1, 2, 2), f([]float32{0, 0, 0, 0, 0.5, 0.25, 0.5, 0.25}, 1, 2, 4)}},
 			[]Detection{box(32, 8, 64, 24, 0.6, 0)},
 		},
 		"NanoDet-Plus": { // distances are between 0 and 1
-			&PicoDet{Strides: []int{32}, Classes: 1, Corner: true},
+			&Grids{Form: NanoDetPlus, Strides: []int{32}, Scores: []int{0}, Boxes: []int{0}, Classes: 1},
 			Outputs{Tensors: []*common.Tensor{f([]float32{0, 1, 1, 1, 1, 1, 1, 1, 1, 0.6, 2, 2, 0, 90, 3, 3, 90, 0}, 1, 2, 9)}},
 			[]Detection{box(16, -32, 48, 0, 0.6, 0)},
 		},
@@ -216,10 +218,67 @@ func TestKeyPoints(t *testing.T) {
 			require.Equal(t, 1, len(found))
 			require.NoError(t, c.head.Finish(found, out, Affine{1, 0, 0, 0, 1, 0}, image.Pt(64, 32)))
 			require.Equal(t, c.want, found[0].Points)
-			found[0].candidate = 99
+			found[0].Row = 99
 			require.ErrorIs(t, c.head.Finish(found, out, Affine{1, 0, 0, 0, 1, 0}, image.Pt(64, 32)), common.ErrShape)
 		})
 	}
+}
+
+// The outputs of Grids must have the columns that the form reads.
+func TestGridsColumns(t *testing.T) {
+	out := Outputs{Tensors: []*common.Tensor{tensor(t, make([]float32, 6*2), 1, 2, 6), tensor(t, make([]float32, 3*2), 1, 2, 3)}, Size: image.Pt(64, 32)}
+	for name, g := range map[string]*Grids{
+		"a box of three numbers": {Form: YOLOX, Scores: []int{0}, Boxes: []int{1}},
+		"no classes":             {Form: YOLOX, Scores: []int{1}, Boxes: []int{0}},
+		"six distances":          {Scores: []int{1}, Boxes: []int{0}},
+		"more classes":           {Scores: []int{0}, Boxes: []int{0}, Classes: 3},
+		"SCRFD":                  {Form: SCRFD, Scores: []int{0}, Boxes: []int{1}},
+	} {
+		g.Strides = []int{32}
+		_, err := g.Decode(nil, out, 0)
+		require.ErrorIs(t, err, common.ErrShape, name)
+	}
+	_, err := (&Grids{Strides: []int{8, 16, 32}, Scores: []int{0, 1}, Boxes: []int{0, 1}}).Decode(nil, out, 0)
+	require.ErrorIs(t, err, common.ErrOption)
+}
+
+// Numbers of other types are converted once a Run, into memory that is used again.
+func TestConvertedOutputs(t *testing.T) {
+	score := uint8(100)
+	quant := &common.Quantization{Scale: []float32{0.005}, ZeroPoint: []int64{0}}
+	info := common.TensorInfo{Name: "y", DType: common.Uint8, Shape: common.Shape{1, 1, 6}, Quant: quant}
+	sig := common.Signature{Inputs: infos([]int{1, 3, 32, 32}), Outputs: []common.TensorInfo{info}}
+	m := fake.NewModel(sig, nil, func(context.Context, common.Tensors) (common.Tensors, error) {
+		return common.Tensors{"y": tensor(t, []uint8{0, 0, 200, 200, score, 0}, 1, 1, 6)}, nil
+	})
+	defer m.Close()
+	d := &Detector{Model: m, Head: &YOLO{Form: EndToEnd}}
+	for score = range uint8(200) {
+		found, err := d.Detect(context.Background(), image.NewGray(image.Rect(0, 0, 32, 32)))
+		require.NoError(t, err)
+		require.Equal(t, score >= 50, len(found) == 1)
+		for _, f := range found {
+			require.InDelta(t, float32(score)*0.005, f.Score, 1e-6)
+		}
+	}
+	y := tensor(t, []uint8{0, 0, 200, 200, 180, 0}, 1, 1, 6)
+	f := &frame{outputs: []*common.Tensor{y}, quants: []*common.Quantization{quant}, converted: make([][]float32, 1)}
+	out := f.of(0)
+	first, _, err := out.Floats(0, 2)
+	require.NoError(t, err)
+	require.Zero(t, testing.AllocsPerRun(10, func() { _, _, _ = out.Floats(0, 2) }))
+	for _, rank := range []int{-1, 4} {
+		_, _, err = out.Floats(0, rank)
+		require.ErrorIs(t, err, common.ErrShape)
+	}
+	out.Quants = []*common.Quantization{{Scale: []float32{1}, ZeroPoint: []int64{0}}}
+	other, _, err := out.Floats(0, 2)
+	require.NoError(t, err)
+	require.Equal(t, []float32{1, 200}, []float32{first[2], other[2]})
+	out.Quants, out.Tensors = f.quants, []*common.Tensor{tensor(t, make([]uint8, 6), 1, 1, 6)}
+	other, _, err = out.Floats(0, 2)
+	require.NoError(t, err)
+	require.Equal(t, []float32{1, 0}, []float32{first[2], other[2]})
 }
 
 // FuzzHeads decodes outputs of any shape and content with all heads.
@@ -229,9 +288,15 @@ func FuzzHeads(f *testing.F) {
 	f.Add([]byte{1, 1, 3, 38, 1, 32, 4, 4}, []byte{0, 0, 0x80, 0x3f, 1, 0, 0, 0x3f, 2, 0, 0x80, 0x7f}, uint8(1), float32(0.1))
 	all := []Head{
 		&YOLO{}, &YOLO{Form: YOLOv5}, &YOLO{Form: EndToEnd}, &YOLO{Form: EndToEnd, Masks: 32, Protos: 1}, &YOLO{Masks: 4, Protos: 1, Points: 2, PointValues: 3},
-		&YOLO{Form: 77, Output: -1, Protos: 9}, &YOLO{Masks: -4}, &YOLO{Points: 2, PointValues: -90}, &YOLO{Points: 2, PointValues: 1}, &YOLO{Form: YOLOX}, &YOLO{Form: YOLOX, Strides: []int{16}}, &YOLO{Form: YOLOX, Strides: []int{-1, 0}}, &YOLO{Form: RTDETR},
+		&YOLO{Form: 77, Output: -1, Protos: 9}, &YOLO{Masks: -4}, &YOLO{Points: 2, PointValues: -90}, &YOLO{Points: 2, PointValues: 1}, &YOLO{Form: RTDETR},
 		&DETR{Boxes: 1}, &DETR{Boxes: 1, Softmax: true}, &DETR{}, &Boxes{Classes: 1, Scores: 2, Count: 3}, &Boxes{BoxColumn: 2, ScoreColumn: 1, Count: 1},
-		&Boxes{BoxColumn: -2, ScoreColumn: 100, ClassColumn: -1, Count: -1}, &PicoDet{}, &PicoDet{Classes: 3}, &PicoDet{Strides: []int{32}, Scores: []int{0}, Distances: []int{1}}, &PicoDet{Strides: []int{-1, 0, 32}, Classes: 2},
+		&Boxes{BoxColumn: -2, ScoreColumn: 100, ClassColumn: -1, Count: -1},
+		&Grids{}, &Grids{Scores: []int{0}, Boxes: []int{0}, Classes: 3}, &Grids{Strides: []int{8, 16, 32, 64}, Scores: []int{0}, Boxes: []int{0}, Classes: 3},
+		&Grids{Strides: []int{32}, Scores: []int{0}, Boxes: []int{1}}, &Grids{Strides: []int{-1, 0, 32}, Scores: []int{0}, Boxes: []int{0}, Classes: 2},
+		&Grids{Form: YOLOX, Strides: []int{8, 16, 32}, Scores: []int{0}, Boxes: []int{0}}, &Grids{Form: YOLOX, Strides: []int{16}, Scores: []int{0}, Boxes: []int{0}},
+		&Grids{Form: YOLOX, Strides: []int{-1, 0}, Scores: []int{0}, Boxes: []int{0}}, &Grids{Form: BlazeFace, Strides: []int{32}, Scores: []int{0}, Boxes: []int{0}, Points: []int{0}},
+		&Grids{Form: YOLOX, Strides: []int{32}, Scores: []int{0}, Boxes: []int{1}},
+		&Grids{Form: RetinaFace, Strides: []int{32}, Scores: []int{0}, Boxes: []int{1}}, &Grids{Form: 77, Strides: []int{16}, Scores: []int{0}, Boxes: []int{0}, Classes: -1},
 	}
 	f.Fuzz(func(t *testing.T, dims, content []byte, kind uint8, minScore float32) {
 		out := Outputs{Size: image.Pt(64, 32), N: int(kind >> 6), Quants: []*common.Quantization{{Scale: []float32{0.1}, ZeroPoint: []int64{3}}}}
@@ -282,6 +347,12 @@ func infos(shapes ...any) (all []common.TensorInfo) {
 	return all
 }
 
+func recognizeHead(sig common.Signature, metadata map[string]string) *Detector {
+	task, _ := recognizeDetector(newModelInfo(sig, metadata))
+	d, _ := task.(*Detector)
+	return d
+}
+
 func TestRecognizeHeads(t *testing.T) {
 	ultralytics := func(task, names string, more ...string) map[string]string {
 		m := map[string]string{"task": task, "names": names, "stride": "32", "imgsz": "[320, 320]", "end2end": "False", "description": "Ultralytics YOLO11n model"}
@@ -322,7 +393,7 @@ func TestRecognizeHeads(t *testing.T) {
 		"YOLOv5 with three more":            {picture, infos([]int{1, 6300, 85}, []int{1, 3, 40, 40, 85}, []int{1, 3, 20, 20, 85}, []int{1, 3, 10, 10, 85}), nil, &YOLO{Form: YOLOv5}, COCO()},
 		"faces of YOLOv5":                   {picture, infos([]int{1, 6300, 16}), nil, nil, nil},
 		"YOLOv5 or YOLOX, dynamic":          {dynamic, infos([]int{-1, -1, 85}), nil, nil, nil},
-		"YOLOX":                             {infos([]int{1, 3, 320, 320}, "images"), infos([]int{1, 2100, 85}, "output"), nil, &YOLO{Form: YOLOX}, COCO()},
+		"YOLOX":                             {infos([]int{1, 3, 320, 320}, "images"), infos([]int{1, 2100, 85}, "output"), nil, &Grids{Form: YOLOX, Strides: []int{8, 16, 32}, Scores: []int{0}, Boxes: []int{0}}, COCO()},
 		"YOLOX or decoded boxes":            {picture, infos([]int{1, 2100, 85}), nil, nil, nil},
 		"boxes or turned boxes":             {picture, infos([]int{1, 6, 2100}), nil, nil, nil},
 		"boxes or plates":                   {picture, infos([]int{1, 6300, 14}), nil, nil, nil},
@@ -355,32 +426,35 @@ func TestRecognizeHeads(t *testing.T) {
 		"EfficientDet without": {infos([]int{1, 320, 320, 3}), infos([]int{1}, []int{1, 25}, []int{1, 25, 4}, []int{1, 25}), nil, nil, nil},
 		"PicoDet": {
 			infos([]int{1, 3, 800, 608}, "image"), infos([]int{1, 7600, 10}, []int{1, 1900, 10}, []int{1, 475, 10}, []int{1, 130, 10}, []int{1, 7600, 32}, []int{1, 1900, 32}, []int{1, 475, 32}, []int{1, 130, 32}),
-			map[string]string{"character": "text\ntitle"}, &PicoDet{Strides: []int{8, 16, 32, 64}, Scores: []int{0, 1, 2, 3}, Distances: []int{4, 5, 6, 7}}, []string{"text", "title"},
+			map[string]string{"character": "text\ntitle"}, &Grids{Strides: []int{8, 16, 32, 64}, Scores: []int{0, 1, 2, 3}, Boxes: []int{4, 5, 6, 7}}, []string{"text", "title"},
 		},
 		"NanoDet": {
 			picture, infos([]int{1, 400, 80}, "cls_pred_stride_16", []int{1, 100, 80}, "cls_pred_stride_32", []int{1, 1600, 80}, "cls_pred_stride_8", []int{1, 400, 4}, "dis_pred_stride_16", []int{1, 100, 4}, "dis_pred_stride_32", []int{1, 1600, 4}, "dis_pred_stride_8"),
-			nil, &PicoDet{Strides: []int{8, 16, 32}, Scores: []int{2, 0, 1}, Distances: []int{5, 3, 4}, MaxIoU: 0.6}, COCO(),
+			nil, &Grids{Form: NanoDet, Strides: []int{8, 16, 32}, Scores: []int{2, 0, 1}, Boxes: []int{5, 3, 4}}, COCO(),
 		},
-		"NanoDet-Plus":          {infos([]int{1, 3, 320, 320}, "data"), infos([]int{1, 2125, 112}, "output"), nil, &PicoDet{Classes: 80, Corner: true, MaxIoU: 0.6}, COCO()},
+		"NanoDet-Plus":          {infos([]int{1, 3, 320, 320}, "data"), infos([]int{1, 2125, 112}, "output"), nil, &Grids{Form: NanoDetPlus, Strides: []int{8, 16, 32, 64}, Scores: []int{0}, Boxes: []int{0}, Classes: 80}, COCO()},
 		"NanoDet-Plus or YOLOX": {infos([]int{1, 3, 320, 320}), infos([]int{1, 2125, 112}), nil, nil, nil},
 		"an image net":          {infos([]int{1, 3, 224, 224}), infos([]int{1, 1000}), nil, nil, nil},
 		"any rank":              {picture, []common.TensorInfo{{}}, ultralytics("detect", two), nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			recognized := 0
+			m := newModelInfo(common.Signature{Inputs: c.inputs, Outputs: c.outputs}, c.metadata)
 			for _, recognize := range heads {
-				head, in, labels, ok := recognize(common.Signature{Inputs: c.inputs, Outputs: c.outputs}, c.metadata)
-				if !ok {
+				d := recognize(m)
+				if d == nil {
 					continue
 				}
 				recognized++
-				require.Equal(t, c.want, head)
-				require.Equal(t, c.labels, labels)
+				require.Equal(t, c.want, d.Head)
+				require.Equal(t, c.labels, d.Labels)
+				require.Equal(t, name == "PicoDet", d.MinScore == 0.5)                     // of which PaddleDetection's program and rapid-layout take 0.5
 				if c.inputs[0].Shape[2] < 0 && name != "YOLOv8 dynamic without metadata" { // which needs Input.Size
-					require.Positive(t, in.Size.X*in.Size.Y, "a size is needed")
+					require.Positive(t, d.Input.Size.X*d.Input.Size.Y, "a size is needed")
 				}
 			}
 			require.Equal(t, c.want != nil, recognized == 1, "%d", recognized)
+			require.Equal(t, c.want != nil, recognizeHead(common.Signature{Inputs: c.inputs, Outputs: c.outputs}, c.metadata) != nil)
 		})
 	}
 }
@@ -405,9 +479,11 @@ func FuzzRecognizeHeads(f *testing.F) {
 		n := min(1+int(kind%2), len(all))
 		sig := common.Signature{Inputs: all[:n], Outputs: all[n:]}
 		metadata := map[string]string{"task": task, "names": text, "kpt_shape": text, "imgsz": text, "head": task, "character": text}
-		for _, recognize := range heads {
-			head, in, _, ok := recognize(sig, metadata)
-			require.True(t, !ok || head != nil && in.Size.X >= 0 && in.Size.Y >= 0)
+		if m := newModelInfo(sig, metadata); m.image.Shape != nil {
+			for _, recognize := range heads {
+				d := recognize(m)
+				require.True(t, d == nil || d.Head != nil && d.Input.Size.X >= 0 && d.Input.Size.Y >= 0)
+			}
 		}
 	})
 }

@@ -127,11 +127,11 @@ func TestNMSGolden(t *testing.T) {
 			var all []Detection
 			for i, s := range scores {
 				b := columns(1, boxes[4*i:4*i+4])
-				all = append(all, Detection{Rect: CenterSize.rect(b[0], b[1], b[2], b[3], Point{1, 1}), Score: float32(score(s)), Class: int(classes[i] * 5), candidate: i})
+				all = append(all, Detection{Rect: CenterSize.rect([4]float32(b), Point{1, 1}), Score: float32(score(s)), Class: int(classes[i] * 5), Row: i})
 			}
 			var got []int
 			for _, d := range NMS(all, NMSOptions{IoU: 0.5, Agnostic: name != "classes of supervision", Max: 1000}) {
-				got = append(got, d.candidate)
+				got = append(got, d.Row)
 			}
 			require.Equal(t, g.NMS[name], got)
 		})
@@ -159,7 +159,7 @@ func TestYOLOGolden(t *testing.T) {
 			found := detect(t, c.head, Outputs{Tensors: []*common.Tensor{c.out}, Size: input640}, 0.25)
 			requireFound(t, g.YOLOv8, found, 1e-4)
 			for _, d := range found {
-				require.Equal(t, v8[(4+d.Class)*8400+d.candidate], d.Score)
+				require.Equal(t, v8[(4+d.Class)*8400+d.Row], d.Score)
 			}
 		})
 	}
@@ -195,12 +195,12 @@ func TestYOLOXGolden(t *testing.T) {
 	}
 	data := columns(3549, shift(uniform(20, 2*3549), 2, -0.5), shift(uniform(21, 2*3549), 3, -1), sparse(uniform(22, 3549), 0.2), uniform(23, 7*3549))
 	out := Outputs{Tensors: []*common.Tensor{tensor(t, data, 1, 3549, 12)}, Size: image.Pt(416, 416)}
-	requireFound(t, readGolden(t).YOLOX, detect(t, &YOLO{Form: YOLOX}, out, 0.3), 1e-3)
+	requireFound(t, readGolden(t).YOLOX, detect(t, &Grids{Form: YOLOX, Strides: []int{8, 16, 32}, Scores: []int{0}, Boxes: []int{0}}, out, 0.3), 1e-3)
 }
 
 func TestPicoDetGolden(t *testing.T) {
 	out := Outputs{Size: image.Pt(608, 800)}
-	p := &PicoDet{Scores: []int{0, 1, 2, 3}, Distances: []int{4, 5, 6, 7}}
+	p := &Grids{Strides: []int{8, 16, 32, 64}, Scores: []int{0, 1, 2, 3}, Boxes: []int{4, 5, 6, 7}}
 	var all []float32
 	for i, n := range []int{7600, 1900, 475, 130} {
 		u := sparse(uniform(uint64(30+i), 10*n), 0.004)
@@ -233,7 +233,7 @@ func TestPicoDetGolden(t *testing.T) {
 	want := readGolden(t).PicoDet
 	requireFound(t, want, clip(detect(t, p, out, 0.25)), 1e-2)
 	out.Tensors = []*common.Tensor{tensor(t, all, 1, len(all)/42, 42)}
-	requireFound(t, want, clip(detect(t, &PicoDet{Classes: 10}, out, 0.25)), 1e-2)
+	requireFound(t, want, clip(detect(t, &Grids{Strides: p.Strides, Scores: []int{0}, Boxes: []int{0}, Classes: 10}, out, 0.25)), 1e-2)
 }
 
 func TestMasksGolden(t *testing.T) {

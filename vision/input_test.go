@@ -144,7 +144,9 @@ func TestWarpGolden(t *testing.T) {
 		m := c.Matrix
 		to := vision.Affine{m[0], m[1], m[2] + (1-m[0]-m[1])/2, m[3], m[4], m[5] + (1-m[3]-m[4])/2}
 		for name, img := range types(picture(t, "scene"), 0) {
-			require.NoError(t, (&vision.Input{}).FillWarped(got, nil, 0, img, to))
+			from := img.Bounds().Min
+			to := to.Apply(vision.Point{X: float32(-from.X), Y: float32(-from.Y)})
+			require.NoError(t, (&vision.Input{}).FillWarped(got, nil, 0, img, vision.Affine{m[0], m[1], to.X, m[3], m[4], to.Y}))
 			most, mean := difference(t, got, want)
 			t.Logf("%s %s: at most %g, mean %.2g", c.Name, name, most, mean)
 			require.LessOrEqual(t, most, 2.0, name)
@@ -237,7 +239,7 @@ func TestTypes(t *testing.T) {
 	for name, img := range all {
 		rgba := image.NewRGBA(image.Rectangle{Max: img.Bounds().Size()})
 		draw.Draw(rgba, rgba.Rect, img, img.Bounds().Min, draw.Src)
-		for _, filter := range []vision.Filter{vision.Linear, vision.Smooth, vision.SmoothCubic, vision.Nearest} {
+		for _, filter := range []vision.Filter{vision.Linear, vision.Smooth, vision.SmoothCubic, vision.Nearest, vision.Area} {
 			for _, size := range []image.Point{{20, 13}, {97, 61}, {120, 40}} {
 				got, want := newTensor(t, common.Uint8, 1, size.Y, size.X, 3), newTensor(t, common.Uint8, 1, size.Y, size.X, 3)
 				in := vision.Input{Filter: filter}
@@ -307,12 +309,18 @@ func TestFillErrors(t *testing.T) {
 		kind  error
 		text  string
 	}{
-		"nil":        {shape: good, kind: common.ErrInput, text: "picture is nil"},
-		"nil RGBA":   {shape: good, img: (*image.RGBA)(nil), kind: common.ErrInput, text: "picture is nil"},
-		"empty":      {shape: good, img: image.NewRGBA(image.Rect(3, 3, 3, 9)), kind: common.ErrInput, text: "no pixels"},
-		"endless":    {shape: good, img: image.Black, kind: common.ErrInput, text: "on a side"},
-		"short":      {shape: good, img: &image.RGBA{Pix: make([]byte, 99), Stride: 40, Rect: image.Rect(0, 0, 10, 10)}, kind: common.ErrInput, text: "99 bytes"},
-		"chroma":     {shape: good, img: &image.YCbCr{Y: make([]byte, 100), YStride: 10, Rect: image.Rect(0, 0, 10, 10)}, kind: common.ErrInput, text: "chroma"},
+		"nil":          {shape: good, kind: common.ErrInput, text: "picture is nil"},
+		"nil RGBA":     {shape: good, img: (*image.RGBA)(nil), kind: common.ErrInput, text: "picture is nil"},
+		"empty":        {shape: good, img: image.NewRGBA(image.Rect(3, 3, 3, 9)), kind: common.ErrInput, text: "no pixels"},
+		"endless":      {shape: good, img: image.Black, kind: common.ErrInput, text: "on a side"},
+		"short":        {shape: good, img: &image.RGBA{Pix: make([]byte, 99), Stride: 40, Rect: image.Rect(0, 0, 10, 10)}, kind: common.ErrInput, text: "99 bytes"},
+		"chroma":       {shape: good, img: &image.YCbCr{Y: make([]byte, 100), YStride: 10, Rect: image.Rect(0, 0, 10, 10)}, kind: common.ErrInput, text: "chroma"},
+		"short Gray16": {shape: good, img: &image.Gray16{Pix: make([]byte, 99), Stride: 20, Rect: scene.Rect}, kind: common.ErrInput, text: "*image.Gray16"},
+		"short alpha": {shape: good, img: &image.NYCbCrA{YCbCr: *planes(scene, image.YCbCrSubsampleRatio420, image.Point{}), A: make([]byte, 9), AStride: 9},
+			kind: common.ErrInput, text: "*image.NYCbCrA"},
+		"short palette": {shape: good, img: &image.Paletted{Pix: bytes.Repeat([]byte{3}, 81), Stride: 9, Rect: scene.Rect, Palette: color.Palette{color.Black}},
+			kind: common.ErrInput, text: "*image.Paletted"},
+		"short CMYK": {shape: good, img: &image.CMYK{Stride: 36, Rect: scene.Rect}, kind: common.ErrInput, text: "*image.CMYK"},
 		"no tensor":  {img: scene, kind: common.ErrInput, text: "tensor is nil"},
 		"rank":       {shape: common.Shape{3, 8, 8}, img: scene, kind: common.ErrShape, text: "4 dimensions"},
 		"channels":   {shape: common.Shape{1, 4, 8, 8}, img: scene, kind: common.ErrShape, text: "4 channels"},
@@ -335,12 +343,18 @@ func TestFillErrors(t *testing.T) {
 				}
 			}
 			_, err := c.in.Fill(dst, c.quant, c.n, c.img)
+			for _, filter := range []vision.Filter{vision.Smooth, vision.Nearest, vision.LinearWarp} {
+				_, other := (&vision.Input{Size: c.in.Size, Layout: c.in.Layout, Filter: filter}).Fill(dst, c.quant, c.n, c.img)
+				require.ErrorIs(t, other, c.kind)
+			}
 			var e *common.Error
 			require.ErrorAs(t, err, &e)
 			require.ErrorIs(t, err, c.kind)
 			require.ErrorIs(t, err, common.ErrInput)
 			require.ErrorContains(t, err, c.text)
-			require.Equal(t, err, c.in.FillWarped(dst, c.quant, c.n, c.img, vision.Affine{1, 0, 0, 0, 1, 0}))
+			err = c.in.FillWarped(dst, c.quant, c.n, c.img, vision.Affine{1, 0, 0, 0, 1, 0})
+			require.ErrorIs(t, err, c.kind)
+			require.ErrorContains(t, err, c.text)
 		})
 	}
 	err := (&vision.Input{}).FillWarped(newTensor(t, common.Uint8, good...), nil, 0, scene, vision.Affine{})
@@ -445,7 +459,7 @@ func FuzzFill(f *testing.F) {
 			fill(m.Y, m.Cb, m.Cr)
 			img = m.SubImage(r.Inset(int(kind / 64)))
 		}
-		in := vision.Input{Fit: vision.Fit(way % 5), Filter: vision.Filter(way / 5 % 5), Pad: way, BGR: way&1 > 0, Short: int(way)}
+		in := vision.Input{Fit: vision.Fit(way % 5), Filter: vision.Filter(way / 5 % 6), Pad: way, BGR: way&1 > 0, Short: int(way)}
 		dst := newTensor(t, common.Float32, 1, 3, int(outH%80), int(outW%80))
 		in.Fill(dst, nil, 0, img)
 		v := float32(w) / 7

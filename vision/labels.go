@@ -34,5 +34,6 @@ func COCO91() []string {
 // VOC returns the names of Pascal VOC's 20 classes after "background", as segmentation
 // models have them.
 func VOC() []string {
-	return strings.Split("background,aeroplane,bicycle,bird,boat,bottle,bus,car,cat,chair,cow,diningtable,dog,horse,motorbike,person,pottedplant,sheep,sofa,train,tvmonitor", ",")
+	return strings.Split("background,aeroplane,bicycle,bird,boat,bottle,bus,car,cat,chair,cow,diningtable,"+
+		"dog,horse,motorbike,person,pottedplant,sheep,sofa,train,tvmonitor", ",")
 }

@@ -5,7 +5,6 @@ package vision
 import (
 	"image"
 	"math"
-	"slices"
 	"sync"
 
 	"github.com/anyinfer/anyinfer/common"
@@ -23,12 +22,6 @@ type maskMaker struct {
 }
 
 var maskMakers = sync.Pool{New: func() any { return new(maskMaker) }}
-
-func (m *maskMaker) free() {
-	m.protos.free()
-	m.protos = array{}
-	maskMakers.Put(m)
-}
 
 // maskTap is how much three pixels of the prototypes count for one of the picture.
 type maskTap struct {
@@ -83,14 +76,15 @@ func (y *YOLO) masks(out Outputs, back Affine, size image.Point) (*maskMaker, er
 		m.height, m.width = a.dims[0], a.dims[1]
 		m.plane, m.row, m.column = 1, m.width*y.Masks, y.Masks
 	}
-	used, input := back.Inverse().ApplyRect(Rect{Max: Point{float32(size.X), float32(size.Y)}}), out.Size
+	used, input := back.Inverse().ApplyRect(Rect{Max: corner(size)}), out.Size
 	if a.dims[0] != y.Masks && a.dims[2] != y.Masks || !finite(used, back[2]+back[5]) ||
 		min(m.width, m.height, size.X, size.Y) < 1 || m.width > input.X || m.height > input.Y {
-		m.free()
-		return nil, fail(common.ErrShape, "output %d has the shape %v, not %d prototypes of masks, smaller than %v, for a picture of %v", y.Protos, a.dims, y.Masks, input, size)
+		maskMakers.Put(m)
+		return nil, fail(common.ErrShape, "output %d is %v, not %d masks smaller than %v", y.Protos, a.dims, y.Masks, input)
 	}
 	whole := func(v float32, input, protos int) bool { return nearest(v, input)*protos%input == 0 }
-	if whole(used.Min.X, input.X, m.width) && whole(used.Max.X, input.X, m.width) && whole(used.Min.Y, input.Y, m.height) && whole(used.Max.Y, input.Y, m.height) {
+	if whole(used.Min.X, input.X, m.width) && whole(used.Max.X, input.X, m.width) &&
+		whole(used.Min.Y, input.Y, m.height) && whole(used.Max.Y, input.Y, m.height) {
 		x, y := float32(m.width)/float32(input.X), float32(m.height)/float32(input.Y)
 		used = Rect{Point{used.Min.X * x, used.Min.Y * y}, Point{used.Max.X * x, used.Max.Y * y}}
 		input = image.Pt(m.width, m.height)
@@ -102,8 +96,8 @@ func (y *YOLO) masks(out Outputs, back Affine, size image.Point) (*maskMaker, er
 
 // mask returns the mask of a box in the picture, with that weight of each prototype.
 func (m *maskMaker) mask(box Rect, weight func(int) float32) *image.Alpha {
-	ceil := func(v float32) int { return int(math.Ceil(float64(v))) }
-	bounds := image.Rect(ceil(box.Min.X), ceil(box.Min.Y), ceil(box.Max.X), ceil(box.Max.Y)).Intersect(image.Rect(0, 0, len(m.x), len(m.y)))
+	picture := image.Rect(0, 0, len(m.x), len(m.y))
+	bounds := image.Rect(ceil(box.Min.X), ceil(box.Min.Y), ceil(box.Max.X), ceil(box.Max.Y)).Intersect(picture)
 	mask := image.NewAlpha(bounds)
 	if bounds.Empty() {
 		return mask
@@ -131,8 +125,7 @@ func (m *maskMaker) mask(box Rect, weight func(int) float32) *image.Alpha {
 
 // sum sets small to the weighted sum of the prototypes in a rectangle, and 0 behind their end.
 func (m *maskMaker) sum(left, top, width, height int, weight func(int) float32) {
-	m.small = slices.Grow(m.small[:0], width*height)[:width*height]
-	m.line = slices.Grow(m.line[:0], width)[:width]
+	m.small, m.line = resized(m.small, width*height), resized(m.line, width)
 	clear(m.small)
 	for c := range m.masks {
 		w := weight(c)

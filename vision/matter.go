@@ -14,13 +14,14 @@ import (
 // the fields with what the model says of itself; they may be changed before the first
 // Matte, or be filled without it. Many goroutines may call Matte.
 type Matter struct {
-	Model  *common.Model
+	Model  Model
 	Input  Input
 	Output int // the output that has the alpha of each place
-	// Short is the length of the shorter side of the input, if the model takes any size
-	// and keeps the shape of the picture; sides are rounded down to multiples of 32.
-	// 0: Input.Size.
-	Short int
+	// ShorterSide is for models that take any size, as MODNet's own program has it. The input
+	// has the proportions of the picture: if both sides are shorter than this, or both are
+	// longer, the shorter one becomes this; otherwise they stay. They are then rounded down
+	// to multiples of 32, and are at most 8 times ShorterSide. 0: the input has Input.Size.
+	ShorterSide int
 	// MinMax makes the least alpha of a picture 0 and the greatest 1, as models of the
 	// kind of U2-Net need it.
 	MinMax bool
@@ -31,41 +32,40 @@ type Matter struct {
 // NewMatter returns a Matter for MediaPipe's selfie segmentation, MODNet and U2-Net, and
 // what has their shapes. Otherwise the error wraps common.ErrModel and says what the
 // model has.
-func NewMatter(m *common.Model) (*Matter, error) { return newTask[*Matter](m, recognizeMatter) }
+func NewMatter(m Model) (*Matter, error) { return newTask[*Matter](m, false) }
 
-func (t *Matter) parts() (**common.Model, *Input) { return &t.Model, &t.Input }
+func (t *Matter) parts() (*Model, *Input) { return &t.Model, &t.Input }
 
 // Matte returns a picture of the same size that tells how much of each pixel belongs to
 // the foreground. As the mask of draw.DrawMask it cuts the foreground out.
-func (t *Matter) Matte(ctx context.Context, img image.Image) (dst *image.Alpha, err error) {
+func (t *Matter) Matte(ctx context.Context, img image.Image) (*image.Alpha, error) {
 	in := t.Input
-	if t.Short > 0 {
-		var size image.Point // without a picture, which Fill reports
-		if !isNil(img) {
-			size = img.Bounds().Size()
-		}
-		in.Size = t.shaped(size)
+	if t.ShorterSide > 0 {
+		in.Size = t.inputSize(boundsOf(img).Size())
 	}
-	err = t.runner.picture(ctx, t.Model, &in, img, nil, t.Output, func(f *frame, a array) error {
-		p, err := f.planeOf(a, t.Output)
+	return picture(ctx, &t.runner, t.Model, &in, img, nil, t.Output, func(f *frame, a array) (*image.Alpha, error) {
+		p, err := f.planeOf(a, t.Output, 1)
 		if err == nil && p.classes != 1 {
-			err = fail(common.ErrShape, "output %d has the shape %v, not one alpha at each place", t.Output, f.outputs[t.Output].Shape())
+			err = fail(common.ErrShape, "output %d has the shape %v, not one alpha at each place",
+				t.Output, f.outputs[t.Output].Shape())
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 		p.spread(f, img.Bounds().Size(), false)
-		dst = image.NewAlpha(img.Bounds())
+		dst := image.NewAlpha(img.Bounds())
 		p.matte(dst, t.MinMax)
-		return nil
+		return dst, nil
 	})
-	return dst, err
 }
 
-// shaped returns the size of the input for a picture of that size.
-func (t *Matter) shaped(size image.Point) image.Point {
-	short := max(min(size.X, size.Y), 1)
-	side := func(n int) int { return max(min(n*t.Short/short, 4*t.Short)/32*32, 32) }
+// inputSize returns the size of the input for a picture of that size.
+func (t *Matter) inputSize(size image.Point) image.Point {
+	from, to := max(min(size.X, size.Y), 1), t.ShorterSide
+	if from <= to && max(size.X, size.Y) >= to {
+		to = from
+	}
+	side := func(n int) int { return max(min(n*to/from, 8*t.ShorterSide)/32*32, 32) }
 	return image.Pt(side(size.X), side(size.Y))
 }
 
@@ -92,33 +92,31 @@ func (p *plane) matte(dst *image.Alpha, minMax bool) {
 	}
 }
 
-// recognizeMatter is sure if it knows that the numbers are alphas, and not, say, distances.
-func recognizeMatter(sig common.Signature, metadata map[string]string) (_ task, sure, ok bool) {
-	input, size, layout, ok := colorInput(sig)
-	if !ok || len(sig.Outputs) == 0 || metadata["task"] != "" {
-		return nil, false, false
+// recognizeMatter is certain if it knows that the numbers are alphas, and not, say, distances.
+func recognizeMatter(m *modelInfo) (_ Task, certain bool) {
+	if !m.color || len(m.Outputs) == 0 || m.metadata["task"] != "" || len(m.Outputs[0].Shape) != 4 {
+		return nil, false
 	}
-	h, w, classes, _, ok := places(sig.Outputs[0].Shape)
-	if !ok || len(sig.Outputs[0].Shape) != 4 || classes != 1 || image.Pt(max(w, 0), max(h, 0)) != size { // a place for each pixel
-		return nil, false, false
+	g, ok := gridOf(m.Outputs[0].Shape, m.size, m.layout, 1)
+	if !ok || g.classes != 1 || image.Pt(max(g.w, 0), max(g.h, 0)) != m.size { // a place for each pixel
+		return nil, false
 	}
 	t := new(Matter)
-	switch n := len(sig.Outputs); {
+	switch n := len(m.Outputs); {
 	case n == 7: // U2-Net, whose first output is the result
-		t.Input, t.MinMax = Input{Size: sizeOr(size, 320), Filter: Smooth, Mean: imageNetMean, Std: imageNetStd}, true
-	case n == 1 && layout == NHWC && input.DType == common.Float32: // selfie segmentation
-		t.Input = Input{Filter: MediaPipe, Std: same(255)}
-	case n == 1 && layout == NHWC:
-		t.Input = rawInput(input)
-	case n == 1 && size.X <= 512: // MODNet
-		t.Input = Input{Size: size, Filter: Smooth, Mean: same(127.5), Std: same(127.5)}
-		if size == (image.Point{}) {
-			t.Short = 512
+		t.Input, t.MinMax = Input{Size: sizeOr(m.size, 320), Filter: Smooth, Mean: imageNetMean, Std: imageNetStd}, true
+	case n == 1 && m.layout == NHWC && m.image.DType == common.Float32: // selfie segmentation
+		t.Input = Input{Filter: LinearWarp, Std: same(255)}
+	case n == 1 && m.layout == NHWC:
+		t.Input = rawInput(m.image)
+	case n == 1 && m.size.X <= 512: // MODNet
+		t.Input = Input{Size: m.size, Filter: Area, Mean: same(127.5), Std: same(127.5)}
+		if m.size == (image.Point{}) {
+			t.ShorterSide = 512
 		}
 	default:
-		return nil, false, false
+		return nil, false
 	}
-	name := sig.Outputs[0].Name
-	sure = t.MinMax || slices.Contains(sig.Outputs[0].Labels, "selfie") || name == "activation_10" || name == "segment_back"
-	return t, sure, true
+	known := slices.Contains([]string{"activation_10", "segment_back"}, m.Outputs[0].Name)
+	return t, t.MinMax || known || slices.Contains(m.Outputs[0].Labels, "selfie")
 }

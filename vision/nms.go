@@ -12,10 +12,13 @@ import (
 // ones the first is better. It returns those that are left, the best first, at the
 // beginning of d, and leaves the rest of d in no order. Detections with a score or
 // coordinates that are infinite or not a number are dropped.
-func NMS(d []Detection, o NMSOptions) []Detection {
-	most, limit, one := cmp.Or(max(o.Max, 0), 300), cmp.Or(o.IoU, 0.45), float32(0)
-	if o.PlusOne {
-		one = 1
+func NMS(d []Detection, o NMSOptions) []Detection { return suppress(d, o, Point{1, 1}) }
+
+// suppress is NMS for coordinates of which one pixel of the picture has that width and height.
+func suppress(d []Detection, o NMSOptions, pixel Point) []Detection {
+	most, limit := cmp.Or(max(o.Max, 0), 300), cmp.Or(o.IoU, 0.45)
+	if !o.PlusOne {
+		pixel = Point{}
 	}
 	s := suppressions.Get().(*suppression)
 	defer s.free()
@@ -30,13 +33,10 @@ func NMS(d []Detection, o NMSOptions) []Detection {
 			break
 		}
 		c := &d[i]
-		b := boxed{Rect: c.Rect, area: (c.Rect.Dx() + one) * (c.Rect.Dy() + one), class: c.Class, total: c.Score}
-		if o.Agnostic {
-			b.class = 0
-		}
+		b := boxed{Rect: c.Rect, area: (c.Rect.Dx() + pixel.X) * (c.Rect.Dy() + pixel.Y), class: c.Class, total: c.Score}
 		over := -1
 		if !o.None {
-			over = s.overlapped(&b, limit, one)
+			over = s.overlapped(&b, limit, pixel, o.Agnostic)
 		}
 		switch {
 		case over < 0 && len(s.kept) < most:
@@ -71,16 +71,16 @@ func (s *suppression) free() {
 	suppressions.Put(s)
 }
 
-// overlapped returns the index of the first kept box of the same class that b overlaps
-// more than limit; or -1.
-func (s *suppression) overlapped(b *boxed, limit, one float32) int {
+// overlapped returns the index of the first kept box of the same class, or of any one if
+// agnostic, that b overlaps more than limit; or -1.
+func (s *suppression) overlapped(b *boxed, limit float32, pixel Point, agnostic bool) int {
 	for i := range s.boxes {
 		k := &s.boxes[i]
-		if k.class != b.class {
+		if k.class != b.class && !agnostic {
 			continue
 		}
-		w := min(k.Max.X, b.Max.X) - max(k.Min.X, b.Min.X) + one
-		h := min(k.Max.Y, b.Max.Y) - max(k.Min.Y, b.Min.Y) + one
+		w := min(k.Max.X, b.Max.X) - max(k.Min.X, b.Min.X) + pixel.X
+		h := min(k.Max.Y, b.Max.Y) - max(k.Min.Y, b.Min.Y) + pixel.Y
 		if w > 0 && h > 0 && w*h/(k.area+b.area-w*h) > limit {
 			return i
 		}

@@ -3,101 +3,92 @@
 package vision
 
 import (
-	"image"
 	"math"
 	"slices"
-	"sync"
 
 	"github.com/anyinfer/anyinfer/common"
 )
 
 // array has what a model has made of one picture in one of its outputs.
 type array struct {
-	data    []float32
-	dims    [3]int
-	scratch *[]float32 // the memory of data, if it is not the tensor's
+	data       []float32
+	dims       [3]int
+	first, end int // the columns that rows have
 }
 
-var scratches = sync.Pool{New: func() any { return new([]float32) }}
+// row returns row i of an array of two dimensions.
+func (a array) row(i int) []float32 { return a.data[i*a.dims[1]:][a.first:a.end] }
 
-// array returns the last rank dimensions of output i for the picture, all but the first
-// one if rank is negative; those before count pictures. Elements that are not float32 are
-// converted. The caller frees the array.
-func (o Outputs) array(i, rank int) (array, error) {
+// Floats returns what output i has for the picture, which is in its last rank dimensions, at
+// most three; dims are these, and those before count pictures. Quantized numbers are those
+// that they stand for. The numbers stay the same until Head.Decode and Finish return.
+func (o Outputs) Floats(i, rank int) (numbers []float32, dims [3]int, err error) {
+	a, err := o.array(i, rank)
+	return a.data, a.dims, err
+}
+
+// array is Floats for the heads of this package.
+func (o Outputs) array(i, rank int) (a array, err error) {
 	if i < 0 || i >= len(o.Tensors) || o.Tensors[i] == nil {
-		return array{}, fail(common.ErrCount, "the head reads output %d, but the model has %d", i, len(o.Tensors))
+		return a, fail(common.ErrCount, "the head reads output %d, but the model has %d", i, len(o.Tensors))
 	}
-	t, a := o.Tensors[i], array{}
+	t := o.Tensors[i]
 	shape := t.Shape()
-	if rank < 0 {
-		rank = max(len(shape)-1, 1)
-	}
 	lead := len(shape) - rank
-	if lead < 0 || rank > len(a.dims) || o.N < 0 || o.N >= shape[:lead].Elems() {
-		return a, fail(common.ErrShape, "output %d has the shape %v, without %d dimensions of picture %d", i, t.Shape(), rank, o.N)
+	if lead < 0 || rank < 0 || rank > len(a.dims) || o.N < 0 || o.N >= shape[:lead].Elems() {
+		return a, fail(common.ErrShape, "output %d is %v, without %d dimensions of picture %d", i, t.Shape(), rank, o.N)
 	}
-	size := shape[lead:].Elems()
+	all, err := o.floats(i)
+	if err != nil {
+		return a, err
+	}
 	copy(a.dims[:], shape[lead:])
-	if t.DType() == common.Float32 {
-		all, err := common.Data[float32](t)
-		a.data = all[o.N*size:][:size]
-		return a, err
+	size := shape[lead:].Elems()
+	a.data, a.end = all[o.N*size:][:size], a.dims[1]
+	return a, nil
+}
+
+// rank returns how many dimensions output i has; 0: there is no such output.
+func (o Outputs) rank(i int) int {
+	if i < 0 || i >= len(o.Tensors) {
+		return 0
 	}
-	a.scratch = scratches.Get().(*[]float32)
-	*a.scratch = slices.Grow((*a.scratch)[:0], t.Len())[:t.Len()]
-	a.data = (*a.scratch)[o.N*size:][:size]
-	if t.DType() == common.Int64 { // which Dequantize does not take
-		all, err := common.Data[int64](t)
-		for i, v := range all {
-			(*a.scratch)[i] = float32(v)
-		}
-		return a, err
-	}
+	return len(o.Tensors[i].Shape())
+}
+
+// all returns output i with all dimensions but the first one.
+func (o Outputs) all(i int) (array, error) { return o.array(i, max(o.rank(i)-1, 1)) }
+
+// floats returns output i for all pictures. A frame keeps what is converted until its next Run.
+func (o Outputs) floats(i int) ([]float32, error) {
+	t, all := o.Tensors[i], new([]float32)
 	var q *common.Quantization
 	if i < len(o.Quants) {
 		q = o.Quants[i]
 	}
-	err := q.Dequantize(*a.scratch, t)
-	if err != nil {
-		a.free()
-		a = array{}
+	if f := o.frame; f != nil {
+		if k := slices.Index(f.outputs, t); k >= 0 && f.quants[k] == q {
+			all = &f.converted[k]
+		}
 	}
-	return a, err
-}
-
-func (a array) free() {
-	if a.scratch != nil {
-		scratches.Put(a.scratch)
+	switch {
+	case t.DType() == common.Float32:
+		return common.Data[float32](t)
+	case len(*all) == t.Len():
+		return *all, nil
+	case t.DType() == common.Int64: // which Dequantize does not take
+		integers, err := common.Data[int64](t)
+		for _, v := range integers {
+			*all = append(*all, float32(v))
+		}
+		return *all, err
 	}
-}
-
-func (o Outputs) all(i int) (array, error) { return o.array(i, -1) }
-
-// rows returns the rows of output i that belong to the picture, of columns numbers each,
-// or of any number if that is 0. The caller frees the array.
-func (o Outputs) rows(i, columns int) (array, error) {
-	a, err := o.array(i, 2)
-	if err == nil && columns != 0 && a.dims[1] != columns {
-		a.free()
-		return array{}, fail(common.ErrShape, "output %d has the shape %v, not rows of %d numbers", i, o.Tensors[i].Shape(), columns)
+	numbers := resized(*all, t.Len())
+	if err := q.Dequantize(numbers, t); err != nil {
+		return nil, err
 	}
-	return a, err
-}
-
-// pair returns the rows of scores and boxes, of which there must be as many. The caller
-// frees the arrays.
-func (o Outputs) pair(scores, scoreColumns, boxes, boxColumns int) (s, b array, err error) {
-	if s, err = o.rows(scores, scoreColumns); err == nil {
-		b, err = o.rows(boxes, boxColumns)
-	}
-	if err == nil && s.dims[0] != b.dims[0] {
-		err = fail(common.ErrShape, "output %d has %d scores, but output %d has %d boxes", scores, s.dims[0], boxes, b.dims[0])
-	}
-	if err != nil {
-		s.free()
-		b.free()
-	}
-	return s, b, err
+	*all = numbers
+	return numbers, nil
 }
 
 // BoxFormat is the order of the four numbers of a box.
@@ -109,7 +100,8 @@ const (
 	CornersYX                   // Corners with y before x
 )
 
-func (f BoxFormat) rect(a, b, c, d float32, scale Point) Rect {
+func (f BoxFormat) rect(box [4]float32, scale Point) Rect {
+	a, b, c, d := box[0], box[1], box[2], box[3]
 	switch f {
 	case CenterSize:
 		a, b, c, d = a-c/2, b-d/2, a+c/2, b+d/2
@@ -142,16 +134,16 @@ func (u Units) scale(out Outputs, data []float32, rows, rowStep, columnStep int)
 	if u == Pixels {
 		return Point{1, 1}
 	}
-	return Point{float32(out.Size.X), float32(out.Size.Y)}
+	return corner(out.Size)
 }
 
 // add appends a detection, unless one of its numbers is infinite or not a number, or
 // its box is empty.
-func add(dst []Detection, r Rect, score float32, class, candidate int) []Detection {
+func add(dst []Detection, r Rect, score float32, class, row int) []Detection {
 	if !finite(r, score) || r.Max.X <= r.Min.X || r.Max.Y <= r.Min.Y {
 		return dst
 	}
-	return append(dst, Detection{Rect: r, Score: score, Class: class, candidate: candidate})
+	return append(dst, Detection{Rect: r, Score: score, Class: class, Row: row})
 }
 
 func finite(r Rect, score float32) bool {
@@ -193,13 +185,4 @@ func cells(width, height int, strides ...int) (n int) {
 		}
 	}
 	return n
-}
-
-// cell returns the column and row of cell i of grids, which exists, and its stride.
-func cell(i int, size image.Point, strides []int) (column, row int, stride float32) {
-	for ; i >= cells(size.X, size.Y, strides[0]); strides = strides[1:] {
-		i -= cells(size.X, size.Y, strides[0])
-	}
-	columns := cells(size.X, 1, strides[0])
-	return i % columns, i / columns, float32(strides[0])
 }

@@ -4,7 +4,6 @@ package vision
 
 import (
 	"cmp"
-	"fmt"
 	"image"
 	"regexp"
 	"slices"
@@ -15,294 +14,244 @@ import (
 	about "github.com/anyinfer/anyinfer/internal/metadata"
 )
 
-// task is what New returns.
-type task interface {
-	parts() (**common.Model, *Input)
-}
-
-// recognizer returns the task of a model with that signature and metadata. It may be ok
-// without being sure, as the shapes of models of different tasks are the same.
-type recognizer func(sig common.Signature, metadata map[string]string) (t task, sure, ok bool)
-
-// New returns the task of a model: a *Detector, *Classifier, *Embedder, *Segmenter or
-// *Matter, with everything that the model's metadata says of it, or, without that, that
-// the names and shapes of its inputs and outputs show. Otherwise the error wraps
-// common.ErrModel and says what they are; a program that knows the model fills a task's
-// fields itself.
-func New(m *common.Model) (any, error) {
-	sig, err := firstSignature(m)
-	if err != nil {
-		return nil, err
-	}
-	metadata := m.Info().Metadata
-	for _, recognize := range []recognizer{recognizeDetector, recognizeMatter, recognizeSegmenter, recognizeEmbedder, recognizeClassifier} {
-		if t, sure, _ := recognize(sig, metadata); sure {
-			own(t, m, sig)
-			return t, nil
-		}
-	}
-	kind := ""
-	if t := metadata["task"]; t != "" {
-		kind = fmt.Sprintf("; its metadata names the task %q", t)
-	}
-	return nil, &common.Error{
-		Op: "vision", Kind: common.ErrModel,
-		Message: fmt.Sprintf("no known kind of model has the inputs %s and the outputs %s%s", describe(sig.Inputs...), describe(sig.Outputs...), kind),
-		Hint:    "make a vision.Detector, Classifier, Embedder, Segmenter or Matter with the fields that fit the model",
-	}
-}
-
-// newTask returns the task of a model that recognize knows.
-func newTask[T task](m *common.Model, recognize recognizer) (none T, err error) {
-	sig, err := firstSignature(m)
-	if err != nil {
-		return none, err
-	}
-	t, _, ok := recognize(sig, m.Info().Metadata)
-	if !ok {
-		other, err := New(m)
-		if err == nil {
-			name := func(t any) string { return strings.TrimPrefix(fmt.Sprintf("%T", t), "*vision.") }
-			err = fail(common.ErrModel, "the model is for vision.%s, not for vision.%s", name(other), name(none))
-		}
-		return none, err
-	}
-	own(t, m, sig)
-	return t.(T), nil
-}
-
-// own sets the Model of a task, and the size of its input if that is fixed.
-func own(t task, m *common.Model, sig common.Signature) {
-	model, in := t.parts()
-	*model = m
-	if at := pictureInput(sig); at >= 0 && in.Size == (image.Point{}) {
-		if _, size, err := in.shape(sig.Inputs[at], 1); err == nil {
-			in.Size = size
-		}
-	}
-}
-
-// InputOf returns the Input of a task that New has made.
-func InputOf(t any) Input {
-	if t, ok := t.(task); ok {
-		_, in := t.parts()
-		return *in
-	}
-	return Input{}
-}
-
 // heads are the families of detectors, in the order in which they are asked.
-var heads = []func(common.Signature, map[string]string) (Head, Input, []string, bool){
-	recognizeSCRFD, recognizeRetinaFace, recognizeUltraFace, recognizeBlazeFace, recognizeHead,
+// Each returns a Detector without a model, or nil. Names show some, and then shapes others.
+var heads = []func(*modelInfo) *Detector{
+	recognizeScaled, recognizeFaces, recognizeUltraFace, recognizeSSD, recognizeDETR, recognizePicoDet, recognizeYOLO,
 }
 
-// seen is what a model shows of itself.
-type seen struct {
+// modelInfo is what a model's file says of it.
+type modelInfo struct {
 	common.Signature
 	metadata map[string]string
-	image    common.TensorInfo // the input for pictures
-	size     image.Point       // of that, else in the metadata, else 0
+	image    common.TensorInfo // the input for pictures; or none
+	layout   Layout
+	size     image.Point // of that, else in the metadata, else 0
+	color    bool        // pictures have three channels
+}
+
+func newModelInfo(sig common.Signature, metadata map[string]string) *modelInfo {
+	m := &modelInfo{Signature: sig, metadata: metadata}
+	if at := pictureInput(sig); at >= 0 {
+		m.image = sig.Inputs[at]
+		m.layout = new(Input).layout(m.image.Shape)
+		c, y := m.layout.axes()
+		m.size, m.color = image.Pt(max(m.image.Shape[y+1], 0), max(m.image.Shape[y], 0)), m.image.Shape[c] == 3
+	}
+	if told := integers(metadata["imgsz"]); len(told) > 0 { // height and width, or one number for both
+		m.size = image.Pt(cmp.Or(m.size.X, told[len(told)-1]), cmp.Or(m.size.Y, told[0]))
+	}
+	return m
 }
 
 // labels returns the labels in the metadata, else COCO's if there are as many classes.
-func (s *seen) labels(classes int) []string {
-	names, lines := about.Names(s.metadata), strings.TrimSpace(s.metadata["character"])
-	switch {
-	case names != nil:
+func (m *modelInfo) labels(classes int) []string {
+	if names := about.Names(m.metadata); names != nil {
 		return names
-	case lines != "": // as RapidAI's files have them
-		return strings.Split(lines, "\n")
-	case classes == 80:
-		return COCO()
-	case classes == 91:
-		return COCO91()
 	}
-	return nil
+	if lines := strings.TrimSpace(m.metadata["character"]); lines != "" { // as RapidAI's files have them
+		return strings.Split(lines, "\n")
+	}
+	return map[int][]string{80: COCO(), 91: COCO91()}[classes]
 }
 
-// recognizeHead recognizes the families that do not find faces. Those that names show
-// come before those that shapes show.
-func recognizeHead(sig common.Signature, metadata map[string]string) (Head, Input, []string, bool) {
-	s := &seen{Signature: sig, metadata: metadata}
-	s.image, s.size, _, _ = colorInput(sig)
-	if told := integers(metadata["imgsz"]); len(told) > 0 { // height and width, or one number for both
-		s.size = image.Pt(cmp.Or(s.size.X, told[len(told)-1]), cmp.Or(s.size.Y, told[0]))
-	}
-	for i, recognize := range []func(*seen) (Head, Input, []string){recognizeScaled, recognizeSSD, recognizeDETR, recognizePicoDet, recognizeYOLO} {
-		if s.image.Shape == nil || i > 0 && len(sig.Inputs) > 1 {
+// recognizeDetector returns the Detector of a model that is of one of these families.
+func recognizeDetector(m *modelInfo) (_ Task, certain bool) {
+	for i, recognize := range heads {
+		if m.image.Shape == nil || i > 0 && len(m.Inputs) > 1 { // only the first family has further inputs
 			break
 		}
-		if head, in, labels := recognize(s); head != nil {
-			return head, in, labels, true
+		if d := recognize(m); d != nil {
+			d.NMS = cmp.Or(d.NMS, d.Head.Suppression())
+			return d, true
 		}
 	}
-	return nil, Input{}, nil, false
+	return nil, false
 }
 
-// recognizeScaled recognizes models that scale boxes to a size that a further input tells.
-func recognizeScaled(s *seen) (Head, Input, []string) {
-	in, o := Input{Size: sizeOr(s.size, 640), Std: same(255)}, s.Outputs
-	b := &Boxes{Boxes: s.OutputIndex("boxes"), Scores: s.OutputIndex("scores"), Classes: s.OutputIndex("labels"), Count: -1, Format: Corners, Units: Pixels}
-	if s.InputIndex("orig_target_sizes") >= 0 && len(o) == 3 && min(b.Boxes, b.Scores, b.Classes) >= 0 { // RT-DETR, D-FINE, DEIM
-		return b, in, s.labels(0)
+// recognizeScaled recognizes models that scale boxes to a size that a further input tells:
+// RT-DETR, D-FINE and DEIM, and PP-YOLOE and others of PaddleDetection.
+func recognizeScaled(m *modelInfo) *Detector {
+	h := &Boxes{Count: -1, Format: Corners, Units: Pixels}
+	h.Boxes, h.Scores, h.Classes = m.OutputIndex("boxes"), m.OutputIndex("scores"), m.OutputIndex("labels")
+	if m.InputIndex("orig_target_sizes") < 0 || len(m.Outputs) != 3 || min(h.Boxes, h.Scores, h.Classes) < 0 {
+		rows := slices.IndexFunc(m.Outputs, func(o common.TensorInfo) bool { return len(o.Shape) == 2 && o.Shape[1] == 6 })
+		if m.InputIndex("scale_factor") < 0 || len(m.Outputs) != 2 || rows < 0 || len(m.Outputs[1-rows].Shape) != 1 {
+			return nil
+		}
+		h.Boxes, h.Scores, h.Classes, h.Count, h.BoxColumn, h.ScoreColumn = rows, rows, rows, 1-rows, 2, 1
 	}
-	rows := slices.IndexFunc(o, func(o common.TensorInfo) bool { return len(o.Shape) == 2 && o.Shape[1] == 6 })
-	if s.InputIndex("scale_factor") >= 0 && len(o) == 2 && rows >= 0 && len(o[1-rows].Shape) == 1 { // PP-YOLOE and others of PaddleDetection
-		return &Boxes{Boxes: rows, Scores: rows, Classes: rows, BoxColumn: 2, ScoreColumn: 1, Count: 1 - rows, Format: Corners, Units: Pixels}, in, s.labels(0)
-	}
-	return nil, in, nil
+	return &Detector{Head: h, Input: Input{Size: sizeOr(m.size, 640), Std: same(255)}, Labels: m.labels(0)}
 }
 
 // recognizeSSD recognizes the four outputs of TFLite_Detection_PostProcess, those with
 // telling names, and those whose classes have labels in the file.
-func recognizeSSD(s *seen) (Head, Input, []string) {
-	b := &Boxes{Boxes: -1, Scores: -1, Classes: -1, Count: -1, Format: CornersYX, Units: Normalized}
-	for i, o := range s.Outputs {
+func recognizeSSD(m *modelInfo) *Detector {
+	h := &Boxes{Boxes: -1, Scores: -1, Classes: -1, Count: -1, Format: CornersYX, Units: Normalized}
+	for i, o := range m.Outputs {
 		has := func(part string) bool { return strings.Contains(strings.ToLower(o.Name), part) }
 		switch {
 		case len(o.Shape) == 1 || has("num_detections") || has("postprocess:3"):
-			b.Count = i
+			h.Count = i
 		case o.Labels != nil || has("class") || has("category") || has("postprocess:1"):
-			b.Classes = i
+			h.Classes = i
 		case has("score") || has("postprocess:2"):
-			b.Scores = i
+			h.Scores = i
 		case len(o.Shape) == 3 && o.Shape[2] == 4 || has("postprocess"):
-			b.Boxes = i
+			h.Boxes = i
 		}
 	}
-	if b.Classes >= 0 && b.Scores < 0 && s.Outputs[b.Classes].Labels != nil { // the labels show which one the other is
-		b.Scores = 6 - b.Boxes - b.Classes - b.Count
+	if h.Classes >= 0 && h.Scores < 0 && m.Outputs[h.Classes].Labels != nil { // the labels show which one the other is
+		h.Scores = 6 - h.Boxes - h.Classes - h.Count
 	}
-	if len(s.Outputs) != 4 || min(b.Boxes, b.Scores, b.Classes, b.Count) < 0 || b.Scores > 3 {
-		return nil, Input{}, nil
+	if len(m.Outputs) != 4 || min(h.Boxes, h.Scores, h.Classes, h.Count) < 0 || h.Scores > 3 {
+		return nil
 	}
-	return b, rawInput(s.image), s.Outputs[b.Classes].Labels
+	return &Detector{Head: h, Input: rawInput(m.image), Labels: m.Outputs[h.Classes].Labels}
 }
 
 // recognizeDETR recognizes the names of RF-DETR's and Transformers' outputs.
-func recognizeDETR(s *seen) (Head, Input, []string) {
-	in := Input{Size: s.size, Mean: imageNetMean, Std: imageNetStd}
-	for _, names := range [][2]string{{"dets", "labels"}, {"pred_boxes", "logits"}} {
-		d := &DETR{Boxes: s.OutputIndex(names[0]), Scores: s.OutputIndex(names[1])}
-		if min(d.Boxes, d.Scores) < 0 || len(s.Outputs[d.Boxes].Shape) != 3 || len(s.Outputs[d.Scores].Shape) != 3 {
-			continue
-		}
-		switch queries, classes := s.Outputs[d.Scores].Shape[1], s.Outputs[d.Scores].Shape[2]; {
-		case names[0] == "dets": // RF-DETR
-			if classes != 91 { // not COCO's, but those of somebody's training
-				classes = 0
-			}
-			return d, in, s.labels(classes)
-		case queries == 100: // DETR, YOLOS
-			d.Softmax, in.Size = true, sizeOr(s.size, 800)
-			return d, in, s.labels(classes - 1)
-		case queries == 300 && classes != 91 && classes != 92: // RT-DETR, D-FINE; with 91: others that need another input
-			return d, Input{Size: sizeOr(s.size, 640), Std: same(255)}, s.labels(classes)
-		}
+func recognizeDETR(m *modelInfo) *Detector {
+	h := &DETR{Boxes: m.OutputIndex("dets"), Scores: m.OutputIndex("labels")}
+	transformers := min(h.Boxes, h.Scores) < 0
+	if transformers {
+		h.Boxes, h.Scores = m.OutputIndex("pred_boxes"), m.OutputIndex("logits")
 	}
-	return nil, in, nil
+	if min(h.Boxes, h.Scores) < 0 || len(m.Outputs[h.Boxes].Shape) != 3 || len(m.Outputs[h.Scores].Shape) != 3 {
+		return nil
+	}
+	in := Input{Size: m.size, Mean: imageNetMean, Std: imageNetStd}
+	queries, classes := m.Outputs[h.Scores].Shape[1], m.Outputs[h.Scores].Shape[2]
+	switch {
+	case !transformers && classes != 91: // not COCO's, but those of somebody's training
+		classes = 0
+	case !transformers:
+	case queries == 100: // DETR, YOLOS
+		h.Softmax, in.Size, classes = true, sizeOr(m.size, 800), classes-1
+	case queries == 300 && classes != 91 && classes != 92: // RT-DETR, D-FINE; with 91: others that need another input
+		in = Input{Size: sizeOr(m.size, 640), Std: same(255)}
+	default:
+		return nil
+	}
+	return &Detector{Head: h, Input: in, Labels: m.labels(classes)}
 }
 
 // recognizePicoDet recognizes a pair of outputs for each of three or four strides, and
 // the single output of NanoDet-Plus, which has the shape of others too, by its name.
-func recognizePicoDet(s *seen) (Head, Input, []string) {
-	p, in, n := &PicoDet{}, Input{Size: s.size, Mean: imageNetMean, Std: imageNetStd}, len(s.Outputs)/2
-	if o := s.Outputs; len(o) == 1 && s.image.Name == "data" && len(o[0].Shape) == 3 && o[0].Shape[2] > 32 && o[0].Shape[1] == cells(s.size.X, s.size.Y, picoDetStrides...) {
-		in.BGR, p.MaxIoU, p.Corner, p.Classes = true, 0.6, true, o[0].Shape[2]-32
-		return p, in, s.labels(p.Classes)
-	}
-	if n != 3 && n != 4 || len(s.Outputs) != 2*n {
-		return nil, in, nil
+func recognizePicoDet(m *modelInfo) *Detector {
+	h, n := &Grids{Strides: []int{8, 16, 32, 64}}, len(m.Outputs)/2
+	rows := func(o common.TensorInfo, strides ...int) bool {
+		return len(o.Shape) == 3 && o.Shape[1] == cells(m.size.X, m.size.Y, strides...)
 	}
 	classes := 0
-	p.Strides, p.Scores, p.Distances = slices.Clone(picoDetStrides[:n]), slices.Repeat([]int{-1}, n), slices.Repeat([]int{-1}, n)
-	for i, o := range s.Outputs {
-		k, to := slices.IndexFunc(p.Strides, func(stride int) bool { return len(o.Shape) == 3 && o.Shape[1] == cells(s.size.X, s.size.Y, stride) }), p.Distances
-		if k >= 0 && (strings.Contains(o.Name, "cls_") || !strings.Contains(o.Name, "dis_") && o.Shape[2] != 32) { // where names do not tell, the length does
-			to, classes = p.Scores, o.Shape[2]
+	switch {
+	case len(m.Outputs) == 1 && m.image.Name == "data" && rows(m.Outputs[0], h.Strides...) && m.Outputs[0].Shape[2] > 32:
+		classes = m.Outputs[0].Shape[2] - 32
+		h.Form, h.Classes, h.Scores, h.Boxes = NanoDetPlus, classes, []int{0}, []int{0}
+	case len(m.Outputs) == 2*n && (n == 3 || n == 4):
+		none := slices.Repeat([]int{-1}, n)
+		h.Strides, h.Scores, h.Boxes = h.Strides[:n], none, slices.Clone(none)
+		for i, o := range m.Outputs {
+			k, to := slices.IndexFunc(h.Strides, func(stride int) bool { return rows(o, stride) }), h.Boxes
+			// Where names do not tell, the length of rows does.
+			if k >= 0 && (strings.Contains(o.Name, "cls_") || !strings.Contains(o.Name, "dis_") && o.Shape[2] != 32) {
+				to, classes = h.Scores, o.Shape[2]
+			}
+			if k < 0 || to[k] >= 0 {
+				return nil
+			}
+			to[k] = i
 		}
-		if k < 0 || to[k] >= 0 {
-			return nil, in, nil
+		if n == 3 || strings.Contains(m.Outputs[0].Name, "_pred_stride_") {
+			h.Form = NanoDet
 		}
-		to[k] = i
+	default:
+		return nil
 	}
-	if n == 3 || strings.Contains(s.Outputs[0].Name, "_pred_stride_") { // NanoDet
-		in.BGR, p.MaxIoU = true, 0.6
+	d := &Detector{Head: h, Input: Input{Size: m.size, Mean: imageNetMean, Std: imageNetStd, BGR: true}, Labels: m.labels(classes)}
+	if h.Form == PicoDet { // PaddleDetection's
+		d.Input.BGR, d.MinScore = false, 0.5
 	}
-	return p, in, s.labels(classes)
+	return d
 }
 
 // nmsInside matches the arguments of an export with NMS, as JSON and as a Python dict.
 var nmsInside = regexp.MustCompile(`["']nms["']: *[tT]rue`)
 
-var yoloStrides = [][]int{yoloxStrides, {8, 16, 32, 64}, {4, 8, 16, 32}, {16, 32}}
+var yoloStrides = [][]int{{8, 16, 32}, {8, 16, 32, 64}, {4, 8, 16, 32}, {16, 32}}
 
 // recognizeYOLO recognizes YOLO by the metadata that Ultralytics writes, else by shapes
 // that no other family has.
-func recognizeYOLO(s *seen) (Head, Input, []string) {
-	y, in := &YOLO{Output: -1}, Input{Size: s.size, Fit: Letterbox, Pad: 114, Std: same(255)}
-	for i, o := range s.Outputs {
+func recognizeYOLO(m *modelInfo) *Detector {
+	y, in := &YOLO{Output: -1}, Input{Size: m.size, Fit: Letterbox, Pad: 114, Std: same(255)}
+	for i, o := range m.Outputs {
 		switch {
 		case len(o.Shape) == 3 && y.Output < 0:
 			y.Output = i
 		case len(o.Shape) == 4 && y.Masks == 0 && (o.Shape[1] == 32 || o.Shape[3] == 32):
 			y.Protos, y.Masks = i, 32
 		case len(o.Shape) != 5: // YOLOv5 may show its three unfinished outputs, too
-			return nil, in, nil
+			return nil
 		}
 	}
-	task, names := s.metadata["task"], len(about.Names(s.metadata))
-	if points := integers(s.metadata["kpt_shape"]); task == "pose" && len(points) == 2 {
+	task, names := m.metadata["task"], len(about.Names(m.metadata))
+	if points := integers(m.metadata["kpt_shape"]); task == "pose" && len(points) == 2 {
 		y.Points, y.PointValues = points[0], points[1]
 	}
-	known := task == "detect" || task == "segment" && y.Masks > 0 || task == "pose" && (y.PointValues == 2 || y.PointValues == 3)
+	known := task == "detect" || task == "segment" && y.Masks > 0 || y.PointValues == 2 || y.PointValues == 3
 	if y.Output < 0 || task != "" && !known {
-		return nil, in, nil
+		return nil
 	}
-	a, b, extras := s.Outputs[y.Output].Shape[1], s.Outputs[y.Output].Shape[2], y.Masks+y.Points*y.PointValues
+	classes := names
+	if task == "" && names == 0 {
+		// Only COCO's classes are recognized: the same shapes with other numbers are also of
+		// poses, turned boxes, plates and decoded boxes.
+		classes = 80
+	}
+	a, b, extras := m.Outputs[y.Output].Shape[1], m.Outputs[y.Output].Shape[2], y.Masks+y.Points*y.PointValues
 	grid := func(n, anchors int) bool {
-		return n > 0 && slices.ContainsFunc(yoloStrides, func(strides []int) bool { return n == anchors*cells(s.size.X, s.size.Y, strides...) })
+		is := func(strides []int) bool { return n > 0 && n == anchors*cells(m.size.X, m.size.Y, strides...) }
+		return slices.ContainsFunc(yoloStrides, is)
 	}
-	// fits reports whether a dimension has this many values before the classes, which are as many as the names.
+	// fits reports whether a dimension can have this many values before the classes.
 	fits := func(d, before int) bool {
-		return d < 0 || (names == 0 && d > before+extras || names > 0 && d == before+extras+names)
+		return d < 0 || d == before+classes+extras || classes == 0 && d > before+extras
 	}
-	classes, ok, unnamed := 0, true, names == 0
-	// Without names only COCO's 80 classes are recognized: the same shapes with other
-	// numbers are also of poses, turned boxes, plates and decoded boxes.
-	const coco = 80
+	ok := true
 	switch {
-	case strings.Contains(strings.ToLower(s.metadata["head"]+" "+s.metadata["description"]), "rtdetr"):
+	case strings.Contains(strings.ToLower(m.metadata["head"]+" "+m.metadata["description"]), "rtdetr"):
 		in.Fit = Stretch
 		if b == 6 && names != 2 { // else it may be two classes, or a score and a class
-			return &Boxes{ScoreColumn: 4, ClassColumn: 5, Count: -1, Units: Normalized}, in, s.labels(0)
+			h := &Boxes{ScoreColumn: 4, ClassColumn: 5, Count: -1, Units: Normalized}
+			return &Detector{Head: h, Input: in, Labels: m.labels(0)}
 		}
 		y.Form, y.Units, ok = RTDETR, Normalized, b != 6 && b == 4+names
-	case known && (strings.EqualFold(s.metadata["end2end"], "true") || nmsInside.MatchString(s.metadata["args"])):
+	case known && (strings.EqualFold(m.metadata["end2end"], "true") || nmsInside.MatchString(m.metadata["args"])):
 		y.Form, ok = EndToEnd, b < 0 || b == 6+extras
 	case known && fits(a, 4) && (b < 0 || b > a), known && b > 0 && fits(b, 4) && (a < 0 && names > 0 || grid(a, 1)):
 	case known: // exports of YOLOv10 do not tell that they are end to end
 		y.Form, ok = EndToEnd, b == 6+extras && a > 0 && !grid(a, 1)
 	case a > 0 && fits(a, 4) && (b < 0 || grid(b, 1)):
-		classes, ok = a-4-extras, !unnamed || a-4-extras == coco
 	case b > 0 && fits(b, 5) && (grid(a, 3) || a < 0 && names > 0):
-		y.Form, classes, ok = YOLOv5, b-5-extras, !unnamed || b-5-extras == coco
-	case a > 0 && a == cells(s.size.X, s.size.Y, yoloxStrides...) && b > 5 && unnamed && extras == 0:
-		// The names are those of YOLOX's own export; others have decoded boxes in this shape.
-		name := [2]string{s.image.Name, s.Outputs[0].Name}
-		ok = name == [2]string{"images", "output"} || name == [2]string{"inputs", "outputs"}
-		y.Form, classes, in = YOLOX, b-5, Input{Size: s.size, Fit: LetterboxCorner, Pad: 114, BGR: true}
-		// The first YOLOX, 0.1.0, was trained on normalized RGB. The files of that kind that are about name their tensors so.
-		if s.image.Name == "inputs" && s.Outputs[0].Name == "outputs" {
+		y.Form = YOLOv5
+	case a > 0 && a == cells(m.size.X, m.size.Y, 8, 16, 32) && b > 5 && names+extras == 0:
+		in = Input{Size: m.size, Fit: LetterboxCorner, Pad: 114, BGR: true}
+		switch m.image.Name + " " + m.Outputs[0].Name {
+		case "images output": // of YOLOX's own exports; others have decoded boxes in this shape
+		case "inputs outputs": // of the first YOLOX, 0.1.0, which was trained on normalized RGB
 			in.BGR, in.Mean, in.Std = false, imageNetMean, imageNetStd
+		default:
+			return nil
 		}
+		h := &Grids{Form: YOLOX, Strides: []int{8, 16, 32}, Scores: []int{0}, Boxes: []int{0}}
+		return &Detector{Head: h, Input: in, Labels: m.labels(b - 5)}
 	default:
-		ok = false
+		return nil
 	}
 	if !ok {
-		return nil, in, nil
+		return nil
 	}
-	return y, in, s.labels(classes)
+	return &Detector{Head: y, Input: in, Labels: m.labels(classes)}
 }
 
 // integers returns the decimal numbers in a text such as "[17, 3]".
@@ -323,21 +272,6 @@ func rowCount(info common.TensorInfo, columns int) int {
 		return 0
 	}
 	return info.Shape[min(1, last-1):last].Elems() // without the batch
-}
-
-// colorInput returns the input for pictures, their size, with 0 for what is dynamic, and
-// the layout; ok: it takes them in color.
-func colorInput(sig common.Signature) (info common.TensorInfo, size image.Point, layout Layout, ok bool) {
-	at := pictureInput(sig)
-	if at < 0 {
-		return info, size, layout, false
-	}
-	info = sig.Inputs[at]
-	c, y := 1, 2
-	if layout = new(Input).layout(info.Shape); layout == NHWC {
-		c, y = 3, 1
-	}
-	return info, image.Pt(max(info.Shape[y+1], 0), max(info.Shape[y], 0)), layout, info.Shape[c] == 3
 }
 
 // sizeOr returns size, with side where the model takes any.

@@ -7,6 +7,7 @@ import (
 	"image"
 	"image/color"
 	"math"
+	"slices"
 
 	"github.com/anyinfer/anyinfer/common"
 )
@@ -15,7 +16,7 @@ import (
 // fields with what the model says of itself; they may be changed before the first
 // Segment, or be filled without it. Many goroutines may call Segment.
 type Segmenter struct {
-	Model   *common.Model
+	Model   Model
 	Input   Input
 	Output  int           // the output that has a number for each class and place, or the class of each place
 	Labels  []string      // by class
@@ -30,42 +31,35 @@ type Segmenter struct {
 
 // NewSegmenter returns a Segmenter for a model whose output has a number for each class
 // at each place. Otherwise the error wraps common.ErrModel and says what the model has.
-func NewSegmenter(m *common.Model) (*Segmenter, error) {
-	return newTask[*Segmenter](m, recognizeSegmenter)
-}
+func NewSegmenter(m Model) (*Segmenter, error) { return newTask[*Segmenter](m, false) }
 
-func (s *Segmenter) parts() (**common.Model, *Input) { return &s.Model, &s.Input }
+func (s *Segmenter) parts() (*Model, *Input) { return &s.Model, &s.Input }
 
-// Segment returns a picture of the same size whose pixels are indexes of classes.
-func (s *Segmenter) Segment(ctx context.Context, img image.Image) (dst *image.Paletted, err error) {
-	palette := s.Palette
-	if palette == nil {
-		palette = vocPalette
-	}
-	err = s.runner.picture(ctx, s.Model, &s.Input, img, nil, s.Output, func(f *frame, a array) error {
-		p, err := f.planeOf(a, s.Output)
+// Segment returns a picture with the same bounds, whose pixels are indexes of classes.
+func (s *Segmenter) Segment(ctx context.Context, img image.Image) (*image.Paletted, error) {
+	read := func(f *frame, a array) (*image.Paletted, error) {
+		p, err := f.planeOf(a, s.Output, len(s.Labels))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		p.spread(f, img.Bounds().Size(), s.Nearest || p.classes == 1)
-		dst = image.NewPaletted(img.Bounds(), palette)
-		return p.segment(dst)
-	})
-	if err != nil {
-		return nil, err
+		dst := image.NewPaletted(img.Bounds(), s.Palette)
+		if s.Palette == nil {
+			dst.Palette = vocPalette
+		}
+		return dst, p.segment(dst)
 	}
-	return dst, nil
+	return picture(ctx, &s.runner, s.Model, &s.Input, img, nil, s.Output, read)
 }
 
 // plane is an output that has numbers of classes at places, and the map from pixels of
 // the picture to these places. A frame keeps it for its memory.
 type plane struct {
-	data               []float32
-	w, h, classes      int
-	column, row, class int // the steps in data
-	x, y               []span
-	best               []uint8   // the best class at each place
-	line               []float32 // one row of places
+	grid
+	data []float32
+	x, y []span
+	best []uint8   // the best class at each place
+	line []float32 // one row of places
 }
 
 // span is between which places a pixel is, and how much of the second counts.
@@ -74,40 +68,57 @@ type span struct {
 	part     float32
 }
 
-// places returns the dimensions of an output of classes at places. Classes come first if
-// the two other dimensions are equal, or else if there are fewer of them.
-func places(s common.Shape) (h, w, classes int, first, ok bool) {
-	switch {
-	case len(s) == 3: // of each place the best class
-		return s[1], s[2], 1, true, true
-	case len(s) != 4:
-		return 0, 0, 0, false, false
-	case s[2] == s[3] && s[1] != s[2], s[1] < s[3] && (s[1] != s[2] || s[2] == s[3]):
-		return s[2], s[3], s[1], true, true
-	}
-	return s[1], s[2], s[3], false, true
+// grid is the order of an output of classes at places.
+type grid struct {
+	w, h, classes      int
+	column, row, class int // the steps from one to the next
 }
 
-// planeOf returns the plane of an output with these numbers.
-func (f *frame) planeOf(a array, output int) (*plane, error) {
-	p, first, ok := &f.plane, false, false
+// fits reports whether a grid has the proportions of an input of that size, as far as they
+// are known, with less than a place too much.
+func (g grid) fits(input image.Point) bool {
+	off := g.h*input.X - g.w*input.Y
+	return g.classes > 0 && (min(g.w, g.h, input.X, input.Y) < 1 || max(off, -off) <= max(input.X, input.Y))
+}
+
+// gridOf returns the order of an output with a number for each class and place, or with the
+// class of each place. The classes are where the input has its colors, unless then only the
+// other order has the proportions of the input, or both have, but only the other has as many
+// classes as are known, which are 0 if they are not.
+func gridOf(s common.Shape, input image.Point, layout Layout, classes int) (g grid, ok bool) {
+	switch len(s) {
+	case 3:
+		g = grid{w: s[2], h: s[1], classes: 1, column: 1, row: s[2]}
+	case 4:
+		g = grid{w: s[3], h: s[2], classes: s[1], column: 1, row: s[3], class: s[2] * s[3]}
+		other := grid{w: s[2], h: s[1], classes: s[3], column: s[3], row: s[2] * s[3], class: 1}
+		if layout == NHWC {
+			g, other = other, g
+		}
+		if other.fits(input) && (!g.fits(input) || g.classes != classes && other.classes == classes) {
+			g = other
+		}
+	}
+	return g, g.fits(input)
+}
+
+// planeOf returns the plane of an output with these numbers, of so many classes if that is known.
+func (f *frame) planeOf(a array, output, classes int) (*plane, error) {
+	p, ok := &f.plane, false
+	if p.grid, ok = gridOf(f.outputs[output].Shape(), f.size, f.layout, classes); !ok || len(a.data) == 0 {
+		return nil, fail(common.ErrShape, "output %d has the shape %v, not numbers of classes at places of an input of %v",
+			output, f.outputs[output].Shape(), f.size)
+	}
 	p.data = a.data
-	p.h, p.w, p.classes, first, ok = places(f.outputs[output].Shape())
-	if !ok || len(a.data) == 0 {
-		return nil, fail(common.ErrShape, "output %d has the shape %v, not numbers of classes at places", output, f.outputs[output].Shape())
-	}
-	p.column, p.row, p.class = p.classes, p.w*p.classes, 1
-	if first {
-		p.column, p.row, p.class = 1, p.w, p.w*p.h
-	}
 	return p, nil
 }
 
 // spread computes the spans for a picture of that size.
 func (p *plane) spread(f *frame, size image.Point, nearest bool) {
 	to := f.backs[0].Inverse() // from the picture to the input; it does not turn
-	p.x = spans(p.x, size.X, p.w, float64(to[2])/float64(f.size.X), float64(to[0])/float64(f.size.X), nearest)
-	p.y = spans(p.y, size.Y, p.h, float64(to[5])/float64(f.size.Y), float64(to[4])/float64(f.size.Y), nearest)
+	w, h := float64(f.size.X), float64(f.size.Y)
+	p.x = spans(p.x, size.X, p.w, float64(to[2])/w, float64(to[0])/w, nearest)
+	p.y = spans(p.y, size.Y, p.h, float64(to[5])/h, float64(to[4])/h, nearest)
 }
 
 // spans returns the spans of a row or column of pixels, whose edges map to shift and
@@ -131,7 +142,8 @@ func spans(all []span, pixels, places int, shift, scale float64, nearest bool) [
 // segment sets the classes of dst's pixels.
 func (p *plane) segment(dst *image.Paletted) error {
 	if p.classes > min(len(dst.Palette), 256) && p.classes > 1 {
-		return fail(common.ErrOption, "the output has %d classes, but the palette %d colors, of 256 that are possible", p.classes, len(dst.Palette))
+		return fail(common.ErrOption, "the output has %d classes, but the palette %d colors, of 256 that are possible",
+			p.classes, len(dst.Palette))
 	}
 	p.best = resized(p.best, p.w*p.h)
 	for i := range p.best {
@@ -149,7 +161,8 @@ func (p *plane) segment(dst *image.Paletted) error {
 		row := dst.Pix[y*dst.Stride:][:len(p.x)]
 		for x, h := range p.x {
 			row[x] = top[h.at]
-			if c := row[x]; c != top[h.next] || c != bottom[h.at] || c != bottom[h.next] { // else it is the best between them too
+			// If a class is the best at all places around, it is so between them too.
+			if c := row[x]; c != top[h.next] || c != bottom[h.at] || c != bottom[h.next] {
 				a, b := int(v.at)*p.row, int(v.next)*p.row
 				i, j := int(h.at)*p.column, int(h.next)*p.column
 				row[x] = p.between(a+i, a+j, b+i, b+j, h.part, v.part)
@@ -189,30 +202,29 @@ func VOCPalette() color.Palette {
 
 var vocPalette = VOCPalette()
 
-// recognizeSegmenter is sure if it knows that the numbers are of classes, and not, say, of
+// recognizeSegmenter is certain if it knows that the numbers are of classes, and not, say, of
 // colors or of where the parts of a body are.
-func recognizeSegmenter(sig common.Signature, metadata map[string]string) (_ task, sure, ok bool) {
-	input, size, layout, ok := colorInput(sig)
-	if !ok || len(sig.Outputs) != 1 || metadata["task"] != "" {
-		return nil, false, false
+func recognizeSegmenter(m *modelInfo) (_ Task, certain bool) {
+	if !m.color || len(m.Outputs) != 1 || m.metadata["task"] != "" {
+		return nil, false
 	}
-	info := sig.Outputs[0]
-	h, w, classes, _, ok := places(info.Shape)
-	integers := info.Quant == nil && (info.DType == common.Int64 || info.DType == common.Int32 || info.DType == common.Uint8)
-	fits := func(d, n int) bool { return d < 0 || d >= 8 && n/d <= 32 }
-	if !ok || classes < 1 || classes > 256 || classes == 1 && !integers || !fits(h, size.Y) || !fits(w, size.X) {
-		return nil, false, false
+	info := m.Outputs[0]
+	g, ok := gridOf(info.Shape, m.size, m.layout, len(info.Labels))
+	integers := info.Quant == nil && slices.Contains([]common.DType{common.Int64, common.Int32, common.Uint8}, info.DType)
+	fine := func(d, n int) bool { return d < 0 || d >= 8 && n/d <= 32 }
+	if !ok || g.classes > 256 || g.classes == 1 && !integers || !fine(g.h, m.size.Y) || !fine(g.w, m.size.X) {
+		return nil, false
 	}
-	s := &Segmenter{Labels: info.Labels, Input: rawInput(input)}
-	if layout == NCHW && input.Quant == nil {
+	s := &Segmenter{Labels: info.Labels, Input: rawInput(m.image)}
+	if m.layout == NCHW && m.image.Quant == nil {
 		s.Input = Input{Mean: imageNetMean, Std: imageNetStd}
 	}
-	s.Input.Size = sizeOr(size, 512)
-	if voc := VOC(); s.Labels == nil && classes == len(voc) {
+	s.Input.Size = sizeOr(m.size, 512)
+	if voc := VOC(); s.Labels == nil && g.classes == len(voc) {
 		s.Labels = voc
 	}
 	const cityscapes, ade20k = 19, 150
 	// Maps of key points have as many channels, but are smaller than the input.
-	whole := h == size.Y && w == size.X
-	return s, info.Labels != nil || whole && (s.Labels != nil || classes == cityscapes || classes == ade20k), true
+	whole := g.h == m.size.Y && g.w == m.size.X
+	return s, info.Labels != nil || whole && (s.Labels != nil || g.classes == cityscapes || g.classes == ade20k)
 }

@@ -9,13 +9,12 @@ import (
 	"github.com/anyinfer/anyinfer/common"
 )
 
-// YOLO is the head of YOLOv5 and its successors, without or with masks or key points,
-// and of YOLOX. The zero YOLO is for detectors of YOLOv8, 9, 11 and 12.
+// YOLO is the head of YOLOv5 and its successors, without or with masks or key points. The
+// zero YOLO is for detectors of YOLOv8, 9, 11 and 12. The head of YOLOX is Grids.
 type YOLO struct {
-	Form    YOLOForm
-	Output  int   // the index of the output with the boxes
-	Units   Units // TFLite files often have normalized boxes
-	Strides []int // of YOLOX's grids, in the order of the rows; nil: 8, 16, 32
+	Form   YOLOForm
+	Output int   // the index of the output with the boxes
+	Units  Units // TFLite files often have normalized boxes
 
 	Masks  int // the numbers by which each box weights the prototypes of masks, often 32; 0: no masks
 	Protos int // the index of the output with the prototypes
@@ -31,20 +30,19 @@ const (
 	YOLOv8   YOLOForm = iota // center, size, classes; the boxes are columns, or rows if there are more rows
 	YOLOv5                   // center, size, score of any object, classes; also YOLOv7, and YOLOX with decode_in_inference
 	EndToEnd                 // corners, score, class; without NMS: YOLOv10 and YOLO26
-	YOLOX                    // YOLOv5's, where center and size count from the cells of grids
 	RTDETR                   // center, size, classes; without NMS: RT-DETR as Ultralytics exported it at first
 )
 
-// yoloForms have the number of values before the classes, and the usual NMS.
+// yoloForms have the number of values before the classes, what the first four are, and the
+// usual NMS.
 var yoloForms = [...]struct {
 	before int
+	box    BoxFormat
 	nms    NMSOptions
 }{
-	YOLOv8: {4, NMSOptions{IoU: 0.7}}, YOLOv5: {5, NMSOptions{IoU: 0.45}}, EndToEnd: {6, NMSOptions{None: true}},
-	YOLOX: {5, NMSOptions{IoU: 0.45, Agnostic: true, PlusOne: true}}, RTDETR: {4, NMSOptions{None: true}},
+	YOLOv8: {4, CenterSize, NMSOptions{IoU: 0.7}}, YOLOv5: {5, CenterSize, NMSOptions{IoU: 0.45}},
+	EndToEnd: {6, Corners, NMSOptions{None: true}}, RTDETR: {4, CenterSize, NMSOptions{None: true}},
 }
-
-var yoloxStrides = []int{8, 16, 32}
 
 // Suppression returns the options that the models' own programs use.
 func (y *YOLO) Suppression() NMSOptions { return yoloForms[int(y.Form)%len(yoloForms)].nms }
@@ -55,7 +53,6 @@ type yoloTable struct {
 	boxes, box, value int
 	extras            int // the first value after the classes
 	scale             Point
-	strides           []int // of YOLOX
 }
 
 func (y *YOLO) table(out Outputs) (t yoloTable, err error) {
@@ -68,21 +65,13 @@ func (y *YOLO) table(out Outputs) (t yoloTable, err error) {
 		t.boxes, t.box, t.value, values = values, 1, values, t.boxes
 	}
 	t.extras = values - y.Masks - y.Points*y.PointValues
-	classes, n := t.extras-before, t.boxes
-	if y.Form == YOLOX {
-		if t.strides = y.Strides; t.strides == nil {
-			t.strides = yoloxStrides
-		}
-		t.scale, n = Point{1, 1}, cells(out.Size.X, out.Size.Y, t.strides...)
+	classes := t.extras - before
+	if classes < 0 || (classes == 0) != (y.Form == EndToEnd) || min(y.Masks, y.Points) < 0 ||
+		y.Points > 0 && y.PointValues < 2 {
+		return t, fail(common.ErrShape, "output %d has %d values a box, not %d, classes, %d for masks and %d for points",
+			y.Output, values, before, y.Masks, y.Points*y.PointValues)
 	}
-	if classes < 0 || (classes == 0) != (y.Form == EndToEnd) || min(y.Masks, y.Points) < 0 || y.Points > 0 && y.PointValues < 2 || n != t.boxes {
-		t.free()
-		return t, fail(common.ErrShape, "output %d of YOLO has %d values for each of %d boxes; that is not %d, classes, %d for masks and %d for key points for each of %d",
-			y.Output, values, t.boxes, before, y.Masks, y.Points*y.PointValues, n)
-	}
-	if y.Form != YOLOX {
-		t.scale = y.Units.scale(out, t.data, t.boxes, t.box, t.value)
-	}
+	t.scale = y.Units.scale(out, t.data, t.boxes, t.box, t.value)
 	return t, nil
 }
 
@@ -92,12 +81,11 @@ func (y *YOLO) Decode(dst []Detection, out Outputs, minScore float32) ([]Detecti
 	if err != nil {
 		return dst, err
 	}
-	defer t.free()
 	if t.value != 1 {
 		return t.columns(dst, minScore), nil
 	}
 	for i := range t.boxes {
-		row := t.data[i*t.box : (i+1)*t.box]
+		row := t.row(i)
 		score, class := row[4], -1
 		switch {
 		case y.Form == EndToEnd:
@@ -111,16 +99,7 @@ func (y *YOLO) Decode(dst []Detection, out Outputs, minScore float32) ([]Detecti
 		if class < 0 || !(score >= minScore) {
 			continue
 		}
-		format, scale, a, b, c, d := CenterSize, t.scale, row[0], row[1], row[2], row[3]
-		switch y.Form {
-		case EndToEnd:
-			format = Corners
-		case YOLOX:
-			column, line, stride := cell(i, out.Size, t.strides)
-			scale = Point{stride, stride}
-			a, b, c, d = a+float32(column), b+float32(line), float32(math.Exp(float64(c))), float32(math.Exp(float64(d)))
-		}
-		dst = add(dst, format.rect(a, b, c, d, scale), score, class, i)
+		dst = add(dst, yoloForms[int(y.Form)%len(yoloForms)].box.rect([4]float32(row), t.scale), score, class, i)
 	}
 	return dst, nil
 }
@@ -138,7 +117,7 @@ func (t *yoloTable) columns(dst []Detection, minScore float32) []Detection {
 		for c := 4; c < t.extras; c++ {
 			row := t.data[c*t.value+from:][:n]
 			for i := 0; i < n; {
-				if next := row[i:]; len(next) >= 4 && !(next[0] >= minScore || next[1] >= minScore || next[2] >= minScore || next[3] >= minScore) {
+				if v := row[i:]; len(v) >= 4 && !(v[0] >= minScore || v[1] >= minScore || v[2] >= minScore || v[3] >= minScore) {
 					i += 4 // nearly all scores are low
 					continue
 				}
@@ -151,7 +130,8 @@ func (t *yoloTable) columns(dst []Detection, minScore float32) []Detection {
 		for i := range n {
 			if classes[i] >= 0 {
 				at := func(c int) float32 { return t.data[c*t.value+from+i] }
-				dst = add(dst, CenterSize.rect(at(0), at(1), at(2), at(3), t.scale), scores[i], classes[i], from+i)
+				box := [4]float32{at(0), at(1), at(2), at(3)}
+				dst = add(dst, CenterSize.rect(box, t.scale), scores[i], classes[i], from+i)
 			}
 		}
 	}
@@ -167,20 +147,19 @@ func (y *YOLO) Finish(found []Detection, out Outputs, back Affine, size image.Po
 	if err != nil {
 		return err
 	}
-	defer t.free()
 	var m *maskMaker
 	if y.Masks > 0 {
 		if m, err = y.masks(out, back, size); err != nil {
 			return err
 		}
-		defer m.free()
+		defer maskMakers.Put(m)
 	}
 	for i := range found {
 		d := &found[i]
-		if d.candidate < 0 || d.candidate >= t.boxes {
-			return fail(common.ErrShape, "detection %d is of box %d, but the model found %d", i, d.candidate, t.boxes)
+		if d.Row < 0 || d.Row >= t.boxes {
+			return fail(common.ErrShape, "detection %d is of box %d, but the model found %d", i, d.Row, t.boxes)
 		}
-		at := func(c int) float32 { return t.data[d.candidate*t.box+(t.extras+c)*t.value] }
+		at := func(c int) float32 { return t.data[d.Row*t.box+(t.extras+c)*t.value] }
 		if y.Masks > 0 {
 			d.Mask = m.mask(back.ApplyRect(d.Rect).Clip(size), at)
 		}

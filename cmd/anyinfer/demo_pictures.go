@@ -74,7 +74,7 @@ func demoPicture(ctx context.Context, engine, path string, photo []byte, file st
 		return "", 0, err
 	}
 	defer e.Close()
-	seer, err := see.New(m, engine, filepath.Base(path), 0, nil)
+	finder, err := see.New(m, engine, filepath.Base(path), 0, nil)
 	if err != nil {
 		return "", 0, err
 	}
@@ -82,17 +82,17 @@ func demoPicture(ctx context.Context, engine, path string, photo []byte, file st
 	if err != nil {
 		return "", 0, err
 	}
-	var sight *see.Sight
+	var findings *see.Findings
 	for range 2 {
 		start := time.Now()
-		if sight, err = seer.See(ctx, "photo", img); err != nil {
+		if findings, err = finder.Find(ctx, "photo", img); err != nil {
 			return "", 0, err
 		}
 		latency = time.Since(start)
 	}
 	found = "nothing"
-	if len(sight.Results) > 0 {
-		found = sight.Results[0].Text()
+	if len(findings.Results) > 0 {
+		found = findings.Results[0].Text()
 	}
-	return found, latency, writePNG(file, sight.Draw(img))
+	return found, latency, writePNG(file, findings.Draw(img))
 }

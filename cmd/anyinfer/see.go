@@ -108,12 +108,12 @@ func runSee(ctx context.Context, in io.Reader, out, progress io.Writer, status *
 		return err
 	}
 	defer e.Close()
-	s, err := see.New(m, e.Info().Name, filepath.Base(path), f.minScore, labels)
+	finder, err := see.New(m, e.Info().Name, filepath.Base(path), f.minScore, labels)
 	if err != nil {
 		return err
 	}
 	v := viewer{
-		seer: s, flags: f, out: bufio.NewWriter(out), status: status, files: files, written: map[string]bool{},
+		finder: finder, flags: f, out: bufio.NewWriter(out), status: status, files: files, written: map[string]bool{},
 		folder: len(files) > 1 || isFolder(images[0]) || isFolder(f.out) || files[0] == "-",
 	}
 	defer status.clear()
@@ -159,7 +159,7 @@ func readLabels(name string) ([]string, error) {
 
 // viewer looks at pictures and prints or draws what is found.
 type viewer struct {
-	seer   *see.Seer
+	finder *see.Finder
 	flags  seeFlags
 	out    *bufio.Writer
 	status *statusLine
@@ -188,7 +188,7 @@ func (v *viewer) stream(ctx context.Context, in io.Reader) error {
 		}
 		n++
 		v.status.show(fmt.Sprintf("frame %d", n))
-		img, _, err := vision.Decode(bytes.NewReader(frame))
+		img, err := see.Decode(bytes.NewReader(frame))
 		if err != nil {
 			return fmt.Errorf("frame %d: %w", n, err)
 		}
@@ -205,24 +205,24 @@ func (v *viewer) stream(ctx context.Context, in io.Reader) error {
 
 // look looks at a picture of a file of that name.
 func (v *viewer) look(ctx context.Context, path, name string, img image.Image) error {
-	sight, err := v.seer.See(ctx, path, img)
+	found, err := v.finder.Find(ctx, path, img)
 	if err != nil {
 		return err
 	}
 	switch {
 	case v.flags.json:
-		err = json.NewEncoder(v.out).Encode(sight)
+		err = json.NewEncoder(v.out).Encode(found)
 	case v.flags.out == "":
 		v.status.clear()
-		fmt.Fprintf(v.out, "%s (%d x %d, %s)\n", path, sight.Width, sight.Height, sight.Engine)
-		for _, r := range sight.Results {
+		fmt.Fprintf(v.out, "%s (%d x %d, %s)\n", path, found.Width, found.Height, found.Engine)
+		for _, r := range found.Results {
 			fmt.Fprintf(v.out, "  %s\n", r.Text())
 		}
-		if len(sight.Results) == 0 {
+		if len(found.Results) == 0 {
 			fmt.Fprintln(v.out, "  nothing found")
 		}
 	case v.flags.out == "-":
-		err = png.Encode(v.out, sight.Draw(img))
+		err = png.Encode(v.out, found.Draw(img))
 	}
 	if err = errors.Join(err, v.out.Flush()); err != nil || v.flags.out == "" || v.flags.out == "-" {
 		return err
@@ -231,7 +231,7 @@ func (v *viewer) look(ctx context.Context, path, name string, img image.Image) e
 	if err != nil {
 		return err
 	}
-	return writePNG(file, sight.Draw(img))
+	return writePNG(file, found.Draw(img))
 }
 
 // target returns the file for what was found in a picture of that name. It is none of the

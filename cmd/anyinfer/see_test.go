@@ -36,11 +36,11 @@ func TestSee(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "faces.png")
 	code, stdout, stderr = command(t, "see", "faces", astronaut, "--engine", "litert", "--json", "-o", out)
 	require.Zero(t, code, stderr)
-	var sight see.Sight
-	require.NoError(t, json.Unmarshal([]byte(stdout), &sight))
-	require.Equal(t, []any{astronaut, "litert", "face_detection_short_range.tflite", 512, 512}, []any{sight.Image, sight.Engine, sight.Model, sight.Width, sight.Height})
-	require.Len(t, sight.Results, 1)
-	face := sight.Results[0]
+	var found see.Findings
+	require.NoError(t, json.Unmarshal([]byte(stdout), &found))
+	require.Equal(t, []any{astronaut, "litert", "face_detection_short_range.tflite", 512, 512}, []any{found.Image, found.Engine, found.Model, found.Width, found.Height})
+	require.Len(t, found.Results, 1)
+	face := found.Results[0]
 	require.Equal(t, "face", face.Label)
 	require.Len(t, face.Points, 6)
 	require.InDeltaSlice(t, []float32{177, 82, 273, 179}, face.Box[:], 3)

@@ -120,25 +120,25 @@ var mutants = []mutant{
 	{"onnxruntime/cache.go", "Dims: s.dims,", "", "onnxruntime", "TestCacheKey"},
 	{"onnxruntime/table.go", "release >= f.since", "true", "onnxruntime", "TestOlder"},
 	{"onnxruntime/log.go", "loggers.Load(key)", "loggers.Load(uintptr(0))", "onnxruntime", "TestOtherEnvironment"},
-	{"vision/overlay/text.go", "max(slices.IndexFunc(places, free), 0)", "0*max(slices.IndexFunc(places, free), 0)", "vision/overlay", "TestLabels"},
-	{"vision/overlay/overlay.go", "255 - matte.Pix", "matte.Pix", "vision/overlay", "TestGolden/recolor"},
+	{"vision/overlay/canvas.go", "max(slices.IndexFunc(places, free), 0)", "0*max(slices.IndexFunc(places, free), 0)", "vision/overlay", "TestLabels"},
+	{"vision/overlay/overlay.go", "draw.DrawMask(dst, r, front", "draw.DrawMask(dst, r, background", "vision/overlay", "TestGolden/recolor"},
 	{"vision/turbojpeg/turbojpeg.go", "turn >= 5", "turn > 6", "vision/turbojpeg", "TestScaled"},
 
 	// What models find in pictures.
 	{"vision/nms.go", "-w*h) > limit", "-w*h) >= limit", "vision", "TestNMS$"},
-	{"vision/outputs.go", "(*a.scratch)[o.N*size:][:size]", "(*a.scratch)[:size]", "vision", "TestYOLOGolden"},
+	{"vision/outputs.go", "all[o.N*size:][:size]", "all[:size]", "vision", "TestYOLOGolden"},
 	{"vision/masks.go", "input = image.Pt(m.width, m.height)", "", "vision", "TestMasksGolden"},
-	{"vision/recognize.go", "!unnamed || a-4-extras == coco", "true", "vision", "TestRecognizeHeads$"},
+	{"vision/recognize.go", "classes == 0 && d > before+extras", "d > before+extras", "vision", "TestRecognizeHeads$"},
 	{"vision/run.go", "clear(f.outputs)", "", "vision", "TestDetectAll"},
-	{"vision/faces.go", "size, strides[grid:])", "size, strides)", "vision", "TestSCRFD"},
+	{"vision/grids.go", "cells(size.X, 1, g.Strides[grid])", "cells(size.X, 1, g.Strides[0])", "vision", "TestSCRFD"},
 	{"vision/embedder.go", "a[2] += 0.5 - (a[0]+a[1])/2", "", "vision", "TestAlignFace"},
 	{"vision/segmenter.go", "c != top[h.next] || ", "", "vision", "TestSegmenter"},
 
 	// Pictures.
 	{"vision/input.go", "float64(out.X-g.size.X)/2-0.1", "float64(out.X-g.size.X)/2", "vision", "TestPlaces"},
-	{"vision/pixels.go", "a < 0xffff {", "a < 1 {", "vision", "TestTypes"},
+	{"vision/filler.go", "a < 0xffff {", "a < 1 {", "vision", "TestTypes"},
 	{"vision/resize.go", ">>16 + 2<<32 + 2", ">>16", "vision", "TestFillGolden"},
-	{"vision/exif.go", "case 3, 4, 6, 7:", "case 3, 4, 6:", "vision", "TestTurnedJPEG"},
+	{"vision/decode.go", "case 3, 4, 6, 7:", "case 3, 4, 6:", "vision", "TestTurnedJPEG"},
 
 	// The command and the examples.
 	{"cmd/anyinfer/exit.go", "return exitUsage", "return exitFailure", "cmd/anyinfer", "TestExitCodes"},

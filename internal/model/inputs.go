@@ -97,7 +97,7 @@ func (in Inputs) Make(m *common.Model, infos []common.TensorInfo) ([]*common.Ten
 func picture(m *common.Model, info common.TensorInfo, img image.Image) (*common.Tensor, error) {
 	in := vision.Input{Std: [3]float32{255, 255, 255}}
 	if task, err := vision.New(m); err == nil {
-		in = vision.InputOf(task)
+		in = *vision.InputOf(task)
 	} else if info.DType == common.Uint8 {
 		in.Std = [3]float32{}
 	}

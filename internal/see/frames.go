@@ -29,11 +29,17 @@ func ReadFile(path string) (image.Image, error) {
 		return nil, err
 	}
 	defer f.Close()
-	img, _, err := vision.Decode(f)
+	img, err := Decode(f)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return img, nil
+}
+
+// Decode reads a picture, turned upright.
+func Decode(r io.Reader) (image.Image, error) {
+	img, _, err := vision.Decode(r)
+	return img, advise(err)
 }
 
 // Files replaces folders among names by the pictures in them, in the order of their

@@ -6,31 +6,33 @@ package see
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"image/draw"
 	"slices"
+	"strings"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/vision"
 	"github.com/anyinfer/anyinfer/vision/overlay"
 )
 
-// Seer is a task with a model.
-type Seer struct {
-	Task   any // of vision.New
+// Finder is a task with a model.
+type Finder struct {
+	Task   vision.Task
 	Engine string
 	Model  string // for people
 
 	minScore float32 // of classes
 }
 
-// New returns the Seer of a model that engine has loaded. minScore and labels replace what the model says of
+// New returns the Finder of a model that engine has loaded. minScore and labels replace what the model says of
 // itself, unless they are 0 and nil.
-func New(m *common.Model, engine, name string, minScore float32, labels []string) (*Seer, error) {
+func New(m *common.Model, engine, name string, minScore float32, labels []string) (*Finder, error) {
 	task, err := vision.New(m)
 	if err != nil {
-		return nil, err
+		return nil, advise(err)
 	}
 	switch t := task.(type) {
 	case *vision.Detector:
@@ -49,11 +51,30 @@ func New(m *common.Model, engine, name string, minScore float32, labels []string
 			t.Labels = labels
 		}
 	}
-	return &Seer{task, engine, name, minScore}, nil
+	return &Finder{task, engine, name, minScore}, nil
 }
 
-// Sight is what a model finds in a picture: a line of `anyinfer see --json`.
-type Sight struct {
+// advice are the hints of package vision that are for programs, and what a user of the command can do.
+var advice = strings.NewReplacer(
+	", or set vision.MaxPixels", "",
+	"set Input.Size", "export it for pictures of one size",
+	"a program that knows the model can fill the fields of a task itself", "a program can use it: docs/vision/README.md",
+	"the model may need another Input", "the model may need other pictures: docs/vision/README.md",
+)
+
+// advise returns an error of package vision with a hint for a user of the command.
+func advise(err error) error {
+	var e *common.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	out := *e
+	out.Hint = advice.Replace(e.Hint)
+	return &out
+}
+
+// Findings are what a model finds in a picture: a line of `anyinfer see --json`.
+type Findings struct {
 	Image   string   `json:"image"`
 	Engine  string   `json:"engine"`
 	Model   string   `json:"model"`
@@ -85,46 +106,45 @@ type Mask struct {
 	Runs   []int `json:"runs"`
 }
 
-// See looks at a picture.
-func (s *Seer) See(ctx context.Context, name string, img image.Image) (*Sight, error) {
+// Find runs the model on a picture.
+func (f *Finder) Find(ctx context.Context, name string, img image.Image) (*Findings, error) {
 	size := img.Bounds().Size()
-	sight := &Sight{Image: name, Engine: s.Engine, Model: s.Model, Width: size.X, Height: size.Y, Results: []Result{}}
+	findings := &Findings{Image: name, Engine: f.Engine, Model: f.Model, Width: size.X, Height: size.Y, Results: []Result{}}
 	var err error
-	switch t := s.Task.(type) {
+	switch t := f.Task.(type) {
 	case *vision.Detector:
-		err = sight.detect(ctx, t, img)
+		err = findings.detect(ctx, t, img)
 	case *vision.Classifier:
-		err = sight.classify(ctx, t, img, s.minScore)
+		err = findings.classify(ctx, t, img, f.minScore)
 	case *vision.Segmenter:
-		err = sight.segment(ctx, t, img)
+		err = findings.segment(ctx, t, img)
 	case *vision.Matter:
-		err = sight.matte(ctx, t, img)
+		err = findings.matte(ctx, t, img)
 	case *vision.Embedder:
 		var vector []float32
 		if vector, err = t.Embed(ctx, img); err == nil {
-			sight.Results = append(sight.Results, Result{Score: 1, Vector: vector})
+			findings.Results = append(findings.Results, Result{Score: 1, Vector: vector})
 		}
-		sight.draw = func(draw.Image) {}
-	default:
-		err = fmt.Errorf("no such task: %T", t)
+		findings.draw = func(draw.Image) {}
 	}
-	return sight, err
+	return findings, advise(err)
 }
 
 // Draw returns the picture with what was found in it.
-func (s *Sight) Draw(img image.Image) *image.RGBA {
+func (f *Findings) Draw(img image.Image) *image.RGBA {
 	dst := overlay.Copy(img)
-	s.draw(dst)
+	f.draw(dst)
 	return dst
 }
 
-func (s *Sight) detect(ctx context.Context, t *vision.Detector, img image.Image) error {
+func (f *Findings) detect(ctx context.Context, t *vision.Detector, img image.Image) error {
 	found, err := t.Detect(ctx, img)
 	if err != nil {
 		return err
 	}
 	for _, d := range found {
-		r := Result{Label: d.Label, Class: d.Class, Score: d.Score, Box: &[4]float32{d.Rect.Min.X, d.Rect.Min.Y, d.Rect.Max.X, d.Rect.Max.Y}}
+		box := &[4]float32{d.Rect.Min.X, d.Rect.Min.Y, d.Rect.Max.X, d.Rect.Max.Y}
+		r := Result{Label: d.Label, Class: d.Class, Score: d.Score, Box: box}
 		for _, p := range d.Points {
 			if p.X != p.X || p.Y != p.Y || p.Score != p.Score { // NaN, which JSON does not have
 				p = vision.KeyPoint{}
@@ -134,27 +154,27 @@ func (s *Sight) detect(ctx context.Context, t *vision.Detector, img image.Image)
 		if d.Mask != nil {
 			r.Mask = newMask(d.Mask.Rect, func(x, y int) bool { return d.Mask.AlphaAt(x, y).A > 127 })
 		}
-		s.Results = append(s.Results, r)
+		f.Results = append(f.Results, r)
 	}
-	s.draw = func(dst draw.Image) { overlay.Draw(dst, found, nil) }
+	f.draw = func(dst draw.Image) { overlay.Draw(dst, found, nil) }
 	return nil
 }
 
-func (s *Sight) classify(ctx context.Context, t *vision.Classifier, img image.Image, minScore float32) error {
+func (f *Findings) classify(ctx context.Context, t *vision.Classifier, img image.Image, minScore float32) error {
 	classes, err := t.Classify(ctx, img)
 	if err != nil {
 		return err
 	}
 	classes = slices.DeleteFunc(classes, func(c vision.Class) bool { return c.Score < minScore })
 	for _, c := range classes {
-		s.Results = append(s.Results, Result{Label: c.Label, Class: c.Index, Score: c.Score})
+		f.Results = append(f.Results, Result{Label: c.Label, Class: c.Index, Score: c.Score})
 	}
-	s.draw = func(dst draw.Image) { overlay.Classes(dst, classes, nil) }
+	f.draw = func(dst draw.Image) { overlay.Classes(dst, classes, nil) }
 	return nil
 }
 
 // segment makes a Result of each class, whose score is its share of the picture.
-func (s *Sight) segment(ctx context.Context, t *vision.Segmenter, img image.Image) error {
+func (f *Findings) segment(ctx context.Context, t *vision.Segmenter, img image.Image) error {
 	m, err := t.Segment(ctx, img)
 	if err != nil {
 		return err
@@ -172,14 +192,14 @@ func (s *Sight) segment(ctx context.Context, t *vision.Segmenter, img image.Imag
 		if class < len(t.Labels) {
 			r.Label = t.Labels[class]
 		}
-		s.Results = append(s.Results, r)
+		f.Results = append(f.Results, r)
 	}
-	s.draw = func(dst draw.Image) { overlay.Segments(dst, m, t.Labels, nil) }
+	f.draw = func(dst draw.Image) { overlay.Segments(dst, m, t.Labels, nil) }
 	return nil
 }
 
 // matte makes one Result, the foreground, whose score is its share of the picture.
-func (s *Sight) matte(ctx context.Context, t *vision.Matter, img image.Image) error {
+func (f *Findings) matte(ctx context.Context, t *vision.Matter, img image.Image) error {
 	m, err := t.Matte(ctx, img)
 	if err != nil {
 		return err
@@ -188,11 +208,11 @@ func (s *Sight) matte(ctx context.Context, t *vision.Matter, img image.Image) er
 	for _, a := range m.Pix {
 		sum += int(a)
 	}
-	s.Results = append(s.Results, Result{
+	f.Results = append(f.Results, Result{
 		Label: "foreground", Class: 1, Score: float32(sum) / float32(255*max(len(m.Pix), 1)),
 		Mask: newMask(m.Rect, func(x, y int) bool { return m.AlphaAt(x, y).A > 127 }),
 	})
-	s.draw = func(dst draw.Image) { overlay.Cutout(dst, m, nil) }
+	f.draw = func(dst draw.Image) { overlay.Cutout(dst, m, nil) }
 	return nil
 }
 
@@ -221,7 +241,8 @@ func (r Result) Text() string {
 	case r.Vector != nil:
 		return fmt.Sprintf("a vector of %d numbers (--json prints them)", len(r.Vector))
 	case r.Box != nil:
-		return fmt.Sprintf("%s %.0f%% at %.0f,%.0f to %.0f,%.0f", label, 100*r.Score, r.Box[0], r.Box[1], r.Box[2], r.Box[3])
+		b := r.Box
+		return fmt.Sprintf("%s %.0f%% at %.0f,%.0f to %.0f,%.0f", label, 100*r.Score, b[0], b[1], b[2], b[3])
 	case r.Mask != nil:
 		return fmt.Sprintf("%s on %.0f%% of the picture", label, 100*r.Score)
 	}

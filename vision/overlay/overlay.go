@@ -2,7 +2,8 @@
 
 // Package overlay draws results of package vision on pictures: boxes with labels,
 // masks, key points, segmentation maps and lists of classes, and it cuts things out.
-// Lines and text grow with the picture and can be read on any background.
+// Lines and text grow with the picture and can be read on any background. Places are in
+// the coordinates of the picture, as those of package vision are.
 //
 // Results that do not make sense, such as boxes that are not numbers or lie outside
 // of the picture, are left out.
@@ -51,9 +52,6 @@ func Copy(img image.Image) *image.RGBA {
 // are 17, or of a face, which are 5; those with a score below 0.3 are left out.
 func Draw(dst draw.Image, found []vision.Detection, s *Style) {
 	c := newCanvas(dst, s)
-	if c == nil {
-		return
-	}
 	found = slices.Clone(found)
 	slices.SortStableFunc(found, func(a, b vision.Detection) int { return cmp.Compare(a.Score, b.Score) })
 	for _, d := range found {
@@ -62,7 +60,7 @@ func Draw(dst draw.Image, found []vision.Detection, s *Style) {
 			for i := 128; i < 256; i++ {
 				colors[i] = colorOf(d.Class)
 			}
-			c.areas(m.Pix, m.Stride, m.Rect, &colors)
+			c.areas(&image.Paletted{Pix: m.Pix, Stride: m.Stride, Rect: m.Rect}, &colors)
 		}
 	}
 	for _, d := range found {
@@ -82,11 +80,10 @@ func Draw(dst draw.Image, found []vision.Detection, s *Style) {
 // list of the classes that it has. A class that is called background, or has no label,
 // is not drawn; if labels is nil, this is class 0.
 func Segments(dst draw.Image, m *image.Paletted, labels []string, s *Style) {
-	c := newCanvas(dst, s)
-	if c == nil || m == nil {
+	if m == nil {
 		return
 	}
-	size := m.Rect.Size()
+	c, size := newCanvas(dst, s), m.Rect.Size()
 	var counts [256]int
 	for y := range size.Y {
 		for _, class := range m.Pix[y*m.Stride:][:size.X] {
@@ -107,7 +104,7 @@ func Segments(dst draw.Image, m *image.Paletted, labels []string, s *Style) {
 			rows = append(rows, row{colors[class], label, float32(count) / float32(size.X*size.Y)})
 		}
 	}
-	c.areas(m.Pix, m.Stride, image.Rectangle{Max: size}, &colors)
+	c.areas(m, &colors)
 	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Compare(b.part, a.part) })
 	c.list(rows)
 }
@@ -115,9 +112,6 @@ func Segments(dst draw.Image, m *image.Paletted, labels []string, s *Style) {
 // Classes lists what a classifier has found.
 func Classes(dst draw.Image, found []vision.Class, s *Style) {
 	c := newCanvas(dst, s)
-	if c == nil {
-		return
-	}
 	var rows []row
 	for i, class := range found {
 		rows = append(rows, row{colorOf(i), cmp.Or(class.Label, fmt.Sprint("class ", class.Index)), class.Score})
@@ -125,21 +119,17 @@ func Classes(dst draw.Image, found []vision.Class, s *Style) {
 	c.list(rows)
 }
 
-// Cutout replaces the part of a picture that the matte, which has the same size, does
-// not show by that of a background: a picture, or an image.Uniform of a colour. If it is
-// nil, that part becomes transparent.
+// Cutout replaces the part of a picture that the matte does not show by that of a
+// background: a picture, whose top left corner is that of dst, or an image.Uniform of a
+// color. If it is nil, that part becomes transparent.
 func Cutout(dst draw.Image, matte *image.Alpha, background image.Image) {
 	if dst == nil || matte == nil {
 		return
 	}
-	r := dst.Bounds()
 	if background == nil {
-		draw.DrawMask(dst, r, dst, r.Min, matte, matte.Rect.Min, draw.Src)
-		return
+		background = image.Transparent
 	}
-	rest := image.NewAlpha(image.Rectangle{Max: matte.Rect.Size()})
-	for i := range rest.Pix {
-		rest.Pix[i] = 255 - matte.Pix[i/rest.Stride*matte.Stride+i%rest.Stride]
-	}
-	draw.DrawMask(dst, r.Intersect(rest.Rect.Add(r.Min)), background, background.Bounds().Min, rest, image.Point{}, draw.Over)
+	r, front := dst.Bounds(), Copy(dst)
+	draw.Draw(dst, r, background, background.Bounds().Min, draw.Src)
+	draw.DrawMask(dst, r, front, r.Min, matte, r.Min, draw.Over)
 }

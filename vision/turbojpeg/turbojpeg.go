@@ -57,13 +57,16 @@ func Decode(r io.Reader, o *Options) (img image.Image, scale int, err error) {
 	handle := dylib.Int(lib.Call(initDecompress))
 	defer lib.Call(destroy, handle)
 	call := func(function int, args ...dylib.Arg) error {
-		if int32(lib.Call(function, append([]dylib.Arg{handle, dylib.Slice(file), dylib.Int(len(file))}, args...)...)) != 0 {
+		args = append([]dylib.Arg{handle, dylib.Slice(file), dylib.Int(len(file))}, args...)
+		if int32(lib.Call(function, args...)) != 0 {
 			return fail("libjpeg: %s", dylib.GoString(lib.Call(errorString, handle)))
 		}
 		return nil
 	}
 	var head struct{ width, height, subsampling, color int32 }
-	if err := call(decompressHeader, dylib.Ptr(&head.width), dylib.Ptr(&head.height), dylib.Ptr(&head.subsampling), dylib.Ptr(&head.color)); err != nil {
+	err = call(decompressHeader, dylib.Ptr(&head.width), dylib.Ptr(&head.height), dylib.Ptr(&head.subsampling),
+		dylib.Ptr(&head.color))
+	if err != nil {
 		return nil, 0, err
 	}
 	size := image.Pt(int(head.width), int(head.height))
@@ -83,7 +86,8 @@ func Decode(r io.Reader, o *Options) (img image.Image, scale int, err error) {
 		scale = o.scale(upright)
 	}
 	m := image.NewRGBA(image.Rect(0, 0, (size.X+scale-1)/scale, (size.Y+scale-1)/scale))
-	err = call(decompress, dylib.Slice(m.Pix), dylib.Int(m.Rect.Dx()), dylib.Int(m.Stride), dylib.Int(m.Rect.Dy()), dylib.Int(formatRGBA), dylib.Int(limitScans))
+	err = call(decompress, dylib.Slice(m.Pix), dylib.Int(m.Rect.Dx()), dylib.Int(m.Stride), dylib.Int(m.Rect.Dy()),
+		dylib.Int(formatRGBA), dylib.Int(limitScans))
 	if err != nil {
 		return nil, 0, err
 	}
@@ -94,7 +98,7 @@ func Decode(r io.Reader, o *Options) (img image.Image, scale int, err error) {
 func (o *Options) scale(size image.Point) int {
 	x, y := float64(o.Size.X)/float64(size.X), float64(o.Size.Y)/float64(size.Y)
 	part := max(x, y) // what is left of the size in the input
-	if o.Fit == vision.Letterbox || o.Fit == vision.LetterboxCorner || o.Fit == vision.InsightFace {
+	if o.Fit == vision.Letterbox || o.Fit == vision.LetterboxCorner || o.Fit == vision.LetterboxByHeight {
 		part = min(x, y)
 	}
 	scale := 8
