@@ -4,10 +4,12 @@ package isolate
 
 import (
 	"debug/elf"
+	"fmt"
 	"iter"
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -51,10 +53,10 @@ func (e *engine) newRules(folder string, o *common.Options) *rules {
 	if root, err := sdkdir.Root(); err == nil {
 		r.read = append(r.read, root, resolved(filepath.Join(root, e.registration.Name))) // which may be a link
 	}
-	for _, library := range []string{e.config.Library, os.Getenv("ANYINFER_" + strings.ToUpper(e.registration.Name) + "_LIBRARY")} {
+	for _, library := range []string{e.config.Library, e.options.getenv("ANYINFER_" + strings.ToUpper(e.registration.Name) + "_LIBRARY")} {
 		r.readFolderOf(library)
 	}
-	r.read = append(r.read, filepath.SplitList(os.Getenv("LD_LIBRARY_PATH"))...)
+	r.read = append(r.read, filepath.SplitList(e.options.getenv("LD_LIBRARY_PATH"))...)
 	r.readPathsIn(e.config.Native)
 	r.addDevicesOf(e.registration.Name)
 	if folder != "" {
@@ -192,14 +194,19 @@ func (o *Options) sandbox(r *rules, temp string) *sandbox.Rules {
 
 // checkSandbox returns an error if this kernel does not have the sandbox.
 func (o *Options) checkSandbox() error {
-	if o.Sandbox != FullSandbox {
+	err := sandbox.Landlock()
+	if o.Sandbox == NoSandbox || err == nil {
 		return nil
 	}
-	if err := sandbox.Landlock(); err != nil {
-		return &common.Error{
-			Kind: common.ErrNotAvailable, Message: "this kernel cannot keep a process from reading files", Err: err,
-			Hint: "use Linux 5.13 or newer with landlock, or set isolate.Options.Sandbox to SystemCalls, with which models can read and change files",
-		}
+	hint := "use Linux 5.13 or newer with landlock, or set isolate.Options.Sandbox to SystemCalls, with which models can read and change files"
+	switch {
+	case !slices.Contains([]string{"amd64", "arm64", "arm"}, runtime.GOARCH):
+		hint = "set isolate.Options.Sandbox to NoSandbox, with which models can do what the program can"
+	case o.Sandbox == SystemCalls:
+		return nil
 	}
-	return nil
+	return &common.Error{
+		Kind: common.ErrNotAvailable, Message: "this kernel cannot keep a process from reading files",
+		Err: fmt.Errorf("%w: %w", ErrNoSandbox, err), Hint: hint,
+	}
 }

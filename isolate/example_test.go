@@ -64,7 +64,7 @@ func ExampleOptions() {
 func ExampleSandbox() {
 	var o isolate.Options // with FullSandbox
 	engine, err := isolate.Open("fake", nil, &o)
-	if errors.Is(err, common.ErrNotAvailable) {
+	if errors.Is(err, isolate.ErrNoSandbox) {
 		o.Sandbox = isolate.SystemCalls
 		engine, err = isolate.Open("fake", nil, &o)
 	}

@@ -73,23 +73,23 @@ var writes = map[string]func(*header, *result){
 	"needs all":    func(h *header, _ *result) { h.status, h.needed = tooSmall, math.MaxUint64 },
 	"needs most":   func(h *header, _ *result) { h.status, h.needed = tooSmall, math.MaxInt64 },
 	"needs 2^50":   func(h *header, _ *result) { h.status, h.needed = tooSmall, 1<<50 },
-	"no place":     func(_ *header, r *result) { r.loose = 0 },
-	"no results":   func(_ *header, r *result) { *r = result{loose: 1, rank: 1, size: 4, dims: [maxRank]int64{1}} },
-	"offset":       func(_ *header, r *result) { r.loose, r.offset = 1, 1<<40 },
-	"offset wraps": func(_ *header, r *result) { r.loose, r.offset, r.size = 1, math.MaxUint64, 8 },
-	"size":         func(_ *header, r *result) { r.loose, r.size = 1, math.MaxUint64 },
-	"rank":         func(_ *header, r *result) { r.loose, r.rank = 1, maxRank+1 },
-	"most rank":    func(_ *header, r *result) { r.loose, r.rank = 1, math.MaxUint32 },
-	"negative":     func(_ *header, r *result) { *r = result{loose: 1, rank: 1, dims: [maxRank]int64{-1}} },
-	"overflow":     func(_ *header, r *result) { *r = result{loose: 1, rank: 2, dims: [maxRank]int64{1 << 32, 1 << 32}} },
-	"many of none": func(_ *header, r *result) { *r = result{loose: 1, rank: 2, dims: [maxRank]int64{0, 1 << 62}} },
+	"no place":     func(_ *header, r *result) { r.unplaced = 0 },
+	"no results":   func(_ *header, r *result) { *r = result{unplaced: 1, rank: 1, size: 4, dims: [maxRank]int64{1}} },
+	"offset":       func(_ *header, r *result) { r.unplaced, r.offset = 1, 1<<40 },
+	"offset wraps": func(_ *header, r *result) { r.unplaced, r.offset, r.size = 1, math.MaxUint64, 8 },
+	"size":         func(_ *header, r *result) { r.unplaced, r.size = 1, math.MaxUint64 },
+	"rank":         func(_ *header, r *result) { r.unplaced, r.rank = 1, maxRank+1 },
+	"most rank":    func(_ *header, r *result) { r.unplaced, r.rank = 1, math.MaxUint32 },
+	"negative":     func(_ *header, r *result) { *r = result{unplaced: 1, rank: 1, dims: [maxRank]int64{-1}} },
+	"overflow":     func(_ *header, r *result) { *r = result{unplaced: 1, rank: 2, dims: [maxRank]int64{1 << 32, 1 << 32}} },
+	"many of none": func(_ *header, r *result) { *r = result{unplaced: 1, rank: 2, dims: [maxRank]int64{0, 1 << 62}} },
 	"beyond results": func(h *header, r *result) {
 		h.status, h.needed = tooSmall, 64
-		*r = result{loose: 1, rank: 1, offset: 1 << 40, size: 4, dims: [maxRank]int64{1}}
+		*r = result{unplaced: 1, rank: 1, offset: 1 << 40, size: 4, dims: [maxRank]int64{1}}
 	},
 	"over the end of results": func(h *header, r *result) {
 		h.status, h.needed = tooSmall, 64
-		*r = result{loose: 1, rank: 1, offset: 60, size: 1 << 30, dims: [maxRank]int64{1 << 28}}
+		*r = result{unplaced: 1, rank: 1, offset: 60, size: 1 << 30, dims: [maxRank]int64{1 << 28}}
 	},
 	"all ones":       func(h *header, r *result) { fill(h, r, 0xff) },
 	"seven times 11": func(h *header, r *result) { fill(h, r, 77) },
@@ -97,7 +97,7 @@ var writes = map[string]func(*header, *result){
 
 func fill(h *header, r *result, b byte) {
 	h.status, h.needed = uint32(b)*0x01010101, uint64(b)*0x0101010101010101
-	r.loose, r.rank, r.offset, r.size = h.status, h.status, h.needed, h.needed
+	r.unplaced, r.rank, r.offset, r.size = h.status, h.status, h.needed, h.needed
 	for i := range r.dims {
 		r.dims[i] = int64(h.needed)
 	}
@@ -213,7 +213,7 @@ func lie(fault string, control *os.File) {
 	h, r := m.header(), m.result(0)
 	for last, n := uint32(0), uint64(1); ; n++ {
 		if fault == "flicker" {
-			*r = result{loose: 1, rank: uint32(n*2654435761) >> (n % 32), offset: n >> (n % 64), size: n * 2654435761 >> (n % 64)}
+			*r = result{unplaced: 1, rank: uint32(n*2654435761) >> (n % 32), offset: n >> (n % 64), size: n * 2654435761 >> (n % 64)}
 			for i := range r.dims {
 				r.dims[i] = int64(n * 11400714819323198485 >> (n % 64))
 			}
@@ -226,7 +226,7 @@ func lie(fault string, control *os.File) {
 		}
 		if request := h.request.Load(); request != last {
 			h.status = succeeded
-			r.loose = 1
+			r.unplaced = 1
 			writes[fault](h, r)
 			last = request
 			h.reply.Store(last)

@@ -4,6 +4,7 @@ package isolate
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"sync/atomic"
@@ -62,6 +63,10 @@ const (
 
 // complaint begins what Main prints if it cannot serve the program.
 const complaint = "anyinfer: isolate:"
+
+// ErrNoSandbox is in the chain of Open's error if the kernel lacks what the Sandbox needs. The kind is
+// common.ErrNotAvailable.
+var ErrNoSandbox = errors.New("no sandbox")
 
 // hasMain is set if the program calls Main, so that it can be its own child.
 var hasMain atomic.Bool

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 
@@ -21,7 +22,10 @@ func (p *process) watch(o *Options) {
 		return
 	}
 	if o.Memory > 0 {
-		most := unix.Rlimit{Cur: uint64(o.Memory), Max: uint64(o.Memory)}
+		// Stacks of threads count as a whole, though little of them is resident.
+		const stack = 8 << 20
+		data := uint64(o.Memory) + stack*uint64(2*runtime.NumCPU()+16)
+		most := unix.Rlimit{Cur: data, Max: data}
 		unix.Prlimit(p.cmd.Process.Pid, unix.RLIMIT_DATA, &most, nil) // else its resident memory is watched
 	}
 	tick := time.NewTicker(watchPeriod)

@@ -81,7 +81,7 @@ const maxRank = 32
 
 // result describes an output in the control memory, behind the header.
 type result struct {
-	loose        uint32 // 1: the output is not in its place but in the memory of results
+	unplaced     uint32 // 1: the output is not in its place but in the memory of results
 	rank         uint32
 	offset, size uint64 // there
 	dims         [maxRank]int64

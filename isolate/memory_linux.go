@@ -7,19 +7,16 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"github.com/anyinfer/anyinfer/internal/memfile"
 	"golang.org/x/sys/unix"
 )
 
 func memoryFile(size int) (*os.File, error) {
-	const name = "anyinfer-tensors" // for /proc/*/maps
-	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_NOEXEC_SEAL)
-	if err == unix.EINVAL { // before Linux 6.3
-		fd, err = unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
-	}
+	file, err := memfile.Create("anyinfer-tensors")
 	if err != nil {
 		return nil, err
 	}
-	file := os.NewFile(uintptr(fd), name)
+	fd := int(file.Fd())
 	if err = unix.Ftruncate(fd, int64(size)); err == nil {
 		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_SEAL)
 	}

@@ -33,6 +33,7 @@ const (
 
 type openArgs struct {
 	Protocol int
+	Version  string // of this module
 	Engine   string
 	Library  string
 	Native   json.RawMessage `json:",omitempty"`
@@ -65,7 +66,7 @@ type sessionArgs struct {
 	Signature int
 }
 
-type sessionResult struct{ Cancels, Resets, Profiles bool }
+type sessionResult struct{ Resets bool } // the session implements common.Resetter
 
 type bindArgs struct {
 	ID      sessionID

@@ -5,6 +5,7 @@
 package isolate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,16 +65,25 @@ func (e *engine) Load(ctx context.Context, files *common.ModelFiles, o common.Op
 		}
 	}
 	m.rules = e.newRules(m.args.Folder, &o)
-	for i := range e.options.children() {
-		s := &slot{model: m, changed: make(chan struct{})}
-		var r loadResult
-		if s.child, r, err = m.start(ctx); err != nil {
-			m.Close()
-			return nil, err
+	errs := make([]error, e.options.children())
+	for range errs {
+		m.slots = append(m.slots, &slot{model: m, changed: make(chan struct{})})
+	}
+	start := func(i int) (r loadResult) {
+		m.slots[i].child, r, errs[i] = m.start(ctx)
+		return r
+	}
+	// The others begin when the first has succeeded, and may find what it has left in CacheDir.
+	if m.loaded = start(0); errs[0] == nil {
+		var others sync.WaitGroup
+		for i := range errs[1:] {
+			others.Go(func() { start(i + 1) })
 		}
-		if m.slots = append(m.slots, s); i == 0 {
-			m.loaded = r
-		}
+		others.Wait()
+	}
+	if err := cmp.Or(errs...); err != nil {
+		m.Close()
+		return nil, err
 	}
 	for _, s := range m.slots {
 		m.work.Go(s.keep)
@@ -144,22 +154,22 @@ func (m *model) beside(name string) (*os.File, error) {
 // check returns an error for what no engine may say of a model: a child can run a stranger's code.
 func (r *loadResult) check(o *Options) error {
 	if len(r.Signatures) == 0 || r.Info.State > common.Stateful {
-		return errNonsense
+		return errModelInfo
 	}
 	for _, s := range r.Signatures {
 		var l layout
 		for _, info := range slices.Concat(s.Inputs, s.Outputs) {
 			if !info.DType.Valid() || slices.ContainsFunc(info.Shape, func(d int) bool { return d < -1 }) {
-				return errNonsense
+				return errModelInfo
 			}
 			if q := info.Quant; q != nil && (len(q.Scale) == 0 || len(q.ZeroPoint) != len(q.Scale)) {
-				return errNonsense
+				return errModelInfo
 			}
 			if info.Shape.Dynamic() {
 				continue
 			}
 			if _, err := l.add(info.DType, info.Shape); err != nil {
-				return errNonsense
+				return errModelInfo
 			}
 		}
 		if err := o.allow(l.size); err != nil {
@@ -169,7 +179,7 @@ func (r *loadResult) check(o *Options) error {
 	return nil
 }
 
-var errNonsense = &common.Error{Kind: common.ErrModel, Message: "the engine's process describes a model that cannot be"}
+var errModelInfo = &common.Error{Kind: common.ErrModel, Message: "the engine's process describes the model in a way that no model can be"}
 
 // keep starts another child whenever the slot's one has ended, until the model is closed. Calls wait for it, also where it
 // crashes while it starts.
@@ -248,6 +258,16 @@ func (s *slot) get(ctx context.Context, interrupt <-chan struct{}) (*process, er
 			return nil, &common.Error{Kind: common.ErrClosed}
 		}
 	}
+}
+
+// running returns the child, or nil if none runs.
+func (s *slot) running() *process {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.child == nil || s.child.dead.Load() {
+		return nil
+	}
+	return s.child
 }
 
 func (m *model) Info() common.ModelInfo { return m.loaded.Info }

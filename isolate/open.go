@@ -21,6 +21,7 @@ import (
 	"sync"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/module"
 	"github.com/anyinfer/anyinfer/internal/nativelog"
 )
 
@@ -77,6 +78,9 @@ func open(r common.Registration, c common.Config, o *Options) (common.Driver, er
 	return e, nil
 }
 
+// leastMemory is what a child takes without a model.
+const leastMemory = 128 << 20
+
 // check returns an error for Options that this system or no system supports.
 func (o *Options) check() error {
 	switch {
@@ -84,6 +88,10 @@ func (o *Options) check() error {
 		return &common.Error{Kind: common.ErrNotAvailable, Message: "apps cannot start isolated engines on " + runtime.GOOS}
 	case o.Children < 0 || o.LoadTime < 0 || o.Grace < 0 || o.Memory < 0 || o.CPUTime < 0:
 		return &common.Error{Kind: common.ErrOption, Message: "a number in isolate.Options is negative"}
+	case o.Memory > 0 && o.Memory < leastMemory:
+		return &common.Error{Kind: common.ErrOption, Message: fmt.Sprintf("isolate.Options.Memory is %d bytes; a child needs %d at the least", o.Memory, leastMemory)}
+	case slices.ContainsFunc(o.Env, func(pair string) bool { return pair == "" || pair[0] == '=' }):
+		return &common.Error{Kind: common.ErrOption, Message: "an entry of isolate.Options.Env has no name"}
 	case o.Sandbox < FullSandbox || o.Sandbox > NoSandbox:
 		return &common.Error{Kind: common.ErrOption, Message: fmt.Sprintf("isolate.Options.Sandbox is %d, which is none of the constants", o.Sandbox)}
 	case runtime.GOOS != "linux" && (o.Memory > 0 || o.CPUTime > 0):
@@ -126,10 +134,10 @@ var inherited = []string{
 }
 
 func (o *Options) environment(temp, settings string) []string {
-	env := []string{variable + "=" + settings, "TMPDIR=" + temp, fmt.Sprintf("GOMAXPROCS=%d", runtime.GOMAXPROCS(0))}
+	var env []string
 	for _, pair := range os.Environ() {
 		name, _, _ := strings.Cut(pair, "=")
-		if name != variable && (slices.Contains(o.Env, name) || slices.ContainsFunc(inherited, func(begin string) bool { return strings.HasPrefix(pair, begin) })) {
+		if slices.Contains(o.Env, name) || slices.ContainsFunc(inherited, func(begin string) bool { return strings.HasPrefix(pair, begin) }) {
 			env = append(env, pair)
 		}
 	}
@@ -138,7 +146,18 @@ func (o *Options) environment(temp, settings string) []string {
 			env = append(env, pair)
 		}
 	}
-	return env
+	// The last of several values counts.
+	return append(env, variable+"="+settings, "TMPDIR="+temp, fmt.Sprintf("GOMAXPROCS=%d", runtime.GOMAXPROCS(0)))
+}
+
+// getenv returns a variable of the children's environment.
+func (o *Options) getenv(name string) string {
+	for _, pair := range slices.Backward(o.Env) {
+		if value, ok := strings.CutPrefix(pair, name+"="); ok {
+			return value
+		}
+	}
+	return os.Getenv(name)
 }
 
 // encodeNative returns the JSON of a value of the same type as like.
@@ -163,7 +182,7 @@ func (e *engine) newChild(ctx context.Context, r *rules) (*process, common.Engin
 	if err != nil {
 		return nil, info, err
 	}
-	args := openArgs{protocol, e.registration.Name, e.config.Library, e.native, e.logLevel()}
+	args := openArgs{protocol, module.Version(), e.registration.Name, e.config.Library, e.native, e.logLevel()}
 	if err := p.call(ctx, e.options.startTime(), opOpen, args, &info); err != nil {
 		p.close()
 		return nil, info, explainStart(p, err)
@@ -228,14 +247,13 @@ func (e *engine) Property(key string) (value string, err error) {
 func (e *engine) child(ctx context.Context, r *rules) (*process, error) {
 	e.mu.Lock()
 	p := e.spare
-	if p != nil && e.rules.equal(r) {
-		e.spare = nil
-	} else {
-		p = nil
-	}
+	e.spare = nil
 	e.mu.Unlock()
-	if p != nil && !p.dead.Load() {
+	if p != nil && e.rules.equal(r) && !p.dead.Load() {
 		return p, nil
+	}
+	if p != nil {
+		p.close()
 	}
 	p, _, err := e.newChild(ctx, r)
 	return p, err

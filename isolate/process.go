@@ -33,6 +33,7 @@ type process struct {
 	words   *lastWords
 	log     nativelog.Log
 	loading atomic.Bool
+	memory  int64         // Options.Memory
 	closing time.Duration // how long closing a session, a model or the engine may take
 
 	ended  chan struct{} // closed when nothing of the child is left
@@ -52,7 +53,7 @@ func start(o *Options, r *rules, log nativelog.Log, stderr io.Writer) (_ *proces
 		return nil, &common.Error{Kind: common.ErrNotAvailable, Message: "no socket for a child process", Err: err}
 	}
 	defer other.Close()
-	p := &process{log: log, words: &lastWords{}, closing: min(closeTime, o.loadTime()), ended: make(chan struct{}), sessions: map[*session]bool{}}
+	p := &process{log: log, memory: o.Memory, words: &lastWords{}, closing: min(closeTime, o.loadTime()), ended: make(chan struct{}), sessions: map[*session]bool{}}
 	defer func() {
 		if err != nil {
 			own.Close()
@@ -157,6 +158,9 @@ func (p *process) crashed() error {
 	}
 	if said := p.words.text(); said != "" {
 		e.Message += "; its last words: " + said
+	}
+	if p.killed.Load() == nil && p.memory > 0 {
+		e.Hint = fmt.Sprintf("if the model is good, it may need more memory than isolate.Options.Memory, %d bytes", p.memory)
 	}
 	return e
 }

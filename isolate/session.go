@@ -69,6 +69,16 @@ func (r *resettable) Reset() error {
 // open makes the session in a child.
 func (s *session) open(ctx context.Context) error {
 	p, err := s.slot.get(ctx, s.interrupt)
+	if err != nil && ctx.Err() == nil { // the child is not started again for a while
+		for _, other := range s.slot.model.slots {
+			if q := other.running(); q != nil {
+				s.slot.add(-1)
+				other.add(1)
+				s.slot, p, err = other, q, nil
+				break
+			}
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -346,7 +356,7 @@ func (s *session) enlarge(needed uint64) error {
 // read copies output i out of shared memory.
 func (s *session) read(i int) error {
 	r := s.control.result(i)
-	if r.loose == 0 {
+	if r.unplaced == 0 {
 		p, t := s.places.Out[i], s.out[i]
 		if p.Shape == nil || !t.Is(s.signature.Outputs[i].DType, p.Shape) {
 			return errAnswer
@@ -354,10 +364,10 @@ func (s *session) read(i int) error {
 		copy(t.Bytes(), s.tensors.data[p.Offset:])
 		return nil
 	}
-	return s.readLoose(i, *r) // copied, because the child can change it at any time
+	return s.readUnplaced(i, *r) // copied, because the child can change it at any time
 }
 
-func (s *session) readLoose(i int, r result) (err error) {
+func (s *session) readUnplaced(i int, r result) (err error) {
 	if r.rank > maxRank || s.results == nil && r.size > 0 {
 		return errAnswer
 	}

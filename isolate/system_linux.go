@@ -7,10 +7,18 @@ import (
 	"runtime"
 	"sync"
 	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // ownExecutable returns the path of this program's file, even if the file was replaced or deleted since.
 func ownExecutable() (string, error) { return "/proc/self/exe", nil }
+
+// setName sets what ps and top show of a child, instead of "exe".
+func setName(name string) {
+	unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(unsafe.StringData(name+"\x00"))), 0, 0, 0)
+}
 
 // starter is a thread that starts all children, because a child is killed when the thread that has started it ends.
 var starter = sync.OnceValue(func() chan<- func() {

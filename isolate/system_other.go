@@ -11,5 +11,7 @@ import (
 
 func ownExecutable() (string, error) { return os.Executable() }
 
+func setName(string) {}
+
 // startProcess starts a child, which ends when it sees that the program has ended.
 func startProcess(cmd *exec.Cmd) error { return cmd.Start() }

@@ -18,7 +18,7 @@ func read(ctx context.Context, r io.Reader, size int) (*File, error) {
 	if file, ok := r.(*os.File); ok && sealed(file) {
 		return share(file, size)
 	}
-	memory, err := create()
+	memory, err := Create("anyinfer-model")
 	if err != nil { // some sandboxes forbid it
 		return readAnonymous(ctx, r, size)
 	}
@@ -35,8 +35,8 @@ func read(ctx context.Context, r io.Reader, size int) (*File, error) {
 	return f, nil
 }
 
-func create() (*os.File, error) {
-	const name = "anyinfer-model" // for /proc/*/maps
+// Create returns an empty memory file that can be sealed. The name is for /proc/*/maps.
+func Create(name string) (*os.File, error) {
 	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_NOEXEC_SEAL)
 	if err == unix.EINVAL { // before Linux 6.3
 		fd, err = unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
@@ -80,7 +80,7 @@ func share(file *os.File, size int) (*File, error) {
 	if info, err := file.Stat(); err != nil || info.Size() != int64(size) {
 		return nil, cmp.Or(err, errChanged)
 	}
-	file, err := duplicate(file)
+	file, err := Duplicate(file)
 	if err != nil {
 		return nil, err
 	}
@@ -95,19 +95,11 @@ func share(file *os.File, size int) (*File, error) {
 	return f, err
 }
 
-func duplicate(file *os.File) (*os.File, error) {
-	fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
-	}
-	return os.NewFile(uintptr(fd), file.Name()), nil
-}
-
 func (f *File) open() (*os.File, error) {
 	if f.file != nil {
-		return duplicate(f.file)
+		return Duplicate(f.file)
 	}
-	memory, err := create()
+	memory, err := Create("anyinfer-model")
 	if err != nil {
 		return nil, err
 	}

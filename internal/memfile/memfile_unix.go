@@ -57,3 +57,12 @@ func mapped(file *os.File, size int) (*File, error) {
 	}
 	return &File{data: data, unmap: func() error { return unix.Munmap(data) }}, nil
 }
+
+// Duplicate returns the same open file by another descriptor.
+func Duplicate(file *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), file.Name()), nil
+}

@@ -41,11 +41,6 @@ func Confine(r Rules) error {
 	if err := limit(unix.RLIMIT_CORE, 1); err != nil {
 		return fmt.Errorf("sandbox: RLIMIT_CORE: %w", err)
 	}
-	if r.Data > 0 {
-		if err := limit(unix.RLIMIT_DATA, r.Data); err != nil {
-			return fmt.Errorf("sandbox: RLIMIT_DATA: %w", err)
-		}
-	}
 	return nil
 }
 

@@ -20,7 +20,6 @@ type Rules struct {
 	Write   []string // folders in which everything may be made, changed and removed, and files that may be written
 	Devices []string // device files, or folders of them: read, write, ioctl
 	Exec    []string // files that may be executed: the program itself and its ELF interpreter
-	Data    uint64   // RLIMIT_DATA in bytes; 0: none
 	// The program that is executed gets the descriptors below Files, and 0 to 2. All others are closed, but for those that
 	// Confine opens to keep rules of files in /proc; they name these files, and can do nothing else (O_PATH).
 	Files int

@@ -75,7 +75,7 @@ func (o order) obey() error {
 		}
 	}
 	return map[string]func(order) error{
-		"attack": attack, "work": work, "threads": threads, "proc": proc, "socket": socket, "memory": memory,
+		"attack": attack, "work": work, "threads": threads, "proc": proc, "socket": socket,
 	}[o.Do](o)
 }
 
@@ -376,24 +376,6 @@ func socket(order) error {
 		return fmt.Errorf("%q, %v", text, err)
 	}
 	return unix.Sendmsg(3, []byte("bye"), nil, nil, 0)
-}
-
-// TestData has a child allocate more than its limit.
-func TestData(t *testing.T) {
-	o := newOrder(t, "memory")
-	require.Contains(t, o.mustRun(t), "allocated")
-	o.Rules.Data = 1 << 30
-	require.Contains(t, o.mustRun(t), unix.ENOMEM.Error())
-}
-
-func memory(order) error {
-	b, err := unix.Mmap(-1, 0, 1<<30, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
-	if err != nil {
-		fmt.Println(err)
-		return nil
-	}
-	fmt.Println("allocated")
-	return unix.Munmap(b)
 }
 
 // TestMissingRule names a folder to write to that does not exist.
