@@ -153,7 +153,7 @@ var mutants = []mutant{
 	{"isolate/process.go", "\tos.RemoveAll(p.temp)\n\tp.mu.Lock()", "\tp.mu.Lock()", "isolate", "TestNoFault"},
 	{"isolate/limits_linux.go", "o.Memory > 0 && used > o.Memory", "false", "isolate", "TestMemoryLimit"},
 	{"isolate/model.go", "len(ends) > limit {", "len(ends) > limit+100 {", "isolate", "TestRestarts"},
-	{"isolate/open.go", "if name != variable && (", "if name != variable && (true || ", "isolate", "TestSandbox"},
+	{"isolate/open.go", "if slices.Contains(o.Env, name) || ", "if true || ", "isolate", "TestSandbox"},
 	{"isolate/probe.go", "err != nil || digest(data) != sum", "err != nil || digest(data) != sum && sum == \"\"", "isolate", "TestProbeFiles"},
 	{"isolate/probe.go", "p.isolate.Children, p.isolate.Restarts = 1, -1", "p.isolate.Children = 2", "isolate", "TestProbe"},
 	{"cmd/anyinfer/compare.go", "case math.IsNaN(d) || math.IsInf(d, 0):", "case false:", "cmd/anyinfer", "TestLargestDifference"},
