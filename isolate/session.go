@@ -43,6 +43,7 @@ type session struct {
 
 	can     sessionResult
 	bound   bool // in the child, with places for the shapes of in and out
+	ran     bool // in the child, which so has a profile
 	places  bindArgs
 	shapes  []common.Shape // of the outputs, as far as Bind knows them
 	tensors *shared
@@ -82,6 +83,7 @@ func (s *session) open(ctx context.Context) error {
 
 // move makes p, or none, the child in which the session is.
 func (s *session) move(p *process) {
+	s.ran = false
 	s.moving.Lock()
 	defer s.moving.Unlock()
 	if s.child != nil {
@@ -228,7 +230,7 @@ func (s *session) Run(ctx context.Context) error {
 	}
 	s.running.Store(s.number)
 	defer s.running.Store(0)
-	if s.child == nil || s.child.dead.Load() {
+	if !s.bound || s.child == nil || s.child.dead.Load() {
 		if err := s.prepare(ctx); err != nil {
 			return err
 		}
@@ -252,9 +254,11 @@ func (s *session) Run(ctx context.Context) error {
 	h.request.Store(s.number)
 	wake(&h.request)
 	s.wait(h)
-	switch {
-	case h.reply.Load() != s.number:
+	if h.reply.Load() != s.number {
 		return s.child.crashed()
+	}
+	s.ran = true
+	switch {
 	case h.status == failed:
 		return s.failure()
 	case h.status == tooSmall:
@@ -416,6 +420,9 @@ func (s *session) Cancel() {
 }
 
 func (s *session) Profile() (times []common.LayerTime, err error) {
+	if !s.ran {
+		return nil, nil
+	}
 	err = s.call(opProfile, memoryArgs{ID: s.id}, &times)
 	return times, err
 }
