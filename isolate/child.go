@@ -33,6 +33,7 @@ const socketFD = 3
 type childSettings struct {
 	Confined bool           // it has executed itself again since it confined itself
 	Sandbox  *sandbox.Rules // nil: none
+	Temp     string         // the private folder
 }
 
 // runChild is the whole life of a child. It ends when the program closes the socket or ends itself.
@@ -57,7 +58,9 @@ func runChild(settings string) error {
 	c := &child{sessions: map[sessionID]*childSession{}}
 	c.conn = newConn(os.NewFile(socketFD, "socket"), c.handle, true, maxCall)
 	c.conn.serve()
-	os.RemoveAll(os.TempDir()) // what is in it, if the program cannot do so any more
+	if s.Temp != "" {
+		os.RemoveAll(s.Temp) // if the program cannot do so any more
+	}
 	return nil
 }
 
@@ -65,6 +68,9 @@ func runChild(settings string) error {
 func confineAndRestart(s childSettings) error {
 	runtime.LockOSThread()
 	if err := sandbox.Confine(*s.Sandbox); err != nil {
+		return err
+	}
+	if err := endWithProgram(); err != nil {
 		return err
 	}
 	s.Confined = true

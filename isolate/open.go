@@ -120,7 +120,7 @@ var inherited = []string{
 }
 
 func (o *Options) environment(temp, settings string) []string {
-	env := []string{variable + "=" + settings, "TMPDIR=" + temp, fmt.Sprintf("GOMAXPROCS=%d", runtime.GOMAXPROCS(0))}
+	env := []string{fmt.Sprintf("GOMAXPROCS=%d", runtime.GOMAXPROCS(0))}
 	for _, pair := range os.Environ() {
 		name, _, _ := strings.Cut(pair, "=")
 		if name != variable && (slices.Contains(o.Env, name) || slices.ContainsFunc(inherited, func(begin string) bool { return strings.HasPrefix(pair, begin) })) {
@@ -132,7 +132,7 @@ func (o *Options) environment(temp, settings string) []string {
 			env = append(env, pair)
 		}
 	}
-	return env
+	return append(env, variable+"="+settings, "TMPDIR="+temp) // the last one of a name holds
 }
 
 // encodeNative returns the JSON of a value of the same type as like.

@@ -66,7 +66,7 @@ func start(o *Options, r *rules, log nativelog.Log, stderr io.Writer) (_ *proces
 	if err != nil {
 		return nil, err
 	}
-	settings, err := json.Marshal(childSettings{Sandbox: o.sandbox(r, p.temp)})
+	settings, err := json.Marshal(childSettings{Sandbox: o.sandbox(r, p.temp), Temp: p.temp})
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"sync"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // ownExecutable returns the path of this program's file, even if the file was replaced or deleted since.
@@ -31,4 +33,10 @@ func startProcess(cmd *exec.Cmd) error {
 	err := make(chan error)
 	starter() <- func() { err <- cmd.Start() }
 	return <-err
+}
+
+// endWithProgram makes what startProcess does hold for this thread too, which executes the program again: the setting is
+// the thread's, and the main goroutine need not be on the first thread.
+func endWithProgram() error {
+	return unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(syscall.SIGKILL), 0, 0, 0)
 }

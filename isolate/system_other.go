@@ -13,3 +13,5 @@ func ownExecutable() (string, error) { return os.Executable() }
 
 // startProcess starts a child, which ends when it sees that the program has ended.
 func startProcess(cmd *exec.Cmd) error { return cmd.Start() }
+
+func endWithProgram() error { return nil }
