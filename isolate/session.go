@@ -244,14 +244,19 @@ func (s *session) Run(ctx context.Context) error {
 			copy(s.tensors.data[s.places.In[i].Offset:], t.Bytes())
 		}
 	}
-	if s.canceled.Load() == s.number {
+	h := s.control.header()
+	s.moving.Lock() // the child gets no cancellation of a Run before its request, which it would ignore
+	canceled := s.canceled.Load() == s.number
+	if !canceled {
+		if h.reset = 0; s.reset {
+			h.reset, s.reset = 1, false
+		}
+		h.request.Store(s.number)
+	}
+	s.moving.Unlock()
+	if canceled {
 		return &common.Error{Kind: common.ErrRun, Message: "it was cancelled before it began"}
 	}
-	h := s.control.header()
-	if h.reset = 0; s.reset {
-		h.reset, s.reset = 1, false
-	}
-	h.request.Store(s.number)
 	wake(&h.request)
 	s.wait(h)
 	if h.reply.Load() != s.number {
@@ -274,6 +279,9 @@ func (s *session) Run(ctx context.Context) error {
 	return nil
 }
 
+// waitPeriod is how long a Run may miss the end of a child that has written to the control memory what wakeUp would write.
+const waitPeriod = 100 * time.Millisecond
+
 // wait waits until the Run has ended, or the child.
 func (s *session) wait(h *header) {
 	for {
@@ -281,7 +289,7 @@ func (s *session) wait(h *header) {
 		if reply == s.number || s.child.dead.Load() {
 			return
 		}
-		sleep(&h.reply, reply)
+		sleep(&h.reply, reply, waitPeriod)
 	}
 }
 
@@ -289,7 +297,7 @@ func (s *session) wait(h *header) {
 func (s *session) wakeUp() {
 	h := s.control.header()
 	if number := h.request.Load(); h.reply.Load() != number {
-		h.reply.Store(number + 1<<31) // no value that sleep can have got
+		h.reply.Store(number + 1<<31) // no value that sleep can have got, unless the child lies
 	}
 	wake(&h.reply)
 }
@@ -400,7 +408,7 @@ func (s *session) Cancel() {
 	case s.interrupt <- struct{}{}:
 	default:
 	}
-	if number == 0 || p == nil || s.canceled.Load() == number { // the child repeats it
+	if number == 0 || p == nil || p.dead.Load() || s.canceled.Load() == number { // the child repeats it; the next child may get it
 		return
 	}
 	s.canceled.Store(number)
