@@ -142,7 +142,7 @@ func (s *session) prepare(ctx context.Context) error {
 		}
 	}
 	// A second bind gives places to outputs whose shapes the first one finds out.
-	for range 2 {
+	for first := true; ; first = false {
 		if err := s.bind(outputs); err != nil {
 			return err
 		}
@@ -154,6 +154,8 @@ func (s *session) prepare(ctx context.Context) error {
 		}
 		if complete {
 			break
+		} else if !first { // allow has not seen these shapes
+			return errAnswer
 		}
 	}
 	s.bound = true
@@ -271,8 +273,12 @@ func (s *session) Run(ctx context.Context) error {
 			return err
 		}
 	}
+	left := uint64(0) // of the memory of results: each byte belongs to one output
+	if s.results != nil {
+		left = uint64(len(s.results.data))
+	}
 	for i := range s.out {
-		if err := s.read(i); err != nil {
+		if err := s.read(i, &left); err != nil {
 			return err
 		}
 	}
@@ -355,8 +361,8 @@ func (s *session) enlarge(needed uint64) error {
 	return nil
 }
 
-// read copies output i out of shared memory.
-func (s *session) read(i int) error {
+// read copies output i out of shared memory, of which it takes what it needs from left.
+func (s *session) read(i int, left *uint64) error {
 	r := s.control.result(i)
 	if r.loose == 0 {
 		p, t := s.places.Out[i], s.out[i]
@@ -366,13 +372,14 @@ func (s *session) read(i int) error {
 		copy(t.Bytes(), s.tensors.data[p.Offset:])
 		return nil
 	}
-	return s.readLoose(i, *r) // copied, because the child can change it at any time
+	return s.readLoose(i, *r, left) // copied, because the child can change it at any time
 }
 
-func (s *session) readLoose(i int, r result) (err error) {
-	if r.rank > maxRank || s.results == nil && r.size > 0 {
+func (s *session) readLoose(i int, r result, left *uint64) (err error) {
+	if r.rank > maxRank || r.size > *left {
 		return errAnswer
 	}
+	*left -= r.size
 	var data []byte
 	if s.results != nil {
 		data = s.results.data
@@ -387,8 +394,12 @@ func (s *session) readLoose(i int, r result) (err error) {
 		}
 	}
 	info := s.signature.Outputs[i]
-	if n := shape.Elems(); n < 0 || uint64(n) > r.size {
-		return errAnswer // each element takes at least one byte
+	n, each := shape.Elems(), uint64(info.DType.Size())
+	if each == 0 {
+		each = 4 // the length of a string
+	}
+	if n < 0 || uint64(n) > r.size/each {
+		return errAnswer
 	}
 	if s.out[i], err = common.EnsureTensor(s.out[i], info.DType, shape); err != nil {
 		return err
