@@ -12,8 +12,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -35,7 +37,8 @@ type process struct {
 	loading atomic.Bool
 	closing time.Duration // how long closing a session, a model or the engine may take
 
-	ended  chan struct{} // closed when nothing of the child is left
+	ended  chan struct{} // closed when the child has ended
+	gone   chan struct{} // closed when its folder is removed too
 	dead   atomic.Bool   // its sessions must not wait any more
 	killed atomic.Value  // string: why it was killed
 
@@ -52,7 +55,7 @@ func start(o *Options, r *rules, log nativelog.Log, stderr io.Writer) (_ *proces
 		return nil, &common.Error{Kind: common.ErrNotAvailable, Message: "no socket for a child process", Err: err}
 	}
 	defer other.Close()
-	p := &process{log: log, words: &lastWords{}, closing: min(closeTime, o.loadTime()), ended: make(chan struct{}), sessions: map[*session]bool{}}
+	p := &process{log: log, words: &lastWords{}, closing: min(closeTime, o.loadTime()), ended: make(chan struct{}), gone: make(chan struct{}), sessions: map[*session]bool{}}
 	defer func() {
 		if err != nil {
 			own.Close()
@@ -124,12 +127,59 @@ func (p *process) live(socket, output *os.File, stderr io.Writer) {
 	case <-time.After(time.Second): // a process of its own holds the pipe
 		output.Close()
 	}
-	os.RemoveAll(p.temp)
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	close(p.ended)
 	for s := range p.sessions {
 		s.wakeUp()
+	}
+	p.mu.Unlock()
+	removeFolder(p.temp)
+	close(p.gone)
+}
+
+// removeFolder removes a folder. Unlike os.RemoveAll, which has as many folders open as lie in each other, it moves those
+// up first: a stranger's model can have made any number of them.
+func removeFolder(folder string) {
+	for progress := true; progress; {
+		progress = false
+		remove := func(path string) bool {
+			removed := os.Remove(path) == nil
+			progress = progress || removed
+			return removed
+		}
+		eachEntry(folder, func(entry string) {
+			if remove(entry) {
+				return
+			}
+			eachEntry(entry, func(inner string) {
+				if !remove(inner) && permit(inner) && os.Rename(inner, fmt.Sprintf("%s/%x", folder, rand.Uint64())) == nil {
+					progress = true
+				}
+			})
+		})
+	}
+	os.Remove(folder)
+}
+
+// permit permits a folder to be read and moved. It returns false if it is none.
+func permit(folder string) bool {
+	info, err := os.Lstat(folder)
+	return err == nil && info.IsDir() && os.Chmod(folder, 0o700) == nil
+}
+
+// eachEntry calls f with the paths of the first entries of a folder.
+func eachEntry(folder string, f func(path string)) {
+	if !permit(folder) {
+		return
+	}
+	file, err := os.Open(folder)
+	if err != nil {
+		return
+	}
+	names, _ := file.Readdirnames(1000)
+	file.Close()
+	for _, name := range names {
+		f(filepath.Join(folder, name))
 	}
 }
 
@@ -227,6 +277,10 @@ func (p *process) close() {
 	p.call(context.Background(), p.closing, opClose, nil, &nothing)
 	p.kill("it was closed")
 	<-p.ended
+	select {
+	case <-p.gone:
+	case <-time.After(p.closing):
+	}
 }
 
 // maxRecord is the size in bytes of the largest record of a child's log: many wait for a handler that is slow.

@@ -5,10 +5,13 @@
 package isolate
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // TestResultsOverlap checks that all results together are no larger than the memory with them, so that a child with many
@@ -37,4 +40,32 @@ func TestManyTensors(t *testing.T) {
 	require.ErrorIs(t, r.check(&Options{}), common.ErrModel)
 	r.Signatures[0].Inputs = r.Signatures[0].Inputs[1:]
 	require.NoError(t, r.check(&Options{}))
+}
+
+// TestRemoveFolder checks that a folder with many folders in each other, and one that cannot be read, is removed.
+func TestRemoveFolder(t *testing.T) {
+	root := t.TempDir()
+	folder, other := filepath.Join(root, "child"), filepath.Join(root, "other")
+	require.NoError(t, os.MkdirAll(filepath.Join(folder, "closed", "more"), 0o700))
+	require.NoError(t, os.Chmod(filepath.Join(folder, "closed"), 0o300))
+	require.NoError(t, os.Mkdir(other, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(other, "file"), nil, 0o400))
+	require.NoError(t, os.Symlink(other, filepath.Join(folder, "link")))
+	fd, err := unix.Open(folder, unix.O_DIRECTORY, 0)
+	require.NoError(t, err)
+	for range 300 {
+		require.NoError(t, unix.Mkdirat(fd, "folder", 0o700))
+		next, err := unix.Openat(fd, "folder", unix.O_DIRECTORY, 0)
+		require.NoError(t, err)
+		require.NoError(t, unix.Close(fd))
+		fd = next
+	}
+	require.NoError(t, unix.Close(fd))
+	var old unix.Rlimit
+	require.NoError(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &old))
+	require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 150, Max: old.Max}))
+	removeFolder(folder)
+	require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &old))
+	require.NoDirExists(t, folder)
+	require.FileExists(t, filepath.Join(other, "file"))
 }
