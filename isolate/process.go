@@ -42,8 +42,10 @@ type process struct {
 	dead   atomic.Bool   // its sessions must not wait any more
 	killed atomic.Value  // string: why it was killed
 
+	asking sync.Mutex                          // held while files opens one
+	files  func(name string) (*os.File, error) // answers opFile; nil: no model is being loaded
+
 	mu       sync.Mutex
-	files    func(name string) (*os.File, error) // answers opFile; nil: no model is being loaded
 	sessions map[*session]bool
 	nextID   sessionID
 }
@@ -104,7 +106,7 @@ func (p *process) live(socket, output *os.File, stderr io.Writer) {
 		lines := bufio.NewReaderSize(output, 1<<14)
 		for {
 			part, _, err := lines.ReadLine() // the parts of a longer line are lines
-			if line := strings.TrimRight(string(part), "\r"); line != "" {
+			if line := printable(strings.TrimRight(string(part), "\r")); line != "" {
 				p.words.add(line)
 				if stderr != nil {
 					fmt.Fprintln(stderr, line)
@@ -183,10 +185,10 @@ func eachEntry(folder string, f func(path string)) {
 	}
 }
 
-// setFiles sets what answers the child when it asks for a file.
+// setFiles sets what answers the child when it asks for a file. The last one is not used any more when it returns.
 func (p *process) setFiles(open func(name string) (*os.File, error)) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.asking.Lock()
+	defer p.asking.Unlock()
 	p.files = open
 }
 
@@ -246,13 +248,12 @@ func (p *process) handle(op string, body json.RawMessage, files []*os.File) (any
 		}
 	case opFile:
 		name, err := decode[string](body)
-		p.mu.Lock()
-		open := p.files
-		p.mu.Unlock()
-		if err != nil || open == nil {
+		p.asking.Lock()
+		defer p.asking.Unlock()
+		if err != nil || p.files == nil {
 			return nil, nil, &common.Error{Kind: common.ErrModel, Message: "the engine asked for a file when no model was being loaded"}
 		}
-		file, err := open(name)
+		file, err := p.files(name)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -289,6 +290,16 @@ const maxRecord = 64 << 10
 // closeTime is how long a child may take to close what it has, unless Options.LoadTime is shorter.
 const closeTime = 10 * time.Second
 
+// printable returns a line that a terminal does not obey.
+func printable(line string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, line)
+}
+
 // lastWords keeps the last lines that a child has printed, and the first of what Go's runtime prints when it dies.
 type lastWords struct {
 	mu     sync.Mutex
@@ -303,12 +314,6 @@ const keptLines = 8
 func (w *lastWords) add(line string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	line = strings.Map(func(r rune) rune { // a terminal must not obey what a child prints
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, line)
 	for _, begin := range []string{"SIG", "fatal error: ", "panic: ", "runtime: ", "unexpected fault address"} {
 		if !w.stacks && strings.HasPrefix(line, begin) {
 			w.stacks, w.death = true, strings.TrimPrefix(line, "fatal error: ")

@@ -424,11 +424,12 @@ func (s *session) Cancel() {
 	}
 	s.canceled.Store(number)
 	args := cancelArgs{s.id, number}
-	go func() {
-		var nothing any
-		p.conn.call(context.Background(), opCancel, args, &nothing)
-	}()
 	grace := s.limits.grace()
+	go func() {
+		limited, cancel := context.WithTimeout(context.Background(), grace)
+		defer cancel()
+		p.conn.call(limited, opCancel, args, new(any))
+	}()
 	time.AfterFunc(grace, func() {
 		s.moving.Lock()
 		defer s.moving.Unlock()
