@@ -296,12 +296,13 @@ func orBackground(ctx context.Context) context.Context {
 // makeUnique appends a number to names that occur twice, so that they can be the
 // keys of a map.
 func makeUnique(infos []TensorInfo) {
-	seen := map[string]bool{}
+	seen := map[string]int{} // the last number that was appended, or 1
 	for i := range infos {
 		name := infos[i].Name
-		for n := 2; seen[infos[i].Name]; n++ {
+		for n := seen[name]; seen[infos[i].Name] > 0; seen[name] = n {
+			n++
 			infos[i].Name = fmt.Sprintf("%s_%d", name, n)
 		}
-		seen[infos[i].Name] = true
+		seen[infos[i].Name] = 1
 	}
 }

@@ -228,7 +228,7 @@ func (f *ModelFiles) Names() (names []string) {
 func (f *ModelFiles) OpenFile(i int) (*os.File, error) {
 	file, err := f.files[i].content.Open()
 	if err != nil {
-		return nil, f.errorIn(f.files[i].name, err)
+		return nil, &Error{Op: "load", Path: f.files[i].name, Kind: ErrModel, Err: err} // the context of Load has ended since
 	}
 	return file, nil
 }

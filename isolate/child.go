@@ -60,7 +60,9 @@ func runChild(settings string) error {
 	c := &child{sessions: map[sessionID]*childSession{}}
 	c.conn = newConn(os.NewFile(socketFD, "socket"), c.handle, true, maxCall)
 	c.conn.serve()
-	os.RemoveAll(s.Temp) // what is in it, if the program cannot do so any more
+	if s.Temp != "" {
+		os.RemoveAll(s.Temp) // if the program cannot do so any more
+	}
 	return nil
 }
 
@@ -68,6 +70,9 @@ func runChild(settings string) error {
 func confineAndRestart(s childSettings) error {
 	runtime.LockOSThread()
 	if err := sandbox.Confine(*s.Sandbox); err != nil {
+		return err
+	}
+	if err := endWithProgram(); err != nil {
 		return err
 	}
 	s.Confined = true

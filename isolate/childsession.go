@@ -183,7 +183,7 @@ func (s *childSession) serve(last uint32) {
 	for {
 		request := h.request.Load()
 		if request == last {
-			sleep(&h.request, last)
+			sleep(&h.request, last, time.Hour)
 			continue
 		}
 		last = request
@@ -202,11 +202,11 @@ func (s *childSession) run(h *header, number uint32) bool {
 	if s.closed {
 		return false
 	}
-	s.setRunning(number)
 	s.err = nil
 	if r, ok := s.driver.(common.Resetter); ok && h.reset != 0 {
 		s.err = r.Reset()
 	}
+	s.setRunning(number) // not before, because a driver is not cancelled while it resets
 	if s.err == nil {
 		s.err = s.driver.Run(s.ctx)
 	}

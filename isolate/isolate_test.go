@@ -33,6 +33,12 @@ func TestMain(m *testing.M) {
 			Outputs: []common.TensorInfo{{Name: "y", DType: common.Float32, Shape: common.Shape{-1}}, {Name: "said", DType: common.String, Shape: common.Shape{}}},
 		}},
 		Run: act,
+		Bind: func(int, []*common.Tensor) error {
+			if os.Getenv("ANYINFER_TEST_REFUSE") != "" {
+				return &common.Error{Kind: common.ErrShape, Message: "it is refused"}
+			}
+			return nil
+		},
 		Load: func(files *common.ModelFiles, _ common.Options) error {
 			if text := string(files.Bytes(0)); strings.HasPrefix(text, "crash") {
 				crash("while loading")

@@ -5,6 +5,7 @@ package isolate
 import (
 	"os"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"github.com/anyinfer/anyinfer/internal/memfile"
@@ -35,9 +36,11 @@ const (
 	receiveFlags = unix.MSG_CMSG_CLOEXEC
 )
 
-// sleep waits until another process or goroutine wakes the word, unless it is not old any more. It may return early.
-func sleep(word *atomic.Uint32, old uint32) {
-	unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWait, uintptr(old), 0, 0, 0)
+// sleep waits until another process or goroutine wakes the word, unless it is not old any more, or until limit is over. It
+// may return early.
+func sleep(word *atomic.Uint32, old uint32, limit time.Duration) {
+	t := unix.NsecToTimespec(int64(limit))
+	unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWait, uintptr(old), uintptr(unsafe.Pointer(&t)), 0, 0)
 }
 
 // wake ends every sleep on the word, which the caller has changed.

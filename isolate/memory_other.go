@@ -27,6 +27,6 @@ func memoryFile(size int) (*os.File, error) {
 }
 
 // sleep waits a little, because these systems have no futex for all programs.
-func sleep(*atomic.Uint32, uint32) { time.Sleep(20 * time.Microsecond) }
+func sleep(*atomic.Uint32, uint32, time.Duration) { time.Sleep(20 * time.Microsecond) }
 
 func wake(*atomic.Uint32) {}

@@ -151,12 +151,19 @@ func (m *model) beside(name string) (*os.File, error) {
 	return nil, os.ErrNotExist
 }
 
+// maxTensors is the largest number of a model's signatures and their tensors. Package common compares each with each other.
+const maxTensors = 1 << 14
+
 // check returns an error for what no engine may say of a model: a child can run a stranger's code.
 func (r *loadResult) check(o *Options) error {
 	if len(r.Signatures) == 0 || r.Info.State > common.Stateful {
 		return errModelInfo
 	}
+	tensors := 0
 	for _, s := range r.Signatures {
+		if tensors += 1 + len(s.Inputs) + len(s.Outputs); tensors > maxTensors {
+			return errModelInfo
+		}
 		var l layout
 		for _, info := range slices.Concat(s.Inputs, s.Outputs) {
 			if !info.DType.Valid() || slices.ContainsFunc(info.Shape, func(d int) bool { return d < -1 }) {

@@ -12,8 +12,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -36,12 +38,15 @@ type process struct {
 	memory  int64         // Options.Memory
 	closing time.Duration // how long closing a session, a model or the engine may take
 
-	ended  chan struct{} // closed when nothing of the child is left
+	ended  chan struct{} // closed when the child has ended
+	gone   chan struct{} // closed when its folder is removed too
 	dead   atomic.Bool   // its sessions must not wait any more
 	killed atomic.Value  // string: why it was killed
 
+	asking sync.Mutex                          // held while files opens one
+	files  func(name string) (*os.File, error) // answers opFile; nil: no model is being loaded
+
 	mu       sync.Mutex
-	files    func(name string) (*os.File, error) // answers opFile; nil: no model is being loaded
 	sessions map[*session]bool
 	nextID   sessionID
 }
@@ -53,7 +58,7 @@ func start(o *Options, r *rules, log nativelog.Log, stderr io.Writer) (_ *proces
 		return nil, &common.Error{Kind: common.ErrNotAvailable, Message: "no socket for a child process", Err: err}
 	}
 	defer other.Close()
-	p := &process{log: log, memory: o.Memory, words: &lastWords{}, closing: min(closeTime, o.loadTime()), ended: make(chan struct{}), sessions: map[*session]bool{}}
+	p := &process{log: log, memory: o.Memory, words: &lastWords{}, closing: min(closeTime, o.loadTime()), ended: make(chan struct{}), gone: make(chan struct{}), sessions: map[*session]bool{}}
 	defer func() {
 		if err != nil {
 			own.Close()
@@ -102,7 +107,7 @@ func (p *process) live(socket, output *os.File, stderr io.Writer) {
 		lines := bufio.NewReaderSize(output, 1<<14)
 		for {
 			part, _, err := lines.ReadLine() // the parts of a longer line are lines
-			if line := strings.TrimRight(string(part), "\r"); line != "" {
+			if line := printable(strings.TrimRight(string(part), "\r")); line != "" {
 				p.words.add(line)
 				if stderr != nil {
 					fmt.Fprintln(stderr, line)
@@ -125,19 +130,66 @@ func (p *process) live(socket, output *os.File, stderr io.Writer) {
 	case <-time.After(time.Second): // a process of its own holds the pipe
 		output.Close()
 	}
-	os.RemoveAll(p.temp)
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	close(p.ended)
 	for s := range p.sessions {
 		s.wakeUp()
 	}
+	p.mu.Unlock()
+	removeFolder(p.temp)
+	close(p.gone)
 }
 
-// setFiles sets what answers the child when it asks for a file.
+// removeFolder removes a folder. Unlike os.RemoveAll, which has as many folders open as lie in each other, it moves those
+// up first: a stranger's model can have made any number of them.
+func removeFolder(folder string) {
+	for progress := true; progress; {
+		progress = false
+		remove := func(path string) bool {
+			removed := os.Remove(path) == nil
+			progress = progress || removed
+			return removed
+		}
+		eachEntry(folder, func(entry string) {
+			if remove(entry) {
+				return
+			}
+			eachEntry(entry, func(inner string) {
+				if !remove(inner) && permit(inner) && os.Rename(inner, fmt.Sprintf("%s/%x", folder, rand.Uint64())) == nil {
+					progress = true
+				}
+			})
+		})
+	}
+	os.Remove(folder)
+}
+
+// permit permits a folder to be read and moved. It returns false if it is none.
+func permit(folder string) bool {
+	info, err := os.Lstat(folder)
+	return err == nil && info.IsDir() && os.Chmod(folder, 0o700) == nil
+}
+
+// eachEntry calls f with the paths of the first entries of a folder.
+func eachEntry(folder string, f func(path string)) {
+	if !permit(folder) {
+		return
+	}
+	file, err := os.Open(folder)
+	if err != nil {
+		return
+	}
+	names, _ := file.Readdirnames(1000)
+	file.Close()
+	for _, name := range names {
+		f(filepath.Join(folder, name))
+	}
+}
+
+// setFiles sets what answers the child when it asks for a file. The last one is not used any more when it returns.
 func (p *process) setFiles(open func(name string) (*os.File, error)) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.asking.Lock()
+	defer p.asking.Unlock()
 	p.files = open
 }
 
@@ -200,13 +252,12 @@ func (p *process) handle(op string, body json.RawMessage, files []*os.File) (any
 		}
 	case opFile:
 		name, err := decode[string](body)
-		p.mu.Lock()
-		open := p.files
-		p.mu.Unlock()
-		if err != nil || open == nil {
+		p.asking.Lock()
+		defer p.asking.Unlock()
+		if err != nil || p.files == nil {
 			return nil, nil, &common.Error{Kind: common.ErrModel, Message: "the engine asked for a file when no model was being loaded"}
 		}
-		file, err := open(name)
+		file, err := p.files(name)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -231,6 +282,10 @@ func (p *process) close() {
 	p.call(context.Background(), p.closing, opClose, nil, &nothing)
 	p.kill("it was closed")
 	<-p.ended
+	select {
+	case <-p.gone:
+	case <-time.After(p.closing):
+	}
 }
 
 // maxRecord is the size in bytes of the largest record of a child's log: many wait for a handler that is slow.
@@ -238,6 +293,16 @@ const maxRecord = 64 << 10
 
 // closeTime is how long a child may take to close what it has, unless Options.LoadTime is shorter.
 const closeTime = 10 * time.Second
+
+// printable returns a line that a terminal does not obey.
+func printable(line string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, line)
+}
 
 // lastWords keeps the last lines that a child has printed, and the first of what Go's runtime prints when it dies.
 type lastWords struct {
@@ -253,12 +318,6 @@ const keptLines = 8
 func (w *lastWords) add(line string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	line = strings.Map(func(r rune) rune { // a terminal must not obey what a child prints
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, line)
 	for _, begin := range []string{"SIG", "fatal error: ", "panic: ", "runtime: ", "unexpected fault address"} {
 		if !w.stacks && strings.HasPrefix(line, begin) {
 			w.stacks, w.death = true, strings.TrimPrefix(line, "fatal error: ")

@@ -43,6 +43,7 @@ type session struct {
 
 	can     sessionResult
 	bound   bool // in the child, with places for the shapes of in and out
+	ran     bool // in the child, which so has a profile
 	places  bindArgs
 	shapes  []common.Shape // of the outputs, as far as Bind knows them
 	tensors *shared
@@ -92,6 +93,7 @@ func (s *session) open(ctx context.Context) error {
 
 // move makes p, or none, the child in which the session is.
 func (s *session) move(p *process) {
+	s.ran = false
 	s.moving.Lock()
 	defer s.moving.Unlock()
 	if s.child != nil {
@@ -150,7 +152,7 @@ func (s *session) prepare(ctx context.Context) error {
 		}
 	}
 	// A second bind gives places to outputs whose shapes the first one finds out.
-	for range 2 {
+	for first := true; ; first = false {
 		if err := s.bind(outputs); err != nil {
 			return err
 		}
@@ -162,6 +164,8 @@ func (s *session) prepare(ctx context.Context) error {
 		}
 		if complete {
 			break
+		} else if !first { // allow has not seen these shapes
+			return errAnswer
 		}
 	}
 	s.bound = true
@@ -238,7 +242,7 @@ func (s *session) Run(ctx context.Context) error {
 	}
 	s.running.Store(s.number)
 	defer s.running.Store(0)
-	if s.child == nil || s.child.dead.Load() {
+	if !s.bound || s.child == nil || s.child.dead.Load() {
 		if err := s.prepare(ctx); err != nil {
 			return err
 		}
@@ -252,19 +256,26 @@ func (s *session) Run(ctx context.Context) error {
 			copy(s.tensors.data[s.places.In[i].Offset:], t.Bytes())
 		}
 	}
-	if s.canceled.Load() == s.number {
+	h := s.control.header()
+	s.moving.Lock() // the child gets no cancellation of a Run before its request, which it would ignore
+	canceled := s.canceled.Load() == s.number
+	if !canceled {
+		if h.reset = 0; s.reset {
+			h.reset, s.reset = 1, false
+		}
+		h.request.Store(s.number)
+	}
+	s.moving.Unlock()
+	if canceled {
 		return &common.Error{Kind: common.ErrRun, Message: "it was cancelled before it began"}
 	}
-	h := s.control.header()
-	if h.reset = 0; s.reset {
-		h.reset, s.reset = 1, false
-	}
-	h.request.Store(s.number)
 	wake(&h.request)
 	s.wait(h)
-	switch {
-	case h.reply.Load() != s.number:
+	if h.reply.Load() != s.number {
 		return s.child.crashed()
+	}
+	s.ran = true
+	switch {
 	case h.status == failed:
 		return s.failure()
 	case h.status == tooSmall:
@@ -272,13 +283,20 @@ func (s *session) Run(ctx context.Context) error {
 			return err
 		}
 	}
+	left := uint64(0) // of the memory of results: each byte belongs to one output
+	if s.results != nil {
+		left = uint64(len(s.results.data))
+	}
 	for i := range s.out {
-		if err := s.read(i); err != nil {
+		if err := s.read(i, &left); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// waitPeriod is how long a Run may miss the end of a child that has written to the control memory what wakeUp would write.
+const waitPeriod = 100 * time.Millisecond
 
 // wait waits until the Run has ended, or the child.
 func (s *session) wait(h *header) {
@@ -287,7 +305,7 @@ func (s *session) wait(h *header) {
 		if reply == s.number || s.child.dead.Load() {
 			return
 		}
-		sleep(&h.reply, reply)
+		sleep(&h.reply, reply, waitPeriod)
 	}
 }
 
@@ -295,7 +313,7 @@ func (s *session) wait(h *header) {
 func (s *session) wakeUp() {
 	h := s.control.header()
 	if number := h.request.Load(); h.reply.Load() != number {
-		h.reply.Store(number + 1<<31) // no value that sleep can have got
+		h.reply.Store(number + 1<<31) // no value that sleep can have got, unless the child lies
 	}
 	wake(&h.reply)
 }
@@ -353,8 +371,8 @@ func (s *session) enlarge(needed uint64) error {
 	return nil
 }
 
-// read copies output i out of shared memory.
-func (s *session) read(i int) error {
+// read copies output i out of shared memory, of which it takes what it needs from left.
+func (s *session) read(i int, left *uint64) error {
 	r := s.control.result(i)
 	if r.unplaced == 0 {
 		p, t := s.places.Out[i], s.out[i]
@@ -364,13 +382,14 @@ func (s *session) read(i int) error {
 		copy(t.Bytes(), s.tensors.data[p.Offset:])
 		return nil
 	}
-	return s.readUnplaced(i, *r) // copied, because the child can change it at any time
+	return s.readUnplaced(i, *r, left) // copied, because the child can change it at any time
 }
 
-func (s *session) readUnplaced(i int, r result) (err error) {
-	if r.rank > maxRank || s.results == nil && r.size > 0 {
+func (s *session) readUnplaced(i int, r result, left *uint64) (err error) {
+	if r.rank > maxRank || r.size > *left {
 		return errAnswer
 	}
+	*left -= r.size
 	var data []byte
 	if s.results != nil {
 		data = s.results.data
@@ -385,8 +404,12 @@ func (s *session) readUnplaced(i int, r result) (err error) {
 		}
 	}
 	info := s.signature.Outputs[i]
-	if n := shape.Elems(); n < 0 || uint64(n) > r.size {
-		return errAnswer // each element takes at least one byte
+	n, each := shape.Elems(), uint64(info.DType.Size())
+	if each == 0 {
+		each = 4 // the length of a string
+	}
+	if n < 0 || uint64(n) > r.size/each {
+		return errAnswer
 	}
 	if s.out[i], err = common.EnsureTensor(s.out[i], info.DType, shape); err != nil {
 		return err
@@ -406,16 +429,17 @@ func (s *session) Cancel() {
 	case s.interrupt <- struct{}{}:
 	default:
 	}
-	if number == 0 || p == nil || s.canceled.Load() == number { // the child repeats it
+	if number == 0 || p == nil || p.dead.Load() || s.canceled.Load() == number { // the child repeats it; the next child may get it
 		return
 	}
 	s.canceled.Store(number)
 	args := cancelArgs{s.id, number}
-	go func() {
-		var nothing any
-		p.conn.call(context.Background(), opCancel, args, &nothing)
-	}()
 	grace := s.limits.grace()
+	go func() {
+		limited, cancel := context.WithTimeout(context.Background(), grace)
+		defer cancel()
+		p.conn.call(limited, opCancel, args, new(any))
+	}()
 	time.AfterFunc(grace, func() {
 		s.moving.Lock()
 		defer s.moving.Unlock()
@@ -426,6 +450,9 @@ func (s *session) Cancel() {
 }
 
 func (s *session) Profile() (times []common.LayerTime, err error) {
+	if !s.ran {
+		return nil, nil
+	}
 	err = s.call(opProfile, memoryArgs{ID: s.id}, &times)
 	return times, err
 }

@@ -40,3 +40,9 @@ func startProcess(cmd *exec.Cmd) error {
 	starter() <- func() { err <- cmd.Start() }
 	return <-err
 }
+
+// endWithProgram makes what startProcess does hold for this thread too, which executes the program again: the setting is
+// the thread's, and the main goroutine need not be on the first thread.
+func endWithProgram() error {
+	return unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(syscall.SIGKILL), 0, 0, 0)
+}

@@ -15,3 +15,5 @@ func setName(string) {}
 
 // startProcess starts a child, which ends when it sees that the program has ended.
 func startProcess(cmd *exec.Cmd) error { return cmd.Start() }
+
+func endWithProgram() error { return nil }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"syscall"
 
 	"github.com/anyinfer/anyinfer/common"
 	"golang.org/x/sys/unix"
@@ -63,6 +64,8 @@ func newConn(socket *os.File, handle handler, async bool, most int) *conn {
 
 // socketPair returns both ends of a socket. The first is for this process and does not block, the second for a child.
 func socketPair() (own, other *os.File, err error) {
+	syscall.ForkLock.RLock() // no process that is started meanwhile gets the descriptors
+	defer syscall.ForkLock.RUnlock()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {
 		return nil, nil, err
@@ -163,6 +166,9 @@ func (c *conn) call(ctx context.Context, op string, args, result any, files ...*
 		}
 		return f.files, nil
 	case <-ctx.Done():
+		c.mu.Lock()
+		delete(c.waiting, id)
+		c.mu.Unlock()
 		return nil, ctx.Err()
 	}
 }
