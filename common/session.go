@@ -51,8 +51,14 @@ type session struct {
 }
 
 func (m *model) newSession(ctx context.Context, signature int) (*session, error) {
-	d, err := m.driver.NewSession(ctx, signature)
-	if err != nil {
+	either, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(m.ctx, cancel)()
+	d, err := m.driver.NewSession(either, signature)
+	switch {
+	case err != nil && m.ctx.Err() != nil && ctx.Err() == nil:
+		return nil, &Error{Kind: ErrClosed, Err: err}
+	case err != nil:
 		return nil, err
 	}
 	sig := m.signatures[signature]

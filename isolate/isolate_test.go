@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 		Load: func(files *common.ModelFiles, _ common.Options) error {
 			if text := string(files.Bytes(0)); strings.HasPrefix(text, "crash") {
 				crash("while loading")
-			} else if strings.HasPrefix(text, "slow") {
+			} else if strings.HasPrefix(text, "slow") || os.Getenv("ANYINFER_TEST_SLOW") != "" {
 				select {}
 			} else if strings.HasPrefix(text, "spin") {
 				spin()

@@ -5,7 +5,9 @@
 package isolate_test
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/isolate"
@@ -44,4 +46,24 @@ func TestBindFailsAgain(t *testing.T) {
 	for range 3 {
 		require.ErrorIs(t, s.Run(t.Context()), common.ErrShape)
 	}
+}
+
+// TestCloseWhileRestarting checks that Close waits for no session that waits for another child.
+func TestCloseWhileRestarting(t *testing.T) {
+	m := load(t, &isolate.Options{LoadTime: time.Minute}, nil)
+	t.Setenv("ANYINFER_TEST_SLOW", "1")
+	_, _, err := run(t, m, "crash")
+	require.ErrorIs(t, err, common.ErrCrashed)
+	result := make(chan error)
+	go func() {
+		_, err := m.NewSession(context.Background(), "")
+		result <- err
+	}()
+	time.Sleep(300 * time.Millisecond)
+	begin := time.Now()
+	closed := make(chan error)
+	go func() { closed <- m.Close() }()
+	require.ErrorIs(t, <-result, common.ErrClosed)
+	require.NoError(t, <-closed)
+	require.Less(t, time.Since(begin), 20*time.Second)
 }
