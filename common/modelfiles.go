@@ -17,6 +17,7 @@ import (
 	"unsafe"
 
 	"github.com/anyinfer/anyinfer/internal/memfile"
+	"github.com/anyinfer/anyinfer/internal/memlimit"
 )
 
 // ModelFiles are the files of a model that is being loaded, for engine
@@ -116,10 +117,10 @@ func (f *ModelFiles) add(name string) error {
 	case err != nil:
 	case !info.Mode().IsRegular():
 		err = errFolder
-	case !f.mapped && info.Size() > int64(maxBytes()):
+	case !f.mapped && info.Size() > int64(memlimit.Bytes()):
 		file.Close()
 		return &Error{
-			Op: "load", Path: name, Kind: ErrModel, Message: fmt.Sprintf("the file has %d bytes, more than the %d bytes of memory that this process can have", info.Size(), maxBytes()),
+			Op: "load", Path: name, Kind: ErrModel, Message: fmt.Sprintf("the file has %d bytes, more than the %d bytes of memory that this process can have", info.Size(), memlimit.Bytes()),
 			Hint: "load it where there is more memory, or with Options.MapFiles",
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"slices"
 	"unsafe"
+
+	"github.com/anyinfer/anyinfer/internal/memlimit"
 )
 
 // TensorAlign is the alignment in bytes of the memory that NewTensor makes, and
@@ -243,7 +245,7 @@ func checkNew(dt DType, shape Shape) (int, error) {
 	switch {
 	case n < 0:
 		return 0, inputError(ErrShape, "no tensor can have the shape %v", shape)
-	case n > maxBytes()/size: // make would panic or end the process
+	case n > memlimit.Bytes()/size: // make would panic or end the process
 		return 0, inputError(ErrShape, "a tensor of %v with the shape %v does not fit in this machine's memory", dt, shape)
 	}
 	return n, nil

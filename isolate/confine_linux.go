@@ -99,20 +99,25 @@ func (r *rules) readFolderOf(path string) {
 			r.read = append(r.read, p)
 			shims, _ := filepath.Glob(filepath.Join(p, "libanyinfer_*.so"))
 			for _, shim := range shims {
-				r.read = append(r.read, runPaths(shim)...)
+				folders, _ := runPaths(shim)
+				r.read = append(r.read, folders...)
 			}
 		default:
-			r.read = append(r.read, filepath.Dir(p))
-			r.read = append(r.read, runPaths(p)...)
+			if folders, ok := runPaths(p); ok {
+				r.read = append(append(r.read, filepath.Dir(p)), folders...)
+			} else {
+				r.read = append(r.read, p)
+			}
 		}
 	}
 }
 
-// runPaths returns the folders of the libraries that a library needs, as far as its file names them.
-func runPaths(library string) (folders []string) {
+// runPaths returns the folders of the libraries that a library needs, as far as its file names them, and whether the file
+// is a library.
+func runPaths(library string) (folders []string, ok bool) {
 	file, err := elf.Open(library)
 	if err != nil {
-		return nil
+		return nil, false
 	}
 	defer file.Close()
 	for _, tag := range []elf.DynTag{elf.DT_RUNPATH, elf.DT_RPATH} {
@@ -121,7 +126,7 @@ func runPaths(library string) (folders []string) {
 			folders = append(folders, filepath.SplitList(strings.ReplaceAll(list, "$ORIGIN", filepath.Dir(library)))...)
 		}
 	}
-	return folders
+	return folders, true
 }
 
 func resolved(path string) string {
@@ -181,7 +186,7 @@ func (o *Options) sandbox(r *rules, temp string) *sandbox.Rules {
 		return nil
 	}
 	s := &sandbox.Rules{
-		Read: r.read, Write: slices.Concat(r.write, []string{temp, "/dev/null"}), NoLandlock: o.Sandbox == SystemCalls,
+		Read: r.read, Write: append(slices.Clip(r.write), "/dev/null"), Own: []string{temp}, NoLandlock: o.Sandbox == SystemCalls,
 		Files: socketFD + 1,
 		Exec:  []string{"/proc/self/exe", "/lib", "/lib64", "/usr/lib", "/usr/lib64"}, // with the loader
 	}

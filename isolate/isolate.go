@@ -45,6 +45,8 @@ type Options struct {
 	// Env are environment variables, as "KEY=value" or the KEY of one of the program's, that children get besides those
 	// for the loader, for this module and for the engines' libraries. A program's other variables may hold secrets.
 	Env []string
+
+	folder string // the current one when the engine was opened
 }
 
 // Sandbox is what a child process is kept from. SECURITY.md has the details.

@@ -4,10 +4,8 @@ package isolate
 
 import (
 	"fmt"
-	"math"
 	"os"
 	"runtime"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -99,12 +97,3 @@ func (p *process) processorTime() time.Duration {
 	}
 	return time.Duration(t.Nano())
 }
-
-// machineMemory returns the size of the machine's memory in bytes.
-var machineMemory = sync.OnceValue(func() int64 {
-	var info unix.Sysinfo_t
-	if unix.Sysinfo(&info) != nil {
-		return math.MaxInt64
-	}
-	return int64(info.Totalram) * int64(info.Unit)
-})

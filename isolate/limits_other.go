@@ -4,9 +4,5 @@
 
 package isolate
 
-import "math"
-
 // watch does nothing: Options with limits were refused.
 func (p *process) watch(*Options) {}
-
-func machineMemory() int64 { return math.MaxInt64 }

@@ -51,14 +51,17 @@ func (e *engine) Load(ctx context.Context, files *common.ModelFiles, o common.Op
 	if m.args.Native, err = encodeNative("Native", o.Native, e.registration.Options); err != nil {
 		return nil, err
 	}
-	m.args.Options, m.args.Format = o, files.Format()
-	m.args.Options.Native = nil
 	if o.CacheDir != "" {
 		// A child cannot make it where it is to be.
-		if err := os.MkdirAll(o.CacheDir, 0o700); err != nil {
+		if o.CacheDir, err = filepath.Abs(o.CacheDir); err == nil {
+			err = os.MkdirAll(o.CacheDir, 0o700)
+		}
+		if err != nil {
 			return nil, &common.Error{Kind: common.ErrOption, Path: o.CacheDir, Message: "Options.CacheDir cannot be made", Err: err}
 		}
 	}
+	m.args.Options, m.args.Format = o, files.Format()
+	m.args.Options.Native = nil
 	if m.args.Names = files.Names(); files.Folder() {
 		if m.args.Folder, err = filepath.Abs(files.Name()); err != nil {
 			return nil, &common.Error{Kind: common.ErrModel, Err: err}
@@ -111,6 +114,10 @@ func (m *model) start(ctx context.Context) (_ *process, r loadResult, err error)
 	if err != nil {
 		p.close()
 		return nil, r, err
+	}
+	if len(files) > maxFiles {
+		p.close()
+		return nil, r, &common.Error{Kind: common.ErrModel, Message: fmt.Sprintf("the model has %d files; an isolated engine takes %d", len(files), maxFiles)}
 	}
 	args := m.args
 	if args.Names != nil {
@@ -281,15 +288,15 @@ func (m *model) Info() common.ModelInfo { return m.loaded.Info }
 
 func (m *model) Signatures() []common.Signature { return m.loaded.Signatures }
 
-// Property asks the first child.
+// Property asks a child that runs.
 func (m *model) Property(key string) (value string, err error) {
-	ctx := context.Background()
-	p, err := m.slots[0].get(ctx, nil)
-	if err != nil {
-		return "", err
+	for _, s := range m.slots {
+		if p := s.running(); p != nil {
+			err = p.call(context.Background(), m.engine.options.startTime(), opProperty, propertyArgs{OfModel: true, Key: key}, &value)
+			return value, err
+		}
 	}
-	err = p.call(ctx, m.engine.options.loadTime(), opProperty, propertyArgs{OfModel: true, Key: key}, &value)
-	return value, err
+	return "", &common.Error{Kind: common.ErrCrashed, Message: "another one is being started"}
 }
 
 func (m *model) Close() error {

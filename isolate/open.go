@@ -37,6 +37,7 @@ func Open(engine string, cfg *common.Config, o *Options) (*common.Engine, error)
 	if o != nil {
 		options = *o
 	}
+	options.folder, _ = os.Getwd() // children that start later see relative paths as the first does
 	inner := r
 	// The child refuses what the engine itself does not accept.
 	r.UnpaddedTensors = true
@@ -54,9 +55,10 @@ type engine struct {
 	stderr       io.Writer // gets what children print; nil: the log
 	info         common.EngineInfo
 
-	mu    sync.Mutex
-	spare *process // has opened the engine, and has loaded no model; or nil
-	rules *rules   // of spare
+	mu     sync.Mutex
+	spare  *process // has opened the engine with rules, and has loaded no model; or nil
+	closed bool
+	rules  *rules
 }
 
 func open(r common.Registration, c common.Config, o *Options) (common.Driver, error) {
@@ -231,15 +233,20 @@ func (e *engine) Devices(ctx context.Context) (devices []common.Device, err erro
 
 // Property asks a child that has no model.
 func (e *engine) Property(key string) (value string, err error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	ctx := context.Background()
-	if e.spare == nil || e.spare.dead.Load() {
-		if e.spare, _, err = e.newChild(ctx, e.rules); err != nil {
-			return "", err
-		}
+	p, err := e.child(ctx, e.rules)
+	if err != nil {
+		return "", err
 	}
-	err = e.spare.call(ctx, e.options.startTime(), opProperty, propertyArgs{Key: key}, &value)
+	err = p.call(ctx, e.options.startTime(), opProperty, propertyArgs{Key: key}, &value)
+	e.mu.Lock()
+	if e.spare == nil && !e.closed {
+		e.spare, p = p, nil
+	}
+	e.mu.Unlock()
+	if p != nil {
+		p.close()
+	}
 	return value, err
 }
 
@@ -261,10 +268,11 @@ func (e *engine) child(ctx context.Context, r *rules) (*process, error) {
 
 func (e *engine) Close() error {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.spare != nil {
-		e.spare.close()
-		e.spare = nil
+	p := e.spare
+	e.spare, e.closed = nil, true
+	e.mu.Unlock()
+	if p != nil {
+		p.close()
 	}
 	return nil
 }

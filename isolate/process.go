@@ -77,7 +77,7 @@ func start(o *Options, r *rules, log nativelog.Log, stderr io.Writer) (_ *proces
 		return nil, err
 	}
 	p.cmd = &exec.Cmd{
-		Path: path, Args: args, ExtraFiles: []*os.File{other}, Env: o.environment(p.temp, string(settings)),
+		Path: path, Args: args, Dir: o.folder, ExtraFiles: []*os.File{other}, Env: o.environment(p.temp, string(settings)),
 		// Ctrl-C on a terminal is for the program, which then ends its children.
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
 	}
@@ -104,7 +104,7 @@ func (p *process) live(socket, output *os.File, stderr io.Writer) {
 	go func() {
 		defer close(said)
 		defer output.Close()
-		lines := bufio.NewReaderSize(output, 1<<14)
+		lines := bufio.NewReaderSize(output, 4<<10)
 		for {
 			part, _, err := lines.ReadLine() // the parts of a longer line are lines
 			if line := printable(strings.TrimRight(string(part), "\r")); line != "" {
@@ -120,10 +120,16 @@ func (p *process) live(socket, output *os.File, stderr io.Writer) {
 			}
 		}
 	}()
+	waited := make(chan struct{})
+	go func() {
+		defer close(waited)
+		p.cmd.Wait()
+		socket.SetReadDeadline(time.Now().Add(time.Second)) // a process that it has made may hold the socket
+	}()
 	p.conn.serve()
 	p.dead.Store(true)
 	p.cmd.Process.Kill() // it may have closed the socket only
-	p.cmd.Wait()
+	<-waited
 	socket.Close()
 	select {
 	case <-said:
@@ -289,7 +295,7 @@ func (p *process) close() {
 }
 
 // maxRecord is the size in bytes of the largest record of a child's log: many wait for a handler that is slow.
-const maxRecord = 64 << 10
+const maxRecord = 8 << 10
 
 // closeTime is how long a child may take to close what it has, unless Options.LoadTime is shorter.
 const closeTime = 10 * time.Second

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/memlimit"
 )
 
 // session runs a model in a child. It implements common.DriverSession. A Run copies the inputs into memory that it shares
@@ -226,7 +227,7 @@ var errAnswer = &common.Error{Kind: common.ErrRun, Message: "the engine's proces
 // allow returns an error for tensors that need more memory than Options.Memory or, if that is not set, than a quarter of
 // the machine's: the sizes are what a child says, which may run a stranger's code.
 func (o *Options) allow(size int) error {
-	if most := cmp.Or(o.Memory, machineMemory()/4); int64(size) > most {
+	if most := cmp.Or(o.Memory, int64(memlimit.Bytes()/4)); int64(size) > most {
 		return &common.Error{Kind: common.ErrRun, Message: fmt.Sprintf("the tensors of a Run need %d bytes, of at most %d", size, most), Hint: "isolate.Options.Memory is the limit, else a quarter of the machine's memory"}
 	}
 	return nil

@@ -5,6 +5,7 @@
 package isolate
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -24,9 +25,9 @@ import (
 const protocol = 1
 
 const (
-	maxAnswer = 16 << 20 // the size in bytes of the largest message of a child
-	maxCall   = 1 << 30  // of the program
-	maxFiles  = 64       // that come with a message
+	maxAnswer = 8 << 20 // the size in bytes of the largest message of a child
+	maxCall   = 1 << 30 // of the program
+	maxFiles  = 250     // that come with a message
 )
 
 // frame is a message: a call, or the answer to one. A call without an ID has no answer.
@@ -319,15 +320,21 @@ func toWire(err error) *wireError {
 	if e.Kind != nil {
 		w.Text = e.Kind.Error()
 	}
-	for i, kind := range kinds {
-		if errors.Is(e.Kind, kind) {
-			w.Kinds = append(w.Kinds, i)
-		}
-	}
+	w.Kinds = kindsOf(e.Kind)
 	if e.Err != nil {
 		w.Cause = e.Err.Error()
 	}
 	return w
+}
+
+// kindsOf returns the numbers of the kinds that err wraps.
+func kindsOf(err error) (numbers []int) {
+	for i, kind := range kinds {
+		if errors.Is(err, kind) {
+			numbers = append(numbers, i)
+		}
+	}
+	return numbers
 }
 
 func (w *wireError) error() error {
@@ -341,12 +348,12 @@ func (w *wireError) error() error {
 		Kind: kind, Engine: w.Engine, Op: w.Op, Path: w.Path, Message: w.Message, Hint: w.Hint, Code: w.Code, Searched: w.Searched,
 	}
 	for _, k := range kind.wraps {
-		if k.Error() == w.Text {
+		if k.Error() == w.Text && slices.Equal(kindsOf(k), w.Kinds) {
 			e.Kind = k
 		}
 	}
 	if len(kind.wraps) == 0 {
-		e.Kind, e.Message = common.ErrRun, w.Text
+		e.Kind, e.Message = common.ErrRun, cmp.Or(w.Message, w.Text)
 	}
 	if w.Cause != "" {
 		e.Err = errors.New(w.Cause)

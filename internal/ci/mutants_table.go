@@ -150,7 +150,7 @@ var mutants = []mutant{
 	{"internal/model/isolation.go", "if i != Probed {", "if true {", "cmd/anyinfer", "TestIsolation"},
 	{"isolate/session.go", "r.rank > maxRank || ", "", "isolate", "TestFaults"},
 	{"isolate/session.go", "r.offset > uint64(len(data)) || ", "", "isolate", "TestFaults"},
-	{"isolate/process.go", "\tos.RemoveAll(p.temp)\n\tp.mu.Lock()", "\tp.mu.Lock()", "isolate", "TestNoFault"},
+	{"isolate/process.go", "\tremoveFolder(p.temp)\n", "", "isolate", "TestNoFault"},
 	{"isolate/limits_linux.go", "o.Memory > 0 && used > o.Memory", "false", "isolate", "TestMemoryLimit"},
 	{"isolate/model.go", "len(ends) > limit {", "len(ends) > limit+100 {", "isolate", "TestRestarts"},
 	{"isolate/open.go", "if slices.Contains(o.Env, name) || ", "if true || ", "isolate", "TestSandbox"},

@@ -89,7 +89,8 @@ const (
 	rightsRead  = unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_READ_DIR
 	rightsWrite = rightsRead | unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_TRUNCATE | unix.LANDLOCK_ACCESS_FS_REFER |
 		unix.LANDLOCK_ACCESS_FS_REMOVE_FILE | unix.LANDLOCK_ACCESS_FS_REMOVE_DIR | unix.LANDLOCK_ACCESS_FS_MAKE_REG |
-		unix.LANDLOCK_ACCESS_FS_MAKE_DIR | unix.LANDLOCK_ACCESS_FS_MAKE_SYM | unix.LANDLOCK_ACCESS_FS_MAKE_FIFO
+		unix.LANDLOCK_ACCESS_FS_MAKE_DIR
+	rightsOwn    = rightsWrite | unix.LANDLOCK_ACCESS_FS_MAKE_SYM | unix.LANDLOCK_ACCESS_FS_MAKE_FIFO
 	rightsDevice = rightsRead | unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
 	rightsExec   = unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_EXECUTE
 	rightsOfFile = rightsExec | unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_TRUNCATE | unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
@@ -126,7 +127,7 @@ func restrictFiles(r Rules) error {
 	for _, rule := range []struct {
 		paths  []string
 		rights uint64
-	}{{r.Read, rightsRead}, {r.Write, rightsWrite}, {r.Devices, rightsDevice}, {r.Exec, rightsExec}} {
+	}{{r.Read, rightsRead}, {r.Write, rightsWrite}, {r.Own, rightsOwn}, {r.Devices, rightsDevice}, {r.Exec, rightsExec}} {
 		for _, path := range rule.paths {
 			err := allow(int(ruleset), path, rule.rights&attr.Handled_access_fs)
 			if err != nil && !(rule.rights == rightsRead && unreachable(err)) {

@@ -16,8 +16,10 @@ package sandbox
 // the path leads to then, and a path that leads there through other folders works too. /proc/self includes the state of the
 // network, /proc/self/net and /proc/self/task/N/net: name its files one by one.
 type Rules struct {
-	Read    []string // files and folders that may be read; code in them may be mapped. What does not exist is skipped.
-	Write   []string // folders in which everything may be made, changed and removed, and files that may be written
+	Read  []string // files and folders that may be read; code in them may be mapped. What does not exist is skipped.
+	Write []string // folders in which files and folders may be made, changed and removed, and files that may be written. A link
+	// made there could lead another program elsewhere, so none can be made.
+	Own     []string // folders in which links and pipes may be made, too
 	Devices []string // device files, or folders of them: read, write, ioctl
 	Exec    []string // files that may be executed: the program itself and its ELF interpreter
 	// The program that is executed gets the descriptors below Files, and 0 to 2. All others are closed, but for those that

@@ -75,7 +75,7 @@ func (o order) obey() error {
 		}
 	}
 	return map[string]func(order) error{
-		"attack": attack, "work": work, "threads": threads, "proc": proc, "socket": socket,
+		"attack": attack, "work": work, "threads": threads, "proc": proc, "socket": socket, "link": link,
 	}[o.Do](o)
 }
 
@@ -100,7 +100,7 @@ func newOrder(t *testing.T, do string) order {
 	}
 	require.NoError(t, os.WriteFile(o.Outside+"/secret", []byte("secret"), 0o600))
 	require.NoError(t, os.WriteFile(o.Readable+"/readable", []byte("readable"), 0o600))
-	o.Rules = Rules{Exec: []string{program}, Write: []string{o.Writable}, Devices: []string{"/dev/null"}, Files: 4,
+	o.Rules = Rules{Exec: []string{program}, Own: []string{o.Writable}, Devices: []string{"/dev/null"}, Files: 4,
 		Read: []string{o.Readable, "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/proc/meminfo", "/does/not/exist"}}
 	for _, name := range []string{"maps", "status", "cgroup", "exe", "fd"} { // not the network's state
 		o.Rules.Read = append(o.Rules.Read, "/proc/self/"+name)
@@ -376,6 +376,21 @@ func socket(order) error {
 		return fmt.Errorf("%q, %v", text, err)
 	}
 	return unix.Sendmsg(3, []byte("bye"), nil, nil, 0)
+}
+
+// TestLink has a child make a link where it may write, with which it could lead another program elsewhere.
+func TestLink(t *testing.T) {
+	o := newOrder(t, "link")
+	require.Contains(t, o.mustRun(t), "<nil>")
+	o.Rules.Write, o.Rules.Own = o.Rules.Own, nil
+	require.Contains(t, o.mustRun(t), unix.EACCES.Error())
+}
+
+func link(o order) error {
+	path := filepath.Join(o.Writable, "link")
+	fmt.Println(os.Symlink("/", path))
+	os.Remove(path)
+	return nil
 }
 
 // TestMissingRule names a folder to write to that does not exist.

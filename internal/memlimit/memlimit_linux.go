@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package common
+// Package memlimit knows how much memory this process can have.
+package memlimit
 
 import (
 	"math"
@@ -12,9 +13,9 @@ import (
 	"syscall"
 )
 
-// maxBytes returns the memory in bytes that this process can have: the machine's,
-// or the limit of its control group.
-var maxBytes = sync.OnceValue(func() int {
+// Bytes returns the memory in bytes that this process can have: the machine's, or
+// the limit of its control group.
+var Bytes = sync.OnceValue(func() int {
 	limit := uint64(math.MaxInt / 2)
 	var i syscall.Sysinfo_t
 	if syscall.Sysinfo(&i) == nil {

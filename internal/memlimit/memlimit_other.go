@@ -2,16 +2,16 @@
 
 //go:build !linux
 
-package common
+package memlimit
 
 import (
 	"math"
 	"runtime"
 )
 
-// maxBytes returns a bound for a tensor's size that make accepts on any system,
-// because the size of this system's memory is not known.
-func maxBytes() int {
+// Bytes returns a bound that make accepts on any system, because the size of this
+// system's memory is not known.
+func Bytes() int {
 	limit := int64(1 << 36)
 	if runtime.GOARCH == "wasm" { // its memory ends at 4 GiB
 		limit = 1 << 31
