@@ -9,10 +9,7 @@ import "github.com/anyinfer/anyinfer/vision"
 // motion connects the four, the matrix of 8 x 8 covariances consists of 4 of 2 x 2.
 type filter [4]axis
 
-const (
-	aspect = 2 // the indexes in a filter of what is not the centre
-	height = 3
-)
+const aspect, height = 2, 3 // the indexes of what is not the centre
 
 // axis is a number and its change per frame, with their covariance.
 type axis struct {
@@ -44,9 +41,12 @@ func (f *filter) begin(m [4]float64) {
 	}
 }
 
-// predict advances the state by a frame.
-func (f *filter) predict() {
+// predict advances the state by a frame; what is lost keeps its height.
+func (f *filter) predict(lost bool) {
 	h := f[height].at
+	if lost {
+		f[height].speed = 0
+	}
 	for i := range f {
 		a := &f[i]
 		place, speed := noise(i, h/20, h/160)
@@ -61,13 +61,11 @@ func (f *filter) predict() {
 func (f *filter) correct(m [4]float64) {
 	h := f[height].at
 	for i := range f {
-		a, total := &f[i], f[i].atVar+h/20*h/20
+		a, seen := &f[i], h/20*h/20
 		if i == aspect {
-			total = a.atVar + 0.1*0.1
+			seen = 0.1 * 0.1
 		}
-		if !(total > 0) { // a height of 0 has no noise
-			continue
-		}
+		total := max(a.atVar+seen, 1e-300) // a height of 0 has no noise
 		off, gain, speedGain := m[i]-a.at, a.atVar/total, a.cov/total
 		a.at += gain * off
 		a.speed += speedGain * off

@@ -24,20 +24,19 @@ import (
 // order, and not for several goroutines at a time.
 type ByteTrack struct {
 	MinScore  float32 // detections from here on are matched first; 0: 0.25
-	LowScore  float32 // those between here and MinScore continue tracks that are left; 0: 0.1
-	NewScore  float32 // those from here on, if they continue no track, begin one; 0: MinScore + 0.1
-	IoU       float32 // the least overlap of a detection with where its track should be, times its score; 0: 0.2
-	MinHits   int     // in how many frames a thing must have been found, without a gap, to be reported; 0: 2, and 1 in the first frame
-	Buffer    int     // for how many frames a lost track is kept, if there are 30 a second; 0: 30
+	LowScore  float32 // those between here and MinScore continue the tracks that are left; 0: 0.1
+	NewScore  float32 // those from here on begin a track if they continue none; 0: MinScore + 0.1
+	IoU       float32 // least overlap with where a track is expected, times the score; 0: 0.2
+	MinHits   int     // frames in a row in which a thing is found before it is reported; 0: 2, or 1 in the first frame
+	Buffer    int     // frames, at 30 a second, for which a thing that is missing is remembered; 0: 30
 	FrameRate float64 // frames a second, by which Buffer is scaled; 0: 30
-	Agnostic  bool    // detections of all classes continue a track, not only those of its own; for models that confuse classes
+	Agnostic  bool    // detections of all classes continue a track, not only those of its class
 
-	frame, lastID     int
-	tracks, lost      []*state // those of the last frame, and the others
-	free              []*state // memory of former ones
-	good, low         []int    // indexes of detections
-	pool, rest, fresh []*state
-	assignment        assignment
+	frame, lastID      int
+	tracks, lost, free []*state // those of the last frame; the others; memory of former ones
+	good, low          []int    // indexes of detections
+	pool, rest, fresh  []*state
+	assignment         assignment
 }
 
 // Track is a thing in one frame.
@@ -52,21 +51,11 @@ type Track struct {
 type state struct {
 	filter      filter
 	rect        vision.Rect // of filter
-	id          int         // 0: not reported yet
-	class       int
-	first, last int // the frames in which it was found
-	hits        int
-	found       int // the index of its detection in this frame; or -1
+	id, class   int         // id 0: not reported yet
+	first, last int         // the frames in which it was found
+	hits, found int         // in how many; the index of its detection in this one, or -1
 	lost        bool
 }
-
-// Limits that ByteTrack has no names for, as costs of pairs.
-const (
-	lowLimit   = 0.5  // of detections with low scores
-	firstLimit = 0.7  // of tracks that are not reported yet
-	same       = 0.05 // two tracks that differ less are one
-	single     = 1e-4 // how much more than the limit it costs not to be matched
-)
 
 // Reset forgets all tracks, for another video. IDs go on.
 func (t *ByteTrack) Reset() {
@@ -83,19 +72,15 @@ func (t *ByteTrack) Update(found []vision.Detection) []Track {
 	// Reported tracks, the lost ones too, take the good detections that fit best.
 	t.pool, t.rest, t.fresh = t.pool[:0], t.rest[:0], t.fresh[:0]
 	for _, s := range t.tracks {
-		s.found = -1
 		if s.id > 0 {
 			t.pool = append(t.pool, s)
 		} else {
 			t.fresh = append(t.fresh, s)
 		}
 	}
-	for _, s := range t.lost {
-		s.found, s.filter[height].speed = -1, 0
-		t.pool = append(t.pool, s)
-	}
+	t.pool = append(t.pool, t.lost...)
 	for _, s := range t.pool {
-		s.filter.predict()
+		s.filter.predict(s.lost)
 		s.rect = s.filter.rect()
 	}
 	t.match(t.pool, t.good, found, 1-cmp.Or(t.IoU, 0.2), true)
@@ -105,8 +90,8 @@ func (t *ByteTrack) Update(found []vision.Detection) []Track {
 			t.rest = append(t.rest, s)
 		}
 	}
-	t.match(t.rest, t.low, found, lowLimit, false)
-	t.match(t.fresh, t.good, found, firstLimit, true)
+	t.match(t.rest, t.low, found, 0.5, false)
+	t.match(t.fresh, t.good, found, 0.7, true)
 	t.advance(found)
 	t.merge()
 	all := make([]Track, 0, len(t.tracks))
@@ -114,6 +99,7 @@ func (t *ByteTrack) Update(found []vision.Detection) []Track {
 		if s.id > 0 {
 			all = append(all, Track{s.id, found[s.found], s.rect, t.frame - s.first})
 		}
+		s.found = -1
 	}
 	return all
 }
@@ -121,11 +107,10 @@ func (t *ByteTrack) Update(found []vision.Detection) []Track {
 // sort sets good and low.
 func (t *ByteTrack) sort(found []vision.Detection) {
 	t.good, t.low = t.good[:0], t.low[:0]
-	finite := func(x float32) bool { return math.Abs(float64(x)) <= math.MaxFloat32 }
 	for i := range found {
-		r, score := found[i].Rect, found[i].Score
-		if !(r.Dx() > 0 && r.Dy() > 0) || !finite(r.Dx()) || !finite(r.Dy()) || !finite(score) {
-			continue
+		w, h, score := found[i].Rect.Dx(), found[i].Rect.Dy(), found[i].Score
+		if !(w > 0 && h > 0 && w+h <= math.MaxFloat32 && score <= math.MaxFloat32) {
+			continue // NaN is among them
 		}
 		if score >= cmp.Or(t.MinScore, 0.25) {
 			t.good = append(t.good, i)
@@ -141,6 +126,7 @@ func (t *ByteTrack) match(tracks []*state, detections []int, found []vision.Dete
 	a := &t.assignment
 	a.reset(len(detections))
 	for _, s := range tracks {
+		begin := len(a.pairs)
 		for j, index := range detections {
 			if index < 0 || !t.alike(s.class, found[index].Class) {
 				continue
@@ -150,14 +136,14 @@ func (t *ByteTrack) match(tracks []*state, detections []int, found []vision.Dete
 				overlap *= found[index].Score
 			}
 			if cost := 1 - overlap; cost <= limit {
-				a.add(j, float64(cost))
+				a.pairs = append(a.pairs, pair{j, float64(cost)})
 			}
 		}
-		a.endRow()
+		a.rows = append(a.rows, row{pairs: a.pairs[begin:], col: -1})
 	}
-	a.solve(float64(limit) + single)
+	a.solve(float64(limit) + 1e-4) // so that a pair at the limit is better than none
 	for i, s := range tracks {
-		if j := a.colOf[i]; j >= 0 {
+		if j := a.rows[i].col; j >= 0 {
 			s.filter.correct(measured(found[detections[j]].Rect))
 			t.hit(s, detections[j], found)
 			detections[j] = -1
@@ -171,11 +157,8 @@ func (t *ByteTrack) alike(a, b int) bool { return t.Agnostic || a == b }
 func (t *ByteTrack) hit(s *state, index int, found []vision.Detection) {
 	s.found, s.class, s.last, s.rect = index, found[index].Class, t.frame, s.filter.rect()
 	s.hits++
-	enough := cmp.Or(max(t.MinHits, 0), 2)
-	if t.MinHits <= 0 && t.frame == 1 {
-		enough = 1
-	}
-	if s.id == 0 && s.hits >= enough {
+	atOnce := t.MinHits <= 0 && t.frame == 1
+	if s.id == 0 && (atOnce || s.hits >= cmp.Or(max(t.MinHits, 0), 2)) {
 		t.lastID++
 		s.id = t.lastID
 	}
@@ -184,14 +167,14 @@ func (t *ByteTrack) hit(s *state, index int, found []vision.Detection) {
 // advance moves tracks to where they belong after this frame.
 func (t *ByteTrack) advance(found []vision.Detection) {
 	// The rules of the reference give a lost track one frame more, and at least one.
-	buffer := max(int(cmp.Or(t.FrameRate, 30)/30*float64(cmp.Or(t.Buffer, 30))), 1) + 1
+	buffer := max(math.Floor(cmp.Or(t.FrameRate, 30)/30*float64(cmp.Or(t.Buffer, 30))), 1) + 1
 	t.pool, t.rest = t.pool[:0], t.rest[:0] // lost ones that are found again, and that are not
 	for _, s := range t.lost {
 		switch {
 		case s.found >= 0:
 			s.lost = false
 			t.pool = append(t.pool, s)
-		case t.frame-s.last > buffer:
+		case float64(t.frame-s.last) > buffer:
 			t.free = append(t.free, s)
 		default:
 			t.rest = append(t.rest, s)
@@ -210,43 +193,36 @@ func (t *ByteTrack) advance(found []vision.Detection) {
 		}
 	}
 	least := cmp.Or(t.MinScore, 0.25)
-	if least += 0.1; least > 1 {
-		least -= 0.1
+	if least <= 0.9 { // else no score would do
+		least += 0.1
 	}
 	for _, index := range t.good {
-		if index >= 0 && found[index].Score >= cmp.Or(t.NewScore, least) {
-			s := t.state()
-			s.first = t.frame
-			s.filter.begin(measured(found[index].Rect))
-			t.hit(s, index, found)
-			kept = append(kept, s)
+		if index < 0 || found[index].Score < cmp.Or(t.NewScore, least) {
+			continue
 		}
+		if len(t.free) == 0 {
+			t.free = append(t.free, new(state))
+		}
+		s := t.free[len(t.free)-1]
+		t.free = t.free[:len(t.free)-1]
+		*s = state{first: t.frame}
+		s.filter.begin(measured(found[index].Rect))
+		t.hit(s, index, found)
+		kept = append(kept, s)
 	}
 	t.tracks, t.lost, t.rest = append(kept, t.pool...), t.rest, t.lost
-}
-
-// state returns memory for a new track.
-func (t *ByteTrack) state() *state {
-	n := len(t.free)
-	if n == 0 {
-		return new(state)
-	}
-	s := t.free[n-1]
-	t.free = t.free[:n-1]
-	*s = state{}
-	return s
 }
 
 // merge drops the younger of two tracks where one that was lost is where another one is.
 func (t *ByteTrack) merge() {
 	for _, l := range t.lost {
 		for _, s := range t.tracks {
-			if t.alike(s.class, l.class) && 1-s.rect.IoU(l.rect) < same {
-				if s.last-s.first > l.last-l.first {
-					l.hits = 0
-				} else {
-					s.hits = 0
+			if t.alike(s.class, l.class) && 1-s.rect.IoU(l.rect) < 0.05 {
+				younger := l
+				if s.last-s.first <= l.last-l.first {
+					younger = s
 				}
+				younger.hits = 0
 			}
 		}
 	}

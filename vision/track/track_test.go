@@ -126,18 +126,19 @@ func TestSequences(t *testing.T) {
 // solved returns the pairs that an assignment makes, and the sum of their costs.
 func solved(a *assignment, cost [][]*float64, limit, single float64) (pairs [][2]int, sum float64) {
 	a.reset(len(cost[0]))
-	for _, row := range cost {
-		for j, c := range row {
+	for _, costs := range cost {
+		var pairs []pair
+		for j, c := range costs {
 			if c != nil && *c <= limit {
-				a.add(j, *c)
+				pairs = append(pairs, pair{j, *c})
 			}
 		}
-		a.endRow()
+		a.rows = append(a.rows, row{pairs: pairs, col: -1})
 	}
 	a.solve(single)
-	for i, j := range a.colOf {
-		if j >= 0 {
-			pairs, sum = append(pairs, [2]int{i, j}), sum+*cost[i][j]
+	for i, r := range a.rows {
+		if r.col >= 0 {
+			pairs, sum = append(pairs, [2]int{i, r.col}), sum+*cost[i][r.col]
 		}
 	}
 	return pairs, sum
@@ -189,7 +190,7 @@ func TestFilter(t *testing.T) {
 		states := g.States
 		for i, m := range g.Measured[1:] {
 			i++
-			f.predict()
+			f.predict(false)
 			if i%7 != 3 && i%7 != 4 {
 				f.correct(m)
 			}
