@@ -20,15 +20,16 @@ func ExampleByteTrack() {
 		if frame != 3 {
 			found = append(found, box(float32(60+8*frame), 90, 20, 0.7, "ball"))
 		}
+		fmt.Print("frame ", frame)
 		for _, t := range tracker.Update(found) {
-			fmt.Print(t.ID, " ", t.Detection.Label, " at ", t.Detection.Rect.Min.X, "  ")
+			fmt.Print(", ", t.Detection.Label, " ", t.ID, " at ", t.Detection.Rect.Min.X)
 		}
 		fmt.Println()
 	}
 	// Output:
-	// 1 cup at 100  2 ball at 60
-	// 1 cup at 100  2 ball at 68
-	// 1 cup at 100  2 ball at 76
-	// 1 cup at 100
-	// 1 cup at 100  2 ball at 92
+	// frame 0, cup 1 at 100, ball 2 at 60
+	// frame 1, cup 1 at 100, ball 2 at 68
+	// frame 2, cup 1 at 100, ball 2 at 76
+	// frame 3, cup 1 at 100
+	// frame 4, cup 1 at 100, ball 2 at 92
 }

@@ -135,7 +135,7 @@ func (t *ByteTrack) match(tracks []*state, detections []int, found []vision.Dete
 			if fused {
 				overlap *= found[index].Score
 			}
-			if cost := 1 - overlap; cost <= limit {
+			if cost := 1 - overlap; overlap > 0 && cost <= limit {
 				a.pairs = append(a.pairs, pair{j, float64(cost)})
 			}
 		}
