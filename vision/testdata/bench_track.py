@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """For each line of standard input, tracks the boxes of the next frame with supervision, and prints the nanoseconds and the number of tracks."""
 import json
+import os
 import sys
 import time
 import warnings
 
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
 import numpy as np
 
 warnings.simplefilter("ignore")

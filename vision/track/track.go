@@ -167,7 +167,7 @@ func (t *ByteTrack) hit(s *state, index int, found []vision.Detection) {
 // advance moves tracks to where they belong after this frame.
 func (t *ByteTrack) advance(found []vision.Detection) {
 	// The rules of the reference give a lost track one frame more, and at least one.
-	buffer := max(math.Floor(cmp.Or(t.FrameRate, 30)/30*float64(cmp.Or(t.Buffer, 30))), 1) + 1
+	buffer := max(cmp.Or(t.FrameRate, 30)/30*float64(cmp.Or(t.Buffer, 30)), 1) + 1
 	t.pool, t.rest = t.pool[:0], t.rest[:0] // lost ones that are found again, and that are not
 	for _, s := range t.lost {
 		switch {

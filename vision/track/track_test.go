@@ -211,6 +211,9 @@ func TestFilter(t *testing.T) {
 		}
 		require.Empty(t, states)
 	}
+	var flat filter // its height has come down to 0, which has no noise
+	flat.correct([4]float64{1, 1, 1, 1})
+	require.Equal(t, vision.Rect{}, flat.rect())
 }
 
 // ids returns the IDs of an Update.
@@ -264,6 +267,14 @@ func TestOptions(t *testing.T) {
 			b.Update(at(10, 0.9, 0))
 			require.Len(t, b.Update(at(30, 0.9, 0)), want, limit) // 3/7 of 0.9
 		}
+		b := ByteTrack{IoU: -1}
+		b.Update(at(10, 0.9, 0))
+		require.Empty(t, b.Update(at(61, 0.9, 0)), "no overlap at all")
+		for x, want := range map[float32]int{26: 1, 28: 0} { // 34/66, 32/68
+			var b ByteTrack
+			b.Update(at(10, 0.9, 0))
+			require.Len(t, b.Update(at(x, 0.2, 0)), want, "a low score")
+		}
 	})
 	t.Run("Buffer", func(t *testing.T) {
 		for _, o := range []struct {
@@ -297,6 +308,16 @@ func TestOptions(t *testing.T) {
 		tracks := b.Update(append(at(10, 0.9, 0), at(300, 0.9, 0)...))
 		require.Equal(t, []int{3, 4}, ids(tracks), "the first frame")
 		require.Zero(t, tracks[0].Age)
+	})
+	t.Run("no numbers", func(t *testing.T) {
+		inf, nan := float32(math.Inf(1)), float32(math.NaN())
+		for _, d := range []vision.Detection{
+			detection(0, 0, 9, 9, nan, 0), detection(0, 0, 9, 9, inf, 0), detection(nan, 0, 9, 9, 1, 0), detection(-inf, 0, 9, 9, 1, 0),
+			detection(-math.MaxFloat32, 0, math.MaxFloat32, 9, 1, 0), detection(0, 0, 9, inf, 1, 0), detection(9, 0, 0, 9, 1, 0), detection(0, 9, 9, 9, 1, 0),
+		} {
+			b := ByteTrack{MinHits: 1}
+			require.Empty(t, b.Update([]vision.Detection{d}), d)
+		}
 	})
 	t.Run("results are the caller's", func(t *testing.T) {
 		var b ByteTrack
