@@ -9,11 +9,16 @@ import (
 	"github.com/anyinfer/anyinfer/vision/track"
 )
 
+func box(x, y, size, score float32, label string) vision.Detection {
+	return vision.Detection{Rect: vision.Rect{Min: vision.Point{X: x, Y: y}, Max: vision.Point{X: x + size, Y: y + size}}, Score: score, Label: label}
+}
+
+func show(t track.Track) string {
+	return fmt.Sprint(", ", t.Detection.Label, " ", t.ID, " at ", t.Detection.Rect.Min.X)
+}
+
 // A ball rolls past a cup, and is hidden by it in one frame.
-func ExampleByteTrack() {
-	box := func(x, y, size, score float32, label string) vision.Detection {
-		return vision.Detection{Rect: vision.Rect{Min: vision.Point{X: x, Y: y}, Max: vision.Point{X: x + size, Y: y + size}}, Score: score, Label: label}
-	}
+func Example() {
 	tracker := track.ByteTrack{MinHits: 1, Agnostic: true}
 	for frame := range 5 {
 		found := []vision.Detection{box(100, 50, 60, 0.9, "cup")} // of a vision.Detector
@@ -22,7 +27,7 @@ func ExampleByteTrack() {
 		}
 		fmt.Print("frame ", frame)
 		for _, t := range tracker.Update(found) {
-			fmt.Print(", ", t.Detection.Label, " ", t.ID, " at ", t.Detection.Rect.Min.X)
+			fmt.Print(show(t))
 		}
 		fmt.Println()
 	}
