@@ -134,6 +134,12 @@ var mutants = []mutant{
 	{"vision/embedder.go", "a[2] += 0.5 - (a[0]+a[1])/2", "", "vision", "TestAlignFace"},
 	{"vision/segmenter.go", "c != top[h.next] || ", "", "vision", "TestSegmenter"},
 
+	// Tracks.
+	{"vision/track/track.go", "&& !s.lost {", "{", "vision/track", "TestSequences|TestOptions"},
+	{"vision/track/assign.go", "c.dual -= total - c.dist", "", "vision/track", "TestAssignment"},
+	{"vision/track/kalman.go", "		f[height].speed = 0\n", "", "vision/track", "TestSequences"},
+	{"vision/track/track.go", "1-s.rect.IoU(l.rect) < 0.05", "false", "vision/track", "TestSequences/leaps"},
+
 	// Pictures.
 	{"vision/input.go", "float64(out.X-g.size.X)/2-0.1", "float64(out.X-g.size.X)/2", "vision", "TestPlaces"},
 	{"vision/filler.go", "a < 0xffff {", "a < 1 {", "vision", "TestTypes"},
