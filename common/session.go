@@ -56,6 +56,8 @@ func (m *model) newSession(ctx context.Context, signature int) (*session, error)
 	defer context.AfterFunc(m.ctx, cancel)()
 	d, err := m.driver.NewSession(either, signature)
 	switch {
+	case err == context.Canceled && ctx.Err() != nil: // both have ended
+		return nil, ctx.Err()
 	case err != nil && m.ctx.Err() != nil && ctx.Err() == nil:
 		return nil, &Error{Kind: ErrClosed, Err: err}
 	case err != nil:
