@@ -78,6 +78,13 @@ func NewMarker(m vision.Model) (*Marker, error) {
 		return nil, err
 	}
 	k := &Marker{Model: m, Input: vision.Input{Filter: vision.LinearWarp, Replicate: true, Std: [3]float32{255, 255, 255}}}
+	for _, in := range sig.Inputs {
+		if s := in.Shape; len(s) == 4 && s[1] == 3 {
+			k.Input.Size = image.Pt(max(s[3], 0), max(s[2], 0))
+		} else if len(s) == 4 {
+			k.Input.Size = image.Pt(max(s[2], 0), max(s[1], 0))
+		}
+	}
 	for i, o := range sig.Outputs {
 		k.Output = i
 		switch n, more := append(common.Shape{0}, o.Shape...)[len(o.Shape)], len(sig.Outputs)-i; {
@@ -221,7 +228,7 @@ func (k *Marker) simCC(l *Landmarks, out vision.Outputs) error {
 	for i := range dx[0] {
 		x, scoreX := best(xs, dx[1], i)
 		y, scoreY := best(ys, dy[1], i)
-		score := min(max(min(scoreX, scoreY), 0), 1)
+		score := min(max((scoreX+scoreY)/2, 0), 1)
 		l.all = append(l.all, vision.KeyPoint{Point: vision.Point{X: x / 2, Y: y / 2}, Score: score})
 		l.Detection.Score += score / float32(dx[0])
 	}

@@ -20,7 +20,7 @@ import (
 type OBB struct {
 	Output     int     // the one with center, size, scores of classes and the angle in radians
 	Normalized bool    // centers and sizes are parts of the input, as in some TFLite files
-	IoU        float32 // boxes of a class that are at least this similar to a better one are dropped; 0: 0.7
+	IoU        float32 // boxes of a class that are more similar than this to a better one are dropped; 0: 0.7
 }
 
 // NewOBB returns a Detector for a model that Ultralytics has exported. Otherwise the error wraps
@@ -30,8 +30,15 @@ func NewOBB(m vision.Model) (*vision.Detector, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := metadata.Names(about)
-	if about["task"] != "obb" || len(sig.Outputs) != 1 || about["end2end"] == "True" {
+	d, err := newOBB(sig, about)
+	if err == nil {
+		d.Model = m
+	}
+	return d, err
+}
+
+func newOBB(sig common.Signature, about map[string]string) (*vision.Detector, error) {
+	if about["task"] != "obb" || len(sig.Outputs) != 1 || strings.EqualFold(about["end2end"], "true") {
 		return nil, fail(common.ErrModel, "the model's metadata name the task %q, and it has %d outputs; turned boxes are obb with 1, without end2end",
 			about["task"], len(sig.Outputs))
 	}
@@ -40,7 +47,7 @@ func NewOBB(m vision.Model) (*vision.Detector, error) {
 		in.Size.Y, _ = strconv.Atoi(side[0])
 		in.Size.X, _ = strconv.Atoi(side[1])
 	}
-	return &vision.Detector{Model: m, Input: in, Head: &OBB{}, Labels: names}, nil
+	return &vision.Detector{Input: in, Head: &OBB{}, Labels: metadata.Names(about)}, nil
 }
 
 // Suppression returns none, because Decode has done it.
@@ -87,7 +94,7 @@ func (o *OBB) Decode(dst []vision.Detection, out vision.Outputs, minScore float3
 	limit := float64(cmp.Or(o.IoU, 0.7))
 	const most = 300
 	for i, t := range all {
-		similar := func(u turned) bool { return u.class == t.class && t.probIoU(u) >= limit }
+		similar := func(u turned) bool { return u.class == t.class && t.probIoU(u) > limit }
 		if len(dst) < most && !slices.ContainsFunc(all[:i], similar) {
 			d := vision.Detection{Score: t.score, Class: t.class, Row: t.row, Points: t.corners()}
 			d.Rect = around(d.Points, nil)

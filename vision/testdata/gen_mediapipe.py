@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What MediaPipe finds with its own models: faces, a person's matte, and the points of hands, bodies and faces."""
+import json
+
 import cv2
 import mediapipe as mp
 import numpy as np
@@ -45,6 +47,16 @@ SOLUTIONS = {
 }
 
 
+def skeletons():
+    """The names of points, and the lines between them."""
+    for names, lines in (
+        (mp.solutions.hands.HandLandmark, mp.solutions.hands.HAND_CONNECTIONS),
+        (mp.solutions.pose.PoseLandmark, mp.solutions.pose.POSE_CONNECTIONS),
+        ([], mp.solutions.face_mesh.FACEMESH_CONTOURS),
+    ):
+        yield {"names": [n.name.lower().replace("_", " ") for n in names], "lines": sorted(sorted(line) for line in lines)}
+
+
 def make_landmarks(out):
     expected = {}
     for name, (solution, options, pictures) in SOLUTIONS.items():
@@ -56,6 +68,7 @@ def make_landmarks(out):
             for i, frame in enumerate(video(pictures[0]())):
                 expected[f"{name} video {i}"] = [{k: v for k, v in f.items() if k == "points"} for f in landmarks(s.process(frame), frame.shape[1], frame.shape[0])]
     (out / "landmarks.json").write_text(dumps(expected))
+    (out / "skeletons.json").write_text(json.dumps(list(skeletons())) + "\n")
     cv2.imwrite(str(out / "hands.png"), hands()[..., ::-1])
 
 
