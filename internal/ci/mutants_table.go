@@ -125,6 +125,12 @@ var mutants = []mutant{
 	{"vision/embedder.go", "a[2] += 0.5 - (a[0]+a[1])/2", "", "vision", "TestAlignFace"},
 	{"vision/segmenter.go", "c != top[h.next] || ", "", "vision", "TestSegmenter"},
 
+	// Points.
+	{"vision/landmark/landmark.go", "const near = 4", "const near = 3", "vision/landmark", "TestMediaPipe/pose"},
+	{"vision/landmark/finder.go", "points[i].Point, -angle", "points[i].Point, angle", "vision/landmark", "TestMediaPipeVideo/hands"},
+	{"vision/landmark/finder.go", "f.last, *v = x, float32(f.value)", "f.last = x", "vision/landmark", "TestMediaPipeVideo/pose"},
+	{"vision/landmark/obb.go", "(det+eps)/4 - c*x*y", "(det+eps)/4 + c*x*y", "vision/landmark", "TestOBB"},
+
 	// Pictures.
 	{"vision/input.go", "float64(out.X-g.size.X)/2-0.1", "float64(out.X-g.size.X)/2", "vision", "TestPlaces"},
 	{"vision/filler.go", "a < 0xffff {", "a < 1 {", "vision", "TestTypes"},

@@ -105,7 +105,7 @@ def hand():
 
 
 def hands():
-    """Two turned hands, a left and a right one, which leave the picture."""
+    """Two turned hands, a left and a right one."""
     skin, shape = hand()
     y, x = np.mgrid[0:400, 0:640]
     picture = np.stack([150 + y // 10, 165 + x // 20, 175 + y // 20], -1).astype(float)
