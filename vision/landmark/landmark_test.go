@@ -194,3 +194,24 @@ func TestMediaPipeVideo(t *testing.T) {
 		})
 	}
 }
+
+func BenchmarkFind(b *testing.B) {
+	for name, task := range tasks {
+		b.Run(name, func(b *testing.B) {
+			var loaded [2]*common.Model
+			for i, model := range task.models {
+				m, err := common.Load(b.Context(), common.File(packaged(b, "mediapipe/modules/"+model+".tflite")), &common.Options{Threads: 1})
+				require.NoError(b, err)
+				defer m.Close()
+				loaded[i] = m
+			}
+			f, err := NewFinder(loaded[0], loaded[1])
+			require.NoError(b, err)
+			img := picture(b, task.pictures[0])
+			for b.Loop() {
+				_, err = f.Find(b.Context(), img)
+				require.NoError(b, err)
+			}
+		})
+	}
+}

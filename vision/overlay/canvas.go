@@ -132,8 +132,11 @@ func (c *canvas) points(points []vision.KeyPoint, r vision.Rect, col color.RGBA)
 		return p.Score >= 0.3 && p.X > near.Min.X && p.X < near.Max.X && p.Y > near.Min.Y && p.Y < near.Max.Y
 	}
 	lines := landmark.SkeletonOf(len(points)).Lines
+	if len(points) == 468 { // a face's contours lie close together, and many points would hide it
+		width /= 2
+	}
 	for i := range points {
-		if len(points) != 4 && (len(points) <= 133 || len(lines) == 0) { // corners and contours need no disks
+		if len(points) != 468 && len(points) != 4 {
 			lines = append(lines, [2]int{i, i})
 		}
 	}
