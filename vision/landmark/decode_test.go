@@ -176,11 +176,10 @@ func TestOBB(t *testing.T) {
 
 func TestNewOBB(t *testing.T) {
 	sig := common.Signature{Outputs: []common.TensorInfo{info("output0", 1, 20, 21504)}}
-	d, err := newOBB(sig, map[string]string{"task": "obb", "names": "{0: 'plane', 1: 'ship'}", "imgsz": "[512, 1024]"})
+	d, err := newOBB(nil, sig, map[string]string{"task": "obb", "names": "{0: 'plane', 1: 'ship'}"})
 	require.NoError(t, err)
 	require.Equal(t, []string{"plane", "ship"}, d.Labels)
-	require.Equal(t, image.Pt(1024, 512), d.Input.Size)
-	_, err = newOBB(sig, map[string]string{"task": "obb", "end2end": "True"})
+	_, err = newOBB(nil, sig, map[string]string{"task": "obb", "end2end": "True"})
 	require.ErrorIs(t, err, common.ErrModel)
 	_, err = NewOBB(model(t, info("x", 1, 3, 8, 8), tensor(t, make([]float32, 8), 1, 8)))
 	require.ErrorContains(t, err, `the task ""`)

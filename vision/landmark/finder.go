@@ -32,7 +32,10 @@ func (r Region) back(size image.Point) vision.Affine {
 
 // overlaps compares regions as if they were not turned, as MediaPipe does.
 func (r Region) overlaps(s Region) bool {
-	rect := func(r Region) vision.Rect { return centered(r.Center, r.Width, r.Height) }
+	rect := func(r Region) vision.Rect {
+		x, y := r.Width/2, r.Height/2
+		return vision.Rect{Min: vision.Point{X: r.Center.X - x, Y: r.Center.Y - y}, Max: vision.Point{X: r.Center.X + x, Y: r.Center.Y + y}}
+	}
 	return rect(r).IoU(rect(s)) > 0.5
 }
 
@@ -54,16 +57,15 @@ func (k *Marker) region(l line, box vision.Rect, points []vision.KeyPoint) (r Re
 			return r, false
 		}
 		p, q := points[l.from].Point, points[l.to].Point
-		knuckles := k.Form == Hand && len(points) == forms[Hand].points
-		if knuckles {
+		hand := k.Form == Hand && len(points) == forms[Hand].points
+		if hand { // to the middle of three knuckles
 			q = middle(vision.Rect{Min: middle(vision.Rect{Min: points[5].Point, Max: points[13].Point}), Max: q})
 		}
 		angle = float64(l.angle)*math.Pi/180 - math.Atan2(float64(p.Y-q.Y), float64(q.X-p.X))
 		if l.center {
-			c, w = p, 2*float32(math.Hypot(float64(q.X-p.X), float64(q.Y-p.Y)))
-			h = w
-		}
-		if knuckles { // the box is turned, and has no ends of fingers
+			w = 2 * float32(math.Hypot(float64(q.X-p.X), float64(q.Y-p.Y)))
+			c, h = p, w
+		} else if hand { // the box is turned, and has no ends of fingers
 			var turned []vision.KeyPoint
 			for _, i := range []int{0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18} {
 				turned = append(turned, vision.KeyPoint{Point: turn(points[i].Point, -angle)})
@@ -87,10 +89,6 @@ func turn(p vision.Point, angle float64) vision.Point {
 
 func middle(r vision.Rect) vision.Point {
 	return vision.Point{X: (r.Min.X + r.Max.X) / 2, Y: (r.Min.Y + r.Max.Y) / 2}
-}
-
-func centered(c vision.Point, w, h float32) vision.Rect {
-	return vision.Rect{Min: vision.Point{X: c.X - w/2, Y: c.Y - h/2}, Max: vision.Point{X: c.X + w/2, Y: c.Y + h/2}}
 }
 
 // around returns the smallest rectangle around points, or its part in img.

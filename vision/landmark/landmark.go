@@ -78,16 +78,10 @@ func NewMarker(m vision.Model) (*Marker, error) {
 		return nil, err
 	}
 	k := &Marker{Model: m, Input: vision.Input{Filter: vision.LinearWarp, Replicate: true, Std: [3]float32{255, 255, 255}}}
-	for _, in := range sig.Inputs {
-		if s := in.Shape; len(s) == 4 && s[1] == 3 {
-			k.Input.Size = image.Pt(max(s[3], 0), max(s[2], 0))
-		} else if len(s) == 4 {
-			k.Input.Size = image.Pt(max(s[2], 0), max(s[1], 0))
-		}
-	}
+	last := func(o common.TensorInfo) int { return append(common.Shape{0}, o.Shape...)[len(o.Shape)] }
 	for i, o := range sig.Outputs {
 		k.Output = i
-		switch n, more := append(common.Shape{0}, o.Shape...)[len(o.Shape)], len(sig.Outputs)-i; {
+		switch n, more := last(o), len(sig.Outputs)-i; {
 		case n == 3*21 && more >= 3:
 			k.Form = Hand
 		case n == 5*39 && more >= 4:
@@ -97,7 +91,7 @@ func NewMarker(m vision.Model) (*Marker, error) {
 		case (n == 2*98 || n == 2*106) && len(o.Shape) == 2:
 			k.Form, k.Input.Filter, k.Input.Replicate = PFLD, vision.Linear, false
 		case o.Name == "simcc_x" && more >= 2:
-			k.Form, k.Input.Replicate = SimCC, false
+			k.Form, k.Input.Replicate, k.Input.Size = SimCC, false, image.Pt(n/2, last(sig.Outputs[i+1])/2)
 			k.Input.Mean, k.Input.Std = [3]float32{123.675, 116.28, 103.53}, [3]float32{58.395, 57.12, 57.375}
 		default:
 			continue
