@@ -70,6 +70,8 @@ var (
 )
 
 func Example() {
+	_ = []any{draws, follows, upright, &pfld, &ships} // which need models
+
 	var s landmark.Skeleton = landmark.SkeletonOf(21)
 	for _, line := range s.Lines[:4] {
 		fmt.Println(s.Names[line[0]], "-", s.Names[line[1]])

@@ -79,7 +79,7 @@ func (k *Marker) region(l line, box vision.Rect, points []vision.KeyPoint) (r Re
 	} else if shape := float32(k.Input.Size.X) / float32(k.Input.Size.Y); k.Form == SimCC && shape > 0 {
 		w, h = max(w, h*shape), max(h, w/shape)
 	}
-	return Region{c, w * l.scale, h * l.scale, float32(math.Remainder(angle, 2*math.Pi))}, true
+	return Region{c, w * l.scale, h * l.scale, float32(math.Remainder(angle, 2*math.Pi))}, w > 0 && h > 0
 }
 
 func turn(p vision.Point, angle float64) vision.Point {
