@@ -46,6 +46,7 @@ type filler struct {
 	rotated []int32  // weights in the order of ring
 	back    Affine   // warped: points of the input to points of the picture
 	steps   bool     // warped: points are rounded to 1/32 of a pixel
+	outside bool     // warped: points outside of the picture have the color of the nearest pixel
 }
 
 var fillers = sync.Pool{New: func() any { return new(filler) }}

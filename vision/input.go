@@ -29,6 +29,9 @@ type Input struct {
 	// Mean and Std are of red, green and blue in 0..255: (v - mean) / std. A zero Std stands
 	// for 1.
 	Mean, Std [3]float32
+	// Replicate says that FillWarped gives points outside of the picture the color of the
+	// nearest pixel, as OpenCV's BORDER_REPLICATE, and not black.
+	Replicate bool
 	// BGR says that blue comes first; Mean and Std are still of red, green, blue.
 	BGR    bool
 	Layout Layout
@@ -135,7 +138,7 @@ func (in *Input) fill(dst *common.Tensor, quant *common.Quantization, n int, img
 			return back, fail(common.ErrInput, "the map %v has no inverse; it maps all points to a line", a)
 		}
 		back[2], back[5] = back[2]-float32(f.bounds.Min.X), back[5]-float32(f.bounds.Min.Y)
-		f.warp(back, in.Filter == LinearWarp)
+		f.warp(back, in.Filter == LinearWarp, in.Replicate)
 	case in.Filter == LinearWarp:
 		back = f.asMediaPipe(in.Fit)
 	default:

@@ -20,6 +20,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/model"
+	"github.com/anyinfer/anyinfer/internal/models"
 	"github.com/anyinfer/anyinfer/internal/see"
 	"github.com/anyinfer/anyinfer/vision"
 	"github.com/spf13/cobra"
@@ -42,8 +43,8 @@ func newSeeCommand() *cobra.Command {
 
 MODEL is the file of a model that detects, classifies, segments or cuts out; what it
 expects is read from its metadata, or from its inputs and outputs. TASK is faces,
-person, layout or orientation, for a model that is installed first ('anyinfer model
-list'). IMAGE is a picture, a folder of them, or - for a stream of JPEG or PNG frames.
+hands, pose, mesh, person, layout or orientation, for models that are installed first
+('anyinfer model list'). IMAGE is a picture, a folder of them, or - for a stream of JPEG or PNG frames.
 
 The results are printed, or drawn with -o: into a file for one picture, into a folder
 for several, or, with -o -, as a stream of PNG frames.
@@ -95,21 +96,35 @@ func runSee(ctx context.Context, in io.Reader, out, progress io.Writer, status *
 	if err != nil {
 		return err
 	}
-	path, err := modelPath(ctx, name, progress, status)
-	if err != nil {
-		return err
+	load := func(name string) (*common.Engine, *common.Model, string, error) {
+		path, err := modelPath(ctx, name, progress, status)
+		if err != nil {
+			return nil, nil, "", err
+		}
+		sources, err := model.Sources([]string{path})
+		if err != nil {
+			return nil, nil, "", err
+		}
+		e, m, err := model.Load(ctx, f.engine, sources, common.Options{Device: f.device}, model.Inputs{}, f.isolation.isolation())
+		return e, m, filepath.Base(path), err
 	}
-	sources, err := model.Sources([]string{path})
-	if err != nil {
-		return err
-	}
-	e, m, err := model.Load(ctx, f.engine, sources, common.Options{Device: f.device}, model.Inputs{}, f.isolation.isolation())
+	e, m, base, err := load(name)
 	if err != nil {
 		return err
 	}
 	defer e.Close()
-	finder, err := see.New(m, e.Info().Name, filepath.Base(path), f.minScore, labels)
-	if err != nil {
+	var finder *see.Finder
+	if detector := models.Detector(name); detector != "" {
+		e2, d, _, err := load(detector)
+		if err != nil {
+			return err
+		}
+		defer e2.Close()
+		finder, err = see.NewLandmarks(d, m, e.Info().Name, base, f.minScore)
+		if err != nil {
+			return err
+		}
+	} else if finder, err = see.New(m, e.Info().Name, base, f.minScore, labels); err != nil {
 		return err
 	}
 	v := viewer{

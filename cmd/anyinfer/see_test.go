@@ -57,6 +57,24 @@ func TestSee(t *testing.T) {
 	require.Contains(t, stdout, "nothing found")
 }
 
+// TestSeePoints checks a task that needs two models.
+func TestSeePoints(t *testing.T) {
+	enginetest.Require(t, "litert")
+	requireModel(t, "hands")
+	code, stdout, stderr := command(t, "see", "hands", "../../vision/testdata/mediapipe/hands.png", "--engine", "litert", "--json")
+	require.Zero(t, code, stderr)
+	var found see.Findings
+	require.NoError(t, json.Unmarshal([]byte(stdout), &found))
+	require.Len(t, found.Results, 2)
+	for i, hand := range found.Results {
+		require.Equal(t, []string{"left hand", "right hand"}[i], hand.Label)
+		require.Len(t, hand.Points, 21)
+	}
+	code, stdout, stderr = command(t, "see", "hands", astronaut, "--engine", "litert", "--min-score", "0.9")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stdout, "nothing found")
+}
+
 // TestSeeMany looks at a folder and at a stream of frames, which become as many pictures.
 func TestSeeMany(t *testing.T) {
 	enginetest.Require(t, "litert")

@@ -139,6 +139,11 @@ var mutants = []mutant{
 	{"vision/track/assign.go", "c.dual -= total - c.dist", "", "vision/track", "TestAssignment"},
 	{"vision/track/kalman.go", "		f[height].speed = 0\n", "", "vision/track", "TestSequences"},
 	{"vision/track/track.go", "1-s.rect.IoU(l.rect) < 0.05", "false", "vision/track", "TestSequences/leaps"},
+	// Points.
+	{"vision/landmark/landmark.go", "const near = 4", "const near = 3", "vision/landmark", "TestMediaPipe/pose"},
+	{"vision/landmark/finder.go", "points[i].Point, -angle", "points[i].Point, angle", "vision/landmark", "TestMediaPipeVideo/hands"},
+	{"vision/landmark/finder.go", "f.last, *v = x, float32(f.value)", "f.last = x", "vision/landmark", "TestMediaPipeVideo/pose"},
+	{"vision/landmark/obb.go", "(det+eps)/4 - c*x*y", "(det+eps)/4 + c*x*y", "vision/landmark", "TestOBB"},
 
 	// Pictures.
 	{"vision/input.go", "float64(out.X-g.size.X)/2-0.1", "float64(out.X-g.size.X)/2", "vision", "TestPlaces"},

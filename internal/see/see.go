@@ -15,6 +15,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/vision"
+	"github.com/anyinfer/anyinfer/vision/landmark"
 	"github.com/anyinfer/anyinfer/vision/overlay"
 )
 
@@ -24,13 +25,29 @@ type Finder struct {
 	Engine string
 	Model  string // for people
 
-	minScore float32 // of classes
+	minScore  float32          // of classes
+	landmarks *landmark.Finder // instead of Task; or nil
+}
+
+// NewLandmarks returns the Finder of two models: one finds things, and the other one their points.
+func NewLandmarks(detector, points *common.Model, engine, name string, minScore float32) (*Finder, error) {
+	f, err := landmark.NewFinder(detector, points)
+	if err != nil {
+		return nil, advise(err)
+	}
+	if minScore > 0 {
+		f.Detector.MinScore = minScore
+	}
+	return &Finder{Engine: engine, Model: name, landmarks: f}, nil
 }
 
 // New returns the Finder of a model that engine has loaded. minScore and labels replace what the model says of
 // itself, unless they are 0 and nil.
 func New(m *common.Model, engine, name string, minScore float32, labels []string) (*Finder, error) {
 	task, err := vision.New(m)
+	if turned, none := landmark.NewOBB(m); none == nil {
+		task, err = turned, nil
+	}
 	if err != nil {
 		return nil, advise(err)
 	}
@@ -51,7 +68,7 @@ func New(m *common.Model, engine, name string, minScore float32, labels []string
 			t.Labels = labels
 		}
 	}
-	return &Finder{task, engine, name, minScore}, nil
+	return &Finder{Task: task, Engine: engine, Model: name, minScore: minScore}, nil
 }
 
 // advice are the hints of package vision that are for programs, and what a user of the command can do.
@@ -112,8 +129,14 @@ func (f *Finder) Find(ctx context.Context, name string, img image.Image) (*Findi
 	findings := &Findings{Image: name, Engine: f.Engine, Model: f.Model, Width: size.X, Height: size.Y, Results: []Result{}}
 	var err error
 	switch t := f.Task.(type) {
+	case nil:
+		var found []landmark.Landmarks
+		found, err = f.landmarks.Find(ctx, img)
+		findings.detections(landmark.Detections(found))
 	case *vision.Detector:
-		err = findings.detect(ctx, t, img)
+		var found []vision.Detection
+		found, err = t.Detect(ctx, img)
+		findings.detections(found)
 	case *vision.Classifier:
 		err = findings.classify(ctx, t, img, f.minScore)
 	case *vision.Segmenter:
@@ -137,11 +160,7 @@ func (f *Findings) Draw(img image.Image) *image.RGBA {
 	return dst
 }
 
-func (f *Findings) detect(ctx context.Context, t *vision.Detector, img image.Image) error {
-	found, err := t.Detect(ctx, img)
-	if err != nil {
-		return err
-	}
+func (f *Findings) detections(found []vision.Detection) {
 	for _, d := range found {
 		box := &[4]float32{d.Rect.Min.X, d.Rect.Min.Y, d.Rect.Max.X, d.Rect.Max.Y}
 		r := Result{Label: d.Label, Class: d.Class, Score: d.Score, Box: box}
@@ -157,7 +176,6 @@ func (f *Findings) detect(ctx context.Context, t *vision.Detector, img image.Ima
 		f.Results = append(f.Results, r)
 	}
 	f.draw = func(dst draw.Image) { overlay.Draw(dst, found, nil) }
-	return nil
 }
 
 func (f *Findings) classify(ctx context.Context, t *vision.Classifier, img image.Image, minScore float32) error {
