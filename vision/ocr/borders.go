@@ -16,6 +16,7 @@ type borders struct {
 	w, h        int
 	left, right []int32 // by row: the ends of the border that is followed
 	top, bottom int     // the first and last of its rows
+	points      []point
 	hull        []point
 }
 
@@ -135,6 +136,15 @@ func (b *borders) extend(x int32, y int) {
 
 // wrap returns the convex hull of the border.
 func (b *borders) wrap() []point {
+	b.points = b.points[:0]
+	for y := b.top; y <= b.bottom; y++ {
+		b.points = append(b.points, point{float64(b.left[y]), float64(y)}, point{float64(b.right[y]), float64(y)})
+	}
+	return b.around()
+}
+
+// around returns the convex hull of b.points, which are in the order of y and then of x.
+func (b *borders) around() []point {
 	hull := b.hull[:0]
 	add := func(from int, p point) {
 		for n := len(hull); n >= from+2; n = len(hull) {
@@ -146,14 +156,13 @@ func (b *borders) wrap() []point {
 		}
 		hull = append(hull, p)
 	}
-	for y := b.top; y <= b.bottom; y++ { // down the right side, up the left one
-		add(0, point{float64(b.right[y]), float64(y)})
+	for _, p := range b.points {
+		add(0, p)
 	}
 	n := len(hull) - 1
-	for y := b.bottom; y >= b.top; y-- {
-		add(n, point{float64(b.left[y]), float64(y)})
+	for _, p := range slices.Backward(b.points) {
+		add(n, p)
 	}
-	add(n, hull[0])
 	b.hull = hull[:len(hull)-1]
 	return b.hull
 }
@@ -198,16 +207,32 @@ func (r rect) corners() (c [4]point) {
 }
 
 // unclip returns r with all sides moved out by ratio times its area divided by its perimeter:
-// the map has the cores of lines. Clipper, which others do this with, takes corners as integers.
-func (r rect) unclip(ratio float64) rect {
+// the map has the cores of lines. As with Clipper, which others do this with, corners
+// are whole numbers, before and after, and are rounded off to within a quarter of a pixel.
+func (b *borders) unclip(r rect, ratio float64) rect {
 	by := r.w * r.h * ratio / (2 * (r.w + r.h))
-	whole := r.corners()
-	for i, c := range whole {
-		whole[i] = point{math.Trunc(c.x), math.Trunc(c.y)}
+	c := r.corners()
+	for i := range c {
+		c[i] = point{math.Trunc(c[i].x), math.Trunc(c[i].y)}
 	}
-	out := minRect(whole[:])
-	out.w, out.h = out.w+2*by, out.h+2*by
-	return out
+	steps := min(math.Pi/math.Acos(1-min(0.25, by*0.25)/by), by*math.Pi)
+	b.points = b.points[:0]
+	for i, p := range c {
+		before, after := c[(i+3)%4], c[(i+1)%4]
+		from, to := math.Atan2(before.x-p.x, p.y-before.y), math.Atan2(p.x-after.x, after.y-p.y) // of the normals
+		for to < from {
+			to += 2 * math.Pi
+		}
+		count := max(math.Round(steps*(to-from)/(2*math.Pi)), 1)
+		for n := range int(count) {
+			sin, cos := math.Sincos(from + float64(n)*2*math.Pi/steps)
+			b.points = append(b.points, point{math.Round(p.x + by*cos), math.Round(p.y + by*sin)})
+		}
+		sin, cos := math.Sincos(to)
+		b.points = append(b.points, point{math.Round(p.x + by*cos), math.Round(p.y + by*sin)})
+	}
+	slices.SortFunc(b.points, func(p, q point) int { return cmp.Or(cmp.Compare(p.y, q.y), cmp.Compare(p.x, q.x)) })
+	return minRect(b.around())
 }
 
 // score returns the mean of the numbers in r.
@@ -219,27 +244,31 @@ func (b *borders) score(numbers []float32, r rect) float32 {
 	top, bottom := int(min(c[0].y, c[1].y, c[2].y, c[3].y)), int(max(c[0].y, c[1].y, c[2].y, c[3].y))
 	sum, n := 0.0, 0
 	for y := max(top, 0); y <= min(bottom, b.h-1); y++ {
-		left, right := math.Inf(1), math.Inf(-1) // of what lies less than half a row away
+		from, to := b.w, -1
 		for i, p := range c {
 			q := c[(i+1)%4]
 			if p.y > q.y {
 				p, q = q, p
 			}
-			low, high := max(p.y, float64(y)-0.5), min(q.y, float64(y)+0.5)
-			for _, at := range [2]float64{low, high} {
-				if low > high {
-					break
-				}
-				x := p.x
-				if q.y > p.y {
-					x += (q.x - p.x) * (at - p.y) / (q.y - p.y)
-					left, right = min(left, x), max(right, x)
-				} else {
-					left, right = min(left, p.x, q.x), max(right, p.x, q.x)
-				}
+			half := 0.0 // an edge has a pixel in each column, or in each row, whichever are more
+			if math.Abs(q.x-p.x) > q.y-p.y {
+				half = 0.5
 			}
+			low, high := max(p.y, float64(y)-half), min(q.y, float64(y)+half)
+			if low > high {
+				continue
+			}
+			l, r := p.x, q.x
+			if p.y < q.y {
+				slope := (q.x - p.x) / (q.y - p.y)
+				l, r = p.x+slope*(low-p.y), p.x+slope*(high-p.y)
+			}
+			if l, r = min(l, r), max(l, r); half > 0 {
+				l, r = math.Ceil(l), math.Floor(r)
+			}
+			from, to = min(from, int(math.Round(l))), max(to, int(math.Round(r)))
 		}
-		from, to := max(int(math.Ceil(left-0.5)), 0), min(int(math.Floor(right+0.5)), b.w-1)
+		from, to = max(from, 0), min(to, b.w-1)
 		if from > to {
 			continue
 		}

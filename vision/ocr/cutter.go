@@ -48,7 +48,7 @@ func (s strip) ratio() float64 { return float64(s.shape().X) / float64(s.shape()
 type cutter struct{ part, out image.RGBA }
 
 // cut returns the picture of a strip, until the next call. It has the pixels that OpenCV's
-// warpPerspective has with INTER_CUBIC and BORDER_REPLICATE.
+// 5's warpPerspective has with INTER_CUBIC and BORDER_REPLICATE; OpenCV 4 rounds points.
 func (c *cutter) cut(s strip) image.Image {
 	bounds := s.img.Bounds()
 	if s.size == (image.Point{}) {
@@ -74,17 +74,12 @@ func (c *cutter) cut(s strip) image.Image {
 	return &c.out
 }
 
-// cubic are the weights of four pixels for points between the two in the middle, in steps of
-// 1/32, as OpenCV has them, with a of -0.75.
-var cubic = func() (all [33][4]float32) {
-	for i := range all {
-		x := float64(i) / 32
-		near := func(x float64) float64 { return (1.25*x-2.25)*x*x + 1 }
-		far := func(x float64) float64 { return ((-0.75*x+3.75)*x-6)*x + 3 }
-		all[i] = [4]float32{float32(far(1 + x)), float32(near(x)), float32(near(1 - x)), float32(far(2 - x))}
-	}
-	return all
-}()
+// cubic returns the weights of four pixels for a point that lies x behind the second one.
+func cubic(x float32) [4]float32 {
+	near := func(x float32) float32 { return (1.25*x-2.25)*x*x + 1 }
+	far := func(x float32) float32 { return ((-0.75*x+3.75)*x-6)*x + 3 }
+	return [4]float32{far(1 + x), near(x), near(1 - x), far(2 - x)}
+}
 
 // warp makes c.out of that part of the picture.
 func (c *cutter) warp(s strip, part image.Rectangle) {
@@ -120,10 +115,9 @@ func (c *cutter) warp(s strip, part image.Rectangle) {
 // sample returns the color of src at a point between the centres of pixels; where part ends,
 // its last pixels go on.
 func sample(src *image.RGBA, part image.Rectangle, x, y float64) []uint8 {
-	const steps = 32
-	ix, iy := int(math.RoundToEven(x*steps)), int(math.RoundToEven(y*steps))
-	left, top := ix>>5-1, iy>>5-1
-	across, down := &cubic[ix&(steps-1)], &cubic[iy&(steps-1)]
+	fx, fy := math.Floor(x), math.Floor(y)
+	left, top := int(fx)-1, int(fy)-1
+	across, down := cubic(float32(x-fx)), cubic(float32(y-fy))
 	var r, g, b float32
 	for j, wy := range down {
 		if wy == 0 {

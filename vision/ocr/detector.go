@@ -167,7 +167,7 @@ func (d *Detector) lines(b *borders, numbers []float32, w, h int, v view) (lines
 			return
 		}
 		score := b.score(numbers, r)
-		if r = r.unclip(ratio); !(score >= minScore) || min(r.w, r.h) < leastSide+2 {
+		if r = b.unclip(r, ratio); !(score >= minScore) || min(r.w, r.h) < leastSide+2 {
 			return
 		}
 		var q Quad

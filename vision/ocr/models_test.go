@@ -92,7 +92,8 @@ func page(t testing.TB, name string) image.Image {
 
 var pages = []string{"english", "chinese", "receipt", "tilted", "turned", "signs", "strip", "small", "page", "text", "large"}
 
-// TestPages reads what RapidOCR reads, in the same order, on both engines.
+// TestPages reads what RapidOCR reads, in the same order, on both engines. Of pictures whose size RapidOCR changes
+// first, lines are cut from the picture itself here, so that only their places are the same.
 func TestPages(t *testing.T) {
 	for _, engine := range []string{"onnxruntime", "openvino"} {
 		t.Run(engine, func(t *testing.T) {
@@ -102,7 +103,6 @@ func TestPages(t *testing.T) {
 				img, want := page(t, name), expected[[]found](t, "pages.json", name)
 				got, err := r.Read(ctx, img)
 				require.NoError(t, err)
-				lines += len(want)
 				far := 0.0
 				for i, w := range want {
 					if i >= len(got) {
@@ -114,11 +114,15 @@ func TestPages(t *testing.T) {
 						corners[j] = point{float64(p.X), float64(p.Y)}
 					}
 					far = max(far, apart(w.Quad, corners))
-					if got[i].Text == w.Text {
+					if got[i].Text != w.Text {
+						t.Logf("%s: %q, want %q", name, got[i].Text, w.Text)
+					}
+					if name == "small" || name == "large" {
+						continue
+					}
+					if lines++; got[i].Text == w.Text {
 						same++
 						require.InDelta(t, w.Score, got[i].Score, 0.1, "%s: %q", name, w.Text)
-					} else {
-						t.Logf("%s: %q, want %q", name, got[i].Text, w.Text)
 					}
 				}
 				t.Logf("%s: %d lines, corners up to %.2f pixels apart", name, len(want), far)
@@ -135,8 +139,8 @@ func TestPages(t *testing.T) {
 // A part of a picture is read where it is, and a Recognizer reads a line alone, upside down too.
 func TestParts(t *testing.T) {
 	r := newReader(t, "onnxruntime", nil)
-	img := page(t, "english").(*image.Gray)
-	part := img.SubImage(image.Rect(0, 700, 900, 900))
+	img := page(t, "receipt").(*image.Gray)
+	part := img.SubImage(image.Rect(0, 10, 420, 200))
 	lines, err := r.Read(ctx, part)
 	require.NoError(t, err)
 	require.NotEmpty(t, lines)

@@ -75,7 +75,7 @@ func TestBorders(t *testing.T) {
 		require.Greater(t, len(want), 10)
 		var b borders
 		b.load(numbers, m.Rect.Dx(), m.Rect.Dy(), 0.3, name == "dilated")
-		found, other := 0, 0
+		found, other, off := 0, 0, 0.0
 		b.each(math.MaxInt, func(hull []point) {
 			r := minRect(hull)
 			if min(r.w, r.h) < 2.9999 {
@@ -88,11 +88,13 @@ func TestBorders(t *testing.T) {
 				other++
 			}
 			require.GreaterOrEqual(t, i, 0, "%s: %v", name, r)
-			require.InDelta(t, want[i].Score, b.score(numbers, r), 0.02)
+			off = max(off, math.Abs(want[i].Score-float64(b.score(numbers, r))))
 			want = slices.Delete(want, i, i+1)
 		})
 		require.Empty(t, want, "%s: after %d", name, found)
 		require.LessOrEqual(t, other, 1)
+		require.LessOrEqual(t, off, 0.02, name)
+		t.Logf("%s: %d, scores up to %.5f apart", name, found, off)
 	}
 }
 
@@ -105,7 +107,7 @@ func TestUnclip(t *testing.T) {
 	sum, all := 0.0, expected[[]box](t, "steps.json", "unclip")
 	for _, c := range all {
 		sin, cos := math.Sincos(c.Rect[4] * math.Pi / 180)
-		got := rect{c.Rect[0], c.Rect[1], cos, sin, c.Rect[2], c.Rect[3]}.unclip(1.6)
+		got := new(borders).unclip(rect{c.Rect[0], c.Rect[1], cos, sin, c.Rect[2], c.Rect[3]}, 1.6)
 		d := apart(c.Quad, got.corners())
 		require.Less(t, d, 3.0, "%v", c.Rect)
 		sum += d
@@ -134,7 +136,7 @@ func TestCut(t *testing.T) {
 		}
 		mean := float64(sum) / float64(3*want.Bounds().Dx()*want.Bounds().Dy())
 		t.Logf("crop %d: largest difference %d, mean %.3f", i, most, mean)
-		require.LessOrEqual(t, most, 3)
+		require.LessOrEqual(t, most, 1)
 	}
 }
 
