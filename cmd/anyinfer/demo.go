@@ -39,8 +39,9 @@ on, one at a time on one thread, and finds the edges in a photo, which it writes
 to edges-ENGINE.png. The table shows how many digits were right, the largest
 difference between the scores and onnxruntime's, and the median time of a scan.
 
-Then the engines that run these models find a face in a photo, and cut the person
-out of it, in pictures named faces-ENGINE.png and person-ENGINE.png.`,
+Then the engines that run these models find a face in a photo, cut the person out
+of it, and read a receipt, in pictures named faces-ENGINE.png, person-ENGINE.png and
+text-ENGINE.png.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return demo(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), out)

@@ -41,12 +41,13 @@ func newSeeCommand() *cobra.Command {
 
 MODEL is the file of a model that detects, classifies, segments or cuts out; what it
 expects is read from its metadata, or from its inputs and outputs. TASK is faces,
-person, layout or orientation, for a model that is installed first ('anyinfer model
-list'). IMAGE is a picture, a folder of them, or - for a stream of JPEG or PNG frames.
+person, text, layout or orientation, for models that are installed first ('anyinfer
+model list'). IMAGE is a picture, a folder of them, or - for a stream of JPEG or PNG frames.
 
 The results are printed, or drawn with -o: into a file for one picture, into a folder
 for several, or, with -o -, as a stream of PNG frames.`,
 		Example: `  anyinfer see faces party.jpg -o faces.png
+  anyinfer see text page.png -o read.png
   anyinfer see yolo11n.onnx street.jpg --min-score 0.5
   anyinfer see yolo11n.onnx photos --json > found.jsonl
   ffmpeg -i in.mp4 -f image2pipe -c:v mjpeg - | anyinfer see faces - -o - | ffmpeg -f image2pipe -i - out.mp4`,
@@ -90,23 +91,11 @@ func runSee(ctx context.Context, in io.Reader, out, progress io.Writer, status *
 	if err != nil {
 		return err
 	}
-	path, err := modelPath(ctx, name, progress, status)
+	finder, closeModels, err := newFinder(ctx, name, progress, status, f, labels)
 	if err != nil {
 		return err
 	}
-	sources, err := model.Sources([]string{path})
-	if err != nil {
-		return err
-	}
-	e, m, err := model.Load(ctx, f.engine, sources, common.Options{Device: f.device}, model.Inputs{})
-	if err != nil {
-		return err
-	}
-	defer e.Close()
-	finder, err := see.New(m, e.Info().Name, filepath.Base(path), f.minScore, labels)
-	if err != nil {
-		return err
-	}
+	defer closeModels()
 	v := viewer{
 		finder: finder, flags: f, out: bufio.NewWriter(out), status: status, files: files, written: map[string]bool{},
 		folder: len(files) > 1 || isFolder(images[0]) || isFolder(f.out) || files[0] == "-",
@@ -126,6 +115,48 @@ func runSee(ctx context.Context, in io.Reader, out, progress io.Writer, status *
 		errs = append(errs, err) // the other pictures may be good
 	}
 	return errors.Join(append(errs, v.out.Flush())...)
+}
+
+// newFinder loads the model of that name, or those of text, and returns what runs them.
+func newFinder(ctx context.Context, name string, progress io.Writer, status *statusLine, f seeFlags, labels []string) (finder *see.Finder, done func(), err error) {
+	names := []string{name}
+	if name == text {
+		names = textModels
+	}
+	var engines []*common.Engine
+	var loaded []*common.Model
+	closeAll := func() {
+		for _, e := range engines {
+			e.Close()
+		}
+	}
+	defer func() {
+		if err != nil {
+			closeAll()
+		}
+	}()
+	path := ""
+	for _, name := range names {
+		if path, err = modelPath(ctx, name, progress, status); err != nil {
+			return nil, nil, err
+		}
+		sources, err := model.Sources([]string{path})
+		if err != nil {
+			return nil, nil, err
+		}
+		e, m, err := model.Load(ctx, f.engine, sources, common.Options{Device: f.device}, model.Inputs{})
+		if err != nil {
+			return nil, nil, err
+		}
+		engines, loaded = append(engines, e), append(loaded, m)
+	}
+	engine := engines[0].Info().Name
+	if name == text {
+		finder, err = see.NewReader(loaded[0], loaded[1], loaded[2], engine, f.minScore)
+	} else {
+		finder, err = see.New(loaded[0], engine, filepath.Base(path), f.minScore, labels)
+	}
+	return finder, closeAll, err
 }
 
 func isFolder(path string) bool {
@@ -211,7 +242,7 @@ func (v *viewer) look(ctx context.Context, path, name string, img image.Image) e
 		v.status.clear()
 		fmt.Fprintf(v.out, "%s (%d x %d, %s)\n", path, found.Width, found.Height, found.Engine)
 		for _, r := range found.Results {
-			fmt.Fprintf(v.out, "  %s\n", r.Text())
+			fmt.Fprintf(v.out, "  %s\n", r)
 		}
 		if len(found.Results) == 0 {
 			fmt.Fprintln(v.out, "  nothing found")

@@ -15,6 +15,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/vision"
+	"github.com/anyinfer/anyinfer/vision/ocr"
 	"github.com/anyinfer/anyinfer/vision/overlay"
 )
 
@@ -24,7 +25,26 @@ type Finder struct {
 	Engine string
 	Model  string // for people
 
-	minScore float32 // of classes
+	minScore float32     // of classes
+	reader   *ocr.Reader // instead of a Task
+}
+
+// NewReader returns the Finder of text, with models that engine has loaded.
+func NewReader(detection, orientation, recognition *common.Model, engine string, minScore float32) (*Finder, error) {
+	detector, err := ocr.NewDetector(detection)
+	if err != nil {
+		return nil, err
+	}
+	direction, err := ocr.NewDirection(orientation)
+	if err != nil {
+		return nil, err
+	}
+	recognizer, err := ocr.NewRecognizer(recognition)
+	if err != nil {
+		return nil, err
+	}
+	reader := &ocr.Reader{Detector: detector, Direction: direction, Recognizer: recognizer, MinScore: minScore}
+	return &Finder{Engine: engine, Model: "text", reader: reader}, nil
 }
 
 // New returns the Finder of a model that engine has loaded. minScore and labels replace what the model says of
@@ -51,7 +71,7 @@ func New(m *common.Model, engine, name string, minScore float32, labels []string
 			t.Labels = labels
 		}
 	}
-	return &Finder{task, engine, name, minScore}, nil
+	return &Finder{Task: task, Engine: engine, Model: name, minScore: minScore}, nil
 }
 
 // advice are the hints of package vision that are for programs, and what a user of the command can do.
@@ -82,18 +102,21 @@ type Findings struct {
 	Height  int      `json:"height"`
 	Results []Result `json:"results"`
 
-	draw func(draw.Image)
+	draw  func(draw.Image)
+	drawn func(image.Image) *image.RGBA // instead of draw, if that makes the picture larger
 }
 
 // Result is one thing in a picture. Only the fields that the task has are set.
 type Result struct {
-	Label  string       `json:"label,omitempty"`
-	Class  int          `json:"class"`
-	Score  float32      `json:"score"`
-	Box    *[4]float32  `json:"box,omitempty"`    // x0, y0, x1, y1 in pixels
-	Points [][3]float32 `json:"points,omitempty"` // x, y, score
-	Mask   *Mask        `json:"mask,omitempty"`
-	Vector []float32    `json:"vector,omitempty"`
+	Label  string         `json:"label,omitempty"`
+	Class  int            `json:"class"`
+	Score  float32        `json:"score"`
+	Box    *[4]float32    `json:"box,omitempty"`    // x0, y0, x1, y1 in pixels
+	Points [][3]float32   `json:"points,omitempty"` // x, y, score
+	Mask   *Mask          `json:"mask,omitempty"`
+	Vector []float32      `json:"vector,omitempty"`
+	Text   *string        `json:"text,omitempty"`
+	Quad   *[4][2]float32 `json:"quad,omitempty"` // x, y of the corners of a line, clockwise from the top left
 }
 
 // Mask says which pixels of a rectangle belong to a Result: the numbers of pixels, row by
@@ -111,6 +134,9 @@ func (f *Finder) Find(ctx context.Context, name string, img image.Image) (*Findi
 	size := img.Bounds().Size()
 	findings := &Findings{Image: name, Engine: f.Engine, Model: f.Model, Width: size.X, Height: size.Y, Results: []Result{}}
 	var err error
+	if f.reader != nil {
+		err = findings.read(ctx, f.reader, img)
+	}
 	switch t := f.Task.(type) {
 	case *vision.Detector:
 		err = findings.detect(ctx, t, img)
@@ -132,9 +158,25 @@ func (f *Finder) Find(ctx context.Context, name string, img image.Image) (*Findi
 
 // Draw returns the picture with what was found in it.
 func (f *Findings) Draw(img image.Image) *image.RGBA {
+	if f.drawn != nil {
+		return f.drawn(img)
+	}
 	dst := overlay.Copy(img)
 	f.draw(dst)
 	return dst
+}
+
+func (f *Findings) read(ctx context.Context, r *ocr.Reader, img image.Image) error {
+	lines, err := r.Read(ctx, img)
+	for _, l := range lines {
+		r := Result{Text: &l.Text, Score: l.Score, Quad: new([4][2]float32)}
+		for i, p := range l.Quad {
+			r.Quad[i] = [2]float32{p.X, p.Y}
+		}
+		f.Results = append(f.Results, r)
+	}
+	f.drawn = func(img image.Image) *image.RGBA { return overlay.Lines(img, lines, nil) }
+	return err
 }
 
 func (f *Findings) detect(ctx context.Context, t *vision.Detector, img image.Image) error {
@@ -231,13 +273,15 @@ func newMask(r image.Rectangle, in func(x, y int) bool) *Mask {
 	return m
 }
 
-// Text describes a Result in a line: "dog 92% at 31,34 to 219,218".
-func (r Result) Text() string {
+// String describes a Result in a line: "dog 92% at 31,34 to 219,218".
+func (r Result) String() string {
 	label := r.Label
 	if label == "" {
 		label = fmt.Sprint("class ", r.Class)
 	}
 	switch {
+	case r.Text != nil:
+		return fmt.Sprintf("%s (%.0f%%)", *r.Text, 100*r.Score)
 	case r.Vector != nil:
 		return fmt.Sprintf("a vector of %d numbers (--json prints them)", len(r.Vector))
 	case r.Box != nil:
