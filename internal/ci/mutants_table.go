@@ -125,6 +125,13 @@ var mutants = []mutant{
 	{"vision/embedder.go", "a[2] += 0.5 - (a[0]+a[1])/2", "", "vision", "TestAlignFace"},
 	{"vision/segmenter.go", "c != top[h.next] || ", "", "vision", "TestSegmenter"},
 
+	// Text.
+	{"vision/ocr/borders.go", "if p := at(x, y); zero {", "if p := at(x, y); zero && x < 0 {", "vision/ocr", "TestBorders"},
+	{"vision/ocr/cutter.go", "u, v = w-1-y, x", "u, v = y, x", "vision/ocr", "TestTurns"},
+	{"vision/ocr/detector.go", "max(high-h, h-high) / 2", "max(high-h, h-high)", "vision/ocr", "TestView"},
+	{"vision/ocr/recognizer.go", "best != last && best != 0", "(best != last || true) && best != 0", "vision/ocr", "TestDecode"},
+	{"vision/ocr/recognizer.go", "clear(rest[row/w*used : row])", "_ = rest[row/w*used : row]", "vision/ocr", "TestBatches"},
+
 	// Pictures.
 	{"vision/input.go", "float64(out.X-g.size.X)/2-0.1", "float64(out.X-g.size.X)/2", "vision", "TestPlaces"},
 	{"vision/filler.go", "a < 0xffff {", "a < 1 {", "vision", "TestTypes"},

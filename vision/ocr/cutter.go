@@ -74,13 +74,6 @@ func (c *cutter) cut(s strip) image.Image {
 	return &c.out
 }
 
-// cubic returns the weights of four pixels for a point that lies x behind the second one.
-func cubic(x float32) [4]float32 {
-	near := func(x float32) float32 { return (1.25*x-2.25)*x*x + 1 }
-	far := func(x float32) float32 { return ((-0.75*x+3.75)*x-6)*x + 3 }
-	return [4]float32{far(1 + x), near(x), near(1 - x), far(2 - x)}
-}
-
 // warp makes c.out of that part of the picture.
 func (c *cutter) warp(s strip, part image.Rectangle) {
 	src, ok := s.img.(*image.RGBA)
@@ -88,50 +81,67 @@ func (c *cutter) warp(s strip, part image.Rectangle) {
 		reshape(&c.part, part)
 		draw.Draw(&c.part, part, s.img, part.Min, draw.Src)
 		src = &c.part
-	} else {
-		part = src.Rect
 	}
 	reshape(&c.out, image.Rectangle{Max: s.shape()})
-	m := unitSquareTo(s.quad)
-	w, h := float64(s.size.X), float64(s.size.Y)
+	m, w, h := unitSquareTo(s.quad), float64(s.size.X), float64(s.size.Y)
+	at := func(x, y float64) [3]float64 { // of a pixel: the dividends and the divisor of its point in the picture
+		u, v := x, y // before the turns
+		switch s.turns & 3 {
+		case 1:
+			u, v = w-1-y, x
+		case 2:
+			u, v = w-1-x, h-1-y
+		case 3:
+			u, v = y, h-1-x
+		}
+		u, v = u/w, v/h
+		return [3]float64{m[0]*u + m[1]*v + m[2], m[3]*u + m[4]*v + m[5], m[6]*u + m[7]*v + 1}
+	}
 	for y := range c.out.Rect.Dy() {
 		row := c.out.Pix[y*c.out.Stride:][:4*c.out.Rect.Dx()]
+		first, next := at(0, float64(y)), at(1, float64(y))
 		for x := range c.out.Rect.Dx() {
-			u, v := x, y // before the turns
-			switch s.turns & 3 {
-			case 1:
-				u, v = s.size.X-1-y, x
-			case 2:
-				u, v = s.size.X-1-x, s.size.Y-1-y
-			case 3:
-				u, v = y, s.size.Y-1-x
-			}
-			px, py := m.apply(float64(u)/w, float64(v)/h)
-			copy(row[4*x:], sample(src, part, px, py))
+			n := float64(x)
+			d := first[2] + n*(next[2]-first[2])
+			sample(row[4*x:][:4], src, (first[0]+n*(next[0]-first[0]))/d, (first[1]+n*(next[1]-first[1]))/d)
 		}
 	}
 }
 
-// sample returns the color of src at a point between the centres of pixels; where part ends,
-// its last pixels go on.
-func sample(src *image.RGBA, part image.Rectangle, x, y float64) []uint8 {
+// cubic returns the weights of four pixels for a point that lies x behind the second one, in
+// parts of 1<<15.
+func cubic(x float64) [4]int64 {
+	near := func(x float64) int64 { return int64(math.RoundToEven(((1.25*x-2.25)*x*x + 1) * (1 << 15))) }
+	far := func(x float64) int64 { return int64(math.RoundToEven((((-0.75*x+3.75)*x-6)*x + 3) * (1 << 15))) }
+	return [4]int64{far(1 + x), near(x), near(1 - x), far(2 - x)}
+}
+
+// sample stores the color of src at a point between the centres of pixels; where src ends, its
+// last pixels go on.
+func sample(to []uint8, src *image.RGBA, x, y float64) {
 	fx, fy := math.Floor(x), math.Floor(y)
-	left, top := int(fx)-1, int(fy)-1
-	across, down := cubic(float32(x-fx)), cubic(float32(y-fy))
-	var r, g, b float32
+	left, top := int(fx)-1-src.Rect.Min.X, int(fy)-1-src.Rect.Min.Y
+	across, down := cubic(x-fx), cubic(y-fy)
+	w, h := src.Rect.Dx(), src.Rect.Dy()
+	inside := left >= 0 && left+4 <= w
+	var r, g, b int64
 	for j, wy := range down {
-		if wy == 0 {
-			continue
+		line := src.Pix[min(max(top+j, 0), h-1)*src.Stride:]
+		var p [16]uint8
+		if inside {
+			p = [16]uint8(line[4*left:])
+		} else {
+			for i := range 4 {
+				copy(p[4*i:], line[4*min(max(left+i, 0), w-1):][:3])
+			}
 		}
-		line := (min(max(top+j, part.Min.Y), part.Max.Y-1) - src.Rect.Min.Y) * src.Stride
-		for i, wx := range across {
-			p := src.Pix[line+(min(max(left+i, part.Min.X), part.Max.X-1)-src.Rect.Min.X)*4:][:3]
-			wx *= wy
-			r, g, b = r+wx*float32(p[0]), g+wx*float32(p[1]), b+wx*float32(p[2])
-		}
+		a0, a1, a2, a3 := across[0], across[1], across[2], across[3]
+		r += wy * (a0*int64(p[0]) + a1*int64(p[4]) + a2*int64(p[8]) + a3*int64(p[12]))
+		g += wy * (a0*int64(p[1]) + a1*int64(p[5]) + a2*int64(p[9]) + a3*int64(p[13]))
+		b += wy * (a0*int64(p[2]) + a1*int64(p[6]) + a2*int64(p[10]) + a3*int64(p[14]))
 	}
-	value := func(v float32) uint8 { return uint8(min(max(v+0.5, 0), 255)) }
-	return []uint8{value(r), value(g), value(b), 255}
+	value := func(v int64) uint8 { return uint8(min(max((v+1<<29)>>30, 0), 255)) }
+	to[0], to[1], to[2], to[3] = value(r), value(g), value(b), 255
 }
 
 // reshape gives m these bounds, in its memory if that is large enough.
@@ -142,11 +152,6 @@ func reshape(m *image.RGBA, r image.Rectangle) {
 
 // perspective is a map of points: x' = (m[0]x + m[1]y + m[2]) / (m[6]x + m[7]y + 1), and so on.
 type perspective [8]float64
-
-func (m *perspective) apply(x, y float64) (float64, float64) {
-	d := m[6]*x + m[7]*y + 1
-	return (m[0]*x + m[1]*y + m[2]) / d, (m[3]*x + m[4]*y + m[5]) / d
-}
 
 // unitSquareTo returns the map of the corners of the square from 0,0 to 1,1 to those of q.
 func unitSquareTo(q Quad) *perspective {
