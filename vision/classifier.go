@@ -8,7 +8,6 @@ import (
 	"image"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/anyinfer/anyinfer/common"
 )
@@ -124,24 +123,22 @@ func count(sig common.Signature) int {
 }
 
 // recognizeClassifier is certain if it knows that the numbers are of classes.
-func recognizeClassifier(sig common.Signature, metadata map[string]string) (_ Task, certain bool) {
-	input, size, layout, ok := colorInput(sig)
-	n := count(sig)
-	if task := metadata["task"]; !ok || n == 0 || n == 1 || task != "" && task != "classify" {
+func recognizeClassifier(m *modelInfo) (_ Task, certain bool) {
+	n, task := count(m.Signature), m.metadata["task"]
+	if !m.color || n == 0 || n == 1 || task != "" && task != "classify" {
 		return nil, false
 	}
-	c := &Classifier{Labels: sig.Outputs[0].Labels}
-	switch c.Input = rawInput(input); {
-	case metadata["task"] == "classify": // Ultralytics
+	c := &Classifier{Labels: m.Outputs[0].Labels}
+	switch c.Input = rawInput(m.image); {
+	case task == "classify": // Ultralytics
 		c.Input = Input{Fit: Crop, Filter: Smooth, Std: same(255)}
-	case layout == NCHW && input.Quant == nil:
+	case m.layout == NCHW && m.image.Quant == nil:
 		c.Input = Input{Fit: Crop, Filter: Smooth, Mean: imageNetMean, Std: imageNetStd}
-		c.Input.Short = min(sizeOr(size, 224).X, sizeOr(size, 224).Y) * 256 / 224
+		c.Input.Short = min(sizeOr(m.size, 224).X, sizeOr(m.size, 224).Y) * 256 / 224
 	}
-	c.Input.Size = sizeOr(size, 224)
-	// PaddleOCR's relatives have labels in this field.
-	if lines := strings.Split(strings.TrimSpace(metadata["character"]), "\n"); c.Labels == nil && len(lines) == n {
-		c.Labels = lines
+	c.Input.Size = sizeOr(m.size, 224)
+	if labels := m.labels(0); c.Labels == nil && len(labels) == n {
+		c.Labels = labels
 	}
-	return c, c.Labels != nil || metadata["task"] != "" || n == 1000 || n == 1001
+	return c, c.Labels != nil || task != "" || n == 1000 || n == 1001
 }

@@ -34,14 +34,6 @@ func NewDetector(m Model) (*Detector, error) { return newTask[*Detector](m, fals
 
 func (d *Detector) parts() (*Model, *Input) { return &d.Model, &d.Input }
 
-func recognizeDetector(sig common.Signature, metadata map[string]string) (t Task, certain bool) {
-	d := recognizeHead(sig, metadata)
-	if d == nil {
-		return nil, false
-	}
-	return d, true
-}
-
 // Detect returns what it finds, the best first.
 func (d *Detector) Detect(ctx context.Context, img image.Image) (found []Detection, err error) {
 	err = d.detect(ctx, []image.Image{img}, func(one []Detection) { found = one })
@@ -92,8 +84,7 @@ func (d *Detector) results(f *frame, n int, bounds image.Rectangle) ([]Detection
 			return nil, err
 		}
 	}
-	from, to := bounds.Min, bounds.Max
-	all := Rect{Point{float32(from.X), float32(from.Y)}, Point{float32(to.X), float32(to.Y)}}
+	all := Rect{corner(bounds.Min), corner(bounds.Max)}
 	back[2], back[5] = back[2]+all.Min.X, back[5]+all.Min.Y
 	for i := range found {
 		c := &found[i]
@@ -102,7 +93,7 @@ func (d *Detector) results(f *frame, n int, bounds image.Rectangle) ([]Detection
 			c.Points[j].Point = back.Apply(c.Points[j].Point)
 		}
 		if c.Mask != nil {
-			c.Mask.Rect = c.Mask.Rect.Add(from)
+			c.Mask.Rect = c.Mask.Rect.Add(bounds.Min)
 		}
 		if c.Class >= 0 && c.Class < len(d.Labels) {
 			c.Label = d.Labels[c.Class]

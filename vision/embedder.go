@@ -122,24 +122,23 @@ func dot(a, b []float32) (sum float64) {
 
 // recognizeEmbedder is certain if it knows that the model is no Classifier, whose shapes are
 // the same.
-func recognizeEmbedder(sig common.Signature, metadata map[string]string) (_ Task, certain bool) {
-	input, size, layout, ok := colorInput(sig)
-	n := count(sig)
-	if !ok || n == 0 || n == 1 || metadata["task"] != "" {
+func recognizeEmbedder(m *modelInfo) (_ Task, certain bool) {
+	n := count(m.Signature)
+	if !m.color || n == 0 || n == 1 || m.metadata["task"] != "" {
 		return nil, false
 	}
-	e := &Embedder{Input: rawInput(input)}
+	e := &Embedder{Input: rawInput(m.image)}
 	switch {
-	case sig.Outputs[0].Name == "image_embeds": // CLIP
+	case m.Outputs[0].Name == "image_embeds": // CLIP
 		certain, e.Input = true, Input{
 			Fit: Crop, Filter: SmoothCubic, Mean: [3]float32{0.48145466 * 255, 0.4578275 * 255, 0.40821073 * 255},
 			Std: [3]float32{0.26862954 * 255, 0.26130258 * 255, 0.27577711 * 255},
 		}
-	case size == image.Pt(112, 112) || size == image.Pt(128, 128): // ArcFace
+	case m.size == image.Pt(112, 112) || m.size == image.Pt(128, 128): // ArcFace
 		certain = n == 512 || n == 256 || n == 128
-	case layout == NCHW && input.Quant == nil:
+	case m.layout == NCHW && m.image.Quant == nil:
 		e.Input = Input{Fit: Crop, Filter: Smooth, Mean: imageNetMean, Std: imageNetStd}
 	}
-	e.Input.Size = sizeOr(size, 224)
+	e.Input.Size = sizeOr(m.size, 224)
 	return e, certain
 }

@@ -180,10 +180,8 @@ func (f *filler) prepare(in *Input, dst *common.Tensor, quant *common.Quantizati
 		return fail(common.ErrShape, "the tensor has the shape %v; a picture needs 4 dimensions", dst.Shape())
 	}
 	f.last = in.layout(shape) == NHWC
-	f.channels, f.out = shape[1], image.Pt(shape[3], shape[2])
-	if f.last {
-		f.channels, f.out = shape[3], image.Pt(shape[2], shape[1])
-	}
+	c, y := in.layout(shape).axes()
+	f.channels, f.out = shape[c], image.Pt(shape[y+1], shape[y])
 	switch {
 	case f.channels != 1 && f.channels != 3:
 		return advise("is the layout right?", common.ErrShape,

@@ -50,9 +50,10 @@ func (r Rect) Clip(size image.Point) Rect {
 // Image returns the smallest rectangle of whole pixels that contains r.
 func (r Rect) Image() image.Rectangle {
 	floor := func(v float32) int { return int(math.Floor(float64(v))) }
-	ceil := func(v float32) int { return int(math.Ceil(float64(v))) }
 	return image.Rect(floor(r.Min.X), floor(r.Min.Y), ceil(r.Max.X), ceil(r.Max.Y))
 }
+
+func ceil(v float32) int { return int(math.Ceil(float64(v))) }
 
 // Affine is a map of points: x' = a[0]x + a[1]y + a[2], y' = a[3]x + a[4]y + a[5].
 type Affine [6]float32

@@ -347,6 +347,12 @@ func infos(shapes ...any) (all []common.TensorInfo) {
 	return all
 }
 
+func recognizeHead(sig common.Signature, metadata map[string]string) *Detector {
+	task, _ := recognizeDetector(newModelInfo(sig, metadata))
+	d, _ := task.(*Detector)
+	return d
+}
+
 func TestRecognizeHeads(t *testing.T) {
 	ultralytics := func(task, names string, more ...string) map[string]string {
 		m := map[string]string{"task": task, "names": names, "stride": "32", "imgsz": "[320, 320]", "end2end": "False", "description": "Ultralytics YOLO11n model"}

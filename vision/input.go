@@ -58,7 +58,7 @@ const (
 )
 
 // Filter says how pixels are computed when the size changes. They are exactly those of
-// the package named.
+// the package named, except for Area.
 type Filter uint8
 
 const (
@@ -75,6 +75,9 @@ const (
 	// centre of the first pixel and not its corner, places are rounded to 1/32 of a pixel,
 	// and a letterbox's border is not rounded to whole pixels.
 	LinearWarp
+	// Area is the mean of the area of the picture that a pixel of the input covers, within 1 of
+	// 255 of OpenCV's INTER_AREA, unless only one side becomes larger.
+	Area
 )
 
 // Layout is the order of an input's dimensions.

@@ -239,7 +239,7 @@ func TestTypes(t *testing.T) {
 	for name, img := range all {
 		rgba := image.NewRGBA(image.Rectangle{Max: img.Bounds().Size()})
 		draw.Draw(rgba, rgba.Rect, img, img.Bounds().Min, draw.Src)
-		for _, filter := range []vision.Filter{vision.Linear, vision.Smooth, vision.SmoothCubic, vision.Nearest} {
+		for _, filter := range []vision.Filter{vision.Linear, vision.Smooth, vision.SmoothCubic, vision.Nearest, vision.Area} {
 			for _, size := range []image.Point{{20, 13}, {97, 61}, {120, 40}} {
 				got, want := newTensor(t, common.Uint8, 1, size.Y, size.X, 3), newTensor(t, common.Uint8, 1, size.Y, size.X, 3)
 				in := vision.Input{Filter: filter}
@@ -459,7 +459,7 @@ func FuzzFill(f *testing.F) {
 			fill(m.Y, m.Cb, m.Cr)
 			img = m.SubImage(r.Inset(int(kind / 64)))
 		}
-		in := vision.Input{Fit: vision.Fit(way % 5), Filter: vision.Filter(way / 5 % 5), Pad: way, BGR: way&1 > 0, Short: int(way)}
+		in := vision.Input{Fit: vision.Fit(way % 5), Filter: vision.Filter(way / 5 % 6), Pad: way, BGR: way&1 > 0, Short: int(way)}
 		dst := newTensor(t, common.Float32, 1, 3, int(outH%80), int(outW%80))
 		in.Fill(dst, nil, 0, img)
 		v := float32(w) / 7

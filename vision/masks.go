@@ -96,7 +96,6 @@ func (y *YOLO) masks(out Outputs, back Affine, size image.Point) (*maskMaker, er
 
 // mask returns the mask of a box in the picture, with that weight of each prototype.
 func (m *maskMaker) mask(box Rect, weight func(int) float32) *image.Alpha {
-	ceil := func(v float32) int { return int(math.Ceil(float64(v))) }
 	picture := image.Rect(0, 0, len(m.x), len(m.y))
 	bounds := image.Rect(ceil(box.Min.X), ceil(box.Min.Y), ceil(box.Max.X), ceil(box.Max.Y)).Intersect(picture)
 	mask := image.NewAlpha(bounds)

@@ -17,9 +17,10 @@ type Matter struct {
 	Model  Model
 	Input  Input
 	Output int // the output that has the alpha of each place
-	// ShorterSide is the length of the shorter side of the input, if the model takes any
-	// size: the input then has the proportions of the picture, with sides that are rounded
-	// down to multiples of 32. 0: the input has Input.Size.
+	// ShorterSide is for models that take any size, as MODNet's own program has it. The input
+	// has the proportions of the picture: if both sides are shorter than this, or both are
+	// longer, the shorter one becomes this; otherwise they stay. They are then rounded down
+	// to multiples of 32, and are at most 8 times ShorterSide. 0: the input has Input.Size.
 	ShorterSide int
 	// MinMax makes the least alpha of a picture 0 and the greatest 1, as models of the
 	// kind of U2-Net need it.
@@ -60,8 +61,11 @@ func (t *Matter) Matte(ctx context.Context, img image.Image) (*image.Alpha, erro
 
 // inputSize returns the size of the input for a picture of that size.
 func (t *Matter) inputSize(size image.Point) image.Point {
-	shorter := max(min(size.X, size.Y), 1)
-	side := func(n int) int { return max(min(n*t.ShorterSide/shorter, 4*t.ShorterSide)/32*32, 32) }
+	from, to := max(min(size.X, size.Y), 1), t.ShorterSide
+	if from <= to && max(size.X, size.Y) >= to {
+		to = from
+	}
+	side := func(n int) int { return max(min(n*to/from, 8*t.ShorterSide)/32*32, 32) }
 	return image.Pt(side(size.X), side(size.Y))
 }
 
@@ -89,31 +93,30 @@ func (p *plane) matte(dst *image.Alpha, minMax bool) {
 }
 
 // recognizeMatter is certain if it knows that the numbers are alphas, and not, say, distances.
-func recognizeMatter(sig common.Signature, metadata map[string]string) (_ Task, certain bool) {
-	input, size, layout, ok := colorInput(sig)
-	if !ok || len(sig.Outputs) == 0 || metadata["task"] != "" || len(sig.Outputs[0].Shape) != 4 {
+func recognizeMatter(m *modelInfo) (_ Task, certain bool) {
+	if !m.color || len(m.Outputs) == 0 || m.metadata["task"] != "" || len(m.Outputs[0].Shape) != 4 {
 		return nil, false
 	}
-	g, ok := gridOf(sig.Outputs[0].Shape, size, layout, 1)
-	if !ok || g.classes != 1 || image.Pt(max(g.w, 0), max(g.h, 0)) != size { // a place for each pixel
+	g, ok := gridOf(m.Outputs[0].Shape, m.size, m.layout, 1)
+	if !ok || g.classes != 1 || image.Pt(max(g.w, 0), max(g.h, 0)) != m.size { // a place for each pixel
 		return nil, false
 	}
 	t := new(Matter)
-	switch n := len(sig.Outputs); {
+	switch n := len(m.Outputs); {
 	case n == 7: // U2-Net, whose first output is the result
-		t.Input, t.MinMax = Input{Size: sizeOr(size, 320), Filter: Smooth, Mean: imageNetMean, Std: imageNetStd}, true
-	case n == 1 && layout == NHWC && input.DType == common.Float32: // selfie segmentation
+		t.Input, t.MinMax = Input{Size: sizeOr(m.size, 320), Filter: Smooth, Mean: imageNetMean, Std: imageNetStd}, true
+	case n == 1 && m.layout == NHWC && m.image.DType == common.Float32: // selfie segmentation
 		t.Input = Input{Filter: LinearWarp, Std: same(255)}
-	case n == 1 && layout == NHWC:
-		t.Input = rawInput(input)
-	case n == 1 && size.X <= 512: // MODNet
-		t.Input = Input{Size: size, Filter: Smooth, Mean: same(127.5), Std: same(127.5)}
-		if size == (image.Point{}) {
+	case n == 1 && m.layout == NHWC:
+		t.Input = rawInput(m.image)
+	case n == 1 && m.size.X <= 512: // MODNet
+		t.Input = Input{Size: m.size, Filter: Area, Mean: same(127.5), Std: same(127.5)}
+		if m.size == (image.Point{}) {
 			t.ShorterSide = 512
 		}
 	default:
 		return nil, false
 	}
-	known := slices.Contains([]string{"activation_10", "segment_back"}, sig.Outputs[0].Name)
-	return t, t.MinMax || known || slices.Contains(sig.Outputs[0].Labels, "selfie")
+	known := slices.Contains([]string{"activation_10", "segment_back"}, m.Outputs[0].Name)
+	return t, t.MinMax || known || slices.Contains(m.Outputs[0].Labels, "selfie")
 }

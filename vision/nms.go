@@ -34,12 +34,9 @@ func suppress(d []Detection, o NMSOptions, pixel Point) []Detection {
 		}
 		c := &d[i]
 		b := boxed{Rect: c.Rect, area: (c.Rect.Dx() + pixel.X) * (c.Rect.Dy() + pixel.Y), class: c.Class, total: c.Score}
-		if o.Agnostic {
-			b.class = 0
-		}
 		over := -1
 		if !o.None {
-			over = s.overlapped(&b, limit, pixel)
+			over = s.overlapped(&b, limit, pixel, o.Agnostic)
 		}
 		switch {
 		case over < 0 && len(s.kept) < most:
@@ -74,12 +71,12 @@ func (s *suppression) free() {
 	suppressions.Put(s)
 }
 
-// overlapped returns the index of the first kept box of the same class that b overlaps
-// more than limit; or -1.
-func (s *suppression) overlapped(b *boxed, limit float32, pixel Point) int {
+// overlapped returns the index of the first kept box of the same class, or of any one if
+// agnostic, that b overlaps more than limit; or -1.
+func (s *suppression) overlapped(b *boxed, limit float32, pixel Point, agnostic bool) int {
 	for i := range s.boxes {
 		k := &s.boxes[i]
-		if k.class != b.class {
+		if k.class != b.class && !agnostic {
 			continue
 		}
 		w := min(k.Max.X, b.Max.X) - max(k.Min.X, b.Min.X) + pixel.X

@@ -24,14 +24,20 @@ var heads = []func(*modelInfo) *Detector{
 type modelInfo struct {
 	common.Signature
 	metadata map[string]string
-	image    common.TensorInfo // the input for pictures
-	size     image.Point       // of that, else in the metadata, else 0
-	color    bool              // pictures have three channels
+	image    common.TensorInfo // the input for pictures; or none
+	layout   Layout
+	size     image.Point // of that, else in the metadata, else 0
+	color    bool        // pictures have three channels
 }
 
 func newModelInfo(sig common.Signature, metadata map[string]string) *modelInfo {
 	m := &modelInfo{Signature: sig, metadata: metadata}
-	m.image, m.size, _, m.color = colorInput(sig)
+	if at := pictureInput(sig); at >= 0 {
+		m.image = sig.Inputs[at]
+		m.layout = new(Input).layout(m.image.Shape)
+		c, y := m.layout.axes()
+		m.size, m.color = image.Pt(max(m.image.Shape[y+1], 0), max(m.image.Shape[y], 0)), m.image.Shape[c] == 3
+	}
 	if told := integers(metadata["imgsz"]); len(told) > 0 { // height and width, or one number for both
 		m.size = image.Pt(cmp.Or(m.size.X, told[len(told)-1]), cmp.Or(m.size.Y, told[0]))
 	}
@@ -49,19 +55,18 @@ func (m *modelInfo) labels(classes int) []string {
 	return map[int][]string{80: COCO(), 91: COCO91()}[classes]
 }
 
-// recognizeHead returns the Detector of a model that is of one of these families, or nil.
-func recognizeHead(sig common.Signature, metadata map[string]string) *Detector {
-	m := newModelInfo(sig, metadata)
+// recognizeDetector returns the Detector of a model that is of one of these families.
+func recognizeDetector(m *modelInfo) (_ Task, certain bool) {
 	for i, recognize := range heads {
-		if m.image.Shape == nil || i > 0 && len(sig.Inputs) > 1 { // only the first family has further inputs
+		if m.image.Shape == nil || i > 0 && len(m.Inputs) > 1 { // only the first family has further inputs
 			break
 		}
 		if d := recognize(m); d != nil {
 			d.NMS = cmp.Or(d.NMS, d.Head.Suppression())
-			return d
+			return d, true
 		}
 	}
-	return nil
+	return nil, false
 }
 
 // recognizeScaled recognizes models that scale boxes to a size that a further input tells:
@@ -267,21 +272,6 @@ func rowCount(info common.TensorInfo, columns int) int {
 		return 0
 	}
 	return info.Shape[min(1, last-1):last].Elems() // without the batch
-}
-
-// colorInput returns the input for pictures, their size, with 0 for what is dynamic, and
-// the layout; ok: it takes them in color.
-func colorInput(sig common.Signature) (info common.TensorInfo, size image.Point, layout Layout, ok bool) {
-	at := pictureInput(sig)
-	if at < 0 {
-		return info, size, layout, false
-	}
-	info = sig.Inputs[at]
-	c, y := 1, 2
-	if layout = new(Input).layout(info.Shape); layout == NHWC {
-		c, y = 3, 1
-	}
-	return info, image.Pt(max(info.Shape[y+1], 0), max(info.Shape[y], 0)), layout, info.Shape[c] == 3
 }
 
 // sizeOr returns size, with side where the model takes any.

@@ -39,7 +39,7 @@ func pairs(s []pair, count, from, size, n int, filter Filter) []pair {
 // resize makes f compute rows as place says.
 func (f *filler) resize(g placing, filter Filter) {
 	f.at, f.numbers = g.at, [2]int{-1, -1}
-	if filter == Smooth || filter == SmoothCubic {
+	if filter == Smooth || filter == SmoothCubic || filter == Area {
 		f.row, f.filled = (*filler).smoothRow, 0
 		f.across.set(g.at.Dx(), g.from.X, g.size.X, f.size.X, filter)
 		f.down.set(g.at.Dy(), g.from.Y, g.size.Y, f.size.Y, filter)
@@ -108,6 +108,9 @@ func (k *kernel) set(count, from, size, n int, filter Filter) {
 	support, curve := stretch, func(x float64) float64 { return max(1-x, 0) }
 	if filter == SmoothCubic {
 		support, curve = 2*stretch, cubic
+	} else if filter == Area {
+		stretch, support = 1, scale/2+0.5
+		curve = func(x float64) float64 { return max(min(scale/2+0.5-x, scale, 1), 0) }
 	}
 	k.count = min(int(math.Ceil(support))*2+1, n)
 	k.first, k.weights = resized(k.first, count), resized(k.weights, count*k.count)

@@ -57,9 +57,9 @@ func firstSignature(m *common.Model) (common.Signature, error) {
 	return common.Signature{}, fail(common.ErrModel, "there is no model; set Model to one that common.Load returned")
 }
 
-// recognizers return the task of a model with that signature and metadata, or nil. It is
+// recognizers return the task of a model, or nil. It is
 // certain if names, metadata or numbers show it: the shapes of different tasks are the same.
-var recognizers = []func(sig common.Signature, metadata map[string]string) (t Task, certain bool){
+var recognizers = []func(m *modelInfo) (t Task, certain bool){
 	recognizeDetector, recognizeMatter, recognizeSegmenter, recognizeEmbedder, recognizeClassifier,
 }
 
@@ -76,17 +76,15 @@ func newTask[T Task](m Model, must bool) (none T, err error) {
 	if err != nil {
 		return none, err
 	}
-	metadata := now.Info().Metadata
+	info := newModelInfo(sig, now.Info().Metadata)
 	var other Task
 	for _, recognize := range recognizers {
-		t, certain := recognize(sig, metadata)
+		t, certain := recognize(info)
 		if one, ok := t.(T); ok && (certain || !must) {
 			model, in := one.parts()
 			*model = m
-			if at := pictureInput(sig); at >= 0 {
-				if _, size, err := in.shape(sig.Inputs[at], 1); err == nil {
-					in.Size = size
-				}
+			if _, size, err := in.shape(info.image, 1); err == nil {
+				in.Size = size
 			}
 			return one, nil
 		}
@@ -98,7 +96,7 @@ func newTask[T Task](m Model, must bool) (none T, err error) {
 		return none, fail(common.ErrModel, "the model is for %T, not for %T", other, none)
 	}
 	kind := ""
-	if t := metadata["task"]; t != "" {
+	if t := info.metadata["task"]; t != "" {
 		kind = fmt.Sprintf("; its metadata names the task %q", t)
 	}
 	return none, advise("a program that knows the model can fill the fields of a task itself", common.ErrModel,
@@ -195,7 +193,6 @@ func (r *runner) take(m *common.Model, in *Input, n int) (*frame, error) {
 		for _, info := range sig.Outputs {
 			f.quants = append(f.quants, info.Quant)
 		}
-		f.converted = make([][]float32, len(sig.Outputs))
 	}
 	if f.at < 0 {
 		return nil, fail(common.ErrModel, "the model has no input of four dimensions for pictures; its inputs are %s",
@@ -293,10 +290,7 @@ func (in *Input) shape(info common.TensorInfo, n int) (shape [4]int, size image.
 	if copy(shape[:], info.Shape); shape[0] < 1 {
 		shape[0] = min(n, most)
 	}
-	c, y := 1, 2
-	if in.layout(info.Shape) == NHWC {
-		c, y = 3, 1
-	}
+	c, y := in.layout(info.Shape).axes()
 	if shape[c] < 0 {
 		shape[c] = 3
 	}
@@ -332,6 +326,14 @@ func (in *Input) layout(s common.Shape) Layout {
 		return NHWC
 	}
 	return max(in.Layout, NCHW)
+}
+
+// axes returns which dimensions are the channels, and the rows before the columns.
+func (l Layout) axes() (channels, rows int) {
+	if l == NHWC {
+		return 3, 1
+	}
+	return 1, 2
 }
 
 // describe lists tensors for an error.

@@ -204,28 +204,27 @@ var vocPalette = VOCPalette()
 
 // recognizeSegmenter is certain if it knows that the numbers are of classes, and not, say, of
 // colors or of where the parts of a body are.
-func recognizeSegmenter(sig common.Signature, metadata map[string]string) (_ Task, certain bool) {
-	input, size, layout, ok := colorInput(sig)
-	if !ok || len(sig.Outputs) != 1 || metadata["task"] != "" {
+func recognizeSegmenter(m *modelInfo) (_ Task, certain bool) {
+	if !m.color || len(m.Outputs) != 1 || m.metadata["task"] != "" {
 		return nil, false
 	}
-	info := sig.Outputs[0]
-	g, ok := gridOf(info.Shape, size, layout, len(info.Labels))
+	info := m.Outputs[0]
+	g, ok := gridOf(info.Shape, m.size, m.layout, len(info.Labels))
 	integers := info.Quant == nil && slices.Contains([]common.DType{common.Int64, common.Int32, common.Uint8}, info.DType)
 	fine := func(d, n int) bool { return d < 0 || d >= 8 && n/d <= 32 }
-	if !ok || g.classes > 256 || g.classes == 1 && !integers || !fine(g.h, size.Y) || !fine(g.w, size.X) {
+	if !ok || g.classes > 256 || g.classes == 1 && !integers || !fine(g.h, m.size.Y) || !fine(g.w, m.size.X) {
 		return nil, false
 	}
-	s := &Segmenter{Labels: info.Labels, Input: rawInput(input)}
-	if layout == NCHW && input.Quant == nil {
+	s := &Segmenter{Labels: info.Labels, Input: rawInput(m.image)}
+	if m.layout == NCHW && m.image.Quant == nil {
 		s.Input = Input{Mean: imageNetMean, Std: imageNetStd}
 	}
-	s.Input.Size = sizeOr(size, 512)
+	s.Input.Size = sizeOr(m.size, 512)
 	if voc := VOC(); s.Labels == nil && g.classes == len(voc) {
 		s.Labels = voc
 	}
 	const cityscapes, ade20k = 19, 150
 	// Maps of key points have as many channels, but are smaller than the input.
-	whole := g.h == size.Y && g.w == size.X
+	whole := g.h == m.size.Y && g.w == m.size.X
 	return s, info.Labels != nil || whole && (s.Labels != nil || g.classes == cityscapes || g.classes == ade20k)
 }

@@ -80,19 +80,19 @@ func TestClassifier(t *testing.T) {
 
 func TestClassifierOfMetadata(t *testing.T) {
 	sig := common.Signature{Inputs: []common.TensorInfo{infoOf("x", -1, 3, 224, 224)}, Outputs: []common.TensorInfo{infoOf("y", -1, 4)}}
-	c, certain := recognizeClassifier(sig, map[string]string{"character": "0\n90\n180\n270\n"})
+	c, certain := recognizeClassifier(newModelInfo(sig, map[string]string{"character": "0\n90\n180\n270\n"}))
 	require.True(t, certain)
 	require.Equal(t, []string{"0", "90", "180", "270"}, c.(*Classifier).Labels)
 	require.Equal(t, Input{Size: image.Pt(224, 224), Fit: Crop, Short: 256, Filter: Smooth, Mean: imageNetMean, Std: imageNetStd}, *InputOf(c))
-	c, certain = recognizeClassifier(sig, map[string]string{"task": "classify"})
+	c, certain = recognizeClassifier(newModelInfo(sig, map[string]string{"task": "classify"}))
 	require.True(t, certain)
 	require.Equal(t, Input{Size: image.Pt(224, 224), Fit: Crop, Filter: Smooth, Std: same(255)}, *InputOf(c))
-	c, certain = recognizeClassifier(sig, nil)
+	c, certain = recognizeClassifier(newModelInfo(sig, nil))
 	require.True(t, c != nil && !certain)
-	c, _ = recognizeClassifier(sig, map[string]string{"task": "detect"})
+	c, _ = recognizeClassifier(newModelInfo(sig, map[string]string{"task": "detect"}))
 	require.Nil(t, c)
 	sig.Outputs[0].Shape = common.Shape{1, 4, 2}
-	c, _ = recognizeClassifier(sig, nil)
+	c, _ = recognizeClassifier(newModelInfo(sig, nil))
 	require.Nil(t, c)
 }
 
@@ -287,7 +287,7 @@ func TestRecognizeSegmenter(t *testing.T) {
 		{common.Shape{1, 3, 640, 640}, common.Shape{1, 84, 8400}, false, false},
 	} {
 		sig := common.Signature{Inputs: []common.TensorInfo{infoOf("x", c.input...)}, Outputs: []common.TensorInfo{infoOf("y", c.output...)}}
-		task, certain := recognizeSegmenter(sig, nil)
+		task, certain := recognizeSegmenter(newModelInfo(sig, nil))
 		require.Equal(t, []bool{c.certain, c.ok}, []bool{certain, task != nil}, c.output)
 	}
 }
@@ -313,6 +313,8 @@ func TestGridOf(t *testing.T) {
 		{common.Shape{1, 21, 65, 65}, image.Pt(513, 513), NHWC, 0, first},
 		{common.Shape{1, 150, 128, 128}, image.Pt(512, 512), NCHW, 0, first}, // more classes than places on a side
 		{common.Shape{1, 128, 128, 150}, image.Pt(512, 512), NHWC, 0, last},
+		{common.Shape{1, 150, 96, 128}, image.Pt(512, 384), NCHW, 0, first},
+		{common.Shape{1, 150, 96, 128}, image.Pt(384, 600), NCHW, 0, last},
 		{common.Shape{1, 21, 21, 21}, image.Pt(321, 321), NCHW, 21, first}, // both fit
 		{common.Shape{1, 21, 21, 21}, image.Pt(321, 321), NHWC, 0, last},
 		{common.Shape{1, 20, 20, 21}, image.Pt(320, 320), NCHW, 0, first}, // one place more
@@ -364,12 +366,17 @@ func TestMatter(t *testing.T) {
 	require.NoError(t, err)
 	requirePixels(t, "matte_minmax.png", got.Pix, 1)
 
-	modnet, certain := recognizeMatter(common.Signature{
+	modnet, certain := recognizeMatter(newModelInfo(common.Signature{
 		Inputs: []common.TensorInfo{infoOf("input", -1, 3, -1, -1)}, Outputs: []common.TensorInfo{infoOf("output", -1, 1, -1, -1)},
-	}, nil)
+	}, nil))
 	require.False(t, certain)
-	for size, want := range map[image.Point]image.Point{{1920, 1080}: {896, 512}, {1080, 1400}: {512, 640}, {1, 9999}: {512, 2048}, {}: {32, 32}} {
-		require.Equal(t, want, modnet.(*Matter).inputSize(size))
+	for size, want := range map[image.Point]image.Point{
+		// As MODNet's onnx/inference_onnx.py has them.
+		{1920, 1080}: {896, 512}, {1080, 1400}: {512, 640}, {800, 1200}: {512, 768}, {400, 300}: {672, 512},
+		{523, 201}: {512, 192}, {600, 450}: {576, 448}, {451, 800}: {448, 800}, {512, 512}: {512, 512}, {3000, 400}: {2976, 384},
+		{1, 9999}: {32, 4096}, {}: {32, 32}, // which it cannot do
+	} {
+		require.Equal(t, want, modnet.(*Matter).inputSize(size), size)
 	}
 }
 

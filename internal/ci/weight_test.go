@@ -37,9 +37,11 @@ func TestKind(t *testing.T) {
 }
 
 func TestTooHeavy(t *testing.T) {
-	require.NoError(t, tooHeavy([4]int{0, 20_000, 2_600, 7_400}))
-	require.ErrorContains(t, tooHeavy([4]int{0, 20_000, 2_601, 7_400}), "more than half of the product's 20000")
-	require.ErrorContains(t, tooHeavy([4]int{0, 40_000, 0, 7_401}), "7400 are the most")
+	require.NoError(t, tooHeavy([4]int{0, 20_000, 2_600, 7_400}, map[string]int{"vision": mostCode["vision"], "common": 1_000_000}))
+	require.ErrorContains(t, tooHeavy([4]int{0, 20_000, 2_601, 7_400}, nil), "more than half of the product's 20000")
+	require.ErrorContains(t, tooHeavy([4]int{0, 40_000, 0, 7_401}, nil), "7400 are the most")
+	require.ErrorContains(t, tooHeavy([4]int{0, 20_000, 0, 0}, map[string]int{"vision": mostCode["vision"] + 1}), "vision has")
+	require.Len(t, code.FindAllString("// a comment\n\n\t// another\n\tx := 1 // one\n}\n/ 2\n", -1), 3)
 }
 
 func TestGenerated(t *testing.T) {

@@ -46,10 +46,9 @@ func newCanvas(dst draw.Image, s *Style) *canvas {
 	if s != nil && s.Scale > 0 {
 		c.text = min(s.Scale*c.text, 200+min(w, h)/20)
 	}
+	c.font, _ = goMedium() // which is a part of the program
 	if s != nil && s.Font != nil && s.Font.UnitsPerEm() > 0 {
 		c.font = s.Font
-	} else {
-		c.font, _ = goMedium() // which is a part of the program
 	}
 	c.line = max(c.text/7, 1)
 	// NewFace returns no error yet, and the options are valid.

@@ -52,6 +52,8 @@ def make(out):
         for picture, size in [("scene", (48, 30)), ("scene", (31, 45)), ("scene", (120, 33)), ("scene", (7, 5)),
                               ("tall", (16, 16)), ("wide", (20, 12)), ("line", (13, 4)), ("dot", (5, 3))]:
             case(f"{picture}_{f}_{size[0]}x{size[1]}", picture, resize(pictures[picture], size), 0, Filter=f)
+    for picture, size in [("scene", (48, 30)), ("scene", (31, 45)), ("scene", (150, 70)), ("scene", (7, 5)), ("tall", (16, 16)), ("dot", (5, 3))]:
+        case(f"{picture}_area_{size[0]}x{size[1]}", picture, cv2.resize(pictures[picture], size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], 3), 1, Filter=5)
 
     case("same", "scene", pictures["scene"], 0)
 

@@ -40,17 +40,5 @@ const (
 	limitScans           = 32768
 )
 
-var library struct {
-	sync.Mutex
-	*dylib.Library
-}
-
-// open opens the library once. It tries again after an error.
-func open() (lib *dylib.Library, err error) {
-	library.Lock()
-	defer library.Unlock()
-	if library.Library == nil {
-		library.Library, err = dylib.Open(spec, table, "")
-	}
-	return library.Library, err
-}
+// open opens the library once.
+var open = sync.OnceValues(func() (*dylib.Library, error) { return dylib.Open(spec, table, "") })

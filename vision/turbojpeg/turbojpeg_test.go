@@ -21,6 +21,7 @@ import (
 	"testing/iotest"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/dylib"
 	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
 	"github.com/anyinfer/anyinfer/internal/testing/headercheck"
 	"github.com/anyinfer/anyinfer/vision"
@@ -265,11 +266,9 @@ func TestGoroutines(t *testing.T) {
 }
 
 func TestMissing(t *testing.T) {
-	library.Lock()
-	old := library.Library
-	library.Library = nil
-	library.Unlock()
-	t.Cleanup(func() { library.Library = old })
+	old := open
+	t.Cleanup(func() { open = old })
+	open = func() (*dylib.Library, error) { return dylib.Open(spec, table, "") }
 	t.Setenv("ANYINFER_TURBOJPEG_LIBRARY", filepath.Join(t.TempDir(), "none"))
 	_, _, err := Decode(strings.NewReader(""), nil)
 	require.ErrorIs(t, err, common.ErrNotAvailable)
