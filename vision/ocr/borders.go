@@ -206,15 +206,21 @@ func (r rect) corners() (c [4]point) {
 	return c
 }
 
+// whole returns the corners of r in whole numbers.
+func (r rect) whole() [4]point {
+	c := r.corners()
+	for i, p := range c {
+		c[i] = point{math.Trunc(p.x), math.Trunc(p.y)}
+	}
+	return c
+}
+
 // unclip returns r with all sides moved out by ratio times its area divided by its perimeter:
 // the map has the cores of lines. As with Clipper, which others do this with, corners
 // are whole numbers, before and after, and are rounded off to within a quarter of a pixel.
 func (b *borders) unclip(r rect, ratio float64) rect {
 	by := r.w * r.h * ratio / (2 * (r.w + r.h))
-	c := r.corners()
-	for i := range c {
-		c[i] = point{math.Trunc(c[i].x), math.Trunc(c[i].y)}
-	}
+	c := r.whole()
 	steps := min(math.Pi/math.Acos(1-min(0.25, by*0.25)/by), by*math.Pi)
 	b.points = b.points[:0]
 	for i, p := range c {
@@ -235,47 +241,19 @@ func (b *borders) unclip(r rect, ratio float64) rect {
 	return minRect(b.around())
 }
 
-// score returns the mean of the numbers in r.
+// score returns the mean of the numbers in r and on its edges, as OpenCV's fillPoly draws it.
 func (b *borders) score(numbers []float32, r rect) float32 {
-	c := r.corners()
-	for i, p := range c {
-		c[i] = point{math.Trunc(p.x), math.Trunc(p.y)}
-	}
-	top, bottom := int(min(c[0].y, c[1].y, c[2].y, c[3].y)), int(max(c[0].y, c[1].y, c[2].y, c[3].y))
+	c := r.whole()
+	r.x, r.y = (c[0].x+c[1].x+c[2].x+c[3].x)/4, (c[0].y+c[1].y+c[2].y+c[3].y)/4
+	edge := max(math.Abs(r.ux), math.Abs(r.uy)) / 2 // half a pixel up or to the side
 	sum, n := 0.0, 0
-	for y := max(top, 0); y <= min(bottom, b.h-1); y++ {
-		from, to := b.w, -1
-		for i, p := range c {
-			q := c[(i+1)%4]
-			if p.y > q.y {
-				p, q = q, p
+	for y := max(int(min(c[0].y, c[1].y, c[2].y, c[3].y)), 0); y <= min(int(max(c[0].y, c[1].y, c[2].y, c[3].y)), b.h-1); y++ {
+		for x := max(int(min(c[0].x, c[1].x, c[2].x, c[3].x)), 0); x <= min(int(max(c[0].x, c[1].x, c[2].x, c[3].x)), b.w-1); x++ {
+			dx, dy := float64(x)-r.x, float64(y)-r.y
+			if math.Abs(dx*r.ux+dy*r.uy) <= r.w/2+edge && math.Abs(dy*r.ux-dx*r.uy) <= r.h/2+edge {
+				sum, n = sum+float64(numbers[y*b.w+x]), n+1
 			}
-			half := 0.0 // an edge has a pixel in each column, or in each row, whichever are more
-			if math.Abs(q.x-p.x) > q.y-p.y {
-				half = 0.5
-			}
-			low, high := max(p.y, float64(y)-half), min(q.y, float64(y)+half)
-			if low > high {
-				continue
-			}
-			l, r := p.x, q.x
-			if p.y < q.y {
-				slope := (q.x - p.x) / (q.y - p.y)
-				l, r = p.x+slope*(low-p.y), p.x+slope*(high-p.y)
-			}
-			if l, r = min(l, r), max(l, r); half > 0 {
-				l, r = math.Ceil(l), math.Floor(r)
-			}
-			from, to = min(from, int(math.Round(l))), max(to, int(math.Round(r)))
 		}
-		from, to = max(from, 0), min(to, b.w-1)
-		if from > to {
-			continue
-		}
-		for _, v := range numbers[y*b.w:][from : to+1] {
-			sum += float64(v)
-		}
-		n += to + 1 - from
 	}
 	return float32(sum / float64(max(n, 1)))
 }

@@ -14,8 +14,15 @@ import (
 type strip struct {
 	img   image.Image
 	quad  Quad
-	size  image.Point // of the part; 0,0: it is all of img
+	size  image.Point // of the part
 	turns int         // to the left, by 90 degrees each, that it needs
+}
+
+// whole returns the strip that is all of a picture.
+func whole(img image.Image) strip {
+	r := img.Bounds()
+	at := func(x, y int) vision.Point { return vision.Point{X: float32(x), Y: float32(y)} }
+	return strip{img, Quad{at(r.Min.X, r.Min.Y), at(r.Max.X, r.Min.Y), at(r.Max.X, r.Max.Y), at(r.Min.X, r.Max.Y)}, r.Size(), 0}
 }
 
 // newStrip returns the strip of a line. It is as wide and high as the line's sides in whole
@@ -31,14 +38,10 @@ func newStrip(img image.Image, q Quad) strip {
 
 // shape returns the width and height after the turns.
 func (s strip) shape() image.Point {
-	size := s.size
-	if size == (image.Point{}) {
-		size = s.img.Bounds().Size()
-	}
 	if s.turns&1 == 1 {
-		size.X, size.Y = size.Y, size.X
+		return image.Pt(s.size.Y, s.size.X)
 	}
-	return size
+	return s.size
 }
 
 // ratio returns the width divided by the height.
@@ -51,15 +54,6 @@ type cutter struct{ part, out image.RGBA }
 // 5's warpPerspective has with INTER_CUBIC and BORDER_REPLICATE; OpenCV 4 rounds points.
 func (c *cutter) cut(s strip) image.Image {
 	bounds := s.img.Bounds()
-	if s.size == (image.Point{}) {
-		if s.turns == 0 {
-			return s.img
-		}
-		s.size = bounds.Size()
-		x, y := float32(bounds.Min.X), float32(bounds.Min.Y)
-		w, h := float32(s.size.X), float32(s.size.Y)
-		s.quad = Quad{{X: x, Y: y}, {X: x + w, Y: y}, {X: x + w, Y: y + h}, {X: x, Y: y + h}}
-	}
 	q := s.quad
 	if upright := q[0].X == q[3].X && q[1].X == q[2].X && q[0].Y == q[1].Y && q[2].Y == q[3].Y; upright && s.turns == 0 {
 		at := image.Pt(int(math.Round(float64(q[0].X))), int(math.Round(float64(q[0].Y))))
@@ -123,7 +117,7 @@ func sample(to []uint8, src *image.RGBA, x, y float64) {
 	left, top := int(fx)-1-src.Rect.Min.X, int(fy)-1-src.Rect.Min.Y
 	across, down := cubic(x-fx), cubic(y-fy)
 	w, h := src.Rect.Dx(), src.Rect.Dy()
-	inside := left >= 0 && left+4 <= w
+	inside := left >= 0 && left <= w-4
 	var r, g, b int64
 	for j, wy := range down {
 		line := src.Pix[min(max(top+j, 0), h-1)*src.Stride:]
@@ -150,20 +144,15 @@ func reshape(m *image.RGBA, r image.Rectangle) {
 	m.Pix = resized(m.Pix, m.Stride*r.Dy())
 }
 
-// perspective is a map of points: x' = (m[0]x + m[1]y + m[2]) / (m[6]x + m[7]y + 1), and so on.
-type perspective [8]float64
-
-// unitSquareTo returns the map of the corners of the square from 0,0 to 1,1 to those of q.
-func unitSquareTo(q Quad) *perspective {
-	at := func(p vision.Point) (float64, float64) { return float64(p.X), float64(p.Y) }
-	x0, y0 := at(q[0])
-	x1, y1 := at(q[1])
-	x2, y2 := at(q[2])
-	x3, y3 := at(q[3])
+// unitSquareTo returns the map of the corners of the square from 0,0 to 1,1 to those of q:
+// x' = (m[0]x + m[1]y + m[2]) / (m[6]x + m[7]y + 1), and so on.
+func unitSquareTo(q Quad) [8]float64 {
+	x0, x1, x2, x3 := float64(q[0].X), float64(q[1].X), float64(q[2].X), float64(q[3].X)
+	y0, y1, y2, y3 := float64(q[0].Y), float64(q[1].Y), float64(q[2].Y), float64(q[3].Y)
 	var g, h float64
 	if d := (x1-x2)*(y3-y2) - (x3-x2)*(y1-y2); d != 0 {
 		sx, sy := x0-x1+x2-x3, y0-y1+y2-y3
 		g, h = (sx*(y3-y2)-(x3-x2)*sy)/d, ((x1-x2)*sy-sx*(y1-y2))/d
 	}
-	return &perspective{x1 - x0 + g*x1, x3 - x0 + h*x3, x0, y1 - y0 + g*y1, y3 - y0 + h*y3, y0, g, h}
+	return [8]float64{x1 - x0 + g*x1, x3 - x0 + h*x3, x0, y1 - y0 + g*y1, y3 - y0 + h*y3, y0, g, h}
 }

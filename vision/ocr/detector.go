@@ -110,12 +110,7 @@ func (d *Detector) Detect(ctx context.Context, img image.Image) ([]Line, error) 
 	}
 	bounds := img.Bounds()
 	v := d.view(bounds.Size())
-	size := func(w, h int) (int, int) {
-		if w < 1 || h < 1 {
-			return cmp.Or(max(w, 0), v.input.X), cmp.Or(max(h, 0), v.input.Y)
-		}
-		return w, h
-	}
+	size := func(w, h int) (int, int) { return cmp.Or(max(w, 0), v.input.X), cmp.Or(max(h, 0), v.input.Y) }
 	fill := func(f *frame) error {
 		if v.border == 0 {
 			_, err := d.Input.Fill(f.input, f.info.Quant, 0, img)
@@ -170,21 +165,14 @@ func (d *Detector) lines(b *borders, numbers []float32, w, h int, v view) (lines
 		if r = b.unclip(r, ratio); !(score >= minScore) || min(r.w, r.h) < leastSide+2 {
 			return
 		}
+		place := func(at float64, from, to int) float32 {
+			return float32(min(max(math.RoundToEven(at/float64(from)*float64(to)), 0), float64(to-1)))
+		}
 		var q Quad
 		for i, c := range r.corners() {
-			q[i] = vision.Point{X: float32(c.x), Y: float32(c.y)}
+			q[i] = vision.Point{X: place(c.x, w, full.X), Y: place(c.y, h, full.Y)}
 		}
 		q = ordered(q)
-		for i, p := range q {
-			place := func(at float32, from, to int) float32 {
-				return float32(min(max(math.RoundToEven(float64(at)/float64(from)*float64(to)), 0), float64(to)))
-			}
-			q[i] = vision.Point{X: place(p.X, w, full.X), Y: place(p.Y, h, full.Y)}
-		}
-		q = ordered(q)
-		for i, p := range q {
-			q[i] = vision.Point{X: min(p.X, float32(full.X-1)), Y: min(p.Y, float32(full.Y-1))}
-		}
 		side := func(a, b vision.Point) int { return int(math.Hypot(float64(a.X-b.X), float64(a.Y-b.Y))) }
 		if side(q[0], q[1]) > leastSide && side(q[0], q[3]) > leastSide {
 			lines = append(lines, Line{Quad: q, Score: score})

@@ -41,7 +41,7 @@ func (d *Direction) UpsideDown(ctx context.Context, img image.Image) (bool, erro
 	if err := check(img); err != nil {
 		return false, err
 	}
-	strips := []strip{{img: img}}
+	strips := []strip{whole(img)}
 	err := d.turn(ctx, strips)
 	return strips[0].turns == 2, err
 }

@@ -56,10 +56,8 @@ func (r *Reader) Read(ctx context.Context, img image.Image) ([]Line, error) {
 	if err := check(img); err != nil {
 		return nil, err
 	}
-	bounds := img.Bounds()
-	x0, y0, x1, y1 := float32(bounds.Min.X), float32(bounds.Min.Y), float32(bounds.Max.X), float32(bounds.Max.Y)
-	found := []Line{{Quad: Quad{{X: x0, Y: y0}, {X: x1, Y: y0}, {X: x1, Y: y1}, {X: x0, Y: y1}}}}
-	strips := []strip{{img: img}}
+	strips := []strip{whole(img)}
+	found := []Line{{Quad: strips[0].quad}}
 	if r.Detector != nil {
 		var err error
 		if found, err = r.Detector.Detect(ctx, img); err != nil {

@@ -85,7 +85,7 @@ func (r *Recognizer) RecognizeAll(ctx context.Context, imgs []image.Image) ([]Te
 		if err := check(img); err != nil {
 			return nil, err
 		}
-		strips[i].img = img
+		strips[i] = whole(img)
 	}
 	return r.recognize(ctx, strips)
 }
