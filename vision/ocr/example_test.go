@@ -59,7 +59,7 @@ func read(ctx context.Context, photo image.Image) ([]ocr.Line, error) {
 		return nil, err
 	}
 	recognizer.Characters = []string{"g", "o"} // the metadata of RapidOCR's files name them
-	var alone ocr.Text
+	var alone ocr.Line
 	if alone, err = recognizer.Recognize(ctx, photo); err != nil {
 		return nil, err
 	}

@@ -237,6 +237,13 @@ func model(t testing.TB, in, out common.Shape, run func(in, out *common.Tensor))
 	return m
 }
 
+func texts(lines []Line) (all []string) {
+	for _, l := range lines {
+		all = append(all, fmt.Sprintf("%s %.1f", l.Text, l.Score))
+	}
+	return all
+}
+
 // What is right of a short line is zero, and lines of similar width are one batch.
 func TestBatches(t *testing.T) {
 	var shapes []common.Shape
@@ -273,7 +280,8 @@ func TestBatches(t *testing.T) {
 	}
 	got, err := r.RecognizeAll(ctx, imgs)
 	require.NoError(t, err)
-	require.Equal(t, []Text{{"aba", 1}, {"a", 1}, {"", 0}, {"ab", 1}}, got)
+	require.Equal(t, []string{"aba 1.0", "a 1.0", " 0.0", "ab 1.0"}, texts(got))
+	require.Equal(t, image.Rect(0, 0, 150, 48), got[1].Quad.Bounds().Image())
 	require.Equal(t, []common.Shape{{2, 3, 48, 320}, {2, 3, 48, 390}}, shapes)
 	r.Characters = []string{"a", "b", "c"}
 	_, err = r.RecognizeAll(ctx, imgs)
@@ -293,7 +301,43 @@ func TestBatches(t *testing.T) {
 	r.Characters = []string{"a", "b"}
 	got, err = r.RecognizeAll(ctx, imgs[:2])
 	require.NoError(t, err)
-	require.ElementsMatch(t, []Text{{"aa", 0.5}, {"ba", 0.5}}, got)
+	require.ElementsMatch(t, []string{"aa 0.5", "ba 0.5"}, texts(got))
+}
+
+// An output's shape may depend on more than the input's, and a model may be replaced between lines.
+func TestShapesAndReplacement(t *testing.T) {
+	load := func(char int) *common.Model {
+		steps := 0
+		out := common.Shape{1, -1, 3}
+		info := func(s common.Shape) []common.TensorInfo {
+			return []common.TensorInfo{{Name: "x", DType: common.Float32, Shape: s}}
+		}
+		return fake.NewModel(common.Signature{Inputs: info(common.Shape{1, 3, 48, 320}), Outputs: info(out)}, nil, func(context.Context, common.Tensors) (common.Tensors, error) {
+			steps++
+			y, err := common.NewTensor(common.Float32, 1, 2*steps, 3)
+			if err == nil {
+				scores, _ := common.Data[float32](y)
+				for i := range 2 * steps {
+					scores[3*i+char*(i&1)] = 1
+				}
+			}
+			return common.Tensors{"x": y}, err
+		})
+	}
+	var m common.LiveModel
+	require.NoError(t, m.Replace(ctx, load(1)))
+	r, err := NewRecognizer(&m)
+	require.NoError(t, err)
+	r.Characters = []string{"a", "b"}
+	for _, want := range []string{"a", "aa", "aaa", "b", "bb"} {
+		if want == "b" {
+			require.NoError(t, m.Replace(ctx, load(2)))
+		}
+		got, err := r.Recognize(ctx, image.NewGray(image.Rect(0, 0, 99, 48)))
+		require.NoError(t, err)
+		require.Equal(t, want, got.Text)
+	}
+	require.NoError(t, m.Shutdown(ctx))
 }
 
 // Models of other kinds are refused, and so are pictures without pixels.

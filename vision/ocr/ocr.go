@@ -12,6 +12,7 @@ import (
 	"context"
 	"image"
 	"math"
+	"slices"
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/vision"
@@ -21,7 +22,7 @@ import (
 type Line struct {
 	Quad  Quad
 	Text  string
-	Score float32 // 0..1: the mean of the characters' scores
+	Score float32 // 0..1: the mean of the characters' scores; 0 if there are none
 }
 
 // Quad are the corners of a line, clockwise from where the text begins above its first
@@ -56,16 +57,18 @@ func (r *Reader) Read(ctx context.Context, img image.Image) ([]Line, error) {
 	if err := check(img); err != nil {
 		return nil, err
 	}
+	if r.Recognizer == nil {
+		return nil, fail(common.ErrOption, "the Reader has no Recognizer")
+	}
 	strips := []strip{whole(img)}
-	found := []Line{{Quad: strips[0].quad}}
 	if r.Detector != nil {
-		var err error
-		if found, err = r.Detector.Detect(ctx, img); err != nil {
+		found, err := r.Detector.Detect(ctx, img)
+		if err != nil {
 			return nil, err
 		}
-		strips = make([]strip, len(found))
-		for i, l := range found {
-			strips[i] = newStrip(img, l.Quad)
+		strips = strips[:0]
+		for _, l := range found {
+			strips = append(strips, newStrip(img, l.Quad))
 		}
 	}
 	if r.Direction != nil {
@@ -73,18 +76,6 @@ func (r *Reader) Read(ctx context.Context, img image.Image) ([]Line, error) {
 			return nil, err
 		}
 	}
-	if r.Recognizer == nil {
-		return nil, fail(common.ErrOption, "the Reader has no Recognizer")
-	}
-	texts, err := r.Recognizer.recognize(ctx, strips)
-	if err != nil {
-		return nil, err
-	}
-	lines, least := found[:0], cmp.Or(r.MinScore, 0.5)
-	for i, t := range texts {
-		if t.Score >= least {
-			lines = append(lines, Line{found[i].Quad, t.Text, t.Score})
-		}
-	}
-	return lines, nil
+	lines, err := r.Recognizer.recognize(ctx, strips)
+	return slices.DeleteFunc(lines, func(l Line) bool { return !(l.Score >= cmp.Or(r.MinScore, 0.5)) }), err
 }

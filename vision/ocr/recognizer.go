@@ -63,23 +63,17 @@ func characters(text string) []string {
 	return strings.Split(text, "\n")
 }
 
-// Text is what a Recognizer reads in a line.
-type Text struct {
-	Text  string
-	Score float32 // 0..1: the mean of the characters' scores; 0 if there are none
-}
-
-// Recognize reads a picture of a line.
-func (r *Recognizer) Recognize(ctx context.Context, img image.Image) (Text, error) {
+// Recognize reads a picture that is one line.
+func (r *Recognizer) Recognize(ctx context.Context, img image.Image) (Line, error) {
 	all, err := r.RecognizeAll(ctx, []image.Image{img})
 	if err != nil {
-		return Text{}, err
+		return Line{}, err
 	}
 	return all[0], nil
 }
 
 // RecognizeAll is Recognize for many pictures. Those of similar width are read together.
-func (r *Recognizer) RecognizeAll(ctx context.Context, imgs []image.Image) ([]Text, error) {
+func (r *Recognizer) RecognizeAll(ctx context.Context, imgs []image.Image) ([]Line, error) {
 	strips := make([]strip, len(imgs))
 	for i, img := range imgs {
 		if err := check(img); err != nil {
@@ -90,11 +84,11 @@ func (r *Recognizer) RecognizeAll(ctx context.Context, imgs []image.Image) ([]Te
 	return r.recognize(ctx, strips)
 }
 
-func (r *Recognizer) recognize(ctx context.Context, strips []strip) ([]Text, error) {
+func (r *Recognizer) recognize(ctx context.Context, strips []strip) ([]Line, error) {
 	if len(r.Characters) == 0 {
 		return nil, fail(common.ErrOption, "the Recognizer has no Characters, and the model does not name them; see ReadCharacters")
 	}
-	texts := make([]Text, len(strips))
+	all := make([]Line, len(strips))
 	size := func(w, h int, ratio float64) (int, int) {
 		h = cmp.Or(max(h, 0), r.Height, 48)
 		ratio = max(float64(cmp.Or(r.MinWidth, 320))/float64(h), ratio)
@@ -120,16 +114,17 @@ func (r *Recognizer) recognize(ctx context.Context, strips []strip) ([]Text, err
 				"so it needs %d classes, or one more for the space", shape, len(some), len(r.Characters), len(r.Characters)+1)
 		}
 		for i, at := range some {
-			texts[at] = r.decode(numbers[i*line:], steps, step, classes)
+			all[at].Quad = strips[at].quad
+			all[at].Text, all[at].Score = r.decode(numbers[i*line:], steps, step, classes)
 		}
 		return nil
 	})
-	return texts, err
+	return all, err
 }
 
 // decode returns the text of the best class at each step, where class 0 is none, and the same
 // class again is the same character.
-func (r *Recognizer) decode(numbers []float32, steps, step, classes int) Text {
+func (r *Recognizer) decode(numbers []float32, steps, step, classes int) (string, float32) {
 	var text []byte
 	var sum float64
 	count, last := 0, 0
@@ -150,7 +145,7 @@ func (r *Recognizer) decode(numbers []float32, steps, step, classes int) Text {
 		}
 		last = best
 	}
-	return Text{string(text), float32(sum / float64(max(count, 1)))}
+	return string(text), float32(sum / float64(max(count, 1)))
 }
 
 // batches runs a model on strips, as many at a time as its batch has, else batch, in the order

@@ -21,11 +21,11 @@ type runner struct{ frames sync.Pool }
 // frame has the tensors and the memory of one Run.
 type frame struct {
 	model    *common.Model
+	name     string            // of the signature
 	info     common.TensorInfo // of the input
 	results  common.TensorInfo // of the output
-	name     string            // of the signature
 	channels int               // the dimension of colors
-	height   int               // the dimension of height, before that of width
+	height   int               // that of height, before that of width
 
 	input, output *common.Tensor
 	cutter        cutter
@@ -122,22 +122,12 @@ func (f *frame) run(ctx context.Context) error {
 		return err
 	}
 	defer s.Close()
-	if err := s.BindInput(0, f.input); err != nil {
-		return err
-	}
-	if f.output != nil {
-		err = s.BindOutput(0, f.output)
-	}
-	if err == nil {
+	last := f.output
+	if err = errors.Join(s.BindInput(0, f.input), s.BindOutput(0, last)); err == nil { // nil: a new one
 		err = s.Run(ctx)
 	}
-	if errors.Is(err, common.ErrShape) && f.output != nil { // the shape depends on more than the input's
-		if err = s.BindOutput(0, nil); err == nil {
-			err = s.Run(ctx)
-		}
-	}
-	if f.output = s.Output(0); err != nil {
-		f.output = nil
+	if f.output = s.Output(0); errors.Is(err, common.ErrShape) && f.output != nil && f.output != last {
+		err = nil // the model has run, but the shape of the output is not that of the last one
 	}
 	return err
 }

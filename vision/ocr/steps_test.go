@@ -178,10 +178,10 @@ func TestDecode(t *testing.T) {
 	numbers, err := common.Data[float32](logits)
 	require.NoError(t, err)
 	r := &Recognizer{Characters: characters("a\nb\r\nc\nd\ne\nf\ng\n")}
-	for i, want := range expected[[]Text](t, "steps.json", "ctc") {
-		got := r.decode(numbers[i*25*9:], 25, 9, 9)
-		require.Equal(t, want.Text, got.Text)
-		require.InDelta(t, want.Score, got.Score, 1e-6)
+	for i, want := range expected[[]Line](t, "steps.json", "ctc") {
+		text, score := r.decode(numbers[i*25*9:], 25, 9, 9)
+		require.Equal(t, want.Text, text)
+		require.InDelta(t, want.Score, score, 1e-6)
 		require.Contains(t, want.Text, " ")
 	}
 }
