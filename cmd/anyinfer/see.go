@@ -122,6 +122,8 @@ func newFinder(ctx context.Context, name string, progress io.Writer, status *sta
 	names := []string{name}
 	if name == text {
 		names = textModels
+	} else if slices.Contains(textModels, name) {
+		return nil, nil, usageError{fmt.Errorf("%s is one of the models that read text together: anyinfer see text", name)}
 	}
 	var engines []*common.Engine
 	var loaded []*common.Model

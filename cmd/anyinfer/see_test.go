@@ -179,6 +179,7 @@ func TestSeeUsage(t *testing.T) {
 		{[]string{fixtures + "digits.onnx", astronaut, "--labels", "missing.txt"}, 1, "missing.txt"},
 		{[]string{fixtures + "digits.onnx", astronaut, "--min-score", "nan"}, 2, "want 0 to 1"},
 		{[]string{fixtures + "digits.onnx", astronaut, "-o", "a.jpg"}, 2, ".png"},
+		{[]string{"text-detection", astronaut}, 2, "anyinfer see text"},
 		{[]string{"facess", astronaut}, 1, "did you mean faces?"},
 		{[]string{fixtures + "digits.onnx", fixtures + "dtypes"}, 1, "has no pictures"},
 	} {
