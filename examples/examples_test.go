@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"context"
 	"debug/elf"
+	"encoding/json"
 	"fmt"
 	"image"
 	"image/color"
@@ -39,10 +40,11 @@ import (
 	_ "github.com/anyinfer/anyinfer/tflite"
 	_ "github.com/anyinfer/anyinfer/tflite/litert"
 	_ "github.com/anyinfer/anyinfer/tnn"
+	"github.com/anyinfer/anyinfer/vision/ocr"
 	"github.com/stretchr/testify/require"
 )
 
-var examples = []string{"classify", "cutout", "detect", "embedded", "faces", "isolate", "pool", "quickstart", "stream", "track"}
+var examples = []string{"classify", "cutout", "detect", "embedded", "faces", "isolate", "pool", "quickstart", "read", "stream", "track"}
 
 // binaries is the folder of the examples, which are built with this test's settings.
 var binaries string
@@ -111,7 +113,7 @@ var (
 	prompts  = regexp.MustCompile(`(?m)^\$ (.*)\n`)
 	goRuns   = regexp.MustCompile(`go run \./examples/(\w+)`)
 
-	modelPaths = regexp.MustCompile(`anyinfer model path (\w+)`)
+	modelPaths = regexp.MustCompile(`anyinfer model path ([\w-]+)`)
 )
 
 // pictures are what examples write, with the color of a pixel.
@@ -157,7 +159,7 @@ func TestREADME(t *testing.T) {
 				for _, m := range modelPaths.FindAllStringSubmatch(command, -1) {
 					model(t, m[1])
 				}
-				cmd := exec.Command("sh", "-c", goRuns.ReplaceAllString(command, `$1`))
+				cmd := exec.Command("sh", "-c", goRuns.ReplaceAllString(command, `env $1`)) // read is also a command of the shell
 				cmd.Dir, cmd.Env = t.TempDir(), append(os.Environ(), "PATH="+binaries+string(filepath.ListSeparator)+os.Getenv("PATH"))
 				for _, folder := range []string{"examples", "testdata"} { // pictures are written beside them
 					path, err := filepath.Abs(filepath.Join("..", folder))
@@ -170,6 +172,15 @@ func TestREADME(t *testing.T) {
 				stdout, stderr, code := run(t, cmd)
 				require.Zero(t, code, stderr)
 				require.Equal(t, printed, stdout, command)
+				if name == "read" {
+					text, err := os.ReadFile(filepath.Join(cmd.Dir, "read.json"))
+					require.NoError(t, err)
+					var lines []ocr.Line
+					require.NoError(t, json.Unmarshal(text, &lines))
+					require.Len(t, lines, strings.Count(printed, "\n"))
+					require.Contains(t, printed, lines[3].Text)
+					require.InDelta(t, 30, lines[3].Quad[0].X, 5)
+				}
 				for _, want := range pictures[name] {
 					file, err := os.Open(filepath.Join(cmd.Dir, want.file))
 					require.NoError(t, err)
@@ -264,6 +275,8 @@ func TestNoSDK(t *testing.T) {
 			switch name {
 			case "cutout", "detect", "faces":
 				cmd.Args = append(cmd.Args, "../testdata/digits.tflite", "../testdata/astronaut.jpg")
+			case "read":
+				cmd.Args = append(cmd.Args, "../testdata/digits.onnx", "../testdata/digits.onnx", "../testdata/digits.onnx", "../testdata/receipt.png")
 			case "track":
 				cmd.Args = append(cmd.Args, "../testdata/digits.tflite", "classify", t.TempDir())
 			case "quickstart":

@@ -75,7 +75,7 @@ func (f *filler) open(img image.Image) error {
 		return f.check(m.Pix, m.Stride, 1)
 	case *image.YCbCr:
 		chroma := min(len(m.Cb), len(m.Cr))
-		if m.CStride < 0 || m.CStride > chroma || m.COffset(f.bounds.Max.X-1, f.bounds.Max.Y-1) >= chroma {
+		if m.CStride < 0 || m.CStride > max(chroma, maxSide) || m.COffset(f.bounds.Max.X-1, f.bounds.Max.Y-1) >= chroma {
 			return fail(common.ErrInput, "the picture has %d and %d bytes of chroma, too few for its bounds %v",
 				len(m.Cb), len(m.Cr), f.bounds)
 		}
@@ -98,7 +98,7 @@ func boundsOf(img image.Image) image.Rectangle {
 
 // check returns an error if a plane is too small for the picture.
 func (f *filler) check(plane []byte, stride, bytes int) error {
-	if n := len(plane); stride < 0 || stride > n || int64(stride)*int64(f.size.Y-1)+int64(bytes*f.size.X) > int64(n) {
+	if n := len(plane); stride < 0 || stride > max(n, 4*maxSide) || int64(stride)*int64(f.size.Y-1)+int64(bytes*f.size.X) > int64(n) {
 		return fail(common.ErrInput, "the picture has %d bytes of pixels, too few for its bounds %v", n, f.bounds)
 	}
 	return nil

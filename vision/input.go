@@ -55,6 +55,9 @@ const (
 	// picture by the factor of the height alone, as insightface does it; the width's differs
 	// by the rounding to whole pixels. Both begin at the top left corner.
 	LetterboxByHeight
+	// LetterboxLine makes it as high as the input and, at the left, as wide as its shape asks,
+	// rounded up, but no wider than the input, as PaddleOCR does with lines of text.
+	LetterboxLine
 )
 
 // Filter says how pixels are computed when the size changes. They are exactly those of
@@ -169,6 +172,8 @@ func (in *Input) place(pic, out image.Point) placing {
 		g.at.Min = image.Pt(round(float64(out.X-g.size.X)/2-0.1), round(float64(out.Y-g.size.Y)/2-0.1))
 	case LetterboxCorner, LetterboxByHeight: // Python's int
 		g.size = image.Pt(max(1, int(w*ratio)), max(1, int(h*ratio)))
+	case LetterboxLine: // Python's ceil
+		g.size.X = min(max(1, int(math.Ceil(float64(out.Y)*(w/h)))), out.X)
 	case Crop: // torchvision: Python's int for the longer side, then round for the corner
 		wide := func(x int) image.Point { return image.Pt(x, int(float64(x)*h/w)) }
 		high := func(y int) image.Point { return image.Pt(int(float64(y)*w/h), y) }

@@ -40,11 +40,12 @@ on, one at a time on one thread, and finds the edges in a photo, which it writes
 to edges-ENGINE.png. The table shows how many digits were right, the largest
 difference between the scores and onnxruntime's, and the median time of a scan.
 
-Then the engines that run these models find a face in a photo, and cut the person
-out of it, in pictures named faces-ENGINE.png and person-ENGINE.png.`,
+Then the engines that run these models find a face in a photo, cut the person out
+of it, and read a receipt, in pictures named faces-ENGINE.png, person-ENGINE.png and
+text-ENGINE.png.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return demo(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), out, isolation.isolation())
+			return demo(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), out, isolation)
 		},
 	}
 	cmd.Flags().StringVar(&out, "out", "anyinfer-demo", "folder to write the pictures to")
@@ -53,7 +54,7 @@ out of it, in pictures named faces-ENGINE.png and person-ENGINE.png.`,
 	return cmd
 }
 
-func demo(ctx context.Context, w, log io.Writer, out string, isolation model.Isolation) error {
+func demo(ctx context.Context, w, log io.Writer, out string, isolation isolationFlags) error {
 	d, err := readDigits()
 	if err != nil {
 		return err
@@ -76,7 +77,7 @@ func demo(ctx context.Context, w, log io.Writer, out string, isolation model.Iso
 			notes = append(notes, name+": "+note)
 			continue
 		}
-		line, err := demoEngine(ctx, log, status, name, d, photo, filepath.Join(out, "edges-"+name+".png"), isolation)
+		line, err := demoEngine(ctx, log, status, name, d, photo, filepath.Join(out, "edges-"+name+".png"), isolation.isolation())
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

@@ -144,6 +144,12 @@ var mutants = []mutant{
 	{"vision/landmark/finder.go", "points[i].Point, -angle", "points[i].Point, angle", "vision/landmark", "TestMediaPipeVideo/hands"},
 	{"vision/landmark/finder.go", "f.last, *v = x, float32(f.value)", "f.last = x", "vision/landmark", "TestMediaPipeVideo/pose"},
 	{"vision/landmark/obb.go", "(det+eps)/4 - c*x*y", "(det+eps)/4 + c*x*y", "vision/landmark", "TestOBB"},
+	// Text.
+	{"vision/ocr/borders.go", "if p := at(x, y); zero {", "if p := at(x, y); zero && x < 0 {", "vision/ocr", "TestBorders"},
+	{"vision/ocr/cutter.go", "u, v = w-1-y, x", "u, v = y, x", "vision/ocr", "TestTurns"},
+	{"vision/ocr/detector.go", "max(high-h, h-high) / 2", "max(high-h, h-high)", "vision/ocr", "TestView"},
+	{"vision/ocr/recognizer.go", "best != last && best != 0", "(best != last || true) && best != 0", "vision/ocr", "TestDecode"},
+	{"vision/ocr/recognizer.go", "clear(rest[row/w*used : row])", "_ = rest[row/w*used : row]", "vision/ocr", "TestBatches"},
 
 	// Pictures.
 	{"vision/input.go", "float64(out.X-g.size.X)/2-0.1", "float64(out.X-g.size.X)/2", "vision", "TestPlaces"},

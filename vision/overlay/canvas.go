@@ -113,9 +113,13 @@ func (c *canvas) visible(r vision.Rect) (vision.Rect, bool) {
 	return r.Intersect(c.inside(c.line / 2)), r.Intersect(c.inside(0)).Area() > 0 // not if r has NaN
 }
 
-// box draws the edges of r, each alone, because filling takes as long as the area is large.
+// box draws the edges of r.
 func (c *canvas) box(r vision.Rect, col color.RGBA) {
-	corners := []vision.Point{r.Min, {X: r.Max.X, Y: r.Min.Y}, r.Max, {X: r.Min.X, Y: r.Max.Y}}
+	c.outline([]vision.Point{r.Min, {X: r.Max.X, Y: r.Min.Y}, r.Max, {X: r.Min.X, Y: r.Max.Y}}, col)
+}
+
+// outline draws four edges, each alone, because filling takes as long as the area is large.
+func (c *canvas) outline(corners []vision.Point, col color.RGBA) {
 	for i, col := range []color.RGBA{shade, col} {
 		for j, p := range corners {
 			c.fill(col, capsule(p, corners[(j+1)%4], c.line*[]float32{1.7, 1}[i]))
