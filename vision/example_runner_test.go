@@ -18,7 +18,7 @@ func ExampleRunner() {
 		left := func(size image.Point) (vision.Affine, error) {
 			return vision.Affine{float32(size.X) / float32(half.X), 0, 0, 0, float32(size.Y) / float32(2*half.Y), 0}, nil
 		}
-		err = runner.Run(ctx, m, &in, photo, left, func(out vision.Outputs) error {
+		err = runner.Run(ctx, m, &in, []image.Image{photo}, left, func(out vision.Outputs) error {
 			numbers, _, err := out.Floats(0, 1)
 			all = append(all, numbers...)
 			return err

@@ -299,6 +299,18 @@ func store[T float32 | common.Half | common.BHalf | int8 | uint8](f *filler, dst
 	return f.err
 }
 
+// clearRight makes everything 0 that is right of picture n.
+func (f *filler) clearRight(dst *common.Tensor, n int) {
+	pixel, rows := dst.DType().Size(), f.out.Y*f.channels
+	if f.last {
+		pixel, rows = pixel*f.channels, f.out.Y
+	}
+	width, used := pixel*f.out.X, pixel*f.at.Max.X
+	for row := range slices.Chunk(dst.Bytes()[n*rows*width:][:rows*width], width) {
+		clear(row[used:])
+	}
+}
+
 // resized returns a slice of n elements, in the memory of s if that is large enough.
 func resized[T any](s []T, n int) []T { return slices.Grow(s[:0], n)[:n] }
 

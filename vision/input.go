@@ -56,7 +56,8 @@ const (
 	// by the rounding to whole pixels. Both begin at the top left corner.
 	LetterboxByHeight
 	// LetterboxLine makes it as high as the input and, at the left, as wide as its shape asks,
-	// rounded up, but no wider than the input, as PaddleOCR does with lines of text.
+	// rounded up, but no wider than the input, as PaddleOCR does with lines of text. What is right
+	// of it is 0 in the input, and Pad only if that is quantized.
 	LetterboxLine
 )
 
@@ -149,7 +150,10 @@ func (in *Input) fill(dst *common.Tensor, quant *common.Quantization, n int, img
 		f.resize(g, in.Filter)
 		back = g.back
 	}
-	return back, f.write(dst, n)
+	if err = f.write(dst, n); err == nil && in.Fit == LetterboxLine && to == nil && quant == nil {
+		f.clearRight(dst, n)
+	}
+	return back, err
 }
 
 // placing is where a picture goes in the input.

@@ -149,7 +149,7 @@ var mutants = []mutant{
 	{"vision/ocr/cutter.go", "u, v = w-1-y, x", "u, v = y, x", "vision/ocr", "TestTurns"},
 	{"vision/ocr/detector.go", "max(high-h, h-high) / 2", "max(high-h, h-high)", "vision/ocr", "TestView"},
 	{"vision/ocr/recognizer.go", "best != last && best != 0", "(best != last || true) && best != 0", "vision/ocr", "TestDecode"},
-	{"vision/ocr/recognizer.go", "clear(rest[row/w*used : row])", "_ = rest[row/w*used : row]", "vision/ocr", "TestBatches"},
+	{"vision/filler.go", "clear(row[used:])", "_ = row[used:]", "vision/ocr", "TestBatches"},
 
 	// Pictures.
 	{"vision/input.go", "float64(out.X-g.size.X)/2-0.1", "float64(out.X-g.size.X)/2", "vision", "TestPlaces"},

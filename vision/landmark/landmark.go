@@ -114,7 +114,7 @@ func (k *Marker) Mark(ctx context.Context, img image.Image, r Region) (Landmarks
 		}
 		return a.Inverse(), nil
 	}
-	err := k.runner.Run(ctx, k.Model, &k.Input, img, to, func(out vision.Outputs) error {
+	err := k.runner.Run(ctx, k.Model, &k.Input, []image.Image{img}, to, func(out vision.Outputs) error {
 		read := k.regression
 		if k.Form == SimCC {
 			read = k.simCC

@@ -39,15 +39,14 @@ type Detector struct {
 	Unclip     float32 // how much larger than in the map lines are, 1.5 to 2; 0: 1.6 (unclip_ratio)
 	MaxAreas   int     // how many areas of the map are looked at; 0: 1000 (max_candidates)
 
-	runner runner
+	runner vision.Runner
 }
 
 // NewDetector returns a Detector for a model with an input for pictures and an output of
 // four dimensions. Otherwise the error wraps common.ErrModel and says what the model has.
 func NewDetector(m vision.Model) (*Detector, error) {
-	d := &Detector{Model: m, Input: input}
-	_, err := newFrame(m, &d.Input, 4)
-	return d, err
+	_, _, err := about(m, 4)
+	return &Detector{Model: m, Input: input}, err
 }
 
 // input is the recipe of all models of PP-OCR in RapidOCR, -1 to 1. They were trained with
@@ -110,35 +109,38 @@ func (d *Detector) Detect(ctx context.Context, img image.Image) ([]Line, error) 
 	}
 	bounds := img.Bounds()
 	v := d.view(bounds.Size())
-	size := func(w, h int) (int, int) { return cmp.Or(max(w, 0), v.input.X), cmp.Or(max(h, 0), v.input.Y) }
-	fill := func(f *frame) error {
-		if v.border == 0 {
-			_, err := d.Input.Fill(f.input, f.info.Quant, 0, img)
-			return err
+	sig, _, err := about(d.Model, 0)
+	if err != nil {
+		return nil, err
+	}
+	in := d.Input
+	w, h := in.Sides(sig.Inputs[0])
+	in.Size = image.Pt(cmp.Or(w, v.input.X), cmp.Or(h, v.input.Y))
+	var to func(image.Point) (vision.Affine, error)
+	if v.border > 0 {
+		to = func(s image.Point) (vision.Affine, error) {
+			full := v.full()
+			x := float32(s.X) / float32(full.X) * float32(v.pic.X) / float32(bounds.Dx())
+			border, y := float32(s.Y)/float32(full.Y)*float32(v.border), float32(s.Y)/float32(full.Y)*float32(v.pic.Y)/float32(bounds.Dy())
+			return vision.Affine{x, 0, -x * float32(bounds.Min.X), 0, y, border - y*float32(bounds.Min.Y)}, nil
 		}
-		s, full := f.input.Shape(), v.full()
-		x := float32(s[f.height+1]) / float32(full.X) * float32(v.pic.X) / float32(bounds.Dx())
-		border, y := float32(s[f.height])/float32(full.Y)*float32(v.border), float32(s[f.height])/float32(full.Y)*float32(v.pic.Y)/float32(bounds.Dy())
-		to := vision.Affine{x, 0, -x * float32(bounds.Min.X), 0, y, border - y*float32(bounds.Min.Y)}
-		return d.Input.FillWarped(f.input, f.info.Quant, 0, img, to)
 	}
 	var lines []Line
-	err := d.runner.run(ctx, d.Model, &d.Input, 1, size, fill, func(f *frame) error {
-		out, shape, err := f.outputs(4)
+	err = d.runner.Run(ctx, d.Model, &in, []image.Image{img}, to, func(out vision.Outputs) error {
+		numbers, shape, err := out.Floats(0, 3)
 		if err != nil {
 			return err
 		}
-		if shape[1] != 1 && shape[3] == 1 {
-			shape[1], shape[2], shape[3] = 1, shape[1], shape[2]
+		if shape[0] != 1 && shape[2] == 1 {
+			shape = [3]int{1, shape[0], shape[1]}
 		}
-		if shape[1] != 1 || min(shape[2], shape[3]) < 1 || max(shape[2], shape[3]) > math.MaxInt32 {
+		if shape[0] != 1 || min(shape[1], shape[2]) < 1 || max(shape[1], shape[2]) > math.MaxInt32 {
 			return fail(common.ErrShape, "the output has the shape %v, not that of a map of text", shape)
 		}
-		numbers, _, err := out.Floats(0, 3)
-		if err == nil {
-			lines = d.lines(&f.borders, numbers, shape[3], shape[2], v)
-		}
-		return err
+		b := allBorders.Get().(*borders)
+		lines = d.lines(b, numbers, shape[2], shape[1], v)
+		allBorders.Put(b)
+		return nil
 	})
 	sort(lines)
 	fx, fy := float32(bounds.Dx())/float32(v.pic.X), float32(bounds.Dy())/float32(v.pic.Y)

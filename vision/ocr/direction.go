@@ -18,9 +18,9 @@ type Direction struct {
 	Model    vision.Model
 	Input    vision.Input // with a Size of 0,0 and an input of any size: 192 by 48 (cls_image_shape)
 	MinScore float32      // a line is upside down if the score of that is larger; 0: 0.9 (cls_thresh)
-	Batch    int          // lines at a time, where the model takes any number; 0: 6 (cls_batch_num)
+	Batch    int          // lines at a time, at most 16, where the model takes any number; 0: 6 (cls_batch_num)
 
-	runner runner
+	runner vision.Runner
 }
 
 // NewDirection returns a Direction for a model with an output of two numbers. Otherwise the
@@ -28,10 +28,9 @@ type Direction struct {
 func NewDirection(m vision.Model) (*Direction, error) {
 	d := &Direction{Model: m, Input: input}
 	d.Input.Fit = vision.LetterboxLine
-	f, err := newFrame(m, &d.Input, 2)
-	if err == nil && f.results.Shape[1] > 0 && f.results.Shape[1] != 2 {
-		err = fail(common.ErrModel, "the model has the output %s; want two numbers, for 0 and 180 degrees",
-			describe([]common.TensorInfo{f.results}))
+	sig, _, err := about(m, 2)
+	if err == nil && sig.Outputs[0].Shape[1] > 0 && sig.Outputs[0].Shape[1] != 2 {
+		err = fail(common.ErrModel, "the model has the output %v; want two numbers, for 0 and 180 degrees", sig.Outputs[0])
 	}
 	return d, err
 }
@@ -48,20 +47,16 @@ func (d *Direction) UpsideDown(ctx context.Context, img image.Image) (bool, erro
 
 // turn turns the strips that are upside down.
 func (d *Direction) turn(ctx context.Context, strips []strip) error {
-	size := func(w, h int, _ float64) (int, int) {
-		return cmp.Or(max(w, 0), d.Input.Size.X, 192), cmp.Or(max(h, 0), d.Input.Size.Y, 48)
+	size := func(w, h int, _ float64) image.Point {
+		return image.Pt(cmp.Or(w, d.Input.Size.X, 192), cmp.Or(h, d.Input.Size.Y, 48))
 	}
-	return batches(ctx, &d.runner, d.Model, &d.Input, strips, d.Batch, size, func(f *frame, some []int) error {
-		out, shape, err := f.outputs(2)
-		if err == nil && shape[1] != 2 {
-			err = fail(common.ErrShape, "the output has the shape %v; want two numbers a line", shape)
+	return batches(ctx, &d.runner, d.Model, d.Input, strips, d.Batch, size, func(out vision.Outputs, _, s int) error {
+		scores, _, err := out.Floats(0, 1)
+		if err == nil && len(scores) != 2 {
+			err = fail(common.ErrShape, "the output has %d numbers for each line, not two", len(scores))
 		}
-		for i := 0; i < len(some) && err == nil; i++ {
-			out.N = i
-			var scores []float32
-			if scores, _, err = out.Floats(0, 1); err == nil && scores[1] > scores[0] && scores[1] > cmp.Or(d.MinScore, 0.9) {
-				strips[some[i]].turns += 2
-			}
+		if err == nil && scores[1] > scores[0] && scores[1] > cmp.Or(d.MinScore, 0.9) {
+			strips[s].turns += 2
 		}
 		return err
 	})

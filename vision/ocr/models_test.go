@@ -329,7 +329,7 @@ func TestShapesAndReplacement(t *testing.T) {
 	r, err := NewRecognizer(&m)
 	require.NoError(t, err)
 	r.Characters = []string{"a", "b"}
-	for _, want := range []string{"a", "aa", "aaa", "b", "bb"} {
+	for _, want := range []string{"a", "aaa", "aaaaa", "b", "bbb"} {
 		if want == "b" {
 			require.NoError(t, m.Replace(ctx, load(2)))
 		}
