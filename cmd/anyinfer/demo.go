@@ -27,6 +27,7 @@ import (
 
 func newDemoCommand() *cobra.Command {
 	var out string
+	var tasks []string
 	var isolation isolationFlags
 	cmd := &cobra.Command{
 		Use:   "demo",
@@ -45,16 +46,20 @@ of it, and read a receipt, in pictures named faces-ENGINE.png, person-ENGINE.png
 text-ENGINE.png.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return demo(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), out, isolation)
+			return demo(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), out, tasks, isolation)
 		},
 	}
 	cmd.Flags().StringVar(&out, "out", "anyinfer-demo", "folder to write the pictures to")
 	must(cmd.MarkFlagDirname("out"))
+	cmd.Flags().StringSliceVar(&tasks, "tasks", []string{"faces", "person", text}, "what to do with pictures at the end")
 	isolation.add(cmd)
 	return cmd
 }
 
-func demo(ctx context.Context, w, log io.Writer, out string, isolation isolationFlags) error {
+func demo(ctx context.Context, w, log io.Writer, out string, tasks []string, isolation isolationFlags) error {
+	if err := checkDemoTasks(tasks); err != nil {
+		return err
+	}
 	d, err := readDigits()
 	if err != nil {
 		return err
@@ -98,7 +103,7 @@ func demo(ctx context.Context, w, log io.Writer, out string, isolation isolation
 		return err
 	}
 	fmt.Fprintln(w)
-	if err := demoPictures(ctx, w, log, status, ready, out, isolation); ctx.Err() != nil {
+	if err := demoPictures(ctx, w, log, status, ready, out, tasks, isolation); ctx.Err() != nil {
 		return ctx.Err()
 	} else if err != nil {
 		failed = append(failed, err)

@@ -10,6 +10,7 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/anyinfer/anyinfer/common"
@@ -19,11 +20,31 @@ import (
 	"github.com/anyinfer/anyinfer/vision"
 )
 
-// demoPictures finds faces in a photo, cuts out the person, and reads a receipt, with each of
-// engines that runs the models for that, and prints a table. It writes pictures to the folder out.
-func demoPictures(ctx context.Context, w, log io.Writer, status *statusLine, engines []string, out string, isolation isolationFlags) error {
+// demoTasks are what the demo does with pictures: the task, its first model and the picture.
+var demoTasks = [][3]string{{"faces", "faces", "astronaut.jpg"}, {"person", "person", "astronaut.jpg"}, {text, textModels[0], "receipt.png"}}
+
+func checkDemoTasks(tasks []string) error {
+	var known []string
+	for _, task := range demoTasks {
+		known = append(known, task[0])
+	}
+	for _, task := range tasks {
+		if !slices.Contains(known, task) {
+			return usageError{fmt.Errorf("--tasks %s: the demo's tasks are %s", task, strings.Join(known, ", "))}
+		}
+	}
+	return nil
+}
+
+// demoPictures finds faces in a photo, cuts out the person, and reads a receipt, as far as that is
+// among tasks, with each of engines that runs the models for that, and prints a table. It writes
+// pictures to the folder out.
+func demoPictures(ctx context.Context, w, log io.Writer, status *statusLine, engines []string, out string, tasks []string, isolation isolationFlags) error {
 	t := newTable(w, "TASK", "ENGINE", "FOUND", "LATENCY", "PICTURE")
-	for _, task := range [][3]string{{"faces", "faces", "astronaut.jpg"}, {"person", "person", "astronaut.jpg"}, {text, textModels[0], "receipt.png"}} {
+	for _, task := range demoTasks {
+		if !slices.Contains(tasks, task[0]) {
+			continue
+		}
 		m, err := models.Find(task[1])
 		if err != nil {
 			return err
