@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -329,13 +330,17 @@ func TestShapesAndReplacement(t *testing.T) {
 	r, err := NewRecognizer(&m)
 	require.NoError(t, err)
 	r.Characters = []string{"a", "b"}
-	for _, want := range []string{"a", "aaa", "aaaaa", "b", "bbb"} {
-		if want == "b" {
+	longest := 0 // each Run has more steps; how many Runs there are depends on what the pool of frames keeps
+	for i, want := range "aaabb" {
+		if i == 3 {
 			require.NoError(t, m.Replace(ctx, load(2)))
+			longest = 0
 		}
 		got, err := r.Recognize(ctx, image.NewGray(image.Rect(0, 0, 99, 48)))
 		require.NoError(t, err)
-		require.Equal(t, want, got.Text)
+		require.Greater(t, len(got.Text), longest)
+		longest = len(got.Text)
+		require.Equal(t, strings.Repeat(string(want), longest), got.Text)
 	}
 	require.NoError(t, m.Shutdown(ctx))
 }
