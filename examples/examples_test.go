@@ -9,9 +9,12 @@ import (
 	"bytes"
 	"context"
 	"debug/elf"
+	"encoding/json"
 	"fmt"
 	"image"
 	"image/color"
+	"image/draw"
+	"image/jpeg"
 	"image/png"
 	"io"
 	"maps"
@@ -37,10 +40,11 @@ import (
 	_ "github.com/anyinfer/anyinfer/tflite"
 	_ "github.com/anyinfer/anyinfer/tflite/litert"
 	_ "github.com/anyinfer/anyinfer/tnn"
+	"github.com/anyinfer/anyinfer/vision/ocr"
 	"github.com/stretchr/testify/require"
 )
 
-var examples = []string{"classify", "cutout", "detect", "embedded", "faces", "isolate", "pool", "quickstart", "stream"}
+var examples = []string{"classify", "cutout", "detect", "embedded", "faces", "isolate", "pool", "quickstart", "read", "stream", "track"}
 
 // binaries is the folder of the examples, which are built with this test's settings.
 var binaries string
@@ -109,7 +113,7 @@ var (
 	prompts  = regexp.MustCompile(`(?m)^\$ (.*)\n`)
 	goRuns   = regexp.MustCompile(`go run \./examples/(\w+)`)
 
-	modelPaths = regexp.MustCompile(`anyinfer model path (\w+)`)
+	modelPaths = regexp.MustCompile(`anyinfer model path ([\w-]+)`)
 )
 
 // pictures are what examples write, with the color of a pixel.
@@ -119,6 +123,7 @@ var pictures = map[string][]struct {
 	color    color.NRGBA
 }{
 	"detect": {{"detect.png", image.Pt(512, 512), image.Pt(176, 150), color.NRGBA{0x56, 0xb4, 0xe9, 255}}},
+	"track":  {{"tracks/0024.png", image.Pt(640, 360), image.Pt(461, 130), color.NRGBA{0xe6, 0x9f, 0x00, 255}}}, // the box of face 1
 	"cutout": {
 		{"cutout.png", image.Pt(512, 512), image.Pt(320, 30), color.NRGBA{}},
 		{"cutout.png", image.Pt(512, 512), image.Pt(300, 300), color.NRGBA{213, 94, 54, 255}},
@@ -154,16 +159,28 @@ func TestREADME(t *testing.T) {
 				for _, m := range modelPaths.FindAllStringSubmatch(command, -1) {
 					model(t, m[1])
 				}
-				cmd := exec.Command("sh", "-c", goRuns.ReplaceAllString(command, `$1`))
+				cmd := exec.Command("sh", "-c", goRuns.ReplaceAllString(command, `env $1`)) // read is also a command of the shell
 				cmd.Dir, cmd.Env = t.TempDir(), append(os.Environ(), "PATH="+binaries+string(filepath.ListSeparator)+os.Getenv("PATH"))
 				for _, folder := range []string{"examples", "testdata"} { // pictures are written beside them
 					path, err := filepath.Abs(filepath.Join("..", folder))
 					require.NoError(t, err)
 					require.NoError(t, os.Symlink(path, filepath.Join(cmd.Dir, folder)))
 				}
+				if name == "track" {
+					passing(t, filepath.Join(cmd.Dir, "frames"))
+				}
 				stdout, stderr, code := run(t, cmd)
 				require.Zero(t, code, stderr)
 				require.Equal(t, printed, stdout, command)
+				if name == "read" {
+					text, err := os.ReadFile(filepath.Join(cmd.Dir, "read.json"))
+					require.NoError(t, err)
+					var lines []ocr.Line
+					require.NoError(t, json.Unmarshal(text, &lines))
+					require.Len(t, lines, strings.Count(printed, "\n"))
+					require.Contains(t, printed, lines[3].Text)
+					require.InDelta(t, 30, lines[3].Quad[0].X, 5)
+				}
 				for _, want := range pictures[name] {
 					file, err := os.Open(filepath.Join(cmd.Dir, want.file))
 					require.NoError(t, err)
@@ -182,6 +199,71 @@ func TestREADME(t *testing.T) {
 	}
 }
 
+// passing writes frames of two portraits of the astronaut that pass each other; one hides
+// the other for a while.
+func passing(t *testing.T, dir string) {
+	t.Helper()
+	file, err := os.Open("../testdata/astronaut.jpg")
+	require.NoError(t, err)
+	defer file.Close()
+	photo, err := jpeg.Decode(file)
+	require.NoError(t, err)
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	part := image.Rect(110, 20, 340, 260)
+	portrait, mirrored := image.NewRGBA(part.Sub(part.Min)), image.NewRGBA(part.Sub(part.Min))
+	for y := range part.Dy() {
+		for x := range part.Dx() {
+			portrait.Set(x, y, photo.At(part.Min.X+x, part.Min.Y+y))
+			mirrored.Set(x, y, photo.At(part.Max.X-1-x, part.Min.Y+y))
+		}
+	}
+	for frame := range 25 {
+		picture := image.NewRGBA(image.Rect(0, 0, 640, 360))
+		draw.Draw(picture, picture.Rect, image.NewUniform(color.Gray{0x60}), image.Point{}, draw.Src)
+		for _, at := range []image.Point{{10 + 16*frame, 20}, {400 - 16*frame, 100}} {
+			card := portrait
+			if at.Y > 20 {
+				card = mirrored
+			}
+			draw.Draw(picture, card.Rect.Add(at), card, image.Point{}, draw.Src)
+		}
+		var data bytes.Buffer
+		require.NoError(t, png.Encode(&data, picture))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("%02d.png", frame)), data.Bytes(), 0o600))
+	}
+}
+
+// TestTrackPipe: the pictures of a pipe have the tracks of those of a folder.
+func TestTrackPipe(t *testing.T) {
+	enginetest.Require(t, "tflite")
+	dir, faces := t.TempDir(), model(t, "faces")
+	frames, out := filepath.Join(dir, "frames"), filepath.Join(dir, "out")
+	passing(t, frames)
+	want, stderr, code := run(t, example(t, "track", faces, frames, out))
+	require.Zero(t, code, stderr)
+	require.Equal(t, 25, strings.Count(want, "\n"))
+	require.Contains(t, stderr, "track: 25 frames, ")
+	var pipe bytes.Buffer
+	names, err := filepath.Glob(filepath.Join(frames, "*.png"))
+	require.NoError(t, err)
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		require.NoError(t, err)
+		pipe.Write(data)
+	}
+	cmd := example(t, "track", faces, "-", out)
+	cmd.Stdin = bytes.NewReader(pipe.Bytes())
+	stdout, stderr, code := run(t, cmd)
+	require.Zero(t, code, stderr)
+	require.Equal(t, want, stdout)
+	cmd = example(t, "track", faces, "-", out)
+	cmd.Stdin = bytes.NewReader(pipe.Bytes()[:pipe.Len()-1])
+	stdout, stderr, code = run(t, cmd)
+	require.Equal(t, 1, code)
+	require.Equal(t, 24, strings.Count(stdout, "\n"))
+	require.Contains(t, stderr, io.ErrUnexpectedEOF.Error())
+}
+
 // TestNoSDK: without any SDK the error has what to do, and nothing crashes.
 func TestNoSDK(t *testing.T) {
 	for _, name := range examples {
@@ -193,6 +275,10 @@ func TestNoSDK(t *testing.T) {
 			switch name {
 			case "cutout", "detect", "faces":
 				cmd.Args = append(cmd.Args, "../testdata/digits.tflite", "../testdata/astronaut.jpg")
+			case "read":
+				cmd.Args = append(cmd.Args, "../testdata/digits.onnx", "../testdata/digits.onnx", "../testdata/digits.onnx", "../testdata/receipt.png")
+			case "track":
+				cmd.Args = append(cmd.Args, "../testdata/digits.tflite", "classify", t.TempDir())
 			case "quickstart":
 				cmd.Dir = ".."
 			}

@@ -49,7 +49,10 @@ func recognizeFaces(m *modelInfo) *Detector {
 	}
 	var indexes [3][]int
 	lengths := []int{gridForms[h.Form].scores, gridForms[h.Form].boxes, gridForms[h.Form].points}
-	if h.Form == SCRFD {
+	switch h.Form {
+	case BlazeFace: // others have more points, or fewer
+		lengths = []int{1, 4 + 2*blazePoints, 4 + 2*blazePoints}
+	case SCRFD:
 		lengths = lengths[:len(m.Outputs)/n] // points may be missing
 	}
 	for j, length := range lengths {

@@ -46,6 +46,7 @@ type filler struct {
 	rotated []int32  // weights in the order of ring
 	back    Affine   // warped: points of the input to points of the picture
 	steps   bool     // warped: points are rounded to 1/32 of a pixel
+	outside bool     // warped: points outside of the picture have the color of the nearest pixel
 }
 
 var fillers = sync.Pool{New: func() any { return new(filler) }}
@@ -74,7 +75,7 @@ func (f *filler) open(img image.Image) error {
 		return f.check(m.Pix, m.Stride, 1)
 	case *image.YCbCr:
 		chroma := min(len(m.Cb), len(m.Cr))
-		if m.CStride < 0 || m.CStride > chroma || m.COffset(f.bounds.Max.X-1, f.bounds.Max.Y-1) >= chroma {
+		if m.CStride < 0 || m.CStride > max(chroma, maxSide) || m.COffset(f.bounds.Max.X-1, f.bounds.Max.Y-1) >= chroma {
 			return fail(common.ErrInput, "the picture has %d and %d bytes of chroma, too few for its bounds %v",
 				len(m.Cb), len(m.Cr), f.bounds)
 		}
@@ -97,7 +98,7 @@ func boundsOf(img image.Image) image.Rectangle {
 
 // check returns an error if a plane is too small for the picture.
 func (f *filler) check(plane []byte, stride, bytes int) error {
-	if n := len(plane); stride < 0 || stride > n || int64(stride)*int64(f.size.Y-1)+int64(bytes*f.size.X) > int64(n) {
+	if n := len(plane); stride < 0 || stride > max(n, 4*maxSide) || int64(stride)*int64(f.size.Y-1)+int64(bytes*f.size.X) > int64(n) {
 		return fail(common.ErrInput, "the picture has %d bytes of pixels, too few for its bounds %v", n, f.bounds)
 	}
 	return nil
@@ -296,6 +297,18 @@ func store[T float32 | common.Half | common.BHalf | int8 | uint8](f *filler, dst
 		}
 	}
 	return f.err
+}
+
+// clearRight makes everything 0 that is right of picture n.
+func (f *filler) clearRight(dst *common.Tensor, n int) {
+	pixel, rows := dst.DType().Size(), f.out.Y*f.channels
+	if f.last {
+		pixel, rows = pixel*f.channels, f.out.Y
+	}
+	width, used := pixel*f.out.X, pixel*f.at.Max.X
+	for row := range slices.Chunk(dst.Bytes()[n*rows*width:][:rows*width], width) {
+		clear(row[used:])
+	}
 }
 
 // resized returns a slice of n elements, in the memory of s if that is large enough.

@@ -49,7 +49,7 @@ const (
 	RetinaFace
 	// BlazeFace is the form of MediaPipe's detectors. A face has six points: the right eye,
 	// the left eye, the tip of the nose, the middle of the mouth, the right ear and the left
-	// ear, where right is the person's right.
+	// ear, where right is the person's right. A palm has seven, a body four.
 	BlazeFace
 )
 
@@ -66,7 +66,7 @@ var gridForms = [...]struct {
 	YOLOX:       {at: 0, nms: NMSOptions{IoU: 0.45, Agnostic: true, PlusOne: true}},
 	SCRFD:       {1, 4, 2 * facePoints, 0, NMSOptions{IoU: 0.4, PlusOne: true}},
 	RetinaFace:  {2, 4, 2 * facePoints, 0.5, NMSOptions{IoU: 0.4, PlusOne: true}},
-	BlazeFace:   {1, 4 + 2*blazePoints, 4 + 2*blazePoints, 0.5, NMSOptions{IoU: 0.3, Weighted: true}},
+	BlazeFace:   {1, 0, 0, 0.5, NMSOptions{IoU: 0.3, Weighted: true}},
 }
 
 // Suppression returns the options of the models' own programs.

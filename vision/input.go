@@ -29,6 +29,9 @@ type Input struct {
 	// Mean and Std are of red, green and blue in 0..255: (v - mean) / std. A zero Std stands
 	// for 1.
 	Mean, Std [3]float32
+	// Replicate says that FillWarped gives points outside of the picture the color of the
+	// nearest pixel, as OpenCV's BORDER_REPLICATE, and not black.
+	Replicate bool
 	// BGR says that blue comes first; Mean and Std are still of red, green, blue.
 	BGR    bool
 	Layout Layout
@@ -52,6 +55,10 @@ const (
 	// picture by the factor of the height alone, as insightface does it; the width's differs
 	// by the rounding to whole pixels. Both begin at the top left corner.
 	LetterboxByHeight
+	// LetterboxLine makes it as high as the input and, at the left, as wide as its shape asks,
+	// rounded up, but no wider than the input, as PaddleOCR does with lines of text. What is right
+	// of it is 0 in the input, and Pad only if that is quantized.
+	LetterboxLine
 )
 
 // Filter says how pixels are computed when the size changes. They are exactly those of
@@ -135,7 +142,7 @@ func (in *Input) fill(dst *common.Tensor, quant *common.Quantization, n int, img
 			return back, fail(common.ErrInput, "the map %v has no inverse; it maps all points to a line", a)
 		}
 		back[2], back[5] = back[2]-float32(f.bounds.Min.X), back[5]-float32(f.bounds.Min.Y)
-		f.warp(back, in.Filter == LinearWarp)
+		f.warp(back, in.Filter == LinearWarp, in.Replicate)
 	case in.Filter == LinearWarp:
 		back = f.asMediaPipe(in.Fit)
 	default:
@@ -143,7 +150,10 @@ func (in *Input) fill(dst *common.Tensor, quant *common.Quantization, n int, img
 		f.resize(g, in.Filter)
 		back = g.back
 	}
-	return back, f.write(dst, n)
+	if err = f.write(dst, n); err == nil && in.Fit == LetterboxLine && to == nil && quant == nil {
+		f.clearRight(dst, n)
+	}
+	return back, err
 }
 
 // placing is where a picture goes in the input.
@@ -166,6 +176,8 @@ func (in *Input) place(pic, out image.Point) placing {
 		g.at.Min = image.Pt(round(float64(out.X-g.size.X)/2-0.1), round(float64(out.Y-g.size.Y)/2-0.1))
 	case LetterboxCorner, LetterboxByHeight: // Python's int
 		g.size = image.Pt(max(1, int(w*ratio)), max(1, int(h*ratio)))
+	case LetterboxLine: // Python's ceil
+		g.size.X = min(max(1, int(math.Ceil(float64(out.Y)*(w/h)))), out.X)
 	case Crop: // torchvision: Python's int for the longer side, then round for the corner
 		wide := func(x int) image.Point { return image.Pt(x, int(float64(x)*h/w)) }
 		high := func(y int) image.Point { return image.Pt(int(float64(y)*w/h), y) }

@@ -466,3 +466,15 @@ func FuzzFill(f *testing.F) {
 		in.FillWarped(dst, nil, 0, img, vision.Affine{v, float32(h), float32(way), float32(kind), -v, float32(outW)})
 	})
 }
+
+// TestLastRow: of the last row of a picture, a part has fewer bytes than a whole row.
+func TestLastRow(t *testing.T) {
+	r := image.Rect(0, 0, 8, 4)
+	for _, m := range []interface {
+		image.Image
+		SubImage(image.Rectangle) image.Image
+	}{image.NewRGBA(r), image.NewNRGBA(r), image.NewGray(r), image.NewYCbCr(r, image.YCbCrSubsampleRatio420), image.NewYCbCr(r, image.YCbCrSubsampleRatio410)} {
+		_, err := (&vision.Input{}).Fill(newTensor(t, common.Float32, 1, 3, 2, 2), nil, 0, m.SubImage(image.Rect(5, 3, 7, 4)))
+		require.NoError(t, err, "%T", m)
+	}
+}

@@ -173,9 +173,9 @@ func weighted(pixels []uint32, weights []int32) uint32 {
 }
 
 // warp makes f compute pixels from the points that back maps them to; steps rounds
-// those to 1/32 of a pixel, as OpenCV 3 and 4 do.
-func (f *filler) warp(back Affine, steps bool) {
-	f.row, f.at, f.back, f.steps = (*filler).warpedRow, image.Rectangle{Max: f.out}, back, steps
+// those to 1/32 of a pixel, as OpenCV 3 and 4 do; outside is as in f.
+func (f *filler) warp(back Affine, steps, outside bool) {
+	f.row, f.at, f.back, f.steps, f.outside = (*filler).warpedRow, image.Rectangle{Max: f.out}, back, steps, outside
 }
 
 // asMediaPipe makes f read the pixels that MediaPipe reads, and returns the map from
@@ -195,7 +195,7 @@ func (f *filler) asMediaPipe(fit Fit) Affine {
 	if fit != LetterboxCorner && fit != LetterboxByHeight {
 		back[2], back[5] = (w-x*float32(f.out.X))/2, (h-y*float32(f.out.Y))/2
 	}
-	f.warp(Affine{x, 0, back[2] + (1-x)/2, 0, y, back[5] + (1-y)/2}, true)
+	f.warp(Affine{x, 0, back[2] + (1-x)/2, 0, y, back[5] + (1-y)/2}, true, false)
 	return back
 }
 
@@ -206,6 +206,9 @@ func (f *filler) warpedRow(to []uint32, y int) {
 	w, h := float64(f.size.X), float64(f.size.Y)
 	for x := range to {
 		px, py := float64(b[0])*(float64(x)+0.5)+cornerX, float64(b[3])*(float64(x)+0.5)+cornerY
+		if f.outside {
+			px, py = min(max(px, 0), w-1), min(max(py, 0), h-1)
+		}
 		if !(px > -1 && px < w && py > -1 && py < h) { // a NaN is outside, too
 			to[x] = 0
 			continue

@@ -189,7 +189,7 @@ func (r *runner) take(m *common.Model, in *Input, n int) (*frame, error) {
 		if err != nil {
 			return nil, err
 		}
-		f = &frame{model: m, signature: sig, at: pictureInput(sig), outputs: make([]*common.Tensor, len(sig.Outputs))}
+		f = &frame{model: m, signature: sig, at: pictureInput(sig)}
 		for _, info := range sig.Outputs {
 			f.quants = append(f.quants, info.Quant)
 		}
@@ -203,7 +203,8 @@ func (r *runner) take(m *common.Model, in *Input, n int) (*frame, error) {
 	if err != nil || f.inputs != nil && f.inputs[f.at].Is(info.DType, shape[:]) {
 		return f, err
 	}
-	f.inputs, f.layout, f.size, f.backs = nil, in.layout(info.Shape), size, make([]Affine, shape[0])
+	f.inputs, f.outputs = nil, make([]*common.Tensor, len(f.quants)) // outputs mostly change with the input
+	f.layout, f.size, f.backs = in.layout(info.Shape), size, make([]Affine, shape[0])
 	for i, info := range f.signature.Inputs {
 		var t *common.Tensor
 		if i == f.at {
@@ -294,7 +295,8 @@ func (in *Input) shape(info common.TensorInfo, n int) (shape [4]int, size image.
 	if shape[c] < 0 {
 		shape[c] = 3
 	}
-	size = image.Pt(cmp.Or(max(shape[y+1], 0), in.Size.X), cmp.Or(max(shape[y], 0), in.Size.Y))
+	w, h := in.Sides(info)
+	size = image.Pt(cmp.Or(w, in.Size.X), cmp.Or(h, in.Size.Y))
 	shape[y], shape[y+1] = size.Y, size.X
 	if min(size.X, size.Y) < 1 {
 		err = advise("set Input.Size", common.ErrModel, "the model takes pictures of any size, %s", describe(info))

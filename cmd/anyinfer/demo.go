@@ -27,6 +27,7 @@ import (
 
 func newDemoCommand() *cobra.Command {
 	var out string
+	var tasks []string
 	var isolation isolationFlags
 	cmd := &cobra.Command{
 		Use:   "demo",
@@ -40,20 +41,25 @@ on, one at a time on one thread, and finds the edges in a photo, which it writes
 to edges-ENGINE.png. The table shows how many digits were right, the largest
 difference between the scores and onnxruntime's, and the median time of a scan.
 
-Then the engines that run these models find a face in a photo, and cut the person
-out of it, in pictures named faces-ENGINE.png and person-ENGINE.png.`,
+Then the engines that run these models find a face in a photo, cut the person out
+of it, and read a receipt, in pictures named faces-ENGINE.png, person-ENGINE.png and
+text-ENGINE.png.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return demo(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), out, isolation.isolation())
+			return demo(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), out, tasks, isolation)
 		},
 	}
 	cmd.Flags().StringVar(&out, "out", "anyinfer-demo", "folder to write the pictures to")
 	must(cmd.MarkFlagDirname("out"))
+	cmd.Flags().StringSliceVar(&tasks, "tasks", []string{"faces", "person", text}, "what to do with pictures at the end")
 	isolation.add(cmd)
 	return cmd
 }
 
-func demo(ctx context.Context, w, log io.Writer, out string, isolation model.Isolation) error {
+func demo(ctx context.Context, w, log io.Writer, out string, tasks []string, isolation isolationFlags) error {
+	if err := checkDemoTasks(tasks); err != nil {
+		return err
+	}
 	d, err := readDigits()
 	if err != nil {
 		return err
@@ -76,7 +82,7 @@ func demo(ctx context.Context, w, log io.Writer, out string, isolation model.Iso
 			notes = append(notes, name+": "+note)
 			continue
 		}
-		line, err := demoEngine(ctx, log, status, name, d, photo, filepath.Join(out, "edges-"+name+".png"), isolation)
+		line, err := demoEngine(ctx, log, status, name, d, photo, filepath.Join(out, "edges-"+name+".png"), isolation.isolation())
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -97,7 +103,7 @@ func demo(ctx context.Context, w, log io.Writer, out string, isolation model.Iso
 		return err
 	}
 	fmt.Fprintln(w)
-	if err := demoPictures(ctx, w, log, status, ready, out, isolation); ctx.Err() != nil {
+	if err := demoPictures(ctx, w, log, status, ready, out, tasks, isolation); ctx.Err() != nil {
 		return ctx.Err()
 	} else if err != nil {
 		failed = append(failed, err)

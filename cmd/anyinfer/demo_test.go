@@ -19,9 +19,9 @@ func TestDemo(t *testing.T) {
 	code, stdout, stderr := command(t, "demo", "--out", out)
 	require.Zero(t, code, stderr)
 	lines := strings.Split(strings.TrimSpace(stdout), "\n")
-	require.Len(t, lines, len(common.Engines())+10)
+	require.Len(t, lines, len(common.Engines())+12)
 	require.Equal(t, "pictures are in "+out, lines[len(lines)-1])
-	for _, picture := range []string{"faces tflite face", "faces litert face", "faces openvino face", "person tflite foreground", "person litert foreground"} {
+	for _, picture := range []string{"faces tflite face", "faces litert face", "faces openvino face", "person tflite foreground", "person litert foreground", "text onnxruntime CORNERSHOP", "text openvino CORNERSHOP"} {
 		words := strings.Fields(picture)
 		require.Regexp(t, strings.Join(words, " +"), stdout)
 		_, err := os.Stat(filepath.Join(out, words[0]+"-"+words[1]+".png"))

@@ -175,6 +175,11 @@ func newModelRemove() *cobra.Command {
 	}
 }
 
+// text is the task of see that needs several models, and textModels are those.
+const text = "text"
+
+var textModels = []string{"text-detection", "text-orientation", "text-recognition"}
+
 // modelPath returns the path of the model that an argument of see names: a file, or one
 // of the models that can be installed, which it installs first. A file of the same name
 // is ./NAME.
@@ -184,9 +189,6 @@ func modelPath(ctx context.Context, name string, out io.Writer, status *statusLi
 			return "", unknown
 		}
 		return name, nil
-	}
-	if strings.HasPrefix(name, "text-") {
-		return "", fmt.Errorf("see cannot read text yet; %q is for programs: anyinfer model install %s", name, name)
 	}
 	if path, err := models.Path(name); err == nil {
 		return path, nil

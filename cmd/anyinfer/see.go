@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/internal/model"
+	"github.com/anyinfer/anyinfer/internal/models"
 	"github.com/anyinfer/anyinfer/internal/see"
 	"github.com/anyinfer/anyinfer/vision"
 	"github.com/spf13/cobra"
@@ -42,14 +44,16 @@ func newSeeCommand() *cobra.Command {
 
 MODEL is the file of a model that detects, classifies, segments or cuts out; what it
 expects is read from its metadata, or from its inputs and outputs. TASK is faces,
-person, layout or orientation, for a model that is installed first ('anyinfer model
-list'). IMAGE is a picture, a folder of them, or - for a stream of JPEG or PNG frames.
+hands, pose, mesh, person, text, layout or orientation, for models that are installed
+first ('anyinfer model list'). IMAGE is a picture, a folder of them, or - for a stream
+of JPEG or PNG frames.
 
 The results are printed, or drawn with -o: into a file for one picture, into a folder
 for several, or, with -o -, as a stream of PNG frames.
 
 A model is first loaded and run once by another process, as by 'anyinfer run'.`,
 		Example: `  anyinfer see faces party.jpg -o faces.png
+  anyinfer see text page.png -o read.png
   anyinfer see yolo11n.onnx street.jpg --min-score 0.5
   anyinfer see yolo11n.onnx photos --json > found.jsonl
   ffmpeg -i in.mp4 -f image2pipe -c:v mjpeg - | anyinfer see faces - -o - | ffmpeg -f image2pipe -i - out.mp4`,
@@ -95,23 +99,11 @@ func runSee(ctx context.Context, in io.Reader, out, progress io.Writer, status *
 	if err != nil {
 		return err
 	}
-	path, err := modelPath(ctx, name, progress, status)
+	finder, closeModels, err := newFinder(ctx, name, progress, status, f, labels)
 	if err != nil {
 		return err
 	}
-	sources, err := model.Sources([]string{path})
-	if err != nil {
-		return err
-	}
-	e, m, err := model.Load(ctx, f.engine, sources, common.Options{Device: f.device}, model.Inputs{}, f.isolation.isolation())
-	if err != nil {
-		return err
-	}
-	defer e.Close()
-	finder, err := see.New(m, e.Info().Name, filepath.Base(path), f.minScore, labels)
-	if err != nil {
-		return err
-	}
+	defer closeModels()
 	v := viewer{
 		finder: finder, flags: f, out: bufio.NewWriter(out), status: status, files: files, written: map[string]bool{},
 		folder: len(files) > 1 || isFolder(images[0]) || isFolder(f.out) || files[0] == "-",
@@ -131,6 +123,58 @@ func runSee(ctx context.Context, in io.Reader, out, progress io.Writer, status *
 		errs = append(errs, err) // the other pictures may be good
 	}
 	return errors.Join(append(errs, v.out.Flush())...)
+}
+
+// newFinder loads the model of that name, or those of a task that has several, and returns
+// what runs them.
+func newFinder(ctx context.Context, name string, progress io.Writer, status *statusLine, f seeFlags, labels []string) (finder *see.Finder, done func(), err error) {
+	names := []string{name}
+	detector := models.Detector(name)
+	if name == text {
+		names = textModels
+	} else if detector != "" {
+		names = []string{name, detector}
+	} else if slices.Contains(textModels, name) {
+		return nil, nil, usageError{fmt.Errorf("%s is one of the models that read text together: anyinfer see text", name)}
+	}
+	var engines []*common.Engine
+	var loaded []*common.Model
+	closeAll := func() {
+		for _, e := range engines {
+			e.Close()
+		}
+	}
+	defer func() {
+		if err != nil {
+			closeAll()
+		}
+	}()
+	base := ""
+	for _, name := range names {
+		path, err := modelPath(ctx, name, progress, status)
+		if err != nil {
+			return nil, nil, err
+		}
+		sources, err := model.Sources([]string{path})
+		if err != nil {
+			return nil, nil, err
+		}
+		e, m, err := model.Load(ctx, f.engine, sources, common.Options{Device: f.device}, model.Inputs{}, f.isolation.isolation())
+		if err != nil {
+			return nil, nil, err
+		}
+		engines, loaded, base = append(engines, e), append(loaded, m), cmp.Or(base, filepath.Base(path))
+	}
+	engine := engines[0].Info().Name
+	switch {
+	case name == text:
+		finder, err = see.NewReader(loaded[0], loaded[1], loaded[2], engine, f.minScore)
+	case detector != "":
+		finder, err = see.NewLandmarks(loaded[1], loaded[0], engine, base, f.minScore)
+	default:
+		finder, err = see.New(loaded[0], engine, base, f.minScore, labels)
+	}
+	return finder, closeAll, err
 }
 
 func isFolder(path string) bool {
@@ -216,7 +260,7 @@ func (v *viewer) look(ctx context.Context, path, name string, img image.Image) e
 		v.status.clear()
 		fmt.Fprintf(v.out, "%s (%d x %d, %s)\n", path, found.Width, found.Height, found.Engine)
 		for _, r := range found.Results {
-			fmt.Fprintf(v.out, "  %s\n", r.Text())
+			fmt.Fprintf(v.out, "  %s\n", r)
 		}
 		if len(found.Results) == 0 {
 			fmt.Fprintln(v.out, "  nothing found")

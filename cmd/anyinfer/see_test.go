@@ -57,6 +57,24 @@ func TestSee(t *testing.T) {
 	require.Contains(t, stdout, "nothing found")
 }
 
+// TestSeePoints checks a task that needs two models.
+func TestSeePoints(t *testing.T) {
+	enginetest.Require(t, "litert")
+	requireModel(t, "hands")
+	code, stdout, stderr := command(t, "see", "hands", "../../vision/testdata/mediapipe/hands.png", "--engine", "litert", "--json")
+	require.Zero(t, code, stderr)
+	var found see.Findings
+	require.NoError(t, json.Unmarshal([]byte(stdout), &found))
+	require.Len(t, found.Results, 2)
+	for i, hand := range found.Results {
+		require.Equal(t, []string{"left hand", "right hand"}[i], hand.Label)
+		require.Len(t, hand.Points, 21)
+	}
+	code, stdout, stderr = command(t, "see", "hands", astronaut, "--engine", "litert", "--min-score", "0.9")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stdout, "nothing found")
+}
+
 // TestSeeMany looks at a folder and at a stream of frames, which become as many pictures.
 func TestSeeMany(t *testing.T) {
 	enginetest.Require(t, "litert")
@@ -131,6 +149,40 @@ func TestSeeMany(t *testing.T) {
 	require.Contains(t, stderr, "ffmpeg")
 }
 
+func TestSeeText(t *testing.T) {
+	enginetest.Require(t, "onnxruntime")
+	for _, name := range textModels {
+		requireModel(t, name)
+	}
+	const page = fixtures + "receipt.png"
+	code, stdout, stderr := command(t, "see", "text", page, "--engine", "onnxruntime")
+	require.Zero(t, code, stderr)
+	require.Regexp(t, `receipt.png \(420 x 700, onnxruntime\)\n  CORNERSHOP \(\d+%\)\n  Apples \(\d+%\)\n  10.50 \(\d+%\)\n`, stdout)
+	out := filepath.Join(t.TempDir(), "read.png")
+	code, stdout, stderr = command(t, "see", "text", page, "--engine", "onnxruntime", "--json", "-o", out)
+	require.Zero(t, code, stderr)
+	var found struct {
+		Model   string
+		Results []struct {
+			Text  string
+			Score float32
+			Quad  [4][2]float32
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(stdout), &found))
+	require.Equal(t, "text", found.Model)
+	require.Len(t, found.Results, 34)
+	require.Equal(t, "Apples", found.Results[1].Text)
+	require.InDelta(t, 30, found.Results[1].Quad[0][0], 5)
+	require.InDelta(t, 80, found.Results[1].Quad[0][1], 5)
+	f, err := os.Open(out)
+	require.NoError(t, err)
+	defer f.Close()
+	img, err := png.Decode(f)
+	require.NoError(t, err)
+	require.Equal(t, 840, img.Bounds().Dx(), "the text is beside the page")
+}
+
 func TestSeeUsage(t *testing.T) {
 	for _, c := range []struct {
 		args []string
@@ -145,7 +197,7 @@ func TestSeeUsage(t *testing.T) {
 		{[]string{fixtures + "digits.onnx", astronaut, "--labels", "missing.txt"}, 1, "missing.txt"},
 		{[]string{fixtures + "digits.onnx", astronaut, "--min-score", "nan"}, 2, "want 0 to 1"},
 		{[]string{fixtures + "digits.onnx", astronaut, "-o", "a.jpg"}, 2, ".png"},
-		{[]string{"text-detection", astronaut}, 1, "cannot read text yet"},
+		{[]string{"text-detection", astronaut}, 2, "anyinfer see text"},
 		{[]string{"facess", astronaut}, 1, "did you mean faces?"},
 		{[]string{fixtures + "digits.onnx", fixtures + "dtypes"}, 1, "has no pictures"},
 	} {

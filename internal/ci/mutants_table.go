@@ -134,6 +134,23 @@ var mutants = []mutant{
 	{"vision/embedder.go", "a[2] += 0.5 - (a[0]+a[1])/2", "", "vision", "TestAlignFace"},
 	{"vision/segmenter.go", "c != top[h.next] || ", "", "vision", "TestSegmenter"},
 
+	// Tracks.
+	{"vision/track/track.go", "&& !s.lost {", "{", "vision/track", "TestSequences|TestOptions"},
+	{"vision/track/assign.go", "c.dual -= total - c.dist", "", "vision/track", "TestAssignment"},
+	{"vision/track/kalman.go", "		f[height].speed = 0\n", "", "vision/track", "TestSequences"},
+	{"vision/track/track.go", "1-s.rect.IoU(l.rect) < 0.05", "false", "vision/track", "TestSequences/leaps"},
+	// Points.
+	{"vision/landmark/landmark.go", "const near = 4", "const near = 3", "vision/landmark", "TestMediaPipe/pose"},
+	{"vision/landmark/finder.go", "points[i].Point, -angle", "points[i].Point, angle", "vision/landmark", "TestMediaPipeVideo/hands"},
+	{"vision/landmark/finder.go", "f.last, *v = x, float32(f.value)", "f.last = x", "vision/landmark", "TestMediaPipeVideo/pose"},
+	{"vision/landmark/obb.go", "(det+eps)/4 - c*x*y", "(det+eps)/4 + c*x*y", "vision/landmark", "TestOBB"},
+	// Text.
+	{"vision/ocr/borders.go", "if p := at(x, y); zero {", "if p := at(x, y); zero && x < 0 {", "vision/ocr", "TestBorders"},
+	{"vision/ocr/cutter.go", "u, v = w-1-y, x", "u, v = y, x", "vision/ocr", "TestTurns"},
+	{"vision/ocr/detector.go", "max(high-h, h-high) / 2", "max(high-h, h-high)", "vision/ocr", "TestView"},
+	{"vision/ocr/recognizer.go", "best != last && best != 0", "(best != last || true) && best != 0", "vision/ocr", "TestDecode"},
+	{"vision/filler.go", "clear(row[used:])", "_ = row[used:]", "vision/ocr", "TestBatches"},
+
 	// Pictures.
 	{"vision/input.go", "float64(out.X-g.size.X)/2-0.1", "float64(out.X-g.size.X)/2", "vision", "TestPlaces"},
 	{"vision/filler.go", "a < 0xffff {", "a < 1 {", "vision", "TestTypes"},

@@ -79,7 +79,7 @@ var steps = []step{
 			"for t in linux/arm64 linux/arm linux/386 linux/riscv64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 android/arm64; do " +
 				"CGO_ENABLED=0 GOOS=${t%/*} GOARCH=${t#*/} go build ./common/... ./cinclude/... ./isolate ./vision/... " + engines + " || exit; done",
 			"for t in darwin/arm64 windows/amd64; do CGO_ENABLED=0 GOOS=${t%/*} GOARCH=${t#*/} go build ./examples/... || exit; done",
-			"GOOS=js GOARCH=wasm go build ./common ./vision ./vision/overlay ./internal/privdir",
+			"GOOS=js GOARCH=wasm go build ./common ./vision ./vision/overlay ./vision/landmark ./vision/ocr ./vision/track ./internal/privdir",
 			`mkdir -p "$CACHE" && cd "$CACHE" && { [ -x ` + hadolint + `/bin/hadolint ] || "$PYTHON" -m pip install --quiet --target ` + hadolint + " " + hadolint + "; }",
 			`"$CACHE/` + hadolint + `/bin/hadolint" Dockerfile.jetson examples/docker/Dockerfile`,
 		}},

@@ -48,7 +48,23 @@ var known = []entry{
 		"rapidocr_onnxruntime/models/ch_PP-OCRv4_rec_infer.onnx", 10857958, "48fc40f24f6d2a207a2b1091d3437eb3cc3eb6b676dc3ef9c37384005483683b"},
 	{"text-orientation", "classification", "PP-OCRv2 tells whether a line of text is upside down.", onnxEngines, rapidOCR,
 		"rapidocr_onnxruntime/models/ch_ppocr_mobile_v2.0_cls_infer.onnx", 585532, "e47acedf663230f8863ff1ab0e64dd2d82b838fceb5957146dab185a89d6215c"},
+	{"palms", "detection", "MediaPipe's palm detection finds hands for the model hands.", append(tfliteEngines, "openvino"), mediapipe,
+		"mediapipe/modules/palm_detection/palm_detection_full.tflite", 2339846, "1b14e9422c6ad006cde6581a46c8b90dd573c07ab7f3934b5589e7cea3f89a54"},
+	{"hands", "landmarks", "MediaPipe finds 21 points of each hand, and which hand it is.", append(tfliteEngines, "openvino"), mediapipe,
+		"mediapipe/modules/hand_landmark/hand_landmark_full.tflite", 5478917, "11c272b891e1a99ab034208e23937a8008388cf11ed2a9d776ed3d01d0ba00e3"},
+	{"pose-detection", "detection", "MediaPipe's pose detection finds people for the model pose.", append(tfliteEngines, "openvino"), mediapipe,
+		"mediapipe/modules/pose_detection/pose_detection.tflite", 2959046, "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c"},
+	{"pose", "landmarks", "BlazePose finds 33 points of a body.", append(tfliteEngines, "openvino"), mediapipe,
+		"mediapipe/modules/pose_landmark/pose_landmark_full.tflite", 6440512, "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f"},
+	{"mesh", "landmarks", "MediaPipe finds 468 points of each face that the model faces finds.", append(tfliteEngines, "openvino"), mediapipe,
+		"mediapipe/modules/face_landmark/face_landmark.tflite", 1242398, "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814"},
 }
+
+// detectors have for a model that finds points the one that finds the things that have them.
+var detectors = map[string]string{"hands": "palms", "pose": "pose-detection", "mesh": "faces"}
+
+// Detector returns the name of the model that finds things for the one of that name; "": it needs none.
+func Detector(name string) string { return detectors[name] }
 
 // entry is a model in a wheel.
 type entry struct {

@@ -15,6 +15,8 @@ import (
 
 	"github.com/anyinfer/anyinfer/common"
 	"github.com/anyinfer/anyinfer/vision"
+	"github.com/anyinfer/anyinfer/vision/landmark"
+	"github.com/anyinfer/anyinfer/vision/ocr"
 	"github.com/anyinfer/anyinfer/vision/overlay"
 )
 
@@ -24,13 +26,48 @@ type Finder struct {
 	Engine string
 	Model  string // for people
 
-	minScore float32 // of classes
+	minScore  float32          // of classes
+	landmarks *landmark.Finder // instead of a Task
+	reader    *ocr.Reader      // instead of a Task
+}
+
+// NewLandmarks returns the Finder of two models: one finds things, and the other one their points.
+func NewLandmarks(detector, points *common.Model, engine, name string, minScore float32) (*Finder, error) {
+	f, err := landmark.NewFinder(detector, points)
+	if err != nil {
+		return nil, advise(err)
+	}
+	if minScore > 0 {
+		f.Detector.MinScore = minScore
+	}
+	return &Finder{Engine: engine, Model: name, landmarks: f}, nil
+}
+
+// NewReader returns the Finder of text, with models that engine has loaded.
+func NewReader(detection, orientation, recognition *common.Model, engine string, minScore float32) (*Finder, error) {
+	detector, err := ocr.NewDetector(detection)
+	if err != nil {
+		return nil, err
+	}
+	direction, err := ocr.NewDirection(orientation)
+	if err != nil {
+		return nil, err
+	}
+	recognizer, err := ocr.NewRecognizer(recognition)
+	if err != nil {
+		return nil, err
+	}
+	reader := &ocr.Reader{Detector: detector, Direction: direction, Recognizer: recognizer, MinScore: minScore}
+	return &Finder{Engine: engine, Model: "text", reader: reader}, nil
 }
 
 // New returns the Finder of a model that engine has loaded. minScore and labels replace what the model says of
 // itself, unless they are 0 and nil.
 func New(m *common.Model, engine, name string, minScore float32, labels []string) (*Finder, error) {
 	task, err := vision.New(m)
+	if turned, none := landmark.NewOBB(m); none == nil {
+		task, err = turned, nil
+	}
 	if err != nil {
 		return nil, advise(err)
 	}
@@ -51,7 +88,7 @@ func New(m *common.Model, engine, name string, minScore float32, labels []string
 			t.Labels = labels
 		}
 	}
-	return &Finder{task, engine, name, minScore}, nil
+	return &Finder{Task: task, Engine: engine, Model: name, minScore: minScore}, nil
 }
 
 // advice are the hints of package vision that are for programs, and what a user of the command can do.
@@ -82,18 +119,21 @@ type Findings struct {
 	Height  int      `json:"height"`
 	Results []Result `json:"results"`
 
-	draw func(draw.Image)
+	draw  func(draw.Image)
+	drawn func(image.Image) *image.RGBA // instead of draw, if that makes the picture larger
 }
 
 // Result is one thing in a picture. Only the fields that the task has are set.
 type Result struct {
-	Label  string       `json:"label,omitempty"`
-	Class  int          `json:"class"`
-	Score  float32      `json:"score"`
-	Box    *[4]float32  `json:"box,omitempty"`    // x0, y0, x1, y1 in pixels
-	Points [][3]float32 `json:"points,omitempty"` // x, y, score
-	Mask   *Mask        `json:"mask,omitempty"`
-	Vector []float32    `json:"vector,omitempty"`
+	Label  string         `json:"label,omitempty"`
+	Class  int            `json:"class"`
+	Score  float32        `json:"score"`
+	Box    *[4]float32    `json:"box,omitempty"`    // x0, y0, x1, y1 in pixels
+	Points [][3]float32   `json:"points,omitempty"` // x, y, score
+	Mask   *Mask          `json:"mask,omitempty"`
+	Vector []float32      `json:"vector,omitempty"`
+	Text   *string        `json:"text,omitempty"`
+	Quad   *[4][2]float32 `json:"quad,omitempty"` // x, y of the corners of a line, clockwise from the top left
 }
 
 // Mask says which pixels of a rectangle belong to a Result: the numbers of pixels, row by
@@ -112,8 +152,18 @@ func (f *Finder) Find(ctx context.Context, name string, img image.Image) (*Findi
 	findings := &Findings{Image: name, Engine: f.Engine, Model: f.Model, Width: size.X, Height: size.Y, Results: []Result{}}
 	var err error
 	switch t := f.Task.(type) {
+	case nil:
+		if f.reader != nil {
+			err = findings.read(ctx, f.reader, img)
+			break
+		}
+		var found []landmark.Landmarks
+		found, err = f.landmarks.Find(ctx, img)
+		findings.detections(landmark.Detections(found))
 	case *vision.Detector:
-		err = findings.detect(ctx, t, img)
+		var found []vision.Detection
+		found, err = t.Detect(ctx, img)
+		findings.detections(found)
 	case *vision.Classifier:
 		err = findings.classify(ctx, t, img, f.minScore)
 	case *vision.Segmenter:
@@ -132,16 +182,28 @@ func (f *Finder) Find(ctx context.Context, name string, img image.Image) (*Findi
 
 // Draw returns the picture with what was found in it.
 func (f *Findings) Draw(img image.Image) *image.RGBA {
+	if f.drawn != nil {
+		return f.drawn(img)
+	}
 	dst := overlay.Copy(img)
 	f.draw(dst)
 	return dst
 }
 
-func (f *Findings) detect(ctx context.Context, t *vision.Detector, img image.Image) error {
-	found, err := t.Detect(ctx, img)
-	if err != nil {
-		return err
+func (f *Findings) read(ctx context.Context, r *ocr.Reader, img image.Image) error {
+	lines, err := r.Read(ctx, img)
+	for _, l := range lines {
+		r := Result{Text: &l.Text, Score: l.Score, Quad: new([4][2]float32)}
+		for i, p := range l.Quad {
+			r.Quad[i] = [2]float32{p.X, p.Y}
+		}
+		f.Results = append(f.Results, r)
 	}
+	f.drawn = func(img image.Image) *image.RGBA { return overlay.Lines(img, lines, nil) }
+	return err
+}
+
+func (f *Findings) detections(found []vision.Detection) {
 	for _, d := range found {
 		box := &[4]float32{d.Rect.Min.X, d.Rect.Min.Y, d.Rect.Max.X, d.Rect.Max.Y}
 		r := Result{Label: d.Label, Class: d.Class, Score: d.Score, Box: box}
@@ -157,7 +219,6 @@ func (f *Findings) detect(ctx context.Context, t *vision.Detector, img image.Ima
 		f.Results = append(f.Results, r)
 	}
 	f.draw = func(dst draw.Image) { overlay.Draw(dst, found, nil) }
-	return nil
 }
 
 func (f *Findings) classify(ctx context.Context, t *vision.Classifier, img image.Image, minScore float32) error {
@@ -231,13 +292,15 @@ func newMask(r image.Rectangle, in func(x, y int) bool) *Mask {
 	return m
 }
 
-// Text describes a Result in a line: "dog 92% at 31,34 to 219,218".
-func (r Result) Text() string {
+// String describes a Result in a line: "dog 92% at 31,34 to 219,218".
+func (r Result) String() string {
 	label := r.Label
 	if label == "" {
 		label = fmt.Sprint("class ", r.Class)
 	}
 	switch {
+	case r.Text != nil:
+		return fmt.Sprintf("%s (%.0f%%)", *r.Text, 100*r.Score)
 	case r.Vector != nil:
 		return fmt.Sprintf("a vector of %d numbers (--json prints them)", len(r.Vector))
 	case r.Box != nil:

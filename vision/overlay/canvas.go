@@ -15,6 +15,7 @@ import (
 	"unicode"
 
 	"github.com/anyinfer/anyinfer/vision"
+	"github.com/anyinfer/anyinfer/vision/landmark"
 	"golang.org/x/image/font"
 	"golang.org/x/image/font/gofont/gomedium"
 	"golang.org/x/image/font/opentype"
@@ -112,22 +113,18 @@ func (c *canvas) visible(r vision.Rect) (vision.Rect, bool) {
 	return r.Intersect(c.inside(c.line / 2)), r.Intersect(c.inside(0)).Area() > 0 // not if r has NaN
 }
 
-// box draws the edges of r, each alone, because filling takes as long as the area is large.
+// box draws the edges of r.
 func (c *canvas) box(r vision.Rect, col color.RGBA) {
-	corners := []vision.Point{r.Min, {X: r.Max.X, Y: r.Min.Y}, r.Max, {X: r.Min.X, Y: r.Max.Y}}
+	c.outline([]vision.Point{r.Min, {X: r.Max.X, Y: r.Min.Y}, r.Max, {X: r.Min.X, Y: r.Max.Y}}, col)
+}
+
+// outline draws four edges, each alone, because filling takes as long as the area is large.
+func (c *canvas) outline(corners []vision.Point, col color.RGBA) {
 	for i, col := range []color.RGBA{shade, col} {
 		for j, p := range corners {
 			c.fill(col, capsule(p, corners[(j+1)%4], c.line*[]float32{1.7, 1}[i]))
 		}
 	}
-}
-
-// These are the lines between the 17 key points of COCO, and between the eyes, the
-// nose and the corners of the mouth.
-var skeletons = map[int][][2]int{
-	17: {{0, 1}, {0, 2}, {1, 2}, {1, 3}, {2, 4}, {3, 5}, {4, 6}, {5, 6}, {5, 7}, {7, 9}, {6, 8}, {8, 10},
-		{5, 11}, {6, 12}, {11, 12}, {11, 13}, {13, 15}, {12, 14}, {14, 16}},
-	5: {{0, 2}, {1, 2}, {3, 4}},
 }
 
 // points draws the key points of a body or a face in r that can be seen, and lines between them.
@@ -137,9 +134,14 @@ func (c *canvas) points(points []vision.KeyPoint, r vision.Rect, col color.RGBA)
 	visible := func(p vision.KeyPoint) bool {
 		return p.Score >= 0.3 && p.X > near.Min.X && p.X < near.Max.X && p.Y > near.Min.Y && p.Y < near.Max.Y
 	}
-	lines := skeletons[len(points)]
+	lines := landmark.SkeletonOf(len(points)).Lines
+	if len(points) == 468 { // a face's contours lie close together, and many points would hide it
+		width /= 2
+	}
 	for i := range points {
-		lines = append(lines[:len(lines):len(lines)], [2]int{i, i})
+		if len(points) != 468 && len(points) != 4 {
+			lines = append(lines, [2]int{i, i})
+		}
 	}
 	var edges, strokes, disks [][]vision.Point
 	for _, l := range lines {

@@ -48,8 +48,8 @@ func Copy(img image.Image) *image.RGBA {
 
 // Draw draws detections: masks first, then boxes and key points, and at last labels,
 // the best ones on top. A label stands where it covers no other one, if there is
-// such a place at its box. Key points are joined if they are those of a body, which
-// are 17, or of a face, which are 5; those with a score below 0.3 are left out.
+// such a place at its box. Key points are joined as landmark.SkeletonOf says; those
+// with a score below 0.3 are left out. Four are the corners of a turned box.
 func Draw(dst draw.Image, found []vision.Detection, s *Style) {
 	c := newCanvas(dst, s)
 	found = slices.Clone(found)
@@ -65,7 +65,9 @@ func Draw(dst draw.Image, found []vision.Detection, s *Style) {
 	}
 	for _, d := range found {
 		if r, ok := c.visible(d.Rect); ok {
-			c.box(r, colorOf(d.Class))
+			if len(d.Points) != 4 { // a turned box is drawn instead
+				c.box(r, colorOf(d.Class))
+			}
 			c.points(d.Points, r, colorOf(d.Class))
 		}
 	}

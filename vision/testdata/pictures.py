@@ -85,6 +85,38 @@ def report(width=640, height=780):
     return np.asarray(picture)
 
 
+def hand():
+    """A left hand, its palm to the viewer: spheres along the bones, lit from the left above."""
+    points = "200,430,34 150,400,32 115,355,24 92,310,20 74,272,16 150,270,24 140,205,19 135,165,17 131,130,14 195,258,24 193,185,19 192,140,17 191,100,15 " \
+        "238,266,24 244,198,18 248,157,16 251,122,14 276,288,22 292,235,16 301,203,14 309,174,12 200,500,44"
+    points = [np.array([float(v) for v in p.split(",")]) for p in points.split()]
+    y, x = np.mgrid[0:480, 0:400].astype(float)
+    squares = np.zeros(x.shape)
+    for bone in "0 1 2 3 4,5 6 7 8,9 10 11 12,13 14 15 16,17 18 19 20,5 0 9 5,13 0 17 13,9 13,1 5,0 21".split(","):
+        joints = [points[int(i)] for i in bone.split()]
+        for a, b in zip(joints, joints[1:]):
+            for t in np.linspace(0, 1, 24):
+                cx, cy, r = (1 - t) * a + t * b
+                squares = np.maximum(squares, r * r - (x - cx) ** 2 - (y - cy) ** 2)
+    slope_y, slope_x = np.gradient(cv2.GaussianBlur(np.sqrt(squares), (0, 0), 4))
+    light = np.clip((0.8 + 0.4 * slope_x + 0.5 * slope_y) / 1.025 / np.sqrt(1 + slope_x**2 + slope_y**2), 0, 1)[..., None]
+    skin = np.array([224, 172, 145]) * (0.35 + 0.7 * light) + np.array([25, 5, 0]) * (1 - light)
+    return skin, cv2.GaussianBlur((squares > 0).astype(float), (0, 0), 1)
+
+
+def hands():
+    """Two turned hands, a left and a right one."""
+    skin, shape = hand()
+    y, x = np.mgrid[0:400, 0:640]
+    picture = np.stack([150 + y // 10, 165 + x // 20, 175 + y // 20], -1).astype(float)
+    for angle, scale, at, mirrored in (25, 0.8, (170, 210), False), (-50, 0.7, (440, 220), True):
+        m = cv2.getRotationMatrix2D((200, 260), angle, scale)
+        m[:, 2] += np.array(at) - (200, 260)
+        layers = [cv2.warpAffine(a[:, ::-1] if mirrored else a, m, (640, 400)) for a in (skin, shape)]
+        picture += layers[1][..., None] * (layers[0] - picture)
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
 def sideways():
     return np.ascontiguousarray(np.rot90(report(), -1))
 

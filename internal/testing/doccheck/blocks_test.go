@@ -53,7 +53,7 @@ func TestBlocks(t *testing.T) {
 		}
 		return os.WriteFile(filepath.Join(checkout, name), content, 0o644)
 	}))
-	for _, name := range []string{"faces", "layout", "orientation", "person"} {
+	for _, name := range []string{"faces", "layout", "orientation", "person", "text-detection", "text-orientation", "text-recognition"} {
 		if _, _, err := models.Install(t.Context(), name, nil); err != nil {
 			t.Log(err) // and blocks fail that need it
 		}

@@ -40,7 +40,7 @@ func TestDependencies(t *testing.T) {
 	t.Parallel()
 	allowed := []string{self, purego, "golang.org/x/sync", "golang.org/x/sys"}
 	for _, goos := range []string{"linux", "darwin", "windows"} {
-		for _, pkg := range []string{"common", "onnxruntime", "openvino", "tflite", "tflite/litert", "mnn", "tnn", "tensorrt", "isolate", "vision", "vision/overlay", "vision/turbojpeg"} {
+		for _, pkg := range []string{"common", "onnxruntime", "openvino", "tflite", "tflite/litert", "mnn", "tnn", "tensorrt", "isolate", "vision", "vision/landmark", "vision/ocr", "vision/overlay", "vision/track", "vision/turbojpeg"} {
 			allowed, opens := allowed, pkg != "common"
 			if strings.HasPrefix(pkg, "vision") {
 				allowed, opens = append(allowed[:len(allowed):len(allowed)], "golang.org/x/image"), pkg == "vision/turbojpeg"
