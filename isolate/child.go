@@ -228,17 +228,13 @@ func (c *child) load(a loadArgs, files []*os.File) (r loadResult, err error) {
 	}
 	c.level.Set(a.Level)
 	ctx := context.Background()
-	var src common.Source
-	switch {
-	case a.Folder != "":
-		src = common.File(a.Folder)
-	case a.Names == nil:
-		// The names are only for finding the files again.
-		for i := range files {
-			a.Names = append(a.Names, fmt.Sprintf("file%d", i))
+	src := common.File(a.Folder)
+	if a.Folder == "" {
+		if a.Names == nil { // then names are only for finding the files again
+			for i := range files {
+				a.Names = append(a.Names, fmt.Sprintf("file%d", i))
+			}
 		}
-		fallthrough
-	default:
 		src = common.FS(&passedFiles{c.conn, a.Names, files}, a.Names...)
 	}
 	if a.Format != "" {
@@ -289,8 +285,7 @@ func (p *passedFiles) Open(name string) (fs.File, error) {
 	if i := slices.Index(p.names, name); i >= 0 {
 		return memfile.Duplicate(p.files[i]) // because package common closes what it opens
 	}
-	var nothing any
-	files, err := p.conn.call(context.Background(), opFile, name, &nothing)
+	files, err := p.conn.call(context.Background(), opFile, name, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -284,8 +284,7 @@ func (p *process) record(r logRecord) {
 
 // close ends the child, which first closes what it has open, if it does so in time.
 func (p *process) close() {
-	var nothing any
-	p.call(context.Background(), p.closing, opClose, nil, &nothing)
+	p.call(context.Background(), p.closing, opClose, nil, nil)
 	p.kill("it was closed")
 	<-p.ended
 	select {

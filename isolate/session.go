@@ -36,9 +36,9 @@ type session struct {
 
 	// Cancel, which is called while Run executes, uses these.
 	running   atomic.Uint32 // the number of the Run that executes, or 0
-	canceled  atomic.Uint32 // the number of the last Run that was cancelled
 	interrupt chan struct{} // has an element if Run is not to wait for a child
-	moving    sync.Mutex    // held while child and id change
+	moving    sync.Mutex    // held while what follows changes
+	canceled  uint32        // the number of the last Run that was cancelled
 	child     *process      // in which the session is, unless it has ended; or nil
 	id        sessionID
 
@@ -259,7 +259,7 @@ func (s *session) Run(ctx context.Context) error {
 	}
 	h := s.control.header()
 	s.moving.Lock() // the child gets no cancellation of a Run before its request, which it would ignore
-	canceled := s.canceled.Load() == s.number
+	canceled := s.canceled == s.number
 	if !canceled {
 		if h.reset = 0; s.reset {
 			h.reset, s.reset = 1, false
@@ -341,10 +341,6 @@ func (s *session) failure() error {
 
 // call calls the session's child. It cannot be cancelled, as native code of this process could not be.
 func (s *session) call(op string, args, result any, files ...*os.File) error {
-	var nothing any
-	if result == nil {
-		result = &nothing
-	}
 	return s.child.call(context.Background(), s.limits.loadTime(), op, args, result, files...)
 }
 
@@ -430,16 +426,16 @@ func (s *session) Cancel() {
 	case s.interrupt <- struct{}{}:
 	default:
 	}
-	if number == 0 || p == nil || p.dead.Load() || s.canceled.Load() == number { // the child repeats it; the next child may get it
+	if number == 0 || p == nil || p.dead.Load() || s.canceled == number { // the child repeats it; the next child may get it
 		return
 	}
-	s.canceled.Store(number)
+	s.canceled = number
 	args := cancelArgs{s.id, number}
 	grace := s.limits.grace()
 	go func() {
 		limited, cancel := context.WithTimeout(context.Background(), grace)
 		defer cancel()
-		p.conn.call(limited, opCancel, args, new(any))
+		p.conn.call(limited, opCancel, args, nil)
 	}()
 	time.AfterFunc(grace, func() {
 		s.moving.Lock()
@@ -461,7 +457,7 @@ func (s *session) Profile() (times []common.LayerTime, err error) {
 func (s *session) Close() error {
 	var err error
 	if s.child != nil && !s.child.dead.Load() {
-		if err = s.child.call(context.Background(), s.child.closing, opEnd, memoryArgs{ID: s.id}, new(any)); errors.Is(err, common.ErrCrashed) {
+		if err = s.child.call(context.Background(), s.child.closing, opEnd, memoryArgs{ID: s.id}, nil); errors.Is(err, common.ErrCrashed) {
 			err = nil
 		}
 	}

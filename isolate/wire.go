@@ -133,8 +133,11 @@ func (c *conn) answer(f frame) {
 	c.write(a) // if it fails, so does reading
 }
 
-// call sends a call and returns its answer's files. The files given stay the caller's. If ctx ends first, the answer is dropped.
+// call sends a call, decodes its answer into result, if that is not nil, and returns its files. The files given stay the caller's. If ctx ends first, the answer is dropped.
 func (c *conn) call(ctx context.Context, op string, args, result any, files ...*os.File) ([]*os.File, error) {
+	if result == nil {
+		result = new(any)
+	}
 	body, err := json.Marshal(args)
 	if err != nil {
 		return nil, err
