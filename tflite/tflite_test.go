@@ -3,13 +3,10 @@
 package tflite_test
 
 import (
-	"math"
-	"os"
 	"runtime"
 	"testing"
 
 	"github.com/anyinfer/anyinfer/common"
-	"github.com/anyinfer/anyinfer/internal/flatcheck"
 	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
 	"github.com/anyinfer/anyinfer/internal/testing/tfltest"
 	"github.com/anyinfer/anyinfer/internal/values"
@@ -65,13 +62,4 @@ func TestRefusedOptions(t *testing.T) {
 	require.ErrorIs(t, err, common.ErrOption)
 }
 
-// TestScaleOne compares quantized numbers with a scale of exactly 1, for which the kernel ends the process.
-func TestScaleOne(t *testing.T) {
-	model, err := os.ReadFile("../testdata/sums_int8.tflite")
-	require.NoError(t, err)
-	q, _ := flatcheck.Model(model).Vector("subgraphs").Table(0).Vector("tensors").Table(0).Table("quantization")
-	q.Vector("scale").Set(0, int64(math.Float32bits(1)))
-	_, err = open(t).Load(t.Context(), common.Bytes(model), nil)
-	require.ErrorIs(t, err, common.ErrModel)
-	require.ErrorContains(t, err, "a scale of exactly 1")
-}
+func TestScaleOne(t *testing.T) { tfltest.RefusesScaleOne(t, open(t)) }

@@ -6,13 +6,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"math"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/anyinfer/anyinfer/common"
-	"github.com/anyinfer/anyinfer/internal/flatcheck"
 	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
 	"github.com/anyinfer/anyinfer/internal/testing/tfltest"
 	"github.com/anyinfer/anyinfer/internal/values"
@@ -257,13 +255,4 @@ func TestGPU(t *testing.T) {
 	run(t, m, tfltest.Inputs(t, m, 0), "y")
 }
 
-// TestScaleOne compares quantized numbers with a scale of exactly 1, for which the kernel ends the process.
-func TestScaleOne(t *testing.T) {
-	model, err := os.ReadFile("../../testdata/sums_int8.tflite")
-	require.NoError(t, err)
-	q, _ := flatcheck.Model(model).Vector("subgraphs").Table(0).Vector("tensors").Table(0).Table("quantization")
-	q.Vector("scale").Set(0, int64(math.Float32bits(1)))
-	_, err = open(t).Load(t.Context(), common.Bytes(model), nil)
-	require.ErrorIs(t, err, common.ErrModel)
-	require.ErrorContains(t, err, "a scale of exactly 1")
-}
+func TestScaleOne(t *testing.T) { tfltest.RefusesScaleOne(t, open(t)) }

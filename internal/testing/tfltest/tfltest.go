@@ -4,11 +4,14 @@
 package tfltest
 
 import (
+	"math"
+	"os"
 	"slices"
 	"strconv"
 	"testing"
 
 	"github.com/anyinfer/anyinfer/common"
+	"github.com/anyinfer/anyinfer/internal/flatcheck"
 	"github.com/anyinfer/anyinfer/internal/testing/enginetest"
 	"github.com/anyinfer/anyinfer/internal/values"
 	"github.com/stretchr/testify/require"
@@ -256,4 +259,17 @@ func tooSmall(t *testing.T, e *common.Engine, native any) {
 			require.Equal(t, test.output, s.Output(0).Shape())
 		}
 	}
+}
+
+// RefusesScaleOne fails unless e refuses a comparison of quantized numbers with a scale of exactly 1, for which the
+// kernel ends the process.
+func RefusesScaleOne(t *testing.T, e *common.Engine) {
+	t.Helper()
+	model, err := os.ReadFile(enginetest.File(t, "sums_int8.tflite").Name())
+	require.NoError(t, err)
+	q, _ := flatcheck.Model(model).Vector("subgraphs").Table(0).Vector("tensors").Table(0).Table("quantization")
+	q.Vector("scale").Set(0, int64(math.Float32bits(1)))
+	_, err = e.Load(t.Context(), common.Bytes(model), nil)
+	require.ErrorIs(t, err, common.ErrModel)
+	require.ErrorContains(t, err, "a scale of exactly 1")
 }
